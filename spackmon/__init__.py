@@ -1,0 +1,1 @@
+"""spackmon: the build memory of a Spack site."""

@@ -1,0 +1,1 @@
+"""The canonical graph and its arithmetic; pure, knows nothing of databases or formats."""

@@ -1,0 +1,39 @@
+"""The tables, and nothing else: rows are written by ingest and auth, read by query."""
+
+from spackmon.models.analysis import Analysis, Attribute
+from spackmon.models.builds import (
+    Attempt,
+    Build,
+    BuildEnvironment,
+    BuildPackageVersion,
+    ConcretizationFailure,
+    EnvironmentVariable,
+    InstallFile,
+    Phase,
+    Tag,
+    build_tag,
+)
+from spackmon.models.columns import Base, utc_now
+from spackmon.models.graph import (
+    Architecture,
+    Closure,
+    Compiler,
+    Dependency,
+    Package,
+    PackageVersion,
+    Spec,
+    SpecDocument,
+    SpecHash,
+    Target,
+)
+from spackmon.models.inbox import InboxEntry
+from spackmon.models.logs import LogChunk
+from spackmon.models.people import Person, Token
+
+__all__ = [
+    "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment",
+    "BuildPackageVersion", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
+    "EnvironmentVariable", "InboxEntry", "InstallFile", "LogChunk", "Package", "PackageVersion",
+    "Person", "Phase", "Spec", "SpecDocument", "SpecHash", "Tag", "Target", "Token", "build_tag",
+    "utc_now",
+]  # fmt: skip

@@ -1,0 +1,159 @@
+"""Builds, their runs and phases, and the circumstances they ran in."""
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.graph import Package, Spec
+from spackmon.models.people import Person
+
+
+class BuildEnvironment(Base):
+    """The machine a build ran on. What a client left out is the empty string."""
+
+    __tablename__ = "build_environment"
+    __table_args__ = (
+        UniqueConstraint("hostname", "platform", "operating_system", "target", "kernel_version"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    hostname: Mapped[str] = mapped_column(ByteOrderedText)
+    platform: Mapped[str] = mapped_column(ByteOrderedText)
+    operating_system: Mapped[str] = mapped_column(ByteOrderedText)
+    target: Mapped[str] = mapped_column(ByteOrderedText)
+    kernel_version: Mapped[str] = mapped_column(ByteOrderedText)
+
+
+class Build(Base):
+    """One installation of a spec in one environment, as its owner reported it.
+
+    `status` repeats the newest attempt's. `rerun_announced`: the client asked for this build again after
+    it had finished, so that the next phase or status belongs to a new attempt.
+    """
+
+    __tablename__ = "build"
+    __table_args__ = (
+        UniqueConstraint("spec_id", "environment_id", "owner_id"),
+        Index(None, "owner_id", "environment_id", "status"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id))
+    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
+    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    status: Mapped[str] = mapped_column(Text)
+    rerun_announced: Mapped[bool] = mapped_column(Boolean)
+    configure_arguments: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class BuildPackageVersion(Base):
+    """Which package versions a build's graph contains, below its root: one index range per question.
+
+    Kept beside the closure because no plan over the closure is fast both for a version that nearly
+    every build contains and for one that five contain (docs/decisions/0002-dependency-filter.md).
+    Derived rows, so without foreign keys, as the closure.
+    """
+
+    __tablename__ = "build_package_version"
+    __table_args__ = (
+        Index(None, "package_id", "build_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    package_version_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    build_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    package_id: Mapped[int] = mapped_column(RowId)
+
+
+class Attempt(Base):
+    """One run of a build; a re-run adds the next number."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (UniqueConstraint("build_id", "number"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    build_id: Mapped[int] = mapped_column(ForeignKey(Build.id))
+    number: Mapped[int]
+    status: Mapped[str] = mapped_column(Text)
+    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Phase(Base):
+    """A phase of an attempt; `position` counts from 1 in the order of arrival."""
+
+    __tablename__ = "phase"
+    __table_args__ = (UniqueConstraint("attempt_id", "name"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey(Attempt.id))
+    name: Mapped[str] = mapped_column(ByteOrderedText)
+    position: Mapped[int]
+    status: Mapped[str] = mapped_column(ByteOrderedText)
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class EnvironmentVariable(Base):
+    """A variable of a build's environment."""
+
+    __tablename__ = "environment_variable"
+
+    build_id: Mapped[int] = mapped_column(ForeignKey(Build.id), primary_key=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    value: Mapped[str] = mapped_column(Text)
+
+
+class InstallFile(Base):
+    """A file, directory or link that a build installed; `mode`, `owner` and `group` as Spack's manifest."""
+
+    __tablename__ = "install_file"
+    __table_args__ = (UniqueConstraint("build_id", "path"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    build_id: Mapped[int] = mapped_column(ForeignKey(Build.id))
+    path: Mapped[str] = mapped_column(ByteOrderedText)
+    type: Mapped[str | None] = mapped_column(ByteOrderedText)
+    mode: Mapped[int | None]
+    owner: Mapped[int | None] = mapped_column(RowId)
+    group: Mapped[int | None] = mapped_column(RowId)
+    hash: Mapped[str | None] = mapped_column(ByteOrderedText)
+    size_bytes: Mapped[int | None] = mapped_column(RowId)
+    modified_at_seconds: Mapped[float | None] = mapped_column(Float(53))
+    destination: Mapped[str | None] = mapped_column(Text)
+
+
+class ConcretizationFailure(Base):
+    """What could not be concretized, when and by whom; `document` is the abstract node as it came."""
+
+    __tablename__ = "concretization_failure"
+    __table_args__ = (UniqueConstraint("digest", "owner_id", "spack_version"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    package_id: Mapped[int] = mapped_column(ForeignKey(Package.id))
+    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    spack_version: Mapped[str] = mapped_column(ByteOrderedText)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    document: Mapped[str] = mapped_column(JsonText)
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Tag(Base):
+    """A word that a client gave to builds."""
+
+    __tablename__ = "tag"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
+
+
+build_tag = Table(
+    "build_tag",
+    Base.metadata,
+    Column("build_id", ForeignKey(Build.id), primary_key=True),
+    Column("tag_id", ForeignKey(Tag.id), primary_key=True, index=True),
+)

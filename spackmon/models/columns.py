@@ -1,0 +1,75 @@
+"""The column types that both databases must agree on, and the base class of every table.
+
+SQLite and PostgreSQL sort text, store times and number rows differently; what is declared here makes
+one statement give one answer on both.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Integer, MetaData, Text
+from sqlalchemy.dialects.postgresql import TEXT
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+# SQLite numbers rows by itself only in a column declared INTEGER PRIMARY KEY.
+RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+# Byte order on both: PostgreSQL would otherwise sort by the locale its cluster was made in, and a
+# prefix search could not use the index.
+ByteOrderedText = Text().with_variant(TEXT(collation="C"), "postgresql")
+
+_SQLITE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+
+
+class JsonText(TypeDecorator[str]):
+    """Compact JSON kept as text, so that key order and numbers leave exactly as they came.
+
+    PostgreSQL's jsonb would reorder keys, and neither database needs to look inside on the way out.
+    """
+
+    impl = Text
+    cache_ok = True
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC with microseconds: timestamptz, or fixed-width ISO 8601 text in SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(Text())
+        return dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        moment = value.astimezone(UTC)
+        return moment.strftime(_SQLITE_FORMAT) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or isinstance(value, datetime):
+            return value
+        return datetime.strptime(value, _SQLITE_FORMAT).replace(tzinfo=UTC)
+
+
+def utc_now() -> datetime:
+    """The present moment, with its time zone."""
+    return datetime.now(UTC)
+
+
+class Base(DeclarativeBase):
+    """Every table; constraint names are fixed so that migrations can name them on both databases."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )

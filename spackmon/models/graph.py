@@ -1,0 +1,150 @@
+"""Specs, what they are made of, and how they depend on each other."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+
+
+class Package(Base):
+    """A package by its name, whatever its namespace."""
+
+    __tablename__ = "package"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
+
+
+class PackageVersion(Base):
+    """A version of a package; `version_key` sorts as Spack sorts versions."""
+
+    __tablename__ = "package_version"
+    __table_args__ = (
+        UniqueConstraint("package_id", "version"),
+        Index(None, "package_id", "version_key"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    package_id: Mapped[int] = mapped_column(ForeignKey(Package.id))
+    version: Mapped[str] = mapped_column(ByteOrderedText)
+    version_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Compiler(Base):
+    """A compiler as formats before v5 name it; from v5 on compilers are dependencies."""
+
+    __tablename__ = "compiler"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText)
+    version: Mapped[str] = mapped_column(ByteOrderedText)
+    version_key: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Target(Base):
+    """A microarchitecture as one Spack described it; a generic one is only a name.
+
+    `digest` is the SHA-1 of its compact JSON: archspec's descriptions of one name change over time.
+    """
+
+    __tablename__ = "target"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText, index=True)
+    vendor: Mapped[str | None] = mapped_column(ByteOrderedText)
+    generation: Mapped[int | None]
+    features: Mapped[str] = mapped_column(JsonText)
+    parents: Mapped[str] = mapped_column(JsonText)
+
+
+class Architecture(Base):
+    """Platform, operating system and target together."""
+
+    __tablename__ = "architecture"
+    __table_args__ = (UniqueConstraint("platform", "operating_system", "target_id"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    platform: Mapped[str] = mapped_column(ByteOrderedText)
+    operating_system: Mapped[str] = mapped_column(ByteOrderedText)
+    target_id: Mapped[int] = mapped_column(ForeignKey(Target.id))
+
+
+class Spec(Base):
+    """A concrete spec, immutable once known.
+
+    `hash` is its identity and `hash_kind` says which of Spack's hashes that is: `full_hash` in formats
+    v1 and v2, the DAG `hash` from v3 on.
+    """
+
+    __tablename__ = "spec"
+    __table_args__ = (UniqueConstraint("hash", "hash_kind"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    hash: Mapped[str] = mapped_column(ByteOrderedText)
+    hash_kind: Mapped[str] = mapped_column(ByteOrderedText)
+    package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id), index=True)
+    namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
+    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
+    architecture_id: Mapped[int] = mapped_column(ForeignKey(Architecture.id))
+    parameters: Mapped[str] = mapped_column(JsonText)
+    package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
+    external: Mapped[str | None] = mapped_column(JsonText)
+    format_version: Mapped[int] = mapped_column(SmallInteger)
+    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class SpecHash(Base):
+    """Every hash under which a client showed a spec, with its kind; one value may name several specs."""
+
+    __tablename__ = "spec_hash"
+
+    value: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    kind: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True, index=True)
+
+
+class SpecDocument(Base):
+    """A node's JSON as it came in; a spec re-read by a later Spack has several.
+
+    `digest` is the SHA-1 of `document`. The one with the lowest id is the first that was seen.
+    """
+
+    __tablename__ = "spec_document"
+    __table_args__ = (UniqueConstraint("spec_id", "digest"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id))
+    format_version: Mapped[int] = mapped_column(SmallInteger)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    document: Mapped[str] = mapped_column(JsonText)
+
+
+class Dependency(Base):
+    """An edge of the graph. `virtuals` is a JSON list; `deptypes` is the sum of DEPTYPE_BITS."""
+
+    __tablename__ = "dependency"
+    __table_args__ = (Index(None, "child_id", "parent_id"),)
+
+    parent_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    child_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    virtuals: Mapped[str] = mapped_column(JsonText, primary_key=True)
+    deptypes: Mapped[int] = mapped_column(SmallInteger)
+
+
+class Closure(Base):
+    """Every spec below a spec, by any path of any deptype; a spec is not below itself.
+
+    Without foreign keys: the rows are derived in the transaction that writes the specs, and checking
+    two references for each of them would cost more than all the rest of an ingest.
+    """
+
+    __tablename__ = "closure"
+    __table_args__ = (Index(None, "descendant_id", "ancestor_id"), {"sqlite_with_rowid": False})
+
+    ancestor_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    descendant_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)

@@ -1,0 +1,25 @@
+"""The inbox: what clients sent and could not be applied."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, LargeBinary, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from spackmon.models.columns import Base, RowId, UtcDateTime
+from spackmon.models.people import Person
+
+
+class InboxEntry(Base):
+    """A request body as it came (zstd-compressed), the error it met, and when a replay succeeded."""
+
+    __tablename__ = "inbox_entry"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[str] = mapped_column(Text)
+    person_id: Mapped[int | None] = mapped_column(ForeignKey(Person.id))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    error_code: Mapped[str] = mapped_column(Text)
+    error_message: Mapped[str] = mapped_column(Text)
+    replay_count: Mapped[int]
+    applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)

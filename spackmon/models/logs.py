@@ -1,0 +1,23 @@
+"""Logs: compressed chunks of whole lines."""
+
+from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from spackmon.models.builds import Phase
+from spackmon.models.columns import Base, RowId
+
+
+class LogChunk(Base):
+    """A run of a phase's log, zstd-compressed UTF-8; chunks joined by `number` (from 0) are the log.
+
+    A lone surrogate that a client sent is kept by Python's `surrogatepass`. `first_line` counts from 1;
+    a chunk ends with a line, except where one line is longer than a chunk.
+    """
+
+    __tablename__ = "log_chunk"
+
+    phase_id: Mapped[int] = mapped_column(ForeignKey(Phase.id), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    first_line: Mapped[int]
+    size_bytes: Mapped[int] = mapped_column(RowId)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
