@@ -119,4 +119,6 @@ class AnalysisReport:
     attributes: Mapping[str, tuple[AttributeValue, ...]] | None = None
 
 
-Submission = SpecReport | ConcretizationFailureReport | BuildReport | PhaseReport | StatusReport | AnalysisReport
+Submission = (
+    SpecReport | ConcretizationFailureReport | BuildReport | PhaseReport | StatusReport | AnalysisReport
+)

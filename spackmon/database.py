@@ -1,0 +1,230 @@
+"""The two ways to the database: transactions that write, statements that read.
+
+Writes go through SQLAlchemy Core in a worker thread and are held through a short outage, because an old
+Spack client gives up its build on the first error (a monitor must never break a build). Reads go
+through the bare driver: a compiled operation is one statement whose single value is the answer's text,
+and any layer in between would cost more than the rest of the request.
+"""
+
+import asyncio
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, TypeVar
+
+import anyio
+import anyio.to_thread
+import structlog
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from spackmon.errors import Refused
+
+Result = TypeVar("Result")
+log = structlog.get_logger()
+
+# PostgreSQL restarting takes seconds; 20 s are promised, and a client waits at least 60 s.
+HELD_SECONDS = 30.0
+_RETRY_SECONDS = 0.2
+_SQLITE_BUSY_SECONDS = 30.0
+_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED = "40001", "40P01"
+_READ_THREADS = 4
+_READS_ONLY = "spackmon_reads_only"
+
+
+class Reader(Protocol):
+    """Runs one reading statement; the answer is its only value."""
+
+    async def fetch_text(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
+        """The single value that `statement` (in the driver's own parameter style) selects."""
+
+    async def close(self) -> None:
+        """Give the connections back."""
+
+
+class Database:
+    """One database, SQLite or PostgreSQL, named by an SQLAlchemy URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        if self.url.get_backend_name() == "postgresql":
+            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine: Engine = _sqlite_engine(self.url) if self.is_sqlite else _postgresql_engine(self.url)
+        # SQLite has one writer at a time: queueing here is fair and cheap, its busy loop is neither.
+        self._sqlite_writer = threading.Lock()
+
+    @property
+    def dialect_name(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self.engine.dialect.name
+
+    def write_once(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction, in this thread; it is rolled back if it raises."""
+        if not self.is_sqlite:
+            with self.engine.begin() as connection:
+                return work(connection)
+        with self._sqlite_writer, self.engine.begin() as connection:
+            return work(connection)
+
+    def read_once(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work`, which only reads, in this thread; it waits for no writer."""
+        with self.engine.connect() as connection:
+            return work(connection.execution_options(**{_READS_ONLY: True}))
+
+    def write(self, work: Callable[[Connection], Result]) -> Result:
+        """`write_once`, held through an outage of up to HELD_SECONDS; for the command line.
+
+        Raises Refused DATABASE_UNAVAILABLE when the database stays away.
+        """
+        deadline = time.monotonic() + HELD_SECONDS
+        while True:
+            try:
+                return self.write_once(work)
+            except DBAPIError as error:
+                _raise_unless_passing(error, deadline)
+            time.sleep(_RETRY_SECONDS)
+
+    async def write_held(self, work: Callable[[Connection], Result]) -> Result:
+        """`write` for the server: the transaction runs in a worker thread, the waiting does not.
+
+        `work` may run several times; it must not keep anything from a run that failed.
+        """
+        return await self._held(self.write_once, work)
+
+    async def read_held(self, work: Callable[[Connection], Result]) -> Result:
+        """`read_once` for the server, held through an outage as a write is."""
+        return await self._held(self.read_once, work)
+
+    async def _held(
+        self, run: Callable[[Callable[[Connection], Result]], Result], work: Callable[[Connection], Result]
+    ) -> Result:
+        deadline = time.monotonic() + HELD_SECONDS
+        while True:
+            try:
+                return await anyio.to_thread.run_sync(run, work)
+            except DBAPIError as error:
+                _raise_unless_passing(error, deadline)
+            await anyio.sleep(_RETRY_SECONDS)
+
+    def close(self) -> None:
+        """Close the writing connections."""
+        self.engine.dispose()
+
+    @asynccontextmanager
+    async def reader(self) -> AsyncIterator[Reader]:
+        """The reading side, for as long as the server runs."""
+        opened: Reader = (
+            _SqliteReader(self.url.database or "") if self.is_sqlite else await _open_pool(self.url)
+        )
+        try:
+            yield opened
+        finally:
+            await opened.close()
+
+
+def _raise_unless_passing(error: DBAPIError, deadline: float) -> None:
+    """Return if the same work may succeed in a moment, otherwise raise."""
+    state = getattr(error.orig, "sqlstate", None)
+    conflict = state in (_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED)
+    # Class 57P: the server is stopping or starting; class 08 and no state at all: the connection is gone.
+    away = isinstance(error, OperationalError | InterfaceError) and (
+        state is None or state.startswith(("08", "57P")) or error.connection_invalidated
+    )
+    if isinstance(error.orig, sqlite3.Error):
+        away = "locked" in str(error.orig)
+    if not (conflict or away):
+        raise error
+    if time.monotonic() > deadline:
+        raise Refused(
+            "DATABASE_UNAVAILABLE",
+            503,
+            f"the database did not answer for {HELD_SECONDS:.0f} s: try again later",
+        ) from error
+    log.warning("write_held", error=str(error.orig).strip().split("\n")[0])
+
+
+def _postgresql_engine(url: Any) -> Engine:
+    # Clients bring many short transactions; pre-ping would cost each a round trip, and a connection
+    # that a restart killed is noticed and replaced by the retry.
+    return create_engine(
+        url, pool_size=8, max_overflow=24, pool_timeout=HELD_SECONDS, connect_args={"connect_timeout": 5}
+    )
+
+
+def _sqlite_engine(url: Any) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: object) -> None:
+        # The driver's own BEGIN comes too late and too weak: see begin() below.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(_READS_ONLY):
+            return
+        # A transaction that reads first and writes later fails at once when another wrote in between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+class _SqliteReader:
+    """Connections that cannot write, in threads of their own, so that no read waits for a writer."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._threads = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="sqlite-read")
+
+    def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = sqlite3.connect(self._path, timeout=_SQLITE_BUSY_SECONDS)
+            connection.execute("PRAGMA query_only = ON")
+            self._local.connection = connection
+        row = connection.execute(statement, parameters).fetchone()
+        return None if row is None else row[0]
+
+    async def fetch_text(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, self._fetch, statement, parameters
+        )
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=True)
+
+
+async def _open_pool(url: Any) -> "_PostgresqlReader":
+    from psycopg_pool import AsyncConnectionPool
+
+    pool: Any = AsyncConnectionPool(
+        url.set(drivername="postgresql").render_as_string(hide_password=False),
+        min_size=1, max_size=16, open=False, timeout=HELD_SECONDS,
+        kwargs={"autocommit": True, "connect_timeout": 5, "prepare_threshold": 0},
+    )  # fmt: skip
+    await pool.open(wait=False)
+    return _PostgresqlReader(pool)
+
+
+class _PostgresqlReader:
+    """A pool of autocommit connections with every statement prepared."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    async def fetch_text(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(statement, parameters)
+            row = await cursor.fetchone()
+            return None if row is None else row[0]
+
+    async def close(self) -> None:
+        await self._pool.close()
