@@ -30,7 +30,11 @@ class SpecReport:
 
 @dataclass(frozen=True, slots=True)
 class ConcretizationFailureReport:
-    """An abstract node that the solver could not make concrete, as its compact JSON."""
+    """An abstract spec that the solver could not make concrete: `name` of its root, and its compact JSON.
+
+    `document` is the whole of it, `{"_meta", "nodes"}` as it came: what it asked of its dependencies
+    stands in nodes of their own.
+    """
 
     name: str
     document: str
@@ -65,12 +69,16 @@ class BuildReport:
 
 @dataclass(frozen=True, slots=True)
 class PhaseReport:
-    """A phase ended. `output` is its log, None where the client sent none."""
+    """A phase ended. `output` is its log as UTF-8, None where the client sent none.
+
+    Bytes, because one curly quote of a compiler makes a str of a large log twice or four times its size.
+    A lone surrogate that the client sent is kept by Python's `surrogatepass`.
+    """
 
     build_id: int
     name: str
     status: str
-    output: str | None
+    output: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
