@@ -1,0 +1,64 @@
+# Everything the project needs is installed into its own folder; see `make help`.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+# Stamps: a second `make run` installs nothing, so that it starts at once.
+INSTALLED := .venv/installed
+NODE_MODULES := .venv/node-modules-installed
+ASSETS := spackmon/web/static/built/manifest.json
+ASSET_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -type f -print)
+# Node comes as a wheel: npm and what it starts must find that node first.
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_cache="$(CURDIR)/.venv/npm-cache" npm --prefix frontend
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run demo test lint bench
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) $(ASSETS) ## create .venv and build the front-end assets
+
+run: install ## serve on http://127.0.0.1:8000, with an embedded database in .spackmon/
+	@exec $(BIN)/spackmon serve
+
+demo: install .demo/loaded ## serve example builds, from a database of their own in .demo/
+	@SPACKMON_DATA_DIR=.demo exec $(BIN)/spackmon serve
+
+test: install ## run every test
+	$(BIN)/python -m pytest
+
+lint: install ## formatting, types, the walls between the packages
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(NPM) run check
+
+bench: install ## run the benchmarks
+	$(BIN)/python -m benchmarks
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+	  f"spackmon needs Python 3.11 or newer, and $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.11")'
+	@echo "Installing into .venv (once, a minute or two) ..."
+	@$(PYTHON) -m venv .venv
+
+$(INSTALLED): pyproject.toml | .venv/bin/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(NODE_MODULES): frontend/package-lock.json | $(INSTALLED)
+	@$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)
+	@echo "Building the front-end assets ..."
+	@$(NPM) run --silent build
+	@touch $@
+
+.demo/loaded: | $(INSTALLED)
+	@rm -rf .demo
+	@export SPACKMON_DATA_DIR=.demo && $(BIN)/spackmon db upgrade && $(BIN)/spackmon user add demo \
+	  && $(BIN)/spackmon upload --user demo examples/builds
+	@touch $@
