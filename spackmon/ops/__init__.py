@@ -1,0 +1,1 @@
+"""Keeping a running site well: migrations, health."""

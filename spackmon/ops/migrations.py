@@ -1,0 +1,76 @@
+"""The schema's history: bringing a database up to it, and telling whether it is there."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from spackmon.database import Database
+from spackmon.errors import Refused
+
+SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
+
+# Any number will do, so long as no other program on the same database takes the same.
+_UPGRADE_LOCK = 7_206_613_411
+
+
+def upgrade(url: str, scripts: Path = SCRIPTS) -> None:
+    """Bring the database at `url` to the newest revision; nothing happens when it is there already.
+
+    All of it is one transaction, and two servers that start together take turns.
+    """
+    database = Database(url)
+    try:
+        with database.engine.connect() as connection:
+            if database.is_sqlite:
+                _upgrade_sqlite(connection, scripts)
+            else:
+                with connection.begin():
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+                    _run(connection, scripts)
+    finally:
+        database.close()
+
+
+def check(database: Database) -> Refused | None:
+    """None when the schema is at the newest revision, otherwise what to say about it."""
+    head = ScriptDirectory(str(SCRIPTS)).get_current_head()
+    current = database.read_once(lambda c: MigrationContext.configure(c).get_current_revision())
+    if current == head:
+        return None
+    return Refused(
+        "DATABASE_NOT_MIGRATED",
+        503,
+        f"the database is at revision {current or 'none'} and this program needs {head}: "
+        "run `spackmon db upgrade`",
+    )
+
+
+def configuration(scripts: Path = SCRIPTS) -> Config:
+    """Alembic's configuration without a file, so that it does not matter where the program was started."""
+    config = Config()
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _upgrade_sqlite(connection: Connection, scripts: Path) -> None:
+    # SQLite alters a table by dropping and renaming: references to it must not be followed meanwhile,
+    # and the switch works only outside a transaction.
+    driver_connection: Any = connection.connection.dbapi_connection
+    driver_connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        with connection.begin():
+            _run(connection, scripts)
+    finally:
+        driver_connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _run(connection: Connection, scripts: Path) -> None:
+    config = configuration(scripts)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

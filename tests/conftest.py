@@ -1,0 +1,81 @@
+"""Fixtures that every area of the tests uses: fresh migrated databases of both kinds."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spackmon.database import Database
+from spackmon.ops.migrations import upgrade
+from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer
+
+pytest_plugins = ["tests.no_skips"]
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases() -> Iterator[PostgresqlDatabases]:
+    """One PostgreSQL server for the whole session, started when the first test wants it."""
+    named = os.environ.get(NAMED_SERVER)
+    server = None if named else _own_server()
+    databases = PostgresqlDatabases(named or server.url)  # type: ignore[union-attr]
+    yield databases
+    databases.close()
+    if server is not None:
+        server.remove()
+
+
+def _own_server() -> PostgresqlServer:
+    try:
+        return PostgresqlServer()
+    except Exception as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no PostgreSQL: {error}")
+
+
+@pytest.fixture
+def private_postgresql() -> Iterator[PostgresqlServer]:
+    """A server that a test may stop and kill; it has no spackmon database yet."""
+    server = _own_server()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy."""
+    path = tmp_path_factory.mktemp("template") / "template.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    """A fresh migrated SQLite database."""
+    path = tmp_path / "spackmon.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_databases: PostgresqlDatabases) -> Iterator[str]:
+    """A fresh migrated PostgreSQL database."""
+    with postgresql_databases.fresh() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A fresh migrated database; the test runs once on each kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """The same, opened."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
