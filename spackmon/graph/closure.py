@@ -1,0 +1,57 @@
+"""Walks over a spec graph: an order that has children first, and what lies below each node.
+
+No recursion: a chain of 10^5 specs is as good an input as any.
+"""
+
+from collections.abc import Mapping
+
+from spackmon.graph.spec import SpecNode
+
+
+class CyclicGraph(ValueError):  # noqa: N818 -- named for what was found
+    """A graph in which a spec depends on itself; `hash` is the identity of a node on the cycle."""
+
+    def __init__(self, name: str, hash: str) -> None:  # noqa: A002 -- the field's own word
+        super().__init__(f"{name}/{hash} depends on itself")
+        self.hash = hash
+
+
+def children_first(nodes: Mapping[str, SpecNode]) -> list[str]:
+    """The identity hashes of `nodes`, every child before all its parents.
+
+    Edges must end at nodes of the mapping (KeyError). Raises CyclicGraph.
+    """
+    ordered: list[str] = []
+    entered: dict[str, bool] = {}  # True once everything below is in the order
+    for start in nodes:
+        if start in entered:
+            continue
+        entered[start] = False
+        path = [(start, iter(nodes[start].edges))]
+        while path:
+            parent, edges = path[-1]
+            for edge in edges:
+                done = entered.get(edge.child)
+                if done is None:
+                    entered[edge.child] = False
+                    path.append((edge.child, iter(nodes[edge.child].edges)))
+                    break
+                if not done:
+                    raise CyclicGraph(nodes[edge.child].name, edge.child)
+            else:
+                entered[parent] = True
+                ordered.append(parent)
+                path.pop()
+    return ordered
+
+
+def descendants(nodes: Mapping[str, SpecNode]) -> dict[str, frozenset[str]]:
+    """Every node below each node, by any path of any deptype, itself excluded; keys children first.
+
+    Raises CyclicGraph.
+    """
+    below: dict[str, frozenset[str]] = {}
+    for parent in children_first(nodes):
+        children = {edge.child for edge in nodes[parent].edges}
+        below[parent] = frozenset(children.union(*[below[child] for child in children]))
+    return below
