@@ -1,0 +1,40 @@
+"""A secret that is made once and kept in a file that only its owner can read."""
+
+import os
+import secrets
+from pathlib import Path
+
+from spackmon.errors import Refused
+
+_RANDOM_BYTES = 32
+
+
+def read_or_create(path: Path) -> str:
+    """The secret in `path`, made of 256 random bits if there is none yet.
+
+    Processes that start together get the same one. Raises Refused when the file cannot be used.
+    """
+    try:
+        if not path.exists():
+            _create(path)
+        secret = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused("SECRET_UNUSABLE", 500, f"the secret in {path} cannot be used: {error}") from None
+    if len(secret) < _RANDOM_BYTES:
+        raise Refused("SECRET_UNUSABLE", 500, f"the secret in {path} is too short: remove the file")
+    return secret
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(_RANDOM_BYTES) + "\n")
+        # A link appears whole or not at all, and loses against one that is there already.
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

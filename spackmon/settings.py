@@ -1,0 +1,308 @@
+"""The only place where configuration is read: the environment (`SPACKMON_PORT`) and a YAML file (`PORT`).
+
+The names are those of the old server's settings.yml where it had one, so that a site keeps its file. A
+service that starts with a setting it did not understand is found out too late: whatever is wrong, the
+start stops with one sentence.
+"""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from spackmon.errors import Refused
+from spackmon.secret_file import read_or_create
+
+_PREFIX = "SPACKMON_"
+# Variables of the same prefix that this module, clients and the tests read and that set nothing.
+_NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
+# Keys of the old server that have lost their meaning: an old settings.yml still starts the service.
+RETIRED = frozenset(
+    {
+        "CACHE_DIR", "GITHUB_REPOSITORY", "GOOGLE_ANALYTICS_ID", "GOOGLE_ANALYTICS_SITE", "SECRET_KEY",
+        "SENDGRID_API_KEY", "SENDGRID_SENDER_EMAIL", "TWITTER_USERNAME", "USE_SQLITE",
+    }
+)  # fmt: skip
+_RESERVED_PATHS = frozenset({"auth", "builds", "graphql", "healthz", "readyz", "static"})
+_FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
+_TLS_PORT = 443
+_SECRET_KEYS = frozenset({"jwt_server_secret"})
+
+
+def _old_truth(value: Any) -> bool:
+    """The old server took any value that was set for true; what plainly says no is false here."""
+    return str(value).strip().lower() not in _FALSE_WORDS
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>?#]", value):
+        raise ValueError("expected an address such as https://monitor.example.org")
+    return value.rstrip("/")
+
+
+def _with_scheme(value: str) -> str:
+    return value if "://" in value else f"https://{value}"
+
+
+Truth = Annotated[bool, BeforeValidator(_old_truth)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; docs/settings.md says the same for people."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_prefix_target="all", env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    database_url: str = Field(
+        default="",
+        repr=False,
+        description="Where builds are kept: `postgresql://user:password@host/name`, or `sqlite:////path`. "
+        "Not set: the file `spackmon.sqlite3` in `DATA_DIR`.",
+    )
+    data_dir: Path = Field(
+        default=Path(".spackmon"),
+        description="The directory of the embedded database and of generated secrets; made if missing, "
+        "relative to the working directory.",
+    )
+    host: str = Field(
+        default="127.0.0.1", description="The address to listen at; `0.0.0.0` for every interface."
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="The TCP port to listen at.")
+    disable_authentication: Truth = Field(
+        default=False,
+        description="Take writes from anybody, as the person `anonymous` "
+        "(for `spack install --monitor-no-auth`).",
+    )
+    environment: str = Field(
+        default="test", description="The name of this deployment, shown in the service info."
+    )
+    domain_name: Annotated[str, BeforeValidator(_with_scheme), AfterValidator(_base_url)] | None = Field(
+        default=None,
+        description="The public address, such as `https://monitor.example.org`, for links that are made "
+        "outside a request; without a scheme `https` is meant. Not set: `HOST` and `PORT`.",
+    )
+    domain_port: int | None = Field(
+        default=None, ge=1, le=65535, description="The public port, where `DOMAIN_NAME` has none."
+    )
+    url_api_prefix: str = Field(
+        default="ms1",
+        validation_alias=AliasChoices("url_api_prefix", "api_url_prefix"),
+        description="The path under which Spack clients report (also `API_URL_PREFIX`).",
+    )
+    api_token_expires_seconds: int = Field(
+        default=600,
+        ge=1,
+        le=31_536_000,
+        description="How long a client may write before it has to ask for a new access token.",
+    )
+    auth_server: BaseUrl | None = Field(
+        default=None,
+        description="The address that clients are sent to for an access token, where it differs from the "
+        "one they report to.",
+    )
+    auth_instructions: str | None = Field(
+        default=None, description="A page that says how to get an account. Not set: the home page."
+    )
+    help_contact_url: str | None = Field(
+        default=None, description="Where to ask for help. Not set: the home page."
+    )
+    github_documentation: str | None = Field(
+        default=None, description="Where the site's documentation is. Not set: the home page."
+    )
+    enable_github_auth: Truth = Field(
+        default=False, description="Sign-in by GitHub. Not available yet: the start warns when it is set."
+    )
+    jwt_server_secret: SecretStr | None = Field(
+        default=None,
+        description="The key that signs access tokens, at least 32 characters; processes behind one "
+        "address need the same (also `JWT_SERVER_SECRET` without the prefix). Not set: generated once "
+        "into `DATA_DIR`.",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        bare = {"jwt_server_secret": os.environ.get("JWT_SERVER_SECRET") or None}
+        sources = (_file_values(), {key: value for key, value in bare.items() if value})
+        return (init_settings, env_settings, *(InitSettingsSource(settings_cls, one) for one in sources))
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("url_api_prefix")
+    @classmethod
+    def _one_path(cls, value: str) -> str:
+        path = value.strip("/")
+        if not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", path, re.ASCII):
+            raise ValueError("expected a path such as ms1")
+        if path.split("/")[0] in _RESERVED_PATHS:
+            raise ValueError("this path is taken by the service itself")
+        return path
+
+    @field_validator("jwt_server_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        # RFC 7518 3.2: an HS256 key is at least as long as the hash, 256 bits.
+        if value is not None and len(value.get_secret_value().encode()) < 32:
+            raise ValueError("expected at least 32 characters")
+        return value
+
+    @model_validator(mode="after")
+    def _embedded_database(self) -> Self:
+        # Frozen for everybody but this default, which hangs on another setting.
+        if not self.database_url:
+            url = URL.create("sqlite", database=str(self.data_dir / "spackmon.sqlite3"))
+            object.__setattr__(self, "database_url", url.render_as_string(hide_password=False))
+        return self
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str) -> str:
+        if not value:
+            return value
+        try:
+            url = make_url(re.sub(r"^postgres(?=://)", "postgresql", value))
+        except (ArgumentError, ValueError):
+            raise ValueError("expected postgresql://user:password@host/name or sqlite:////path") from None
+        backend = url.get_backend_name()
+        if backend not in ("postgresql", "sqlite"):
+            raise ValueError("expected a postgresql:// or sqlite:// address")
+        if backend == "sqlite" and url.database in (None, "", ":memory:"):
+            raise ValueError("expected the path of a file: sqlite:////path")
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def public_url(self) -> str:
+        """The address of the service for links made outside a request, without a slash at the end."""
+        if self.domain_name is None:
+            host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "") else self.host  # noqa: S104
+            return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        implied = _TLS_PORT if self.domain_name.startswith("https") else 80
+        if self.domain_port in (None, implied) or urlsplit(self.domain_name).port is not None:
+            return self.domain_name
+        return f"{self.domain_name}:{self.domain_port}"
+
+    def signing_key(self) -> str:
+        """The key of access tokens; made on first need where none is set. Raises Refused."""
+        if self.jwt_server_secret is not None:
+            return self.jwt_server_secret.get_secret_value()
+        return read_or_create(self.data_dir / "jwt_server_secret")
+
+
+def load_settings() -> Settings:
+    """The settings of this process; `DATA_DIR` exists afterwards.
+
+    Raises Refused with one sentence that names the key and the value.
+    """
+    _refuse_misspelt(os.environ)
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise _refusal(error) from None
+    try:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _wrong("DATA_DIR", str(settings.data_dir), error.strerror or str(error)) from None
+    return settings
+
+
+def setting_names() -> tuple[str, ...]:
+    """Every setting's name, as the file spells it."""
+    return tuple(name.upper() for name in Settings.model_fields)
+
+
+def retired_settings() -> tuple[str, ...]:
+    """Old settings that are given and mean nothing any more; for a warning at the start."""
+    given = {name.removeprefix(_PREFIX) for name in os.environ if name.startswith(_PREFIX)}
+    return tuple(sorted(RETIRED & (given | set(_read_file()))))
+
+
+def _file_values() -> dict[str, Any]:
+    values = {key: value for key, value in _read_file().items() if value is not None and key not in RETIRED}
+    for key, value in values.items():
+        if key not in (*setting_names(), "API_URL_PREFIX"):
+            raise Refused("SETTING_UNKNOWN", 500, f"{key} in the settings file is not a setting{_hint(key)}")
+        if not isinstance(value, str | int | float | bool):
+            raise _wrong(key, value, "expected a single value")
+    return {key.lower(): value for key, value in values.items()}
+
+
+def _read_file() -> Mapping[str, Any]:
+    path = os.environ.get(_PREFIX + "SETTINGS_FILE")
+    if not path:
+        return {}
+    name = _PREFIX + "SETTINGS_FILE"
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _wrong(name, path, error.strerror or str(error)) from None
+    except (yaml.YAMLError, UnicodeDecodeError):
+        raise _wrong(name, path, "the file is not YAML") from None
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise _wrong(name, path, "expected one `KEY: value` per line")
+    return {str(key): value for key, value in document.items()}
+
+
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    for variable in sorted(environment):
+        key = variable.removeprefix(_PREFIX)
+        known = {*setting_names(), "API_URL_PREFIX", *_NOT_SETTINGS, *RETIRED}
+        if key != variable and key not in known and (hint := _hint(key, _PREFIX)):
+            raise Refused("SETTING_UNKNOWN", 500, f"{variable} is not a setting{hint}")
+
+
+def _hint(key: str, prefix: str = "") -> str:
+    near = difflib.get_close_matches(key.upper(), setting_names(), n=1, cutoff=0.75)
+    return f": did you mean {prefix}{near[0]}?" if near else ""
+
+
+def _refusal(error: ValidationError) -> Refused:
+    first = error.errors(include_url=False, include_context=False)[0]
+    key = str(first["loc"][0]).lower() if first["loc"] else ""
+    name = "URL_API_PREFIX" if key == "api_url_prefix" else key.upper()
+    reason = first["msg"].removeprefix("Value error, ")
+    if key in _SECRET_KEYS:
+        return Refused("SETTING_INVALID", 500, f"{name} is not usable: {reason}")
+    return _wrong(name, first["input"], reason)
+
+
+def _wrong(name: str, value: Any, reason: str) -> Refused:
+    shown = re.sub(r"//[^/]*@", "//***@", str(value))  # an address may hold a password
+    reason = reason[:1].lower() + reason[1:]
+    return Refused("SETTING_INVALID", 500, f"{name} is {shown!r}, which is not usable: {reason}")
