@@ -1,0 +1,67 @@
+/**
+ * Bundles src/ into ../spackmon/web/static/built, with a content hash in every name so that browsers
+ * may keep the files for ever. `manifest.json` says which name the server shall put into its page.
+ */
+import { rm, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const outdir = join(here, "../spackmon/web/static/built");
+
+/** Only Monaco's languages for this page: the others would be megabytes of workers nobody starts. */
+const WORKERS = {
+  editor: "monaco-editor/esm/vs/editor/editor.worker.js",
+  graphql: "monaco-graphql/esm/graphql.worker.js",
+  json: "monaco-editor/esm/vs/language/json/json.worker.js",
+};
+
+const common = {
+  absWorkingDir: here,
+  bundle: true,
+  define: { "process.env.NODE_ENV": '"production"' },
+  entryNames: "[name]-[hash]",
+  chunkNames: "chunk-[hash]",
+  assetNames: "[name]-[hash]",
+  legalComments: "linked",
+  loader: { ".graphql": "text", ".ttf": "file" },
+  logLevel: "warning",
+  metafile: true,
+  minify: true,
+  outdir,
+  target: "es2022",
+};
+
+/** The written file of each entry, by the entry's own name: { "graphiql.js": "graphiql-4XK2.js" }. */
+function namesOf(metafile) {
+  const names = {};
+  for (const [path, output] of Object.entries(metafile.outputs)) {
+    if (!output.entryPoint) continue;
+    const written = basename(path);
+    names[written.replace(/-[A-Z0-9]{8}(?=\.)/, "")] = written;
+    if (output.cssBundle) {
+      const style = basename(output.cssBundle);
+      names[style.replace(/-[A-Z0-9]{8}(?=\.)/, "")] = style;
+    }
+  }
+  return names;
+}
+
+await rm(outdir, { recursive: true, force: true });
+const workers = namesOf((await build({ ...common, entryPoints: WORKERS, format: "iife" })).metafile);
+const page = await build({
+  ...common,
+  define: { ...common.define, WORKER_FILES: JSON.stringify(workers) },
+  entryPoints: { graphiql: "src/graphiql.tsx" },
+  // GraphiQL loads it only for subscriptions over a WebSocket, which the page does not configure.
+  external: ["graphql-ws"],
+  format: "esm",
+  splitting: true,
+});
+const names = namesOf(page.metafile);
+// Written last: a manifest is the sign of a complete build.
+await writeFile(
+  join(outdir, "manifest.json"),
+  `${JSON.stringify({ "graphiql.js": names["graphiql.js"], "graphiql.css": names["graphiql.css"] })}\n`,
+);
