@@ -16,6 +16,14 @@ class CyclicGraph(ValueError):  # noqa: N818 -- named for what was found
         self.hash = hash
 
 
+class TooManyDescendants(ValueError):  # noqa: N818 -- named for what was found
+    """A graph whose closure no real one comes near and no table should hold."""
+
+
+MAXIMUM_DESCENDANTS = 2_000_000
+"""Over all nodes together; a graph of 500 specs has about 50,000."""
+
+
 def children_first(nodes: Mapping[str, SpecNode]) -> list[str]:
     """The identity hashes of `nodes`, every child before all its parents.
 
@@ -48,10 +56,16 @@ def children_first(nodes: Mapping[str, SpecNode]) -> list[str]:
 def descendants(nodes: Mapping[str, SpecNode]) -> dict[str, frozenset[str]]:
     """Every node below each node, by any path of any deptype, itself excluded; keys children first.
 
-    Raises CyclicGraph.
+    Raises CyclicGraph, and TooManyDescendants for more than MAXIMUM_DESCENDANTS.
     """
     below: dict[str, frozenset[str]] = {}
+    count = 0
     for parent in children_first(nodes):
         children = {edge.child for edge in nodes[parent].edges}
         below[parent] = frozenset(children.union(*[below[child] for child in children]))
+        count += len(below[parent])
+        if count > MAXIMUM_DESCENDANTS:
+            raise TooManyDescendants(
+                f"its {len(nodes)} specs have more than {MAXIMUM_DESCENDANTS} descendants"
+            )
     return below

@@ -1,0 +1,181 @@
+"""One node of a spec document: what Spack 0.16 to 1.2 wrote about a concrete spec."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from spackmon.formats.fields import (
+    INTEGER_BITS,
+    FieldUnfit,
+    compact,
+    list_of,
+    name_of,
+    names_of,
+    object_of,
+    optional_integer,
+    optional_name,
+    required,
+    short_text,
+    storable_json,
+)
+from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+
+# The strongest first: a full_hash covers the build dependencies and the package's recipe, a build_hash the
+# build dependencies, the DAG hash of those Spacks neither.
+_HASH_KINDS = ("full_hash", "build_hash", "hash")
+_HASH = re.compile(r"[a-z0-9]{7,64}")
+_DEPTYPES = {"build": Deptype.BUILD, "link": Deptype.LINK, "run": Deptype.RUN, "test": Deptype.TEST}
+_VIRTUALS_BYTES = 2000  # the list is part of an index row
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyEntry:
+    """An edge as a document states it: by name and hashes, still to be looked up in the document."""
+
+    name: str | None
+    hashes: tuple[tuple[str, str], ...]
+    deptypes: Deptype
+    virtuals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEntry:
+    """A node as a document states it; `spec_node` makes the SpecNode once its edges are looked up."""
+
+    name: str
+    hashes: tuple[tuple[str, str], ...]
+    identity: tuple[str, str]
+    document: str
+    content: dict[str, Any]
+    dependencies: tuple[DependencyEntry, ...]
+
+
+def read_entry(name: str, content: dict[str, Any], element: object, format_version: int) -> NodeEntry:
+    """The entry of the node `name` with the fields `content`; `element` is what stood in the document.
+
+    The identity of a v1 or v2 node is its full_hash; files on disk lack it, so that there the strongest
+    hash that is present stands in (build_hash, then hash). Raises FieldUnfit.
+    """
+    hashes = _hashes(content)
+    kinds = dict(hashes)
+    if format_version >= 3:
+        kind = "hash"
+    else:
+        kind = next((kind for kind in _HASH_KINDS if kind in kinds), "full_hash")
+    if kind not in kinds:
+        raise FieldUnfit(f"{kind} is missing", missing=True)
+    return NodeEntry(
+        name=name,
+        hashes=hashes,
+        identity=(kind, kinds[kind]),
+        document=storable_json(element, "the node"),
+        content=content,
+        dependencies=tuple(_dependencies(content.get("dependencies"))),
+    )
+
+
+def spec_node(entry: NodeEntry, edges: tuple[Edge, ...]) -> SpecNode:
+    """The canonical node of `entry`. Raises FieldUnfit."""
+    content = entry.content
+    architecture = object_of(required(content, "arch"), "arch")
+    external = content.get("external")
+    hash_kind, identity = entry.identity
+    return SpecNode(
+        name=entry.name,
+        version=name_of(content, "version"),
+        hash=identity,
+        hash_kind=hash_kind,
+        hashes=entry.hashes,
+        platform=name_of(architecture, "platform", "arch."),
+        operating_system=name_of(architecture, "platform_os", "arch."),
+        target=_target(required(architecture, "target", "arch.")),
+        parameters=compact(object_of(content.get("parameters", {}), "parameters"), "parameters"),
+        document=entry.document,
+        namespace=optional_name(content, "namespace"),
+        compiler=_compiler(content),
+        package_hash=optional_name(content, "package_hash"),
+        external=None if external is None else compact(object_of(external, "external"), "external"),
+        edges=edges,
+    )
+
+
+def _hashes(owner: dict[str, Any], path: str = "") -> tuple[tuple[str, str], ...]:
+    found = []
+    for kind in _HASH_KINDS:
+        value = owner.get(kind)
+        if value is not None:
+            if not isinstance(value, str) or not _HASH.fullmatch(value):
+                raise FieldUnfit(f"{path}{kind} must be 7 to 64 lowercase letters and digits")
+            found.append((kind, value))
+    return tuple(found)
+
+
+def _target(target: object) -> TargetDescription:
+    """A generic target is a string, a named one an object; archspec decides, both occur in one graph."""
+    if isinstance(target, str):
+        name = short_text(target, "arch.target")
+        if not name:
+            raise FieldUnfit("arch.target must not be empty")
+        return TargetDescription(name=name, document=compact(name, "arch.target"))
+    described = object_of(target, "arch.target")
+    return TargetDescription(
+        name=name_of(described, "name", "arch.target."),
+        document=compact(described, "arch.target"),
+        vendor=optional_name(described, "vendor", "arch.target."),
+        generation=optional_integer(described, "generation", "arch.target.", bits=INTEGER_BITS),
+        features=names_of(described.get("features") or [], "arch.target.features"),
+        parents=names_of(described.get("parents") or [], "arch.target.parents"),
+    )
+
+
+def _compiler(content: dict[str, Any]) -> tuple[str, str] | None:
+    """v1 to v4 name it; in v5 it is a dependency, except where a later Spack read an older file again."""
+    compiler = content.get("compiler")
+    if compiler is not None:
+        compiler = object_of(compiler, "compiler")
+        return name_of(compiler, "name", "compiler."), name_of(compiler, "version", "compiler.")
+    annotated = object_of(content.get("annotations") or {}, "annotations").get("compiler")
+    if annotated is None:
+        return None
+    name, _, version = short_text(annotated, "annotations.compiler").partition("@")
+    version = version.removeprefix("=")
+    if not name or not version:
+        raise FieldUnfit("annotations.compiler must be written name@=version")
+    return name, version
+
+
+def _dependencies(dependencies: object) -> list[DependencyEntry]:
+    """v1 has an object by name, all later formats a list."""
+    if dependencies is None:
+        return []
+    if isinstance(dependencies, dict):
+        entries = [(name, object_of(entry, f"dependencies.{name}")) for name, entry in dependencies.items()]
+    else:
+        listed = [object_of(entry, "dependencies") for entry in list_of(dependencies, "dependencies")]
+        entries = [(optional_name(entry, "name", "dependencies."), entry) for entry in listed]
+    return [_dependency(name, entry) for name, entry in entries]
+
+
+def _dependency(name: str | None, entry: dict[str, Any]) -> DependencyEntry:
+    path = f"dependencies.{name or '?'}."
+    hashes = _hashes(entry, path)
+    if not hashes:
+        raise FieldUnfit(f"{path}hash is missing", missing=True)
+    # v4 and v5 keep types and virtuals under "parameters", v1 to v3 know only "type".
+    parameters = object_of(entry.get("parameters") or {}, f"{path}parameters")
+    types = parameters["deptypes"] if "deptypes" in parameters else entry.get("type")
+    virtuals = names_of(parameters.get("virtuals") or [], f"{path}virtuals")
+    if sum(map(len, virtuals)) > _VIRTUALS_BYTES:
+        raise FieldUnfit(f"{path}virtuals must be at most {_VIRTUALS_BYTES} characters in all")
+    return DependencyEntry(name, hashes, _deptypes(types, path), virtuals)
+
+
+def _deptypes(types: object, path: str) -> Deptype:
+    if types is None:
+        raise FieldUnfit(f"{path}type is missing", missing=True)
+    bits = Deptype(0)
+    for deptype in [types] if isinstance(types, str) else list_of(types, f"{path}type"):
+        if not isinstance(deptype, str) or deptype not in _DEPTYPES:
+            raise FieldUnfit(f"{path}type must name build, link, run or test")
+        bits |= _DEPTYPES[deptype]
+    return bits
