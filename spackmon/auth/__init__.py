@@ -1,0 +1,1 @@
+"""Who reports: people, the tokens they write with, and the docker-style exchange of tokens."""

@@ -1,0 +1,76 @@
+"""Access tokens: short-lived JWTs that a client gets for its token and writes with.
+
+The claims are those of the old server, which had them from Docker's registry, and the id of the token
+that was shown for it: without that a revoked token would go on writing until its JWT expires.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import jwt
+
+from spackmon.errors import Refused
+
+_ALGORITHM = "HS256"
+_ACCESS = [{"type": "build", "actions": ["build"]}]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A signed JWT, and what the client is told about it."""
+
+    jwt: str
+    expires_in_seconds: int
+    issued_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Whose access token this is, and the token it was given for; None where it was a password."""
+
+    person: str
+    token_id: int | None
+
+
+class AccessTokens:
+    """Issues and reads access tokens with one key."""
+
+    def __init__(self, key: str, lifetime_seconds: int) -> None:
+        self._key = key
+        self._lifetime_seconds = lifetime_seconds
+
+    def issue(self, claims: Claims, issuer: str) -> AccessToken:
+        """An access token from now on; `issuer` is the address of the token endpoint."""
+        issued_at = datetime.now(UTC)
+        now = int(issued_at.timestamp())
+        payload = {
+            "iss": issuer,
+            "sub": claims.person,
+            "exp": now + self._lifetime_seconds,
+            "nbf": now,
+            "iat": now,
+            "jti": secrets.token_hex(16),
+            "access": _ACCESS,
+            "token_id": claims.token_id,
+        }
+        signed = jwt.encode(payload, self._key, algorithm=_ALGORITHM)
+        return AccessToken(signed, self._lifetime_seconds, issued_at)
+
+    def read(self, encoded: str) -> Claims:
+        """Whose it is. Raises Refused TOKEN_INVALID or TOKEN_EXPIRED (401) or SCOPE_MISSING (403)."""
+        try:
+            payload = jwt.decode(
+                encoded,
+                self._key,
+                algorithms=[_ALGORITHM],
+                # A second process's clock may be ahead of ours: only the end of the time counts.
+                options={"require": ["exp", "sub", "access"], "verify_nbf": False, "verify_iat": False},
+            )
+        except jwt.ExpiredSignatureError:
+            raise Refused("TOKEN_EXPIRED", 401, "the access token has expired: ask for a new one") from None
+        except (jwt.InvalidTokenError, UnicodeEncodeError):
+            raise Refused("TOKEN_INVALID", 401, "the access token is not one of this server") from None
+        if payload["access"] != _ACCESS:
+            raise Refused("SCOPE_MISSING", 403, "the access token does not allow to report builds")
+        return Claims(payload["sub"], payload.get("token_id"))

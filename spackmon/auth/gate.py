@@ -1,0 +1,128 @@
+"""The gate: who is behind the Authorization header of a request.
+
+Every write passes here and costs one indexed statement; so does the storm of token requests after a
+client's access token has expired in mid-build. Only passwords, which people choose, are hashed slowly.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from sqlalchemy import Connection, Select, select
+
+from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
+from spackmon.auth.people import ANONYMOUS, anonymous, is_password
+from spackmon.auth.tokens import digest, looks_like_token
+from spackmon.database import Database
+from spackmon.errors import Refused
+from spackmon.models import Person, Token
+
+# A verification takes 64 MB and 50 ms of a core: guessing must not take the machine from builds.
+_PASSWORDS_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The person a request comes from."""
+
+    person_id: int
+    name: str
+
+
+class Gate:
+    """Lets senders in; one for each server process."""
+
+    def __init__(self, database: Database, access_tokens: AccessTokens, is_open: bool) -> None:
+        self._database = database
+        self._access_tokens = access_tokens
+        self._is_open = is_open
+        self._passwords = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
+
+    async def admit(self, authorization: str | None) -> Sender:
+        """Who may write with this header: a Bearer access token, or a token itself from a script.
+
+        Without authentication everybody is `anonymous`. Raises Refused with status 401 or 403.
+        """
+        if self._is_open:
+            return await self._anonymous()
+        scheme, _, credentials = (authorization or "").partition(" ")
+        credentials = credentials.strip()
+        if scheme.lower() != "bearer" or not credentials:
+            raise Refused("UNAUTHENTICATED", 401, "this request needs an access token")
+        if looks_like_token(credentials):
+            statement = _of_token().where(Token.digest == digest(credentials))
+        else:
+            statement = _of_claims(self._access_tokens.read(credentials))
+        row = await self._first(statement)
+        if row is None:
+            raise Refused("TOKEN_REVOKED", 401, "the token was revoked or its person disabled")
+        return Sender(row.person_id, row.name)
+
+    async def exchange(self, authorization: str | None, issuer: str) -> AccessToken:
+        """An access token for `Basic user:token` or `Basic user:password`.
+
+        Raises Refused: 401 without such a header, 400 when it is malformed, 403 when it is wrong.
+        """
+        name, secret = _basic(authorization)
+        claims = await (self._by_token if looks_like_token(secret) else self._by_password)(name, secret)
+        if claims is None:
+            raise Refused("CREDENTIALS_WRONG", 403, f"{name!r} and this token or password do not fit")
+        return self._access_tokens.issue(claims, issuer)
+
+    async def _by_token(self, name: str, secret: str) -> Claims | None:
+        row = await self._first(_of_token().where(Token.digest == digest(secret), Person.name == name))
+        return None if row is None else Claims(name, row.token_id)
+
+    async def _by_password(self, name: str, secret: str) -> Claims | None:
+        row = await self._first(
+            select(Person.password_hash).where(Person.name == name, Person.disabled_at.is_(None))
+        )
+        if row is None or row.password_hash is None:
+            return None
+        fits = await anyio.to_thread.run_sync(is_password, row.password_hash, secret, limiter=self._passwords)
+        return Claims(name, None) if fits else None
+
+    async def _anonymous(self) -> Sender:
+        row = await self._first(select(Person.id).where(Person.name == ANONYMOUS))
+        person_id = row.id if row else await self._database.write_held(anonymous)
+        return Sender(person_id, ANONYMOUS)
+
+    async def _first(self, statement: Select[*tuple[Any, ...]]) -> Any:
+        def work(connection: Connection) -> Any:
+            return connection.execute(statement).first()
+
+        return await self._database.read_held(work)
+
+
+def _of_token() -> Select[*tuple[Any, ...]]:
+    """A valid token with its person, to be narrowed to one."""
+    return (
+        select(Token.id.label("token_id"), Token.person_id, Person.name)
+        .join(Person, Person.id == Token.person_id)
+        .where(Token.revoked_at.is_(None), Person.disabled_at.is_(None))
+    )
+
+
+def _of_claims(claims: Claims) -> Select[*tuple[Any, ...]]:
+    if claims.token_id is not None:
+        return _of_token().where(Token.id == claims.token_id, Person.name == claims.person)
+    return select(Person.id.label("person_id"), Person.name).where(
+        Person.name == claims.person, Person.disabled_at.is_(None)
+    )
+
+
+def _basic(authorization: str | None) -> tuple[str, str]:
+    """Name and secret of a Basic header (RFC 7617)."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        raise Refused("UNAUTHENTICATED", 401, "expected the header `Authorization: Basic user:token`")
+    try:
+        name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+    except (binascii.Error, ValueError):
+        colon = ""
+    if not colon or "\0" in name:
+        raise Refused("BASIC_MALFORMED", 400, "Authorization is not the base64 of `user:token`")
+    return name, secret

@@ -1,0 +1,124 @@
+"""People: added and disabled at the command line, found by name."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from spackmon.errors import Refused
+from spackmon.models import Person, utc_now
+
+# Builds that are reported without authentication belong to this person, who therefore cannot sign in.
+ANONYMOUS = "anonymous"
+
+# The name stands before a colon in HTTP Basic, on command lines and in addresses.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
+_PASSWORD_MINIMUM_CHARACTERS = 8
+_hasher = PasswordHasher()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRecord:
+    """A person as lists show them."""
+
+    id: int
+    name: str
+    has_password: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+def add_person(connection: Connection, name: str, password: str | None = None) -> int:
+    """Add somebody who may report, and return their id.
+
+    Raises Refused PERSON_NAME_INVALID, PERSON_EXISTS or PASSWORD_TOO_SHORT.
+    """
+    if not _NAME.fullmatch(name) or name == ANONYMOUS:
+        raise Refused(
+            "PERSON_NAME_INVALID",
+            400,
+            f"{name!r} cannot be a person's name: expected letters, digits and . _ @ + -, not {ANONYMOUS!r}",
+        )
+    if _find(connection, name) is not None:
+        raise Refused("PERSON_EXISTS", 409, f"there is a person named {name!r} already")
+    return _insert(connection, name, None if password is None else hash_password(password))
+
+
+def list_people(connection: Connection) -> list[PersonRecord]:
+    """Everybody, by name."""
+    rows = connection.execute(
+        select(Person.id, Person.name, Person.password_hash, Person.created_at, Person.disabled_at).order_by(
+            Person.name
+        )
+    )
+    return [
+        PersonRecord(row.id, row.name, row.password_hash is not None, row.created_at, row.disabled_at)
+        for row in rows
+    ]
+
+
+def disable_person(connection: Connection, name: str) -> None:
+    """Let somebody report no longer; what they reported stays theirs. Raises Refused PERSON_UNKNOWN."""
+    person_id = person_named(connection, name)
+    connection.execute(
+        update(Person)
+        .where(Person.id == person_id, Person.disabled_at.is_(None))
+        .values(disabled_at=utc_now())
+    )
+
+
+def person_named(connection: Connection, name: str) -> int:
+    """The id of the person with this name. Raises Refused PERSON_UNKNOWN."""
+    person_id = _find(connection, name)
+    if person_id is None:
+        raise Refused(
+            "PERSON_UNKNOWN", 404, f"there is no person named {name!r}: add one with `spackmon user add`"
+        )
+    return person_id
+
+
+def anonymous(connection: Connection) -> int:
+    """The id of the person to whom unauthenticated reports belong, added on first need."""
+    person_id = _find(connection, ANONYMOUS)
+    if person_id is not None:
+        return person_id
+    try:
+        with connection.begin_nested():
+            return _insert(connection, ANONYMOUS, None)
+    except IntegrityError:  # another process was first
+        return person_named(connection, ANONYMOUS)
+
+
+def hash_password(password: str) -> str:
+    """What is kept of a password (Argon2id). Raises Refused PASSWORD_TOO_SHORT."""
+    if len(password) < _PASSWORD_MINIMUM_CHARACTERS:
+        raise Refused(
+            "PASSWORD_TOO_SHORT",
+            400,
+            f"the password is too short: expected at least {_PASSWORD_MINIMUM_CHARACTERS} characters",
+        )
+    return _hasher.hash(password)
+
+
+def is_password(password_hash: str, password: str) -> bool:
+    """Whether `password` is the one that was hashed; slow on purpose."""
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False
+
+
+def _find(connection: Connection, name: str) -> int | None:
+    return connection.execute(select(Person.id).where(Person.name == name)).scalar()
+
+
+def _insert(connection: Connection, name: str, password_hash: str | None) -> int:
+    return connection.execute(
+        insert(Person)
+        .values(name=name, password_hash=password_hash, created_at=utc_now())
+        .returning(Person.id)
+    ).scalar_one()
