@@ -1,0 +1,65 @@
+"""The wiring: settings, database, routes, middleware, lifespan."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from spackmon import answers
+from spackmon.auth import http as auth_http
+from spackmon.auth.access_tokens import AccessTokens
+from spackmon.auth.gate import Gate
+from spackmon.database import Database
+from spackmon.errors import Refused
+from spackmon.ops import health
+from spackmon.ops.access_log import AccessLog
+from spackmon.settings import Settings, retired_settings
+from spackmon.web.security import SecurityHeaders
+from spackmon.web.static_files import static_files
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The service as an ASGI application; it opens the database when it starts.
+
+    Raises Refused when a secret that it needs cannot be made.
+    """
+    access_tokens = AccessTokens(settings.signing_key(), settings.api_token_expires_seconds)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
+        _warn(settings)
+        database = Database(settings.database_url)
+        gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
+        try:
+            async with database.reader():
+                yield {"settings": settings, "database": database, "gate": gate}
+        finally:
+            database.close()
+
+    application = Starlette(
+        routes=[
+            *auth_http.routes,
+            *health.routes,
+            Mount("/static", static_files(), name="static"),
+        ],
+        middleware=[Middleware(AccessLog), Middleware(SecurityHeaders)],
+        exception_handlers={HTTPException: answers.for_http_exception, Refused: answers.for_refused},
+        lifespan=lifespan,
+    )
+    # A redirect ends an old client's build: the paths it may spell in two ways are there twice.
+    application.router.redirect_slashes = False
+    return application
+
+
+def _warn(settings: Settings) -> None:
+    if settings.enable_github_auth:
+        log.warning("ENABLE_GITHUB_AUTH is set, but sign-in by GitHub is not available yet")
+    if retired := retired_settings():
+        log.warning("settings without a meaning any more are ignored", settings=list(retired))

@@ -1,0 +1,53 @@
+"""The docker-style exchange over HTTP: the challenge of a write, and the endpoint that it names."""
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from spackmon.answers import refusal
+from spackmon.errors import Refused
+from spackmon.services import Services
+
+_REALM_PATH = "/auth/token/"
+# The header ends up in quotes inside the challenge, and clients follow it.
+_HOST = re.compile(r"[A-Za-z0-9._\-:\[\]]{1,300}")
+
+
+def base_url(request: Request[Services]) -> str:
+    """The address under which the client reached us, without a slash at the end."""
+    host = request.headers.get("host", "")
+    if not _HOST.fullmatch(host):
+        return request.state.settings.public_url
+    return f"{request.url.scheme}://{host}"
+
+
+def challenge(request: Request[Services]) -> dict[str, str]:
+    """The header of a 401: old clients look for `realm` and `service` in quotes."""
+    base = request.state.settings.auth_server or base_url(request)
+    return {"Www-Authenticate": f'Bearer realm="{base}{_REALM_PATH}",service="{base}",scope="build"'}
+
+
+async def token(request: Request[Services]) -> Response:
+    """`GET /auth/token/` with `Authorization: Basic user:token` gives an access token."""
+    base = request.state.settings.auth_server or base_url(request)
+    try:
+        access_token = await request.state.gate.exchange(
+            request.headers.get("authorization"), issuer=base + _REALM_PATH
+        )
+    except Refused as refused:
+        headers = {"Www-Authenticate": f'Basic realm="{base}"'} if refused.status == 401 else None
+        return refusal(refused, headers)
+    return JSONResponse(
+        {
+            "token": access_token.jwt,
+            "expires_in": access_token.expires_in_seconds,
+            "issued_at": access_token.issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        },
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+# Old clients do not follow redirects: both spellings are the address.
+routes = [Route(_REALM_PATH, token), Route(_REALM_PATH.rstrip("/"), token)]

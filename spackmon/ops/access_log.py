@@ -1,0 +1,70 @@
+"""One JSON line per request, with an id that the answer carries too; the last net under every fault."""
+
+import re
+import time
+import uuid
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from spackmon.answers import message as json_message
+
+log = structlog.get_logger()
+
+# What comes in lands in our log and in the answer's header: only what is plainly an id is taken over.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CLIENT_CLOSED = 499
+
+
+class AccessLog:
+    """ASGI middleware around everything: request ids, the access log, 500 as JSON.
+
+    Only method, path, status, times and sizes are logged: queries, headers and bodies may hold secrets.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        began = time.perf_counter()
+        seen: dict[str, Any] = {"status": _CLIENT_CLOSED, "sent_bytes": 0}
+
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen["status"] = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+            elif message["type"] == "http.response.body":
+                seen["sent_bytes"] += len(message.get("body", b""))
+            await send(message)
+
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception:
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if seen["status"] != _CLIENT_CLOSED:
+                raise
+            sentence = f"the server met a fault of its own; its log has it under {request_id}"
+            await json_message(500, sentence)(scope, receive, send_marked)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                **seen,
+                milliseconds=round((time.perf_counter() - began) * 1000, 2),
+                client=(scope.get("client") or ("",))[0],
+            )
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

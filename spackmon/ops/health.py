@@ -1,0 +1,43 @@
+"""`/healthz`: the process answers. `/readyz`: so does the database, at this program's revision."""
+
+import anyio
+import anyio.to_thread
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from spackmon.database import Database
+from spackmon.ops import migrations
+from spackmon.services import Services
+
+# A balancer asks every few seconds and takes a slow answer for none.
+_PATIENCE_SECONDS = 2.0
+
+
+async def healthz(_: Request[Services]) -> Response:
+    """200 as long as the process can answer at all."""
+    return JSONResponse({"status": "ok"})
+
+
+async def readyz(request: Request[Services]) -> Response:
+    """200 when writes and questions can be served, 503 with the reason when not."""
+    reason = await _what_is_missing(request.state.database)
+    if reason is None:
+        return JSONResponse({"status": "ok"})
+    return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+
+
+async def _what_is_missing(database: Database) -> str | None:
+    try:
+        with anyio.fail_after(_PATIENCE_SECONDS):
+            refused = await anyio.to_thread.run_sync(migrations.check, database, abandon_on_cancel=True)
+    except TimeoutError:
+        return f"the database did not answer within {_PATIENCE_SECONDS:.0f} s"
+    except SQLAlchemyError:
+        # The driver's own words name hosts and users: they are for the log of whoever runs it.
+        return "the database does not answer"
+    return None if refused is None else refused.sentence
+
+
+routes = [Route("/healthz", healthz), Route("/readyz", readyz)]

@@ -1,0 +1,35 @@
+"""The log of a serving process: one JSON object per line on stderr, libraries' messages among them."""
+
+import logging
+import sys
+
+import structlog
+
+_STEPS: list[structlog.typing.Processor] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    # As text: structlog's other form shows the local variables, and they hold tokens and passwords.
+    structlog.processors.format_exc_info,
+]
+
+
+def configure_logging() -> None:
+    """Send structlog and the standard library's logging to stderr as JSON lines, from INFO on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_STEPS,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    structlog.configure(
+        processors=[*_STEPS, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,22 @@
+"""What a request finds in `request.state`: the parts of the running service, made once by the app."""
+
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import State
+
+from spackmon.auth.gate import Gate
+from spackmon.database import Database
+from spackmon.settings import Settings
+
+if TYPE_CHECKING:
+    from spackmon.query.service import QueryService
+
+
+class Services(State):
+    """`Request[Services]` has them typed; `request_id` is the access log's, one for each request."""
+
+    settings: Settings
+    database: Database
+    queries: "QueryService"
+    gate: Gate
+    request_id: str
