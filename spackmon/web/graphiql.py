@@ -10,7 +10,7 @@ from starlette.templating import Jinja2Templates
 from spackmon.web.security import GRAPHIQL_POLICY
 from spackmon.web.static_files import STATIC_DIRECTORY
 
-_MANIFEST = STATIC_DIRECTORY / "built" / "manifest.json"
+MANIFEST = STATIC_DIRECTORY / "built" / "manifest.json"
 _TEMPLATES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
 
@@ -37,7 +37,7 @@ def graphiql_page(request: Request) -> Response:
 def _built_files() -> dict[str, str]:
     # Read per request: 78 bytes, and a server that was started too early needs no restart.
     try:
-        names: dict[str, str] = json.loads(_MANIFEST.read_bytes())
+        names: dict[str, str] = json.loads(MANIFEST.read_bytes())
     except FileNotFoundError:
         return {}
     return names

@@ -1,0 +1,73 @@
+"""What protects a page, how long a browser may keep a file, and the page whose files are missing."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount, Route
+
+from spackmon.web import graphiql
+from spackmon.web.security import GRAPHIQL_POLICY, PAGE_POLICY
+from spackmon.web.static_files import static_files
+
+
+class Server(Protocol):
+    url: str
+
+
+def test_pages_run_our_files_only_and_cannot_be_framed(server: Server) -> None:
+    answer = httpx.get(f"{server.url}/")
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["content-security-policy"] == PAGE_POLICY
+    assert "'unsafe-" not in PAGE_POLICY
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_graphiql_may_write_styles_but_no_scripts(server: Server) -> None:
+    answer = httpx.get(f"{server.url}/graphql", headers={"Accept": "text/html"})
+    assert answer.headers["content-security-policy"] == GRAPHIQL_POLICY
+    assert "script-src 'self';" in GRAPHIQL_POLICY
+    assert answer.headers["referrer-policy"] == "same-origin"
+
+
+def test_answers_to_programs_stay_as_they_were(server: Server) -> None:
+    answer = httpx.post(f"{server.url}/graphql", json={"query": "{ __typename }"})
+    assert answer.headers["content-type"].startswith("application/json")
+    assert "content-security-policy" not in answer.headers
+
+
+def test_a_built_file_is_kept_for_a_year_and_a_plain_one_is_asked_for_again(server: Server) -> None:
+    script = json.loads(graphiql.MANIFEST.read_bytes())["graphiql.js"]
+    built = httpx.get(f"{server.url}/static/built/{script}", headers={"Accept-Encoding": "gzip"})
+    assert built.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert built.headers["content-encoding"] == "gzip"
+
+    icon = httpx.get(f"{server.url}/static/icon.svg")
+    assert icon.headers["cache-control"] == "no-cache"
+    again = httpx.get(f"{server.url}/static/icon.svg", headers={"If-None-Match": icon.headers["etag"]})
+    assert again.status_code == 304
+
+
+async def _get(app: Starlette, path: str) -> httpx.Response:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+        return await client.get(path)
+
+
+def test_an_unbuilt_front_end_is_named_with_the_command_that_builds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graphiql, "MANIFEST", tmp_path / "manifest.json")
+    routes = [
+        Route("/graphql", graphiql.graphiql_page),
+        Mount("/static", static_files(), name="static"),
+    ]
+    answer = asyncio.run(_get(Starlette(routes=routes), "/graphql"))
+    assert answer.status_code == 503
+    assert "run <code>make install</code>" in answer.text
+    assert "<script" not in answer.text
