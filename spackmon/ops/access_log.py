@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spackmon.answers import message as json_message
@@ -48,6 +49,8 @@ class AccessLog:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await self._app(scope, receive, send_marked)
+        except ClientDisconnect:
+            pass  # whoever cut the connection reads no answer; the line below says so by its status
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if seen["status"] != _CLIENT_CLOSED:

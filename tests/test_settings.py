@@ -1,0 +1,140 @@
+"""What a site may set, and how it hears of what it set wrong."""
+
+import re
+import stat
+import subprocess
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from spackmon.errors import Refused
+from spackmon.secret_file import read_or_create
+from spackmon.settings import RETIRED, load_settings, retired_settings, setting_names
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working directory of its own, and no variable of whoever runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in (*setting_names(), "API_URL_PREFIX", "SETTINGS_FILE"):
+        monkeypatch.delenv(f"SPACKMON_{name}", raising=False)
+    monkeypatch.delenv("JWT_SERVER_SECRET", raising=False)
+
+
+def write_file(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    Path("settings.yml").write_text(text)
+    monkeypatch.setenv("SPACKMON_SETTINGS_FILE", "settings.yml")
+
+
+def test_without_any_setting_the_service_is_local_and_embedded(tmp_path: Path) -> None:
+    settings = load_settings()
+    assert settings.database_url == f"sqlite:///{tmp_path}/.spackmon/spackmon.sqlite3"
+    assert (settings.public_url, settings.url_api_prefix) == ("http://127.0.0.1:8000", "ms1")
+    assert (settings.disable_authentication, settings.api_token_expires_seconds) == (False, 600)
+
+
+def test_an_old_settings_file_is_understood_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file(
+        monkeypatch,
+        "TWITTER_USERNAME: spackpm\nUSE_SQLITE: true\nDISABLE_AUTHENTICATION: null\nAUTH_SERVER: null\n"
+        "DOMAIN_NAME: http://monitor.example.org\nDOMAIN_PORT: 8080\nAPI_URL_PREFIX: /ms2/\nPORT: 81\n",
+    )
+    monkeypatch.setenv("SPACKMON_PORT", "82")
+    settings = load_settings()
+    assert (settings.port, settings.url_api_prefix, settings.disable_authentication) == (82, "ms2", False)
+    assert settings.public_url == "http://monitor.example.org:8080"
+    assert retired_settings() == ("TWITTER_USERNAME", "USE_SQLITE")
+
+
+@pytest.mark.parametrize(
+    ("value", "disabled"),
+    [("true", True), ("x", True), ("1", True), ("false", False), ("0", False), ("No", False), ("", False)],
+)
+def test_authentication_is_disabled_by_any_value_that_does_not_say_no(
+    value: str, disabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPACKMON_DISABLE_AUTHENTICATION", value)
+    assert load_settings().disable_authentication is disabled
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"), ("PORT", "70000"), ("API_TOKEN_EXPIRES_SECONDS", "0"),
+        ("DATABASE_URL", "mysql://host/name"), ("DATABASE_URL", "nonsense"),
+        ("DATABASE_URL", "sqlite:///:memory:"), ("URL_API_PREFIX", "graphql"), ("URL_API_PREFIX", "a b"),
+        ("AUTH_SERVER", "ftp://host"), ("AUTH_SERVER", 'http://h"ost'), ("DATA_DIR", "/dev/null/x"),
+        ("DOMAIN_PORT", "x"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_with_its_key_in_one_sentence(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"SPACKMON_{name}", value)
+    with pytest.raises(Refused) as refused:
+        load_settings()
+    assert name in refused.value.sentence
+    assert repr(value) in refused.value.sentence
+    assert "\n" not in refused.value.sentence
+
+
+def test_what_is_no_setting_is_refused_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file(monkeypatch, "DATABSE_URL: sqlite:////tmp/x\n")
+    with pytest.raises(Refused, match=r"DATABSE_URL in the settings file.*did you mean DATABASE_URL"):
+        load_settings()
+    monkeypatch.delenv("SPACKMON_SETTINGS_FILE")
+    monkeypatch.setenv("SPACKMON_DATABSE_URL", "sqlite:////tmp/x")
+    with pytest.raises(Refused, match=r"SPACKMON_DATABSE_URL.*did you mean SPACKMON_DATABASE_URL"):
+        load_settings()
+
+
+@pytest.mark.parametrize("text", ["- a list", "PORT: [1]", "a: b: c", "\x00"])
+def test_a_file_that_is_no_settings_file_is_refused(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file(monkeypatch, text)
+    with pytest.raises(Refused, match=r"PORT|SPACKMON_SETTINGS_FILE|settings file"):
+        load_settings()
+
+
+def test_the_program_stops_with_the_sentence_and_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACKMON_PORT", "eighty")
+    program = Path(sys.executable).with_name("spackmon")
+    run = subprocess.run([program, "serve"], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stdout) == (1, "")
+    assert re.fullmatch(r"spackmon: PORT is 'eighty'[^\n]*\n", run.stderr)
+
+
+def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACKMON_DATABASE_URL", "mysql://u:s3cr3t@host/name")
+    with pytest.raises(Refused) as refused:
+        load_settings()
+    assert "s3cr3t" not in refused.value.sentence
+    monkeypatch.setenv("SPACKMON_DATABASE_URL", "postgres://u:s3cr3t@host/name")
+    monkeypatch.setenv("JWT_SERVER_SECRET", "s3cr3t")
+    with pytest.raises(Refused, match="JWT_SERVER_SECRET") as refused:
+        load_settings()
+    assert "s3cr3t" not in refused.value.sentence
+    monkeypatch.setenv("JWT_SERVER_SECRET", "s3cr3t" * 8)
+    settings = load_settings()
+    assert "s3cr3t" not in repr(settings)
+    assert settings.signing_key() == "s3cr3t" * 8
+    assert settings.database_url == "postgresql://u:s3cr3t@host/name"
+
+
+def test_processes_that_start_together_make_one_secret_that_only_the_owner_reads(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "secret"
+    with ProcessPoolExecutor(8) as pool:
+        secrets = set(pool.map(read_or_create, [path] * 64))
+    assert len(secrets) == 1
+    assert len(secrets.pop()) >= 32
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["secret"]
+
+
+def test_the_settings_page_has_every_setting_and_no_other() -> None:
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", DOCUMENT.read_text(), re.MULTILINE)
+    assert sorted(documented) == sorted(setting_names())
+    assert set(re.findall(r"`([A-Z_]+)`", DOCUMENT.read_text())) >= RETIRED
