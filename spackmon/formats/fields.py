@@ -16,12 +16,21 @@ INTEGER_BITS = 32
 ROW_ID_BITS = 64
 
 
+_SENTENCE_CHARACTERS = 400
+
+
+def printable(sentence: str) -> str:
+    """A sentence that quotes a client, so that it can be shown, logged and stored."""
+    cut = sentence if len(sentence) <= _SENTENCE_CHARACTERS else f"{sentence[:_SENTENCE_CHARACTERS]}…"
+    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
+
+
 class FieldUnfit(ValueError):  # noqa: N818 -- becomes a Refused, which is the answer
     """A field that is missing or holds something else than was expected, as a sentence."""
 
     def __init__(self, sentence: str, *, missing: bool = False) -> None:
         super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence = printable(sentence)
         self.missing = missing
 
 

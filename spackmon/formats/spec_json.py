@@ -12,7 +12,15 @@ import json
 from typing import Any
 
 from spackmon.errors import Refused
-from spackmon.formats.fields import FieldUnfit, compact, name_of, object_of, short_text, storable_json
+from spackmon.formats.fields import (
+    FieldUnfit,
+    compact,
+    name_of,
+    object_of,
+    printable,
+    short_text,
+    storable_json,
+)
 from spackmon.formats.spec_node import DependencyEntry, NodeEntry, read_entry, spec_node
 from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
@@ -171,4 +179,4 @@ def _place(position: int, name: str | None) -> str:
 
 
 def _malformed(problem: str) -> Refused:
-    return Refused("SPEC_MALFORMED", 400, f"the spec cannot be read: {problem}")
+    return Refused("SPEC_MALFORMED", 400, printable(f"the spec cannot be read: {problem}"))

@@ -1,0 +1,133 @@
+"""Results of `spack analyze`: the manifest of files, the environment, configure arguments, and findings."""
+
+from typing import Any
+
+from spackmon.formats.fields import (
+    INTEGER_BITS,
+    ROW_ID_BITS,
+    FieldUnfit,
+    integer,
+    list_of,
+    name_of,
+    object_of,
+    optional_integer,
+    optional_name,
+    short_text,
+    storable_json,
+    storable_text,
+)
+from spackmon.formats.json_body import parse
+from spackmon.formats.submission import AnalysisReport, AttributeValue, InstalledFile
+
+# A path is part of an index row of at most 2,700 bytes.
+_PATH_BYTES = 2_600
+
+_VALUE_FIELDS = ("value", "binary_value", "json_value")
+_OWN_SHAPES = frozenset({"install_files", "environment_variables", "config_args"})
+
+
+def analysis_report(build_id: int, metadata: dict[str, Any]) -> AnalysisReport:
+    """The report of the results in `metadata`, by analyzer. Raises FieldUnfit.
+
+    A result that is null says that the analyzer found nothing.
+    """
+    files = variables = None
+    if "install_files" in metadata:
+        files = _installed_files(metadata["install_files"])
+    if "environment_variables" in metadata:
+        variables = _environment_variables(metadata["environment_variables"])
+    arguments = metadata.get("config_args")
+    attributes = {
+        short_text(analyzer, "metadata"): _attributes(found, f"metadata.{analyzer}")
+        for analyzer, found in metadata.items()
+        if analyzer not in _OWN_SHAPES
+    }
+    return AnalysisReport(
+        build_id=build_id,
+        install_files=files,
+        environment_variables=variables,
+        configure_arguments=None if arguments is None else storable_text(arguments, "metadata.config_args"),
+        has_configure_arguments="config_args" in metadata,
+        attributes=attributes or None,
+    )
+
+
+def _installed_files(manifest: object) -> tuple[InstalledFile, ...]:
+    entries = {} if manifest is None else object_of(manifest, "metadata.install_files")
+    return tuple(_installed_file(path, entry) for path, entry in entries.items())
+
+
+def _installed_file(path: str, entry: object) -> InstalledFile:
+    known = object_of(entry, f"metadata.install_files.{path}")
+    prefix = f"metadata.install_files.{path}."
+    modified = known.get("time")
+    destination = known.get("dest")
+    return InstalledFile(
+        path=_path(path, "metadata.install_files"),
+        type=optional_name(known, "type", prefix),
+        mode=optional_integer(known, "mode", prefix, bits=INTEGER_BITS),
+        owner=optional_integer(known, "owner", prefix, bits=ROW_ID_BITS),
+        group=optional_integer(known, "group", prefix, bits=ROW_ID_BITS),
+        hash=optional_name(known, "hash", prefix),
+        size_bytes=optional_integer(known, "size", prefix, bits=ROW_ID_BITS),
+        modified_at_seconds=None if modified is None else _seconds(modified, f"{prefix}time"),
+        destination=None if destination is None else storable_text(destination, f"{prefix}dest"),
+    )
+
+
+def _seconds(value: object, field: str) -> float:
+    return value if isinstance(value, float) else float(integer(value, field, bits=ROW_ID_BITS))
+
+
+def _path(path: object, field: str) -> str:
+    text = storable_text(path, field)
+    if len(text.encode()) > _PATH_BYTES:
+        raise FieldUnfit(f"{field}: a path must be at most {_PATH_BYTES} bytes long")
+    return text
+
+
+def _environment_variables(variables: object) -> dict[str, str]:
+    field = "metadata.environment_variables"
+    entries = {} if variables is None else object_of(variables, field)
+    return {
+        short_text(name, field): storable_text(value, f"{field}.{name}") for name, value in entries.items()
+    }
+
+
+def _attributes(found: object, field: str) -> tuple[AttributeValue, ...]:
+    listed = [] if found is None else list_of(found, field)
+    return tuple(_attribute(item, f"{field}.{position}") for position, item in enumerate(listed))
+
+
+def _attribute(item: object, field: str) -> AttributeValue:
+    finding = object_of(item, field)
+    given = [key for key in _VALUE_FIELDS if finding.get(key) is not None]
+    if len(given) != 1:
+        raise FieldUnfit(f"{field} must have one of {', '.join(_VALUE_FIELDS)}", missing=not given)
+    (key,) = given
+    value = finding[key]
+    install_file = finding.get("install_file")
+    return AttributeValue(
+        name=name_of(finding, "name", f"{field}."),
+        install_file=None if install_file is None else _path(install_file, f"{field}.install_file"),
+        value=storable_text(value, f"{field}.value") if key == "value" else None,
+        binary_value=_binary(value, f"{field}.binary_value") if key == "binary_value" else None,
+        json_value=_json(value, f"{field}.json_value") if key == "json_value" else None,
+    )
+
+
+def _binary(value: object, field: str) -> bytes:
+    """JSON carries no bytes: what the client made of them, as UTF-8, is kept as it is."""
+    if not isinstance(value, str):
+        raise FieldUnfit(f"{field} must be a string")
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _json(value: object, field: str) -> str:
+    """Some analyzers send JSON as a string; one that states no JSON is the value itself."""
+    if isinstance(value, str):
+        try:
+            value = parse(value)
+        except (ValueError, RecursionError):
+            return storable_json(value, field)
+    return storable_json(value, field)

@@ -1,0 +1,139 @@
+"""The bodies of the ms1 writes, as Spack 0.16 to 0.18 sends them.
+
+Each reader takes what `read_json` gave and refuses with FIELD_MISSING or FIELD_INVALID (both 400, the
+sentence names the field) or, for a spec inside, with SPEC_MALFORMED.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from spackmon.errors import Refused
+from spackmon.formats import spec_json
+from spackmon.formats.analysis import analysis_report
+from spackmon.formats.fields import (
+    ROW_ID_BITS,
+    FieldUnfit,
+    integer,
+    list_of,
+    name_of,
+    object_of,
+    optional_name,
+    required,
+    short_text,
+)
+from spackmon.formats.json_body import read_json
+from spackmon.formats.submission import (
+    AnalysisReport,
+    BuildReport,
+    BuildStatus,
+    ConcretizationFailureReport,
+    Environment,
+    PhaseReport,
+    SpecReport,
+    StatusReport,
+)
+
+__all__ = ["read_analysis", "read_build", "read_json", "read_phase", "read_spec", "read_status"]
+
+_PHASE_STATUS_CHARACTERS = 100
+_ROW_ID_DIGITS = 19
+
+# FAILURE is what the documentation of the old server called FAILED.
+_STATUSES = {**BuildStatus.__members__, "FAILURE": BuildStatus.FAILED}
+
+
+def read_spec(body: dict[str, Any]) -> SpecReport | ConcretizationFailureReport:
+    """specs/new: a concrete spec, or the abstract one that could not be concretized."""
+    with _named_fields():
+        spec = required(body, "spec")
+        spack_version = name_of(body, "spack_version")
+    if spec_json.is_abstract(spec):
+        return spec_json.read_failure(spec, spack_version)
+    return SpecReport(graph=spec_json.read(spec), spack_version=spack_version)
+
+
+def read_build(body: dict[str, Any]) -> BuildReport:
+    """builds/new. Only `analyze` sends the spec along, and it does not begin a run.
+
+    The circumstances (host_os, …) may be missing; `full_hash` may be any hash of the spec.
+    """
+    with _named_fields():
+        spec_hash = name_of(body, "full_hash")
+        spack_version = name_of(body, "spack_version")
+        environment = Environment(
+            hostname=optional_name(body, "hostname") or "",
+            platform=optional_name(body, "platform") or "",
+            operating_system=optional_name(body, "host_os") or "",
+            target=optional_name(body, "host_target") or "",
+            kernel_version=optional_name(body, "kernel_version") or "",
+        )
+        tags = _tags(body.get("tags"))
+    spec = body.get("spec")
+    return BuildReport(
+        spec_hash=spec_hash,
+        environment=environment,
+        spack_version=spack_version,
+        tags=tags,
+        graph=None if spec is None else spec_json.read(spec),
+        announces_run=spec is None,
+    )
+
+
+def read_phase(body: dict[str, Any]) -> PhaseReport:
+    """builds/phases/update. The status is kept verbatim; the output may hold any character."""
+    with _named_fields():
+        build_id = _build_id(body)
+        name = name_of(body, "phase_name")
+        status = name_of(body, "status")
+        if len(status) > _PHASE_STATUS_CHARACTERS:
+            raise FieldUnfit(f"status must be at most {_PHASE_STATUS_CHARACTERS} characters long")
+        output = body.get("output")
+        if isinstance(output, str):
+            output = output.encode("utf-8", "surrogatepass")
+        if not isinstance(output, bytes | None):
+            raise FieldUnfit("output must be a string or null")
+    return PhaseReport(build_id=build_id, name=name, status=status, output=output)
+
+
+def read_status(body: dict[str, Any]) -> StatusReport:
+    """builds/update."""
+    with _named_fields():
+        build_id = _build_id(body)
+        word = name_of(body, "status")
+        status = _STATUSES.get(word)
+        if status is None:
+            raise FieldUnfit(f"status must be one of {', '.join(BuildStatus)}")
+    return StatusReport(build_id=build_id, status=status)
+
+
+def read_analysis(body: dict[str, Any]) -> AnalysisReport:
+    """analyze/builds: results by analyzer."""
+    with _named_fields():
+        build_id = _build_id(body)
+        return analysis_report(build_id, object_of(required(body, "metadata"), "metadata"))
+
+
+def _build_id(body: dict[str, Any]) -> int:
+    value = required(body, "build_id")
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _ROW_ID_DIGITS:
+        value = int(value)
+    return integer(value, "build_id", bits=ROW_ID_BITS)
+
+
+def _tags(tags: object) -> tuple[str, ...]:
+    """Clients send "a,b"; a list is as good."""
+    if tags is None:
+        return ()
+    listed = tags.split(",") if isinstance(tags, str) else list_of(tags, "tags")
+    stripped = [short_text(tag, "tags").strip() for tag in listed]
+    return tuple(dict.fromkeys(tag for tag in stripped if tag))
+
+
+@contextmanager
+def _named_fields() -> Iterator[None]:
+    try:
+        yield
+    except FieldUnfit as unfit:
+        code = "FIELD_MISSING" if unfit.missing else "FIELD_INVALID"
+        raise Refused(code, 400, unfit.sentence) from None
