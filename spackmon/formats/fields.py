@@ -71,8 +71,10 @@ def storable_text(value: object, field: str) -> str:
 
 def short_text(value: object, field: str) -> str:
     """`value`, a text that an index can hold."""
+    if isinstance(value, str) and value.isascii() and len(value) <= SHORT_TEXT_BYTES and "\x00" not in value:
+        return value  # nearly every one of the thousands in a graph
     text = storable_text(value, field)
-    if len(text) > SHORT_TEXT_BYTES or len(text.encode()) > SHORT_TEXT_BYTES:
+    if len(text.encode()) > SHORT_TEXT_BYTES:
         raise FieldUnfit(f"{field} must be at most {SHORT_TEXT_BYTES} bytes long")
     return text
 
@@ -115,7 +117,7 @@ def list_of(value: object, field: str) -> list[Any]:
 
 def names_of(value: object, field: str) -> tuple[str, ...]:
     """`value`, a list of short texts."""
-    return tuple(short_text(item, field) for item in list_of(value, field))
+    return tuple([short_text(item, field) for item in list_of(value, field)])
 
 
 def optional_integer(owner: dict[str, Any], field: str, path: str = "", *, bits: int) -> int | None:

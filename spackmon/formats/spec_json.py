@@ -24,7 +24,7 @@ from spackmon.formats.fields import (
 from spackmon.formats.spec_node import DependencyEntry, NodeEntry, read_entry, spec_node
 from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
-from spackmon.graph.spec import Edge, SpecGraph, SpecNode
+from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
 
 MAXIMUM_NODES = 100_000
 FORMAT_VERSIONS = range(2, 6)
@@ -142,10 +142,11 @@ def _resolved(entries: dict[str, NodeEntry]) -> dict[str, SpecNode]:
     for entry in entries.values():
         for kind, value in entry.hashes:
             carriers.setdefault(value, []).append((kind, entry))
-    nodes = {}
+    nodes: dict[str, SpecNode] = {}
+    targets: dict[str, TargetDescription] = {}
     for position, (identity, entry) in enumerate(entries.items()):
         try:
-            nodes[identity] = spec_node(entry, _edges(entry, carriers))
+            nodes[identity] = spec_node(entry, _edges(entry, carriers), targets)
         except FieldUnfit as unfit:
             raise _malformed(f"{_place(position, entry.name)}: {unfit.sentence}") from None
     return nodes
@@ -157,7 +158,8 @@ def _edges(entry: NodeEntry, carriers: dict[str, list[tuple[str, NodeEntry]]]) -
     for dependency in entry.dependencies:
         child = _child(dependency, carriers)
         key = (child, dependency.virtuals)
-        deptypes = dependency.deptypes | edges[key].deptypes if key in edges else dependency.deptypes
+        same = edges.get(key)
+        deptypes = dependency.deptypes if same is None else dependency.deptypes | same.deptypes
         edges[key] = Edge(child, deptypes, dependency.virtuals)
     return tuple(edges.values())
 
@@ -167,8 +169,9 @@ def _child(dependency: DependencyEntry, carriers: dict[str, list[tuple[str, Node
     for kind, value in dependency.hashes:
         found = carriers.get(value)
         if found:
-            _, node = max(found, key=lambda pair: (pair[1].name == dependency.name, pair[0] == kind))
-            return node.identity[1]
+            if len(found) > 1:
+                found = sorted(found, key=lambda pair: (pair[1].name != dependency.name, pair[0] != kind))
+            return found[0][1].identity[1]
     raise FieldUnfit(
         f"dependencies: no node of the document has the hash {dependency.hashes[0][1]} of {dependency.name}"
     )

@@ -1,8 +1,7 @@
 """One node of a spec document: what Spack 0.16 to 1.2 wrote about a concrete spec."""
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from spackmon.formats.fields import (
     INTEGER_BITS,
@@ -24,12 +23,11 @@ from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 # build dependencies, the DAG hash of those Spacks neither.
 _HASH_KINDS = ("full_hash", "build_hash", "hash")
 _HASH = re.compile(r"[a-z0-9]{7,64}")
-_DEPTYPES = {"build": Deptype.BUILD, "link": Deptype.LINK, "run": Deptype.RUN, "test": Deptype.TEST}
+_DEPTYPE_BITS = {deptype.name.lower(): deptype.value for deptype in Deptype if deptype.name}
 _VIRTUALS_BYTES = 2000  # the list is part of an index row
 
 
-@dataclass(frozen=True, slots=True)
-class DependencyEntry:
+class DependencyEntry(NamedTuple):
     """An edge as a document states it: by name and hashes, still to be looked up in the document."""
 
     name: str | None
@@ -38,8 +36,7 @@ class DependencyEntry:
     virtuals: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NodeEntry:
+class NodeEntry(NamedTuple):
     """A node as a document states it; `spec_node` makes the SpecNode once its edges are looked up."""
 
     name: str
@@ -74,8 +71,12 @@ def read_entry(name: str, content: dict[str, Any], element: object, format_versi
     )
 
 
-def spec_node(entry: NodeEntry, edges: tuple[Edge, ...]) -> SpecNode:
-    """The canonical node of `entry`. Raises FieldUnfit."""
+def spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, TargetDescription]) -> SpecNode:
+    """The canonical node of `entry`. Raises FieldUnfit.
+
+    `targets` holds the targets already read by their JSON, and is added to: a graph repeats its few,
+    long descriptions in every node.
+    """
     content = entry.content
     architecture = object_of(required(content, "arch"), "arch")
     external = content.get("external")
@@ -88,7 +89,7 @@ def spec_node(entry: NodeEntry, edges: tuple[Edge, ...]) -> SpecNode:
         hashes=entry.hashes,
         platform=name_of(architecture, "platform", "arch."),
         operating_system=name_of(architecture, "platform_os", "arch."),
-        target=_target(required(architecture, "target", "arch.")),
+        target=_target(required(architecture, "target", "arch."), targets),
         parameters=compact(object_of(content.get("parameters", {}), "parameters"), "parameters"),
         document=entry.document,
         namespace=optional_name(content, "namespace"),
@@ -110,21 +111,25 @@ def _hashes(owner: dict[str, Any], path: str = "") -> tuple[tuple[str, str], ...
     return tuple(found)
 
 
-def _target(target: object) -> TargetDescription:
+def _target(target: object, known: dict[str, TargetDescription]) -> TargetDescription:
+    document = compact(target, "arch.target")
+    if document not in known:
+        known[document] = _described_target(target, document)
+    return known[document]
+
+
+def _described_target(target: object, document: str) -> TargetDescription:
     """A generic target is a string, a named one an object; archspec decides, both occur in one graph."""
     if isinstance(target, str):
-        name = short_text(target, "arch.target")
-        if not name:
-            raise FieldUnfit("arch.target must not be empty")
-        return TargetDescription(name=name, document=compact(name, "arch.target"))
+        return TargetDescription(name=name_of({"target": target}, "target", "arch."), document=document)
     described = object_of(target, "arch.target")
     return TargetDescription(
         name=name_of(described, "name", "arch.target."),
-        document=compact(described, "arch.target"),
+        document=document,
         vendor=optional_name(described, "vendor", "arch.target."),
         generation=optional_integer(described, "generation", "arch.target.", bits=INTEGER_BITS),
-        features=names_of(described.get("features") or [], "arch.target.features"),
-        parents=names_of(described.get("parents") or [], "arch.target.parents"),
+        features=names_of(described.get("features", []), "arch.target.features"),
+        parents=names_of(described.get("parents", []), "arch.target.parents"),
     )
 
 
@@ -173,9 +178,9 @@ def _dependency(name: str | None, entry: dict[str, Any]) -> DependencyEntry:
 def _deptypes(types: object, path: str) -> Deptype:
     if types is None:
         raise FieldUnfit(f"{path}type is missing", missing=True)
-    bits = Deptype(0)
+    bits = 0
     for deptype in [types] if isinstance(types, str) else list_of(types, f"{path}type"):
-        if not isinstance(deptype, str) or deptype not in _DEPTYPES:
+        if not isinstance(deptype, str) or deptype not in _DEPTYPE_BITS:
             raise FieldUnfit(f"{path}type must name build, link, run or test")
-        bits |= _DEPTYPES[deptype]
-    return bits
+        bits |= _DEPTYPE_BITS[deptype]
+    return Deptype(bits)
