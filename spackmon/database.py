@@ -17,8 +17,13 @@ from typing import Any, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
+import psycopg
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from psycopg import AsyncConnection
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from spackmon.errors import Refused
@@ -38,8 +43,8 @@ _READS_ONLY = "spackmon_reads_only"
 class Reader(Protocol):
     """Runs one reading statement; the answer is its only value."""
 
-    async def fetch_text(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
-        """The single value that `statement` (in the driver's own parameter style) selects."""
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        """The UTF-8 of the single text that `statement` (in the driver's own parameter style) selects."""
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -117,9 +122,12 @@ class Database:
     @asynccontextmanager
     async def reader(self) -> AsyncIterator[Reader]:
         """The reading side, for as long as the server runs."""
-        opened: Reader = (
-            _SqliteReader(self.url.database or "") if self.is_sqlite else await _open_pool(self.url)
-        )
+        opened: _SqliteReader | _PostgresqlReader
+        if self.is_sqlite:
+            opened = _SqliteReader(self.url.database or "")
+        else:
+            opened = _PostgresqlReader(self.url)
+            await opened.open()
         try:
             yield opened
         finally:
@@ -139,15 +147,15 @@ def _raise_unless_passing(error: DBAPIError, deadline: float) -> None:
     if not (conflict or away):
         raise error
     if time.monotonic() > deadline:
-        raise Refused(
-            "DATABASE_UNAVAILABLE",
-            503,
-            f"the database did not answer for {HELD_SECONDS:.0f} s: try again later",
-        ) from error
+        raise _unavailable() from error
     log.warning("write_held", error=str(error.orig).strip().split("\n")[0])
 
 
-def _postgresql_engine(url: Any) -> Engine:
+def _unavailable() -> Refused:
+    return Refused("DATABASE_UNAVAILABLE", 503, f"the database did not answer for {HELD_SECONDS:.0f} s")
+
+
+def _postgresql_engine(url: URL) -> Engine:
     # Clients bring many short transactions; pre-ping would cost each a round trip, and a connection
     # that a restart killed is noticed and replaced by the retry.
     return create_engine(
@@ -155,13 +163,19 @@ def _postgresql_engine(url: Any) -> Engine:
     )
 
 
-def _sqlite_engine(url: Any) -> Engine:
+def _from_hexadecimal(digits: str | None) -> bytes | None:
+    return None if digits is None else bytes.fromhex(digits)
+
+
+def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False})
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:
         # The driver's own BEGIN comes too late and too weak: see begin() below.
         connection.isolation_level = None
+        # Built in from SQLite 3.41 on; ingest hands over bytes as JSON.
+        connection.create_function("unhex", 1, _from_hexadecimal, deterministic=True)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA foreign_keys = ON")
@@ -184,47 +198,70 @@ class _SqliteReader:
         self._local = threading.local()
         self._threads = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="sqlite-read")
 
-    def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
+    def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = sqlite3.connect(self._path, timeout=_SQLITE_BUSY_SECONDS)
             connection.execute("PRAGMA query_only = ON")
+            connection.text_factory = bytes
             self._local.connection = connection
-        row = connection.execute(statement, parameters).fetchone()
-        return None if row is None else row[0]
+        (value,) = connection.execute(statement, parameters).fetchone()
+        return bytes(value)
 
-    async def fetch_text(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._fetch, statement, parameters
-        )
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._fetch, statement, parameters)
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
 
 
-async def _open_pool(url: Any) -> "_PostgresqlReader":
-    from psycopg_pool import AsyncConnectionPool
+class _TextAsBytes(Loader):
+    """The answer's text passes through to the socket: decoding and encoding it would cost twice."""
 
-    pool: Any = AsyncConnectionPool(
-        url.set(drivername="postgresql").render_as_string(hide_password=False),
-        min_size=1, max_size=16, open=False, timeout=HELD_SECONDS,
-        kwargs={"autocommit": True, "connect_timeout": 5, "prepare_threshold": 0},
-    )  # fmt: skip
-    await pool.open(wait=False)
-    return _PostgresqlReader(pool)
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+async def _configure(connection: AsyncConnection[Any]) -> None:
+    connection.adapters.register_loader("text", _TextAsBytes)
 
 
 class _PostgresqlReader:
     """A pool of autocommit connections with every statement prepared."""
 
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
+    def __init__(self, url: URL) -> None:
+        self._pool = AsyncConnectionPool(
+            url.set(drivername="postgresql").render_as_string(hide_password=False),
+            min_size=1,
+            max_size=16,
+            open=False,
+            timeout=HELD_SECONDS,
+            configure=_configure,
+            kwargs={"autocommit": True, "connect_timeout": 5, "prepare_threshold": 0},
+        )
 
-    async def fetch_text(self, statement: str, parameters: Mapping[str, Any]) -> str | None:
+    async def open(self) -> None:
+        # Not waiting: the server starts while PostgreSQL is away, and readyz says so.
+        await self._pool.open(wait=False)
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        deadline = time.monotonic() + HELD_SECONDS
+        while True:
+            try:
+                return await self._fetch(statement, parameters)
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise _unavailable() from error
+            await anyio.sleep(_RETRY_SECONDS)
+
+    async def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(statement, parameters)
             row = await cursor.fetchone()
-            return None if row is None else row[0]
+            assert row is not None
+            value: bytes = row[0]
+            return value
 
     async def close(self) -> None:
         await self._pool.close()

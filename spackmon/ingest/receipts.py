@@ -1,0 +1,70 @@
+"""What the store says after it has written a submission."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SpecReceipt:
+    """A stored spec; `created` is false when it was known. `hash` is its identity, of kind `hash_kind`."""
+
+    spec_id: int
+    created: bool
+    hash: str
+    hash_kind: str
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConcretizationFailureReceipt:
+    """A kept failure; `created` is false when this person had reported the very same one."""
+
+    created: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReceipt:
+    """A build that began or was there; `shown_hash` is the hash by which the client named the spec."""
+
+    build_id: int
+    build_created: bool
+    environment_created: bool
+    spec_hash: str
+    shown_hash: str
+    spec_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReceipt:
+    """The build whose status was reported."""
+
+    build_id: int
+    spec_hash: str
+    spec_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisReceipt:
+    """The build whose analysis was stored."""
+
+    build_id: int
+    spec_hash: str
+    spec_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseReceipt:
+    """The stored phase and its build."""
+
+    phase_id: int
+    name: str
+    status: str
+    build_id: int
+    spec_hash: str
+    spec_name: str
+
+
+Receipt = (
+    SpecReceipt | ConcretizationFailureReceipt | BuildReceipt | PhaseReceipt | StatusReceipt | AnalysisReceipt
+)

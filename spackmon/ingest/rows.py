@@ -1,0 +1,112 @@
+"""Statements over rows that are parameters: one statement a table, whatever the number of rows.
+
+    HASHES = over_rows("value text, spec_id bigint", "INSERT INTO … SELECT i.value … FROM {input} i …")
+
+PostgreSQL takes the rows as one array a column, so that the statement's text never changes and stays
+prepared; SQLite as one JSON text. Both are one round trip and one plan.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, TextClause, bindparam, text
+
+from spackmon.errors import Refused
+from spackmon.models.columns import UtcDateTime
+
+Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
+_BOUNDS = {"integer": 2**31, "bigint": 2**63}
+
+
+class RowStatement:
+    """A statement with `{input}` where the rows stand; see `over_rows`."""
+
+    def __init__(self, columns: Sequence[tuple[str, Kind]], statement: str) -> None:
+        self._columns = columns
+        self._checked = [(place, name, _BOUNDS[kind]) for place, (name, kind) in enumerate(columns)
+                         if kind in _BOUNDS]  # fmt: skip
+        self._has_bytes = any(kind == "bytea" for _, kind in columns)
+        self._arrays = _with_moments(statement.format(input=self._unnested()))
+        self._json = _with_moments(statement.format(input=self._extracted()))
+
+    def run(
+        self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Execute over `rows`; what RETURNING or SELECT gives, or nothing. No rows, no statement.
+
+        Raises Refused for a number that the column cannot hold.
+        """
+        if not rows:
+            return ()
+        self._check(rows)
+        if connection.dialect.name == "sqlite":
+            result = connection.execute(self._json, {"input_rows": self._as_json(rows), **scalars})
+        else:
+            arrays = {f"input_{place}": list(values) for place, values in enumerate(zip(*rows, strict=True))}
+            result = connection.execute(self._arrays, {**arrays, **scalars})
+        return result.all() if result.returns_rows else ()
+
+    def _unnested(self) -> str:
+        arrays = ", ".join(
+            f"CAST(:input_{place} AS {kind}[])" for place, (_, kind) in enumerate(self._columns)
+        )
+        names = ", ".join(name for name, _ in self._columns)
+        return f"(SELECT * FROM unnest({arrays}) AS r({names}))"  # noqa: S608 -- of our own constants
+
+    def _extracted(self) -> str:
+        values = []
+        for place, (name, kind) in enumerate(self._columns):
+            value = f"json_extract(value, '$[{place}]')"
+            values.append(f"{f'unhex({value})' if kind == 'bytea' else value} AS {name}")
+        return f"(SELECT {', '.join(values)} FROM json_each(:input_rows))"  # noqa: S608 -- as above
+
+    def _check(self, rows: Sequence[Sequence[Any]]) -> None:
+        for place, name, bound in self._checked:
+            for row in rows:
+                value = row[place]
+                if value is not None and not -bound <= value < bound:
+                    raise Refused("VALUE_REFUSED", 400, f"{name} is {value}: expected less than {bound}")
+
+    def _as_json(self, rows: Sequence[Sequence[Any]]) -> str:
+        if self._has_bytes:
+            rows = [[v.hex() if isinstance(v, bytes) else v for v in row] for row in rows]
+        # SQLite's JSON functions would end a string at its NUL; PostgreSQL refuses it too.
+        document = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
+        if "\\u0000" in document and any(isinstance(v, str) and "\0" in v for row in rows for v in row):
+            raise Refused("VALUE_REFUSED", 400, "a text holds a NUL character, which the database cannot")
+        return document
+
+
+def over_rows(columns: str, statement: str) -> RowStatement:
+    """A statement whose `{input}` has `columns`, written as `name type, name type`.
+
+    Other parameters are named with a colon; those called `now` are moments. The SQL is read by both
+    databases: `ON CONFLICT` after a SELECT needs a WHERE in SQLite.
+    """
+    parsed: list[tuple[str, Any]] = []
+    for column in columns.split(","):
+        name, _, kind = column.strip().partition(" ")
+        parsed.append((name, kind))
+    return RowStatement(parsed, statement)
+
+
+class Statement:
+    """A statement without rows, whose `{lock}` is how PostgreSQL keeps a row; SQLite has one writer."""
+
+    def __init__(self, statement: str, lock: str = "") -> None:
+        self._postgresql = _with_moments(statement.format(lock=lock))
+        self._sqlite = _with_moments(statement.format(lock=""))
+
+    def run(self, connection: Connection, **parameters: Any) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Execute; the rows it gives, or none."""
+        chosen = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
+        result = connection.execute(chosen, parameters)
+        return result.all() if result.returns_rows else ()
+
+
+def _with_moments(statement: str) -> TextClause:
+    clause = text(statement)
+    if ":now" in statement:
+        clause = clause.bindparams(bindparam("now", type_=UtcDateTime()))
+    return clause

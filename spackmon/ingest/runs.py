@@ -1,0 +1,257 @@
+"""Phases and statuses: which attempt of a build a report belongs to.
+
+A report belongs to the build's newest attempt, with these exceptions:
+
+- The attempt is finished and the client had announced a re-run: it begins the next attempt.
+- The attempt is finished, nothing was announced:
+  - a phase that the attempt has already begins the next attempt;
+  - a phase that it does not have arrived late (`monitor upload` replays statuses before phases) and is
+    added to it;
+  - a status equal to the attempt's is no change (0.18 marks a failed package twice);
+  - any other status begins the next attempt.
+- The attempt was cancelled by us, because another build failed: that was an inference, and the first
+  report about it proves it wrong, so that it goes on as if it had not been cancelled. Such an attempt has
+  no `finished_at`: what never began never ended.
+
+A build's status is that of its newest attempt.
+"""
+
+import dataclasses
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from spackmon.errors import Refused
+from spackmon.formats.submission import FINISHED, BuildStatus, PhaseReport, StatusReport
+from spackmon.ingest.receipts import PhaseReceipt, StatusReceipt
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.logs import chunks
+from spackmon.models import utc_now
+
+_LARGEST_ROW_ID = 2**63 - 1
+_CHUNKS_AT_ONCE = 16
+
+_LOCK = Statement("SELECT id, owner_id FROM build WHERE id = :build_id {lock}", lock="FOR NO KEY UPDATE")
+
+# All at once and in the order of their ids: two builds that fail at the same moment would otherwise each
+# hold itself and wait for the other.
+_LOCK_WITH_NOT_RUN = Statement(
+    """
+    SELECT b.id, b.owner_id FROM build b
+    WHERE b.id IN (
+        SELECT mine.id FROM build mine WHERE mine.id = :build_id
+        UNION ALL
+        SELECT other.id FROM build mine
+        JOIN build other ON other.owner_id = mine.owner_id AND other.environment_id = mine.environment_id
+            AND other.status = 'NOTRUN'
+        WHERE mine.id = :build_id
+    )
+    ORDER BY b.id
+    {lock}
+    """,
+    lock="FOR NO KEY UPDATE OF b",
+)
+
+_STATE = Statement(
+    """
+    SELECT b.id AS build_id, b.rerun_announced, s.hash AS spec_hash, p.name AS spec_name,
+        a.id AS attempt_id, a.number, a.status, a.spack_version, a.finished_at
+    FROM build b
+    JOIN spec s ON s.id = b.spec_id
+    JOIN package_version v ON v.id = s.package_version_id
+    JOIN package p ON p.id = v.package_id
+    JOIN attempt a ON a.build_id = b.id
+    WHERE b.id = :build_id
+    ORDER BY a.number DESC
+    LIMIT 1
+    """
+)
+
+_SET_BUILD = Statement(
+    """
+    UPDATE build SET status = :status, rerun_announced = false, updated_at = :now WHERE id = :build_id
+    """
+)
+
+_SET_ATTEMPT = Statement(
+    """
+    UPDATE attempt SET status = :status, finished_at = CASE WHEN :finished = 1 THEN :now END
+    WHERE id = :attempt_id
+    """
+)
+
+_NEXT_ATTEMPT = Statement(
+    """
+    INSERT INTO attempt (build_id, number, status, spack_version, started_at, finished_at)
+    VALUES (:build_id, :number, :status, :spack_version, :now, CASE WHEN :finished = 1 THEN :now END)
+    RETURNING id
+    """
+)
+
+_CANCEL_ATTEMPTS = over_rows(
+    "build_id bigint",
+    """
+    UPDATE attempt SET status = 'CANCELLED'
+    WHERE status = 'NOTRUN' AND build_id IN (SELECT i.build_id FROM {input} i)
+    """,
+)
+
+_CANCEL_BUILDS = over_rows(
+    "build_id bigint",
+    """
+    UPDATE build SET status = 'CANCELLED', updated_at = :now
+    WHERE status = 'NOTRUN' AND id IN (SELECT i.build_id FROM {input} i)
+    """,
+)
+
+_FIND_PHASE = Statement("SELECT id, status FROM phase WHERE attempt_id = :attempt_id AND name = :name")
+
+_INSERT_PHASE = Statement(
+    """
+    INSERT INTO phase (attempt_id, name, position, status, reported_at)
+    SELECT a.id, :name, (SELECT count(*) + 1 FROM phase p WHERE p.attempt_id = a.id), :status, :now
+    FROM attempt a WHERE a.id = :attempt_id
+    RETURNING id
+    """
+)
+
+_UPDATE_PHASE = Statement("UPDATE phase SET status = :status, reported_at = :now WHERE id = :phase_id")
+
+_PUT_CHUNK = text(
+    """
+    INSERT INTO log_chunk (phase_id, number, first_line, size_bytes, content)
+    VALUES (:phase_id, :number, :first_line, :size_bytes, :content)
+    ON CONFLICT (phase_id, number) DO UPDATE
+    SET first_line = excluded.first_line, size_bytes = excluded.size_bytes, content = excluded.content
+    WHERE log_chunk.content <> excluded.content
+    """
+)
+
+_CUT_LOG = text("DELETE FROM log_chunk WHERE phase_id = :phase_id AND number >= :count")
+
+
+def apply_status(connection: Connection, report: StatusReport, person_id: int) -> StatusReceipt:
+    """Set a build's status; FAILED cancels the owner's builds there that have not run.
+
+    Raises Refused BUILD_UNKNOWN and BUILD_NOT_YOURS.
+    """
+    failed = report.status is BuildStatus.FAILED
+    not_run, run = lock_build(connection, report.build_id, person_id, with_not_run=failed)
+    receipt = StatusReceipt(run.build_id, run.spec_hash, run.spec_name)
+    if _is_over(run):
+        if report.status == run.status and not run.rerun_announced:
+            return receipt
+        _begin_next_attempt(connection, run, report.status)
+    elif report.status != run.status or _was_cancelled_by_us(run):
+        _set_status(connection, run, report.status)
+    if failed and not_run:
+        _CANCEL_ATTEMPTS.run(connection, not_run)
+        _CANCEL_BUILDS.run(connection, not_run, now=utc_now())
+    return receipt
+
+
+def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> PhaseReceipt:
+    """Store a phase with its log; the same phase of an unfinished attempt again: the last one stays.
+
+    Raises Refused BUILD_UNKNOWN and BUILD_NOT_YOURS.
+    """
+    _, run = lock_build(connection, report.build_id, person_id)
+    attempt_id: int = run.attempt_id
+    known = _FIND_PHASE.run(connection, attempt_id=attempt_id, name=report.name)
+    if _is_over(run):
+        if known or run.rerun_announced:
+            attempt_id = _begin_next_attempt(connection, run, BuildStatus.RUNNING)
+            known = ()
+    elif run.status != BuildStatus.RUNNING:
+        _set_status(connection, run, BuildStatus.RUNNING)
+    phase_id = _write_phase(connection, attempt_id, report, known)
+    return PhaseReceipt(phase_id, report.name, report.status, run.build_id, run.spec_hash, run.spec_name)
+
+
+def lock_build(
+    connection: Connection, build_id: int, person_id: int, with_not_run: bool = False
+) -> tuple[list[tuple[int]], Row[*tuple[Any, ...]]]:
+    """A build with its newest attempt, kept for this transaction.
+
+    With it, if wanted, the other builds of its owner and environment that have not run: their ids.
+    Raises Refused BUILD_UNKNOWN and BUILD_NOT_YOURS.
+    """
+    if not 0 < build_id <= _LARGEST_ROW_ID:
+        raise _unknown(build_id)
+    lock = _LOCK_WITH_NOT_RUN if with_not_run else _LOCK
+    locked = lock.run(connection, build_id=build_id)
+    owners = [row.owner_id for row in locked if row.id == build_id]
+    if not owners:
+        raise _unknown(build_id)
+    if owners[0] != person_id:
+        raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
+    # Read after the lock is held: the statement that waits for it sees attempts as they were before.
+    run = _STATE.run(connection, build_id=build_id)[0]
+    return [(row.id,) for row in locked if row.id != build_id], run
+
+
+def _unknown(build_id: int) -> Refused:
+    return Refused("BUILD_UNKNOWN", 404, f"there is no build {build_id}: post it to builds/new/ first")
+
+
+def _was_cancelled_by_us(run: Row[*tuple[Any, ...]]) -> bool:
+    return bool(run.status == BuildStatus.CANCELLED and run.finished_at is None)
+
+
+def _is_over(run: Row[*tuple[Any, ...]]) -> bool:
+    return run.status in FINISHED and not _was_cancelled_by_us(run)
+
+
+def _set_status(connection: Connection, run: Row[*tuple[Any, ...]], status: BuildStatus) -> None:
+    now = utc_now()
+    _SET_ATTEMPT.run(
+        connection, attempt_id=run.attempt_id, status=status.value, finished=int(status in FINISHED), now=now
+    )
+    _SET_BUILD.run(connection, build_id=run.build_id, status=status.value, now=now)
+
+
+def _begin_next_attempt(connection: Connection, run: Row[*tuple[Any, ...]], status: BuildStatus) -> int:
+    now = utc_now()
+    created = _NEXT_ATTEMPT.run(
+        connection, build_id=run.build_id, number=run.number + 1, status=status.value,
+        spack_version=run.spack_version, finished=int(status in FINISHED), now=now,
+    )  # fmt: skip
+    _SET_BUILD.run(connection, build_id=run.build_id, status=status.value, now=now)
+    attempt_id: int = created[0].id
+    return attempt_id
+
+
+def _write_phase(connection: Connection, attempt_id: int, report: PhaseReport, known: Any) -> int:
+    if not known:
+        created = _INSERT_PHASE.run(
+            connection, attempt_id=attempt_id, name=report.name, status=report.status, now=utc_now()
+        )
+        phase_id: int = created[0].id
+        if report.output:
+            _write_log(connection, phase_id, report.output)
+        return phase_id
+    phase_id = known[0].id
+    changed = report.output is not None and _replace_log(connection, phase_id, report.output)
+    if changed or known[0].status != report.status:
+        _UPDATE_PHASE.run(connection, phase_id=phase_id, status=report.status, now=utc_now())
+    return phase_id
+
+
+def _replace_log(connection: Connection, phase_id: int, output: bytes) -> bool:
+    """Make `output` the phase's log; whether that changed anything."""
+    count, changed = _write_log(connection, phase_id, output)
+    cut = connection.execute(_CUT_LOG, {"phase_id": phase_id, "count": count}).rowcount
+    return changed + cut > 0
+
+
+def _write_log(connection: Connection, phase_id: int, output: bytes) -> tuple[int, int]:
+    """Put a log's chunks into place: how many there are, and how many were new."""
+    count, changed = 0, 0
+    log = chunks.split(output)
+    # A few chunks at a time: the log of one phase may be larger than all else that the server holds.
+    while batch := list(islice(log, _CHUNKS_AT_ONCE)):
+        rows = [{"phase_id": phase_id, **dataclasses.asdict(chunk)} for chunk in batch]
+        changed += connection.execute(_PUT_CHUNK, rows).rowcount
+        count += len(batch)
+    return count, changed

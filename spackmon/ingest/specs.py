@@ -1,0 +1,324 @@
+"""Spec graphs into tables: insert-only, because a spec never changes once it is known.
+
+Rows are written in the order of their natural keys and tables always in the same order: two clients
+that post overlapping graphs would otherwise wait for each other.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from spackmon.formats.submission import ConcretizationFailureReport, SpecReport
+from spackmon.graph.closure import descendants
+from spackmon.graph.spec import SpecGraph, SpecNode
+from spackmon.graph.versions import version_key
+from spackmon.ingest.receipts import ConcretizationFailureReceipt, SpecReceipt
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.models import utc_now
+
+SpecKey = tuple[str, str]
+"""An identity: hash and kind."""
+
+_KNOWN = over_rows(
+    "hash text, hash_kind text",
+    """
+    SELECT s.hash, s.hash_kind, s.id, d.digest
+    FROM {input} i
+    JOIN spec s ON s.hash = i.hash AND s.hash_kind = i.hash_kind
+    LEFT JOIN spec_document d ON d.spec_id = s.id
+    """,
+)
+
+# The anti-joins are not for correctness (ON CONFLICT is): a conflict burns a row number and a dead row.
+_PACKAGES = over_rows(
+    "name text",
+    """
+    INSERT INTO package (name)
+    SELECT i.name FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM package p WHERE p.name = i.name)
+    ORDER BY i.name
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_VERSIONS = over_rows(
+    "name text, version text, version_key bytea",
+    """
+    INSERT INTO package_version (package_id, version, version_key)
+    SELECT p.id, i.version, i.version_key
+    FROM {input} i JOIN package p ON p.name = i.name
+    WHERE NOT EXISTS (
+        SELECT 1 FROM package_version v WHERE v.package_id = p.id AND v.version = i.version
+    )
+    ORDER BY i.name, i.version
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_COMPILERS = over_rows(
+    "name text, version text, version_key bytea",
+    """
+    INSERT INTO compiler (name, version, version_key)
+    SELECT i.name, i.version, i.version_key FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM compiler c WHERE c.name = i.name AND c.version = i.version)
+    ORDER BY i.name, i.version
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_TARGETS = over_rows(
+    "digest bytea, name text, vendor text, generation integer, features text, parents text",
+    """
+    INSERT INTO target (digest, name, vendor, generation, features, parents)
+    SELECT i.digest, i.name, i.vendor, i.generation, i.features, i.parents FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM target t WHERE t.digest = i.digest)
+    ORDER BY i.digest
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_ARCHITECTURES = over_rows(
+    "platform text, operating_system text, target_digest bytea",
+    """
+    INSERT INTO architecture (platform, operating_system, target_id)
+    SELECT i.platform, i.operating_system, t.id
+    FROM {input} i JOIN target t ON t.digest = i.target_digest
+    WHERE NOT EXISTS (
+        SELECT 1 FROM architecture a
+        WHERE a.platform = i.platform AND a.operating_system = i.operating_system AND a.target_id = t.id
+    )
+    ORDER BY i.platform, i.operating_system, i.target_digest
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_SPECS = over_rows(
+    "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
+    "compiler_version text, platform text, operating_system text, target_digest bytea, parameters text, "
+    "package_hash text, external text",
+    """
+    INSERT INTO spec (
+        hash, hash_kind, package_version_id, namespace, compiler_id, architecture_id, parameters,
+        package_hash, external, format_version, spack_version, recorded_at
+    )
+    SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, a.id, i.parameters,
+        i.package_hash, i.external, :format_version, :spack_version, :now
+    FROM {input} i
+    JOIN package p ON p.name = i.name
+    JOIN package_version v ON v.package_id = p.id AND v.version = i.version
+    LEFT JOIN compiler c ON c.name = i.compiler_name AND c.version = i.compiler_version
+    JOIN target t ON t.digest = i.target_digest
+    JOIN architecture a ON a.platform = i.platform AND a.operating_system = i.operating_system
+        AND a.target_id = t.id
+    WHERE true
+    ORDER BY i.hash, i.hash_kind
+    ON CONFLICT DO NOTHING
+    RETURNING hash, hash_kind, id
+    """,
+)
+
+_HASHES = over_rows(
+    "value text, kind text, spec_id bigint",
+    """
+    INSERT INTO spec_hash (value, kind, spec_id)
+    SELECT i.value, i.kind, i.spec_id FROM {input} i
+    WHERE true
+    ORDER BY i.value, i.kind, i.spec_id
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_DOCUMENTS = over_rows(
+    "spec_id bigint, digest bytea, document text",
+    """
+    INSERT INTO spec_document (spec_id, format_version, digest, document)
+    SELECT i.spec_id, :format_version, i.digest, i.document FROM {input} i
+    WHERE true
+    ORDER BY i.spec_id, i.digest
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_DEPENDENCIES = over_rows(
+    "parent_id bigint, child_id bigint, virtuals text, deptypes integer",
+    """
+    INSERT INTO dependency (parent_id, child_id, virtuals, deptypes)
+    SELECT i.parent_id, i.child_id, i.virtuals, i.deptypes FROM {input} i
+    """,
+)
+
+_CLOSURE = over_rows(
+    "ancestor_id bigint, descendant_id bigint",
+    """
+    INSERT INTO closure (ancestor_id, descendant_id)
+    SELECT i.ancestor_id, i.descendant_id FROM {input} i
+    """,
+)
+
+_FAILURE = Statement(
+    """
+    INSERT INTO concretization_failure (package_id, owner_id, spack_version, digest, document, reported_at)
+    SELECT p.id, :owner_id, :spack_version, :digest, :document, :now FROM package p WHERE p.name = :name
+    ON CONFLICT DO NOTHING
+    RETURNING id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSpec:
+    """The root of a stored graph; `created` is false when it was known before."""
+
+    spec_id: int
+    created: bool
+
+
+def apply_spec(connection: Connection, report: SpecReport) -> SpecReceipt:
+    """Store a graph; a graph that is known to the last document costs one statement."""
+    stored = store_graph(connection, report.graph, report.spack_version)
+    root = report.graph.nodes[report.graph.root]
+    return SpecReceipt(stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version)
+
+
+def apply_concretization_failure(
+    connection: Connection, report: ConcretizationFailureReport, owner_id: int
+) -> ConcretizationFailureReceipt:
+    """Keep what could not be concretized; the same again from the same person and Spack is no change."""
+    _PACKAGES.run(connection, [(report.name,)])
+    rows = _FAILURE.run(
+        connection, name=report.name, owner_id=owner_id, spack_version=report.spack_version,
+        digest=_digest(report.document), document=report.document, now=utc_now(),
+    )  # fmt: skip
+    return ConcretizationFailureReceipt(created=bool(rows), name=report.name)
+
+
+def store_graph(connection: Connection, graph: SpecGraph, spack_version: str | None) -> StoredSpec:
+    """Write what is not known yet of a graph: specs, and documents and hashes not seen before."""
+    digests = {_key(node): _digest(node.document) for node in graph.nodes.values()}
+    ids, seen = _known(connection, digests)
+    missing = [node for node in graph.nodes.values() if _key(node) not in ids]
+    created: set[SpecKey] = set()
+    if missing:
+        created = _create(connection, missing, graph.format_version, spack_version, ids)
+    unseen = [node for node in graph.nodes.values() if digests[_key(node)] not in seen.get(_key(node), ())]
+    if unseen:
+        _HASHES.run(
+            connection,
+            sorted({(value, kind, ids[_key(node)]) for node in unseen for kind, value in node.hashes}),
+        )
+        _DOCUMENTS.run(
+            connection,
+            [(ids[_key(node)], digests[_key(node)], node.document) for node in unseen],
+            format_version=graph.format_version,
+        )
+    if created:
+        _relate(connection, graph, created, ids)
+    root = _key(graph.nodes[graph.root])
+    return StoredSpec(ids[root], root in created)
+
+
+def _key(node: SpecNode) -> SpecKey:
+    return node.hash, node.hash_kind
+
+
+def _digest(document: str) -> bytes:
+    return hashlib.sha1(document.encode(), usedforsecurity=False).digest()
+
+
+def _known(
+    connection: Connection, keys: Iterable[SpecKey]
+) -> tuple[dict[SpecKey, int], dict[SpecKey, set[bytes]]]:
+    """The ids of those specs that exist, and the digests of their documents."""
+    ids: dict[SpecKey, int] = {}
+    seen: dict[SpecKey, set[bytes]] = {}
+    for hash_, hash_kind, spec_id, digest in _KNOWN.run(connection, list(keys)):
+        ids[hash_, hash_kind] = spec_id
+        if digest is not None:
+            seen.setdefault((hash_, hash_kind), set()).add(digest)
+    return ids, seen
+
+
+def _create(
+    connection: Connection,
+    missing: list[SpecNode],
+    format_version: int,
+    spack_version: str | None,
+    ids: dict[SpecKey, int],
+) -> set[SpecKey]:
+    """Insert specs and what they are made of; adds to `ids`, and tells which of them are ours.
+
+    A spec that another transaction wrote in the meantime gets an id but is not ours: its edges are
+    written already.
+    """
+    target_digests = {document: _digest(document) for document in {n.target.document for n in missing}}
+    _insert_dimensions(connection, missing, target_digests)
+    rows = [
+        (
+            node.hash, node.hash_kind, node.name, node.version, node.namespace,
+            *(node.compiler or (None, None)), node.platform, node.operating_system,
+            target_digests[node.target.document], node.parameters, node.package_hash, node.external,
+        )
+        for node in missing
+    ]  # fmt: skip
+    written = _SPECS.run(
+        connection, rows, format_version=format_version, spack_version=spack_version, now=utc_now()
+    )
+    created = {(hash_, hash_kind): spec_id for hash_, hash_kind, spec_id in written}
+    ids.update(created)
+    if len(created) < len(missing):
+        ids.update(_known(connection, [_key(node) for node in missing if _key(node) not in created])[0])
+    return set(created)
+
+
+def _insert_dimensions(
+    connection: Connection, nodes: list[SpecNode], target_digests: Mapping[str, bytes]
+) -> None:
+    _PACKAGES.run(connection, sorted({(node.name,) for node in nodes}))
+    _VERSIONS.run(
+        connection,
+        [
+            (name, version, version_key(version))
+            for name, version in sorted({(n.name, n.version) for n in nodes})
+        ],
+    )
+    compilers = sorted({node.compiler for node in nodes if node.compiler is not None})
+    _COMPILERS.run(connection, [(name, version, version_key(version)) for name, version in compilers])
+    targets = {target_digests[node.target.document]: node.target for node in nodes}
+    _TARGETS.run(
+        connection,
+        [
+            (
+                digest, target.name, target.vendor, target.generation,
+                json.dumps(target.features), json.dumps(target.parents),
+            )
+            for digest, target in sorted(targets.items(), key=lambda item: item[0])
+        ],
+    )  # fmt: skip
+    _ARCHITECTURES.run(
+        connection,
+        sorted(
+            {(node.platform, node.operating_system, target_digests[node.target.document]) for node in nodes}
+        ),
+    )
+
+
+def _relate(
+    connection: Connection, graph: SpecGraph, created: set[SpecKey], ids: Mapping[SpecKey, int]
+) -> None:
+    """Edges and closure of the specs that this transaction created."""
+    id_of = {hash_: ids[_key(node)] for hash_, node in graph.nodes.items()}
+    ours = [node for node in graph.nodes.values() if _key(node) in created]
+    edges: dict[tuple[int, int, str], int] = {}
+    for node in ours:
+        for edge in node.edges:
+            row = id_of[node.hash], id_of[edge.child], json.dumps(edge.virtuals, separators=(",", ":"))
+            edges[row] = edges.get(row, 0) | int(edge.deptypes)
+    _DEPENDENCIES.run(connection, [(*row, deptypes) for row, deptypes in sorted(edges.items())])
+    below = descendants(graph.nodes)
+    _CLOSURE.run(
+        connection,
+        sorted((id_of[node.hash], id_of[child]) for node in ours for child in below[node.hash]),
+    )
