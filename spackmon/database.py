@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import anyio
 import anyio.to_thread
@@ -258,10 +258,8 @@ class _PostgresqlReader:
     async def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         async with self._pool.connection() as connection:
             cursor = await connection.execute(statement, parameters)
-            row = await cursor.fetchone()
-            assert row is not None
-            value: bytes = row[0]
-            return value
+            ((value,),) = await cursor.fetchall()
+            return cast(bytes, value)
 
     async def close(self) -> None:
         await self._pool.close()

@@ -1,0 +1,323 @@
+"""A selection becomes one SQL statement.
+
+The walk goes down the selection once. Each object is JSON text put together from its fields; a to-one
+relation joins, a list or connection is a correlated subquery. What a value decides in the statement's
+form (a page size, a @skip) is noted, so that a plan is reused only where it would come out the same.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, cast
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLBoolean,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    SelectionSetNode,
+    ValueNode,
+    get_named_type,
+)
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, case, func, select
+from sqlalchemy.engine import Dialect
+
+from spackmon.query.fields import (
+    Column,
+    Condition,
+    Connected,
+    Embedded,
+    Expression,
+    Listing,
+    Lookup,
+    Relation,
+)
+from spackmon.query.json_text import MARK, NULL, constant, joined, json_writer
+from spackmon.query.paging import Page, Rows, read_page
+from spackmon.query.registry import Registry
+from spackmon.query.scope import Scope
+from spackmon.query.selection import Selected, Selector
+from spackmon.query.unpack import ERROR
+from spackmon.query.values import Given, Path, at, plain, read_value
+
+Json = ColumnElement[Any]
+Fields = Mapping[str, Selected]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A compiled operation: the statement in the driver's style, and how to fill its parameters."""
+
+    statement: str
+    constants: Mapping[str, Any]
+    bound: Mapping[str, tuple[Path, Callable[[Any], Any]]]
+
+    def parameters(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The statement's parameters for these (coerced) variables."""
+        filled = dict(self.constants)
+        for name, (path, convert) in self.bound.items():
+            filled[name] = convert(at(path, variables))
+        return filled
+
+
+class Compiler:
+    """Compiles one operation for one shape of variables; used once.
+
+    `deciding` are the variables whose values, not only whose shapes, went into the statement.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        dialect: Dialect,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: Mapping[str, Any],
+    ) -> None:
+        self._registry = registry
+        self._dialect = dialect
+        self._variables = variables
+        self._json = json_writer(dialect.name)
+        self._selector = Selector(registry.schema, fragments, self._decide)
+        self._bound: dict[str, tuple[Path, Callable[[Any], Any]]] = {}
+        self.deciding: set[Path] = set()
+        self._names: Iterator[int] = count(1)
+
+    def root_fields(self, query: GraphQLObjectType, selection: SelectionSetNode) -> dict[str, Selected]:
+        """The operation's own fields by response key."""
+        return self._selector.fields(query, [selection], 1)
+
+    def compile(self, query: GraphQLObjectType, fields: Fields) -> Plan:
+        """The plan that answers root `fields` with a JSON object."""
+        no_row = Scope(select(constant("").label("id")).subquery(), self._names)
+        body = self._object_of(query, fields, no_row, 1)
+        compiled = select(body.label("answer")).compile(dialect=self._dialect)
+        constants = {name: value for name, value in compiled.params.items() if name not in self._bound}
+        return Plan(str(compiled), constants, self._bound)
+
+    # Values -----------------------------------------------------------------------------------------
+
+    def _bind(self, given: Given, type_: Any, convert: Callable[[Any], Any] = plain) -> ColumnElement[Any]:
+        name = f"p{next(self._names)}"
+        if given.path is not None:
+            self._bound[name] = (given.path, convert)
+        return bindparam(name, convert(given.value), type_=type_)
+
+    def _decided(self, value: Given | None) -> Any:
+        """A value that decides the statement's form."""
+        if value is None:
+            return None
+        if value.path is not None:
+            self.deciding.add(value.path)
+        return plain(value.value)
+
+    def _decide(self, node: ValueNode) -> bool:
+        return bool(self._decided(read_value(node, GraphQLBoolean, self._variables)))
+
+    def _arguments(self, parent: GraphQLObjectType, node: FieldNode) -> dict[str, Given]:
+        """The arguments that were given and are not null."""
+        written = {argument.name.value: argument.value for argument in node.arguments or ()}
+        found: dict[str, Given] = {}
+        for name, definition in parent.fields[node.name.value].args.items():
+            value = read_value(written[name], definition.type, self._variables) if name in written else None
+            if value is not None and value.value is not None:
+                found[name] = value
+        return found
+
+    # Objects ----------------------------------------------------------------------------------------
+
+    def _object(self, type_: GraphQLOutputType, asked: Selected, row: Scope, depth: int) -> Json:
+        """The object that `asked` wants, made of `row`."""
+        named = _object_type(type_)
+        return self._object_of(named, self._selector.fields(named, asked.selections, depth), row, depth)
+
+    def _object_of(self, type_: GraphQLObjectType, fields: Fields, row: Scope, depth: int) -> Json:
+        return _braced((key, self._field(type_, asked, row, depth)) for key, asked in fields.items())
+
+    def _field(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json | str:
+        if asked.name == "__typename":
+            return f'"{parent.name}"'
+        type_ = parent.fields[asked.name].type
+        match self._registry.meanings[parent.name][asked.name]:
+            case Column(steps, attribute):
+                return self._json.value(row.along(steps)[attribute], nullable=_is_nullable(type_))
+            case Expression(build, is_json):
+                value = build(row, self._json)
+                return value if is_json else self._json.value(value, nullable=_is_nullable(type_))
+            case Relation(steps):
+                other = row.along(steps)
+                return _or_null(
+                    type_, other.row_id.is_not(None), self._object(type_, asked, other, depth + 1)
+                )
+            case Embedded(present):
+                body = self._object(type_, asked, row, depth + 1)
+                return body if present is None else _or_null(type_, present(row), body)
+            case Listing() as meaning:
+                return self._listing(meaning, type_, asked, row, depth)
+            case Lookup() as meaning:
+                return self._lookup(meaning, parent, asked, row, depth)
+            case Connected() as meaning:
+                return self._connection(meaning, parent, asked, row, depth)
+            case unknown:
+                raise TypeError(f"{parent.name}.{asked.name} has no meaning in SQL: {unknown!r}")
+
+    def _lookup(
+        self, meaning: Lookup, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
+    ) -> Json:
+        found = meaning.find(self._arguments(parent, asked.node), self._bind)
+        child = row.beneath(meaning.model.__table__)
+        body = self._object(parent.fields[asked.name].type, asked, child, depth + 1)
+        one = select(body).select_from(child.joined()).where(child.row_id == found.row_id)
+        result = func.coalesce(_scalar(one), constant(NULL))
+        if found.ambiguous is None:
+            return result
+        error = constant(f"{MARK}{ERROR}{found.ambiguous_code}:{found.ambiguous_sentence}{MARK}")
+        return case((found.ambiguous, error), else_=result)
+
+    # Many rows --------------------------------------------------------------------------------------
+
+    def _listing(
+        self, meaning: Listing, type_: GraphQLOutputType, asked: Selected, row: Scope, depth: int
+    ) -> Json:
+        child = row.beneath(meaning.model.__table__)
+        body = self._object(type_, asked, child, depth + 1)
+        order = [child.along(path[:-1])[path[-1]] for path in meaning.order]
+        source: FromClause = child.source
+        if meaning.ids is not None:
+            ids = meaning.ids(row).subquery(f"t{next(self._names)}")
+            source = ids.join(child.source, child.row_id == ids.c["id"])
+        statement = select(body.label("body")).select_from(child.joined(source))
+        if meaning.belongs is not None:
+            statement = statement.where(meaning.belongs(row, child))
+        rows = self._rows(statement.order_by(*order))
+        return _scalar(select(self._json.array(rows.c["body"])).select_from(rows))
+
+    def _connection(
+        self, meaning: Connected, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
+    ) -> Json:
+        arguments = self._arguments(parent, asked.node)
+        first, last = self._decided(arguments.get("first")), self._decided(arguments.get("last"))
+        page = read_page(arguments, first, last, self._bind)
+        filtered = self._filtered(meaning, parent, asked, arguments.get("where"), row)
+        type_ = _object_type(parent.fields[asked.name].type)
+        fields = self._selector.fields(type_, asked.selections, depth + 1)
+        paged = {key: part for key, part in fields.items() if part.name not in ("totalCount", "__typename")}
+        rows = self._page_rows(filtered, page, type_, paged, row, depth) if paged else None
+
+        def value(key: str, part: Selected) -> Json | str:
+            if part.name == "__typename":
+                return f'"{type_.name}"'
+            if rows is None or part.name == "totalCount":
+                return self._json.value(_scalar(filtered.count()), nullable=False)
+            if part.name == "pageInfo":
+                return self._page_info(_object_type(type_.fields["pageInfo"].type), part, page, rows, depth)
+            return self._json.array(rows.c[key], rows.c["position"] <= page.size)
+
+        body = _braced((key, value(key, part)) for key, part in fields.items())
+        return body if rows is None else _scalar(select(body).select_from(rows))
+
+    def _filtered(
+        self, meaning: Connected, parent: GraphQLObjectType, asked: Selected, where: Given | None, row: Scope
+    ) -> Rows:
+        child = row.beneath(meaning.model.__table__)
+        holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
+        driver = None
+        if where is not None:
+            input_name = get_named_type(parent.fields[asked.name].args["where"].type).name
+            for condition in self._conditions(input_name, where, child):
+                if driver is None and condition.driver is not None and meaning.belongs is None:
+                    driver = condition.driver
+                else:
+                    holds.append(condition.holds)
+        return Rows(child, holds, driver)
+
+    def _conditions(self, input_name: str, where: Given, row: Scope) -> list[Condition]:
+        predicates = self._registry.predicates[input_name]
+        asked = {name: value for name, value in where.members().items() if value.value is not None}
+        return [predicates[name](row, value, self._bind) for name, value in asked.items()]
+
+    def _page_rows(
+        self, filtered: Rows, page: Page, type_: GraphQLObjectType, fields: Fields, row: Scope, depth: int
+    ) -> FromClause:
+        """A subquery with the page's rows and one more: `id`, `position` and a column for each list."""
+        ids = self._rows(filtered.page(page))
+        child = row.beneath(filtered.row.table)
+        columns: list[ColumnElement[Any]] = [ids.c["id"], ids.c["position"]]
+        for key, part in fields.items():
+            if part.name == "nodes":
+                columns.append(self._object(type_.fields["nodes"].type, part, child, depth + 2).label(key))
+            elif part.name == "edges":
+                columns.append(
+                    self._edge(_object_type(type_.fields["edges"].type), part, child, depth + 2).label(key)
+                )
+        source = child.joined(ids.join(child.source, child.row_id == ids.c["id"]))
+        order = ids.c["position"].desc() if page.from_end else ids.c["position"]
+        return self._rows(select(*columns).select_from(source).order_by(order))
+
+    def _edge(self, edge: GraphQLObjectType, asked: Selected, child: Scope, depth: int) -> Json:
+        def value(part: Selected) -> Json | str:
+            if part.name == "node":
+                return self._object(edge.fields["node"].type, part, child, depth + 1)
+            return self._cursor(child.row_id) if part.name == "cursor" else f'"{edge.name}"'
+
+        fields = self._selector.fields(edge, asked.selections, depth)
+        return _braced((key, value(part)) for key, part in fields.items())
+
+    def _cursor(self, row_id: ColumnElement[Any]) -> Json:
+        text = joined(["[", self._json.value(row_id, nullable=False), "]"])
+        return joined(['"', self._json.text_as_hexadecimal(text), '"'])
+
+    def _page_info(
+        self, info: GraphQLObjectType, asked: Selected, page: Page, rows: FromClause, depth: int
+    ) -> Json:
+        more = case((func.count() > page.size, constant("true")), else_=constant("false"))
+        # Newest first: a page starts with its highest id.
+        within = rows.c["position"] <= page.size
+        ends = {"startCursor": func.max(rows.c["id"]), "endCursor": func.min(rows.c["id"])}
+
+        def value(name: str) -> Json | str:
+            match name:
+                case "hasNextPage":
+                    return _boolean(page.before is not None) if page.from_end else more
+                case "hasPreviousPage":
+                    return more if page.from_end else _boolean(page.after is not None)
+                case "__typename":
+                    return f'"{info.name}"'
+                case _:
+                    return func.coalesce(self._cursor(ends[name].filter(within)), constant(NULL))
+
+        fields = self._selector.fields(info, asked.selections, depth + 2)
+        return _braced((key, value(part.name)) for key, part in fields.items())
+
+    def _rows(self, statement: Select[Any]) -> FromClause:
+        """The statement as a row source that may look at the rows of every statement around it."""
+        return statement.correlate_except(None).subquery(f"t{next(self._names)}")
+
+
+def _scalar(statement: Select[Any]) -> Json:
+    return statement.correlate_except(None).scalar_subquery()
+
+
+def _braced(members: Iterator[tuple[str, Json | str]]) -> Json:
+    """A JSON object. A response key is a GraphQL name, so that it needs no escape."""
+    pieces: list[str | Json] = []
+    for key, value in members:
+        pieces += [f'{"," if pieces else "{"}"{key}":', value]
+    return joined([*pieces, "}"]) if pieces else constant("{}")
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _is_nullable(type_: GraphQLOutputType) -> bool:
+    return not isinstance(type_, GraphQLNonNull)
+
+
+def _or_null(type_: GraphQLOutputType, present: ColumnElement[bool], body: Json) -> Json:
+    return case((present, body), else_=constant(NULL)) if _is_nullable(type_) else body
+
+
+def _object_type(type_: GraphQLOutputType) -> GraphQLObjectType:
+    return cast(GraphQLObjectType, get_named_type(type_))

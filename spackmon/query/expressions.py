@@ -1,0 +1,98 @@
+"""Fields that are computed in SQL from their row."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, CompoundSelect, Text, case, cast, func, select, union_all
+
+from spackmon.graph.spec import Deptype
+from spackmon.models import (
+    Attempt,
+    Closure,
+    Dependency,
+    LogChunk,
+    SpecDocument,
+    build_tag,
+)
+from spackmon.query.fields import Builder
+from spackmon.query.json_text import MARK, JsonWriter, constant, joined
+from spackmon.query.scope import Scope
+from spackmon.query.unpack import LOG
+
+
+def global_id(type_name: str) -> Builder:
+    """The row's id among all types': `TypeName:number`."""
+
+    def build(row: Scope, json: JsonWriter) -> ColumnElement[Any]:
+        return joined([f'"{type_name}:', cast(row.row_id, Text), '"'])
+
+    return build
+
+
+def number(row: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The row's id as a string of digits."""
+    return joined(['"', cast(row.row_id, Text), '"'])
+
+
+def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The first document that showed a spec."""
+    documents = SpecDocument.__table__.alias()
+    first = select(documents.c.document).where(documents.c.spec_id == spec.row_id)
+    return first.order_by(documents.c.id).limit(1).correlate_except(documents).scalar_subquery()
+
+
+def deptypes(dependency: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The set of bits as a JSON array of names."""
+    names = [(type_.value, type_.name.lower()) for type_ in Deptype if type_.name]
+    arrays = {
+        bits: "[" + ",".join(f'"{name}"' for bit, name in names if bits & bit) + "]"
+        for bits in range(2 ** len(names))
+    }
+    value = dependency[Dependency.deptypes]
+    return case(*((value == bits, constant(text)) for bits, text in arrays.items()))
+
+
+def itself_and_descendants(spec: Scope) -> CompoundSelect[Any]:
+    """The ids of the whole graph's specs."""
+    below = Closure.__table__.alias()
+    descendants = select(below.c.descendant_id).where(below.c.ancestor_id == spec.row_id)
+    return union_all(
+        select(spec.row_id.label("id")).correlate_except(None), descendants.correlate_except(below)
+    )
+
+
+def newest_attempt(build: Scope) -> ColumnElement[Any]:
+    """The id of a build's newest attempt."""
+    attempts = Attempt.__table__.alias()
+    newest = select(attempts.c.id).where(attempts.c.build_id == build.row_id)
+    return newest.order_by(attempts.c.number.desc()).limit(1).correlate_except(attempts).scalar_subquery()
+
+
+def has_tag(build: Scope, tag: Scope) -> ColumnElement[bool]:
+    """Whether the build has the tag."""
+    given = build_tag.alias()
+    return tag.row_id.in_(
+        select(given.c.tag_id).where(given.c.build_id == build.row_id).correlate_except(given)
+    )
+
+
+def has_log(phase: Scope) -> ColumnElement[bool]:
+    """Whether the phase came with output, be it empty."""
+    chunks = LogChunk.__table__.alias()
+    return select(chunks.c.number).where(chunks.c.phase_id == phase.row_id).correlate_except(chunks).exists()
+
+
+def log_text(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's compressed chunks, marked for `unpack`: no database can decompress them."""
+    chunks = LogChunk.__table__.alias()
+    content = json.hexadecimal(chunks.c.content).label("content")
+    ordered = select(content).where(chunks.c.phase_id == phase.row_id).order_by(chunks.c.number)
+    rows = ordered.correlate_except(chunks).subquery()
+    whole = select(json.aggregated(rows.c.content)).select_from(rows).correlate_except(rows).scalar_subquery()
+    return joined([f"{MARK}{LOG}", whole, MARK])
+
+
+def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's size in bytes of UTF-8."""
+    chunks = LogChunk.__table__.alias()
+    total = select(func.sum(chunks.c.size_bytes)).where(chunks.c.phase_id == phase.row_id)
+    return cast(total.correlate_except(chunks).scalar_subquery(), Text)

@@ -1,0 +1,206 @@
+"""What a field of the schema means in SQL, declared beside its type.
+
+Each function here makes a strawberry field without a resolver; its meaning travels in the field's
+`metadata` under the key SQL and is read back by `registry`. There is no second list to keep in step.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import strawberry
+from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+
+from spackmon.query.json_text import JsonWriter
+from spackmon.query.scope import Attribute, Scope
+from spackmon.query.values import Given, plain
+
+SQL = "spackmon.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the row, or of a row reached by following foreign keys; nullable as declared."""
+
+    steps: tuple[Attribute, ...]
+    attribute: Attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A computed value: `build(row, json)` gives SQL; `is_json` when that SQL already is JSON text."""
+
+    build: "Builder"
+    is_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One other row, reached by following foreign keys."""
+
+    steps: tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """An object that lives in the same row; null where `present` is false."""
+
+    present: Callable[[Scope], ColumnElement[bool]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All rows of a table that belong to this row, in order.
+
+    Either `belongs(row, other)` is the condition, or `ids(row)` selects their ids in a column `id`.
+    """
+
+    model: Any
+    belongs: "Belongs | None"
+    ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None
+    order: tuple[tuple[Attribute, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A Relay connection over a table, newest row first; `belongs` as in Listing."""
+
+    model: Any
+    belongs: "Belongs | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A root field that finds one row by its arguments."""
+
+    model: Any
+    find: "Finder"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The id of the row that a Lookup means, as SQL, NULL where there is none.
+
+    Where `ambiguous` is true the arguments name several rows, and the answer is the error.
+    """
+
+    row_id: ColumnElement[Any]
+    ambiguous: ColumnElement[bool] | None = None
+    ambiguous_code: str = ""
+    ambiguous_sentence: str = ""
+
+
+class Bind(Protocol):
+    """Makes a parameter of a value; `convert` turns what was sent into what is bound, in every run."""
+
+    def __call__(self, given: Given, type_: Any, convert: Callable[[Any], Any] = plain) -> ColumnElement[Any]:
+        """The parameter."""
+
+
+Finder = Callable[[Mapping[str, Given], Bind], Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What to walk instead of the table itself: a source with the rows' ids, each once, in an index."""
+
+    source: FromClause
+    row_id: ColumnElement[Any]
+    conditions: tuple[ColumnElement[bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows."""
+
+    holds: ColumnElement[bool]
+    driver: Driver | None = None
+
+
+Predicate = Callable[[Scope, Given, Bind], Condition]
+Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
+Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]
+
+
+def _field(meaning: object, description: str, name: str | None = None, arguments: Sequence[Any] = ()) -> Any:
+    made = strawberry.field(metadata={SQL: meaning}, description=description, name=name)
+    if arguments:
+        made.arguments = list(arguments)
+    return made
+
+
+def column(*path: Attribute, description: str, name: str | None = None) -> Any:
+    """A field that is a column; foreign keys to follow stand before it."""
+    return _field(Column(tuple(path[:-1]), path[-1]), description, name)
+
+
+def expression(build: Builder, *, description: str, is_json: bool = False, name: str | None = None) -> Any:
+    """A field computed in SQL from its row."""
+    return _field(Expression(build, is_json), description, name)
+
+
+def relation(*path: Attribute, description: str) -> Any:
+    """A field that is another row, through foreign keys."""
+    return _field(Relation(tuple(path)), description)
+
+
+def embedded(*, description: str, present: Callable[[Scope], ColumnElement[bool]] | None = None) -> Any:
+    """A field that is an object made of this same row."""
+    return _field(Embedded(present), description)
+
+
+def listing(
+    model: Any,
+    *,
+    description: str,
+    order: Sequence[Attribute | tuple[Attribute, ...]],
+    belongs: Belongs | None = None,
+    ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None = None,
+) -> Any:
+    """A field that lists rows whose number the thing itself bounds; open-ended ones are connections."""
+    paths = tuple(step if isinstance(step, tuple) else (step,) for step in order)
+    return _field(Listing(model, belongs, ids, paths), description)
+
+
+def connection(
+    model: Any,
+    *,
+    description: str,
+    belongs: Belongs | None = None,
+    where: Any = None,
+) -> Any:
+    """A field that is a Relay connection over a table; `where` is its filter's input type."""
+    arguments = list(_PAGING)
+    if where is not None:
+        arguments.append(argument("where", where | None, "Only these rows."))
+    return _field(Connected(model, belongs), description, arguments=arguments)
+
+
+def lookup(model: Any, find: Finder, arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
+    """A root field that finds one row by its arguments."""
+    return _field(Lookup(model, find), description, arguments=arguments)
+
+
+def predicate(condition: Predicate, *, description: str) -> Any:
+    """A field of a filter input; `condition` says what it asks of a row."""
+    return strawberry.field(metadata={SQL: condition}, description=description, default=None)
+
+
+def argument(name: str, type_: Any, description: str) -> StrawberryArgument:
+    """An argument of a field."""
+    return StrawberryArgument(
+        python_name=name,
+        graphql_name=None,
+        type_annotation=StrawberryAnnotation(type_),
+        description=description,
+    )
+
+
+_PAGING = (
+    argument("first", int | None, "How many rows, from the start; at most 100, 50 if nothing is said."),
+    argument("after", str | None, "Only rows after this cursor."),
+    argument("last", int | None, "How many rows, from the end; at most 100."),
+    argument("before", str | None, "Only rows before this cursor."),
+)

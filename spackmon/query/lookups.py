@@ -1,0 +1,78 @@
+"""How a root field's arguments name one row."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import BigInteger, Text, case, exists, func, select
+
+from spackmon.errors import Refused
+from spackmon.models import Spec, SpecHash
+from spackmon.query.fields import Bind, Finder, Found
+from spackmon.query.json_text import constant
+from spackmon.query.values import Given
+
+MINIMUM_PREFIX = 7
+# Above every character of a hash, in byte order.
+_HIGHEST_CHARACTER = constant("~")
+
+
+def by_id(type_name: str) -> Finder:
+    """Finds a row by `id`: `TypeName:number`, as this schema writes ids, or the bare number."""
+
+    def number(identifier: str) -> int:
+        digits = identifier.removeprefix(f"{type_name}:")
+        if digits.isascii() and digits.isdigit() and len(digits) < 19:
+            return int(digits)
+        raise Refused(
+            "ID_INVALID", 400, f"`id` must be a number or {type_name}:number, it is {identifier[:100]!r}"
+        )
+
+    def find(arguments: Mapping[str, Given], bind: Bind) -> Found:
+        return Found(bind(arguments["id"], BigInteger, number))
+
+    return find
+
+
+def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
+    """Finds a spec by any whole hash of it, by a prefix that only one spec has, or by its id.
+
+    A whole hash may have been shown with several specs (before format v3 a DAG hash does not cover all
+    of a spec): the one whose identity it is comes first, then the latest.
+    """
+    if ("id" in arguments) == ("hash" in arguments):
+        raise Refused("ARGUMENT_INVALID", 400, "give `spec` either `hash` or `id`")
+    if "id" in arguments:
+        return by_id("Spec")(arguments, bind)
+    value = bind(arguments["hash"], Text, _whole_or_prefix)
+    is_identity = exists().where(Spec.id == SpecHash.spec_id, Spec.hash_kind == SpecHash.kind)
+    whole = (
+        select(SpecHash.spec_id)
+        .where(SpecHash.value == value)
+        .order_by(case((is_identity, 0), else_=1), SpecHash.spec_id.desc())
+        .limit(1)
+    )
+    starts_so = SpecHash.value >= value, SpecHash.value < value.concat(_HIGHEST_CHARACTER)
+    some = select(func.min(SpecHash.spec_id)).where(*starts_so)
+    several = select(func.count(SpecHash.spec_id.distinct()) > 1).where(*starts_so)
+    return Found(
+        func.coalesce(whole.scalar_subquery(), some.scalar_subquery()),
+        ~exists().where(SpecHash.value == value) & several.scalar_subquery(),
+        "SPEC_HASH_AMBIGUOUS",
+        "several specs have a hash that starts so: give more of its characters",
+    )
+
+
+def _whole_or_prefix(text: str) -> str:
+    if len(text) < MINIMUM_PREFIX:
+        raise Refused(
+            "HASH_TOO_SHORT", 400, f"`hash` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
+        )
+    return without_nul("hash", text)
+
+
+def without_nul(name: str, text: str) -> str:
+    """The text, unless it has a NUL or a lone surrogate, which no database text has."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise Refused(
+            "ARGUMENT_INVALID", 400, f"`{name}` must be text without NUL characters or lone surrogates"
+        )
+    return text

@@ -1,0 +1,60 @@
+"""A row source inside a statement, and the rows reached from it by foreign keys."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy.orm import InstrumentedAttribute
+
+Attribute = InstrumentedAttribute[Any]
+
+
+class Scope:
+    """One aliased table of a SELECT, and the joins that its fields ask for as they are compiled.
+
+    Following the same foreign key twice joins once.
+    """
+
+    def __init__(self, table: FromClause, names: Iterator[int], trunk: "Scope | None" = None) -> None:
+        self.table = table
+        self.source = table.alias(f"t{next(names)}")
+        self._names = names
+        self._trunk = trunk or self
+        self._followed: dict[str, Scope] = {}
+        self._joins: list[tuple[FromClause, ColumnElement[bool]]] = []
+
+    def __getitem__(self, attribute: Attribute) -> ColumnElement[Any]:
+        return self.source.c[attribute.key]
+
+    @property
+    def row_id(self) -> ColumnElement[Any]:
+        """The row's own id."""
+        return self.source.c["id"]
+
+    def follow(self, foreign_key: Attribute) -> "Scope":
+        """The row that `foreign_key` refers to; joined from the left, so that no row is dropped."""
+        known = self._followed.get(foreign_key.key)
+        if known is None:
+            (key,) = foreign_key.property.columns[0].foreign_keys
+            known = Scope(key.column.table, self._names, self._trunk)
+            self._trunk._joins.append((known.source, known.source.c[key.column.key] == self[foreign_key]))
+            self._followed[foreign_key.key] = known
+        return known
+
+    def along(self, steps: tuple[Attribute, ...]) -> "Scope":
+        """The row at the end of several foreign keys."""
+        scope = self
+        for step in steps:
+            scope = scope.follow(step)
+        return scope
+
+    def beneath(self, table: FromClause) -> "Scope":
+        """A row source for a subquery of this one's statement."""
+        return Scope(table, self._names)
+
+    def joined(self, base: FromClause | None = None) -> FromClause:
+        """The FROM of this scope's statement, once every field has been compiled; `base` holds `source`."""
+        whole = self.source if base is None else base
+        for other, condition in self._joins:
+            whole = whole.outerjoin(other, condition)
+        return whole

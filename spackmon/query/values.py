@@ -1,0 +1,93 @@
+"""Argument values that remember which variable they came from.
+
+A plan is compiled once and run with other variables later; a value that came from one is bound by its
+path, a value written into the document is a constant of the plan.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInputType,
+    GraphQLList,
+    GraphQLNonNull,
+    ListValueNode,
+    ObjectValueNode,
+    Undefined,
+    ValueNode,
+    VariableNode,
+)
+from graphql.utilities import coerce_input_literal
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A value that a document or its variables give. `path` leads to it from the variables, if there.
+
+    `value` is a scalar, None, a dict or a list; members written in the document are Given themselves.
+    """
+
+    value: Any
+    path: Path | None = None
+
+    def members(self) -> dict[str, "Given"]:
+        """The fields of an input object, absent ones left out."""
+        return {key: self._member(key, value) for key, value in self.value.items()}
+
+    def elements(self) -> list["Given"]:
+        """The elements of a list."""
+        return [self._member(position, value) for position, value in enumerate(self.value)]
+
+    def _member(self, key: str | int, value: Any) -> "Given":
+        if isinstance(value, Given):
+            return value
+        return Given(value, None if self.path is None else (*self.path, key))
+
+
+def read_value(node: ValueNode, type_: GraphQLInputType, variables: Mapping[str, Any]) -> Given | None:
+    """The value of a node of a validated document; None where it is a variable that was not sent."""
+    if isinstance(node, VariableNode):
+        name = node.name.value
+        return Given(variables[name], (name,)) if name in variables else None
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if isinstance(node, ObjectValueNode) and isinstance(type_, GraphQLInputObjectType):
+        written = {field.name.value: field.value for field in node.fields}
+        members: dict[str, Given] = {}
+        for name, field in type_.fields.items():
+            member = read_value(written[name], field.type, variables) if name in written else None
+            if member is not None:
+                members[field.out_name or name] = member
+        return Given(members)
+    if isinstance(node, ListValueNode) and isinstance(type_, GraphQLList):
+        elements = [read_value(element, type_.of_type, variables) or Given(None) for element in node.values]
+        return Given(elements)
+    value = coerce_input_literal(node, type_)
+    return None if value is Undefined else Given(value)
+
+
+def plain(value: Any) -> Any:
+    """A value as the driver wants it."""
+    return value.value if isinstance(value, Enum) else value
+
+
+def at(path: Path, variables: Mapping[str, Any]) -> Any:
+    """The value a path leads to."""
+    value: Any = variables
+    for step in path:
+        value = value[step]
+    return plain(value)
+
+
+def shape(value: Any) -> Any:
+    """What of a variable's value decides the statement: which keys, how many elements, null or not."""
+    if isinstance(value, dict):
+        return tuple((key, shape(member)) for key, member in value.items())
+    if isinstance(value, list):
+        return tuple(shape(element) for element in value)
+    return value is None
