@@ -112,6 +112,15 @@ def is_password(password_hash: str, password: str) -> bool:
         return False
 
 
+def has_password(connection: Connection, name: str, password: str) -> bool:
+    """Whether `password` is this person's; never for one who is disabled. Raises Refused PERSON_UNKNOWN."""
+    person_id = person_named(connection, name)
+    password_hash = connection.execute(
+        select(Person.password_hash).where(Person.id == person_id, Person.disabled_at.is_(None))
+    ).scalar()
+    return password_hash is not None and is_password(password_hash, password)
+
+
 def _find(connection: Connection, name: str) -> int | None:
     return connection.execute(select(Person.id).where(Person.name == name)).scalar()
 

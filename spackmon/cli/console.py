@@ -1,0 +1,38 @@
+"""How commands write: tables for people that a script can cut, and nothing that steers a terminal."""
+
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+# A pipe has no width: a line that were folded there could not be taken apart again.
+_PIPE_COLUMNS = 10_000
+
+
+def print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    """Print `rows` in columns on stdout; None is shown as a dash."""
+    table = Table(*headings, box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
+    Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(table)
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for what is not printable: what clients sent may hold a terminal's commands."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def complain(sentence: str) -> None:
+    """Say on stderr what is wrong with one of several inputs."""
+    print(f"spackmon: {printable(sentence)}", file=sys.stderr)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return printable(str(value))

@@ -1,0 +1,33 @@
+"""The database a command works on: the one the settings name, at this program's revision."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from spackmon.database import Database
+from spackmon.ops import migrations
+from spackmon.settings import Settings, load_settings
+
+
+@contextmanager
+def open_database(settings: Settings | None = None) -> Iterator[Database]:
+    """The database of `settings`, or of this process's settings, closed at the end.
+
+    Raises Refused when the settings are wrong or the database is not at this program's revision.
+    """
+    database = Database((settings or load_settings()).database_url)
+    try:
+        ensure_migrated(database)
+        yield database
+    finally:
+        database.close()
+
+
+def ensure_migrated(database: Database) -> None:
+    """Bring an embedded database up to date; a site's PostgreSQL is migrated when its people say so.
+
+    Raises Refused when the latter is not at this program's revision.
+    """
+    if database.is_sqlite:
+        migrations.upgrade(database.url.render_as_string(hide_password=False))
+    elif refused := migrations.check(database):
+        raise refused

@@ -1,0 +1,63 @@
+"""The old server's `manage.py` commands under their old names, asking and printing as they did."""
+
+from collections.abc import Callable
+from getpass import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from spackmon.auth.people import add_person, has_password, person_named
+from spackmon.auth.tokens import create_token
+from spackmon.cli.database import open_database
+from spackmon.cli.documents import documents
+from spackmon.cli.imports import store_spec, submission
+from spackmon.errors import Refused
+from spackmon.formats.submission import ConcretizationFailureReport
+
+
+def add_user(username: str) -> None:
+    """Add somebody with a password, which is asked for."""
+    print(f"Username: {username}")
+    with open_database() as database:
+        password = getpass("Enter Password:")
+        database.write(lambda connection: add_person(connection, username, password))
+    print(f"User {username} successfully created.")
+
+
+def get_token(username: str) -> None:
+    """Print a token after asking for the password; a new one, since tokens are not kept to be shown."""
+    print(f"Username: {username}")
+    with open_database() as database:
+        database.read_once(lambda connection: person_named(connection, username))
+        password = getpass("Enter Password:")
+        if not database.read_once(lambda connection: has_password(connection, username, password)):
+            raise Refused("CREDENTIALS_WRONG", 403, "This password is incorrect.")
+        print(database.write(lambda connection: create_token(connection, username)))
+
+
+def import_package_configuration(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], spack_version: str
+) -> None:
+    """Store the spec document in FILE."""
+    document = next(documents(file))
+    report = submission(document, spack_version)
+    if isinstance(report, ConcretizationFailureReport):
+        raise Refused("SPEC_ABSTRACT", 400, f"{file}: {report.name} was not concretized")
+    with open_database() as database:
+        created = store_spec(database, report)
+    root = report.graph.nodes[report.graph.root]
+    for left, right in (
+        ("Filename", file),
+        ("Spack Version", spack_version),
+        ("Status", "created" if created else "exists"),
+        (f"{root.name} v{root.version}", root.hash),
+    ):
+        print(f"{left:<35} {right}")
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "add_user": add_user,
+    "get_token": get_token,
+    "import_package_configuration": import_package_configuration,
+}
