@@ -18,6 +18,9 @@ from spackmon.database import Database
 from spackmon.errors import Refused
 from spackmon.ops import health
 from spackmon.ops.access_log import AccessLog
+from spackmon.query.service import QueryService
+from spackmon.schema import schema
+from spackmon.schema.http import graphql_routes
 from spackmon.settings import Settings, retired_settings
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
@@ -38,8 +41,9 @@ def create_app(settings: Settings) -> Starlette:
         database = Database(settings.database_url)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         try:
-            async with database.reader():
-                yield {"settings": settings, "database": database, "gate": gate}
+            async with database.reader() as reader:
+                query = QueryService(schema, database, reader)
+                yield {"settings": settings, "database": database, "gate": gate, "query": query}
         finally:
             database.close()
 
@@ -47,6 +51,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             *auth_http.routes,
             *health.routes,
+            *graphql_routes,
             Mount("/static", static_files(), name="static"),
         ],
         middleware=[Middleware(AccessLog), Middleware(SecurityHeaders)],

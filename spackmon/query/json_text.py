@@ -166,7 +166,7 @@ class SqliteJson(JsonWriter):
         return func.hex(value, type_=Text())
 
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.hex(value, type_=Text())
+        return func.lower(func.hex(value), type_=Text())
 
     def aggregated(
         self, value: ColumnElement[Any], only: ColumnElement[bool] | None = None

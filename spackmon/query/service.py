@@ -112,9 +112,9 @@ class QueryService:
         try:
             return Answer(await self._run(query, variables or {}, operation_name))
         except _InvalidError as invalid:
-            return Answer(_errors(invalid.code, invalid.errors), refused=True)
+            return Answer(error_body(invalid.code, invalid.errors), refused=True)
         except Refused as refused:
-            return Answer(_errors(refused.code, [GraphQLError(refused.sentence)], data=True))
+            return Answer(error_body(refused.code, [GraphQLError(refused.sentence)], with_data=True))
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of one of our own operations as Python objects; Refused if there is an error."""
@@ -248,9 +248,7 @@ class _InvalidError(Exception):
         return cls(code, [GraphQLError(sentence)])
 
 
-def _errors(code: str, errors: list[GraphQLError], *, data: bool = False) -> bytes:
+def error_body(code: str, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:
+    """A response with nothing but errors; `with_data`, it says that there is no data."""
     formatted = [{**error.formatted, "extensions": {"code": code}} for error in errors]
-    body: dict[str, Any] = {"errors": formatted}
-    if data:
-        body["data"] = None
-    return json.dumps(body).encode()
+    return json.dumps({"errors": formatted, **({"data": None} if with_data else {})}).encode()
