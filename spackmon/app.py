@@ -19,6 +19,9 @@ from spackmon.errors import Refused
 from spackmon.ops import health
 from spackmon.ops.access_log import AccessLog
 from spackmon.query.service import QueryService
+from spackmon.rest_compat.reads import read_routes
+from spackmon.rest_compat.service_info import service_info_routes
+from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.schema.http import graphql_routes
 from spackmon.settings import Settings, retired_settings
@@ -49,6 +52,9 @@ def create_app(settings: Settings) -> Starlette:
 
     application = Starlette(
         routes=[
+            *write_routes(settings.url_api_prefix),
+            *service_info_routes(settings.url_api_prefix),
+            *read_routes(settings.url_api_prefix),
             *auth_http.routes,
             *health.routes,
             *graphql_routes,

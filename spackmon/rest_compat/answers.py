@@ -1,0 +1,86 @@
+"""What a client is told about a write that was applied, as the old server told it."""
+
+from typing import Any
+
+from spackmon.formats.submission import (
+    AnalysisReport,
+    BuildReport,
+    ConcretizationFailureReport,
+    PhaseReport,
+    SpecReport,
+    StatusReport,
+)
+from spackmon.graph.spec import SpecNode
+from spackmon.ingest.receipts import (
+    AnalysisReceipt,
+    BuildReceipt,
+    ConcretizationFailureReceipt,
+    PhaseReceipt,
+    SpecReceipt,
+    StatusReceipt,
+)
+
+_FULL_HASH = "full_hash"
+_FAILED_CONCRETIZATION = "FAILED_CONCRETIZATION"
+
+Answer = tuple[int, dict[str, Any]]
+
+
+def spec(
+    report: SpecReport | ConcretizationFailureReport, receipt: SpecReceipt | ConcretizationFailureReceipt
+) -> Answer:
+    """specs/new: the root by its full hash, where it has one, and those of its direct dependencies."""
+    if isinstance(report, ConcretizationFailureReport):
+        told: dict[str, Any] = {"full_hash": _FAILED_CONCRETIZATION, "name": report.name, "version": None}
+        dependencies = {}
+    else:
+        root = report.graph.nodes[report.graph.root]
+        told = {"full_hash": _told_hash(root), "name": root.name, "version": root.version}
+        children = [report.graph.nodes[edge.child] for edge in root.edges]
+        dependencies = {child.name: _told_hash(child) for child in children}
+    told |= {"spack_version": report.spack_version, "specs": dependencies}
+    code = 201 if receipt.created else 200
+    return code, _body("success", {"spec": told, "created": receipt.created}, code)
+
+
+def build(_: BuildReport, receipt: BuildReceipt) -> Answer:
+    """builds/new: the spec's hash comes back as the client showed it."""
+    code = 201 if receipt.build_created else 200
+    data = {
+        "build_created": receipt.build_created,
+        "build_environment_created": receipt.environment_created,
+        "build": _build(receipt, receipt.shown_hash),
+    }
+    return code, _body("Build get or create was successful.", data, code)
+
+
+def phase(_: PhaseReport, receipt: PhaseReceipt) -> Answer:
+    """builds/phases/update."""
+    told = {"id": receipt.phase_id, "status": receipt.status, "name": receipt.name}
+    return 200, _body(f"Phase {receipt.name} was successfully updated.", {"build_phase": told}, 200)
+
+
+def status(_: StatusReport, receipt: StatusReceipt) -> Answer:
+    """builds/update."""
+    return 200, _body("Status updated", {"build": _build(receipt, receipt.spec_hash)}, 200)
+
+
+def analysis(_: AnalysisReport, receipt: AnalysisReceipt) -> Answer:
+    """analyze/builds."""
+    return 200, _body("Metadata updated", {"build": _build(receipt, receipt.spec_hash)}, 200)
+
+
+def _build(receipt: BuildReceipt | StatusReceipt | AnalysisReceipt, spec_hash: str) -> dict[str, Any]:
+    return {
+        "build_id": receipt.build_id,
+        "spec_full_hash": spec_hash,
+        "spec_name": receipt.spec_name,
+    }
+
+
+def _told_hash(node: SpecNode) -> str:
+    return dict(node.hashes).get(_FULL_HASH, node.hash)
+
+
+def _body(message: str, data: dict[str, Any], code: int) -> dict[str, Any]:
+    return {"message": message, "data": data, "code": code}

@@ -1,0 +1,144 @@
+"""The ms1 reads, in the shapes that old scripts read: GraphQL operations beside this file, reshaped."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from spackmon.errors import Refused
+from spackmon.services import Services
+
+
+def _document(name: str) -> str:
+    return (Path(__file__).parent / f"{name}.graphql").read_text(encoding="utf-8")
+
+
+_SPECS_BY_NAME = _document("specs_by_name")
+_ATTRIBUTES_OF_SPEC = _document("attributes_of_spec")
+_ATTRIBUTE = _document("attribute")
+
+
+async def specs_by_name(request: Request[Services]) -> Response:
+    """Every spec of a package, the latest first; an empty list for a name that nobody reported."""
+    variables = {"name": request.path_params["name"]}
+    pages = _pages(request, _SPECS_BY_NAME, variables, "specs")
+    return JSONResponse([_spec(spec) async for spec in pages])
+
+
+async def attributes_of_spec(request: Request[Services]) -> Response:
+    """What analyzers, or one of them, found out about a spec's builds."""
+    wanted = request.path_params.get("analyzer")
+    variables = {"id": request.path_params["id"]}
+    return JSONResponse(
+        [
+            _attribute(analysis["analyzer"], attribute)
+            async for build in _pages(request, _ATTRIBUTES_OF_SPEC, variables, "spec", "builds")
+            for analysis in build["analyses"]
+            if wanted in (None, analysis["analyzer"])
+            for attribute in analysis["attributes"]
+        ]
+    )
+
+
+async def download_attribute(request: Request[Services]) -> Response:
+    """The value of one attribute as JSON."""
+    data = await request.state.queries.ask(_ATTRIBUTE, {"id": request.path_params["id"]})
+    attribute = _found(data["attribute"], request)
+    value = attribute["jsonValue"] if attribute["value"] is None else attribute["value"]
+    if attribute["binaryValue"] is not None:
+        value = bytes.fromhex(attribute["binaryValue"]).decode("utf-8", "surrogatepass")
+    # In ASCII, because a text from a binary may hold what UTF-8 cannot.
+    return Response(json.dumps(value), media_type="application/json")
+
+
+async def no_splices(_: Request[Services]) -> Response:
+    """Predictions and their contenders: this server makes none."""
+    raise Refused("SPLICE_ANALYSIS_MISSING", 404, "no splice analysis exists on this server")
+
+
+def read_routes(prefix: str) -> list[Route]:
+    """Every read under `/prefix`, with and without the slash at its end."""
+    reads = {
+        "specs/name/{name}": specs_by_name,
+        "specs/{id}/attributes": attributes_of_spec,
+        "specs/{id}/attributes/{analyzer}": attributes_of_spec,
+        "specs/{id}/splices/contenders": no_splices,
+        "attributes/{id}/download": download_attribute,
+        "attributes/{id}/splice/contenders": no_splices,
+        "analysis/splices/attribute/{attribute_id}/spec/{spec_id}": no_splices,
+    }
+    return [
+        Route(f"/{prefix}/{path}{slash}", endpoint) for path, endpoint in reads.items() for slash in ("/", "")
+    ]
+
+
+async def _pages(
+    request: Request[Services], query: str, variables: Mapping[str, str], *way: str
+) -> AsyncIterator[Any]:
+    """The nodes of the connection at the end of `way`, page by page."""
+    after = None
+    while True:
+        found: Any = await request.state.queries.ask(query, {**variables, "after": after})
+        for key in way:
+            found = _found(found[key], request)
+        for node in found["nodes"]:
+            yield node
+        if not found["pageInfo"]["hasNextPage"]:
+            return
+        after = found["pageInfo"]["endCursor"]
+
+
+def _found(row: Any, request: Request[Services]) -> Any:
+    if row is None:
+        raise Refused("NOT_FOUND", 404, f"nothing here has the id {request.path_params['id']}")
+    return row
+
+
+def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    hashes = {shown["kind"]: shown["value"] for shown in spec["hashes"]}
+    architecture = spec["architecture"]
+    return {
+        "id": _number(spec["id"]),
+        "name": spec["name"],
+        "version": spec["version"],
+        "full_hash": hashes.get("full_hash", spec["hash"]),
+        "build_hash": hashes.get("build_hash"),
+        "hash": hashes.get("hash"),
+        "package_hash": spec["packageHash"],
+        "namespace": spec["namespace"],
+        "spack_version": spec["spackVersion"],
+        "arch": {
+            "platform": architecture["platform"],
+            "platform_os": architecture["operatingSystem"],
+            "target": architecture["target"]["name"],
+        },
+        "compiler": spec["compiler"],
+        "parameters": spec["parameters"],
+        "dependencies": [
+            {
+                "id": _number(edge["child"]["id"]),
+                "name": edge["child"]["name"],
+                "hash": edge["child"]["hash"],
+                "type": edge["deptypes"],
+            }
+            for edge in spec["dependencies"]
+        ],
+    }
+
+
+def _attribute(analyzer: str, attribute: Mapping[str, Any]) -> dict[str, Any]:
+    file = attribute["installFile"]
+    return {
+        "filename": None if file is None else file["path"],
+        "id": _number(attribute["id"]),
+        "analyzer": analyzer,
+        "name": attribute["name"],
+    }
+
+
+def _number(identifier: str) -> int:
+    return int(identifier.rpartition(":")[2])

@@ -1,0 +1,48 @@
+"""`GET /ms1/`: the first thing a client asks; it goes on when it finds id, version and status."""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from sqlalchemy import text
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from spackmon.auth.http import base_url
+from spackmon.errors import Refused
+from spackmon.services import Services
+
+_VERSION = version("spackmon")
+_STARTED_AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+async def service_info(request: Request[Services]) -> Response:
+    """What service this is; 503 when its database stays away, so that a client does not begin a build."""
+    try:
+        await request.state.database.read_held(lambda connection: connection.execute(text("SELECT 1")))
+    except Refused:
+        unavailable = {"status": "service not available", "version": _VERSION}
+        return JSONResponse(unavailable, status_code=503)
+    settings = request.state.settings
+    home = base_url(request) + "/"
+    info: dict[str, Any] = {
+        "id": "spackmon",
+        "status": "running",
+        "name": "Spack Monitor (Spackmon)",
+        "description": "This service provides a database to monitor spack builds.",
+        "organization": {"name": "spack", "url": "https://github.com/spack"},
+        "contactUrl": settings.help_contact_url or home,
+        "documentationUrl": settings.github_documentation or home,
+        "createdAt": _STARTED_AT,
+        "updatedAt": _STARTED_AT,
+        "environment": settings.environment,
+        "version": _VERSION,
+        "auth_instructions_url": settings.auth_instructions or home,
+    }
+    return JSONResponse(info)
+
+
+def service_info_routes(prefix: str) -> list[Route]:
+    """With and without the slash at the end: clients follow no redirect."""
+    return [Route(f"/{prefix}/", service_info), Route(f"/{prefix}", service_info)]

@@ -1,0 +1,120 @@
+"""The ms1 writes: who sends, what it says, what the store made of it, in the words of the old server.
+
+Whatever an authenticated client sent and could not be applied is kept in the inbox: the client gives up
+its build after an error and never sends it again.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from spackmon.answers import message, refusal
+from spackmon.auth.gate import Sender
+from spackmon.auth.http import challenge
+from spackmon.errors import Refused
+from spackmon.formats import ms1
+from spackmon.formats.submission import Submission
+from spackmon.ingest import inbox, store
+from spackmon.ingest.receipts import Receipt
+from spackmon.rest_compat import answers
+from spackmon.rest_compat.body import discard_body, read_body
+from spackmon.services import Services
+
+log = structlog.get_logger()
+
+Answer = Callable[[Any, Any], tuple[int, dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One address: how its body is read, and how the store's receipt is told to the client."""
+
+    kind: str
+    read: Callable[[dict[str, Any]], Submission]
+    answer: Answer
+
+
+WRITES = (
+    Write("specs/new", ms1.read_spec, answers.spec),
+    Write("builds/new", ms1.read_build, answers.build),
+    Write("builds/phases/update", ms1.read_phase, answers.phase),
+    Write("builds/update", ms1.read_status, answers.status),
+    Write("analyze/builds", ms1.read_analysis, answers.analysis),
+)
+
+
+def write_routes(prefix: str) -> list[Route]:
+    """Every write under `/prefix`, with and without the slash at its end: clients follow no redirect."""
+    return [
+        Route(f"/{prefix}/{write.kind}{slash}", _endpoint(write), methods=["POST"])
+        for write in WRITES
+        for slash in ("/", "")
+    ]
+
+
+def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
+    async def endpoint(request: Request[Services]) -> Response:
+        try:
+            sender = await request.state.gate.admit(request.headers.get("authorization"))
+        except Refused as refused:
+            await discard_body(request)
+            return refusal(refused, challenge(request) if refused.status == 401 else None)
+        try:
+            body = await read_body(request)
+        except Refused as refused:
+            await discard_body(request)
+            return refusal(refused)
+        return await _apply(request, write, sender, body)
+
+    return endpoint
+
+
+async def _apply(request: Request[Services], write: Write, sender: Sender, body: bytearray) -> Response:
+    database = request.state.database
+    try:
+        submission = await anyio.to_thread.run_sync(_read, write, body)
+        receipt: Receipt = await database.write_held(
+            lambda connection: store.apply(connection, submission, sender.person_id)
+        )
+    except Refused as refused:
+        return await _refuse(request, write, sender, body, refused)
+    except Exception:
+        log.exception("write_failed", kind=write.kind)
+        request_id = request.state.request_id
+        fault = Refused("INTERNAL", 500, f"the server met a fault of its own, logged as {request_id}")
+        return await _refuse(request, write, sender, body, fault)
+    status, answer = write.answer(submission, receipt)
+    return JSONResponse(answer, status_code=status)
+
+
+def read_kept(kind: str, body: bytes) -> Submission:
+    """Read a body out of the inbox, as it would be read now. Raises Refused."""
+    for write in WRITES:
+        if write.kind == kind:
+            return _read(write, body)
+    raise Refused("KIND_UNKNOWN", 400, f"{kind!r} is no address of the ms1 protocol")
+
+
+def _read(write: Write, body: bytes | bytearray) -> Submission:
+    return write.read(ms1.read_json(body))
+
+
+async def _refuse(
+    request: Request[Services], write: Write, sender: Sender, body: bytearray, refused: Refused
+) -> Response:
+    """The refusal, after the body was kept; without a database there is nowhere to keep it."""
+    try:
+        entry_id = await request.state.database.write_held(
+            lambda connection: inbox.keep(connection, write.kind, body, refused, sender.person_id)
+        )
+    except (SQLAlchemyError, Refused):
+        log.exception("not_kept", kind=write.kind, bytes=len(body))
+        return refusal(refused)
+    return message(refused.status, f"{refused.sentence} (kept as inbox entry {entry_id})")

@@ -1,0 +1,205 @@
+"""Who may write: the docker-style exchange over HTTP, as old clients use it, and what ends it."""
+
+import base64
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from sqlalchemy import Connection, Engine, event, select
+
+from spackmon.auth.people import add_person, disable_person
+from spackmon.auth.tokens import create_token, list_tokens, revoke_token
+from spackmon.database import Database
+from spackmon.models import Build, Person
+from tests.player import Player
+from tests.server import USER, Server, served
+
+KEY = "a key of at least thirty-two bytes for the tests"
+# Any write will do to see who is let in: this one is refused for what it lacks, but only then.
+WRITE = "/ms1/builds/update/"
+
+
+def basic(name: str, secret: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(f'{name}:{secret}'.encode()).decode()}"}
+
+
+def is_let_in(server: Server, credentials: str) -> bool:
+    status = server.http.post(WRITE, json={}, headers={"Authorization": credentials}).status_code
+    assert status in (400, 401)
+    return status == 400
+
+
+def in_database(server: Server, work: Callable[[Connection], Any]) -> Any:
+    database = Database(server.database_url)
+    try:
+        return database.write(work)
+    finally:
+        database.close()
+
+
+def test_the_challenge_leads_an_old_client_to_a_token_that_writes(server: Server) -> None:
+    refused = server.http.post(WRITE, json={})
+    assert (refused.status_code, refused.json()["code"]) == (401, 401)
+    challenge = dict(re.findall(r'([a-zA-z]+)="(.+?)"', refused.headers["Www-Authenticate"]))
+    assert challenge == {
+        "realm": f"{server.url}/auth/token/", "service": server.url, "scope": "build",
+    }  # fmt: skip
+    answer = server.http.get(challenge["realm"], headers=basic(server.user, server.token)).json()
+    assert answer["expires_in"] == 600
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", answer["issued_at"])
+    assert is_let_in(server, f"Bearer {answer['token']}")
+    claims = jwt.decode(answer["token"], options={"verify_signature": False})
+    assert (claims["iss"], claims["sub"], claims["access"]) == (
+        challenge["realm"], server.user, [{"type": "build", "actions": ["build"]}],
+    )  # fmt: skip
+    assert claims["exp"] - claims["iat"] == 600
+    assert {"nbf", "jti"} <= claims.keys()
+
+
+def test_a_script_may_write_with_the_token_itself(server: Server) -> None:
+    assert is_let_in(server, f"Bearer {server.token}")
+    assert not is_let_in(server, f"Bearer {server.token[::-1]}")
+
+
+def test_a_password_is_as_good_as_a_token_and_the_wrong_ones_are_not(server: Server) -> None:
+    in_database(server, lambda connection: add_person(connection, "chosen", "correct horse"))
+    ask = server.http
+    assert ask.get("/auth/token/", headers=basic("chosen", "correct horse")).status_code == 200
+    assert ask.get("/auth/token", headers=basic("chosen", "correct horse")).status_code == 200
+    for name, secret in [("chosen", "wrong horse"), ("nobody", "correct horse"), (USER, "correct horse"),
+                         ("chosen", server.token), (USER, "f" * 64), ("", ""), (USER, "")]:  # fmt: skip
+        refused = ask.get("/auth/token/", headers=basic(name, secret))
+        assert (refused.status_code, refused.json()["code"]) == (403, 403), (name, secret)
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(None, 401), ("Bearer x", 401), ("Basic", 400), ("Basic !!!", 400), ("Basic dXNlcg==", 400),
+     ("Basic gA==", 400), ("Basic AAAA", 400)],
+)  # fmt: skip
+def test_a_malformed_basic_header_is_answered_in_json(
+    server: Server, header: str | None, status: int
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = server.http.get("/auth/token/", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    "credentials", ["", "Bearer", "Bearer x", "Bearer a.b.c", "Basic eDp5", "bearer \xad", "Bearer é"]
+)  # fmt: skip
+def test_what_is_no_credential_is_challenged(server: Server, credentials: str) -> None:
+    raw = {"Authorization": credentials.encode("latin-1")}
+    answer = httpx.post(server.url + WRITE, json={}, headers=raw)  # type: ignore[arg-type]
+    assert answer.status_code == 401
+    assert "realm=" in answer.headers["Www-Authenticate"]
+
+
+def test_a_forged_or_stretched_access_token_is_refused(database_url: str, tmp_path: Path) -> None:
+    with served(database_url, tmp_path, jwt_server_secret=KEY) as server:
+        given = server.http.get("/auth/token/", headers=basic(server.user, server.token)).json()["token"]
+        claims = jwt.decode(given, KEY, algorithms=["HS256"])
+        assert is_let_in(server, f"Bearer {given}")
+        for changed, key, algorithm in [
+            (claims, KEY + "!", "HS256"),
+            (claims, "", "none"),
+            ({**claims, "exp": int(time.time()) - 1}, KEY, "HS256"),
+            ({**claims, "sub": "somebody"}, KEY, "HS256"),
+            ({name: claim for name, claim in claims.items() if name != "exp"}, KEY, "HS256"),
+        ]:
+            assert not is_let_in(server, f"Bearer {jwt.encode(changed, key, algorithm)}")
+        unscoped = jwt.encode({**claims, "access": []}, KEY, "HS256")
+        answer = server.http.post(WRITE, json={}, headers={"Authorization": f"Bearer {unscoped}"})
+        assert answer.status_code == 403
+
+
+def test_a_revoked_token_ends_the_access_tokens_given_for_it(server: Server) -> None:
+    bearer = server.http.get("/auth/token/", headers=basic(server.user, server.token)).json()["token"]
+    (token,) = in_database(server, lambda connection: list_tokens(connection, server.user))
+    other = in_database(server, lambda connection: create_token(connection, server.user))
+    in_database(server, lambda connection: revoke_token(connection, token.id))
+    assert not is_let_in(server, f"Bearer {bearer}")
+    assert not is_let_in(server, f"Bearer {server.token}")
+    assert server.http.get("/auth/token/", headers=basic(server.user, server.token)).status_code == 403
+    assert is_let_in(server, f"Bearer {other}")
+
+
+def test_a_disabled_person_writes_no_more(server: Server) -> None:
+    in_database(server, lambda connection: add_person(connection, "leaver", "long password"))
+    leaver = in_database(server, lambda connection: create_token(connection, "leaver"))
+    by_password = server.http.get("/auth/token/", headers=basic("leaver", "long password")).json()["token"]
+    assert is_let_in(server, f"Bearer {leaver}")
+    assert is_let_in(server, f"Bearer {by_password}")
+    in_database(server, lambda connection: disable_person(connection, "leaver"))
+    assert not is_let_in(server, f"Bearer {leaver}")
+    assert not is_let_in(server, f"Bearer {by_password}")
+    assert server.http.get("/auth/token/", headers=basic("leaver", "long password")).status_code == 403
+
+
+def test_the_challenge_names_the_address_the_client_used_or_the_separate_server(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    with served(sqlite_url, tmp_path, auth_server="https://login.example.org") as server:
+        challenge = server.http.post(WRITE, json={}).headers["Www-Authenticate"]
+        assert 'realm="https://login.example.org/auth/token/"' in challenge
+        assert 'service="https://login.example.org"' in challenge
+    with served(sqlite_url, tmp_path) as server:
+        behind_proxy = {"Host": "monitor.example.org", "X-Forwarded-Proto": "https"}
+        challenge = server.http.post(WRITE, json={}, headers=behind_proxy).headers["Www-Authenticate"]
+        assert 'realm="https://monitor.example.org/auth/token/"' in challenge
+        strange = server.http.post(WRITE, json={}, headers={"Host": 'a"b'}).headers["Www-Authenticate"]
+        assert 'a"b' not in strange
+
+
+def test_after_expiry_every_package_costs_one_401_and_one_cheap_token_request(
+    database_url: str, tmp_path: Path
+) -> None:
+    with served(database_url, tmp_path, api_token_expires_seconds=1) as server:
+        player = Player(server.url, server.user, server.token)
+        assert player.play("0.17-success") == []
+        stale = player.bearer
+        time.sleep(1.1)
+        began = time.perf_counter()
+        for _ in range(20):
+            player.bearer = stale
+            assert player.play("0.19dev-failconc") == []
+        seconds = time.perf_counter() - began
+    assert player.token_requests == 1 + 20
+    # 80 requests; one Argon2 verification each time would be seconds.
+    assert seconds < 5
+
+
+def test_the_gate_costs_one_statement_per_write(sqlite_url: str, tmp_path: Path) -> None:
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        with served(sqlite_url, tmp_path) as server:
+            statements.clear()
+            server.http.post(WRITE, content=b"", headers={"Authorization": f"Bearer {server.token}"})
+            reads = [s for s in statements if "token" in s or "person" in s.split("inbox_entry")[0]]
+            assert len(reads) == 1
+            assert "JOIN person" in reads[0]
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def test_without_authentication_everything_belongs_to_anonymous(database_url: str, tmp_path: Path) -> None:
+    with served(database_url, tmp_path, disable_authentication=True) as server:
+        assert server.http.post(WRITE, json={}).status_code == 400
+        assert is_let_in(server, "Bearer whatever")
+        assert Player(server.url, "", "").play("0.17-fail") == []
+        names = in_database(server, lambda connection: _owners(connection))
+    assert names == {"anonymous"}
+
+
+def _owners(connection: Connection) -> set[str]:
+    return set(connection.scalars(select(Person.name).join(Build, Build.owner_id == Person.id)))

@@ -1,0 +1,151 @@
+"""The database goes away under a write, or the server is killed: nothing acknowledged is lost or halved."""
+
+import contextlib
+import json
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Connection, select
+
+from spackmon.database import Database
+from spackmon.models import Closure, Dependency, Spec, SpecDocument, SpecHash
+from spackmon.ops.migrations import upgrade
+from tests import player
+from tests.databases import PostgresqlServer
+from tests.player import Player
+from tests.server import served, served_by_process
+
+AWAY_SECONDS = 5
+
+
+def stopped(postgresql: PostgresqlServer) -> None:
+    postgresql.stop()
+    time.sleep(AWAY_SECONDS)
+    postgresql.start()
+
+
+def killed(postgresql: PostgresqlServer) -> None:
+    postgresql.kill()
+    postgresql.start()
+
+
+@pytest.mark.parametrize("outage", [stopped, killed])
+def test_writes_are_held_while_postgresql_is_away(
+    private_postgresql: PostgresqlServer, tmp_path: Path, outage: Callable[[PostgresqlServer], None]
+) -> None:
+    upgrade(private_postgresql.url)
+    with served(private_postgresql.url, tmp_path) as server:
+        assert Player(server.url, server.user, server.token).play("0.17-success") == []
+        restarting = threading.Thread(target=outage, args=[private_postgresql])
+        restarting.start()
+        played = 0
+        # Through the outage and beyond: requests meet every moment of it, the token endpoint too.
+        while restarting.is_alive() or played == 0:
+            client = Player(server.url, server.user, server.token)
+            assert client.play("0.17-fail") == []
+            played += 1
+        restarting.join()
+        assert_whole(server.database_url)
+
+
+def test_readiness_tells_that_the_database_is_away_and_the_process_stays_healthy(
+    private_postgresql: PostgresqlServer, tmp_path: Path
+) -> None:
+    upgrade(private_postgresql.url)
+    with served(private_postgresql.url, tmp_path) as server:
+        assert server.http.get("/readyz").status_code == 200
+        private_postgresql.stop()
+        assert server.http.get("/readyz").status_code == 503
+        assert server.http.get("/healthz").status_code == 200
+        private_postgresql.start()
+        assert server.http.get("/readyz").status_code == 200
+
+
+def test_a_server_killed_while_it_writes_leaves_no_half_graph(database_url: str, tmp_path: Path) -> None:
+    recorded = next(e for e in player.exchanges("0.17-success") if e["path"].endswith("specs/new/"))
+    bodies = [variant(recorded["request_body"], number) for number in range(400)]
+    acknowledged: list[bytes] = []
+    with served_by_process(database_url, tmp_path) as server, ThreadPoolExecutor(8) as pool:
+        assert server.process is not None
+
+        def post(body: bytes) -> None:
+            with contextlib.suppress(httpx.TransportError):
+                if server.post("/ms1/specs/new/", body).status_code == 201:
+                    acknowledged.append(body)
+
+        posts = [pool.submit(post, body) for body in bodies]
+        while len(acknowledged) < 20:
+            time.sleep(0.005)
+        server.process.kill()
+        for one in posts:
+            one.result()
+    assert 20 <= len(acknowledged) < len(bodies)
+    assert_whole(database_url)
+    with served(database_url, tmp_path) as server:
+        for body in acknowledged:
+            assert server.post("/ms1/specs/new/", body).status_code == 200
+        for body in bodies:
+            assert server.post("/ms1/specs/new/", body).status_code in player.GO_ON
+    assert_whole(database_url)
+    assert count_of_specs(database_url) == len(bodies) * len(json.loads(bodies[0])["spec"]["nodes"])
+
+
+def variant(body: str, number: int) -> bytes:
+    """The same graph with other hashes throughout."""
+    ending = "".join("abcdefghij"[int(digit)] for digit in f"{number:06d}")
+    return re.sub(r'(hash": "[a-z2-7]{26})[a-z2-7]{6}"', rf'\g<1>{ending}"', body).encode()
+
+
+def assert_whole(database_url: str) -> None:
+    """Every spec has its identity among its hashes, its document, all its edges, and a true closure."""
+    _read(database_url, _assert_whole)
+
+
+def _assert_whole(connection: Connection) -> None:
+    specs = {row.id: row for row in connection.execute(select(Spec.id, Spec.hash, Spec.hash_kind))}
+    known = {
+        tuple(row) for row in connection.execute(select(SpecHash.spec_id, SpecHash.value, SpecHash.kind))
+    }
+    assert {(row.id, row.hash, row.hash_kind) for row in specs.values()} <= known
+    children: dict[int, set[int]] = defaultdict(set)
+    for parent_id, child_id in connection.execute(select(Dependency.parent_id, Dependency.child_id)):
+        children[parent_id].add(child_id)
+    documents = connection.execute(select(SpecDocument.spec_id, SpecDocument.document)).all()
+    assert {spec_id for spec_id, _ in documents} == set(specs)
+    for spec_id, document in documents:
+        assert len(children[spec_id]) == len(json.loads(document).get("dependencies", ()))
+    below = {(spec_id, lower) for spec_id in specs for lower in _below(spec_id, children)}
+    assert below == {
+        tuple(row) for row in connection.execute(select(Closure.ancestor_id, Closure.descendant_id))
+    }
+
+
+def _below(spec_id: int, children: dict[int, set[int]]) -> set[int]:
+    reached: set[int] = set()
+    pending = [spec_id]
+    while pending:
+        new = children[pending.pop()] - reached
+        reached |= new
+        pending += new
+    return reached
+
+
+def count_of_specs(database_url: str) -> int:
+    """All specs there are."""
+    return _read(database_url, lambda connection: len(connection.execute(select(Spec.id)).all()))
+
+
+def _read(database_url: str, work: Callable[[Connection], Any]) -> Any:
+    database = Database(database_url)
+    try:
+        return database.read_once(work)
+    finally:
+        database.close()

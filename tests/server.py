@@ -1,0 +1,127 @@
+"""The service under test: a real uvicorn over a fresh database, with a person who may report."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from spackmon.app import create_app
+from spackmon.auth.people import add_person
+from spackmon.auth.tokens import create_token
+from spackmon.database import Database
+from spackmon.settings import Settings
+
+USER = "builder"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running service. `token` is the long-lived one of `user`; both are in `database_url`."""
+
+    url: str
+    user: str
+    token: str
+    database_url: str
+    http: httpx.Client = field(repr=False)
+    process: subprocess.Popen[bytes] | None = None
+
+    def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The data of a GraphQL answer without errors."""
+        answer = self.http.post("/graphql", json={"query": query, "variables": variables or {}}).json()
+        assert "errors" not in answer, answer["errors"]
+        data: dict[str, Any] = answer["data"]
+        return data
+
+    def post(self, path: str, body: Any, token: str | None = None, **headers: str) -> httpx.Response:
+        """An ms1 write with the token as Bearer; `body` is JSON to be, or the bytes themselves."""
+        credentials = {"Authorization": f"Bearer {token or self.token}"}
+        content = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return self.http.post(path, headers={**credentials, **headers}, **content)
+
+
+@contextlib.contextmanager
+def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Server]:
+    """A server in a thread of this process, for as long as the block."""
+    configured = Settings(database_url=database_url, data_dir=data_dir, **settings)
+    listening = socket.create_server(("127.0.0.1", 0), backlog=256)
+    config = uvicorn.Config(
+        create_app(configured), loop="uvloop", http="httptools", access_log=False, log_config=None
+    )
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    try:
+        while not running.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        with httpx.Client(base_url=url, timeout=60) as http:
+            yield Server(url, USER, new_token(database_url), database_url, http)
+    finally:
+        running.should_exit = True
+        thread.join(timeout=30)
+
+
+@contextlib.contextmanager
+def served_by_process(database_url: str, data_dir: Path) -> Iterator[Server]:
+    """`spackmon serve` as it is started by a site; a test may kill it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "SPACKMON_DATABASE_URL": database_url, "SPACKMON_DATA_DIR": str(data_dir),
+        "SPACKMON_PORT": str(port),
+    }  # fmt: skip
+    program = Path(sys.executable).with_name("spackmon")
+    process = subprocess.Popen(
+        [program, "serve"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_healthy(url, process)
+        with httpx.Client(base_url=url, timeout=60) as http:
+            yield Server(url, USER, new_token(database_url), database_url, http, process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def new_token(database_url: str, person: str = USER) -> str:
+    """A token of this person, who is added if need be."""
+    database = Database(database_url)
+    try:
+        with contextlib.suppress(Exception):
+            database.write(lambda connection: add_person(connection, person))
+        return database.write(lambda connection: create_token(connection, person))
+    finally:
+        database.close()
+
+
+@pytest.fixture
+def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    """The service over a fresh database; the test runs once on each kind."""
+    with served(database_url, tmp_path) as running:
+        yield running
+
+
+def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server did not start"
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/healthz").status_code == 200:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the server did not answer")
