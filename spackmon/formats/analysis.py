@@ -76,7 +76,11 @@ def _installed_file(path: str, entry: object) -> InstalledFile:
 
 
 def _seconds(value: object, field: str) -> float:
-    return value if isinstance(value, float) else float(integer(value, field, bits=ROW_ID_BITS))
+    if isinstance(value, float):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise FieldUnfit(f"{field} must be a number")
+    return float(integer(value, field, bits=ROW_ID_BITS))
 
 
 def _path(path: object, field: str) -> str:

@@ -81,7 +81,7 @@ def _range(part: str) -> KeyRange:
     if equals:
         _plain(assigned, part)
     if equals or ref.startswith("git.") or _COMMIT.fullmatch(ref):
-        if not _GIT_REF.fullmatch(ref):
+        if not _GIT_REF.fullmatch(ref.removeprefix("git.")):
             raise BadVersionRange(f"{ref!r} in {part!r} is no git ref")
         return _only(exact)
     if exact != part:
