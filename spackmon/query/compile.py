@@ -285,7 +285,8 @@ class Compiler:
                 case "__typename":
                     return f'"{info.name}"'
                 case _:
-                    return func.coalesce(self._cursor(ends[name].filter(within)), constant(NULL))
+                    end = ends[name].filter(within)
+                    return case((end.is_not(None), self._cursor(end)), else_=constant(NULL))
 
         fields = self._selector.fields(info, asked.selections, depth + 2)
         return _braced((key, value(part.name)) for key, part in fields.items())

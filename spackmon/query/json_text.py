@@ -163,7 +163,8 @@ class SqliteJson(JsonWriter):
         return func.printf(constant("%!.17g"), value, type_=Text())
 
     def hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.hex(value, type_=Text())
+        # hex(NULL) is the empty string.
+        return case((value.is_not(None), func.hex(value, type_=Text())))
 
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.lower(func.hex(value), type_=Text())

@@ -1,0 +1,67 @@
+"""A site whose builds can be asked about, without HTTP between."""
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+
+from spackmon.database import Database, Reader
+from spackmon.query.service import Answer, QueryService
+from spackmon.schema import schema
+from tests.ingest.reports import Site
+
+
+class CountingReader:
+    """The database's own reader, and how many statements went through it."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.statements: list[str] = []
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        self.statements.append(statement)
+        return await self._reader.fetch(statement, parameters)
+
+    async def close(self) -> None:
+        await self._reader.close()
+
+
+class AskedSite(Site):
+    """A site and its query service."""
+
+    def __init__(self, database: Database, runner: asyncio.Runner, reader: Reader) -> None:
+        super().__init__(database)
+        self._runner = runner
+        self.reader = CountingReader(reader)
+        self.service = QueryService(schema, database, self.reader)
+
+    def answer(
+        self, query: str, variables: Mapping[str, Any] | None = None, name: str | None = None
+    ) -> Answer:
+        """The response to an operation."""
+        return self._runner.run(self.service.execute(query, variables, name))
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of an answer without errors."""
+        response = json.loads(self.answer(query, variables).body)
+        assert "errors" not in response, response["errors"]
+        data: dict[str, Any] = response["data"]
+        return data
+
+    def error(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The first error of an answer."""
+        error: dict[str, Any] = json.loads(self.answer(query, variables).body)["errors"][0]
+        return error
+
+
+@pytest.fixture
+def site(database: Database) -> Iterator[AskedSite]:
+    """A site with two people that can be asked."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        reader = runner.run(stack.enter_async_context(database.reader()))
+        yield AskedSite(database, runner, reader)
+        runner.run(stack.aclose())
