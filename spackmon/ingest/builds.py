@@ -5,7 +5,7 @@ import dataclasses
 from sqlalchemy import Connection
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import FINISHED, BuildReport, BuildStatus, Environment
+from spackmon.formats.submission import BuildReport, BuildStatus, Environment
 from spackmon.ingest.receipts import BuildReceipt
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.specs import store_graph
@@ -121,7 +121,8 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> B
     else:
         build = _FIND_BUILD.run(connection, **key)[0]
         build_id = build.id
-        if report.announces_run and build.status in FINISHED and not build.rerun_announced:
+        begun = build.status != BuildStatus.NOTRUN
+        if report.announces_run and begun and not build.rerun_announced:
             _ANNOUNCE_RERUN.run(connection, build_id=build_id, now=utc_now())
     _TAG_BUILD.run(connection, tags, build_id=build_id)
     return BuildReceipt(build_id, bool(created), environment_created, spec_hash, report.spec_hash, spec_name)

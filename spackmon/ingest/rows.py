@@ -16,19 +16,20 @@ from spackmon.errors import Refused
 from spackmon.models.columns import UtcDateTime
 
 Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
+LARGEST_ROW_ID = 2**63 - 1
 _BOUNDS = {"integer": 2**31, "bigint": 2**63}
 
 
 class RowStatement:
     """A statement with `{input}` where the rows stand; see `over_rows`."""
 
-    def __init__(self, columns: Sequence[tuple[str, Kind]], statement: str) -> None:
+    def __init__(self, columns: Sequence[tuple[str, Kind]], statement: str, lock: str) -> None:
         self._columns = columns
         self._checked = [(place, name, _BOUNDS[kind]) for place, (name, kind) in enumerate(columns)
                          if kind in _BOUNDS]  # fmt: skip
         self._has_bytes = any(kind == "bytea" for _, kind in columns)
-        self._arrays = _with_moments(statement.format(input=self._unnested()))
-        self._json = _with_moments(statement.format(input=self._extracted()))
+        self._arrays = _with_moments(statement.format(input=self._unnested(), lock=lock))
+        self._json = _with_moments(statement.format(input=self._extracted(), lock=""))
 
     def run(
         self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any
@@ -78,8 +79,8 @@ class RowStatement:
         return document
 
 
-def over_rows(columns: str, statement: str) -> RowStatement:
-    """A statement whose `{input}` has `columns`, written as `name type, name type`.
+def over_rows(columns: str, statement: str, lock: str = "") -> RowStatement:
+    """A statement whose `{input}` has `columns`, written as `name type, name type`; `{lock}` as Statement's.
 
     Other parameters are named with a colon; those called `now` are moments. The SQL is read by both
     databases: `ON CONFLICT` after a SELECT needs a WHERE in SQLite.
@@ -88,7 +89,7 @@ def over_rows(columns: str, statement: str) -> RowStatement:
     for column in columns.split(","):
         name, _, kind = column.strip().partition(" ")
         parsed.append((name, kind))
-    return RowStatement(parsed, statement)
+    return RowStatement(parsed, statement, lock)
 
 
 class Statement:

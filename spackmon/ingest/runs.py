@@ -2,7 +2,9 @@
 
 A report belongs to the build's newest attempt, with these exceptions:
 
-- The attempt is finished and the client had announced a re-run: it begins the next attempt.
+- The client had announced a re-run after this attempt began: it begins the next attempt. Clients ask for a
+  build once a run, and 0.16 and 0.17 never finish the package that broke, so that an announcement is the
+  only sign that its run is over.
 - The attempt is finished, nothing was announced:
   - a phase that the attempt has already begins the next attempt;
   - a phase that it does not have arrived late (`monitor upload` replays statuses before phases) and is
@@ -25,31 +27,27 @@ from sqlalchemy import Connection, Row, text
 from spackmon.errors import Refused
 from spackmon.formats.submission import FINISHED, BuildStatus, PhaseReport, StatusReport
 from spackmon.ingest.receipts import PhaseReceipt, StatusReceipt
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
 from spackmon.logs import chunks
 from spackmon.models import utc_now
 
-_LARGEST_ROW_ID = 2**63 - 1
 _CHUNKS_AT_ONCE = 16
 
-_LOCK = Statement("SELECT id, owner_id FROM build WHERE id = :build_id {lock}", lock="FOR NO KEY UPDATE")
+_NOT_RUN = Statement(
+    """
+    SELECT other.id FROM build mine
+    JOIN build other ON other.owner_id = mine.owner_id AND other.environment_id = mine.environment_id
+        AND other.status = 'NOTRUN'
+    WHERE mine.id = :build_id AND mine.owner_id = :owner_id
+    """
+)
 
 # All at once and in the order of their ids: two builds that fail at the same moment would otherwise each
-# hold itself and wait for the other.
-_LOCK_WITH_NOT_RUN = Statement(
-    """
-    SELECT b.id, b.owner_id FROM build b
-    WHERE b.id IN (
-        SELECT mine.id FROM build mine WHERE mine.id = :build_id
-        UNION ALL
-        SELECT other.id FROM build mine
-        JOIN build other ON other.owner_id = mine.owner_id AND other.environment_id = mine.environment_id
-            AND other.status = 'NOTRUN'
-        WHERE mine.id = :build_id
-    )
-    ORDER BY b.id
-    {lock}
-    """,
+# hold itself and wait for the other. By id alone: PostgreSQL looks at a row again that it had to wait for,
+# and would leave out one whose status has changed, though it be the build that the report is about.
+_LOCK_ALL = over_rows(
+    "id bigint",
+    "SELECT b.id, b.owner_id FROM build b WHERE b.id IN (SELECT i.id FROM {input} i) ORDER BY b.id {lock}",
     lock="FOR NO KEY UPDATE OF b",
 )
 
@@ -177,10 +175,12 @@ def lock_build(
     With it, if wanted, the other builds of its owner and environment that have not run: their ids.
     Raises Refused BUILD_UNKNOWN and BUILD_NOT_YOURS.
     """
-    if not 0 < build_id <= _LARGEST_ROW_ID:
+    if not 0 < build_id <= LARGEST_ROW_ID:
         raise _unknown(build_id)
-    lock = _LOCK_WITH_NOT_RUN if with_not_run else _LOCK
-    locked = lock.run(connection, build_id=build_id)
+    ids = {(build_id,)}
+    if with_not_run:
+        ids.update((row.id,) for row in _NOT_RUN.run(connection, build_id=build_id, owner_id=person_id))
+    locked = _LOCK_ALL.run(connection, sorted(ids))
     owners = [row.owner_id for row in locked if row.id == build_id]
     if not owners:
         raise _unknown(build_id)
@@ -188,7 +188,7 @@ def lock_build(
         raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
     # Read after the lock is held: the statement that waits for it sees attempts as they were before.
     run = _STATE.run(connection, build_id=build_id)[0]
-    return [(row.id,) for row in locked if row.id != build_id], run
+    return sorted(ids - {(build_id,)}), run
 
 
 def _unknown(build_id: int) -> Refused:
@@ -200,7 +200,7 @@ def _was_cancelled_by_us(run: Row[*tuple[Any, ...]]) -> bool:
 
 
 def _is_over(run: Row[*tuple[Any, ...]]) -> bool:
-    return run.status in FINISHED and not _was_cancelled_by_us(run)
+    return bool(run.status in FINISHED or run.rerun_announced) and not _was_cancelled_by_us(run)
 
 
 def _set_status(connection: Connection, run: Row[*tuple[Any, ...]], status: BuildStatus) -> None:

@@ -30,7 +30,7 @@ class Build(Base):
     """One installation of a spec in one environment, as its owner reported it.
 
     `status` repeats the newest attempt's. `rerun_announced`: the client asked for this build again after
-    it had finished, so that the next phase or status belongs to a new attempt.
+    the attempt had begun, so that the next phase or status belongs to a new one.
     """
 
     __tablename__ = "build"
@@ -70,7 +70,10 @@ class BuildPackageVersion(Base):
 
 
 class Attempt(Base):
-    """One run of a build; a re-run adds the next number."""
+    """One run of a build; a re-run adds the next number.
+
+    One that never began and was cancelled because another build failed has no `finished_at`.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (UniqueConstraint("build_id", "number"),)

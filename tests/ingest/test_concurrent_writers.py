@@ -1,0 +1,106 @@
+"""Many clients at once: nothing is lost, nothing is there twice, nobody waits for somebody who waits."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from spackmon.graph.spec import SpecNode
+from tests.ingest.reports import Site, build_report, spec, spec_report
+
+WRITERS = 8
+
+
+def overlapping_graphs(count: int) -> list[list[SpecNode]]:
+    """Graphs of 12 specs of their own over a pool that they share, each in an order of its own."""
+    choose = random.Random(7)
+    pool: list[SpecNode] = []
+    below: dict[str, set[SpecNode]] = {}
+
+    def add(name: str, candidates: list[SpecNode]) -> SpecNode:
+        children = choose.sample(candidates, min(len(candidates), choose.randint(0, 3)))
+        node = spec(name, f"1.{choose.randint(0, 5)}", *children)
+        below[node.hash] = set(children).union(*[below[child.hash] for child in children])
+        return node
+
+    for number in range(60):
+        pool.append(add(f"shared-{number}", pool[-12:]))
+    graphs = []
+    for number in range(count):
+        own: list[SpecNode] = []
+        for part in range(12):
+            own.append(add(f"own-{number % 20}-{part}", [*own, *choose.sample(pool, 4)]))
+        root = spec(f"root-{number}", "1.0", *own)
+        nodes = list(set(own).union(*[below[node.hash] for node in own]))
+        choose.shuffle(nodes)
+        graphs.append([root, *nodes])
+    return graphs
+
+
+def in_parallel(site: Site, jobs: list[Any]) -> list[Any]:
+    """Run each job in one of eight threads, as a single transaction that nobody repeats."""
+    with ThreadPoolExecutor(WRITERS) as threads:
+        return list(threads.map(lambda job: job(site), jobs))
+
+
+def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(site: Site) -> None:
+    graphs = overlapping_graphs(40)
+    reports = [spec_report(*graph) for graph in [*graphs, *graphs[:10]]]
+    random.Random(3).shuffle(reports)
+    receipts = in_parallel(site, [lambda s, r=report: s.apply(r) for report in reports])
+    assert sum(receipt.created for receipt in receipts) == len(graphs)
+    nodes = {node.hash: node for graph in graphs for node in graph}
+    assert site.rows("SELECT count(*) FROM spec") == [(len(nodes),)]
+    assert site.rows("SELECT count(*) FROM spec_document") == [(len(nodes),)]
+    edges = {(node.hash, edge.child) for node in nodes.values() for edge in node.edges}
+    stored = site.rows(
+        "SELECT p.hash, c.hash FROM dependency d JOIN spec p ON p.id = d.parent_id "
+        "JOIN spec c ON c.id = d.child_id"
+    )
+    assert sorted(stored) == sorted(edges)
+    parallel = site.rows(
+        "SELECT a.hash, d.hash FROM closure c JOIN spec a ON a.id = c.ancestor_id "
+        "JOIN spec d ON d.id = c.descendant_id"
+    )
+    assert len(parallel) == len(set(parallel))
+    assert set(parallel) == closure_of(nodes)
+
+
+def closure_of(nodes: dict[str, SpecNode]) -> set[tuple[str, str]]:
+    """Every pair of ancestor and descendant, found by walking down from each node."""
+    pairs = set()
+    for start in nodes:
+        waiting = [edge.child for edge in nodes[start].edges]
+        while waiting:
+            child = waiting.pop()
+            if (start, child) not in pairs:
+                pairs.add((start, child))
+                waiting.extend(edge.child for edge in nodes[child].edges)
+    return pairs
+
+
+def test_many_first_posts_of_one_build_give_one_build(site: Site) -> None:
+    zlib = spec("zlib", "1.2.11")
+    site.apply(spec_report(zlib))
+    report = build_report(zlib.hash, tags=("b", "a"))
+    receipts = in_parallel(site, [lambda s: s.apply(report)] * 24)
+    assert len({receipt.build_id for receipt in receipts}) == 1
+    assert sum(receipt.build_created for receipt in receipts) == 1
+    assert sum(receipt.environment_created for receipt in receipts) == 1
+    assert site.attempts(receipts[0].build_id) == [("NOTRUN", [])]
+
+
+def test_builds_that_fail_at_the_same_moment_do_not_wait_for_each_other(site: Site) -> None:
+    for host in range(6):
+        builds = [site.build(spec("package", f"1.{n}"), host=f"node-{host}") for n in range(8)]
+        in_parallel(site, [lambda s, b=build: s.status(b, "FAILED") for build in builds])
+        assert [site.attempts(build) for build in builds] == [[("FAILED", [])]] * 8
+
+
+def test_concurrent_phases_of_one_build_are_all_kept_in_one_attempt(site: Site) -> None:
+    build_id = site.build(spec("zlib", "1.2.11"))
+    names = [f"phase-{number}" for number in range(24)]
+    in_parallel(site, [lambda s, n=name: s.phase(build_id, n, output=n.encode()) for name in names])
+    ((status, phases),) = site.attempts(build_id)
+    assert (status, sorted(phases)) == ("RUNNING", sorted(names))
+    positions = site.rows("SELECT position FROM phase ORDER BY position")
+    assert [position for (position,) in positions] == list(range(1, 25))

@@ -1,0 +1,151 @@
+"""Spec graphs in the tables: once, whole, found by every hash."""
+
+import dataclasses
+import json
+
+import pytest
+
+from spackmon.database import Database
+from spackmon.errors import Refused
+from spackmon.formats.submission import ConcretizationFailureReport, SpecReport
+from spackmon.graph.spec import Deptype, Edge
+from tests.ingest.reports import Site, build_report, graph, hash_of, spec, spec_report
+
+ZLIB = spec("zlib", "1.2.11")
+HDF5 = spec("hdf5", "1.12.2", ZLIB)
+CMAKE = spec("cmake", "3.24.2", ZLIB)
+NETCDF = spec("netcdf-c", "4.9.0", HDF5, CMAKE)
+
+CLOSURE = """
+    SELECT a.hash, d.hash FROM closure c
+    JOIN spec a ON a.id = c.ancestor_id JOIN spec d ON d.id = c.descendant_id
+"""
+
+
+def test_a_graph_is_stored_with_all_that_lies_below_each_spec(site: Site) -> None:
+    receipt = site.apply(spec_report(NETCDF, HDF5, CMAKE, ZLIB))
+    assert (receipt.created, receipt.hash, receipt.name, receipt.version) == (
+        True, NETCDF.hash, "netcdf-c", "4.9.0",
+    )  # fmt: skip
+    below = {(NETCDF.hash, x.hash) for x in (HDF5, CMAKE, ZLIB)} | {
+        (HDF5.hash, ZLIB.hash),
+        (CMAKE.hash, ZLIB.hash),
+    }
+    assert set(site.rows(CLOSURE)) == below
+    assert site.rows("SELECT count(*) FROM dependency") == [(4,)]
+    assert site.rows("SELECT count(*) FROM architecture") == [(1,)]
+
+
+def test_a_known_graph_again_changes_nothing(site: Site) -> None:
+    assert site.apply(spec_report(NETCDF, HDF5, CMAKE, ZLIB)).created
+    before = site.dump()
+    receipt = site.apply(spec_report(NETCDF, HDF5, CMAKE, ZLIB, spack_version="0.19.1"))
+    assert not receipt.created
+    assert site.dump() == before
+
+
+def test_a_graph_over_known_specs_adds_only_what_is_new(site: Site) -> None:
+    zlib = site.apply(spec_report(ZLIB))
+    hdf5 = site.apply(spec_report(HDF5, ZLIB))
+    assert (zlib.created, hdf5.created) == (True, True)
+    assert site.rows(CLOSURE) == [(HDF5.hash, ZLIB.hash)]
+    assert site.rows("SELECT count(*) FROM spec") == [(2,)]
+
+
+def test_a_later_document_adds_its_hashes_and_changes_no_spec(site: Site) -> None:
+    site.apply(spec_report(ZLIB))
+    full_hash = hash_of("as a later Spack computes it")
+    later = dataclasses.replace(
+        ZLIB, hashes=(*ZLIB.hashes, ("full_hash", full_hash)), document='{"name":"zlib","later":1}', edges=()
+    )
+    assert not site.apply(SpecReport(graph(later, format_version=4), "0.20.0")).created
+    assert not site.apply(SpecReport(graph(later, format_version=4), "0.20.0")).created
+    documents = site.rows("SELECT document, format_version FROM spec_document ORDER BY id")
+    assert documents == [(ZLIB.document, 3), (later.document, 4)]
+    assert site.rows("SELECT spack_version, format_version FROM spec") == [("0.19.0.dev0", 3)]
+    assert site.apply(build_report(full_hash)).spec_hash == ZLIB.hash
+
+
+def test_a_hash_finds_the_spec_that_it_identifies_before_one_that_only_shows_it(site: Site) -> None:
+    shared = hash_of("0.17: one hash, two full hashes")
+    other = hash_of("a full hash")
+    first = dataclasses.replace(
+        ZLIB, hash=shared, hash_kind="full_hash", hashes=(("full_hash", shared),), document="{}"
+    )
+    second = dataclasses.replace(
+        ZLIB,
+        hash=other,
+        hash_kind="full_hash",
+        hashes=(("full_hash", other), ("hash", shared)),
+        document="[]",
+    )
+    third = dataclasses.replace(second, hash=hash_of("newer"), document="[1]")
+    for node in (first, second, third):
+        site.apply(SpecReport(graph(node, format_version=2), "0.17.0"))
+    assert site.apply(build_report(shared)).spec_hash == first.hash
+    site.apply(
+        SpecReport(
+            graph(dataclasses.replace(third, hashes=(("hash", "only-shown"),), document="2")), "0.17.0"
+        )
+    )
+    assert site.apply(build_report("only-shown")).spec_hash == third.hash
+
+
+def test_every_value_of_a_node_comes_back_as_it_was(site: Site) -> None:
+    node = spec(
+        "zlib", "1.3", parameters='{"z":1,"a":[]}', external='{"path":"/usr"}', package_hash="x====",
+        namespace=None, compiler=None, document='{"b":1,"a":"\\u0000 \\u00fc \\ud83d"}',
+    )  # fmt: skip
+    site.apply(spec_report(node, spack_version="1.0"))
+    (row,) = site.rows(
+        "SELECT parameters, external, package_hash, namespace, compiler_id, document FROM spec s "
+        "JOIN spec_document d ON d.spec_id = s.id"
+    )
+    assert row == (node.parameters, node.external, node.package_hash, None, None, node.document)
+
+
+def test_versions_sort_in_the_database_as_spack_sorts_them(site: Site) -> None:
+    versions = ["1.2.11", "develop", "1.10", "1.9", "1.10rc1"]
+    for version in versions:
+        site.apply(spec_report(spec("zlib", version)))
+    ordered = site.rows("SELECT version FROM package_version ORDER BY version_key")
+    assert [version for (version,) in ordered] == ["1.2.11", "1.9", "1.10rc1", "1.10", "develop"]
+
+
+def test_edges_keep_their_virtuals_and_merge_their_deptypes(site: Site) -> None:
+    edges = (
+        Edge(ZLIB.hash, Deptype.BUILD, ("zlib-api",)),
+        Edge(ZLIB.hash, Deptype.RUN, ("zlib-api",)),
+        Edge(ZLIB.hash, Deptype.TEST),
+    )
+    parent = dataclasses.replace(HDF5, edges=edges)
+    site.apply(spec_report(parent, ZLIB))
+    stored = site.rows("SELECT virtuals, deptypes FROM dependency ORDER BY deptypes")
+    assert [(json.loads(virtuals), deptypes) for virtuals, deptypes in stored] == [(["zlib-api"], 5), ([], 8)]
+
+
+def test_a_text_that_no_database_holds_is_refused_and_leaves_nothing_behind(site: Site) -> None:
+    before = site.dump()
+    for bad in ("nul \0", "lone surrogate \ud800"):
+        with pytest.raises(Refused) as refused:
+            site.apply(spec_report(dataclasses.replace(ZLIB, version=bad)))
+        assert (refused.value.code, refused.value.status) == ("VALUE_REFUSED", 400)
+    assert site.dump() == before
+
+
+def test_a_text_too_long_for_an_index_is_refused_by_postgresql(postgresql_url: str) -> None:
+    site = Site(Database(postgresql_url))
+    random = "".join(hash_of(number) for number in range(300))
+    with pytest.raises(Refused) as refused:
+        site.apply(spec_report(spec("zlib", random)))
+    assert (refused.value.code, refused.value.status) == ("VALUE_REFUSED", 400)
+    site.database.close()
+
+
+def test_the_same_failed_concretization_is_kept_once_for_each_person(site: Site) -> None:
+    failure = ConcretizationFailureReport("hdf5", '{"nodes":[]}', "0.19.0.dev0")
+    assert site.apply(failure).created
+    before = site.dump()
+    assert not site.apply(failure).created
+    assert site.dump() == before
+    assert site.apply(failure, Site.bob).created
