@@ -16,7 +16,7 @@ from spackmon.models import (
 from spackmon.query.fields import Builder
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
-from spackmon.query.unpack import LOG
+from spackmon.query.unpack import LOG, TAIL
 
 
 def global_id(type_name: str) -> Builder:
@@ -83,12 +83,14 @@ def has_log(phase: Scope) -> ColumnElement[bool]:
 
 def log_text(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     """The log's compressed chunks, marked for `unpack`: no database can decompress them."""
-    chunks = LogChunk.__table__.alias()
-    content = json.hexadecimal(chunks.c.content).label("content")
-    ordered = select(content).where(chunks.c.phase_id == phase.row_id).order_by(chunks.c.number)
-    rows = ordered.correlate_except(chunks).subquery()
-    whole = select(json.aggregated(rows.c.content)).select_from(rows).correlate_except(rows).scalar_subquery()
-    return joined([f"{MARK}{LOG}", whole, MARK])
+    return _marked_chunks(LOG, phase, json)
+
+
+def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's last two chunks, marked for `unpack`: a line that had no room in one began the other, so
+    that together they hold more than CHUNK_BYTES, or the whole log.
+    """
+    return _marked_chunks(TAIL, phase, json, _last_chunk_number(phase) - 1)
 
 
 def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
@@ -96,3 +98,22 @@ def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     chunks = LogChunk.__table__.alias()
     total = select(func.sum(chunks.c.size_bytes)).where(chunks.c.phase_id == phase.row_id)
     return cast(total.correlate_except(chunks).scalar_subquery(), Text)
+
+
+def _marked_chunks(
+    kind: str, phase: Scope, json: JsonWriter, first: ColumnElement[Any] | None = None
+) -> ColumnElement[Any]:
+    chunks = LogChunk.__table__.alias()
+    content = json.hexadecimal(chunks.c.content).label("content")
+    ordered = select(content).where(chunks.c.phase_id == phase.row_id).order_by(chunks.c.number)
+    if first is not None:
+        ordered = ordered.where(chunks.c.number >= first)
+    rows = ordered.correlate_except(chunks).subquery()
+    whole = select(json.aggregated(rows.c.content)).select_from(rows).correlate_except(rows).scalar_subquery()
+    return joined([f"{MARK}{kind}", whole, MARK])
+
+
+def _last_chunk_number(phase: Scope) -> ColumnElement[Any]:
+    chunks = LogChunk.__table__.alias()
+    last = select(func.max(chunks.c.number)).where(chunks.c.phase_id == phase.row_id)
+    return last.correlate_except(chunks).scalar_subquery()

@@ -164,10 +164,10 @@ class SqliteJson(JsonWriter):
 
     def hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         # hex(NULL) is the empty string.
-        return case((value.is_not(None), func.hex(value, type_=Text())))
+        return case((value.is_not(None), func.lower(func.hex(value), type_=Text())))
 
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.lower(func.hex(value), type_=Text())
+        return self.hexadecimal(value)
 
     def aggregated(
         self, value: ColumnElement[Any], only: ColumnElement[bool] | None = None

@@ -12,7 +12,11 @@ from spackmon.errors import Refused
 from spackmon.query.json_text import MARK
 
 _MARK = MARK.encode()
-LOG, ERROR = "L", "E"
+LOG, TAIL, ERROR = "L", "T", "E"
+
+# Less than CHUNK_BYTES, so that the last two chunks always hold it.
+TAIL_BYTES = 200_000
+_CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
 def unpacked(answer: bytes) -> bytes:
@@ -30,13 +34,27 @@ def _replacement(piece: bytes) -> bytes:
     if kind == ERROR:
         code, message = content.decode().split(":", 1)
         raise Refused(code, 400, message)
-    return b'"' + b"".join(_log_json(content)) + b'"'
+    if kind == TAIL:
+        return b'"' + _json_text(_tail(content)) + b'"'
+    return b'"' + b"".join(map(_json_text, _texts(content))) + b'"'
 
 
-def _log_json(chunks: bytes) -> Iterator[bytes]:
+def _texts(chunks: bytes) -> Iterator[bytes]:
     decompressor = zstandard.ZstdDecompressor()
-    for chunk in chunks.split(b","):
-        if chunk:
-            text = decompressor.decompress(bytes.fromhex(chunk.decode())).decode("utf-8", "surrogatepass")
-            # A lone surrogate has no UTF-8, and strict JSON readers refuse its escape.
-            yield json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+    return (decompressor.decompress(bytes.fromhex(chunk.decode())) for chunk in chunks.split(b",") if chunk)
+
+
+def _tail(chunks: bytes) -> bytes:
+    """The last whole lines that have room in TAIL_BYTES, or the end of a line that has not."""
+    text = b"".join(_texts(chunks))
+    if len(text) <= TAIL_BYTES:
+        return text
+    end = text[-TAIL_BYTES:]
+    # What is cut off may have been the first byte of a character: 10xxxxxx continues one.
+    return end.partition(b"\n")[2] or end.lstrip(_CONTINUATIONS)
+
+
+def _json_text(text: bytes) -> bytes:
+    # A lone surrogate has no UTF-8, and strict JSON readers refuse its escape.
+    decoded = text.decode("utf-8", "surrogatepass")
+    return json.dumps(decoded, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
