@@ -3,7 +3,7 @@
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -55,7 +55,7 @@ def documents(path: Path) -> Iterator[Document]:
             yield Document(path, last_line + 1, None, problem, path.stat().st_size)
 
 
-def _documents(path: Path, stream: IO[bytes], raw: IO[bytes]) -> Iterator[Document]:
+def _documents(path: Path, stream: Iterable[bytes], raw: IO[bytes]) -> Iterator[Document]:
     lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
     first = next(lines, None)
     if first is None:

@@ -11,24 +11,16 @@ import typer
 from spackmon.auth.people import person_named
 from spackmon.cli.console import complain
 from spackmon.cli.database import open_database
+from spackmon.cli.reports import read_report
 from spackmon.client.ms1 import Ms1Client
 from spackmon.errors import Refused
-from spackmon.formats import ms1
 from spackmon.formats.local_save import SavedKind, SavedReport, read_saved
-from spackmon.formats.submission import Submission
 from spackmon.ingest import store
 from spackmon.ingest.receipts import BuildReceipt
 
 # After these the rest would only be refused one by one.
 _HOPELESS = frozenset({"SERVER_AWAY", "NO_MONITOR", "DATABASE_UNAVAILABLE"})
 _UNAUTHENTICATED = 401
-
-_READERS: dict[SavedKind, Callable[[dict[str, Any]], Submission]] = {
-    SavedKind.SPEC: ms1.read_spec,
-    SavedKind.BUILD: ms1.read_build,
-    SavedKind.PHASE: ms1.read_phase,
-    SavedKind.STATUS: ms1.read_status,
-}
 
 Send = Callable[[SavedKind, dict[str, Any]], int | None]
 """Posts a body; of a BUILD it gives the id."""
@@ -107,7 +99,7 @@ def _to_database(user: str) -> Iterator[Send]:
         person_id = database.read_once(lambda connection: person_named(connection, user))
 
         def send(kind: SavedKind, body: dict[str, Any]) -> int | None:
-            report = _READERS[kind](body)
+            report = read_report(kind, body)
             receipt = database.write(lambda connection: store.apply(connection, report, person_id))
             return receipt.build_id if isinstance(receipt, BuildReceipt) else None
 

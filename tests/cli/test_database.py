@@ -1,0 +1,54 @@
+"""The schema at the command line, and the inbox."""
+
+from pathlib import Path
+
+from tests.cli.command import Shell
+from tests.databases import PostgresqlDatabases
+from tests.server import served
+
+
+def test_a_site_s_database_is_migrated_when_its_people_say_so(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path
+) -> None:
+    with postgresql_databases.empty() as url:
+        shell = Shell(url, tmp_path)
+        assert "run `spackmon db upgrade`" in shell.refused("db", "check")
+        assert "run `spackmon db upgrade`" in shell.refused("user", "list")
+        shell.done("db", "upgrade")
+        shell.done("db", "upgrade")
+        shell.done("db", "check")
+        shell.done("user", "list")
+
+
+def test_an_embedded_database_is_made_on_first_need(tmp_path: Path) -> None:
+    shell = Shell(f"sqlite:///{tmp_path}/new.sqlite3", tmp_path)
+    assert "run `spackmon db upgrade`" in shell.refused("db", "check")
+    shell.done("user", "add", "ada")
+    shell.done("db", "check")
+
+
+def test_the_schema_is_printed(shell: Shell) -> None:
+    assert "type Query {" in shell.done("schema")
+
+
+def test_what_could_not_be_applied_is_listed_shown_and_replayed(shell_on_both: Shell, tmp_path: Path) -> None:
+    shell = shell_on_both
+    environment = {
+        "host_os": "debian12",
+        "platform": "linux",
+        "host_target": "x86_64",
+        "hostname": "\x1b[2Jhost",
+    }
+    body = {**environment, "kernel_version": "1", "spack_version": "1.2.0", "full_hash": "unknown-hash"}
+    with served(shell.environment["SPACKMON_DATABASE_URL"], tmp_path) as server:
+        answer = server.post("/ms1/builds/new/", body)
+        assert answer.status_code == 404
+    (entry,) = shell.done("inbox", "list").splitlines()[1:]
+    assert entry.split()[:4:2] == ["1", "builder"]
+    assert '"unknown-hash"' in shell.done("inbox", "show", 1)
+    assert (
+        shell.run("inbox", "replay")
+        .stderr.splitlines()[-1]
+        .endswith("could not be applied and stay in the inbox")
+    )
+    assert "no entry 2" in shell.refused("inbox", "replay", 2)
