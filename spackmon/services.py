@@ -17,6 +17,6 @@ class Services(State):
 
     settings: Settings
     database: Database
-    queries: "QueryService"
+    query: "QueryService"
     gate: Gate
     request_id: str

@@ -29,9 +29,10 @@ def configure_logging() -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     # A check of the revision, which /readyz makes, is no event.
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # Through the same handler, whose lock keeps lines of several threads apart.
     structlog.configure(
-        processors=[*_STEPS, structlog.processors.JSONRenderer()],
+        processors=[*_STEPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

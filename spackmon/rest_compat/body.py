@@ -10,15 +10,16 @@ from spackmon.services import Services
 MAXIMUM_BYTES = 1 << 30
 
 
-async def read_body(request: Request[Services], maximum_bytes: int = MAXIMUM_BYTES) -> bytearray:
-    """The whole body. Raises Refused BODY_TOO_LARGE (413)."""
+async def read_body(request: Request[Services]) -> bytearray:
+    """The whole body. Raises Refused BODY_TOO_LARGE (413), unread where its length is declared."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > MAXIMUM_BYTES:
+        raise _too_large()
     # Starlette's own body() keeps all chunks until it has joined them: twice a large log.
     body = bytearray()
     async for chunk in request.stream():
-        if len(body) + len(chunk) > maximum_bytes:
-            raise Refused(
-                "BODY_TOO_LARGE", 413, f"the body is too large: expected at most {maximum_bytes >> 20} MiB"
-            )
+        if len(body) + len(chunk) > MAXIMUM_BYTES:
+            raise _too_large()
         body += chunk
     return body
 
@@ -37,3 +38,9 @@ async def discard_body(request: Request[Services]) -> None:
                 return
     except ClientDisconnect:
         return
+
+
+def _too_large() -> Refused:
+    return Refused(
+        "BODY_TOO_LARGE", 413, f"the body is too large: expected at most {MAXIMUM_BYTES >> 20} MiB"
+    )

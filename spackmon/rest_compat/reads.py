@@ -46,7 +46,7 @@ async def attributes_of_spec(request: Request[Services]) -> Response:
 
 async def download_attribute(request: Request[Services]) -> Response:
     """The value of one attribute as JSON."""
-    data = await request.state.queries.ask(_ATTRIBUTE, {"id": request.path_params["id"]})
+    data = await request.state.query.ask(_ATTRIBUTE, {"id": request.path_params["id"]})
     attribute = _found(data["attribute"], request)
     value = attribute["jsonValue"] if attribute["value"] is None else attribute["value"]
     if attribute["binaryValue"] is not None:
@@ -82,7 +82,7 @@ async def _pages(
     """The nodes of the connection at the end of `way`, page by page."""
     after = None
     while True:
-        found: Any = await request.state.queries.ask(query, {**variables, "after": after})
+        found: Any = await request.state.query.ask(query, {**variables, "after": after})
         for key in way:
             found = _found(found[key], request)
         for node in found["nodes"]:

@@ -66,12 +66,7 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
         except Refused as refused:
             await discard_body(request)
             return refusal(refused, challenge(request) if refused.status == 401 else None)
-        try:
-            body = await read_body(request)
-        except Refused as refused:
-            await discard_body(request)
-            return refusal(refused)
-        return await _apply(request, write, sender, body)
+        return await _apply(request, write, sender, await read_body(request))
 
     return endpoint
 

@@ -71,7 +71,7 @@ def test_readiness_tells_that_the_database_is_away_and_the_process_stays_healthy
 
 def test_a_server_killed_while_it_writes_leaves_no_half_graph(database_url: str, tmp_path: Path) -> None:
     recorded = next(e for e in player.exchanges("0.17-success") if e["path"].endswith("specs/new/"))
-    bodies = [variant(recorded["request_body"], number) for number in range(400)]
+    bodies = [variant(recorded["request_body"], number) for number in range(150)]
     acknowledged: list[bytes] = []
     with served_by_process(database_url, tmp_path) as server, ThreadPoolExecutor(8) as pool:
         assert server.process is not None
