@@ -11,7 +11,7 @@ WRITERS = 8
 
 
 def overlapping_graphs(count: int) -> list[list[SpecNode]]:
-    """Graphs of 12 specs of their own over a pool that they share, each in an order of its own."""
+    """Graphs of 12 specs of their own over a pool that they share."""
     choose = random.Random(7)
     pool: list[SpecNode] = []
     below: dict[str, set[SpecNode]] = {}
@@ -31,7 +31,6 @@ def overlapping_graphs(count: int) -> list[list[SpecNode]]:
             own.append(add(f"own-{number % 20}-{part}", [*own, *choose.sample(pool, 4)]))
         root = spec(f"root-{number}", "1.0", *own)
         nodes = list(set(own).union(*[below[node.hash] for node in own]))
-        choose.shuffle(nodes)
         graphs.append([root, *nodes])
     return graphs
 
@@ -43,9 +42,9 @@ def in_parallel(site: Site, jobs: list[Any]) -> list[Any]:
 
 
 def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(site: Site) -> None:
-    graphs = overlapping_graphs(40)
-    reports = [spec_report(*graph) for graph in [*graphs, *graphs[:10]]]
-    random.Random(3).shuffle(reports)
+    graphs = overlapping_graphs(20)
+    # Four clients post each graph at the same moment, each with its nodes in another order.
+    reports = [spec_report(root, *in_some_order(others)) for root, *others in graphs for _ in range(4)]
     receipts = in_parallel(site, [lambda s, r=report: s.apply(r) for report in reports])
     assert sum(receipt.created for receipt in receipts) == len(graphs)
     nodes = {node.hash: node for graph in graphs for node in graph}
@@ -65,6 +64,11 @@ def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(sit
     assert set(parallel) == closure_of(nodes)
 
 
+def in_some_order(nodes: list[SpecNode]) -> list[SpecNode]:
+    """The same nodes, shuffled."""
+    return random.sample(nodes, len(nodes))
+
+
 def closure_of(nodes: dict[str, SpecNode]) -> set[tuple[str, str]]:
     """Every pair of ancestor and descendant, found by walking down from each node."""
     pairs = set()
@@ -76,6 +80,16 @@ def closure_of(nodes: dict[str, SpecNode]) -> set[tuple[str, str]]:
                 pairs.add((start, child))
                 waiting.extend(edge.child for edge in nodes[child].edges)
     return pairs
+
+
+def test_one_large_graph_from_eight_writers_in_eight_orders_is_stored_once(site: Site) -> None:
+    leaves = [spec(f"leaf-{number}", "1.0") for number in range(1500)]
+    root = spec("environment", "1.0", *leaves)
+    reports = [spec_report(root, *in_some_order(leaves)) for _ in range(WRITERS)]
+    receipts = in_parallel(site, [lambda s, r=report: s.apply(r) for report in reports])
+    assert sum(receipt.created for receipt in receipts) == 1
+    for table, count in (("spec", 1501), ("spec_document", 1501), ("dependency", 1500), ("closure", 1500)):
+        assert site.rows(f"SELECT count(*) FROM {table}") == [(count,)]
 
 
 def test_many_first_posts_of_one_build_give_one_build(site: Site) -> None:
