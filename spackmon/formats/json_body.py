@@ -34,7 +34,7 @@ def read_json(body: bytes | bytearray) -> dict[str, Any]:
     if log is not None:
         start, end = log
         stand_in = secrets.token_hex()
-        parsed = _object(b"%b%b%b" % (body[:start], stand_in.encode(), body[end:]))
+        parsed = _object(bytes(body[:start]) + stand_in.encode() + bytes(body[end:]))
         if parsed.get("output") == stand_in:
             parsed["output"] = _unescaped(memoryview(body)[start:end])
             return parsed

@@ -24,6 +24,7 @@ from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 _HASH_KINDS = ("full_hash", "build_hash", "hash")
 _HASH = re.compile(r"[a-z0-9]{7,64}")
 _DEPTYPE_BITS = {deptype.name.lower(): deptype.value for deptype in Deptype if deptype.name}
+_DEPTYPE_SETS = tuple(Deptype(bits) for bits in range(1 << len(Deptype)))
 _VIRTUALS_BYTES = 2000  # the list is part of an index row
 
 
@@ -100,13 +101,13 @@ def spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, Targ
     )
 
 
-def _hashes(owner: dict[str, Any], path: str = "") -> tuple[tuple[str, str], ...]:
+def _hashes(owner: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     found = []
     for kind in _HASH_KINDS:
         value = owner.get(kind)
         if value is not None:
             if not isinstance(value, str) or not _HASH.fullmatch(value):
-                raise FieldUnfit(f"{path}{kind} must be 7 to 64 lowercase letters and digits")
+                raise FieldUnfit(f"{kind} must be 7 to 64 lowercase letters and digits")
             found.append((kind, value))
     return tuple(found)
 
@@ -154,33 +155,49 @@ def _dependencies(dependencies: object) -> list[DependencyEntry]:
     if dependencies is None:
         return []
     if isinstance(dependencies, dict):
-        entries = [(name, object_of(entry, f"dependencies.{name}")) for name, entry in dependencies.items()]
-    else:
-        listed = [object_of(entry, "dependencies") for entry in list_of(dependencies, "dependencies")]
-        entries = [(optional_name(entry, "name", "dependencies."), entry) for entry in listed]
-    return [_dependency(name, entry) for name, entry in entries]
+        return [_dependency(name, entry) for name, entry in dependencies.items()]
+    return [
+        _dependency(entry.get("name") if isinstance(entry, dict) else None, entry)
+        for entry in list_of(dependencies, "dependencies")
+    ]
 
 
-def _dependency(name: str | None, entry: dict[str, Any]) -> DependencyEntry:
-    path = f"dependencies.{name or '?'}."
-    hashes = _hashes(entry, path)
+def _dependency(name: object, entry: object) -> DependencyEntry:
+    try:
+        return _dependency_entry(None if name is None else short_text(name, "name"), entry)
+    except FieldUnfit as unfit:
+        raise FieldUnfit(f"dependencies.{name or '?'}: {unfit.sentence}", missing=unfit.missing) from None
+
+
+def _dependency_entry(name: str | None, entry: object) -> DependencyEntry:
+    stated = object_of(entry, "it")
+    hashes = _hashes(stated)
     if not hashes:
-        raise FieldUnfit(f"{path}hash is missing", missing=True)
+        raise FieldUnfit("hash is missing", missing=True)
     # v4 and v5 keep types and virtuals under "parameters", v1 to v3 know only "type".
-    parameters = object_of(entry.get("parameters") or {}, f"{path}parameters")
-    types = parameters["deptypes"] if "deptypes" in parameters else entry.get("type")
-    virtuals = names_of(parameters.get("virtuals") or [], f"{path}virtuals")
-    if sum(map(len, virtuals)) > _VIRTUALS_BYTES:
-        raise FieldUnfit(f"{path}virtuals must be at most {_VIRTUALS_BYTES} characters in all")
-    return DependencyEntry(name, hashes, _deptypes(types, path), virtuals)
+    parameters = object_of(stated.get("parameters") or {}, "parameters")
+    virtuals = parameters.get("virtuals")
+    return DependencyEntry(
+        name=name,
+        hashes=hashes,
+        deptypes=_deptypes(parameters["deptypes"] if "deptypes" in parameters else stated.get("type")),
+        virtuals=_virtuals(virtuals) if virtuals else (),
+    )
 
 
-def _deptypes(types: object, path: str) -> Deptype:
+def _virtuals(virtuals: object) -> tuple[str, ...]:
+    names = names_of(virtuals, "virtuals")
+    if sum(map(len, names)) > _VIRTUALS_BYTES:
+        raise FieldUnfit(f"virtuals must be at most {_VIRTUALS_BYTES} characters in all")
+    return names
+
+
+def _deptypes(types: object) -> Deptype:
     if types is None:
-        raise FieldUnfit(f"{path}type is missing", missing=True)
+        raise FieldUnfit("type is missing", missing=True)
     bits = 0
-    for deptype in [types] if isinstance(types, str) else list_of(types, f"{path}type"):
+    for deptype in [types] if isinstance(types, str) else list_of(types, "type"):
         if not isinstance(deptype, str) or deptype not in _DEPTYPE_BITS:
-            raise FieldUnfit(f"{path}type must name build, link, run or test")
+            raise FieldUnfit("type must name build, link, run or test")
         bits |= _DEPTYPE_BITS[deptype]
-    return Deptype(bits)
+    return _DEPTYPE_SETS[bits]

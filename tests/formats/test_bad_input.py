@@ -29,9 +29,10 @@ values = st.recursive(
 
 FIELDS = [
     "spec", "_meta", "version", "nodes", "name", "arch", "target", "dependencies", "hash", "full_hash",
-    "type", "parameters", "deptypes", "virtuals", "compiler", "external", "annotations", "concrete", "versions",
-    "build_id", "status", "phase_name", "output", "metadata", "install_files", "environment_variables",
-    "config_args", "abi", "value", "binary_value", "json_value", "tags", "hostname", "spack_version",
+    "type", "parameters", "deptypes", "virtuals", "compiler", "external", "annotations", "concrete",
+    "versions", "build_id", "status", "phase_name", "output", "metadata", "install_files",
+    "environment_variables", "config_args", "abi", "value", "binary_value", "json_value", "tags",
+    "hostname", "spack_version",
 ]  # fmt: skip
 bodies = st.recursive(
     st.dictionaries(st.sampled_from(FIELDS), scalars, max_size=5),

@@ -228,7 +228,7 @@ ROOT, CHILD = v5_node("app", "a", v5_edge("zlib", "b", "link")), v5_node("zlib",
         (v5({**CHILD, "external": "/usr"}), "external must be an object"),
         (v5({**CHILD, "compiler": {"name": "gcc"}}), "compiler.version is missing"),
         (v5({**CHILD, "annotations": {"compiler": "gcc"}}), "annotations.compiler must be written"),
-        (v5({**CHILD, "dependencies": [{"name": "x"}]}), "dependencies.x.hash is missing"),
+        (v5({**CHILD, "dependencies": [{"name": "x"}]}), "dependencies.x: hash is missing"),
         (v5({**ROOT, "dependencies": [v5_edge("zlib", "b", "want")]}), "must name build, link, run or test"),
         (
             v5({**CHILD, "arch": {**CHILD["arch"], "target": {"name": "zen", "generation": 1 << 31}}}),
