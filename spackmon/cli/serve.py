@@ -58,7 +58,7 @@ def welcome(settings: Settings, program: str) -> str:
     """The first lines on the screen: where the service is, and how a Spack client comes to report to it."""
     url = settings.public_url
     lines = [f"Builds    {url}/", f"GraphiQL  {url}/graphql", ""]
-    program = shlex.quote(program)
+    program = shlex.quote(_short(Path(program)))
     where = []
     if settings.data_dir != Path(".spackmon").absolute():
         where = [f"  export SPACKMON_DATA_DIR={shlex.quote(str(settings.data_dir))}"]
@@ -76,6 +76,12 @@ def welcome(settings: Settings, program: str) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _short(program: Path) -> str:
+    """The program as somebody in this directory types it."""
+    here = Path.cwd()
+    return str(program.absolute().relative_to(here) if program.absolute().is_relative_to(here) else program)
 
 
 def _spack_install(settings: Settings) -> str:

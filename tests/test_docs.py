@@ -1,0 +1,139 @@
+"""What the documents show is run as they show it, against the server that `make run` starts.
+
+Of a `console` block, lines after `$ ` are commands, others what these print. A `graphql` block is asked of
+the server once the commands have run. `sh` blocks install or wait for ever; their targets must exist.
+"""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [path for pattern in ("*.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))]
+ADDRESS = "http://127.0.0.1:8000"
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# Spack itself takes minutes to install: what its 0.17 sent stands in, with its options and its environment.
+SPACK = f"""#!{sys.executable}
+import argparse, os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from tests.player import Player
+parser = argparse.ArgumentParser()
+parser.add_argument("command", choices=["install"])
+parser.add_argument("--monitor", action="store_true", required=True)
+parser.add_argument("--monitor-host", required=True)
+parser.add_argument("package")
+given = parser.parse_args()
+player = Player(given.monitor_host, os.environ["SPACKMON_USER"], os.environ["SPACKMON_TOKEN"])
+sys.exit("\\n".join(player.play("0.17-success")) or 0)
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `make run` started: where, its first lines, and the environment for commands."""
+
+    url: str
+    welcome: str
+    environment: dict[str, str]
+
+
+def _blocks(document: Path, *languages: str) -> list[str]:
+    text = document.read_text(encoding="utf-8").replace("\r", "")
+    return [block for language, block in _BLOCK.findall(text) if language in languages]
+
+
+def _with(*languages: str) -> list[Path]:
+    return [path for path in DOCUMENTS if _blocks(path, *languages)]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Made]:
+    """`make run` on an empty directory, with a `spack` on the path."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (tmp_path / "bin").mkdir()
+    spack = tmp_path / "bin" / "spack"
+    spack.write_text(SPACK)
+    spack.chmod(0o755)
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("SPACKMON_")}
+    environment = {
+        **inherited,
+        "PATH": f"{spack.parent}:{os.environ['PATH']}",
+        "SPACKMON_DATA_DIR": str(tmp_path / "data"),
+        "SPACKMON_PORT": str(port),
+    }
+    process = subprocess.Popen(
+        ["make", "run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        welcome = "".join(iter(process.stdout.readline, "\n")) + "".join(iter(process.stdout.readline, "\n"))
+        yield Made(f"http://127.0.0.1:{port}", welcome, environment)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _shell(made: Made, script: str) -> str:
+    finished = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=ROOT, env=made.environment, capture_output=True, text=True, timeout=200, check=False,
+    )  # fmt: skip
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+@pytest.mark.parametrize("document", _with("console", "graphql"), ids=lambda path: path.name)
+def test_every_example_does_what_the_document_says(document: Path, made: Made) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl")
+    commands: list[str] = []
+    wanted: list[str] = []
+    for line in "".join(_blocks(document, "console")).splitlines():
+        if line.startswith("$ "):
+            commands.append(line[2:].replace(ADDRESS, made.url))
+            wanted.append("")
+        else:
+            wanted[-1] += line.replace(ADDRESS, made.url) + "\n"
+    script = "\n".join(f"echo '@@'\n{command}\necho" for command in commands)
+    printed = _shell(made, script).split("@@\n")[1:]
+    for command, want, got in zip(commands, wanted, printed, strict=True):
+        assert not want or got.strip() == want.strip(), command
+    for query in _blocks(document, "graphql"):
+        answer = httpx.post(f"{made.url}/graphql", json={"query": query}, timeout=60).json()
+        assert "errors" not in answer, query
+
+
+def test_the_first_lines_of_make_run_can_be_pasted(made: Made) -> None:
+    page, graphiql = re.findall(r"^\w+ +(http\S+)$", made.welcome, re.MULTILINE)
+    assert httpx.get(page).status_code == 200
+    assert "GraphiQL" in httpx.get(graphiql, headers={"Accept": "text/html"}).text
+    lines = re.findall(r"^  (\S.*)$", made.welcome, re.MULTILINE)
+    assert lines[-1].startswith("spack install --monitor ")
+    _shell(made, "\n".join(lines).replace("NAME", "ada"))
+    answer = httpx.post(f"{made.url}/graphql", json={"query": "{ builds(first: 1) { totalCount } }"}).json()
+    assert answer["data"]["builds"]["totalCount"] > 0
+
+
+def test_a_second_make_run_installs_nothing(made: Made) -> None:
+    assert made.url
+    assert subprocess.run(["make", "--question", "install"], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("document", _with("sh"), ids=lambda path: path.name)
+def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
+    targets = set(re.findall(r"^(\w+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", "".join(_blocks(document, "sh"))))
+    assert named <= targets
