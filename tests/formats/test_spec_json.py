@@ -229,6 +229,10 @@ ROOT, CHILD = v5_node("app", "a", v5_edge("zlib", "b", "link")), v5_node("zlib",
         (v5({**CHILD, "compiler": {"name": "gcc"}}), "compiler.version is missing"),
         (v5({**CHILD, "annotations": {"compiler": "gcc"}}), "annotations.compiler must be written"),
         (v5({**CHILD, "dependencies": [{"name": "x"}]}), "dependencies.x: hash is missing"),
+        (
+            v5({**ROOT, "dependencies": [v5_edge("zlib", "b", virtuals=("\U0001f600",) * 150)]}),
+            "virtuals must",
+        ),
         (v5({**ROOT, "dependencies": [v5_edge("zlib", "b", "want")]}), "must name build, link, run or test"),
         (
             v5({**CHILD, "arch": {**CHILD["arch"], "target": {"name": "zen", "generation": 1 << 31}}}),
