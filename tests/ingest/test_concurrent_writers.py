@@ -2,9 +2,12 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
+from spackmon.formats.submission import SpecReport
 from spackmon.graph.spec import SpecNode
+from spackmon.ingest.receipts import SpecReceipt
 from tests.ingest.reports import Site, build_report, spec, spec_report
 
 WRITERS = 8
@@ -82,13 +85,23 @@ def closure_of(nodes: dict[str, SpecNode]) -> set[tuple[str, str]]:
     return pairs
 
 
-def test_one_large_graph_from_eight_writers_in_eight_orders_is_stored_once(site: Site) -> None:
-    leaves = [spec(f"leaf-{number}", "1.0") for number in range(1500)]
-    root = spec("environment", "1.0", *leaves)
-    reports = [spec_report(root, *in_some_order(leaves)) for _ in range(WRITERS)]
-    receipts = in_parallel(site, [lambda s, r=report: s.apply(r) for report in reports])
-    assert sum(receipt.created for receipt in receipts) == 1
-    for table, count in (("spec", 1501), ("spec_document", 1501), ("dependency", 1500), ("closure", 1500)):
+def test_large_graphs_from_eight_writers_in_eight_orders_are_stored_once(site: Site) -> None:
+    together = Barrier(WRITERS)
+
+    def post(report: SpecReport) -> SpecReceipt:
+        site.rows("SELECT 1")
+        together.wait(timeout=60)
+        receipt: SpecReceipt = site.apply(report)
+        return receipt
+
+    for turn in range(4):
+        leaves = [spec(f"leaf-{turn}-{number}", "1.0") for number in range(800)]
+        root = spec(f"environment-{turn}", "1.0", *leaves)
+        reports = [spec_report(root, *in_some_order(leaves)) for _ in range(WRITERS)]
+        with ThreadPoolExecutor(WRITERS) as threads:
+            receipts = list(threads.map(post, reports))
+        assert sum(receipt.created for receipt in receipts) == 1
+    for table, count in (("spec", 3204), ("spec_document", 3204), ("dependency", 3200), ("closure", 3200)):
         assert site.rows(f"SELECT count(*) FROM {table}") == [(count,)]
 
 
