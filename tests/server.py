@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy import Connection
 
 from spackmon.app import create_app
 from spackmon.auth.people import add_person
@@ -105,6 +106,15 @@ def new_token(database_url: str, person: str = USER) -> str:
         with contextlib.suppress(Exception):
             database.write(lambda connection: add_person(connection, person))
         return database.write(lambda connection: create_token(connection, person))
+    finally:
+        database.close()
+
+
+def in_database(server: Server, work: Callable[[Connection], Any]) -> Any:
+    """What `work` gives back, from a transaction beside the server."""
+    database = Database(server.database_url)
+    try:
+        return database.write(work)
     finally:
         database.close()
 

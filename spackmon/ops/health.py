@@ -2,6 +2,7 @@
 
 import anyio
 import anyio.to_thread
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,6 +27,11 @@ async def readyz(request: Request[Services]) -> Response:
     if reason is None:
         return JSONResponse({"status": "ok"})
     return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
+
+
+async def wait_for(database: Database) -> None:
+    """Return once the database answers. Raises Refused when it stays away for as long as a write is held."""
+    await database.read_held(lambda connection: connection.execute(text("SELECT 1")))
 
 
 async def _what_is_missing(database: Database) -> str | None:

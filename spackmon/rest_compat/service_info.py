@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.auth.http import base_url
 from spackmon.errors import Refused
+from spackmon.ops.health import wait_for
 from spackmon.services import Services
 
 _VERSION = version("spackmon")
@@ -20,7 +20,7 @@ _STARTED_AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 async def service_info(request: Request[Services]) -> Response:
     """What service this is; 503 when its database stays away, so that a client does not begin a build."""
     try:
-        await request.state.database.read_held(lambda connection: connection.execute(text("SELECT 1")))
+        await wait_for(request.state.database)
     except Refused:
         unavailable = {"status": "service not available", "version": _VERSION}
         return JSONResponse(unavailable, status_code=503)

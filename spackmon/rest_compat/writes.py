@@ -89,15 +89,7 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
     return JSONResponse(answer, status_code=status)
 
 
-def read_kept(kind: str, body: bytes) -> Submission:
-    """Read a body out of the inbox, as it would be read now. Raises Refused."""
-    for write in WRITES:
-        if write.kind == kind:
-            return _read(write, body)
-    raise Refused("KIND_UNKNOWN", 400, f"{kind!r} is no address of the ms1 protocol")
-
-
-def _read(write: Write, body: bytes | bytearray) -> Submission:
+def _read(write: Write, body: bytearray) -> Submission:
     return write.read(ms1.read_json(body))
 
 
@@ -105,6 +97,8 @@ async def _refuse(
     request: Request[Services], write: Write, sender: Sender, body: bytearray, refused: Refused
 ) -> Response:
     """The refusal, after the body was kept; without a database there is nowhere to keep it."""
+    if refused.code == "DATABASE_UNAVAILABLE":
+        return refusal(refused)
     try:
         entry_id = await request.state.database.write_held(
             lambda connection: inbox.keep(connection, write.kind, body, refused, sender.person_id)

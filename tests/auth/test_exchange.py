@@ -3,7 +3,6 @@
 import base64
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from sqlalchemy import Connection, Engine, event, select
 
 from spackmon.auth.people import add_person, disable_person
 from spackmon.auth.tokens import create_token, list_tokens, revoke_token
-from spackmon.database import Database
 from spackmon.models import Build, Person
 from tests.player import Player
-from tests.server import USER, Server, served
+from tests.server import USER, Server, in_database, served
 
 KEY = "a key of at least thirty-two bytes for the tests"
 # Any write will do to see who is let in: this one is refused for what it lacks, but only then.
@@ -32,14 +30,6 @@ def is_let_in(server: Server, credentials: str) -> bool:
     status = server.http.post(WRITE, json={}, headers={"Authorization": credentials}).status_code
     assert status in (400, 401)
     return status == 400
-
-
-def in_database(server: Server, work: Callable[[Connection], Any]) -> Any:
-    database = Database(server.database_url)
-    try:
-        return database.write(work)
-    finally:
-        database.close()
 
 
 def test_the_challenge_leads_an_old_client_to_a_token_that_writes(server: Server) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import text
 
+from spackmon.ingest import inbox
 from tests import player
 from tests.player import Player
-from tests.server import Server, new_token, served
+from tests.server import Server, in_database, new_token, served
 
 
 @pytest.mark.parametrize("name", player.names())
@@ -88,7 +90,28 @@ def test_what_cannot_be_applied_is_named_and_kept(
     message = answer.json()["message"]
     assert (answer.status_code, answer.json()["code"]) == (status, status)
     assert named in message
-    assert "inbox" in message
+    ((entry, kept),) = in_inbox(server)
+    assert message.endswith(f"(kept as inbox entry {entry.id})")
+    assert (entry.kind, entry.person, entry.error_message in message) == (path, server.user, True)
+    assert kept == (body if isinstance(body, bytes) else answer.request.content)
+
+
+def test_what_nobody_signed_is_not_kept(server: Server) -> None:
+    assert server.http.post("/ms1/builds/update/", json={"build_id": 1}).status_code == 401
+    assert in_inbox(server) == []
+
+
+def test_a_fault_of_the_server_is_json_and_loses_nothing(server: Server) -> None:
+    recorded = next(e for e in player.exchanges("0.17-success") if e["path"].endswith("specs/new/"))
+    rename = "ALTER TABLE {} RENAME TO {}"
+    execute(server, rename.format("closure", "elsewhere"))
+    answer = server.post("/ms1/specs/new/", recorded["request_body"].encode())
+    execute(server, rename.format("elsewhere", "closure"))
+    assert (answer.status_code, answer.json()["code"]) == (500, 500)
+    assert answer.headers["X-Request-ID"] in answer.json()["message"]
+    ((entry, kept),) = in_inbox(server)
+    assert (entry.kind, kept.decode()) == ("specs/new", recorded["request_body"])
+    assert server.post("/ms1/specs/new/", kept).status_code == 201
 
 
 def test_no_address_under_the_prefix_answers_anything_but_json(server: Server) -> None:
@@ -128,3 +151,14 @@ def test_a_large_log_meets_an_expired_token_and_arrives(server: Server) -> None:
     status, _ = client.write("/ms1/builds/phases/update/", json.dumps(report).encode())
     assert status == 200
     assert client.token_requests == 2
+
+
+def in_inbox(server: Server) -> list[tuple[inbox.Entry, bytes]]:
+    """What the inbox holds, with the bodies."""
+    return in_database(
+        server, lambda connection: [inbox.show(connection, e.id) for e in inbox.entries(connection)]
+    )
+
+
+def execute(server: Server, statement: str) -> None:
+    in_database(server, lambda connection: connection.execute(text(statement)))
