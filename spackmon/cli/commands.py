@@ -1,0 +1,29 @@
+"""All commands, and nothing of what they do."""
+
+import typer
+
+from spackmon.cli import db, imports, inbox, old_names, people, schema, serve, tokens, upload
+
+
+def command_line() -> typer.Typer:
+    """The whole command line."""
+    app = typer.Typer(
+        name="spackmon",
+        help="The build memory of a Spack site.",
+        no_args_is_help=True,
+        add_completion=False,
+        # Both write boxes where a script, and the next line of a terminal, want a sentence.
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.command()(serve.serve)
+    app.add_typer(db.app, name="db")
+    app.add_typer(people.app, name="user")
+    app.add_typer(tokens.app, name="token")
+    app.command("import")(imports.import_files)
+    app.command()(upload.upload)
+    app.add_typer(inbox.app, name="inbox")
+    app.command()(schema.schema)
+    for name, command in old_names.COMMANDS.items():
+        app.command(name, hidden=True)(command)
+    return app
