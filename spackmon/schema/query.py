@@ -6,7 +6,7 @@ from spackmon import models
 from spackmon.query.fields import argument, connection, lookup
 from spackmon.query.lookups import by_id, spec_by_hash_or_id
 from spackmon.schema.analysis import Attribute
-from spackmon.schema.build import Build, BuildFilter
+from spackmon.schema.build import Build, BuildFilter, BuildPhase
 from spackmon.schema.connection import Connection
 from spackmon.schema.spec import Spec, SpecFilter
 
@@ -39,6 +39,12 @@ class Query:
     )
     builds: Connection[Build] = connection(
         models.Build, where=BuildFilter, description="All builds, the latest first."
+    )
+    phase: BuildPhase | None = lookup(
+        models.Phase,
+        by_id("BuildPhase"),
+        [argument("id", strawberry.ID, "Its id.")],
+        description="One phase of a build, or null.",
     )
     attribute: Attribute | None = lookup(
         models.Attribute,
