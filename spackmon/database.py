@@ -37,6 +37,8 @@ _RETRY_SECONDS = 0.2
 _SQLITE_BUSY_SECONDS = 30.0
 _SERIALIZATION_FAILURE, _DEADLOCK_DETECTED = "40001", "40P01"
 _READ_THREADS = 4
+# What a client reports, a build's environment above all, may hold its secrets: errors do not quote it.
+_NOT_IN_LOGS = True
 _READS_ONLY = "spackmon_reads_only"
 
 
@@ -159,8 +161,9 @@ def _postgresql_engine(url: URL) -> Engine:
     # Clients bring many short transactions; pre-ping would cost each a round trip, and a connection
     # that a restart killed is noticed and replaced by the retry.
     return create_engine(
-        url, pool_size=8, max_overflow=24, pool_timeout=HELD_SECONDS, connect_args={"connect_timeout": 5}
-    )
+        url, pool_size=8, max_overflow=24, pool_timeout=HELD_SECONDS, hide_parameters=_NOT_IN_LOGS,
+        connect_args={"connect_timeout": 5},
+    )  # fmt: skip
 
 
 def _from_hexadecimal(digits: str | None) -> bytes | None:
@@ -168,7 +171,10 @@ def _from_hexadecimal(digits: str | None) -> bytes | None:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False})
+    engine = create_engine(
+        url, hide_parameters=_NOT_IN_LOGS,
+        connect_args={"timeout": _SQLITE_BUSY_SECONDS, "check_same_thread": False},
+    )  # fmt: skip
 
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _: object) -> None:

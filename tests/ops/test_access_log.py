@@ -10,7 +10,9 @@ PROGRAM = """
 import logging, sys
 from pathlib import Path
 from spackmon.ops.logging import configure_logging
-from tests.server import served
+from sqlalchemy import text
+from tests.player import exchanges
+from tests.server import in_database, served
 
 configure_logging()
 logging.getLogger("httpx").setLevel(logging.WARNING)  # the client in this process, not the server
@@ -20,6 +22,10 @@ with served(sys.argv[1], Path(sys.argv[2])) as server:
     server.http.post("/ms1/specs/new/", json={"password": "s3cr3t"}, headers={"X-Request-ID": "mine"})
     server.post("/ms1/specs/new/", {"password": "s3cr3t"})
     server.http.get("/nowhere")
+    # A fault of the server, whose traceback is logged.
+    in_database(server, lambda connection: connection.execute(text("DROP TABLE closure")))
+    spec = next(e for e in exchanges("0.17-success") if e["path"].endswith("specs/new/"))
+    server.post("/ms1/specs/new/", spec["request_body"].replace("x86_64", "s3cr3t").encode())
 """
 
 
@@ -34,10 +40,12 @@ def test_every_line_is_json_and_none_has_a_secret(sqlite_url: str, tmp_path: Pat
     assert [(line["method"], line["path"], line["status"]) for line in requests] == [
         ("GET", "/auth/token/", 403), ("POST", "/ms1/specs/new/", 401),
         ("POST", "/ms1/specs/new/", 400), ("GET", "/nowhere", 404),
+        ("POST", "/ms1/specs/new/", 500),
     ]  # fmt: skip
     assert requests[1]["request_id"] == "mine"
     assert all(
         {"milliseconds", "sent_bytes", "client", "timestamp", "level"} <= line.keys() for line in requests
     )
+    assert [line["event"] for line in lines if "exception" in line] == ["write_failed"]
     assert "s3cr3t" not in run.stderr
     assert basic.removeprefix("Basic ") not in run.stderr
