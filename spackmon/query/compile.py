@@ -21,9 +21,11 @@ from graphql import (
     ValueNode,
     get_named_type,
 )
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, case, func, select
 from sqlalchemy.engine import Dialect
 
+from spackmon.errors import Refused
+from spackmon.models.columns import UtcDateTime
 from spackmon.query.fields import (
     Column,
     Condition,
@@ -35,7 +37,7 @@ from spackmon.query.fields import (
     Relation,
 )
 from spackmon.query.json_text import MARK, NULL, constant, joined, json_writer
-from spackmon.query.paging import Page, Rows, read_page
+from spackmon.query.paging import Page, Rows, SortKey, read_page, sort_keys
 from spackmon.query.registry import Registry
 from spackmon.query.scope import Scope
 from spackmon.query.selection import Selected, Selector
@@ -77,6 +79,7 @@ class Compiler:
     ) -> None:
         self._registry = registry
         self._dialect = dialect
+        self.dialect_name = dialect.name
         self._variables = variables
         self._json = json_writer(dialect.name)
         self._selector = Selector(registry.schema, fragments, self._decide)
@@ -98,11 +101,19 @@ class Compiler:
 
     # Values -----------------------------------------------------------------------------------------
 
-    def _bind(self, given: Given, type_: Any, convert: Callable[[Any], Any] = plain) -> ColumnElement[Any]:
+    def bind(self, given: Given, type_: Any, convert: Callable[[Any], Any] = plain) -> ColumnElement[Any]:
+        """A parameter; filled anew in each run if its value came from a variable."""
         name = f"p{next(self._names)}"
+        converted = self._for_the_driver(type_, convert)
         if given.path is not None:
-            self._bound[name] = (given.path, convert)
-        return bindparam(name, convert(given.value), type_=type_)
+            self._bound[name] = (given.path, converted)
+        return bindparam(name, converted(given.value), type_=type_)
+
+    def _for_the_driver(self, type_: Any, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        # The statement goes to the bare driver, past SQLAlchemy's own conversion of parameters.
+        if isinstance(type_, UtcDateTime):
+            return lambda value: type_.process_bind_param(convert(value), self._dialect)
+        return convert
 
     def _decided(self, value: Given | None) -> Any:
         """A value that decides the statement's form."""
@@ -165,7 +176,7 @@ class Compiler:
     def _lookup(
         self, meaning: Lookup, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
     ) -> Json:
-        found = meaning.find(self._arguments(parent, asked.node), self._bind)
+        found = meaning.find(self._arguments(parent, asked.node), self.bind)
         child = row.beneath(meaning.model.__table__)
         body = self._object(parent.fields[asked.name].type, asked, child, depth + 1)
         one = select(body).select_from(child.joined()).where(child.row_id == found.row_id)
@@ -198,8 +209,8 @@ class Compiler:
     ) -> Json:
         arguments = self._arguments(parent, asked.node)
         first, last = self._decided(arguments.get("first")), self._decided(arguments.get("last"))
-        page = read_page(arguments, first, last, self._bind)
-        filtered = self._filtered(meaning, parent, asked, arguments.get("where"), row)
+        page = read_page(arguments, first, last)
+        filtered = self._filtered(meaning, parent, asked, arguments, row)
         type_ = _object_type(parent.fields[asked.name].type)
         fields = self._selector.fields(type_, asked.selections, depth + 1)
         paged = {key: part for key, part in fields.items() if part.name not in ("totalCount", "__typename")}
@@ -212,69 +223,98 @@ class Compiler:
                 return self._json.value(_scalar(filtered.count()), nullable=False)
             if part.name == "pageInfo":
                 return self._page_info(_object_type(type_.fields["pageInfo"].type), part, page, rows, depth)
-            return self._json.array(rows.c[key], rows.c["position"] <= page.size)
+            return self._json.array(rows.c[f"list_{key}"], rows.c["position"] <= page.size)
 
         body = _braced((key, value(key, part)) for key, part in fields.items())
         return body if rows is None else _scalar(select(body).select_from(rows))
 
     def _filtered(
-        self, meaning: Connected, parent: GraphQLObjectType, asked: Selected, where: Given | None, row: Scope
+        self,
+        meaning: Connected,
+        parent: GraphQLObjectType,
+        asked: Selected,
+        arguments: Mapping[str, Given],
+        row: Scope,
     ) -> Rows:
         child = row.beneath(meaning.model.__table__)
         holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
+        types = parent.fields[asked.name].args
         driver = None
-        if where is not None:
-            input_name = get_named_type(parent.fields[asked.name].args["where"].type).name
-            for condition in self._conditions(input_name, where, child):
+        if "where" in arguments:
+            for condition in self.all_of(get_named_type(types["where"].type).name, arguments["where"], child):
                 if driver is None and condition.driver is not None and meaning.belongs is None:
                     driver = condition.driver
                 else:
                     holds.append(condition.holds)
-        return Rows(child, holds, driver)
+        order: list[SortKey] = []
+        if "orderBy" in arguments:
+            for one in arguments["orderBy"].elements():
+                order += self._sort_keys(get_named_type(types["orderBy"].type).name, one, child)
+        return Rows(child, holds, driver, order)
 
-    def _conditions(self, input_name: str, where: Given, row: Scope) -> list[Condition]:
-        predicates = self._registry.predicates[input_name]
-        asked = {name: value for name, value in where.members().items() if value.value is not None}
-        return [predicates[name](row, value, self._bind) for name, value in asked.items()]
+    def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
+        """What every field that is given of a filter input asks of `row`."""
+        predicates = self._registry.meanings[input_name]
+        asked = {name: value for name, value in given.members().items() if value.value is not None}
+        return [predicates[name](row, value, self) for name, value in asked.items()]
+
+    def _sort_keys(self, input_name: str, given: Given, row: Scope) -> list[SortKey]:
+        """The keys of one element of `orderBy`, which names one column and its direction."""
+        named = [(name, self._decided(value)) for name, value in given.members().items()]
+        if len(named) != 1 or named[0][1] is None:
+            raise Refused("ORDER_INVALID", 400, f"each {input_name} in `orderBy` must have exactly one field")
+        ((name, direction),) = named
+        column: Column = self._registry.meanings[input_name][name]
+        return sort_keys(row.along(column.steps)[column.attribute], descending=direction == "DESC")
 
     def _page_rows(
         self, filtered: Rows, page: Page, type_: GraphQLObjectType, fields: Fields, row: Scope, depth: int
     ) -> FromClause:
-        """A subquery with the page's rows and one more: `id`, `position` and a column for each list."""
-        ids = self._rows(filtered.page(page))
+        """A subquery with the page's rows and one more.
+
+        Columns: `position`, `cursor`, `is_last` (of the page), and one for each list under its key.
+        """
+        ids = self._rows(filtered.page(page, self.bind))
+        cursor = self._cursor(ids, len(filtered.keys))
         child = row.beneath(filtered.row.table)
-        columns: list[ColumnElement[Any]] = [ids.c["id"], ids.c["position"]]
+        shown = func.count().over()
+        is_last = ids.c["position"] == case((shown > page.size, page.size), else_=shown)
+        columns = [ids.c["position"], cursor.label("cursor"), is_last.label("is_last")]
         for key, part in fields.items():
             if part.name == "nodes":
-                columns.append(self._object(type_.fields["nodes"].type, part, child, depth + 2).label(key))
+                nodes = self._object(type_.fields["nodes"].type, part, child, depth + 2)
+                columns.append(nodes.label(f"list_{key}"))
             elif part.name == "edges":
-                columns.append(
-                    self._edge(_object_type(type_.fields["edges"].type), part, child, depth + 2).label(key)
-                )
+                edge = _object_type(type_.fields["edges"].type)
+                columns.append(self._edge(edge, part, child, cursor, depth + 2).label(f"list_{key}"))
         source = child.joined(ids.join(child.source, child.row_id == ids.c["id"]))
         order = ids.c["position"].desc() if page.from_end else ids.c["position"]
         return self._rows(select(*columns).select_from(source).order_by(order))
 
-    def _edge(self, edge: GraphQLObjectType, asked: Selected, child: Scope, depth: int) -> Json:
+    def _edge(self, edge: GraphQLObjectType, asked: Selected, child: Scope, cursor: Json, depth: int) -> Json:
         def value(part: Selected) -> Json | str:
             if part.name == "node":
                 return self._object(edge.fields["node"].type, part, child, depth + 1)
-            return self._cursor(child.row_id) if part.name == "cursor" else f'"{edge.name}"'
+            return cursor if part.name == "cursor" else f'"{edge.name}"'
 
         fields = self._selector.fields(edge, asked.selections, depth)
         return _braced((key, value(part)) for key, part in fields.items())
 
-    def _cursor(self, row_id: ColumnElement[Any]) -> Json:
-        text = joined(["[", self._json.value(row_id, nullable=False), "]"])
-        return joined(['"', self._json.text_as_hexadecimal(text), '"'])
+    def _cursor(self, ids: FromClause, key_count: int) -> Json:
+        """The cursor of a row of a page, as a JSON string."""
+        values: list[str | Json] = []
+        for number in range(key_count):
+            values += ["," if values else "[", self._json.value(ids.c[f"key{number}"], nullable=True)]
+        return joined(['"', self._json.text_as_hexadecimal(joined([*values, "]"])), '"'])
 
     def _page_info(
         self, info: GraphQLObjectType, asked: Selected, page: Page, rows: FromClause, depth: int
     ) -> Json:
         more = case((func.count() > page.size, constant("true")), else_=constant("false"))
-        # Newest first: a page starts with its highest id.
+        is_first = rows.c["position"] == 1
+        start, end = (rows.c["is_last"], is_first) if page.from_end else (is_first, rows.c["is_last"])
         within = rows.c["position"] <= page.size
-        ends = {"startCursor": func.max(rows.c["id"]), "endCursor": func.min(rows.c["id"])}
+        ends = {"startCursor": and_(start, within), "endCursor": and_(end, within)}
 
         def value(name: str) -> Json | str:
             match name:
@@ -285,8 +325,7 @@ class Compiler:
                 case "__typename":
                     return f'"{info.name}"'
                 case _:
-                    end = ends[name].filter(within)
-                    return case((end.is_not(None), self._cursor(end)), else_=constant(NULL))
+                    return func.coalesce(func.max(rows.c["cursor"]).filter(ends[name]), constant(NULL))
 
         fields = self._selector.fields(info, asked.selections, depth + 2)
         return _braced((key, value(part.name)) for key, part in fields.items())

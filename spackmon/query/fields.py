@@ -65,7 +65,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A Relay connection over a table, newest row first; `belongs` as in Listing."""
+    """A Relay connection over a table, newest row first unless ordered; `belongs` as in Listing."""
 
     model: Any
     belongs: "Belongs | None"
@@ -119,7 +119,20 @@ class Condition:
     driver: Driver | None = None
 
 
-Predicate = Callable[[Scope, Given, Bind], Condition]
+class Filtering(Protocol):
+    """What a predicate needs of the compilation that it is part of."""
+
+    dialect_name: str
+
+    @property
+    def bind(self) -> Bind:
+        """Makes parameters."""
+
+    def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
+        """What every field that is given of a filter input asks of `row`."""
+
+
+Predicate = Callable[[Scope, Given, Filtering], Condition]
 Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
 Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]
 
@@ -170,11 +183,18 @@ def connection(
     description: str,
     belongs: Belongs | None = None,
     where: Any = None,
+    order_by: Any = None,
 ) -> Any:
-    """A field that is a Relay connection over a table; `where` is its filter's input type."""
+    """A field that is a Relay connection over a table; `where` and `order_by` are its input types."""
     arguments = list(_PAGING)
     if where is not None:
         arguments.append(argument("where", where | None, "Only these rows."))
+    if order_by is not None:
+        arguments.append(
+            argument(
+                "order_by", list[order_by] | None, "By these values, the first one first; then newest first."
+            )
+        )
     return _field(Connected(model, belongs), description, arguments=arguments)
 
 
@@ -183,9 +203,18 @@ def lookup(model: Any, find: Finder, arguments: Sequence[StrawberryArgument], *,
     return _field(Lookup(model, find), description, arguments=arguments)
 
 
-def predicate(condition: Predicate, *, description: str) -> Any:
+def predicate(condition: Predicate, *, description: str, name: str | None = None) -> Any:
     """A field of a filter input; `condition` says what it asks of a row."""
-    return strawberry.field(metadata={SQL: condition}, description=description, default=None)
+    return strawberry.field(
+        metadata={SQL: condition}, description=description, name=name, default=strawberry.UNSET
+    )
+
+
+def sorted_by(*path: Attribute, description: str) -> Any:
+    """A field of an ordering input: rows are sorted by this column; rows without a value come last."""
+    return strawberry.field(
+        metadata={SQL: Column(tuple(path[:-1]), path[-1])}, description=description, default=strawberry.UNSET
+    )
 
 
 def argument(name: str, type_: Any, description: str) -> StrawberryArgument:

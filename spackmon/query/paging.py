@@ -1,18 +1,35 @@
-"""Relay connections: pages by keyset, newest row first.
+"""Relay connections: pages by keyset, in any order.
 
-A cursor is the hexadecimal of a JSON array of the row's sort values, which both databases can write;
-rows sort by their id.
+A cursor is the hexadecimal of a JSON array of the row's sort values, which both databases can write. Every
+order ends with the row's id and is therefore total; without another key rows come newest first.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    LargeBinary,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from spackmon.errors import Refused
+from spackmon.models.columns import UtcDateTime
 from spackmon.query.fields import Bind, Driver
+from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given
 
@@ -20,16 +37,47 @@ DEFAULT_PAGE, MAXIMUM_PAGE = 50, 100
 
 
 @dataclass(frozen=True, slots=True)
+class SortKey:
+    """A value that rows are sorted by; where it may be NULL, a key that sorts NULL last goes before it."""
+
+    value: ColumnElement[Any]
+    descending: bool
+
+    def read(self, sort_value: Any) -> Any:
+        """A sort value of a cursor, as it is bound; raises ValueError or TypeError if it is not ours."""
+        if sort_value is None:
+            return None
+        kind = self.value.type
+        if isinstance(kind, Integer):
+            if type(sort_value) is not int or abs(sort_value) >= 2**63:
+                raise TypeError(sort_value)
+            return sort_value
+        if not isinstance(sort_value, str):
+            raise TypeError(sort_value)
+        if isinstance(kind, LargeBinary):
+            return bytes.fromhex(sort_value)
+        if isinstance(kind, UtcDateTime):
+            return datetime.fromisoformat(sort_value)
+        return without_nul("a cursor", sort_value)
+
+
+def sort_keys(value: ColumnElement[Any], *, descending: bool) -> list[SortKey]:
+    """The keys that sort by a value, NULL last whatever the direction."""
+    missing = case((value.is_(None), 1), else_=0)
+    return [SortKey(missing, False), SortKey(value, descending)]
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """Which rows a connection shows: `size` of them, from the start or the end, between two ids."""
+    """Which rows a connection shows: `size` of them, from the start or the end, between two cursors."""
 
     size: int
     from_end: bool
-    after: ColumnElement[Any] | None
-    before: ColumnElement[Any] | None
+    after: Given | None
+    before: Given | None
 
 
-def read_page(arguments: Mapping[str, Given], first: int | None, last: int | None, bind: Bind) -> Page:
+def read_page(arguments: Mapping[str, Given], first: int | None, last: int | None) -> Page:
     """The page that a connection's arguments ask for; Refused when they cannot be meant."""
     if first is not None and last is not None:
         raise Refused("PAGE_INVALID", 400, "give either `first` or `last`, not both")
@@ -38,43 +86,49 @@ def read_page(arguments: Mapping[str, Given], first: int | None, last: int | Non
         raise Refused("PAGE_INVALID", 400, f"`{name}` must not be negative, it is {size}")
     if size is not None and size > MAXIMUM_PAGE:
         raise Refused("PAGE_TOO_LARGE", 400, f"`{name}` may be at most {MAXIMUM_PAGE}, it is {size}")
-
-    def cursor(side: str) -> ColumnElement[Any] | None:
-        given = arguments.get(side)
-        return None if given is None else bind(given, BigInteger, read_cursor)
-
-    return Page(DEFAULT_PAGE if size is None else size, last is not None, cursor("after"), cursor("before"))
+    shown = DEFAULT_PAGE if size is None else size
+    return Page(shown, last is not None, arguments.get("after"), arguments.get("before"))
 
 
-def read_cursor(cursor: str) -> int:
-    """The row id in a cursor; Refused CURSOR_INVALID for anything that we did not hand out."""
-    try:
-        (row_id,) = json.loads(bytes.fromhex(cursor))
-    except (ValueError, TypeError, RecursionError):
-        row_id = None
-    if type(row_id) is not int or not 0 <= row_id < 2**63:
-        raise Refused("CURSOR_INVALID", 400, "`after` and `before` take a cursor that this server handed out")
-    return row_id
+def _sort_value(keys: Sequence[SortKey], position: int) -> Callable[[str], Any]:
+    """Reads one sort value out of a cursor; Refused CURSOR_INVALID for what we did not hand out."""
+
+    def read(cursor: str) -> Any:
+        try:
+            values = json.loads(bytes.fromhex(cursor))
+            if isinstance(values, list) and len(values) == len(keys):
+                return keys[position].read(values[position])
+        except (ValueError, TypeError, RecursionError):
+            pass
+        sentence = "`after` and `before` take a cursor that this server handed out for the same order"
+        raise Refused("CURSOR_INVALID", 400, sentence)
+
+    return read
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows a connection is about: a table's row, what holds of it, and what to walk to find it."""
+    """The rows a connection is about: a table's row, what holds of it, and what to walk to find it.
+
+    `order` are the keys before the id.
+    """
 
     row: Scope
     conditions: Sequence[ColumnElement[bool]]
     driver: Driver | None
+    order: Sequence[SortKey]
 
     @property
-    def row_id(self) -> ColumnElement[Any]:
-        """The rows' id, from where the walk finds it."""
-        return self.row.row_id if self.driver is None else self.driver.row_id
+    def keys(self) -> list[SortKey]:
+        """All sort keys; the id is taken from where the walk finds it."""
+        row_id = self.row.row_id if self.driver is None else self.driver.row_id
+        return [*self.order, SortKey(row_id, True)]
 
     def _select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         if self.driver is None:
             return select(*columns).select_from(self.row.joined()).where(*self.conditions)
         source: FromClause = self.driver.source
-        if self.conditions:
+        if self.conditions or self.order:
             source = self.row.joined(source.join(self.row.source, self.row.row_id == self.driver.row_id))
         return select(*columns).select_from(source).where(*self.driver.conditions, *self.conditions)
 
@@ -82,15 +136,31 @@ class Rows:
         """Counts them."""
         return self._select(func.count(type_=BigInteger()))
 
-    def page(self, page: Page) -> Select[Any]:
-        """The `id`s of a page and of one row more, numbered by `position` from 1 in walking order."""
-        key = self.row_id
-        order = key.asc() if page.from_end else key.desc()
+    def page(self, page: Page, bind: Bind) -> Select[Any]:
+        """The rows of a page and one more.
+
+        Columns: `id`, `position` from 1 in walking order, and the sort values `key0`, `key1`, …
+        """
+        keys = self.keys
+        order = [key.value.desc() if key.descending != page.from_end else key.value.asc() for key in keys]
+        sort_values = [key.value.label(f"key{number}") for number, key in enumerate(keys)]
+        position = func.row_number().over(order_by=order).label("position")
+        statement = self._select(keys[-1].value.label("id"), position, *sort_values)
+        if page.after is not None:
+            statement = statement.where(_beyond(keys, page.after, bind, forward=True))
+        if page.before is not None:
+            statement = statement.where(_beyond(keys, page.before, bind, forward=False))
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
-        statement = self._select(key.label("id"), func.row_number().over(order_by=order).label("position"))
-        if page.after is not None:
-            statement = statement.where(key < page.after)
-        if page.before is not None:
-            statement = statement.where(key > page.before)
-        return statement.order_by(order).limit(literal_column(str(page.size + 1)))
+        return statement.order_by(*order).limit(literal_column(str(page.size + 1)))
+
+
+def _beyond(keys: Sequence[SortKey], cursor: Given, bind: Bind, *, forward: bool) -> ColumnElement[bool]:
+    """The row stands after (or before) the cursor's: it differs first in a key that says so."""
+    ways: list[ColumnElement[bool]] = []
+    equal: list[ColumnElement[bool]] = []
+    for position, key in enumerate(keys):
+        end = bind(cursor, key.value.type, _sort_value(keys, position))
+        ways.append(and_(*equal, key.value < end if key.descending == forward else key.value > end))
+        equal.append(key.value.is_not_distinct_from(end))
+    return or_(false(), *ways) if len(ways) > 1 else ways[0]

@@ -62,7 +62,7 @@ def read_value(node: ValueNode, type_: GraphQLInputType, variables: Mapping[str,
         for name, field in type_.fields.items():
             member = read_value(written[name], field.type, variables) if name in written else None
             if member is not None:
-                members[field.out_name or name] = member
+                members[name] = member
         return Given(members)
     if isinstance(node, ListValueNode) and isinstance(type_, GraphQLList):
         elements = [read_value(element, type_.of_type, variables) or Given(None) for element in node.values]

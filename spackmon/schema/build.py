@@ -7,8 +7,8 @@ import strawberry
 from spackmon import models
 from spackmon.formats.submission import BuildStatus
 from spackmon.query import expressions
+from spackmon.query.containment import build_contains_dependency
 from spackmon.query.fields import column, connection, embedded, expression, listing, predicate, relation
-from spackmon.query.filters import build_contains_dependency
 from spackmon.schema.analysis import Analysis, EnvironmentVariable, InstallFile
 from spackmon.schema.connection import Connection
 from spackmon.schema.spec import DependencyFilter, Spec

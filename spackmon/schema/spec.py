@@ -9,9 +9,11 @@ from strawberry.scalars import JSON
 
 from spackmon import models
 from spackmon.query import expressions
+from spackmon.query.containment import spec_contains_dependency
 from spackmon.query.fields import column, connection, embedded, expression, listing, predicate, relation
-from spackmon.query.filters import spec_contains_dependency, spec_is_named
+from spackmon.query.filters import compares
 from spackmon.schema.connection import Connection
+from spackmon.schema.filters import StringFilter
 from spackmon.schema.platform import Architecture, Compiler
 
 if TYPE_CHECKING:
@@ -88,7 +90,10 @@ class DependencyFilter:
 class SpecFilter:
     """Which specs; all that is given must hold."""
 
-    name: str | None = predicate(spec_is_named, description="Of the package with this name.")
+    name: StringFilter | None = predicate(
+        compares(models.Spec.package_version_id, models.PackageVersion.package_id, models.Package.name),
+        description="The package's name.",
+    )
     dependency: DependencyFilter | None = predicate(
         spec_contains_dependency, description="That depend on this, at any depth, by any deptype."
     )

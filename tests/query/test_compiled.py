@@ -56,7 +56,9 @@ def test_specs_are_found_by_what_is_below_them(site: AskedSite, builds: dict[str
         "specs": {"totalCount": 1, "nodes": [{"name": "curl"}]}
     }
     assert site.ask(query, d={"name": "libc"})["specs"]["totalCount"] == 5
-    named = site.ask('{ specs(where: {name: "zlib", dependency: {name: "libc"}}) { nodes { version } } }')
+    named = site.ask(
+        '{ specs(where: {name: {eq: "zlib"}, dependency: {name: "libc"}}) { nodes { version } } }'
+    )
     assert sorted(node["version"] for node in named["specs"]["nodes"]) == ["1.2.11", "1.3"]
 
 
@@ -242,7 +244,7 @@ def test_a_plan_is_compiled_once_and_filled_with_each_request_s_values(
         ('{ build(id: "Spec:1") { id } }', {}, "ID_INVALID"),
         ("{ build(id: 99999999999999999999) { id } }", {}, "ID_INVALID"),
         ("{ spec { name } }", {}, "ARGUMENT_INVALID"),
-        ("query($n: String!) { specs(where: {name: $n}) { totalCount } }", {"n": "a\0b"}, "ARGUMENT_INVALID"),
+        ("query($n: String!) { specs(where: {name: {eq: $n}}) { totalCount } }", {"n": "a\0b"}, "ARGUMENT_INVALID"),
         ('{ spec(hash: "aaaa\\u0000aaaa") { name } }', {}, "ARGUMENT_INVALID"),
         ("query($n: Int!) { builds(first: $n) { totalCount } }", {"n": "x"}, "VARIABLES_INVALID"),
         ("query($n: Int!) { builds(first: $n) { totalCount } }", {}, "VARIABLES_INVALID"),

@@ -1,0 +1,67 @@
+"""The operators of filters, by the type of what they compare, and the direction of an order."""
+
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+IN = "Equal to one of these; an empty list matches nothing."
+IS_NULL = "Whether there is no value."
+
+
+@strawberry.enum(description="A direction to sort in.")
+class Direction(Enum):
+    """A direction to sort in."""
+
+    ASC = strawberry.enum_value("ASC", description="The smallest first.")
+    DESC = strawberry.enum_value("DESC", description="The largest first.")
+
+
+@strawberry.input(description="What a text must be; all given must hold. Case matters.")
+class StringFilter:
+    """What a text must be; all that is given must hold."""
+
+    eq: str | None = strawberry.field(default=strawberry.UNSET, description="Equal.")
+    ne: str | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
+    in_: list[str] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+    lt: str | None = strawberry.field(default=strawberry.UNSET, description="Before, in the order of bytes.")
+    ge: str | None = strawberry.field(default=strawberry.UNSET, description="Equal or after.")
+    contains: str | None = strawberry.field(default=strawberry.UNSET, description="Contains.")
+    starts_with: str | None = strawberry.field(default=strawberry.UNSET, description="Starts with.")
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+
+
+@strawberry.input(description="What a version must be, in Spack's order of versions; all given must hold.")
+class VersionFilter:
+    """What a version must be, in Spack's order: `1.10` is after `1.9`, `develop` after all numbers."""
+
+    eq: str | None = strawberry.field(default=strawberry.UNSET, description="Equal: `1.2-3` equals `1.2.3`.")
+    ne: str | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
+    in_: list[str] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+    lt: str | None = strawberry.field(default=strawberry.UNSET, description="Older.")
+    le: str | None = strawberry.field(default=strawberry.UNSET, description="Equal or older.")
+    gt: str | None = strawberry.field(default=strawberry.UNSET, description="Newer.")
+    ge: str | None = strawberry.field(default=strawberry.UNSET, description="Equal or newer.")
+
+
+@strawberry.input(description="What a number must be; all that is given must hold.")
+class IntFilter:
+    """What a number must be; all that is given must hold."""
+
+    eq: int | None = strawberry.field(default=strawberry.UNSET, description="Equal.")
+    ne: int | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
+    in_: list[int] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+    lt: int | None = strawberry.field(default=strawberry.UNSET, description="Less.")
+    le: int | None = strawberry.field(default=strawberry.UNSET, description="Equal or less.")
+    gt: int | None = strawberry.field(default=strawberry.UNSET, description="Greater.")
+    ge: int | None = strawberry.field(default=strawberry.UNSET, description="Equal or greater.")
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+
+
+@strawberry.input(description="When something must have happened; all that is given must hold.")
+class DateTimeFilter:
+    """When something must have happened; all that is given must hold."""
+
+    lt: datetime | None = strawberry.field(default=strawberry.UNSET, description="Before.")
+    ge: datetime | None = strawberry.field(default=strawberry.UNSET, description="At that moment or later.")
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
