@@ -18,6 +18,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(ASSETS) ## create .venv and build the front-end assets
+	@:
 
 run: install ## serve on http://127.0.0.1:8000, with an embedded database in .spackmon/
 	@exec $(BIN)/spackmon serve
@@ -49,7 +50,7 @@ $(INSTALLED): pyproject.toml | .venv/bin/python
 	@touch $@
 
 $(NODE_MODULES): frontend/package-lock.json | $(INSTALLED)
-	@$(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(NPM) ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)
