@@ -1,5 +1,6 @@
 """`spackmon serve`: the service, and the lines a newcomer needs next."""
 
+import os
 import shlex
 import socket
 import sys
@@ -110,8 +111,10 @@ def _listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
+        # The library's own text repeats the address; a name that is not found has no number above zero.
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
         raise Refused(
             "ADDRESS_UNUSABLE",
             500,
-            f"cannot listen at {host} port {port}: {error.strerror} (SPACKMON_HOST, SPACKMON_PORT)",
+            f"cannot listen at {host} port {port}: {reason} (SPACKMON_HOST, SPACKMON_PORT)",
         ) from None
