@@ -25,6 +25,7 @@ from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.schema.http import graphql_routes
 from spackmon.settings import Settings, retired_settings
+from spackmon.web import pages
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
 
@@ -58,6 +59,7 @@ def create_app(settings: Settings) -> Starlette:
             *auth_http.routes,
             *health.routes,
             *graphql_routes,
+            *pages.routes,
             Mount("/static", static_files(), name="static"),
         ],
         middleware=[Middleware(AccessLog), Middleware(SecurityHeaders)],

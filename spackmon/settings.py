@@ -46,7 +46,7 @@ RETIRED = frozenset(
         "SENDGRID_API_KEY", "SENDGRID_SENDER_EMAIL", "TWITTER_USERNAME", "USE_SQLITE",
     }
 )  # fmt: skip
-_RESERVED_PATHS = frozenset({"auth", "builds", "graphql", "healthz", "readyz", "static"})
+_RESERVED_PATHS = frozenset({"auth", "builds", "graphql", "healthz", "phases", "readyz", "static"})
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
 _TLS_PORT = 443
 _SECRET_KEYS = frozenset({"jwt_server_secret"})

@@ -1,0 +1,36 @@
+"""What templates do with the values of an answer."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+# ECMA-48: control sequences (colours, cursor), operating system commands (titles, links), lone escapes.
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+_LINE_END = re.compile(r"\r+\n?")
+_VISIBLE = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\n\t"},
+    **dict.fromkeys((*range(0x7F, 0xA0), 0xFFFE, 0xFFFF), 0xFFFD),
+    # Whoever can turn the direction of a line can make it read as another one.
+    **dict.fromkeys((0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD),
+}
+# What Spack says of a phase, and what a status is.
+_FAILED = ("ERROR", "FAILED")
+
+
+def harmless(value: Any) -> Any:
+    """A client's text as it may stand on a page: what terminals obey is taken out or made visible.
+
+    Anything else is given back as it is; so is text that is HTML already (a subclass of str), which is ours.
+    """
+    if type(value) is not str:
+        return value
+    if "\x1b" in value:
+        value = _ESCAPE_SEQUENCE.sub("", value)
+    if "\r" in value:
+        value = _LINE_END.sub("\n", value)
+    return value if value.isprintable() else value.translate(_VISIBLE)
+
+
+def failed(phases: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that failed, in their order."""
+    return [phase for phase in phases if phase["status"] in _FAILED]

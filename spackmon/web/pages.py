@@ -1,0 +1,136 @@
+"""The pages: each a GraphQL document and a template of one name in templates/, and nothing else."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.templating import Jinja2Templates
+
+from spackmon import answers
+from spackmon.auth.http import base_url
+from spackmon.errors import Refused
+from spackmon.services import Services
+from spackmon.web.display import failed, harmless
+
+PAGE_SIZE = 25
+_DIRECTORY = Path(__file__).parent / "templates"
+_TEMPLATES = Jinja2Templates(
+    env=Environment(
+        loader=FileSystemLoader(_DIRECTORY),
+        autoescape=True,
+        # For every value of every template, so that no page can forget it.
+        finalize=harmless,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+)
+_TEMPLATES.env.filters["failed"] = failed
+_VERSION = version("spackmon")
+_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
+
+Asked = Request[Services]
+Variables = Callable[[Asked], Mapping[str, Any]]
+Endpoint = Callable[[Asked], Awaitable[Response]]
+log = structlog.get_logger()
+
+
+def page(name: str, variables: Variables) -> Endpoint:
+    """The page that renders `name`.html with the answer to `name`.graphql, or that answer itself as JSON.
+
+    Not one of the objects that it asks for by name may be missing, or it answers 404.
+    """
+
+    def shown(request: Asked, data: Mapping[str, Any]) -> Response:
+        if _wants_json(request):
+            return JSONResponse(data, headers=_HEADERS)
+        return _rendered(request, f"{name}.html", data)
+
+    return _answering(name, variables, shown)
+
+
+def _answering(
+    name: str, variables: Variables, show: Callable[[Asked, Mapping[str, Any]], Response]
+) -> Endpoint:
+    document = (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
+
+    async def endpoint(request: Asked) -> Response:
+        try:
+            data = await request.state.query.ask(document, variables(request))
+            if None in data.values():
+                raise _nothing_here(request)
+            return show(request, data)
+        except Refused as refused:
+            # An id that cannot be one is an address like any other where nothing is.
+            return _refusal(request, _nothing_here(request) if refused.code == "ID_INVALID" else refused)
+        except Exception:
+            log.exception("page_failed", path=request.url.path)
+            sentence = f"this page failed; the server's log has more under {request.state.request_id}"
+            return _refusal(request, Refused("PAGE_FAILED", 500, sentence))
+
+    return endpoint
+
+
+def _latest_builds(request: Asked) -> Mapping[str, Any]:
+    asked = {key: value.strip() for key, value in request.query_params.items() if value.strip()}
+    package = {key: asked[key] for key in ("name", "version") if key in asked}
+    if package and "name" not in package:
+        raise Refused("ARGUMENT_INVALID", 400, "`version` needs the `name` of a package beside it")
+    where = {"where": {"dependency": package}} if package else {}
+    if "before" in asked:
+        return {"last": PAGE_SIZE, "before": asked["before"], **where}
+    return {"first": PAGE_SIZE, "after": asked.get("after"), **where}
+
+
+def _by_id(request: Asked) -> Mapping[str, Any]:
+    return {"id": request.path_params["id"]}
+
+
+def _log_text(request: Asked, data: Mapping[str, Any]) -> Response:
+    """The whole log as it came: for curl and less, and for a browser, which must not guess at HTML."""
+    if data["phase"]["log"] is None:
+        raise _nothing_here(request)
+    headers = {**_HEADERS, "X-Content-Type-Options": "nosniff"}
+    return PlainTextResponse(data["phase"]["log"]["text"], headers=headers)
+
+
+def _rendered(request: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    settings = request.state.settings
+    context = {
+        **values,
+        "address": settings.public_url if settings.domain_name else base_url(request),
+        "settings": settings,
+        "version": _VERSION,
+    }
+    plain = cast(Request, request)  # the library does not know of our services
+    return _TEMPLATES.TemplateResponse(plain, template, context, status_code=status, headers=_HEADERS)
+
+
+def _refusal(request: Asked, refused: Refused) -> Response:
+    if _wants_json(request):
+        return answers.refusal(refused, _HEADERS)
+    return _rendered(request, "error.html", {"refused": refused}, refused.status)
+
+
+def _nothing_here(request: Asked) -> Refused:
+    return Refused("NOT_FOUND", 404, f"nothing is known here under {request.url.path}")
+
+
+def _wants_json(request: Asked) -> bool:
+    accepted = request.headers.get("accept", "")
+    return request.query_params.get("format") == "json" or (
+        "application/json" in accepted and "text/html" not in accepted
+    )
+
+
+routes = [
+    Route("/", page("builds", _latest_builds)),
+    Route("/builds/{id:path}", page("build", _by_id)),
+    Route("/phases/{id:path}/log", _answering("log", _by_id, _log_text)),
+]

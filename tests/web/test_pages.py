@@ -1,0 +1,344 @@
+"""The pages over a real server: what they tell, what they let nobody do, and how a person moves through."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from html import unescape
+from html.parser import HTMLParser
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from spackmon.cli.serve import welcome
+from spackmon.database import Database, Reader, _SqliteReader
+from spackmon.ops.migrations import upgrade
+from spackmon.settings import Settings
+from tests import player
+from tests.databases import PostgresqlServer
+from tests.player import Player
+from tests.server import Server, served
+from tests.web.conftest import NewPage
+
+HOSTILE = "</title><script>alert(1)</script>'\"&/"
+TELEPHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def reported(server: Server) -> Server:
+    """A server to which a client reported a build that failed two levels below what was asked for."""
+    assert Player(server.url, server.user, server.token).play("0.17-fail") == []
+    return server
+
+
+@pytest.fixture
+def sqlite_server(sqlite_url: str, tmp_path: Path) -> Iterator[Server]:
+    """The same on one database, for what only a browser shows."""
+    with served(sqlite_url, tmp_path) as server:
+        yield server
+
+
+def _build_of(server: Server, package: str) -> str:
+    nodes = server.ask("{ builds { nodes { id spec { name } } } }")["builds"]["nodes"]
+    return next(f"/builds/{node['id']}" for node in nodes if node["spec"]["name"] == package)
+
+
+def _page(server: Server, path: str, status: int = 200) -> str:
+    answer = server.http.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    _Wellformed().check(answer.text)
+    return answer.text
+
+
+class _Wellformed(HTMLParser):
+    """Every element is closed in its order, ids are unique, labels lead somewhere; no script, no style."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "br"})
+
+    def check(self, text: str) -> None:
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.referred: set[str] = set()
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        assert len(self.ids) == len(set(self.ids))
+        assert self.referred <= set(self.ids)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert tag not in ("script", "style")
+        assert not any(name == "style" or name.startswith("on") for name in given)
+        if tag == "th":
+            assert given["scope"] in ("col", "row")
+        if "id" in given:
+            self.ids.append(given["id"] or "")
+        self.referred.update(filter(None, [given.get("aria-labelledby")]))
+        if (address := given.get("href") or "").startswith("#"):
+            self.referred.add(address[1:])
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_newcomer_finds_the_lines_that_the_service_prints_at_its_start(server: Server) -> None:
+    text = _page(server, "/")
+    printed = welcome(Settings(domain_name=server.url), program=".venv/bin/spackmon")
+    commands = [line.strip() for line in printed.splitlines() if line.startswith("  ")]
+    assert any(command.startswith("spack install --monitor ") for command in commands)
+    for command in commands:
+        assert command in text or command.startswith("export SPACKMON_DATA_DIR")
+    assert '<a href="/graphql">' in text
+
+
+def test_the_lines_follow_the_prefix_and_the_open_door(sqlite_url: str, tmp_path: Path) -> None:
+    settings = {"url_api_prefix": "api/old", "disable_authentication": True, "domain_name": "https://site"}
+    with served(sqlite_url, tmp_path, **settings) as server:
+        text = _page(server, "/")
+    line = "--monitor-host https://site --monitor-prefix api/old --monitor-no-auth zlib"
+    assert line in text
+    assert line in welcome(Settings.model_validate(settings), program="spackmon")
+    assert "user add" not in text
+
+
+def test_the_table_names_the_failed_phase_and_leads_to_its_log(reported: Server) -> None:
+    home = _page(reported, "/")
+    broken = _build_of(reported, "brokenlib")
+    assert re.search(rf'<a href="{broken}#phase-2">build</a>', home)
+    build = _page(reported, broken)
+    assert re.search(r'<details class="phase" id="phase-2" open>', build)
+    assert "nonexistent_header_for_demo.h: No such file or directory" in build
+    (whole,) = set(re.findall(r'href="(/phases/\d+/log)"', build))
+    log = reported.http.get(whole)
+    assert (log.headers["content-type"], log.headers["x-content-type-options"]) == (
+        "text/plain; charset=utf-8", "nosniff",
+    )  # fmt: skip
+    assert log.text.endswith("make: Target 'all' not remade because of errors.\n")
+
+
+def test_what_failed_without_a_phase_points_to_what_broke_below_it(reported: Server) -> None:
+    text = _page(reported, _build_of(reported, "topbroken"))
+    broken = _build_of(reported, "brokenlib")
+    assert "Failed among what it depends on" in text
+    assert f'in <a href="{broken}#phase-2">build</a>' in text
+
+
+def test_the_filter_and_the_links_walk_through_every_build_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spackmon.web.pages.PAGE_SIZE", 2)
+    assert Player(server.url, server.user, server.token).play("0.17-success") == []
+    wanted = server.ask('{ builds(where: {dependency: {name: "libzeta"}}) { nodes { id } } }')
+    ids = [node["id"] for node in wanted["builds"]["nodes"]]
+    assert len(ids) > 2
+    pages: list[list[str]] = []
+    path: str | None = "/?name=libzeta&version="
+    while path:
+        text = _page(server, path)
+        pages.append(_listed(text))
+        path = _link(text, "next")
+    assert list(chain.from_iterable(pages)) == ids
+    newer = _link(text, "prev")
+    assert newer is not None
+    assert _listed(_page(server, newer)) == pages[-2]
+
+
+def _listed(text: str) -> list[str]:
+    return re.findall(r'<th scope="row"><a href="/builds/(\d+)"', text)
+
+
+def _link(text: str, relation: str) -> str | None:
+    found = re.search(rf'<a rel="{relation}" href="([^"]+)"', text)
+    return None if found is None else unescape(found[1])
+
+
+@pytest.mark.parametrize(
+    "path", ["/builds/99", "/builds/zlib", "/builds/", "/builds/1/x", "/builds/-1", "/phases/9/log"]
+)
+def test_an_address_where_nothing_is_says_so_in_one_sentence(server: Server, path: str) -> None:
+    assert f"Nothing is known here under {path}." in _page(server, path, 404)
+    as_json = server.http.get(path, headers={"Accept": "application/json"})
+    assert (as_json.status_code, as_json.json()["code"]) == (404, 404)
+
+
+def test_a_build_is_found_by_its_number_and_as_graphql_may_write_it(reported: Server) -> None:
+    assert _page(reported, "/builds/Build:1") == _page(reported, "/builds/1")
+
+
+@pytest.mark.parametrize("query", ["after=xyz", "before=00", "version=1", "name=%00"])
+def test_a_refused_question_is_a_page_with_one_sentence(server: Server, query: str) -> None:
+    text = _page(server, f"/?{query}", 400)
+    assert text.count("<p>") == 2
+
+
+def test_the_answer_behind_a_page_is_there_as_json(reported: Server) -> None:
+    broken = _build_of(reported, "brokenlib")
+    asked = [
+        reported.http.get(broken, params={"format": "json"}),
+        reported.http.get(broken, headers={"Accept": "application/json"}),
+    ]
+    assert [answer.json()["build"]["spec"]["name"] for answer in asked] == ["brokenlib"] * 2
+
+
+def test_nothing_that_a_client_sent_becomes_html_or_moves_the_terminal(server: Server) -> None:
+    spec, build, *_ = (e for e in player.exchanges("0.17-fail") if e["method"] == "POST")
+    body = json.loads(spec["request_body"])
+    for node in body["spec"]["nodes"]:
+        node["parameters"] = {HOSTILE: HOSTILE, "list": [HOSTILE]}
+        node["namespace"] = HOSTILE
+        node["version"] = HOSTILE
+        node["compiler"] = {"name": HOSTILE, "version": HOSTILE}
+    assert server.post("/ms1/specs/new/", body).status_code == 201
+    announced = {**json.loads(build["request_body"]), "tags": HOSTILE, "hostname": HOSTILE}
+    made = server.post("/ms1/builds/new/", announced).json()
+    build_id = made["data"]["build"]["build_id"]
+    link = "\x1b]8;;http://evil\x1b\\link\x1b]8;;\x1b\\"
+    log = f"\x1b[31mred\x1b[0m {HOSTILE}\x00\x07{link} 10%\r20%\r\n\u202eend\n"
+    for status in ("ERROR", HOSTILE):
+        phase = {"build_id": build_id, "phase_name": HOSTILE + status, "status": status, "output": log}
+        assert server.post("/ms1/builds/phases/update/", phase).status_code == 200
+    analysis = {"environment_variables": {HOSTILE: HOSTILE}, "config_args": HOSTILE}
+    assert server.post("/ms1/analyze/builds/", {"build_id": build_id, "metadata": analysis}).status_code in (
+        200,
+        201,
+    )
+
+    escaped = "&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&#34;&amp;/"
+    assert escaped in _page(server, "/")
+    text = _page(server, f"/builds/{build_id}")
+    assert text.count(escaped) > 15
+    assert f"red {escaped}␀␇link 10%\n20%\n\ufffdend\n</pre>" in text
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
+    _page(server, "/?name=" + "%3Cscript%3E%22%27")
+
+
+def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server) -> None:
+    assert Player(server.url, server.user, server.token).play("0.17-fail") == []
+    broken = _build_of(server, "brokenlib")
+    log = "".join(f"line {number} ünïcode\n" for number in range(100_000))
+    phase = {
+        "build_id": int(broken.rpartition("/")[2]),
+        "phase_name": "build",
+        "status": "ERROR",
+        "output": log,
+    }
+    assert server.post("/ms1/builds/phases/update/", phase).status_code == 200
+    text = _page(server, broken)
+    assert "Only its end is shown." in text
+    (shown,) = re.findall(r"<pre>\n(line .*?)</pre>", text, re.DOTALL)
+    assert log.endswith(shown)
+    assert log[-len(shown) - 1] == "\n"
+    assert 199_000 < len(shown.encode()) <= 200_000
+    links = re.findall(r'href="(/phases/\d+/log)"', text)
+    assert server.http.get(links[0]).text == log
+
+
+def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    statements: list[str] = []
+    fetch: Callable[..., Any] = _SqliteReader.fetch
+
+    async def counted(reader: Reader, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        statements.append(statement)
+        answer: bytes = await fetch(reader, statement, parameters)
+        return answer
+
+    monkeypatch.setattr(_SqliteReader, "fetch", counted)
+    with served(sqlite_url, tmp_path) as server:
+        Player(server.url, server.user, server.token).play("0.17-fail")
+        path = _build_of(server, "brokenlib")
+        for page in ("/", "/?name=libzeta&version=2.0", path, "/phases/1/log"):
+            statements.clear()
+            server.http.get(page)
+            assert len(statements) == 1, page
+
+
+def test_a_database_that_is_away_is_told_in_one_sentence(
+    private_postgresql: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("spackmon.database.HELD_SECONDS", 1.0)
+    upgrade(private_postgresql.url)
+    with served(private_postgresql.url, tmp_path) as server:
+        assert "No builds yet" in _page(server, "/")
+        private_postgresql.stop()
+        assert "<p>The database did not answer for 1 s.</p>" in _page(server, "/builds/1", 503)
+
+
+def test_a_fault_of_ours_is_a_page_that_names_its_place_in_the_log(sqlite_url: str, tmp_path: Path) -> None:
+    with served(sqlite_url, tmp_path) as server:
+        database = Database(sqlite_url)
+        with database.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE build RENAME TO elsewhere")
+        database.close()
+        answer = server.http.get("/")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.headers["x-request-id"] in answer.text
+    assert "elsewhere" not in answer.text
+
+
+def test_from_the_table_to_the_log_by_keyboard(sqlite_server: Server, new_page: NewPage) -> None:
+    Player(sqlite_server.url, sqlite_server.user, sqlite_server.token).play("0.17-fail")
+    page = new_page(sqlite_server.url, java_script_enabled=False)
+    page.goto("/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    _tab_to(page, "link", "brokenlib@0.1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("brokenlib@0.1")
+    # The end of the log, where what broke stands, is what one sees first.
+    expect(page.get_by_text("make: Target 'all' not remade")).to_be_in_viewport()
+    _tab_to(page, "region", "Log of build")
+    _tab_to(page, "link", "Whole log of build")
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_contain_text("compilation terminated.")
+
+
+def _tab_to(page: Page, role: Any, name: str) -> None:
+    wanted = page.get_by_role(role, name=name).first
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        try:
+            expect(wanted).to_be_focused(timeout=50)
+        except AssertionError:
+            continue
+        return
+    raise AssertionError(f"no way by keyboard to the {role} {name!r}")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_telephone_nothing_sticks_out_and_everything_can_be_read(
+    sqlite_server: Server, new_page: NewPage, scheme: str
+) -> None:
+    page = new_page(sqlite_server.url, viewport=TELEPHONE, color_scheme=scheme)
+    Player(sqlite_server.url, sqlite_server.user, sqlite_server.token).play("0.17-fail")
+    long_name = {"hostname": "n" * 200, "tags": "t" * 200}
+    announced = next(e for e in player.exchanges("0.17-fail") if e["path"].endswith("builds/new/"))
+    sqlite_server.post("/ms1/builds/new/", {**json.loads(announced["request_body"]), **long_name})
+    for path in ("/", "/?name=libzeta&version=", _build_of(sqlite_server, "brokenlib"), "/?name=nothing"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == TELEPHONE["width"]
+        assert 4.5 <= page.evaluate(_LOWEST_CONTRAST) <= 21, path
+
+
+# WCAG 2.1, 1.4.3: of every text against the nearest background that is painted behind it.
+_LOWEST_CONTRAST = """() => {
+  const light = color => {
+    const [r, g, b] = color.match(/[\\d.]+/g).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = element => {
+    const color = getComputedStyle(element).backgroundColor;
+    return color !== 'rgba(0, 0, 0, 0)' ? color : behind(element.parentElement);
+  };
+  const ratios = [...document.querySelectorAll('body *')]
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+    .map(e => [light(getComputedStyle(e).color), light(behind(e))].sort((a, b) => b - a))
+    .map(([high, low]) => (high + 0.05) / (low + 0.05));
+  return Math.min(...ratios);
+}"""
