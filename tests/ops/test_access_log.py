@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 PROGRAM = """
-import logging, sys
+import json, logging, sys
 from pathlib import Path
 from spackmon.ops.logging import configure_logging
 from sqlalchemy import text
@@ -23,9 +23,11 @@ with served(sys.argv[1], Path(sys.argv[2])) as server:
     server.post("/ms1/specs/new/", {"password": "s3cr3t"})
     server.http.get("/nowhere")
     # A fault of the server, whose traceback is logged.
-    in_database(server, lambda connection: connection.execute(text("DROP TABLE closure")))
-    spec = next(e for e in exchanges("0.17-success") if e["path"].endswith("specs/new/"))
-    server.post("/ms1/specs/new/", spec["request_body"].replace("x86_64", "s3cr3t").encode())
+    spec, build = [json.loads(e["request_body"]) for e in list(exchanges("0.17-success"))[1:3]]
+    server.post("/ms1/specs/new/", spec)
+    rename = "ALTER TABLE build_environment RENAME TO elsewhere"
+    in_database(server, lambda connection: connection.execute(text(rename)))
+    server.post("/ms1/builds/new/", {**build, "hostname": "s3cr3t"})
 """
 
 
@@ -40,7 +42,7 @@ def test_every_line_is_json_and_none_has_a_secret(sqlite_url: str, tmp_path: Pat
     assert [(line["method"], line["path"], line["status"]) for line in requests] == [
         ("GET", "/auth/token/", 403), ("POST", "/ms1/specs/new/", 401),
         ("POST", "/ms1/specs/new/", 400), ("GET", "/nowhere", 404),
-        ("POST", "/ms1/specs/new/", 500),
+        ("POST", "/ms1/specs/new/", 201), ("POST", "/ms1/builds/new/", 500),
     ]  # fmt: skip
     assert requests[1]["request_id"] == "mine"
     assert all(
