@@ -33,11 +33,8 @@ RAW = st.sampled_from(
      b'{"build_id": 1e999, "status": "SUCCESS"}', b'{"build_id": ' + b"9" * 5000 + b', "status": "FAILED"}',
      b'{"output": "' + b"\\u0000" * 60_000 + b'"}', b"\xef\xbb\xbf{}", b'{"spec": {"nodes": []}}']
 )  # fmt: skip
-FEW = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MORE = settings(FEW, max_examples=100)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -132,7 +129,7 @@ def test_a_body_that_is_nothing(long_server: Server, path: str, body: bytes) -> 
     assert_refused_whole(long_server, f"/ms1/{path}/", body)
 
 
-@FEW
+@MORE
 @given(spoilt=spoilt_bodies())
 def test_a_real_body_with_something_wrong_in_it(long_server: Server, spoilt: tuple[str, bytes]) -> None:
     assert_refused_whole(long_server, *spoilt)
