@@ -7,7 +7,7 @@ prepared; SQLite as one JSON text. Both are one round trip and one plan.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, TextClause, bindparam, text
@@ -44,7 +44,12 @@ class RowStatement:
         if connection.dialect.name == "sqlite":
             result = connection.execute(self._json, {"input_rows": self._as_json(rows), **scalars})
         else:
-            arrays = {f"input_{place}": list(values) for place, values in enumerate(zip(*rows, strict=True))}
+            arrays = {
+                f"input_{place}": _array(kind, values)
+                for place, ((_, kind), values) in enumerate(
+                    zip(self._columns, zip(*rows, strict=True), strict=True)
+                )
+            }
             result = connection.execute(self._arrays, {**arrays, **scalars})
         return result.all() if result.returns_rows else ()
 
@@ -77,6 +82,26 @@ class RowStatement:
         if "\\u0000" in document and any(isinstance(v, str) and "\0" in v for row in rows for v in row):
             raise Refused("VALUE_REFUSED", 400, "a text holds a NUL character, which the database cannot")
         return document
+
+
+def _array(kind: Kind, values: Iterable[Any]) -> str:
+    """PostgreSQL's text form of an array.
+
+    psycopg's own runs a regular expression over every quotation mark, of which spec documents are full:
+    it took more of an ingest's time than any statement (benchmarks/ingest.py).
+    """
+    match kind:
+        case "text":
+            elements = (f'"{_escaped(value)}"' if value is not None else "NULL" for value in values)
+        case "bytea":
+            elements = (rf'"\\x{value.hex()}"' if value is not None else "NULL" for value in values)
+        case _:
+            elements = (repr(value) if value is not None else "NULL" for value in values)
+    return f"{{{','.join(elements)}}}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def over_rows(columns: str, statement: str, lock: str = "") -> RowStatement:
