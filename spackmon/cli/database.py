@@ -27,7 +27,10 @@ def ensure_migrated(database: Database) -> None:
 
     Raises Refused when the latter is not at this program's revision.
     """
-    if database.is_sqlite:
-        migrations.upgrade(database.url.render_as_string(hide_password=False))
-    elif refused := migrations.check(database):
+    # A check only reads: a command need not wait for a running server's writes.
+    refused = migrations.check(database)
+    if refused is None:
+        return
+    if not database.is_sqlite or refused.code == "DATABASE_TOO_NEW":
         raise refused
+    migrations.upgrade(database.url.render_as_string(hide_password=False))

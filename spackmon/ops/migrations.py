@@ -38,15 +38,27 @@ def upgrade(url: str, scripts: Path = SCRIPTS) -> None:
 
 def check(database: Database) -> Refused | None:
     """None when the schema is at the newest revision, otherwise what to say about it."""
-    head = ScriptDirectory(str(SCRIPTS)).get_current_head()
+    scripts = ScriptDirectory(str(SCRIPTS))
+    head = scripts.get_current_head()
     current = database.read_once(lambda c: MigrationContext.configure(c).get_current_revision())
     if current == head:
         return None
-    return Refused(
+    return _too_new(current, scripts) or Refused(
         "DATABASE_NOT_MIGRATED",
         503,
         f"the database is at revision {current or 'none'} and this program needs {head}: "
         "run `spackmon db upgrade`",
+    )
+
+
+def _too_new(current: str | None, scripts: ScriptDirectory) -> Refused | None:
+    """What to say when a newer program has migrated the database; alembic would end in a traceback."""
+    if current is None or current in {script.revision for script in scripts.walk_revisions()}:
+        return None
+    return Refused(
+        "DATABASE_TOO_NEW",
+        503,
+        f"the database is at revision {current}, which this program does not know: update spackmon",
     )
 
 
@@ -73,4 +85,7 @@ def _upgrade_sqlite(connection: Connection, scripts: Path) -> None:
 def _run(connection: Connection, scripts: Path) -> None:
     config = configuration(scripts)
     config.attributes["connection"] = connection
+    current = MigrationContext.configure(connection).get_current_revision()
+    if refused := _too_new(current, ScriptDirectory(str(scripts))):
+        raise refused
     command.upgrade(config, "head")

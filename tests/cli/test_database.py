@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlalchemy import create_engine, text
+
 from tests.cli.command import Shell
 from tests.databases import PostgresqlDatabases
 from tests.server import served
@@ -25,6 +27,16 @@ def test_an_embedded_database_is_made_on_first_need(tmp_path: Path) -> None:
     assert "run `spackmon db upgrade`" in shell.refused("db", "check")
     shell.done("user", "add", "ada")
     shell.done("db", "check")
+
+
+def test_a_database_that_a_newer_program_made_is_left_alone(shell_on_both: Shell) -> None:
+    engine = create_engine(shell_on_both.environment["SPACKMON_DATABASE_URL"])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for command in (["user", "list"], ["db", "upgrade"], ["db", "check"]):
+        assert shell_on_both.refused(*command) == (
+            "spackmon: the database is at revision 9999, which this program does not know: update spackmon"
+        )
 
 
 def test_the_schema_is_printed(shell: Shell) -> None:
