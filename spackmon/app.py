@@ -23,9 +23,9 @@ from spackmon.rest_compat.reads import read_routes
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
-from spackmon.schema.http import graphql_routes
 from spackmon.settings import Settings, retired_settings
 from spackmon.web import pages
+from spackmon.web.graphql import graphql_routes
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
 

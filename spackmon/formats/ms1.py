@@ -26,13 +26,13 @@ from spackmon.formats.json_body import read_json
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
-    BuildStatus,
     ConcretizationFailureReport,
     Environment,
     PhaseReport,
     SpecReport,
     StatusReport,
 )
+from spackmon.status import BuildStatus
 
 __all__ = ["read_analysis", "read_build", "read_json", "read_phase", "read_spec", "read_status"]
 

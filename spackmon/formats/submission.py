@@ -2,22 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from spackmon.graph.spec import SpecGraph
-
-
-class BuildStatus(StrEnum):
-    """How a build or an attempt stands."""
-
-    NOTRUN = "NOTRUN"
-    RUNNING = "RUNNING"
-    SUCCESS = "SUCCESS"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-
-FINISHED = frozenset({BuildStatus.SUCCESS, BuildStatus.FAILED, BuildStatus.CANCELLED})
+from spackmon.status import BuildStatus
 
 
 @dataclass(frozen=True, slots=True)

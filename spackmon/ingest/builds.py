@@ -5,11 +5,12 @@ import dataclasses
 from sqlalchemy import Connection
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import BuildReport, BuildStatus, Environment
+from spackmon.formats.submission import BuildReport, Environment
 from spackmon.ingest.receipts import BuildReceipt
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.specs import store_graph
 from spackmon.models import utc_now
+from spackmon.status import BuildStatus
 
 # A hash string may name several specs: 0.16 and 0.17 have one `hash` for several `full_hash`es.
 _FIND_SPEC = Statement(

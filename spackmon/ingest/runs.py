@@ -25,11 +25,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import FINISHED, BuildStatus, PhaseReport, StatusReport
+from spackmon.formats.submission import PhaseReport, StatusReport
 from spackmon.ingest.receipts import PhaseReceipt, StatusReceipt
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
 from spackmon.logs import chunks
 from spackmon.models import utc_now
+from spackmon.status import FINISHED, BuildStatus
 
 _CHUNKS_AT_ONCE = 16
 

@@ -18,6 +18,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     SelectionSetNode,
+    Undefined,
     ValueNode,
     get_named_type,
 )
@@ -25,18 +26,22 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, case,
 from sqlalchemy.engine import Dialect
 
 from spackmon.errors import Refused
+from spackmon.models import Spec
 from spackmon.models.columns import UtcDateTime
+from spackmon.query.computed import Computation, ResponsePath, Shape
 from spackmon.query.fields import (
     Column,
+    Computed,
     Condition,
     Connected,
     Embedded,
     Expression,
+    FactSource,
     Listing,
     Lookup,
     Relation,
 )
-from spackmon.query.json_text import MARK, NULL, constant, joined, json_writer
+from spackmon.query.json_text import COMPUTED, COMPUTED_END, MARK, NULL, constant, joined, json_writer
 from spackmon.query.paging import Page, Rows, SortKey, read_page, sort_keys
 from spackmon.query.registry import Registry
 from spackmon.query.scope import Scope
@@ -55,6 +60,7 @@ class Plan:
     statement: str
     constants: Mapping[str, Any]
     bound: Mapping[str, tuple[Path, Callable[[Any], Any]]]
+    computations: tuple[Computation, ...]
 
     def parameters(self, variables: Mapping[str, Any]) -> dict[str, Any]:
         """The statement's parameters for these (coerced) variables."""
@@ -85,6 +91,7 @@ class Compiler:
         self._selector = Selector(registry.schema, fragments, self._decide)
         self._bound: dict[str, tuple[Path, Callable[[Any], Any]]] = {}
         self.deciding: set[Path] = set()
+        self.computations: list[Computation] = []
         self._names: Iterator[int] = count(1)
 
     def root_fields(self, query: GraphQLObjectType, selection: SelectionSetNode) -> dict[str, Selected]:
@@ -97,7 +104,7 @@ class Compiler:
         body = self._object_of(query, fields, no_row, 1)
         compiled = select(body.label("answer")).compile(dialect=self._dialect)
         constants = {name: value for name, value in compiled.params.items() if name not in self._bound}
-        return Plan(str(compiled), constants, self._bound)
+        return Plan(str(compiled), constants, self._bound, tuple(self.computations))
 
     # Values -----------------------------------------------------------------------------------------
 
@@ -132,6 +139,8 @@ class Compiler:
         found: dict[str, Given] = {}
         for name, definition in parent.fields[node.name.value].args.items():
             value = read_value(written[name], definition.type, self._variables) if name in written else None
+            if name not in written and definition.default_value is not Undefined:
+                value = Given(definition.default_value)
             if value is not None and value.value is not None:
                 found[name] = value
         return found
@@ -170,6 +179,8 @@ class Compiler:
                 return self._lookup(meaning, parent, asked, row, depth)
             case Connected() as meaning:
                 return self._connection(meaning, parent, asked, row, depth)
+            case Computed() as meaning:
+                return self._computed(meaning, parent, asked, row, depth)
             case unknown:
                 raise TypeError(f"{parent.name}.{asked.name} has no meaning in SQL: {unknown!r}")
 
@@ -185,6 +196,55 @@ class Compiler:
             return result
         error = constant(f"{MARK}{ERROR}{found.ambiguous_code}:{found.ambiguous_sentence}{MARK}")
         return case((found.ambiguous, error), else_=result)
+
+    # Computed values --------------------------------------------------------------------------------
+
+    def _computed(
+        self, meaning: Computed, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
+    ) -> Json:
+        arguments = self._arguments(parent, asked.node)
+        source = FactSource(row, arguments, self.bind, self._json)
+        shape = self._shape(parent.fields[asked.name].type, asked, depth)
+        number = len(self.computations)
+        self.computations.append(Computation(meaning.make, arguments, shape))
+        pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":', meaning.facts(source)]
+        if shape.specs and meaning.specs is not None:
+            ids = meaning.specs(source)
+            objects = [
+                (".".join(path), self._objects_by_id(ids, spec, row, depth))
+                for path, spec in shape.specs.items()
+            ]
+            pieces += [',"specs":', _braced(iter(objects))]
+        return joined([*pieces, "}" + COMPUTED_END])
+
+    def _shape(self, type_: GraphQLOutputType, asked: Selected, depth: int) -> Shape:
+        fields: dict[ResponsePath, Fields] = {}
+        specs: dict[ResponsePath, Selected] = {}
+
+        def visit(type_: GraphQLOutputType, asked: Selected, path: ResponsePath) -> None:
+            named = get_named_type(type_)
+            if named.name == "Spec":
+                specs[path] = asked
+            elif isinstance(named, GraphQLObjectType):
+                fields[path] = self._selector.fields(named, asked.selections, depth + len(path) + 1)
+                for key, part in fields[path].items():
+                    if part.name != "__typename":
+                        visit(named.fields[part.name].type, part, (*path, key))
+
+        visit(type_, asked, ())
+        return Shape(type_, fields, specs)
+
+    def _objects_by_id(self, ids: Any, asked: Selected, row: Scope, depth: int) -> Json:
+        """A JSON object with the object of each spec under its id."""
+        child = row.beneath(Spec.__table__)
+        wanted = ids.subquery(f"t{next(self._names)}")
+        type_ = cast(GraphQLObjectType, self._registry.schema.type_map["Spec"])
+        body = self._object(type_, asked, child, depth + 2)
+        member = joined(['"', self._json.value(child.row_id, nullable=False), '":', body])
+        source = child.joined(wanted.join(child.source, child.row_id == wanted.c["id"]))
+        rows = self._rows(select(member.label("member")).select_from(source))
+        members = func.coalesce(self._json.aggregated(rows.c["member"]), constant(""))
+        return _scalar(select(joined(["{", members, "}"])).select_from(rows))
 
     # Many rows --------------------------------------------------------------------------------------
 

@@ -92,6 +92,28 @@ class Found:
     ambiguous_sentence: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class FactSource:
+    """Where a computed field's facts come from: its row, its arguments (schema's defaults included)."""
+
+    row: Scope
+    arguments: Mapping[str, Given]
+    bind: "Bind"
+    json: JsonWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A value that `make(facts, arguments)` computes of the JSON that `facts(source)` selects.
+
+    Where the value holds specs, `make` gives their ids, and `specs(source)` selects all it may give.
+    """
+
+    facts: Callable[[FactSource], ColumnElement[Any]]
+    make: Callable[[Any, Mapping[str, Any]], Any]
+    specs: Callable[[FactSource], Select[Any] | CompoundSelect[Any]] | None
+
+
 class Bind(Protocol):
     """Makes a parameter of a value; `convert` turns what was sent into what is bound, in every run."""
 
@@ -203,6 +225,18 @@ def lookup(model: Any, find: Finder, arguments: Sequence[StrawberryArgument], *,
     return _field(Lookup(model, find), description, arguments=arguments)
 
 
+def computed(
+    facts: Callable[[FactSource], ColumnElement[Any]],
+    make: Callable[[Any, Mapping[str, Any]], Any],
+    *,
+    description: str,
+    arguments: Sequence[StrawberryArgument] = (),
+    specs: Callable[[FactSource], Select[Any] | CompoundSelect[Any]] | None = None,
+) -> Any:
+    """A field that Python computes of facts which SQL selects."""
+    return _field(Computed(facts, make, specs), description, arguments=arguments)
+
+
 def predicate(condition: Predicate, *, description: str, name: str | None = None) -> Any:
     """A field of a filter input; `condition` says what it asks of a row."""
     return strawberry.field(
@@ -217,13 +251,14 @@ def sorted_by(*path: Attribute, description: str) -> Any:
     )
 
 
-def argument(name: str, type_: Any, description: str) -> StrawberryArgument:
+def argument(name: str, type_: Any, description: str, default: Any = strawberry.UNSET) -> StrawberryArgument:
     """An argument of a field."""
     return StrawberryArgument(
         python_name=name,
         graphql_name=None,
         type_annotation=StrawberryAnnotation(type_),
         description=description,
+        default=default,
     )
 
 

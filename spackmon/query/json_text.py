@@ -32,6 +32,8 @@ _TERMS_IN_A_ROW = 40
 # A raw control character cannot occur in JSON text, so that what stands between two of them can only
 # have been put there by us: `unpack` replaces it.
 MARK = "\x01"
+# Around the facts of a computed field; these may stand within each other.
+COMPUTED, COMPUTED_END = "\x02", "\x03"
 
 NULL = "null"
 

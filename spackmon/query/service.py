@@ -137,12 +137,14 @@ class QueryService:
             return b'{"data":{}}'
         data = b"{}"
         if prepared.plan is not None:
-            data = unpacked(
-                await self._reader.fetch(prepared.plan.statement, prepared.plan.parameters(coerced))
-            )
+            data = await self._fetched(prepared.plan, coerced)
         if prepared.introspection is not None:
             data = self._stitched(prepared.introspection, prepared.keys, data, variables)
         return b'{"data":' + data + b"}"
+
+    async def _fetched(self, plan: Plan, variables: Mapping[str, Any]) -> bytes:
+        answer = await self._reader.fetch(plan.statement, plan.parameters(variables))
+        return unpacked(answer, plan.computations, variables)
 
     def _operation(self, query: str, name: str | None) -> _Operation:
         document = self._documents.get(query)

@@ -1,17 +1,21 @@
-"""What SQL cannot write itself: logs are unpacked, and errors found in the data raised, on the way out.
+"""What SQL cannot write itself: logs are unpacked, errors found in the data raised, fields computed.
 
-The statement leaves them between two MARKs, a raw control character that JSON text cannot contain.
+The statement leaves them between two marks, raw control characters that JSON text cannot contain.
 """
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import zstandard
 
 from spackmon.errors import Refused
-from spackmon.query.json_text import MARK
+from spackmon.query.computed import Computation
+from spackmon.query.json_text import COMPUTED, COMPUTED_END, MARK
 
-_MARK = MARK.encode()
+_MARK, _COMPUTED = MARK.encode(), COMPUTED.encode()
+_INNERMOST = re.compile(f"{COMPUTED}([0-9]+):([^{COMPUTED}{COMPUTED_END}]*){COMPUTED_END}".encode())
 LOG, TAIL, ERROR = "L", "T", "E"
 
 # Less than CHUNK_BYTES, so that the last two chunks always hold it.
@@ -19,14 +23,16 @@ TAIL_BYTES = 200_000
 _CONTINUATIONS = bytes(range(0x80, 0xC0))
 
 
-def unpacked(answer: bytes) -> bytes:
+def unpacked(answer: bytes, computations: Sequence[Computation], variables: Mapping[str, Any]) -> bytes:
     """The answer with every marked piece replaced; Refused if one is an error."""
-    if _MARK not in answer:
-        return answer
-    pieces = answer.split(_MARK)
-    for position in range(1, len(pieces), 2):
-        pieces[position] = _replacement(pieces[position])
-    return b"".join(pieces)
+    if _MARK in answer:
+        pieces = answer.split(_MARK)
+        for position in range(1, len(pieces), 2):
+            pieces[position] = _replacement(pieces[position])
+        answer = b"".join(pieces)
+    while _COMPUTED in answer:
+        answer = _INNERMOST.sub(lambda found: computations[int(found[1])].answer(found[2], variables), answer)
+    return answer
 
 
 def _replacement(piece: bytes) -> bytes:

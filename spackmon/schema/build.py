@@ -5,13 +5,13 @@ from datetime import datetime
 import strawberry
 
 from spackmon import models
-from spackmon.formats.submission import BuildStatus
 from spackmon.query import expressions
 from spackmon.query.containment import build_contains_dependency
 from spackmon.query.fields import column, connection, embedded, expression, listing, predicate, relation
 from spackmon.schema.analysis import Analysis, EnvironmentVariable, InstallFile
 from spackmon.schema.connection import Connection
 from spackmon.schema.spec import DependencyFilter, Spec
+from spackmon.status import BuildStatus
 
 strawberry.enum(BuildStatus, description="How a build or one run of it stands.")
 

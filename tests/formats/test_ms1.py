@@ -11,13 +11,13 @@ from spackmon.formats import ms1
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
-    BuildStatus,
     ConcretizationFailureReport,
     Environment,
     PhaseReport,
     SpecReport,
     StatusReport,
 )
+from spackmon.status import BuildStatus
 from tests import player
 
 READERS = {

@@ -11,7 +11,6 @@ from spackmon.database import Database
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
-    BuildStatus,
     Environment,
     PhaseReport,
     SpecReport,
@@ -22,6 +21,7 @@ from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode, TargetDescri
 from spackmon.ingest import store
 from spackmon.ingest.receipts import BuildReceipt
 from spackmon.models import Base, Person, utc_now
+from spackmon.status import BuildStatus
 
 LINK = Deptype.BUILD | Deptype.LINK
 

@@ -3,8 +3,9 @@
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import AnalysisReport, BuildStatus, PhaseReport, StatusReport, Submission
+from spackmon.formats.submission import AnalysisReport, PhaseReport, StatusReport, Submission
 from spackmon.logs import chunks
+from spackmon.status import BuildStatus
 from tests.ingest.reports import Site, build_report, graph, spec, spec_report
 
 ZLIB = spec("zlib", "1.2.11")
