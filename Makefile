@@ -18,7 +18,6 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(ASSETS) ## create .venv and build the front-end assets
-	@:
 
 run: install ## serve on http://127.0.0.1:8000, with an embedded database in .spackmon/
 	@exec $(BIN)/spackmon serve
