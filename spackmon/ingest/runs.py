@@ -11,9 +11,9 @@ A report belongs to the build's newest attempt, with these exceptions:
     added to it;
   - a status equal to the attempt's is no change (0.18 marks a failed package twice);
   - any other status begins the next attempt.
-- The attempt was cancelled by us, because another build failed: that was an inference, and the first
-  report about it proves it wrong, so that it goes on as if it had not been cancelled. Such an attempt has
-  no `finished_at`: what never began never ended.
+- The attempt's end was inferred: it was cancelled because another build failed, or a phase of it ended in
+  ERROR (0.16 and 0.17 say no more about the package that broke). The next report about it counts as if it
+  had not ended. Such an attempt has no `finished_at`.
 
 A build's status is that of its newest attempt.
 """
@@ -106,6 +106,10 @@ _CANCEL_BUILDS = over_rows(
 
 _FIND_PHASE = Statement("SELECT id, status FROM phase WHERE attempt_id = :attempt_id AND name = :name")
 
+_HAS_BROKEN_PHASE = Statement(
+    "SELECT 1 FROM phase WHERE attempt_id = :attempt_id AND status = 'ERROR' LIMIT 1"
+)
+
 _INSERT_PHASE = Statement(
     """
     INSERT INTO phase (attempt_id, name, position, status, reported_at)
@@ -142,8 +146,8 @@ def apply_status(connection: Connection, report: StatusReport, person_id: int) -
         if report.status == run.status and not run.rerun_announced:
             return receipt
         _begin_next_attempt(connection, run, report.status)
-    elif report.status != run.status or _was_cancelled_by_us(run):
-        _set_status(connection, run, report.status)
+    elif report.status != run.status or _end_is_inferred(run):
+        _set_status(connection, run.build_id, run.attempt_id, report.status, is_reported=True)
     if failed and not_run:
         _CANCEL_ATTEMPTS.run(connection, not_run)
         _CANCEL_BUILDS.run(connection, not_run, now=utc_now())
@@ -158,13 +162,15 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> 
     _, run = lock_build(connection, report.build_id, person_id)
     attempt_id: int = run.attempt_id
     known = _FIND_PHASE.run(connection, attempt_id=attempt_id, name=report.name)
-    if _is_over(run):
-        if known or run.rerun_announced:
-            attempt_id = _begin_next_attempt(connection, run, BuildStatus.RUNNING)
-            known = ()
-    elif run.status != BuildStatus.RUNNING:
-        _set_status(connection, run, BuildStatus.RUNNING)
+    if _is_over(run) and (known or run.rerun_announced):
+        attempt_id = _begin_next_attempt(connection, run, BuildStatus.RUNNING)
+        known = ()
     phase_id = _write_phase(connection, attempt_id, report, known)
+    if attempt_id != run.attempt_id or not _is_over(run):
+        broke = _HAS_BROKEN_PHASE.run(connection, attempt_id=attempt_id)
+        status = BuildStatus.FAILED if broke else BuildStatus.RUNNING
+        if attempt_id != run.attempt_id or run.status != status:
+            _set_status(connection, run.build_id, attempt_id, status, is_reported=False)
     return PhaseReceipt(phase_id, report.name, report.status, run.build_id, run.spec_hash, run.spec_name)
 
 
@@ -196,20 +202,22 @@ def _unknown(build_id: int) -> Refused:
     return Refused("BUILD_UNKNOWN", 404, f"there is no build {build_id}: post it to builds/new/ first")
 
 
-def _was_cancelled_by_us(run: Row[*tuple[Any, ...]]) -> bool:
-    return bool(run.status == BuildStatus.CANCELLED and run.finished_at is None)
+def _end_is_inferred(run: Row[*tuple[Any, ...]]) -> bool:
+    return run.status in FINISHED and run.finished_at is None
 
 
 def _is_over(run: Row[*tuple[Any, ...]]) -> bool:
-    return bool(run.status in FINISHED or run.rerun_announced) and not _was_cancelled_by_us(run)
+    if run.status == BuildStatus.CANCELLED and run.finished_at is None:
+        return False
+    return bool(run.rerun_announced) or (run.status in FINISHED and not _end_is_inferred(run))
 
 
-def _set_status(connection: Connection, run: Row[*tuple[Any, ...]], status: BuildStatus) -> None:
-    now = utc_now()
-    _SET_ATTEMPT.run(
-        connection, attempt_id=run.attempt_id, status=status.value, finished=int(status in FINISHED), now=now
-    )
-    _SET_BUILD.run(connection, build_id=run.build_id, status=status.value, now=now)
+def _set_status(
+    connection: Connection, build_id: int, attempt_id: int, status: BuildStatus, *, is_reported: bool
+) -> None:
+    now, finished = utc_now(), int(is_reported and status in FINISHED)
+    _SET_ATTEMPT.run(connection, attempt_id=attempt_id, status=status.value, finished=finished, now=now)
+    _SET_BUILD.run(connection, build_id=build_id, status=status.value, now=now)
 
 
 def _begin_next_attempt(connection: Connection, run: Row[*tuple[Any, ...]], status: BuildStatus) -> int:

@@ -72,7 +72,8 @@ class BuildPackageVersion(Base):
 class Attempt(Base):
     """One run of a build; a re-run adds the next number.
 
-    One that never began and was cancelled because another build failed has no `finished_at`.
+    One whose end nobody reported has no `finished_at`: cancelled because another build failed, or failed
+    because a phase did.
     """
 
     __tablename__ = "attempt"

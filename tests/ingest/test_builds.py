@@ -113,6 +113,18 @@ def test_a_rerun_of_what_broke_without_a_status_keeps_what_broke(site: Site) -> 
     assert log_of(site, "build") == b"error: no zlib.h\n"
 
 
+def test_a_phase_that_ended_in_error_fails_a_build_that_nobody_says_more_about(site: Site) -> None:
+    build_id = site.build(ZLIB)
+    site.phase(build_id, "configure")
+    site.phase(build_id, "build", "ERROR", b"error\n")
+    assert site.build_status(build_id) == "FAILED"
+    # Not the end: reports in any order still belong to this attempt.
+    site.phase(build_id, "stage")
+    assert site.build_status(build_id) == "FAILED"
+    site.status(build_id, "FAILED")
+    assert site.attempts(build_id) == [("FAILED", ["configure", "build", "stage"])]
+
+
 def test_what_arrives_late_is_added_to_the_finished_attempt(site: Site) -> None:
     """`monitor upload` replays statuses before phases."""
     build_id = site.build(ZLIB)
@@ -128,7 +140,7 @@ def test_a_finished_attempt_is_never_overwritten(site: Site) -> None:
     site.phase(build_id, "build", "SUCCESS", b"first\n")
     site.status(build_id, "SUCCESS")
     site.phase(build_id, "build", "ERROR", b"second\n")
-    assert site.attempts(build_id) == [("SUCCESS", ["build"]), ("RUNNING", ["build"])]
+    assert site.attempts(build_id) == [("SUCCESS", ["build"]), ("FAILED", ["build"])]
     site.status(build_id, "FAILED")
     site.status(build_id, "FAILED")
     site.status(build_id, "SUCCESS")
