@@ -15,7 +15,7 @@ FLAG_NAMES = frozenset({"cflags", "cppflags", "cxxflags", "fflags", "ldflags", "
 LANGUAGES = ("c", "cxx", "fortran")
 
 # The packages of some compilers have other names than the compilers had before 1.0; Spack prints the old.
-_COMPILER_NAMES = {
+COMPILER_NAMES = {
     "acfl": "arm",
     "intel-oneapi-compiler-classic": "intel",
     "intel-oneapi-compilers": "oneapi",
@@ -27,6 +27,11 @@ _SEGMENT = re.compile(r"([0-9]+|[A-Za-z]+)([_.-]*)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PRERELEASES = frozenset({"alpha", "beta", "rc"})
 _PATCH_LENGTH = 7
+# Every set of deptypes, made once: a graph of 100 specs asks a thousand times.
+_DEPTYPE_NAMES = tuple(
+    tuple(str(deptype.name).lower() for deptype in Deptype if bits & deptype)
+    for bits in range(1 << len(Deptype))
+)
 
 
 class Variant(NamedTuple):
@@ -159,14 +164,14 @@ def compilers_text(nodes: Mapping[str, SpecNode], node: SpecNode) -> str:
     texts = []
     for edge in edges:
         compiler = nodes[edge.child]
-        name = _COMPILER_NAMES.get(compiler.name, compiler.name)
+        name = COMPILER_NAMES.get(compiler.name, compiler.name)
         texts.append(f"%{','.join(sorted(set(edge.virtuals)))}={name}@{compiler.version}")
     return " " + " ".join(texts)
 
 
 def deptype_names(deptypes: Deptype) -> tuple[str, ...]:
     """The names of deptypes, in Spack's order."""
-    return tuple(deptype.name.lower() for deptype in deptypes if deptype.name)
+    return _DEPTYPE_NAMES[deptypes]
 
 
 def _variant(name: str, value: Any) -> Variant:
