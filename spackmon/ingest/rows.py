@@ -118,11 +118,15 @@ def over_rows(columns: str, statement: str, lock: str = "") -> RowStatement:
 
 
 class Statement:
-    """A statement without rows, whose `{lock}` is how PostgreSQL keeps a row; SQLite has one writer."""
+    """A statement without rows, whose `{lock}` is how PostgreSQL keeps a row; SQLite has one writer.
 
-    def __init__(self, statement: str, lock: str = "") -> None:
-        self._postgresql = _with_moments(statement.format(lock=lock))
-        self._sqlite = _with_moments(statement.format(lock=""))
+    `moments` are the columns that it selects moments in.
+    """
+
+    def __init__(self, statement: str, lock: str = "", moments: Sequence[str] = ()) -> None:
+        types = {name: UtcDateTime() for name in moments}
+        self._postgresql = _with_moments(statement.format(lock=lock)).columns(**types)
+        self._sqlite = _with_moments(statement.format(lock="")).columns(**types)
 
     def run(self, connection: Connection, **parameters: Any) -> Sequence[Row[*tuple[Any, ...]]]:
         """Execute; the rows it gives, or none."""

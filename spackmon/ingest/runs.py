@@ -55,7 +55,7 @@ _LOCK_ALL = over_rows(
 _STATE = Statement(
     """
     SELECT b.id AS build_id, b.rerun_announced, s.hash AS spec_hash, p.name AS spec_name,
-        a.id AS attempt_id, a.number, a.status, a.spack_version, a.finished_at
+        a.id AS attempt_id, a.number, a.status, a.spack_version, a.started_at, a.finished_at
     FROM build b
     JOIN spec s ON s.id = b.spec_id
     JOIN package_version v ON v.id = s.package_version_id
@@ -64,18 +64,23 @@ _STATE = Statement(
     WHERE b.id = :build_id
     ORDER BY a.number DESC
     LIMIT 1
-    """
+    """,
+    moments=("started_at", "finished_at"),
 )
 
 _SET_BUILD = Statement(
     """
-    UPDATE build SET status = :status, rerun_announced = false, updated_at = :now WHERE id = :build_id
+    UPDATE build
+    SET status = :status, duration_seconds = :duration_seconds, rerun_announced = false, updated_at = :now
+    WHERE id = :build_id
     """
 )
 
 _SET_ATTEMPT = Statement(
     """
-    UPDATE attempt SET status = :status, finished_at = CASE WHEN :finished = 1 THEN :now END
+    UPDATE attempt
+    SET status = :status, finished_at = CASE WHEN :finished = 1 THEN :now END,
+        duration_seconds = :duration_seconds
     WHERE id = :attempt_id
     """
 )
@@ -147,7 +152,7 @@ def apply_status(connection: Connection, report: StatusReport, person_id: int) -
             return receipt
         _begin_next_attempt(connection, run, report.status)
     elif report.status != run.status or _end_is_inferred(run):
-        _set_status(connection, run.build_id, run.attempt_id, report.status, is_reported=True)
+        _set_status(connection, run, run.attempt_id, report.status, is_reported=True)
     if failed and not_run:
         _CANCEL_ATTEMPTS.run(connection, not_run)
         _CANCEL_BUILDS.run(connection, not_run, now=utc_now())
@@ -170,7 +175,7 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> 
         broke = _HAS_BROKEN_PHASE.run(connection, attempt_id=attempt_id)
         status = BuildStatus.FAILED if broke else BuildStatus.RUNNING
         if attempt_id != run.attempt_id or run.status != status:
-            _set_status(connection, run.build_id, attempt_id, status, is_reported=False)
+            _set_status(connection, run, attempt_id, status, is_reported=False)
     return PhaseReceipt(phase_id, report.name, report.status, run.build_id, run.spec_hash, run.spec_name)
 
 
@@ -213,11 +218,19 @@ def _is_over(run: Row[*tuple[Any, ...]]) -> bool:
 
 
 def _set_status(
-    connection: Connection, build_id: int, attempt_id: int, status: BuildStatus, *, is_reported: bool
+    connection: Connection,
+    run: Row[*tuple[Any, ...]],
+    attempt_id: int,
+    status: BuildStatus,
+    *,
+    is_reported: bool,
 ) -> None:
-    now, finished = utc_now(), int(is_reported and status in FINISHED)
-    _SET_ATTEMPT.run(connection, attempt_id=attempt_id, status=status.value, finished=finished, now=now)
-    _SET_BUILD.run(connection, build_id=build_id, status=status.value, now=now)
+    now, finished = utc_now(), is_reported and status in FINISHED
+    # A clock that was set back must not make a build end before it began.
+    seconds = max(0.0, (now - run.started_at).total_seconds()) if finished else None
+    values = {"status": status.value, "duration_seconds": seconds, "now": now}
+    _SET_ATTEMPT.run(connection, attempt_id=attempt_id, finished=int(finished), **values)
+    _SET_BUILD.run(connection, build_id=run.build_id, **values)
 
 
 def _begin_next_attempt(connection: Connection, run: Row[*tuple[Any, ...]], status: BuildStatus) -> int:
@@ -226,7 +239,8 @@ def _begin_next_attempt(connection: Connection, run: Row[*tuple[Any, ...]], stat
         connection, build_id=run.build_id, number=run.number + 1, status=status.value,
         spack_version=run.spack_version, finished=int(status in FINISHED), now=now,
     )  # fmt: skip
-    _SET_BUILD.run(connection, build_id=run.build_id, status=status.value, now=now)
+    values = {"status": status.value, "duration_seconds": None, "now": now}
+    _SET_BUILD.run(connection, build_id=run.build_id, **values)
     attempt_id: int = created[0].id
     return attempt_id
 

@@ -29,8 +29,8 @@ class BuildEnvironment(Base):
 class Build(Base):
     """One installation of a spec in one environment, as its owner reported it.
 
-    `status` repeats the newest attempt's. `rerun_announced`: the client asked for this build again after
-    the attempt had begun, so that the next phase or status belongs to a new one.
+    `status` and `duration_seconds` repeat the newest attempt's. `rerun_announced`: the client asked for this
+    build again after the attempt had begun, so that the next phase or status belongs to a new one.
     """
 
     __tablename__ = "build"
@@ -44,6 +44,7 @@ class Build(Base):
     environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
     owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
     status: Mapped[str] = mapped_column(Text)
+    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     rerun_announced: Mapped[bool] = mapped_column(Boolean)
     configure_arguments: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -73,7 +74,8 @@ class Attempt(Base):
     """One run of a build; a re-run adds the next number.
 
     One whose end nobody reported has no `finished_at`: cancelled because another build failed, or failed
-    because a phase did.
+    because a phase did. `duration_seconds` is unknown then, and where a run is known by its end
+    alone.
     """
 
     __tablename__ = "attempt"
@@ -86,6 +88,7 @@ class Attempt(Base):
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
 
 
 class Phase(Base):

@@ -125,6 +125,22 @@ def test_a_phase_that_ended_in_error_fails_a_build_that_nobody_says_more_about(s
     assert site.attempts(build_id) == [("FAILED", ["configure", "build", "stage"])]
 
 
+def test_a_run_lasts_from_its_first_report_to_its_reported_end(site: Site) -> None:
+    build_id = site.build(ZLIB)
+    build = "SELECT duration_seconds FROM build WHERE id = :b"
+    run = "SELECT duration_seconds FROM attempt WHERE build_id = :b ORDER BY number"
+    site.phase(build_id, "build", "ERROR")
+    assert site.rows(build, b=build_id) == site.rows(run, b=build_id) == [(None,)]
+    site.status(build_id, "FAILED")
+    ((lasted,),) = site.rows(run, b=build_id)
+    assert 0 < lasted < 60
+    assert site.rows(build, b=build_id) == [(lasted,)]
+    # Of the second run nothing but its end is known.
+    site.status(build_id, "SUCCESS")
+    assert site.rows(run, b=build_id) == [(lasted,), (None,)]
+    assert site.rows(build, b=build_id) == [(None,)]
+
+
 def test_what_arrives_late_is_added_to_the_finished_attempt(site: Site) -> None:
     """`monitor upload` replays statuses before phases."""
     build_id = site.build(ZLIB)
