@@ -7,7 +7,6 @@ from spackmon.graph.paths import CommonDependency, common, shortest_paths
 from spackmon.graph.spec import Deptype, Edge
 from tests.graph.random_graphs import node
 
-
 STEPS = [(parent, child) for parent in range(7) for child in range(parent + 1, 7)]
 
 
