@@ -7,6 +7,7 @@ form (a page size, a @skip) is noted, so that a plan is reused only where it wou
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import Any, cast
 
@@ -17,12 +18,15 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    OperationDefinitionNode,
     SelectionSetNode,
     Undefined,
     ValueNode,
     get_named_type,
+    parse,
 )
-from sqlalchemy import ColumnElement, FromClause, Select, and_, bindparam, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, bindparam, case, func, select
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 
 from spackmon.errors import Refused
@@ -36,12 +40,14 @@ from spackmon.query.fields import (
     Connected,
     Embedded,
     Expression,
-    FactSource,
+    Identity,
     Listing,
     Lookup,
+    NodeLookup,
     Relation,
 )
 from spackmon.query.json_text import COMPUTED, COMPUTED_END, MARK, NULL, constant, joined, json_writer
+from spackmon.query.lookups import by_id, type_of_id
 from spackmon.query.paging import Page, Rows, SortKey, read_page, sort_keys
 from spackmon.query.registry import Registry
 from spackmon.query.scope import Scope
@@ -49,8 +55,13 @@ from spackmon.query.selection import Selected, Selector
 from spackmon.query.unpack import ERROR
 from spackmon.query.values import Given, Path, at, plain, read_value
 
+# Each level may be a join or a subquery.
+MAXIMUM_FILTER_DEPTH = 15
+
 Json = ColumnElement[Any]
 Fields = Mapping[str, Selected]
+# Which variable decides the statement's form, and what of its value does.
+Deciding = tuple[Path, Callable[[Any], Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ class Plan:
 class Compiler:
     """Compiles one operation for one shape of variables; used once.
 
-    `deciding` are the variables whose values, not only whose shapes, went into the statement.
+    `deciding` are the variables whose values, or something of them, went into the statement.
     """
 
     def __init__(
@@ -86,13 +97,14 @@ class Compiler:
         self._registry = registry
         self._dialect = dialect
         self.dialect_name = dialect.name
-        self._variables = variables
+        self._variables = {name: Given(value, (name,)) for name, value in variables.items()}
         self._json = json_writer(dialect.name)
         self._selector = Selector(registry.schema, fragments, self._decide)
         self._bound: dict[str, tuple[Path, Callable[[Any], Any]]] = {}
-        self.deciding: set[Path] = set()
+        self.deciding: set[Deciding] = set()
         self.computations: list[Computation] = []
         self._names: Iterator[int] = count(1)
+        self._filter_depth = 0
 
     def root_fields(self, query: GraphQLObjectType, selection: SelectionSetNode) -> dict[str, Selected]:
         """The operation's own fields by response key."""
@@ -122,13 +134,13 @@ class Compiler:
             return lambda value: type_.process_bind_param(convert(value), self._dialect)
         return convert
 
-    def _decided(self, value: Given | None) -> Any:
-        """A value that decides the statement's form."""
+    def _decided(self, value: Given | None, what: Callable[[Any], Any] = plain) -> Any:
+        """What of a value decides the statement's form."""
         if value is None:
             return None
         if value.path is not None:
-            self.deciding.add(value.path)
-        return plain(value.value)
+            self.deciding.add((value.path, what))
+        return what(value.value)
 
     def _decide(self, node: ValueNode) -> bool:
         return bool(self._decided(read_value(node, GraphQLBoolean, self._variables)))
@@ -160,11 +172,8 @@ class Compiler:
             return f'"{parent.name}"'
         type_ = parent.fields[asked.name].type
         match self._registry.meanings[parent.name][asked.name]:
-            case Column(steps, attribute):
-                return self._json.value(row.along(steps)[attribute], nullable=_is_nullable(type_))
-            case Expression(build, is_json):
-                value = build(row, self._json)
-                return value if is_json else self._json.value(value, nullable=_is_nullable(type_))
+            case Column() | Expression() | Identity() as meaning:
+                return self._value(meaning, parent, type_, row)
             case Relation(steps):
                 other = row.along(steps)
                 return _or_null(
@@ -176,7 +185,9 @@ class Compiler:
             case Listing() as meaning:
                 return self._listing(meaning, type_, asked, row, depth)
             case Lookup() as meaning:
-                return self._lookup(meaning, parent, asked, row, depth)
+                return self._lookup(meaning, parent, _object_type(type_), asked, row, depth)
+            case NodeLookup():
+                return self._node(parent, asked, row, depth)
             case Connected() as meaning:
                 return self._connection(meaning, parent, asked, row, depth)
             case Computed() as meaning:
@@ -184,12 +195,44 @@ class Compiler:
             case unknown:
                 raise TypeError(f"{parent.name}.{asked.name} has no meaning in SQL: {unknown!r}")
 
+    def _value(
+        self,
+        meaning: Column | Expression | Identity,
+        parent: GraphQLObjectType,
+        type_: GraphQLOutputType,
+        row: Scope,
+    ) -> Json:
+        match meaning:
+            case Column(steps, attribute):
+                return self._json.value(row.along(steps)[attribute], nullable=_is_nullable(type_))
+            case Expression(build, is_json):
+                value = build(row, self._json)
+                return value if is_json else self._json.value(value, nullable=_is_nullable(type_))
+            case Identity(_, is_bare):
+                number = sql_cast(row.row_id, Text)
+                return joined(['"' if is_bare else f'"{parent.name}:', number, '"'])
+
+    def _node(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
+        kind = self._decided(self._arguments(parent, asked.node)["id"], type_of_id)
+        if kind not in self._registry.nodes:
+            raise Refused("ID_INVALID", 400, f"`id` must be an id of this schema, no type is {kind[:100]!r}")
+        name = self._registry.nodes[kind]
+        meaning = Lookup(self._registry.meanings[name]["id"].model, by_id(name))
+        type_ = cast(GraphQLObjectType, self._registry.schema.type_map[name])
+        return self._lookup(meaning, parent, type_, asked, row, depth)
+
     def _lookup(
-        self, meaning: Lookup, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
+        self,
+        meaning: Lookup,
+        parent: GraphQLObjectType,
+        type_: GraphQLObjectType,
+        asked: Selected,
+        row: Scope,
+        depth: int,
     ) -> Json:
         found = meaning.find(self._arguments(parent, asked.node), self.bind)
         child = row.beneath(meaning.model.__table__)
-        body = self._object(parent.fields[asked.name].type, asked, child, depth + 1)
+        body = self._object(type_, asked, child, depth + 1)
         one = select(body).select_from(child.joined()).where(child.row_id == found.row_id)
         result = func.coalesce(_scalar(one), constant(NULL))
         if found.ambiguous is None:
@@ -203,19 +246,30 @@ class Compiler:
         self, meaning: Computed, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
     ) -> Json:
         arguments = self._arguments(parent, asked.node)
-        source = FactSource(row, arguments, self.bind, self._json)
         shape = self._shape(parent.fields[asked.name].type, asked, depth)
         number = len(self.computations)
         self.computations.append(Computation(meaning.make, arguments, shape))
-        pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":', meaning.facts(source)]
+        pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":']
+        deciding = {name: self._decided(arguments.get(name)) for name in meaning.decides}
+        pieces.append(self._facts(meaning.facts(deciding), parent, arguments, row))
         if shape.specs and meaning.specs is not None:
-            ids = meaning.specs(source)
-            objects = [
-                (".".join(path), self._objects_by_id(ids, spec, row, depth))
+            ids = meaning.specs(row, arguments, self.bind)
+            objects = (
+                (".".join(path), self._objects_by_hash(ids, spec, row, depth))
                 for path, spec in shape.specs.items()
-            ]
-            pieces += [',"specs":', _braced(iter(objects))]
+            )
+            pieces += [',"specs":', _braced(objects)]
         return joined([*pieces, "}" + COMPUTED_END])
+
+    def _facts(
+        self, facts: str, parent: GraphQLObjectType, arguments: Mapping[str, Given], row: Scope
+    ) -> Json:
+        """What `facts` asks of the parent, with the arguments as its variables."""
+        outside, self._variables = self._variables, dict(arguments)
+        try:
+            return self._object_of(parent, self._selector.fields(parent, [_selection(facts)], 1), row, 1)
+        finally:
+            self._variables = outside
 
     def _shape(self, type_: GraphQLOutputType, asked: Selected, depth: int) -> Shape:
         fields: dict[ResponsePath, Fields] = {}
@@ -234,13 +288,13 @@ class Compiler:
         visit(type_, asked, ())
         return Shape(type_, fields, specs)
 
-    def _objects_by_id(self, ids: Any, asked: Selected, row: Scope, depth: int) -> Json:
-        """A JSON object with the object of each spec under its id."""
+    def _objects_by_hash(self, ids: Any, asked: Selected, row: Scope, depth: int) -> Json:
+        """A JSON object with the object of each spec under its identity."""
         child = row.beneath(Spec.__table__)
         wanted = ids.subquery(f"t{next(self._names)}")
         type_ = cast(GraphQLObjectType, self._registry.schema.type_map["Spec"])
         body = self._object(type_, asked, child, depth + 2)
-        member = joined(['"', self._json.value(child.row_id, nullable=False), '":', body])
+        member = joined([self._json.value(child[Spec.hash], nullable=False), ":", body])
         source = child.joined(wanted.join(child.source, child.row_id == wanted.c["id"]))
         rows = self._rows(select(member.label("member")).select_from(source))
         members = func.coalesce(self._json.aggregated(rows.c["member"]), constant(""))
@@ -314,9 +368,16 @@ class Compiler:
 
     def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
         """What every field that is given of a filter input asks of `row`."""
+        if self._filter_depth == MAXIMUM_FILTER_DEPTH:
+            raise Refused(
+                "FILTER_TOO_DEEP", 400, f"`where` nests more than {MAXIMUM_FILTER_DEPTH} levels of filters"
+            )
         predicates = self._registry.meanings[input_name]
         asked = {name: value for name, value in given.members().items() if value.value is not None}
-        return [predicates[name](row, value, self) for name, value in asked.items()]
+        self._filter_depth += 1
+        conditions = [predicates[name](row, value, self) for name, value in asked.items()]
+        self._filter_depth -= 1
+        return conditions
 
     def _sort_keys(self, input_name: str, given: Given, row: Scope) -> list[SortKey]:
         """The keys of one element of `orderBy`, which names one column and its direction."""
@@ -347,7 +408,7 @@ class Compiler:
             elif part.name == "edges":
                 edge = _object_type(type_.fields["edges"].type)
                 columns.append(self._edge(edge, part, child, cursor, depth + 2).label(f"list_{key}"))
-        source = child.joined(ids.join(child.source, child.row_id == ids.c["id"]))
+        source = child.joined(ids.join(child.source, filtered.identified(ids, child)))
         order = ids.c["position"].desc() if page.from_end else ids.c["position"]
         return self._rows(select(*columns).select_from(source).order_by(order))
 
@@ -397,6 +458,12 @@ class Compiler:
 
 def _scalar(statement: Select[Any]) -> Json:
     return statement.correlate_except(None).scalar_subquery()
+
+
+@lru_cache
+def _selection(operation: str) -> SelectionSetNode:
+    (definition,) = parse(operation).definitions
+    return cast(OperationDefinitionNode, definition).selection_set
 
 
 def _braced(members: Iterator[tuple[str, Json | str]]) -> Json:

@@ -1,23 +1,23 @@
 """Fields that Python computes from facts which the same statement gives.
 
 SQL puts the facts where the value belongs, between two marks, as JSON. What the computation answers may
-hold specs, by their ids: the statement selects the objects of all specs that it may name, too, and they
-are put in place afterwards. So a computed field costs no second statement.
+hold specs, by their identities: the statement selects the objects of all specs that it may name, too, and
+they are put in place afterwards. So a computed field costs no second statement.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLOutputType
 
+from spackmon.query.fields import Make
 from spackmon.query.selection import Selected
 from spackmon.query.values import Given, at, plain
 
 # Response keys from the computed field down, lists passed through.
 ResponsePath = tuple[str, ...]
-Make = Callable[[Any, Mapping[str, Any]], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Shape:
     specs: Mapping[ResponsePath, Selected]
 
     def fill(self, made: Any, specs: Mapping[str, Any]) -> Any:
-        """The response's value; `specs` holds for each path (joined by dots) the objects by id."""
+        """The response's value; `specs` holds for each path (joined by dots) the objects by identity."""
         return self._filled(made, self.type_, (), specs)
 
     def _filled(
@@ -42,7 +42,7 @@ class Shape:
         if isinstance(type_, GraphQLList):
             return [self._filled(one, type_.of_type, path, specs) for one in made]
         if path in self.specs:
-            return specs[".".join(path)][str(made)]
+            return specs[".".join(path)][made]
         if not isinstance(type_, GraphQLObjectType):
             return made
         return {

@@ -10,27 +10,12 @@ from spackmon.models import (
     Closure,
     Dependency,
     LogChunk,
+    Phase,
     SpecDocument,
-    build_tag,
 )
-from spackmon.query.fields import Builder
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
 from spackmon.query.unpack import LOG, TAIL
-
-
-def global_id(type_name: str) -> Builder:
-    """The row's id among all types': `TypeName:number`."""
-
-    def build(row: Scope, json: JsonWriter) -> ColumnElement[Any]:
-        return joined([f'"{type_name}:', cast(row.row_id, Text), '"'])
-
-    return build
-
-
-def number(row: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The row's id as a string of digits."""
-    return joined(['"', cast(row.row_id, Text), '"'])
 
 
 def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
@@ -60,19 +45,15 @@ def itself_and_descendants(spec: Scope) -> CompoundSelect[Any]:
     )
 
 
-def newest_attempt(build: Scope) -> ColumnElement[Any]:
-    """The id of a build's newest attempt."""
+def is_in_newest_attempt(build: Scope, phase: Scope) -> ColumnElement[bool]:
+    """The phases of a build's newest attempt."""
+    return phase[Phase.attempt_id] == _newest_attempt(build)
+
+
+def _newest_attempt(build: Scope) -> ColumnElement[Any]:
     attempts = Attempt.__table__.alias()
     newest = select(attempts.c.id).where(attempts.c.build_id == build.row_id)
     return newest.order_by(attempts.c.number.desc()).limit(1).correlate_except(attempts).scalar_subquery()
-
-
-def has_tag(build: Scope, tag: Scope) -> ColumnElement[bool]:
-    """Whether the build has the tag."""
-    given = build_tag.alias()
-    return tag.row_id.in_(
-        select(given.c.tag_id).where(given.c.build_id == build.row_id).correlate_except(given)
-    )
 
 
 def has_log(phase: Scope) -> ColumnElement[bool]:

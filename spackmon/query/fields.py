@@ -37,6 +37,14 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """The row's id among all types': `TypeName:number`, or the bare number for the one type that has that."""
+
+    model: Any
+    is_bare: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Relation:
     """One other row, reached by following foreign keys."""
 
@@ -80,6 +88,11 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeLookup:
+    """A root field that finds one row of any type that has an Identity, by that."""
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The id of the row that a Lookup means, as SQL, NULL where there is none.
 
@@ -93,25 +106,22 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class FactSource:
-    """Where a computed field's facts come from: its row, its arguments (schema's defaults included)."""
-
-    row: Scope
-    arguments: Mapping[str, Given]
-    bind: "Bind"
-    json: JsonWriter
-
-
-@dataclass(frozen=True, slots=True)
 class Computed:
-    """A value that `make(facts, arguments)` computes of the JSON that `facts(source)` selects.
+    """A value that `make(facts, arguments)` computes of the answer to `facts`.
 
-    Where the value holds specs, `make` gives their ids, and `specs(source)` selects all it may give.
+    `facts` gives a selection on the field's own parent, whose variables are the field's arguments; it may
+    depend on the values of the arguments named by `decides`. Where the value holds specs, `make` gives
+    their identities, and `specs` selects the ids of all it may give.
     """
 
-    facts: Callable[[FactSource], ColumnElement[Any]]
-    make: Callable[[Any, Mapping[str, Any]], Any]
-    specs: Callable[[FactSource], Select[Any] | CompoundSelect[Any]] | None
+    facts: Callable[[Mapping[str, Any]], str]
+    make: "Make"
+    decides: tuple[str, ...]
+    specs: "SpecIds | None"
+
+
+Make = Callable[[Any, Mapping[str, Any]], Any]
+SpecIds = Callable[[Scope, Mapping[str, Given], "Bind"], CompoundSelect[Any]]
 
 
 class Bind(Protocol):
@@ -176,6 +186,11 @@ def expression(build: Builder, *, description: str, is_json: bool = False, name:
     return _field(Expression(build, is_json), description, name)
 
 
+def identity(model: Any, *, is_bare: bool = False, description: str = "Its id in this schema.") -> Any:
+    """The field `id` of a type whose rows are found by `node`."""
+    return _field(Identity(model, is_bare), description)
+
+
 def relation(*path: Attribute, description: str) -> Any:
     """A field that is another row, through foreign keys."""
     return _field(Relation(tuple(path)), description)
@@ -225,16 +240,24 @@ def lookup(model: Any, find: Finder, arguments: Sequence[StrawberryArgument], *,
     return _field(Lookup(model, find), description, arguments=arguments)
 
 
+def node_lookup(*, description: str) -> Any:
+    """The root field `node(id:)`."""
+    arguments = [argument("id", strawberry.ID, "The id, as the schema wrote it.")]
+    return _field(NodeLookup(), description, arguments=arguments)
+
+
 def computed(
-    facts: Callable[[FactSource], ColumnElement[Any]],
-    make: Callable[[Any, Mapping[str, Any]], Any],
+    facts: str | Callable[[Mapping[str, Any]], str],
+    make: Make,
     *,
     description: str,
     arguments: Sequence[StrawberryArgument] = (),
-    specs: Callable[[FactSource], Select[Any] | CompoundSelect[Any]] | None = None,
+    decides: Sequence[str] = (),
+    specs: SpecIds | None = None,
 ) -> Any:
-    """A field that Python computes of facts which SQL selects."""
-    return _field(Computed(facts, make, specs), description, arguments=arguments)
+    """A field that Python computes of what a selection on the same object answers."""
+    selection = (lambda _: facts) if isinstance(facts, str) else facts
+    return _field(Computed(selection, make, tuple(decides), specs), description, arguments=arguments)
 
 
 def predicate(condition: Predicate, *, description: str, name: str | None = None) -> Any:

@@ -4,13 +4,16 @@ Every condition is true or false, never unknown: what is not there differs from 
 gives exactly the other rows. An empty list, wherever it stands, matches nothing.
 """
 
+import json
 import operator
 from collections.abc import Callable, Iterable
+from functools import reduce
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Integer, and_, false, func, not_, or_, select, true
+from sqlalchemy import Boolean, ColumnElement, Integer, Text, and_, false, func, not_, or_, select, true
 
 from spackmon.errors import Refused
+from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.query.fields import Belongs, Condition, Filtering, Predicate
 from spackmon.query.json_text import constant
@@ -50,6 +53,51 @@ def compares_versions(*path: Attribute) -> Predicate:
 
 def _version_operand(version: Any) -> bytes:
     return version_key(without_nul("version", version))
+
+
+def has_element(*path: Attribute) -> Predicate:
+    """A list of texts, kept as compact JSON, has an element, or is empty."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        column = row.along(path[:-1])[path[-1]]
+        # A comma before each element, so that a quote behind one always begins an element.
+        elements = constant(",").concat(func.substr(column, 2))
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "isEmpty":
+                return (column == constant("[]")) == filtering.bind(value, Boolean())
+            return _contains(elements, filtering.bind(value, Text(), _element), filtering)
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
+def has_deptype(*path: Attribute) -> Predicate:
+    """A set of deptypes, kept as the sum of their bits, has one, or is exactly some."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        column = row.along(path[:-1])[path[-1]]
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "contains":
+                return column.bitwise_and(filtering.bind(value, Integer(), _bit)) != 0
+            bits = [filtering.bind(one, Integer(), _bit) for one in value.elements()]
+            given_all = [column.bitwise_and(bit) != 0 for bit in bits]
+            others = reduce(lambda rest, bit: rest.bitwise_and(bit.bitwise_not()), bits, column)
+            return and_(*given_all, others == 0) if bits else false()
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
+def _element(text: str) -> str:
+    return "," + json.dumps(without_nul("contains", text))
+
+
+def _bit(deptype: Any) -> int:
+    return Deptype[str(plain(deptype)).upper()].value
 
 
 def through(input_name: str, *path: Attribute) -> Predicate:
@@ -132,6 +180,13 @@ def _given(given: Given) -> list[tuple[str, Given]]:
     return members
 
 
+def _contains(
+    text: ColumnElement[Any], part: ColumnElement[Any], filtering: Filtering
+) -> ColumnElement[bool]:
+    position = func.instr if filtering.dialect_name == "sqlite" else func.strpos
+    return position(text, part, type_=Integer()) > 0
+
+
 def _checked(value: Any) -> Any:
     value = plain(value)
     return without_nul("a filter's value", value) if isinstance(value, str) else value
@@ -156,6 +211,5 @@ def _operator(
     if name == "isNull":
         return column.is_(None) == filtering.bind(given, Boolean())
     if name == "contains":
-        position = func.instr if filtering.dialect_name == "sqlite" else func.strpos
-        return position(column, operand(given), type_=Integer()) > 0
+        return _contains(column, operand(given), filtering)
     return _COMPARISONS[name](column, operand(given))

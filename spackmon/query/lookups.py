@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import BigInteger, Text, case, exists, func, select
 
 from spackmon.errors import Refused
-from spackmon.models import Spec, SpecHash
+from spackmon.models import Package, Spec, SpecHash
 from spackmon.query.fields import Bind, Finder, Found
 from spackmon.query.json_text import constant
 from spackmon.query.values import Given
@@ -30,6 +30,17 @@ def by_id(type_name: str) -> Finder:
         return Found(bind(arguments["id"], BigInteger, number))
 
     return find
+
+
+def type_of_id(identifier: str) -> str:
+    """What stands before the colon of an id; empty for a bare number."""
+    return identifier.rpartition(":")[0]
+
+
+def package_by_name(arguments: Mapping[str, Given], bind: Bind) -> Found:
+    """Finds a package by its name."""
+    name = bind(arguments["name"], Text, lambda text: without_nul("name", text))
+    return Found(select(Package.id).where(Package.name == name).scalar_subquery())
 
 
 def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:

@@ -120,9 +120,18 @@ class Rows:
 
     @property
     def keys(self) -> list[SortKey]:
-        """All sort keys; the id is taken from where the walk finds it."""
-        row_id = self.row.row_id if self.driver is None else self.driver.row_id
-        return [*self.order, SortKey(row_id, True)]
+        """All sort keys; the row's identity is the last, taken from where the walk finds it."""
+        identity = self.row.identity if self.driver is None else [self.driver.row_id]
+        return [*self.order, *(SortKey(column, True) for column in identity)]
+
+    def identified(self, page: FromClause, row: Scope) -> ColumnElement[bool]:
+        """`row` is the one that a row of `page` stands for."""
+        return and_(
+            *(
+                column == page.c[f"key{len(self.order) + number}"]
+                for number, column in enumerate(row.identity)
+            )
+        )
 
     def _select(self, *columns: ColumnElement[Any]) -> Select[Any]:
         if self.driver is None:
@@ -139,13 +148,13 @@ class Rows:
     def page(self, page: Page, bind: Bind) -> Select[Any]:
         """The rows of a page and one more.
 
-        Columns: `id`, `position` from 1 in walking order, and the sort values `key0`, `key1`, …
+        Columns: `position` from 1 in walking order, and the sort values `key0`, `key1`, …
         """
         keys = self.keys
         order = [key.value.desc() if key.descending != page.from_end else key.value.asc() for key in keys]
         sort_values = [key.value.label(f"key{number}") for number, key in enumerate(keys)]
         position = func.row_number().over(order_by=order).label("position")
-        statement = self._select(keys[-1].value.label("id"), position, *sort_values)
+        statement = self._select(position, *sort_values)
         if page.after is not None:
             statement = statement.where(_beyond(keys, page.after, bind, forward=True))
         if page.before is not None:

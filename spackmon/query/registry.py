@@ -8,15 +8,19 @@ from graphql import GraphQLSchema
 from strawberry import Schema
 from strawberry.types.base import StrawberryObjectDefinition
 
-from spackmon.query.fields import SQL
+from spackmon.query.fields import SQL, Identity
 
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """What each field of each type, inputs too, means (a declaration of `fields`), by GraphQL names."""
+    """What each field of each type, inputs too, means (a declaration of `fields`), by GraphQL names.
+
+    `nodes` are the types that `node` finds, by what stands before the colon of an id; "" for bare ids.
+    """
 
     schema: GraphQLSchema
     meanings: Mapping[str, Mapping[str, Any]]
+    nodes: Mapping[str, str]
 
 
 def read_registry(schema: Schema) -> Registry:
@@ -33,4 +37,7 @@ def read_registry(schema: Schema) -> Registry:
             if SQL in field.metadata
         }
         meanings[name] = known
-    return Registry(core, meanings)
+    identities = {name: known["id"] for name, known in meanings.items() if "id" in known}
+    nodes = {name: name for name, meaning in identities.items() if isinstance(meaning, Identity)}
+    (bare,) = (name for name in nodes if identities[name].is_bare)
+    return Registry(core, meanings, {**nodes, "": bare})

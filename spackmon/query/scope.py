@@ -31,6 +31,11 @@ class Scope:
         """The row's own id."""
         return self.source.c["id"]
 
+    @property
+    def identity(self) -> list[ColumnElement[Any]]:
+        """The columns that together identify the row: its id, in most tables."""
+        return [self.source.c[column.key] for column in self.table.primary_key]
+
     def follow(self, foreign_key: Attribute) -> "Scope":
         """The row that `foreign_key` refers to; joined from the left, so that no row is dropped."""
         known = self._followed.get(foreign_key.key)

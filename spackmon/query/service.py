@@ -28,11 +28,11 @@ from strawberry import Schema
 
 from spackmon.database import Database, Reader
 from spackmon.errors import Refused
-from spackmon.query.compile import Compiler, Plan
+from spackmon.query.compile import Compiler, Deciding, Plan
 from spackmon.query.registry import read_registry
 from spackmon.query.selection import Selected
 from spackmon.query.unpack import unpacked
-from spackmon.query.values import Path, at, shape
+from spackmon.query.values import at, shape
 
 _DOCUMENTS_KEPT = 1000
 _PLANS_KEPT = 1000
@@ -87,7 +87,7 @@ class _Operation:
 
     node: OperationDefinitionNode
     fragments: Mapping[str, FragmentDefinitionNode]
-    deciding: tuple[Path, ...] = ()
+    deciding: tuple[Deciding, ...] = ()
     prepared: _Recent[Any, _Prepared] = field(default_factory=lambda: _Recent(_PLANS_KEPT))
 
 
@@ -215,13 +215,14 @@ def _driver_dialect(database: Database) -> Dialect:
 
 
 def _key(operation: _Operation, variables: Mapping[str, Any]) -> Any:
-    return shape(variables), tuple(_value_at(path, variables) for path in operation.deciding)
+    return shape(variables), tuple(_deciding(one, variables) for one in operation.deciding)
 
 
-def _value_at(path: Path, variables: Mapping[str, Any]) -> Any:
+def _deciding(deciding: Deciding, variables: Mapping[str, Any]) -> Any:
+    path, what = deciding
     try:
-        return at(path, variables)
-    except (KeyError, IndexError, TypeError):
+        return what(at(path, variables))
+    except (KeyError, IndexError, TypeError, AttributeError):
         return None
 
 

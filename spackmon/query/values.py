@@ -49,11 +49,10 @@ class Given:
         return Given(value, None if self.path is None else (*self.path, key))
 
 
-def read_value(node: ValueNode, type_: GraphQLInputType, variables: Mapping[str, Any]) -> Given | None:
+def read_value(node: ValueNode, type_: GraphQLInputType, variables: Mapping[str, Given]) -> Given | None:
     """The value of a node of a validated document; None where it is a variable that was not sent."""
     if isinstance(node, VariableNode):
-        name = node.name.value
-        return Given(variables[name], (name,)) if name in variables else None
+        return variables.get(node.name.value)
     if isinstance(type_, GraphQLNonNull):
         type_ = type_.of_type
     if isinstance(node, ObjectValueNode) and isinstance(type_, GraphQLInputObjectType):

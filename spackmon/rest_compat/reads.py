@@ -32,22 +32,18 @@ async def specs_by_name(request: Request[Services]) -> Response:
 async def attributes_of_spec(request: Request[Services]) -> Response:
     """What analyzers, or one of them, found out about a spec's builds."""
     wanted = request.path_params.get("analyzer")
-    variables = {"id": request.path_params["id"]}
-    return JSONResponse(
-        [
-            _attribute(analysis["analyzer"], attribute)
-            async for build in _pages(request, _ATTRIBUTES_OF_SPEC, variables, "spec", "builds")
-            for analysis in build["analyses"]
-            if wanted in (None, analysis["analyzer"])
-            for attribute in analysis["attributes"]
-        ]
-    )
+    variables = {
+        "id": request.path_params["id"],
+        "analyzer": None if wanted is None else {"analyzer": {"eq": wanted}},
+    }
+    found = _pages(request, _ATTRIBUTES_OF_SPEC, variables, "spec", "analysisResults")
+    return JSONResponse([_attribute(result) async for result in found])
 
 
 async def download_attribute(request: Request[Services]) -> Response:
     """The value of one attribute as JSON."""
     data = await request.state.query.ask(_ATTRIBUTE, {"id": request.path_params["id"]})
-    attribute = _found(data["attribute"], request)
+    attribute = _found(data["analysisResult"], request)
     value = attribute["jsonValue"] if attribute["value"] is None else attribute["value"]
     if attribute["binaryValue"] is not None:
         value = bytes.fromhex(attribute["binaryValue"]).decode("utf-8", "surrogatepass")
@@ -77,7 +73,7 @@ def read_routes(prefix: str) -> list[Route]:
 
 
 async def _pages(
-    request: Request[Services], query: str, variables: Mapping[str, str], *way: str
+    request: Request[Services], query: str, variables: Mapping[str, Any], *way: str
 ) -> AsyncIterator[Any]:
     """The nodes of the connection at the end of `way`, page by page."""
     after = None
@@ -130,13 +126,13 @@ def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _attribute(analyzer: str, attribute: Mapping[str, Any]) -> dict[str, Any]:
-    file = attribute["installFile"]
+def _attribute(result: Mapping[str, Any]) -> dict[str, Any]:
+    file = result["installFile"]
     return {
         "filename": None if file is None else file["path"],
-        "id": _number(attribute["id"]),
-        "analyzer": analyzer,
-        "name": attribute["name"],
+        "id": _number(result["id"]),
+        "analyzer": result["analyzer"],
+        "name": result["name"],
     }
 
 

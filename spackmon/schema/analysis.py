@@ -6,40 +6,76 @@ import strawberry
 from strawberry.scalars import JSON
 
 from spackmon import models
-from spackmon.query import expressions
-from spackmon.query.fields import column, expression, listing, relation
+from spackmon.query.fields import column, connection, identity, predicate, relation, sorted_by
+from spackmon.query.filters import compares, related, through
+from spackmon.query.relations import refer_by
+from spackmon.schema import later
+from spackmon.schema.connection import Connection
+from spackmon.schema.filters import DateTimeFilter, Direction, StringFilter
+from spackmon.schema.inputs import Quantified, filter_input, order_input
+from spackmon.schema.install_file import InstallFile, InstallFileFilter
+from spackmon.schema.node import Node
+
+_ANALYZER = models.Attribute.analysis_id, models.Analysis.analyzer
+_RESULTS = refer_by(models.Attribute.analysis_id)
 
 
-@strawberry.type(description="A variable of a build's environment.")
-class EnvironmentVariable:
-    """A variable of a build's environment."""
+@filter_input
+class AnalysisResultFilter:
+    """Which findings of analyzers."""
 
-    name: str = column(models.EnvironmentVariable.name, description="Its name.")
-    value: str = column(models.EnvironmentVariable.value, description="Its value.")
+    name: StringFilter | None = predicate(
+        compares(models.Attribute.name), description="What was found, as `symbolator-json`."
+    )
+    analyzer: StringFilter | None = predicate(compares(*_ANALYZER), description="Who found it.")
+    value: StringFilter | None = predicate(
+        compares(models.Attribute.value), description="A finding that is a text."
+    )
+    install_file: InstallFileFilter | None = predicate(
+        through("InstallFileFilter", models.Attribute.install_file_id),
+        description="The file it was found in.",
+    )
+    analysis: later.AnalysisFilter | None = predicate(
+        through("AnalysisFilter", models.Attribute.analysis_id), description="The run that found it."
+    )
 
 
-@strawberry.type(description="A file, directory or link that a build installed.")
-class InstallFile:
-    """A file, directory or link that a build installed."""
+@order_input
+class AnalysisResultOrder:
+    """What findings are sorted by."""
 
-    path: str = column(models.InstallFile.path, description="Its absolute path.")
-    type: str | None = column(models.InstallFile.type, description="`file`, `dir` or `link`.")
-    mode: int | None = column(models.InstallFile.mode, description="Its mode bits, with the file type's.")
-    hash: str | None = column(models.InstallFile.hash, description="The hash of its content.")
-    destination: str | None = column(models.InstallFile.destination, description="Where a link leads.")
+    name: Direction | None = sorted_by(models.Attribute.name, description="What was found.")
+    analyzer: Direction | None = sorted_by(*_ANALYZER, description="Who found it.")
+    install_file: Direction | None = sorted_by(
+        models.Attribute.install_file_id, models.InstallFile.path, description="The file's path."
+    )
+
+
+@filter_input
+class AnalysisFilter:
+    """Which runs of analyzers."""
+
+    analyzer: StringFilter | None = predicate(
+        compares(models.Analysis.analyzer), description="The analyzer's name."
+    )
+    reported_at: DateTimeFilter | None = predicate(
+        compares(models.Analysis.reported_at), description="When it was reported."
+    )
+    build: later.BuildFilter | None = predicate(
+        through("BuildFilter", models.Analysis.build_id), description="The build it ran over."
+    )
+    results: Quantified[AnalysisResultFilter] | None = predicate(
+        related("AnalysisResultFilter", models.Attribute, _RESULTS), description="What it found."
+    )
 
 
 @strawberry.type(description="One finding of an analyzer; one of the three values is set.")
-class Attribute:
+class AnalysisResult(Node):
     """One finding of an analyzer; one of the three values is set."""
 
-    id: strawberry.ID = expression(
-        expressions.global_id("Attribute"), is_json=True, description="Its id in this schema."
-    )
+    id: strawberry.ID = identity(models.Attribute)
     name: str = column(models.Attribute.name, description="What was found, as `symbolator-json`.")
-    analyzer: str = column(
-        models.Attribute.analysis_id, models.Analysis.analyzer, description="Who found it."
-    )
+    analyzer: str = column(*_ANALYZER, description="Who found it.")
     install_file: InstallFile | None = relation(
         models.Attribute.install_file_id,
         description="The file it was found in; null if it is about the build.",
@@ -49,19 +85,23 @@ class Attribute:
         models.Attribute.binary_value, description="Bytes, as hexadecimal digits."
     )
     json_value: JSON | None = column(models.Attribute.json_value, description="JSON.")
+    build: later.Build = relation(
+        models.Attribute.analysis_id, models.Analysis.build_id, description="The build it is about."
+    )
 
 
 @strawberry.type(description="One analyzer's last run over a build.")
-class Analysis:
+class Analysis(Node):
     """One analyzer's last run over a build."""
 
+    id: strawberry.ID = identity(models.Analysis)
     analyzer: str = column(models.Analysis.analyzer, description="The analyzer's name.")
     reported_at: datetime = column(models.Analysis.reported_at, description="When it was reported.")
-    attributes: list[Attribute] = listing(
+    build: later.Build = relation(models.Analysis.build_id, description="The build it ran over.")
+    results: Connection[AnalysisResult] = connection(
         models.Attribute,
-        belongs=lambda analysis, attribute: (
-            attribute[models.Attribute.analysis_id] == analysis[models.Analysis.id]
-        ),
-        order=[models.Attribute.id],
+        belongs=_RESULTS,
+        where=AnalysisResultFilter,
+        order_by=AnalysisResultOrder,
         description="What it found.",
     )

@@ -1,4 +1,4 @@
-"""Builds, their runs, phases and logs."""
+"""Builds."""
 
 from datetime import datetime
 
@@ -7,102 +7,131 @@ import strawberry
 from spackmon import models
 from spackmon.query import expressions
 from spackmon.query.containment import build_contains_dependency
-from spackmon.query.fields import column, connection, embedded, expression, listing, predicate, relation
-from spackmon.schema.analysis import Analysis, EnvironmentVariable, InstallFile
+from spackmon.query.fields import column, connection, identity, listing, predicate, relation, sorted_by
+from spackmon.query.filters import compares, related, through
+from spackmon.query.relations import has_tag, refer_by
+from spackmon.schema.analysis import (
+    Analysis,
+    AnalysisFilter,
+    AnalysisResult,
+    AnalysisResultFilter,
+    AnalysisResultOrder,
+)
+from spackmon.schema.attempt import (
+    Attempt,
+    AttemptFilter,
+    BuildPhase,
+    BuildPhaseFilter,
+    BuildStatusFilter,
+)
 from spackmon.schema.connection import Connection
-from spackmon.schema.spec import DependencyFilter, Spec
+from spackmon.schema.environment import (
+    BuildEnvironment,
+    BuildEnvironmentFilter,
+    EnvironmentVariable,
+    EnvironmentVariableFilter,
+)
+from spackmon.schema.filters import DateTimeFilter, Direction, StringFilter
+from spackmon.schema.inputs import Quantified, filter_input, order_input
+from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
+from spackmon.schema.node import Node
+from spackmon.schema.person import Person, PersonFilter
+from spackmon.schema.spec import DependencyFilter, Spec, SpecFilter
+from spackmon.schema.tag import Tag, TagFilter
 from spackmon.status import BuildStatus
 
-strawberry.enum(BuildStatus, description="How a build or one run of it stands.")
+_ATTEMPTS = refer_by(models.Attempt.build_id)
+_VARIABLES = refer_by(models.EnvironmentVariable.build_id)
+_FILES = refer_by(models.InstallFile.build_id)
+_ANALYSES = refer_by(models.Analysis.build_id)
+_RESULTS = refer_by(models.Attribute.analysis_id, models.Analysis.build_id)
+_PACKAGE_VERSION = models.Build.spec_id, models.Spec.package_version_id
 
 
-@strawberry.type(description="The machine a build ran on.")
-class BuildEnvironment:
-    """The machine a build ran on."""
-
-    hostname: str = column(models.BuildEnvironment.hostname, description="The machine's name.")
-    platform: str = column(models.BuildEnvironment.platform, description="As `linux`.")
-    operating_system: str = column(models.BuildEnvironment.operating_system, description="As `debian12`.")
-    target: str = column(models.BuildEnvironment.target, description="The machine's own microarchitecture.")
-    kernel_version: str = column(models.BuildEnvironment.kernel_version, description="The kernel's version.")
-
-
-@strawberry.type(description="Somebody who reports builds.")
-class Person:
-    """Somebody who reports builds."""
-
-    name: str = column(models.Person.name, description="The account's name.")
-
-
-@strawberry.type(description="A word that a client gave to builds.")
-class Tag:
-    """A word that a client gave to builds."""
-
-    name: str = column(models.Tag.name, description="The word.")
-
-
-@strawberry.type(description="What a phase printed.")
-class Log:
-    """What a phase printed."""
-
-    text: str = expression(expressions.log_text, is_json=True, description="The whole text.")
-    tail: str = expression(
-        expressions.log_tail, is_json=True, description="The text's last lines, 200 kB of it at most."
-    )
-    size_bytes: int = expression(expressions.log_size, is_json=True, description="Its size as UTF-8.")
-
-
-@strawberry.type(description="A phase of a build, as `configure`.")
-class BuildPhase:
-    """A phase of a build."""
-
-    id: strawberry.ID = expression(
-        expressions.global_id("BuildPhase"), is_json=True, description="Its id in this schema."
-    )
-    name: str = column(models.Phase.name, description="Its name, as Spack reports it.")
-    status: str = column(models.Phase.status, description="As Spack reports it: SUCCESS or ERROR.")
-    position: int = column(models.Phase.position, description="Its place among the phases, from 1.")
-    reported_at: datetime = column(models.Phase.reported_at, description="When its end was reported.")
-    log: Log | None = embedded(
-        present=expressions.has_log, description="What it printed; null if nothing was sent."
-    )
-
-
-@strawberry.type(description="One run of a build.")
-class Attempt:
-    """One run of a build."""
-
-    number: int = column(models.Attempt.number, description="Which run of the build, from 1.")
-    status: BuildStatus = column(models.Attempt.status, description="How the run ended, or stands.")
-    spack_version: str | None = column(models.Attempt.spack_version, description="The Spack that ran it.")
-    started_at: datetime = column(models.Attempt.started_at, description="When it was first reported.")
-    finished_at: datetime | None = column(
-        models.Attempt.finished_at, description="When its end was reported."
-    )
-    phases: list[BuildPhase] = listing(
-        models.Phase,
-        belongs=lambda attempt, phase: phase[models.Phase.attempt_id] == attempt[models.Attempt.id],
-        order=[models.Phase.position, models.Phase.id],
-        description="Its phases in their order.",
-    )
-
-
-@strawberry.input(description="Which builds; all that is given must hold.")
+@filter_input
 class BuildFilter:
-    """Which builds; all that is given must hold."""
+    """Which builds."""
 
     dependency: DependencyFilter | None = predicate(
         build_contains_dependency, description="Whose spec depends on this, at any depth, by any deptype."
     )
+    status: BuildStatusFilter | None = predicate(
+        compares(models.Build.status), description="The newest attempt's status."
+    )
+    spec: SpecFilter | None = predicate(
+        through("SpecFilter", models.Build.spec_id), description="What is built."
+    )
+    environment: BuildEnvironmentFilter | None = predicate(
+        through("BuildEnvironmentFilter", models.Build.environment_id), description="Where it is built."
+    )
+    owner: PersonFilter | None = predicate(
+        through("PersonFilter", models.Build.owner_id), description="Who reports it."
+    )
+    created_at: DateTimeFilter | None = predicate(
+        compares(models.Build.created_at), description="When it was first reported."
+    )
+    updated_at: DateTimeFilter | None = predicate(
+        compares(models.Build.updated_at), description="When it was last reported on."
+    )
+    configure_arguments: StringFilter | None = predicate(
+        compares(models.Build.configure_arguments),
+        description="The arguments its configure phase was given.",
+    )
+    tags: Quantified[TagFilter] | None = predicate(
+        related("TagFilter", models.Tag, has_tag), description="The words its clients gave it."
+    )
+    attempts: Quantified[AttemptFilter] | None = predicate(
+        related("AttemptFilter", models.Attempt, _ATTEMPTS), description="Its runs."
+    )
+    phases: Quantified[BuildPhaseFilter] | None = predicate(
+        related("BuildPhaseFilter", models.Phase, expressions.is_in_newest_attempt),
+        description="The newest attempt's phases.",
+    )
+    environment_variables: Quantified[EnvironmentVariableFilter] | None = predicate(
+        related("EnvironmentVariableFilter", models.EnvironmentVariable, _VARIABLES),
+        description="The environment it was built in.",
+    )
+    install_files: Quantified[InstallFileFilter] | None = predicate(
+        related("InstallFileFilter", models.InstallFile, _FILES), description="What it installed."
+    )
+    analyses: Quantified[AnalysisFilter] | None = predicate(
+        related("AnalysisFilter", models.Analysis, _ANALYSES), description="The analyzers that ran over it."
+    )
+
+
+@order_input
+class BuildOrder:
+    """What builds are sorted by."""
+
+    name: Direction | None = sorted_by(
+        *_PACKAGE_VERSION, models.PackageVersion.package_id, models.Package.name,
+        description="The package's name.",
+    )  # fmt: skip
+    version: Direction | None = sorted_by(
+        *_PACKAGE_VERSION, models.PackageVersion.version_key, description="The version, in Spack's order."
+    )
+    status: Direction | None = sorted_by(models.Build.status, description="The status, by name.")
+    hostname: Direction | None = sorted_by(
+        models.Build.environment_id, models.BuildEnvironment.hostname, description="The machine's name."
+    )
+    owner: Direction | None = sorted_by(
+        models.Build.owner_id, models.Person.name, description="Who reports it."
+    )
+    created_at: Direction | None = sorted_by(
+        models.Build.created_at, description="When it was first reported."
+    )
+    updated_at: Direction | None = sorted_by(
+        models.Build.updated_at, description="When it was last reported on."
+    )
 
 
 @strawberry.type(description="One installation of a spec in one environment, as its owner reported it.")
-class Build:
+class Build(Node):
     """One installation of a spec in one environment, as its owner reported it."""
 
-    id: strawberry.ID = expression(
-        expressions.number,
-        is_json=True,
+    id: strawberry.ID = identity(
+        models.Build,
+        is_bare=True,
         description="Its number, as clients, logs and page addresses know it.",
     )
     spec: Spec = relation(models.Build.spec_id, description="What is built.")
@@ -113,19 +142,19 @@ class Build:
     updated_at: datetime = column(models.Build.updated_at, description="When it was last reported on.")
     tags: list[Tag] = listing(
         models.Tag,
-        belongs=expressions.has_tag,
+        belongs=has_tag,
         order=[models.Tag.name],
         description="The words its clients gave it.",
     )
     attempts: list[Attempt] = listing(
         models.Attempt,
-        belongs=lambda build, attempt: attempt[models.Attempt.build_id] == build[models.Build.id],
+        belongs=_ATTEMPTS,
         order=[models.Attempt.number],
         description="Its runs, the first one first.",
     )
     phases: list[BuildPhase] = listing(
         models.Phase,
-        belongs=lambda build, phase: phase[models.Phase.attempt_id] == expressions.newest_attempt(build),
+        belongs=expressions.is_in_newest_attempt,
         order=[models.Phase.position, models.Phase.id],
         description="The newest attempt's phases in their order.",
     )
@@ -134,20 +163,27 @@ class Build:
     )
     environment_variables: list[EnvironmentVariable] = listing(
         models.EnvironmentVariable,
-        belongs=lambda build, variable: (
-            variable[models.EnvironmentVariable.build_id] == build[models.Build.id]
-        ),
+        belongs=_VARIABLES,
         order=[models.EnvironmentVariable.name],
         description="The environment it was built in, by name.",
     )
     install_files: Connection[InstallFile] = connection(
         models.InstallFile,
-        belongs=lambda build, file: file[models.InstallFile.build_id] == build[models.Build.id],
+        belongs=_FILES,
+        where=InstallFileFilter,
+        order_by=InstallFileOrder,
         description="What it installed.",
     )
     analyses: list[Analysis] = listing(
         models.Analysis,
-        belongs=lambda build, analysis: analysis[models.Analysis.build_id] == build[models.Build.id],
+        belongs=_ANALYSES,
         order=[models.Analysis.analyzer],
-        description="What analyzers found out about it, by analyzer.",
+        description="The analyzers that ran over it, by name.",
+    )
+    analysis_results: Connection[AnalysisResult] = connection(
+        models.Attribute,
+        belongs=_RESULTS,
+        where=AnalysisResultFilter,
+        order_by=AnalysisResultOrder,
+        description="What analyzers found out about it.",
     )

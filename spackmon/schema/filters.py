@@ -65,3 +65,18 @@ class DateTimeFilter:
     lt: datetime | None = strawberry.field(default=strawberry.UNSET, description="Before.")
     ge: datetime | None = strawberry.field(default=strawberry.UNSET, description="At that moment or later.")
     is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+
+
+@strawberry.input(description="What a list of texts must be; all that is given must hold.")
+class StringListFilter:
+    """What a list of texts must be; all that is given must hold."""
+
+    contains: str | None = strawberry.field(default=strawberry.UNSET, description="Has this text.")
+    is_empty: bool | None = strawberry.field(default=strawberry.UNSET, description="Whether it has none.")
+
+
+@strawberry.input(description="Whether there is something.")
+class PresenceFilter:
+    """Whether there is something."""
+
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)

@@ -3,18 +3,60 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import argument, connection, lookup
-from spackmon.query.lookups import by_id, spec_by_hash_or_id
-from spackmon.schema.analysis import Attribute
-from spackmon.schema.build import Build, BuildFilter, BuildPhase
+from spackmon.query import graph_questions as questions
+from spackmon.query.fields import argument, computed, connection, lookup, node_lookup
+from spackmon.query.lookups import by_id, package_by_name, spec_by_hash_or_id
+from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
+from spackmon.schema.architecture import (
+    Architecture,
+    ArchitectureFilter,
+    ArchitectureOrder,
+    Target,
+    TargetFilter,
+    TargetOrder,
+)
+from spackmon.schema.attempt import (
+    Attempt,
+    AttemptFilter,
+    AttemptOrder,
+    BuildPhase,
+    BuildPhaseFilter,
+    BuildPhaseOrder,
+)
+from spackmon.schema.build import Build, BuildFilter, BuildOrder
+from spackmon.schema.compiler import Compiler, CompilerFilter, CompilerOrder
+from spackmon.schema.concretization import (
+    ConcretizationFailure,
+    ConcretizationFailureFilter,
+    ConcretizationFailureOrder,
+)
 from spackmon.schema.connection import Connection
-from spackmon.schema.spec import Spec, SpecFilter
+from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
+from spackmon.schema.environment import BuildEnvironment, BuildEnvironmentFilter, BuildEnvironmentOrder
+from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
+from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
+from spackmon.schema.node import Node
+from spackmon.schema.package import (
+    Package,
+    PackageFilter,
+    PackageOrder,
+    PackageVersion,
+    PackageVersionFilter,
+    PackageVersionOrder,
+)
+from spackmon.schema.person import Person, PersonFilter, PersonOrder
+from spackmon.schema.spec import Spec, SpecFilter, SpecOrder
+from spackmon.schema.tag import Tag, TagFilter, TagOrder
+
+_ID = argument("id", strawberry.ID, "Its id.")
+_DEPTYPES = argument("deptypes", list[Deptype] | None, "Only along edges of these deptypes; else of all.")
 
 
 @strawberry.type(description="Everything that can be asked.")
 class Query:
     """Everything that can be asked."""
 
+    node: Node | None = node_lookup(description="Whatever has this id, or null.")
     spec: Spec | None = lookup(
         models.Spec,
         spec_by_hash_or_id,
@@ -28,27 +70,123 @@ class Query:
         ],
         description="One spec, or null.",
     )
-    specs: Connection[Spec] = connection(
-        models.Spec, where=SpecFilter, description="All specs, the latest first."
+    package: Package | None = lookup(
+        models.Package,
+        package_by_name,
+        [argument("name", str, "Its name.")],
+        description="One package, or null.",
     )
-    build: Build | None = lookup(
-        models.Build,
-        by_id("Build"),
-        [argument("id", strawberry.ID, "Its id.")],
-        description="One build, or null.",
+    build: Build | None = lookup(models.Build, by_id("Build"), [_ID], description="One build, or null.")
+    phase: BuildPhase | None = lookup(
+        models.Phase, by_id("BuildPhase"), [_ID], description="One phase of a build, or null."
+    )
+    analysis_result: AnalysisResult | None = lookup(
+        models.Attribute, by_id("AnalysisResult"), [_ID], description="One finding of an analyzer, or null."
+    )
+
+    specs: Connection[Spec] = connection(
+        models.Spec, where=SpecFilter, order_by=SpecOrder, description="All specs, the latest first."
+    )
+    packages: Connection[Package] = connection(
+        models.Package, where=PackageFilter, order_by=PackageOrder, description="All packages."
+    )
+    package_versions: Connection[PackageVersion] = connection(
+        models.PackageVersion,
+        where=PackageVersionFilter,
+        order_by=PackageVersionOrder,
+        description="All versions of all packages.",
+    )
+    compilers: Connection[Compiler] = connection(
+        models.Compiler, where=CompilerFilter, order_by=CompilerOrder, description="All compilers."
+    )
+    architectures: Connection[Architecture] = connection(
+        models.Architecture,
+        where=ArchitectureFilter,
+        order_by=ArchitectureOrder,
+        description="All architectures that specs are built for.",
+    )
+    targets: Connection[Target] = connection(
+        models.Target, where=TargetFilter, order_by=TargetOrder, description="All microarchitectures."
+    )
+    dependencies: Connection[Dependency] = connection(
+        models.Dependency,
+        where=DependencyEdgeFilter,
+        order_by=DependencyOrder,
+        description="All edges of all graphs.",
     )
     builds: Connection[Build] = connection(
-        models.Build, where=BuildFilter, description="All builds, the latest first."
+        models.Build, where=BuildFilter, order_by=BuildOrder, description="All builds, the latest first."
     )
-    phase: BuildPhase | None = lookup(
+    attempts: Connection[Attempt] = connection(
+        models.Attempt,
+        where=AttemptFilter,
+        order_by=AttemptOrder,
+        description="All runs of all builds, the latest first.",
+    )
+    phases: Connection[BuildPhase] = connection(
         models.Phase,
-        by_id("BuildPhase"),
-        [argument("id", strawberry.ID, "Its id.")],
-        description="One phase of a build, or null.",
+        where=BuildPhaseFilter,
+        order_by=BuildPhaseOrder,
+        description="All phases of all runs, the latest first.",
     )
-    attribute: Attribute | None = lookup(
+    environments: Connection[BuildEnvironment] = connection(
+        models.BuildEnvironment,
+        where=BuildEnvironmentFilter,
+        order_by=BuildEnvironmentOrder,
+        description="All machines that builds ran on.",
+    )
+    install_files: Connection[InstallFile] = connection(
+        models.InstallFile,
+        where=InstallFileFilter,
+        order_by=InstallFileOrder,
+        description="All that all builds installed.",
+    )
+    analysis_results: Connection[AnalysisResult] = connection(
         models.Attribute,
-        by_id("Attribute"),
-        [argument("id", strawberry.ID, "Its id.")],
-        description="One finding of an analyzer, or null.",
+        where=AnalysisResultFilter,
+        order_by=AnalysisResultOrder,
+        description="All that analyzers found.",
+    )
+    concretization_failures: Connection[ConcretizationFailure] = connection(
+        models.ConcretizationFailure,
+        where=ConcretizationFailureFilter,
+        order_by=ConcretizationFailureOrder,
+        description="What could not be concretized, the latest first.",
+    )
+    tags: Connection[Tag] = connection(
+        models.Tag, where=TagFilter, order_by=TagOrder, description="All tags of builds."
+    )
+    people: Connection[Person] = connection(
+        models.Person, where=PersonFilter, order_by=PersonOrder, description="All who have an account."
+    )
+
+    path: list[SpecPath] = computed(
+        questions.FROM_GRAPH,
+        questions.paths,
+        arguments=[
+            argument("from", str, "A hash of the spec, as in `spec`."),
+            argument("to", str, "What it depends on: a package's name, or a hash or its beginning."),
+            _DEPTYPES,
+            argument("first", int, "How many paths at most, up to 100.", 10),
+        ],
+        specs=questions.graphs_of("from"),
+        description="Why a spec is in another's graph: the shortest ways to it.",
+    )
+    diff: GraphDifference = computed(
+        questions.TWO_GRAPHS,
+        questions.difference,
+        arguments=[
+            argument("a", str, "A hash of the first spec."),
+            argument("b", str, "A hash of the second spec."),
+            argument("ignore", list[str] | None, "Packages and virtuals that `facts` leave out."),
+        ],
+        specs=questions.graphs_of("a", "b"),
+        description="What differs between two specs and all they depend on.",
+    )
+    common_dependencies: list[CommonDependency] = computed(
+        questions.SEVERAL_GRAPHS,
+        questions.common_dependencies,
+        arguments=[argument("hashes", list[str], "Hashes of 1 to 20 specs."), _DEPTYPES],
+        specs=questions.graphs_of_all,
+        description="What all of several specs depend on, by name.",
     )

@@ -1,33 +1,56 @@
 """Specs and the graphs they make."""
 
 from datetime import datetime
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry.scalars import JSON
 
 from spackmon import models
+from spackmon.graph.format import DEFAULT_FORMAT
 from spackmon.query import expressions
+from spackmon.query import graph_questions as questions
 from spackmon.query.containment import spec_contains_dependency
-from spackmon.query.fields import column, connection, embedded, expression, listing, predicate, relation
-from spackmon.query.filters import compares
+from spackmon.query.fields import (
+    argument,
+    column,
+    computed,
+    connection,
+    embedded,
+    expression,
+    identity,
+    listing,
+    predicate,
+    relation,
+    sorted_by,
+)
+from spackmon.query.filters import compares, compares_versions, related, through
+from spackmon.query.relations import refer_by
+from spackmon.schema import later
+from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
+from spackmon.schema.architecture import Architecture, ArchitectureFilter
+from spackmon.schema.compiler import Compiler, CompilerFilter
 from spackmon.schema.connection import Connection
-from spackmon.schema.filters import StringFilter
-from spackmon.schema.platform import Architecture, Compiler
+from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
+from spackmon.schema.filters import (
+    DateTimeFilter,
+    Direction,
+    IntFilter,
+    PresenceFilter,
+    StringFilter,
+    VersionFilter,
+)
+from spackmon.schema.graph import SpecVisit, TraversalOrder
+from spackmon.schema.inputs import Quantified, filter_input, order_input
+from spackmon.schema.node import Node
+from spackmon.schema.package import Package, PackageFilter, PackageVersion
 
-if TYPE_CHECKING:
-    from spackmon.schema.build import Build
-
-
-@strawberry.enum(description="How a spec needs another.")
-class Deptype(Enum):
-    """How a spec needs another, in Spack's words."""
-
-    build = strawberry.enum_value("build", description="To be built.")
-    link = strawberry.enum_value("link", description="Linked into it.")
-    run = strawberry.enum_value("run", description="At run time.")
-    test = strawberry.enum_value("test", description="For its tests.")
+_PACKAGE = models.Spec.package_version_id, models.PackageVersion.package_id
+_VERSION_KEY = models.Spec.package_version_id, models.PackageVersion.version_key
+_HASHES = refer_by(models.SpecHash.spec_id)
+_DEPENDENCIES = refer_by(models.Dependency.parent_id)
+_DEPENDENTS = refer_by(models.Dependency.child_id)
+_BUILDS = refer_by(models.Build.spec_id)
+_RESULTS = refer_by(models.Attribute.analysis_id, models.Analysis.build_id, models.Build.spec_id)
 
 
 @strawberry.type(description="A hash under which a client showed a spec.")
@@ -38,18 +61,6 @@ class SpecHash:
         models.SpecHash.kind, description="Its name in the spec's JSON: `hash`, `full_hash`, `build_hash`."
     )
     value: str = column(models.SpecHash.value, description="The hash.")
-
-
-@strawberry.type(description="An edge of a spec's graph.")
-class Dependency:
-    """An edge of a spec's graph."""
-
-    parent: "Spec" = relation(models.Dependency.parent_id, description="The spec that needs the other.")
-    child: "Spec" = relation(models.Dependency.child_id, description="The spec that is needed.")
-    deptypes: list[Deptype] = expression(expressions.deptypes, is_json=True, description="How it is needed.")
-    virtuals: list[str] = column(
-        models.Dependency.virtuals, description="The virtuals it provides here, as `mpi`."
-    )
 
 
 @strawberry.type(description="Everything a spec depends on, at any depth, and the spec itself.")
@@ -86,45 +97,115 @@ class DependencyFilter:
     version: str | None = strawberry.field(default=None, description="Exactly this version of it.")
 
 
-@strawberry.input(description="Which specs; all that is given must hold.")
-class SpecFilter:
-    """Which specs; all that is given must hold."""
+@filter_input
+class SpecHashFilter:
+    """Which hashes of specs."""
 
+    kind: StringFilter | None = predicate(compares(models.SpecHash.kind), description="Its name in the JSON.")
+    value: StringFilter | None = predicate(compares(models.SpecHash.value), description="The hash.")
+
+
+@filter_input
+class SpecFilter:
+    """Which specs."""
+
+    hash: StringFilter | None = predicate(compares(models.Spec.hash), description="Its identity.")
+    hashes: Quantified[SpecHashFilter] | None = predicate(
+        related("SpecHashFilter", models.SpecHash, _HASHES),
+        description="Every hash that a client showed it under.",
+    )
     name: StringFilter | None = predicate(
-        compares(models.Spec.package_version_id, models.PackageVersion.package_id, models.Package.name),
-        description="The package's name.",
+        compares(*_PACKAGE, models.Package.name), description="The package's name."
+    )
+    version: VersionFilter | None = predicate(compares_versions(*_VERSION_KEY), description="The version.")
+    namespace: StringFilter | None = predicate(
+        compares(models.Spec.namespace), description="The namespace of the package's recipe."
+    )
+    package: PackageFilter | None = predicate(through("PackageFilter", *_PACKAGE), description="The package.")
+    compiler: CompilerFilter | None = predicate(
+        through("CompilerFilter", models.Spec.compiler_id),
+        description="The compiler, where the format names one (before v5).",
+    )
+    architecture: ArchitectureFilter | None = predicate(
+        through("ArchitectureFilter", models.Spec.architecture_id), description="What it is built for."
+    )
+    external: PresenceFilter | None = predicate(
+        compares(models.Spec.external), description="Where it comes from, if it is an external."
+    )
+    package_hash: StringFilter | None = predicate(
+        compares(models.Spec.package_hash), description="The hash of the package's recipe."
+    )
+    format_version: IntFilter | None = predicate(
+        compares(models.Spec.format_version), description="The version of the spec JSON's format."
+    )
+    spack_version: StringFilter | None = predicate(
+        compares(models.Spec.spack_version), description="The Spack that first reported it."
+    )
+    recorded_at: DateTimeFilter | None = predicate(
+        compares(models.Spec.recorded_at), description="When it first became known here."
     )
     dependency: DependencyFilter | None = predicate(
         spec_contains_dependency, description="That depend on this, at any depth, by any deptype."
     )
+    dependencies: Quantified[DependencyEdgeFilter] | None = predicate(
+        related("DependencyEdgeFilter", models.Dependency, _DEPENDENCIES),
+        description="What it depends on directly.",
+    )
+    dependents: Quantified[DependencyEdgeFilter] | None = predicate(
+        related("DependencyEdgeFilter", models.Dependency, _DEPENDENTS),
+        description="What depends on it directly.",
+    )
+    builds: Quantified[later.BuildFilter] | None = predicate(
+        related("BuildFilter", models.Build, _BUILDS), description="Its builds."
+    )
+
+
+@order_input
+class SpecOrder:
+    """What specs are sorted by."""
+
+    name: Direction | None = sorted_by(*_PACKAGE, models.Package.name, description="The package's name.")
+    version: Direction | None = sorted_by(*_VERSION_KEY, description="The version, in Spack's order.")
+    compiler: Direction | None = sorted_by(
+        models.Spec.compiler_id, models.Compiler.name, description="The compiler's name."
+    )
+    hash: Direction | None = sorted_by(models.Spec.hash, description="Its identity.")
+    recorded_at: Direction | None = sorted_by(
+        models.Spec.recorded_at, description="When it first became known here."
+    )
+
+
+_TEMPLATE = argument(
+    "template", str, "A format string of Spack's, as `{name}{@version}{/hash:7}`.", DEFAULT_FORMAT
+)
+_DEPTYPES = argument("deptypes", list[Deptype] | None, "Only along edges of these deptypes; else of all.")
 
 
 @strawberry.type(description="A concrete spec, immutable once known.")
-class Spec:
+class Spec(Node):
     """A concrete spec, immutable once known."""
 
-    id: strawberry.ID = expression(
-        expressions.global_id("Spec"), is_json=True, description="Its id in this schema."
-    )
+    id: strawberry.ID = identity(models.Spec)
     hash: str = column(
         models.Spec.hash,
         description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash.",
     )
     hashes: list[SpecHash] = listing(
         models.SpecHash,
-        belongs=lambda spec, shown: shown[models.SpecHash.spec_id] == spec[models.Spec.id],
+        belongs=_HASHES,
         order=[models.SpecHash.kind, models.SpecHash.value],
         description="Every hash that a client showed it under; each finds it again.",
     )
     document: JSON = expression(
         expressions.document, is_json=True, description="Its node in the spec JSON, as it came in."
     )
-    name: str = column(
-        models.Spec.package_version_id, models.PackageVersion.package_id, models.Package.name,
-        description="The package's name.",
-    )  # fmt: skip
+    name: str = column(*_PACKAGE, models.Package.name, description="The package's name.")
     version: str = column(
         models.Spec.package_version_id, models.PackageVersion.version, description="The version."
+    )
+    package: Package = relation(*_PACKAGE, description="The package.")
+    package_version: PackageVersion = relation(
+        models.Spec.package_version_id, description="The package's version."
     )
     namespace: str | None = column(
         models.Spec.namespace, description="The namespace of the package's recipe."
@@ -149,7 +230,7 @@ class Spec:
     recorded_at: datetime = column(models.Spec.recorded_at, description="When it first became known here.")
     dependencies: list[Dependency] = listing(
         models.Dependency,
-        belongs=lambda spec, edge: edge[models.Dependency.parent_id] == spec[models.Spec.id],
+        belongs=_DEPENDENCIES,
         order=[
             (
                 models.Dependency.child_id,
@@ -161,9 +242,54 @@ class Spec:
         ],
         description="What it depends on directly, by name.",
     )
+    dependents: Connection[Dependency] = connection(
+        models.Dependency,
+        belongs=_DEPENDENTS,
+        where=DependencyEdgeFilter,
+        order_by=DependencyOrder,
+        description="What depends on it directly.",
+    )
     graph: SpecGraph = embedded(description="The whole graph below it.")
-    builds: Connection[Annotated["Build", strawberry.lazy("spackmon.schema.build")]] = connection(
+    walk: list[SpecVisit] = computed(
+        questions.OWN_GRAPH,
+        questions.spec_walk,
+        arguments=[
+            argument("order", TraversalOrder, "When a spec is visited.", TraversalOrder.PRE),
+            _DEPTYPES,
+            argument("maximum_depth", int | None, "Not farther than so many edges below the root."),
+        ],
+        specs=questions.own_graph,
+        description="The graph in the order of a walk that visits each spec once, as Spack traverses it.",
+    )
+    format: str = computed(
+        questions.facts_for_format,
+        questions.spec_format,
+        arguments=[_TEMPLATE],
+        decides=["template"],
+        description="The spec as Spack prints it by a format string.",
+    )
+    tree: str = computed(
+        questions.OWN_GRAPH,
+        questions.spec_tree,
+        arguments=[
+            argument("hashes", bool, "Begin each line with the spec's short hash.", False),
+            argument("types", bool, "Show by which deptypes each spec is needed.", False),
+            _DEPTYPES,
+            _TEMPLATE,
+        ],
+        description="The graph as `spack spec` prints it, a line for each spec.",
+    )
+    builds: Connection[later.Build] = connection(
         models.Build,
-        belongs=lambda spec, build: build[models.Build.spec_id] == spec[models.Spec.id],
+        belongs=_BUILDS,
+        where=later.BuildFilter,
+        order_by=later.BuildOrder,
         description="Its builds.",
+    )
+    analysis_results: Connection[AnalysisResult] = connection(
+        models.Attribute,
+        belongs=_RESULTS,
+        where=AnalysisResultFilter,
+        order_by=AnalysisResultOrder,
+        description="What analyzers found out about its builds.",
     )

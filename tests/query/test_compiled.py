@@ -87,7 +87,7 @@ fragment build on Build {
   phases { name ... on BuildPhase { log { sizeBytes } } }
   environmentVariables { name value }
   installFiles(first: 2) { totalCount nodes { path type mode hash destination } }
-  analyses { analyzer attributes { name analyzer value binaryValue jsonValue installFile { path } } }
+  analyses { analyzer results { nodes { name analyzer value binaryValue jsonValue installFile { path } } } }
 }
 """
 
@@ -144,11 +144,11 @@ def test_one_operation_is_one_statement_and_tells_everything(site: AskedSite) ->
         "path": "/opt/lib.so", "type": "file", "mode": 0o100755, "hash": "ABC", "destination": None
     }  # fmt: skip
     abi, symbolator = build["analyses"]
-    assert symbolator["attributes"] == [
+    assert symbolator["results"]["nodes"] == [
         {"name": "json", "analyzer": "symbolator", "value": None, "binaryValue": None,
          "jsonValue": {"b": [1.5, None], "a": "é"}, "installFile": {"path": "/opt/lib.so"}}
     ]  # fmt: skip
-    assert [one["binaryValue"] for one in abi["attributes"]] == [None, "00ff"]
+    assert [one["binaryValue"] for one in abi["results"]["nodes"]] == ["00ff", None]
     (unlogged,) = site.ask(WHOLE, first=5, log=False)["builds"]["edges"]
     assert "log" not in unlogged["node"]["attempts"][0]["phases"][1]
 
@@ -244,7 +244,8 @@ def test_a_plan_is_compiled_once_and_filled_with_each_request_s_values(
         ('{ build(id: "Spec:1") { id } }', {}, "ID_INVALID"),
         ("{ build(id: 99999999999999999999) { id } }", {}, "ID_INVALID"),
         ("{ spec { name } }", {}, "ARGUMENT_INVALID"),
-        ("query($n: String) { specs(where: {name: {eq: $n}}) { totalCount } }", {"n": "\0"}, "ARGUMENT_INVALID"),
+        ("query($n: String) { specs(where: {name: {eq: $n}}) { totalCount } }", {"n": "\0"},
+         "ARGUMENT_INVALID"),
         ("query($n: String) { specs(where: {name: {eq: $n}}) { totalCount } }", {"n": None}, "FILTER_NULL"),
         ('{ spec(hash: "aaaa\\u0000aaaa") { name } }', {}, "ARGUMENT_INVALID"),
         ("query($n: Int!) { builds(first: $n) { totalCount } }", {"n": "x"}, "VARIABLES_INVALID"),

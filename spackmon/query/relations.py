@@ -1,0 +1,32 @@
+"""Which rows belong to a row: conditions that connections, lists and filters share."""
+
+from sqlalchemy import ColumnElement, select
+
+from spackmon.models import build_tag
+from spackmon.query.fields import Belongs
+from spackmon.query.scope import Attribute, Scope
+
+
+def refer_by(*path: Attribute) -> Belongs:
+    """The rows whose foreign key, or the last of several that are followed, refers to the row."""
+
+    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
+        return other.along(path[:-1])[path[-1]] == row.row_id
+
+    return belongs
+
+
+def has_tag(build: Scope, tag: Scope) -> ColumnElement[bool]:
+    """The tags of a build."""
+    given = build_tag.alias()
+    return tag.row_id.in_(
+        select(given.c.tag_id).where(given.c.build_id == build.row_id).correlate_except(given)
+    )
+
+
+def is_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:
+    """The builds that have a tag."""
+    given = build_tag.alias()
+    return build.row_id.in_(
+        select(given.c.build_id).where(given.c.tag_id == tag.row_id).correlate_except(given)
+    )

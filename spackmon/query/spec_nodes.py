@@ -1,0 +1,81 @@
+"""Specs as the pure functions of `graph` take them, from the facts of a computed field."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from spackmon.errors import Refused
+from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+
+NODE = """
+hash formatVersion name version namespace packageHash parameters external
+hashes { kind value }
+compiler { name version }
+architecture { platform operatingSystem target { name vendor generation features parents } }
+dependencies { child { hash } deptypes virtuals }
+"""
+"""The fields of a Spec that make a SpecNode."""
+
+GRAPH = f"hash graph {{ nodes {{ {NODE} }} }}"
+"""The fields of a Spec that make its graph."""
+
+_FIRST_FORMAT_WITH_DAG_HASH = 3
+
+
+def spec_nodes(facts: Iterable[Mapping[str, Any]]) -> dict[str, SpecNode]:
+    """The nodes by identity; edges that lead to none of them are left out."""
+    found = list(facts)
+    known = {node["hash"] for node in found}
+    return {node["hash"]: _node(node, known) for node in found}
+
+
+def graph_nodes(spec: Mapping[str, Any] | None, sought: str) -> tuple[dict[str, SpecNode], str]:
+    """All nodes of a spec's graph and the spec's identity; Refused SPEC_UNKNOWN where there is no spec."""
+    if spec is None:
+        raise Refused("SPEC_UNKNOWN", 404, f"no spec has the hash {sought!r}")
+    return spec_nodes(spec["graph"]["nodes"]), spec["hash"]
+
+
+def deptypes(names: Iterable[str]) -> Deptype:
+    """A set of deptypes by their names."""
+    found = Deptype(0)
+    for name in names:
+        found |= Deptype[name.upper()]
+    return found
+
+
+def _node(facts: Mapping[str, Any], known: set[str]) -> SpecNode:
+    architecture, compiler = facts["architecture"], facts["compiler"]
+    has_dag_hash = facts["formatVersion"] >= _FIRST_FORMAT_WITH_DAG_HASH
+    return SpecNode(
+        name=facts["name"],
+        version=facts["version"],
+        hash=facts["hash"],
+        hash_kind="hash" if has_dag_hash else "full_hash",
+        hashes=tuple((one["kind"], one["value"]) for one in facts["hashes"]),
+        platform=architecture["platform"],
+        operating_system=architecture["operatingSystem"],
+        target=_target(architecture["target"]),
+        parameters=json.dumps(facts["parameters"]),
+        document="",
+        namespace=facts["namespace"],
+        compiler=(compiler["name"], compiler["version"]) if compiler else None,
+        package_hash=facts["packageHash"],
+        external=json.dumps(facts["external"]) if facts["external"] is not None else None,
+        edges=tuple(_edge(edge) for edge in facts["dependencies"] if edge["child"]["hash"] in known),
+    )
+
+
+def _target(facts: Mapping[str, Any]) -> TargetDescription:
+    return TargetDescription(
+        name=facts["name"],
+        document="",
+        vendor=facts["vendor"],
+        generation=facts["generation"],
+        features=tuple(facts["features"]),
+        parents=tuple(facts["parents"]),
+    )
+
+
+def _edge(facts: Mapping[str, Any]) -> Edge:
+    return Edge(facts["child"]["hash"], deptypes(facts["deptypes"]), tuple(facts["virtuals"]))

@@ -1,0 +1,161 @@
+"""Runs of builds, their phases and logs."""
+
+from datetime import datetime
+
+import strawberry
+
+from spackmon import models
+from spackmon.query import expressions
+from spackmon.query.fields import (
+    column,
+    embedded,
+    expression,
+    identity,
+    listing,
+    predicate,
+    relation,
+    sorted_by,
+)
+from spackmon.query.filters import compares, related, through
+from spackmon.query.relations import refer_by
+from spackmon.schema import later
+from spackmon.schema.filters import DateTimeFilter, Direction, IntFilter, StringFilter
+from spackmon.schema.inputs import Quantified, filter_input, order_input
+from spackmon.schema.node import Node
+from spackmon.status import BuildStatus
+
+_PHASES = refer_by(models.Phase.attempt_id)
+
+strawberry.enum(BuildStatus, description="How a build or one run of it stands.")
+
+
+@strawberry.input(description="How a build or a run of it must stand; all that is given must hold.")
+class BuildStatusFilter:
+    """How a build or a run of it must stand; all that is given must hold."""
+
+    eq: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="So.")
+    ne: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="Not so.")
+    in_: list[BuildStatus] | None = strawberry.field(
+        name="in",
+        default=strawberry.UNSET,
+        description="In one of these ways; an empty list matches nothing.",
+    )
+
+
+@filter_input
+class BuildPhaseFilter:
+    """Which phases of builds."""
+
+    name: StringFilter | None = predicate(
+        compares(models.Phase.name), description="Its name, as Spack reports it."
+    )
+    status: StringFilter | None = predicate(
+        compares(models.Phase.status), description="As Spack reports it: SUCCESS or ERROR."
+    )
+    position: IntFilter | None = predicate(
+        compares(models.Phase.position), description="Its place among the phases, from 1."
+    )
+    reported_at: DateTimeFilter | None = predicate(
+        compares(models.Phase.reported_at), description="When its end was reported."
+    )
+    attempt: later.AttemptFilter | None = predicate(
+        through("AttemptFilter", models.Phase.attempt_id), description="The run it is part of."
+    )
+
+
+@order_input
+class BuildPhaseOrder:
+    """What phases are sorted by."""
+
+    name: Direction | None = sorted_by(models.Phase.name, description="The name.")
+    status: Direction | None = sorted_by(models.Phase.status, description="The status.")
+    reported_at: Direction | None = sorted_by(
+        models.Phase.reported_at, description="When its end was reported."
+    )
+
+
+@filter_input
+class AttemptFilter:
+    """Which runs of builds."""
+
+    number: IntFilter | None = predicate(
+        compares(models.Attempt.number), description="Which run of the build, from 1."
+    )
+    status: BuildStatusFilter | None = predicate(
+        compares(models.Attempt.status), description="How it ended, or stands."
+    )
+    spack_version: StringFilter | None = predicate(
+        compares(models.Attempt.spack_version), description="The Spack that ran it."
+    )
+    started_at: DateTimeFilter | None = predicate(
+        compares(models.Attempt.started_at), description="When it was first reported."
+    )
+    finished_at: DateTimeFilter | None = predicate(
+        compares(models.Attempt.finished_at), description="When its end was reported."
+    )
+    build: later.BuildFilter | None = predicate(
+        through("BuildFilter", models.Attempt.build_id), description="The build."
+    )
+    phases: Quantified[BuildPhaseFilter] | None = predicate(
+        related("BuildPhaseFilter", models.Phase, _PHASES), description="Its phases."
+    )
+
+
+@order_input
+class AttemptOrder:
+    """What runs of builds are sorted by."""
+
+    number: Direction | None = sorted_by(models.Attempt.number, description="Which run of its build.")
+    started_at: Direction | None = sorted_by(
+        models.Attempt.started_at, description="When it was first reported."
+    )
+    finished_at: Direction | None = sorted_by(
+        models.Attempt.finished_at, description="When its end was reported."
+    )
+
+
+@strawberry.type(description="What a phase printed.")
+class Log:
+    """What a phase printed."""
+
+    text: str = expression(expressions.log_text, is_json=True, description="The whole text.")
+    tail: str = expression(
+        expressions.log_tail, is_json=True, description="The text's last lines, 200 kB of it at most."
+    )
+    size_bytes: int = expression(expressions.log_size, is_json=True, description="Its size as UTF-8.")
+
+
+@strawberry.type(description="A phase of a build, as `configure`.")
+class BuildPhase(Node):
+    """A phase of a build."""
+
+    id: strawberry.ID = identity(models.Phase)
+    name: str = column(models.Phase.name, description="Its name, as Spack reports it.")
+    status: str = column(models.Phase.status, description="As Spack reports it: SUCCESS or ERROR.")
+    position: int = column(models.Phase.position, description="Its place among the phases, from 1.")
+    reported_at: datetime = column(models.Phase.reported_at, description="When its end was reported.")
+    log: Log | None = embedded(
+        present=expressions.has_log, description="What it printed; null if nothing was sent."
+    )
+    attempt: later.Attempt = relation(models.Phase.attempt_id, description="The run it is part of.")
+
+
+@strawberry.type(description="One run of a build.")
+class Attempt(Node):
+    """One run of a build."""
+
+    id: strawberry.ID = identity(models.Attempt)
+    number: int = column(models.Attempt.number, description="Which run of the build, from 1.")
+    status: BuildStatus = column(models.Attempt.status, description="How the run ended, or stands.")
+    spack_version: str | None = column(models.Attempt.spack_version, description="The Spack that ran it.")
+    started_at: datetime = column(models.Attempt.started_at, description="When it was first reported.")
+    finished_at: datetime | None = column(
+        models.Attempt.finished_at, description="When its end was reported."
+    )
+    build: later.Build = relation(models.Attempt.build_id, description="The build.")
+    phases: list[BuildPhase] = listing(
+        models.Phase,
+        belongs=_PHASES,
+        order=[models.Phase.position, models.Phase.id],
+        description="Its phases in their order.",
+    )

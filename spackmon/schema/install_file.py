@@ -1,0 +1,64 @@
+"""What builds installed."""
+
+import strawberry
+
+from spackmon import models
+from spackmon.query.fields import column, identity, predicate, relation, sorted_by
+from spackmon.query.filters import compares, related, through
+from spackmon.query.relations import refer_by
+from spackmon.schema import later
+from spackmon.schema.filters import Direction, IntFilter, StringFilter
+from spackmon.schema.inputs import Quantified, filter_input, order_input
+from spackmon.schema.node import Node
+
+
+@filter_input
+class InstallFileFilter:
+    """Which installed files, directories and links."""
+
+    path: StringFilter | None = predicate(compares(models.InstallFile.path), description="Its absolute path.")
+    type: StringFilter | None = predicate(
+        compares(models.InstallFile.type), description="`file`, `dir` or `link`."
+    )
+    mode: IntFilter | None = predicate(compares(models.InstallFile.mode), description="Its mode bits.")
+    hash: StringFilter | None = predicate(
+        compares(models.InstallFile.hash), description="The hash of its content."
+    )
+    size_bytes: IntFilter | None = predicate(compares(models.InstallFile.size_bytes), description="Its size.")
+    destination: StringFilter | None = predicate(
+        compares(models.InstallFile.destination), description="Where a link leads."
+    )
+    build: later.BuildFilter | None = predicate(
+        through("BuildFilter", models.InstallFile.build_id), description="The build that installed it."
+    )
+    analysis_results: Quantified[later.AnalysisResultFilter] | None = predicate(
+        related("AnalysisResultFilter", models.Attribute, refer_by(models.Attribute.install_file_id)),
+        description="What analyzers found in it.",
+    )
+
+
+@order_input
+class InstallFileOrder:
+    """What installed files are sorted by."""
+
+    path: Direction | None = sorted_by(models.InstallFile.path, description="The path.")
+    size_bytes: Direction | None = sorted_by(models.InstallFile.size_bytes, description="The size.")
+
+
+@strawberry.type(description="A file, directory or link that a build installed.")
+class InstallFile(Node):
+    """A file, directory or link that a build installed."""
+
+    id: strawberry.ID = identity(models.InstallFile)
+    path: str = column(models.InstallFile.path, description="Its absolute path.")
+    type: str | None = column(models.InstallFile.type, description="`file`, `dir` or `link`.")
+    mode: int | None = column(models.InstallFile.mode, description="Its mode bits, with the file type's.")
+    hash: str | None = column(models.InstallFile.hash, description="The hash of its content.")
+    size_bytes: float | None = column(
+        models.InstallFile.size_bytes, description="Its size; a whole number of up to 64 bits."
+    )
+    modified_at_seconds: float | None = column(
+        models.InstallFile.modified_at_seconds, description="When it was modified, in seconds since 1970."
+    )
+    destination: str | None = column(models.InstallFile.destination, description="Where a link leads.")
+    build: later.Build = relation(models.InstallFile.build_id, description="The build that installed it.")

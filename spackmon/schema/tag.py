@@ -1,0 +1,45 @@
+"""The words that clients give to builds."""
+
+import strawberry
+
+from spackmon import models
+from spackmon.query.fields import column, connection, identity, predicate, sorted_by
+from spackmon.query.filters import compares, related
+from spackmon.query.relations import is_tagged
+from spackmon.schema import later
+from spackmon.schema.connection import Connection
+from spackmon.schema.filters import Direction, StringFilter
+from spackmon.schema.inputs import Quantified, filter_input, order_input
+from spackmon.schema.node import Node
+
+
+@filter_input
+class TagFilter:
+    """Which tags."""
+
+    name: StringFilter | None = predicate(compares(models.Tag.name), description="The word.")
+    builds: Quantified[later.BuildFilter] | None = predicate(
+        related("BuildFilter", models.Build, is_tagged), description="The builds that have it."
+    )
+
+
+@order_input
+class TagOrder:
+    """What tags are sorted by."""
+
+    name: Direction | None = sorted_by(models.Tag.name, description="The word.")
+
+
+@strawberry.type(description="A word that a client gave to builds.")
+class Tag(Node):
+    """A word that a client gave to builds."""
+
+    id: strawberry.ID = identity(models.Tag)
+    name: str = column(models.Tag.name, description="The word.")
+    builds: Connection[later.Build] = connection(
+        models.Build,
+        belongs=is_tagged,
+        where=later.BuildFilter,
+        order_by=later.BuildOrder,
+        description="The builds that have it.",
+    )

@@ -1,0 +1,125 @@
+"""Walks, formats, trees, paths and differences of stored specs are Spack's own."""
+
+from typing import Any
+
+import pytest
+
+from spackmon.formats import spec_json
+from spackmon.formats.submission import SpecReport
+from tests.graph import oracle
+from tests.ingest.reports import spec, spec_report
+from tests.query.conftest import AskedSite
+
+LIBC = spec("libc", "2.36")
+ZLIB = spec("zlib", "1.2.11", LIBC)
+ZLIB_NEW = spec("zlib", "1.3", LIBC)
+LIBPNG = spec("libpng", "1.6", ZLIB)
+HDF5 = spec("hdf5", "1.12.2", ZLIB)
+ROOT = spec("app", "1.0", HDF5, LIBPNG, LIBC)
+ROOT_NEW = spec("app", "1.1", ZLIB_NEW, LIBC)
+
+
+@pytest.fixture
+def real(site: AskedSite) -> AskedSite:
+    """A site that knows the oracle's specs."""
+    for document in oracle.rows("documents"):
+        site.apply(SpecReport(spec_json.read(document), "1.2"))
+    return site
+
+
+def test_walks_trees_formats_and_facts_are_those_of_spack(real: AskedSite) -> None:
+    walk = """query($h: String!, $order: TraversalOrder!, $d: [Deptype!]) {
+      spec(hash: $h) { walk(order: $order, deptypes: $d) { spec { hash } } } }"""
+
+    def walked(identity: str, order: str, deptypes: list[str] | None = None) -> list[str]:
+        found = real.ask(walk, h=identity, order=order, d=deptypes)["spec"]["walk"]
+        return [visit["spec"]["hash"] for visit in found]
+
+    for row in oracle.rows("traverse")[:3]:
+        assert walked(row["hash"], "PRE") == row["pre_all"]
+        assert walked(row["hash"], "POST") == row["post_all"]
+        assert walked(row["hash"], "BREADTH") == row["breadth"]
+        assert walked(row["hash"], "TOPOLOGICAL") == row["topo"]
+        assert walked(row["hash"], "PRE", ["link", "run"]) == row["link_run"]
+    tree = "query($h: String!) { spec(hash: $h) { tree plain: tree(hashes: true) } }"
+    for row in oracle.rows("tree")[:5]:
+        assert real.ask(tree, h=row["hash"])["spec"]["tree"] == row["tree_default"]
+    form = "query($h: String!, $t: String!) { spec(hash: $h) { format format_as: format(template: $t) } }"
+    for row in oracle.rows("format")[:10]:
+        found = real.ask(form, h=row["hash"], t="{name}{@version}{/hash}")["spec"]
+        assert found == {"format": row["format_default"], "format_as": row["str"]}
+    difference = "query($a: String!, $b: String!, $i: [String!]) { diff(a: $a, b: $b, ignore: $i) { facts } }"
+    for row in oracle.rows("diff")[:3]:
+        facts = real.ask(difference, a=row["a"], b=row["b"], i=row["ignore"])["diff"]["facts"]
+        for key in ("a_not_b", "b_not_a", "intersect"):
+            assert sorted(facts[key]) == sorted(row["result"][key])
+
+
+@pytest.fixture
+def small(site: AskedSite) -> AskedSite:
+    """A site that knows two versions of an application."""
+    site.apply(spec_report(ROOT, HDF5, LIBPNG, ZLIB, LIBC))
+    site.apply(spec_report(ROOT_NEW, ZLIB_NEW, LIBC))
+    return site
+
+
+def names(specs: list[dict[str, Any]]) -> list[str]:
+    return [one["name"] for one in specs]
+
+
+def test_a_path_says_why_a_spec_is_in_a_graph(small: AskedSite) -> None:
+    query = """query($from: String!, $to: String!, $d: [Deptype!], $n: Int!) {
+      path(from: $from, to: $to, deptypes: $d, first: $n) { length specs { name builds { totalCount } } } }"""
+    found = small.ask(query, **{"from": ROOT.hash, "to": "zlib", "d": None, "n": 10})["path"]
+    assert [names(path["specs"]) for path in found] == [["app", "hdf5", "zlib"], ["app", "libpng", "zlib"]]
+    assert [path["length"] for path in found] == [2, 2]
+    (direct,) = small.ask(query, **{"from": ROOT.hash, "to": LIBC.hash, "d": ["link"], "n": 10})["path"]
+    assert names(direct["specs"]) == ["app", "libc"]
+    assert small.ask(query, **{"from": ROOT.hash, "to": "zlib", "d": ["test"], "n": 10})["path"] == []
+    assert len(small.ask(query, **{"from": ROOT.hash, "to": "zlib", "d": None, "n": 1})["path"]) == 1
+    small.reader.statements.clear()
+    error = small.error(query, **{"from": "zzzzzzz", "to": "zlib", "d": None, "n": 1})
+    assert error["extensions"]["code"] == "SPEC_UNKNOWN"
+    assert len(small.reader.statements) == 1
+
+
+def test_a_difference_pairs_the_specs_of_two_graphs(small: AskedSite) -> None:
+    query = """query($a: String!, $b: String!) { diff(a: $a, b: $b) {
+      __typename a { version } b { version }
+      nodes { name status before { version } after { version format(template: "{name}{@version}") }
+              changes { kind name before after } } } }"""
+    found = small.ask(query, a=ROOT.hash, b=ROOT_NEW.hash)["diff"]
+    assert (found["__typename"], found["a"], found["b"]) == (
+        "GraphDifference",
+        {"version": "1.0"},
+        {"version": "1.1"},
+    )
+    statuses = {node["name"]: node["status"] for node in found["nodes"]}
+    assert statuses == {
+        "app": "CHANGED", "hdf5": "REMOVED", "libc": "UNCHANGED", "libpng": "REMOVED", "zlib": "CHANGED"
+    }  # fmt: skip
+    zlib = found["nodes"][-1]
+    assert (zlib["before"], zlib["after"]) == (
+        {"version": "1.2.11"},
+        {"version": "1.3", "format": "zlib@1.3"},
+    )
+    assert {"kind": "VERSION", "name": "version", "before": "1.2.11", "after": "1.3"} in zlib["changes"]
+
+
+def test_common_dependencies_are_what_all_of_several_specs_need(small: AskedSite) -> None:
+    query = """query($h: [String!]!) { commonDependencies(hashes: $h) {
+      name sharedVersions specs { version } sharedSpecs { hash } } }"""
+    libc, zlib = small.ask(query, h=[ROOT.hash, ROOT_NEW.hash])["commonDependencies"]
+    assert libc == {
+        "name": "libc", "sharedVersions": ["2.36"], "specs": [{"version": "2.36"}],
+        "sharedSpecs": [{"hash": LIBC.hash}],
+    }  # fmt: skip
+    assert (zlib["name"], zlib["sharedVersions"], len(zlib["specs"])) == ("zlib", [], 2)
+    assert small.error(query, h=[ROOT.hash, "nothing"])["extensions"]["code"] == "SPEC_UNKNOWN"
+    assert small.error(query, h=[])["extensions"]["code"] == "ARGUMENT_INVALID"
+
+
+def test_a_format_string_that_spack_refuses_is_a_coded_error(small: AskedSite) -> None:
+    query = "query($t: String!) { specs(first: 2) { nodes { format(template: $t) } } }"
+    assert small.error(query, t="{name")["extensions"]["code"] == "FORMAT_INVALID"
+    assert small.ask(query, t="{name}{@version}")["specs"]["nodes"][0]["format"].startswith("app@")
