@@ -6,7 +6,7 @@ that post overlapping graphs would otherwise wait for each other.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -292,7 +292,7 @@ def _insert_dimensions(
         [
             (
                 digest, target.name, target.vendor, target.generation,
-                json.dumps(target.features), json.dumps(target.parents),
+                _list(target.features), _list(target.parents),
             )
             for digest, target in sorted(targets.items(), key=lambda item: item[0])
         ],
@@ -314,7 +314,7 @@ def _relate(
     edges: dict[tuple[int, int, str], int] = {}
     for node in ours:
         for edge in node.edges:
-            row = id_of[node.hash], id_of[edge.child], json.dumps(edge.virtuals, separators=(",", ":"))
+            row = id_of[node.hash], id_of[edge.child], _list(edge.virtuals)
             edges[row] = edges.get(row, 0) | int(edge.deptypes)
     _DEPENDENCIES.run(connection, [(*row, deptypes) for row, deptypes in sorted(edges.items())])
     below = descendants(graph.nodes)
@@ -322,3 +322,8 @@ def _relate(
         connection,
         sorted((id_of[node.hash], id_of[child]) for node in ours for child in below[node.hash]),
     )
+
+
+def _list(texts: Sequence[str]) -> str:
+    # Compact, as filters by an element expect it.
+    return json.dumps(texts, separators=(",", ":"))
