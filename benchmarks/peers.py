@@ -1,0 +1,311 @@
+"""The same answers and the same writes as most services would make them: by SQLAlchemy's ORM.
+
+The classes here are mapped to spackmon's own tables. `lazy` follows relationships where it needs them, as a
+plain resolver does; `eager` looks ahead and loads all levels beforehand, as a good resolver does.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, joinedload, registry, relationship, selectinload
+
+from spackmon import models
+from spackmon.graph.closure import descendants
+from spackmon.graph.spec import SpecGraph, SpecNode
+from spackmon.graph.versions import version_key
+
+mapping = registry(metadata=models.Base.metadata)
+
+
+class _Columns(type):
+    if TYPE_CHECKING:  # columns and relations come with the mapping
+
+        def __getattr__(cls, name: str) -> Any: ...
+
+
+class _Row(metaclass=_Columns):
+    def __init__(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+class Package(_Row):
+    """A package."""
+
+
+class PackageVersion(_Row):
+    """A version of it."""
+
+
+class Compiler(_Row):
+    """A compiler."""
+
+
+class Target(_Row):
+    """A microarchitecture."""
+
+
+class Architecture(_Row):
+    """Platform, operating system and target."""
+
+
+class Dependency(_Row):
+    """An edge."""
+
+
+class Closure(_Row):
+    """A pair of the closure."""
+
+
+class Spec(_Row):
+    """A spec."""
+
+
+class SpecHash(_Row):
+    """A hash of it."""
+
+
+class SpecDocument(_Row):
+    """Its document."""
+
+
+class Environment(_Row):
+    """A machine."""
+
+
+class Tag(_Row):
+    """A word."""
+
+
+class Phase(_Row):
+    """A phase."""
+
+
+class Attempt(_Row):
+    """A run."""
+
+
+class Build(_Row):
+    """A Build."""
+
+
+def _map(cls: type[_Row], model: Any, **relations: Any) -> None:
+    mapping.map_imperatively(cls, model.__table__, properties=relations)
+
+
+_DEPENDENCY = models.Dependency.__table__.c
+_map(Package, models.Package)
+_map(PackageVersion, models.PackageVersion, package=relationship(Package))
+_map(Compiler, models.Compiler)
+_map(Target, models.Target)
+_map(Architecture, models.Architecture, target=relationship(Target))
+_map(Closure, models.Closure)
+_map(SpecHash, models.SpecHash)
+_map(SpecDocument, models.SpecDocument)
+_map(
+    Spec, models.Spec, package_version=relationship(PackageVersion), compiler=relationship(Compiler),
+    architecture=relationship(Architecture),
+    dependencies=relationship(Dependency, foreign_keys=_DEPENDENCY.parent_id, viewonly=True),
+)  # fmt: skip
+_map(Dependency, models.Dependency, child=relationship(Spec, foreign_keys=_DEPENDENCY.child_id))
+_map(Environment, models.BuildEnvironment)
+_map(Tag, models.Tag)
+_map(Phase, models.Phase)
+_map(Attempt, models.Attempt, phases=relationship(Phase, order_by=models.Phase.__table__.c.position))
+_map(
+    Build, models.Build, spec=relationship(Spec), environment=relationship(Environment),
+    tags=relationship(Tag, secondary=models.build_tag, order_by=models.Tag.__table__.c.name),
+    attempts=relationship(Attempt, order_by=models.Attempt.__table__.c.number),
+)  # fmt: skip
+
+_VERSION = joinedload(Spec.package_version).joinedload(PackageVersion.package)
+
+
+def _spec_parts(path: Any) -> Sequence[Any]:
+    return (
+        path.joinedload(Spec.package_version).joinedload(PackageVersion.package),
+        path.joinedload(Spec.compiler),
+        path.joinedload(Spec.architecture).joinedload(Architecture.target),
+    )
+
+
+def builds_with(session: Session, name: str, version: str, *, eager: bool) -> bytes:
+    """The question of issue 2's item 7: the newest 100 builds that contain a dependency version."""
+    below = (
+        select(models.Closure.ancestor_id)
+        .join(models.Spec, models.Spec.id == models.Closure.descendant_id)
+        .join(models.PackageVersion)
+        .join(models.Package)
+        .where(models.Package.name == name, models.PackageVersion.version == version)
+    )
+    statement = select(Build).where(Build.spec_id.in_(below)).order_by(Build.id.desc()).limit(101)
+    if eager:
+        spec = joinedload(Build.spec).joinedload(Spec.package_version).joinedload(PackageVersion.package)
+        statement = statement.options(spec, selectinload(Build.attempts).selectinload(Attempt.phases))
+    found = list(session.scalars(statement))
+    nodes = [
+        {
+            "id": str(one.id), "status": one.status, "spec": _named(one.spec),
+            "phases": [{"name": p.name, "status": p.status} for p in one.attempts[-1].phases],
+        }
+        for one in found[:100]
+    ]  # fmt: skip
+    return _body({"builds": {"nodes": nodes, "pageInfo": {"hasNextPage": len(found) > 100}}})
+
+
+def newest_builds(session: Session, *, eager: bool) -> bytes:
+    """The newest 50 builds with their specs, environments, tags and phases, and how many there are."""
+    statement = select(Build).order_by(Build.id.desc()).limit(51)
+    if eager:
+        statement = statement.options(
+            *_spec_parts(joinedload(Build.spec)),
+            joinedload(Build.environment),
+            selectinload(Build.tags),
+            selectinload(Build.attempts).selectinload(Attempt.phases),
+        )
+    found = list(session.scalars(statement))
+    total = session.scalar(select(func.count()).select_from(Build))
+    nodes = [_listed(one) for one in found[:50]]
+    return _body(
+        {"builds": {"totalCount": total, "nodes": nodes, "pageInfo": {"hasNextPage": len(found) > 50}}}
+    )
+
+
+def whole_graph(session: Session, spec_hash: str, *, eager: bool) -> bytes:
+    """All specs and dependencies below one spec."""
+    root = session.scalars(select(Spec).where(Spec.hash == spec_hash)).one()
+    if eager:
+        below = select(models.Closure.descendant_id).where(models.Closure.ancestor_id == root.id)
+        statement = select(Spec).where(or_(Spec.id == root.id, Spec.id.in_(below)))
+        options = (_VERSION, selectinload(Spec.dependencies))
+        specs = {one.id: one for one in session.scalars(statement.options(*options))}
+    else:
+        specs, waiting = {root.id: root}, [root]
+        while waiting:
+            for edge in waiting.pop().dependencies:
+                if edge.child_id not in specs:
+                    specs[edge.child_id] = edge.child
+                    waiting.append(edge.child)
+    nodes = sorted((_named(one) for one in specs.values()), key=lambda node: (node["name"], node["hash"]))
+    edges = [
+        (one.hash, specs[edge.child_id].hash, _deptypes(edge.deptypes))
+        for one in specs.values()
+        for edge in one.dependencies
+    ]
+    shown = [
+        {"parent": {"hash": parent}, "child": {"hash": child}, "deptypes": deptypes}
+        for parent, child, deptypes in sorted(edges)
+    ]
+    return _body({"spec": {**_named(root), "graph": {"nodes": nodes, "edges": shown}}})
+
+
+def _listed(build: Any) -> dict[str, Any]:
+    compiler, architecture, environment = build.spec.compiler, build.spec.architecture, build.environment
+    return {
+        "id": str(build.id),
+        "status": build.status,
+        "createdAt": _moment(build.created_at),
+        "spec": {
+            **_named(build.spec),
+            "compiler": {"name": compiler.name, "version": compiler.version},
+            "architecture": {
+                "platform": architecture.platform, "operatingSystem": architecture.operating_system,
+                "target": {"name": architecture.target.name},
+            },
+        },
+        "environment": {
+            "hostname": environment.hostname, "operatingSystem": environment.operating_system,
+            "kernelVersion": environment.kernel_version,
+        },
+        "tags": [{"name": tag.name} for tag in build.tags],
+        "phases": [
+            {"name": p.name, "status": p.status, "reportedAt": _moment(p.reported_at)}
+            for p in build.attempts[-1].phases
+        ],
+    }  # fmt: skip
+
+
+def _named(spec: Any) -> dict[str, Any]:
+    version = spec.package_version
+    return {"name": version.package.name, "version": version.version, "hash": spec.hash}
+
+
+def _deptypes(bits: int) -> list[str]:
+    return [name for bit, name in ((1, "build"), (2, "link"), (4, "run"), (8, "test")) if bits & bit]
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _body(data: dict[str, Any]) -> bytes:
+    return json.dumps({"data": data}, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def store_row_by_row(session: Session, graph: SpecGraph) -> None:
+    """Store a graph as an ORM's get-or-create does: each row looked for and added by itself."""
+    below = descendants(graph.nodes)
+    ids: dict[str, int] = {}
+    for hash_, nearest in below.items():
+        node = graph.nodes[hash_]
+        found = session.scalars(select(Spec).filter_by(hash=node.hash, hash_kind=node.hash_kind)).first()
+        if found is None:
+            found = _spec(session, node, graph.format_version)
+            for edge in node.edges:
+                virtuals = json.dumps(edge.virtuals, separators=(",", ":"))
+                row = {"parent_id": found.id, "child_id": ids[edge.child], "virtuals": virtuals}
+                _get_or_create(session, Dependency, row, deptypes=int(edge.deptypes))
+            for child in nearest:
+                _get_or_create(session, Closure, {"ancestor_id": found.id, "descendant_id": ids[child]})
+        ids[hash_] = found.id
+
+
+def _spec(session: Session, node: SpecNode, format_version: int) -> Any:
+    package = _get_or_create(session, Package, {"name": node.name})
+    key = {"package_id": package.id, "version": node.version}
+    version = _get_or_create(session, PackageVersion, key, version_key=version_key(node.version))
+    name, number = node.compiler or ("", "")
+    compiler = _get_or_create(
+        session, Compiler, {"name": name, "version": number}, version_key=version_key(number)
+    )
+    target = _get_or_create(
+        session, Target, {"digest": _digest(node.target.document)}, name=node.target.name,
+        vendor=node.target.vendor, generation=node.target.generation,
+        features=json.dumps(node.target.features), parents=json.dumps(node.target.parents),
+    )  # fmt: skip
+    key = {
+        "platform": node.platform, "operating_system": node.operating_system, "target_id": target.id,
+    }  # fmt: skip
+    architecture = _get_or_create(session, Architecture, key)
+    spec = _get_or_create(
+        session, Spec, {"hash": node.hash, "hash_kind": node.hash_kind}, package_version_id=version.id,
+        namespace=node.namespace, compiler_id=compiler.id, architecture_id=architecture.id,
+        parameters=node.parameters, package_hash=node.package_hash, external=node.external,
+        format_version=format_version, recorded_at=models.utc_now(),
+    )  # fmt: skip
+    for kind, value in node.hashes:
+        _get_or_create(session, SpecHash, {"value": value, "kind": kind, "spec_id": spec.id})
+    key = {"spec_id": spec.id, "digest": _digest(node.document)}
+    _get_or_create(session, SpecDocument, key, format_version=format_version, document=node.document)
+    return spec
+
+
+def _get_or_create(session: Session, cls: type[_Row], key: dict[str, Any], **others: Any) -> Any:
+    found = session.scalars(select(cls).filter_by(**key)).first()
+    if found is None:
+        found = cls(**key, **others)
+        session.add(found)
+        session.flush()
+    return found
+
+
+def _digest(document: str) -> bytes:
+    return hashlib.sha1(document.encode(), usedforsecurity=False).digest()

@@ -1,0 +1,312 @@
+"""Questions: what an answer costs in the server, in GraphQL's layer and in the database."""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import uvloop
+from sqlalchemy.orm import Session
+
+from benchmarks import peers
+from benchmarks.databases import Dependency, Loaded
+from benchmarks.measure import Cost, Meter, Result, at_most, backends, interleaved
+from benchmarks.server import Server, served
+from spackmon.database import Database, Reader
+from spackmon.query.service import QueryService
+from spackmon.schema import schema
+
+TOPIC = "query"
+
+CONTAINING = """
+query ($name: String!, $version: String!) {
+  builds(first: 100, where: {dependency: {name: $name, version: $version}}) {
+    nodes { id status spec { name version hash } phases { name status } }
+    pageInfo { hasNextPage }
+  }
+}
+"""
+CONTAINING_IDS = """
+query ($name: String!, $version: String!) {
+  builds(first: 100, where: {dependency: {name: $name, version: $version}}) { nodes { id } }
+}
+"""
+NEWEST = """
+{
+  builds(first: 50) {
+    totalCount
+    nodes {
+      id status createdAt
+      spec {
+        name version hash compiler { name version }
+        architecture { platform operatingSystem target { name } }
+      }
+      environment { hostname operatingSystem kernelVersion }
+      tags { name }
+      phases { name status reportedAt }
+    }
+    pageInfo { hasNextPage }
+  }
+}
+"""
+GRAPH = """
+query ($hash: String!) {
+  spec(hash: $hash) {
+    name version hash
+    graph {
+      nodes { name version hash }
+      edges { parent { hash } child { hash } deptypes }
+    }
+  }
+}
+"""
+_GRAPH_NODES = 77
+
+
+class _Ready:
+    """A reader that has the answer already, so that only what surrounds it costs anything."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        """The answer."""
+        return self._answer
+
+    async def close(self) -> None:
+        """Nothing to give back."""
+
+
+class _Recording:
+    """A reader that remembers the last statement it was given."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.last: tuple[str, Mapping[str, Any]] = ("", {})
+
+    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        """The same, remembered."""
+        self.last = statement, parameters
+        return await self._reader.fetch(statement, parameters)
+
+    async def close(self) -> None:
+        """The same."""
+        await self._reader.close()
+
+
+class Service:
+    """The query service in this process, and the same statements sent by hand."""
+
+    def __init__(self, runner: asyncio.Runner, reader: Reader, database: Database) -> None:
+        self._runner, self.reader, self._database = runner, reader, database
+        self._recording = _Recording(reader)
+        self._plain = QueryService(schema, database, reader)
+        self._recorded = QueryService(schema, database, self._recording)
+
+    def ask(self, query: str, variables: Mapping[str, Any]) -> bytes:
+        """One answer."""
+        return self._runner.run(self._plain.execute(query, variables)).body
+
+    def asking(self, query: str, variables: Mapping[str, Any], runs: int) -> Callable[[], None]:
+        """Ask `runs` times."""
+
+        async def work() -> None:
+            for _ in range(runs):
+                await self._plain.execute(query, variables)
+
+        return lambda: self._runner.run(work())
+
+    def statement(self, query: str, variables: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+        """What is sent to the database for a question."""
+        self._runner.run(self._recorded.execute(query, variables))
+        return self._recording.last
+
+    def without_database(self, query: str, variables: Mapping[str, Any], runs: int) -> Callable[[], None]:
+        """Ask `runs` times, and find each answer at hand."""
+        answer = self._runner.run(self.reader.fetch(*self.statement(query, variables)))
+        ready = QueryService(schema, self._database, _Ready(answer))
+
+        async def work() -> None:
+            for _ in range(runs):
+                await ready.execute(query, variables)
+
+        return lambda: self._runner.run(work())
+
+    def by_hand(self, query: str, variables: Mapping[str, Any], runs: int) -> Callable[[], None]:
+        """Send the question's own statement `runs` times, without GraphQL."""
+        statement, parameters = self.statement(query, variables)
+
+        async def work() -> None:
+            for _ in range(runs):
+                b'{"data":' + await self.reader.fetch(statement, parameters) + b"}"
+
+        return lambda: self._runner.run(work())
+
+
+@contextmanager
+def service(database: Database) -> Iterator[Service]:
+    """A query service on the event loop that the server runs on."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        context = database.reader()
+        reader = runner.run(_entered(context))
+        try:
+            yield Service(runner, reader, database)
+        finally:
+            runner.run(_left(context))
+
+
+def _entered(context: Any) -> Coroutine[Any, Any, Any]:
+    async def enter() -> Any:
+        return await context.__aenter__()
+
+    return enter()
+
+
+def _left(context: Any) -> Coroutine[Any, Any, Any]:
+    async def leave() -> Any:
+        return await context.__aexit__(None, None, None)
+
+    return leave()
+
+
+def measure(loaded: Loaded, *, quick: bool) -> list[Result]:
+    """All of it on one database."""
+    rounds = 5 if quick else 15
+    database = Database(loaded.url)
+    try:
+        with service(database) as asked:
+            return [
+                *_layer(loaded, asked, rounds),
+                *_popularity(loaded, asked, rounds),
+                *_against_peers(loaded, asked, database, rounds),
+                *_http(loaded, asked, rounds),
+            ]
+    finally:
+        database.close()
+
+
+def _variables(dependency: Dependency) -> dict[str, str]:
+    return {"name": dependency.name, "version": dependency.version}
+
+
+def _meter(loaded: Loaded) -> Meter:
+    return Meter(os.getpid(), backends(loaded.url))
+
+
+def _layer(loaded: Loaded, asked: Service, rounds: int) -> list[Result]:
+    """What GraphQL adds to the statement: the whole way but for the database, whose noise is larger."""
+    runs = 200
+    work = asked.without_database(CONTAINING, _variables(loaded.dependencies[0]), runs)
+    cost = interleaved(Meter(os.getpid()), {"layer": (work, runs)}, rounds)["layer"]
+    what = "GraphQL above the same SQL sent by hand, CPU"
+    return [Result(TOPIC, loaded.name, what, cost.python * 1000, "µs", at_most(50))]
+
+
+def _popularity(loaded: Loaded, asked: Service, rounds: int) -> list[Result]:
+    """The dependency filter's first 100 for versions that many and few builds contain."""
+    results = []
+    for query, what, target in (
+        (CONTAINING, "builds that contain a version, first 100, with their phases", at_most(10)),
+        (CONTAINING_IDS, "the same, only their ids", at_most(10)),
+    ):
+        works = {}
+        for dependency in loaded.dependencies:
+            runs = 5
+            works[f"{dependency.builds:,}"] = (asked.by_hand(query, _variables(dependency), runs), runs)
+        for work, _ in works.values():
+            work()
+        costs = interleaved(_meter(loaded), works, rounds)
+        results += [
+            Result(TOPIC, loaded.name, f"{what}: {matching} match", cost.wall, "ms", target)
+            for matching, cost in costs.items()
+        ]
+    return results
+
+
+def _against_peers(loaded: Loaded, asked: Service, database: Database, rounds: int) -> list[Result]:
+    common = loaded.dependencies[0]
+    spec_hash = database.read_once(_hash_of_large_graph)
+    questions: dict[str, tuple[str, dict[str, str], Callable[[Session, bool], bytes]]] = {
+        "100 builds that contain zlib 1.2.11": (
+            CONTAINING, _variables(common),
+            lambda session, eager: peers.builds_with(session, common.name, common.version, eager=eager),
+        ),
+        "50 newest builds": (NEWEST, {}, lambda session, eager: peers.newest_builds(session, eager=eager)),
+        f"graph of {_GRAPH_NODES} specs": (
+            GRAPH, {"hash": spec_hash},
+            lambda session, eager: peers.whole_graph(session, spec_hash, eager=eager),
+        ),
+    }  # fmt: skip
+    results = []
+    for what, (query, variables, peer) in questions.items():
+        works = {
+            "ours": (asked.asking(query, variables, 5), 5),
+            "eager": (_by_orm(database, peer, eager=True), 1),
+            "lazy": (_by_orm(database, peer, eager=False), 1),
+        }
+        ours = json.loads(asked.ask(query, variables))
+        for name in ("eager", "lazy"):
+            if json.loads(works[name][0]()) != ours:
+                raise RuntimeError(f"{what}: the ORM ({name}) gives another answer, so that nothing compares")
+        costs = interleaved(_meter(loaded), works, rounds)
+        results += _compared(loaded, what, costs)
+    return results
+
+
+def _by_orm(database: Database, peer: Callable[[Session, bool], bytes], *, eager: bool) -> Callable[[], Any]:
+    def work() -> bytes:
+        with Session(database.engine.execution_options(spackmon_reads_only=True)) as session:
+            return peer(session, eager)
+
+    return work
+
+
+def _compared(loaded: Loaded, what: str, costs: Mapping[str, Cost]) -> list[Result]:
+    ours = costs["ours"]
+    results = [Result(TOPIC, loaded.name, f"{what}: CPU in all", ours.cpu, "ms")]
+    if loaded.name == "postgresql":
+        results.append(Result(TOPIC, loaded.name, f"{what}: of it PostgreSQL's", ours.database, "ms"))
+    for name, peer in (("ORM looking ahead", costs["eager"]), ("ORM loading lazily", costs["lazy"])):
+        results.append(Result(TOPIC, loaded.name, f"{what}: {name}, CPU", peer.cpu / ours.cpu, "× ours"))
+    return results
+
+
+def _hash_of_large_graph(connection: Any) -> str:
+    """The spec whose graph is nearest to _GRAPH_NODES."""
+    sizes = (
+        f"SELECT s.hash FROM closure c JOIN spec s ON s.id = c.ancestor_id GROUP BY s.id, s.hash"
+        f" ORDER BY abs(count(*) + 1 - {_GRAPH_NODES}), s.id LIMIT 1"
+    )
+    return str(connection.exec_driver_sql(sizes).scalar_one())
+
+
+def _http(loaded: Loaded, asked: Service, rounds: int) -> list[Result]:
+    """Requests to the real server: its whole CPU, and for SQLite what of it is not the database's."""
+    body = {"query": CONTAINING, "variables": _variables(loaded.dependencies[0])}
+    runs = 50
+    with served(loaded.url) as server:
+        for _ in range(2):
+            _requests(server, body, runs)()
+        meter = Meter(server.process_id)
+        cost = interleaved(meter, {"http": (_requests(server, body, runs), runs)}, rounds)["http"]
+    what = "100 builds that contain zlib 1.2.11, over HTTP"
+    results = [Result(TOPIC, loaded.name, f"{what}: one client waits", cost.wall, "ms")]
+    server_cpu = cost.python
+    if loaded.name == "sqlite":
+        results.append(Result(TOPIC, loaded.name, f"{what}: server CPU, SQL within", server_cpu, "ms"))
+        by_hand = asked.by_hand(CONTAINING, _variables(loaded.dependencies[0]), runs)
+        server_cpu -= interleaved(_meter(loaded), {"sql": (by_hand, runs)}, rounds)["sql"].python
+    results.append(
+        Result(TOPIC, loaded.name, f"{what}: server CPU without SQL", server_cpu, "ms", at_most(1))
+    )
+    return results
+
+
+def _requests(server: Server, body: dict[str, Any], runs: int) -> Callable[[], None]:
+    def work() -> None:
+        for _ in range(runs):
+            server.http.post("/graphql", json=body).raise_for_status()
+
+    return work
