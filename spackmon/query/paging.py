@@ -5,6 +5,7 @@ order ends with the row's id and is therefore total; without another key rows co
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Float,
     FromClause,
     Integer,
     LargeBinary,
@@ -52,6 +54,8 @@ class SortKey:
             if type(sort_value) is not int or abs(sort_value) >= 2**63:
                 raise TypeError(sort_value)
             return sort_value
+        if isinstance(kind, Float):
+            return _number(sort_value)
         if not isinstance(sort_value, str):
             raise TypeError(sort_value)
         if isinstance(kind, LargeBinary):
@@ -59,6 +63,13 @@ class SortKey:
         if isinstance(kind, UtcDateTime):
             return datetime.fromisoformat(sort_value)
         return without_nul("a cursor", sort_value)
+
+
+def _number(sort_value: Any) -> float:
+    # Infinities and NaN, which Python's JSON reads, are in no cursor of ours.
+    if type(sort_value) not in (int, float) or not math.isfinite(sort_value):
+        raise TypeError(sort_value)
+    return float(sort_value)
 
 
 def sort_keys(value: ColumnElement[Any], *, descending: bool) -> list[SortKey]:

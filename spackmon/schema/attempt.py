@@ -1,6 +1,7 @@
 """Runs of builds, their phases and logs."""
 
 from datetime import datetime
+from enum import Enum
 
 import strawberry
 
@@ -19,14 +20,22 @@ from spackmon.query.fields import (
 from spackmon.query.filters import compares, related, through
 from spackmon.query.relations import refer_by
 from spackmon.schema import later
-from spackmon.schema.filters import DateTimeFilter, Direction, IntFilter, StringFilter
+from spackmon.schema.filters import DateTimeFilter, Direction, FloatFilter, IntFilter, StringFilter
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
-from spackmon.status import BuildStatus
 
 _PHASES = refer_by(models.Phase.attempt_id)
 
-strawberry.enum(BuildStatus, description="How a build or one run of it stands.")
+
+@strawberry.enum(description="How a build or one run of it stands.")
+class BuildStatus(Enum):
+    """How a build or one run of it stands: `spackmon.status`, each with what it means."""
+
+    NOTRUN = strawberry.enum_value("NOTRUN", description="Announced, and nothing has run.")
+    RUNNING = strawberry.enum_value("RUNNING", description="Begun, and not ended.")
+    SUCCESS = strawberry.enum_value("SUCCESS", description="Installed.")
+    FAILED = strawberry.enum_value("FAILED", description="Ended by an error.")
+    CANCELLED = strawberry.enum_value("CANCELLED", description="Given up, as when a dependency failed.")
 
 
 @strawberry.input(description="How a build or a run of it must stand; all that is given must hold.")
@@ -93,6 +102,9 @@ class AttemptFilter:
     finished_at: DateTimeFilter | None = predicate(
         compares(models.Attempt.finished_at), description="When its end was reported."
     )
+    duration_seconds: FloatFilter | None = predicate(
+        compares(models.Attempt.duration_seconds), description="How long it took, where that is known."
+    )
     build: later.BuildFilter | None = predicate(
         through("BuildFilter", models.Attempt.build_id), description="The build."
     )
@@ -111,6 +123,9 @@ class AttemptOrder:
     )
     finished_at: Direction | None = sorted_by(
         models.Attempt.finished_at, description="When its end was reported."
+    )
+    duration_seconds: Direction | None = sorted_by(
+        models.Attempt.duration_seconds, description="How long it took."
     )
 
 
@@ -151,6 +166,9 @@ class Attempt(Node):
     started_at: datetime = column(models.Attempt.started_at, description="When it was first reported.")
     finished_at: datetime | None = column(
         models.Attempt.finished_at, description="When its end was reported."
+    )
+    duration_seconds: float | None = column(
+        models.Attempt.duration_seconds, description="How long it took, where that is known."
     )
     build: later.Build = relation(models.Attempt.build_id, description="The build.")
     phases: list[BuildPhase] = listing(

@@ -22,6 +22,7 @@ from spackmon.schema.attempt import (
     AttemptFilter,
     BuildPhase,
     BuildPhaseFilter,
+    BuildStatus,
     BuildStatusFilter,
 )
 from spackmon.schema.connection import Connection
@@ -38,7 +39,6 @@ from spackmon.schema.node import Node
 from spackmon.schema.person import Person, PersonFilter
 from spackmon.schema.spec import DependencyFilter, Spec, SpecFilter
 from spackmon.schema.tag import Tag, TagFilter
-from spackmon.status import BuildStatus
 
 _ATTEMPTS = refer_by(models.Attempt.build_id)
 _VARIABLES = refer_by(models.EnvironmentVariable.build_id)

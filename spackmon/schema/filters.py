@@ -58,6 +58,17 @@ class IntFilter:
     is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
 
 
+@strawberry.input(description="What a measured number must be; all that is given must hold.")
+class FloatFilter:
+    """What a measured number must be; all that is given must hold."""
+
+    lt: float | None = strawberry.field(default=strawberry.UNSET, description="Less.")
+    le: float | None = strawberry.field(default=strawberry.UNSET, description="Equal or less.")
+    gt: float | None = strawberry.field(default=strawberry.UNSET, description="Greater.")
+    ge: float | None = strawberry.field(default=strawberry.UNSET, description="Equal or greater.")
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+
+
 @strawberry.input(description="When something must have happened; all that is given must hold.")
 class DateTimeFilter:
     """When something must have happened; all that is given must hold."""
