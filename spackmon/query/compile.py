@@ -179,9 +179,8 @@ class Compiler:
                 return _or_null(
                     type_, other.row_id.is_not(None), self._object(type_, asked, other, depth + 1)
                 )
-            case Embedded(present):
-                body = self._object(type_, asked, row, depth + 1)
-                return body if present is None else _or_null(type_, present(row), body)
+            case Embedded() as meaning:
+                return self._embedded(meaning, parent, asked, row, depth)
             case Listing() as meaning:
                 return self._listing(meaning, type_, asked, row, depth)
             case Lookup() as meaning:
@@ -220,6 +219,15 @@ class Compiler:
         meaning = Lookup(self._registry.meanings[name]["id"].model, by_id(name))
         type_ = cast(GraphQLObjectType, self._registry.schema.type_map[name])
         return self._lookup(meaning, parent, type_, asked, row, depth)
+
+    def _embedded(
+        self, meaning: Embedded, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
+    ) -> Json:
+        if meaning.limits is not None:
+            row = row.limited(meaning.limits(self._arguments(parent, asked.node), self.bind))
+        type_ = parent.fields[asked.name].type
+        body = self._object(type_, asked, row, depth + 1)
+        return body if meaning.present is None else _or_null(type_, meaning.present(row), body)
 
     def _lookup(
         self,

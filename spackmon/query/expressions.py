@@ -1,8 +1,22 @@
 """Fields that are computed in SQL from their row."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Text, case, cast, func, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    select,
+    true,
+    union_all,
+)
 
 from spackmon.graph.spec import Deptype
 from spackmon.models import (
@@ -13,9 +27,11 @@ from spackmon.models import (
     Phase,
     SpecDocument,
 )
+from spackmon.query.fields import Bind
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
 from spackmon.query.unpack import LOG, TAIL
+from spackmon.query.values import Given, plain
 
 
 def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
@@ -36,13 +52,61 @@ def deptypes(dependency: Scope, json: JsonWriter) -> ColumnElement[Any]:
     return case(*((value == bits, constant(text)) for bits, text in arrays.items()))
 
 
-def itself_and_descendants(spec: Scope) -> CompoundSelect[Any]:
-    """The ids of the whole graph's specs."""
+def graph_limits(arguments: Mapping[str, Given], bind: Bind) -> dict[str, ColumnElement[Any]]:
+    """What a graph is limited by: the depth, and the deptypes as the sum of their bits."""
+    limits: dict[str, ColumnElement[Any]] = {}
+    if "depth" in arguments:
+        limits["depth"] = bind(arguments["depth"], BigInteger())
+    if "deptypes" in arguments:
+        limits["deptypes"] = bind(arguments["deptypes"], BigInteger(), _bits)
+    return limits
+
+
+def _bits(names: Sequence[Any]) -> int:
+    return int(sum({Deptype[str(plain(name)).upper()] for name in map(_written, names)}))
+
+
+def _written(name: Any) -> Any:
+    return name.value if isinstance(name, Given) else name
+
+
+def itself_and_descendants(spec: Scope) -> CompoundSelect[Any] | Select[Any]:
+    """The ids of the whole graph's specs, or of those within the limits."""
+    if spec.limits:
+        return _within_limits(spec)
     below = Closure.__table__.alias()
     descendants = select(below.c.descendant_id).where(below.c.ancestor_id == spec.row_id)
     return union_all(
         select(spec.row_id.label("id")).correlate_except(None), descendants.correlate_except(below)
     )
+
+
+def _within_limits(spec: Scope) -> Select[Any]:
+    root = select(spec.row_id.label("id"), cast(0, BigInteger).label("depth"))
+    reached = root.correlate_except(None).cte(recursive=True, nesting=True)
+    edge = Dependency.__table__.alias()
+    step = select(edge.c.child_id, reached.c.depth + 1).join(edge, edge.c.parent_id == reached.c.id)
+    step = step.where(is_within_limits(spec, edge.c.deptypes))
+    if "depth" in spec.limits:
+        step = step.where(reached.c.depth < spec.limits["depth"])
+    # UNION drops what was reached by another path of the same length, so that it ends.
+    walked = reached.union(step.correlate_except(edge, reached))
+    return select(walked.c.id).distinct()
+
+
+def is_within_limits(spec: Scope, deptypes: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a graph's limits let an edge of these deptypes be followed."""
+    bits = spec.limits.get("deptypes")
+    return true() if bits is None else deptypes.bitwise_and(bits) != 0
+
+
+def is_in_graph(spec: Scope, edge: Scope) -> ColumnElement[bool]:
+    """Whether an edge belongs to the spec's graph, within its limits."""
+    parent_is_in = edge[Dependency.parent_id].in_(itself_and_descendants(spec))
+    if not spec.limits:
+        return parent_is_in
+    child_is_in = edge[Dependency.child_id].in_(itself_and_descendants(spec))
+    return and_(parent_is_in, child_is_in, is_within_limits(spec, edge[Dependency.deptypes]))
 
 
 def is_in_newest_attempt(build: Scope, phase: Scope) -> ColumnElement[bool]:

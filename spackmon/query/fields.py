@@ -53,9 +53,13 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An object that lives in the same row; null where `present` is false."""
+    """An object that lives in the same row; null where `present` is false.
+
+    `limits` makes of its arguments what its fields are limited by (`Scope.limits`).
+    """
 
     present: Callable[[Scope], ColumnElement[bool]] | None
+    limits: "Callable[[Mapping[str, Given], Bind], Mapping[str, ColumnElement[Any]]] | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ class Computed:
 
 
 Make = Callable[[Any, Mapping[str, Any]], Any]
-SpecIds = Callable[[Scope, Mapping[str, Given], "Bind"], CompoundSelect[Any]]
+SpecIds = Callable[[Scope, Mapping[str, Given], "Bind"], Select[Any] | CompoundSelect[Any]]
 
 
 class Bind(Protocol):
@@ -196,9 +200,15 @@ def relation(*path: Attribute, description: str) -> Any:
     return _field(Relation(tuple(path)), description)
 
 
-def embedded(*, description: str, present: Callable[[Scope], ColumnElement[bool]] | None = None) -> Any:
+def embedded(
+    *,
+    description: str,
+    present: Callable[[Scope], ColumnElement[bool]] | None = None,
+    arguments: Sequence[StrawberryArgument] = (),
+    limits: "Callable[[Mapping[str, Given], Bind], Mapping[str, ColumnElement[Any]]] | None" = None,
+) -> Any:
     """A field that is an object made of this same row."""
-    return _field(Embedded(present), description)
+    return _field(Embedded(present, limits), description, arguments=arguments)
 
 
 def listing(

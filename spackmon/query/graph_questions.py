@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Text, false, or_, select, union
+from sqlalchemy import CompoundSelect, Select, Text, false, or_, select, union
 
 from spackmon.errors import Refused
 from spackmon.graph.diff import NodeDifference, diff
@@ -132,7 +132,7 @@ def common_dependencies(facts: Any, arguments: Arguments) -> list[dict[str, Any]
     ]
 
 
-def own_graph(row: Scope, arguments: Mapping[str, Given], bind: Bind) -> CompoundSelect[Any]:
+def own_graph(row: Scope, arguments: Mapping[str, Given], bind: Bind) -> CompoundSelect[Any] | Select[Any]:
     """The ids of all specs in a spec's graph."""
     return itself_and_descendants(row)
 

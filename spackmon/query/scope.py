@@ -1,6 +1,7 @@
 """A row source inside a statement, and the rows reached from it by foreign keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause
@@ -22,6 +23,13 @@ class Scope:
         self._trunk = trunk or self
         self._followed: dict[str, Scope] = {}
         self._joins: list[tuple[FromClause, ColumnElement[bool]]] = []
+        self.limits: Mapping[str, ColumnElement[Any]] = {}
+
+    def limited(self, limits: Mapping[str, ColumnElement[Any]]) -> "Scope":
+        """The same row for the fields of an embedded object, whose arguments are its `limits`."""
+        same = copy(self)
+        same.limits = limits
+        return same
 
     def __getitem__(self, attribute: Attribute) -> ColumnElement[Any]:
         return self.source.c[attribute.key]

@@ -78,9 +78,7 @@ class SpecGraph:
     )
     edges: list[Dependency] = listing(
         models.Dependency,
-        belongs=lambda spec, edge: edge[models.Dependency.parent_id].in_(
-            expressions.itself_and_descendants(spec)
-        ),
+        belongs=expressions.is_in_graph,
         order=[
             (models.Dependency.parent_id, models.Spec.hash),
             (models.Dependency.child_id, models.Spec.hash),
@@ -249,7 +247,11 @@ class Spec(Node):
         order_by=DependencyOrder,
         description="What depends on it directly.",
     )
-    graph: SpecGraph = embedded(description="The whole graph below it.")
+    graph: SpecGraph = embedded(
+        arguments=[argument("depth", int | None, "Not farther than so many edges below it."), _DEPTYPES],
+        limits=expressions.graph_limits,
+        description="The graph below it, whole if nothing limits it.",
+    )
     walk: list[SpecVisit] = computed(
         questions.OWN_GRAPH,
         questions.spec_walk,

@@ -67,6 +67,23 @@ def names(specs: list[dict[str, Any]]) -> list[str]:
     return [one["name"] for one in specs]
 
 
+def test_a_graph_ends_where_its_limits_say(small: AskedSite) -> None:
+    query = """query($h: String!, $n: Int, $d: [Deptype!]) { spec(hash: $h) { graph(depth: $n, deptypes: $d) {
+      nodes { name } edges { parent { name } child { name } } } } }"""
+
+    def graph(**limits: Any) -> dict[str, Any]:
+        return small.ask(query, h=ROOT.hash, **limits)["spec"]["graph"]  # type: ignore[no-any-return]
+
+    assert graph() == graph(n=3) == graph(d=["build", "run"]) == graph(n=2, d=["link"])
+    assert names(graph()["nodes"]) == ["app", "hdf5", "libc", "libpng", "zlib"]
+    near = graph(n=1)
+    assert names(near["nodes"]) == ["app", "hdf5", "libc", "libpng"]
+    assert {edge["parent"]["name"] for edge in near["edges"]} == {"app"}
+    assert graph(n=0) == graph(d=["test"]) == graph(d=[]) == {"nodes": [{"name": "app"}], "edges": []}
+    written = "query($h: String!) { spec(hash: $h) { graph(depth: 1, deptypes: [link]) { nodes { name } } } }"
+    assert small.ask(written, h=ROOT.hash)["spec"]["graph"]["nodes"] == near["nodes"]
+
+
 def test_a_path_says_why_a_spec_is_in_a_graph(small: AskedSite) -> None:
     query = """query($from: String!, $to: String!, $d: [Deptype!], $n: Int!) {
       path(from: $from, to: $to, deptypes: $d, first: $n) { length specs { name builds { totalCount } } } }"""
