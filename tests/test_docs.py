@@ -4,6 +4,7 @@ Of a `console` block, lines after `$ ` are commands, others what these print. A 
 the server once the commands have run. `sh` blocks install or wait for ever; their targets must exist.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -73,17 +74,28 @@ def made(tmp_path: Path) -> Iterator[Made]:
         "SPACKMON_DATA_DIR": str(tmp_path / "data"),
         "SPACKMON_PORT": str(port),
     }
+    said = tmp_path / "stderr"
     process = subprocess.Popen(
-        ["make", "run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        ["make", "run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said.open("w"),
         text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        assert process.stdout is not None
-        welcome = "".join(iter(process.stdout.readline, "\n")) + "".join(iter(process.stdout.readline, "\n"))
-        yield Made(f"http://127.0.0.1:{port}", welcome, environment)
+        yield Made(f"http://127.0.0.1:{port}", _welcome(process, said), environment)
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
+
+
+def _welcome(process: subprocess.Popen[str], said: Path) -> str:
+    """The first lines, which end with the second blank one."""
+    assert process.stdout is not None
+    lines: list[str] = []
+    while lines.count("\n") < 2:
+        line = process.stdout.readline()
+        assert line, f"make run ended: {said.read_text()}"
+        lines.append(line)
+    return "".join(lines)
 
 
 def _shell(made: Made, script: str) -> str:
