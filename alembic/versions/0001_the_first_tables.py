@@ -48,13 +48,14 @@ def upgrade() -> None:
         "closure",
         sa.Column("ancestor_id", RowId, autoincrement=False, nullable=False),
         sa.Column("descendant_id", RowId, autoincrement=False, nullable=False),
+        sa.Column("by_link_run", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("ancestor_id", "descendant_id", name=op.f("pk_closure")),
         sqlite_with_rowid=False,
     )
     op.create_index(
-        op.f("ix_closure_descendant_id_ancestor_id"),
+        op.f("ix_closure_descendant_id_ancestor_id_by_link_run"),
         "closure",
-        ["descendant_id", "ancestor_id"],
+        ["descendant_id", "ancestor_id", "by_link_run"],
         unique=False,
     )
     op.create_table(
@@ -183,6 +184,25 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_token_person_id"), "token", ["person_id"], unique=False)
     op.create_table(
+        "parameter_set",
+        sa.Column("id", RowId, nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("document", JsonText(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_parameter_set")),
+        sa.UniqueConstraint("digest", name=op.f("uq_parameter_set_digest")),
+    )
+    op.create_table(
+        "parameter",
+        sa.Column("name", ByteOrderedText, nullable=False),
+        sa.Column("value", ByteOrderedText, nullable=False),
+        sa.Column("parameter_set_id", RowId, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["parameter_set_id"], ["parameter_set.id"], name=op.f("fk_parameter_parameter_set_id")
+        ),
+        sa.PrimaryKeyConstraint("name", "value", "parameter_set_id", name=op.f("pk_parameter")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "spec",
         sa.Column("id", RowId, nullable=False),
         sa.Column("hash", ByteOrderedText, nullable=False),
@@ -191,7 +211,7 @@ def upgrade() -> None:
         sa.Column("namespace", ByteOrderedText, nullable=True),
         sa.Column("compiler_id", RowId, nullable=True),
         sa.Column("architecture_id", RowId, nullable=False),
-        sa.Column("parameters", JsonText(), nullable=False),
+        sa.Column("parameter_set_id", RowId, nullable=False),
         sa.Column("package_hash", ByteOrderedText, nullable=True),
         sa.Column("external", JsonText(), nullable=True),
         sa.Column("format_version", sa.SmallInteger(), nullable=False),
@@ -204,10 +224,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["package_version_id"], ["package_version.id"], name=op.f("fk_spec_package_version_id")
         ),
+        sa.ForeignKeyConstraint(
+            ["parameter_set_id"], ["parameter_set.id"], name=op.f("fk_spec_parameter_set_id")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_spec")),
         sa.UniqueConstraint("hash", "hash_kind", name=op.f("uq_spec_hash_hash_kind")),
     )
     op.create_index(op.f("ix_spec_package_version_id"), "spec", ["package_version_id"], unique=False)
+    op.create_index(op.f("ix_spec_parameter_set_id"), "spec", ["parameter_set_id"], unique=False)
     op.create_table(
         "build",
         sa.Column("id", RowId, nullable=False),
@@ -248,6 +272,17 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_dependency_child_id_parent_id"), "dependency", ["child_id", "parent_id"], unique=False
+    )
+    op.create_table(
+        "provided_virtual",
+        sa.Column("virtual", ByteOrderedText, nullable=False),
+        sa.Column("parent_id", RowId, nullable=False),
+        sa.Column("child_id", RowId, nullable=False),
+        sa.Column("deptypes", sa.SmallInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["child_id"], ["spec.id"], name=op.f("fk_provided_virtual_child_id")),
+        sa.ForeignKeyConstraint(["parent_id"], ["spec.id"], name=op.f("fk_provided_virtual_parent_id")),
+        sa.PrimaryKeyConstraint("virtual", "parent_id", "child_id", name=op.f("pk_provided_virtual")),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "spec_document",

@@ -5,7 +5,7 @@ No recursion: a chain of 10^5 specs is as good an input as any.
 
 from collections.abc import Mapping
 
-from spackmon.graph.spec import SpecNode
+from spackmon.graph.spec import Deptype, SpecNode
 
 
 class CyclicGraph(ValueError):  # noqa: N818 -- named for what was found
@@ -53,15 +53,19 @@ def children_first(nodes: Mapping[str, SpecNode]) -> list[str]:
     return ordered
 
 
-def descendants(nodes: Mapping[str, SpecNode]) -> dict[str, frozenset[str]]:
-    """Every node below each node, by any path of any deptype, itself excluded; keys children first.
+def descendants(nodes: Mapping[str, SpecNode], deptypes: Deptype | None = None) -> dict[str, frozenset[str]]:
+    """Every node below each node, by any path (of edges with any of `deptypes`), itself excluded.
+
+    Keys children first.
 
     Raises CyclicGraph, and TooManyDescendants for more than MAXIMUM_DESCENDANTS.
     """
     below: dict[str, frozenset[str]] = {}
     count = 0
     for parent in children_first(nodes):
-        children = {edge.child for edge in nodes[parent].edges}
+        children = {
+            edge.child for edge in nodes[parent].edges if deptypes is None or edge.deptypes & deptypes
+        }
         below[parent] = frozenset(children.union(*[below[child] for child in children]))
         count += len(below[parent])
         if count > MAXIMUM_DESCENDANTS:

@@ -44,7 +44,7 @@ def indexed_value(element: Any) -> str:
 
 def indexed_name(name: str) -> str:
     """A name as it stands in a row."""
-    return name if len(name) <= _KEPT and name.isascii() else _short(json.dumps(name))
+    return name if len(name) <= _KEPT and name.isascii() and name.isprintable() else _short(json.dumps(name))
 
 
 def _short(text: str) -> str:

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from spackmon.formats.submission import ConcretizationFailureReport, SpecReport
 from spackmon.graph.closure import descendants
-from spackmon.graph.spec import SpecGraph, SpecNode
+from spackmon.graph.parameters import parameter_rows
+from spackmon.graph.spec import Deptype, SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
 from spackmon.ingest.receipts import ConcretizationFailureReceipt, SpecReceipt
 from spackmon.ingest.rows import Statement, over_rows
@@ -95,16 +96,36 @@ _ARCHITECTURES = over_rows(
     """,
 )
 
+_PARAMETER_SETS = over_rows(
+    "digest bytea, document text",
+    """
+    INSERT INTO parameter_set (digest, document)
+    SELECT i.digest, i.document FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM parameter_set s WHERE s.digest = i.digest)
+    ORDER BY i.digest
+    ON CONFLICT DO NOTHING
+    RETURNING digest, id
+    """,
+)
+
+_PARAMETERS = over_rows(
+    "name text, value text, parameter_set_id bigint",
+    """
+    INSERT INTO parameter (name, value, parameter_set_id)
+    SELECT i.name, i.value, i.parameter_set_id FROM {input} i
+    """,
+)
+
 _SPECS = over_rows(
     "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
-    "compiler_version text, platform text, operating_system text, target_digest bytea, parameters text, "
-    "package_hash text, external text",
+    "compiler_version text, platform text, operating_system text, target_digest bytea, "
+    "parameters_digest bytea, package_hash text, external text",
     """
     INSERT INTO spec (
-        hash, hash_kind, package_version_id, namespace, compiler_id, architecture_id, parameters,
+        hash, hash_kind, package_version_id, namespace, compiler_id, architecture_id, parameter_set_id,
         package_hash, external, format_version, spack_version, recorded_at
     )
-    SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, a.id, i.parameters,
+    SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, a.id, ps.id,
         i.package_hash, i.external, :format_version, :spack_version, :now
     FROM {input} i
     JOIN package p ON p.name = i.name
@@ -113,6 +134,7 @@ _SPECS = over_rows(
     JOIN target t ON t.digest = i.target_digest
     JOIN architecture a ON a.platform = i.platform AND a.operating_system = i.operating_system
         AND a.target_id = t.id
+    JOIN parameter_set ps ON ps.digest = i.parameters_digest
     WHERE true
     ORDER BY i.hash, i.hash_kind
     ON CONFLICT DO NOTHING
@@ -150,11 +172,19 @@ _DEPENDENCIES = over_rows(
     """,
 )
 
-_CLOSURE = over_rows(
-    "ancestor_id bigint, descendant_id bigint",
+_PROVIDED_VIRTUALS = over_rows(
+    "virtual text, parent_id bigint, child_id bigint, deptypes integer",
     """
-    INSERT INTO closure (ancestor_id, descendant_id)
-    SELECT i.ancestor_id, i.descendant_id FROM {input} i
+    INSERT INTO provided_virtual (virtual, parent_id, child_id, deptypes)
+    SELECT i.virtual, i.parent_id, i.child_id, i.deptypes FROM {input} i
+    """,
+)
+
+_CLOSURE = over_rows(
+    "ancestor_id bigint, descendant_id bigint, by_link_run integer",
+    """
+    INSERT INTO closure (ancestor_id, descendant_id, by_link_run)
+    SELECT i.ancestor_id, i.descendant_id, i.by_link_run <> 0 FROM {input} i
     """,
 )
 
@@ -253,13 +283,17 @@ def _create(
     A spec that another transaction wrote in the meantime gets an id but is not ours: its edges are
     written already.
     """
-    target_digests = {document: _digest(document) for document in {n.target.document for n in missing}}
-    _insert_dimensions(connection, missing, target_digests)
+    digests = {
+        document: _digest(document)
+        for document in {n.target.document for n in missing} | {n.parameters for n in missing}
+    }
+    _insert_dimensions(connection, missing, digests)
+    _insert_parameters(connection, {node.parameters: digests[node.parameters] for node in missing})
     rows = [
         (
             node.hash, node.hash_kind, node.name, node.version, node.namespace,
             *(node.compiler or (None, None)), node.platform, node.operating_system,
-            target_digests[node.target.document], node.parameters, node.package_hash, node.external,
+            digests[node.target.document], digests[node.parameters], node.package_hash, node.external,
         )
         for node in missing
     ]  # fmt: skip
@@ -273,9 +307,20 @@ def _create(
     return set(created)
 
 
-def _insert_dimensions(
-    connection: Connection, nodes: list[SpecNode], target_digests: Mapping[str, bytes]
-) -> None:
+def _insert_parameters(connection: Connection, digests: Mapping[str, bytes]) -> None:
+    """Insert what is new of parameters, given as their JSON with its digest.
+
+    Whoever writes a set writes its elements in the same transaction; another waits for both.
+    """
+    documents = {digest: document for document, digest in digests.items()}
+    written = _PARAMETER_SETS.run(connection, sorted(documents.items()))
+    _PARAMETERS.run(
+        connection,
+        sorted((*row, set_id) for digest, set_id in written for row in parameter_rows(documents[digest])),
+    )
+
+
+def _insert_dimensions(connection: Connection, nodes: list[SpecNode], digests: Mapping[str, bytes]) -> None:
     _PACKAGES.run(connection, sorted({(node.name,) for node in nodes}))
     _VERSIONS.run(
         connection,
@@ -286,7 +331,7 @@ def _insert_dimensions(
     )
     compilers = sorted({node.compiler for node in nodes if node.compiler is not None})
     _COMPILERS.run(connection, [(name, version, version_key(version)) for name, version in compilers])
-    targets = {target_digests[node.target.document]: node.target for node in nodes}
+    targets = {digests[node.target.document]: node.target for node in nodes}
     _TARGETS.run(
         connection,
         [
@@ -299,28 +344,35 @@ def _insert_dimensions(
     )  # fmt: skip
     _ARCHITECTURES.run(
         connection,
-        sorted(
-            {(node.platform, node.operating_system, target_digests[node.target.document]) for node in nodes}
-        ),
+        sorted({(node.platform, node.operating_system, digests[node.target.document]) for node in nodes}),
     )
 
 
 def _relate(
     connection: Connection, graph: SpecGraph, created: set[SpecKey], ids: Mapping[SpecKey, int]
 ) -> None:
-    """Edges and closure of the specs that this transaction created."""
+    """Edges, their virtuals and the closure of the specs that this transaction created."""
     id_of = {hash_: ids[_key(node)] for hash_, node in graph.nodes.items()}
     ours = [node for node in graph.nodes.values() if _key(node) in created]
     edges: dict[tuple[int, int, str], int] = {}
+    provided: dict[tuple[str, int, int], int] = {}
     for node in ours:
         for edge in node.edges:
             row = id_of[node.hash], id_of[edge.child], _list(edge.virtuals)
             edges[row] = edges.get(row, 0) | int(edge.deptypes)
+            for virtual in edge.virtuals:
+                key = virtual, id_of[node.hash], id_of[edge.child]
+                provided[key] = provided.get(key, 0) | int(edge.deptypes)
     _DEPENDENCIES.run(connection, [(*row, deptypes) for row, deptypes in sorted(edges.items())])
-    below = descendants(graph.nodes)
+    _PROVIDED_VIRTUALS.run(connection, [(*row, deptypes) for row, deptypes in sorted(provided.items())])
+    below, linked = descendants(graph.nodes), descendants(graph.nodes, Deptype.LINK | Deptype.RUN)
     _CLOSURE.run(
         connection,
-        sorted((id_of[node.hash], id_of[child]) for node in ours for child in below[node.hash]),
+        sorted(
+            (id_of[node.hash], id_of[child], int(child in linked[node.hash]))
+            for node in ours
+            for child in below[node.hash]
+        ),
     )
 
 

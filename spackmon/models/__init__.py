@@ -21,6 +21,9 @@ from spackmon.models.graph import (
     Dependency,
     Package,
     PackageVersion,
+    Parameter,
+    ParameterSet,
+    ProvidedVirtual,
     Spec,
     SpecDocument,
     SpecHash,
@@ -34,6 +37,6 @@ __all__ = [
     "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment",
     "BuildPackageVersion", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
     "EnvironmentVariable", "InboxEntry", "InstallFile", "LogChunk", "Package", "PackageVersion",
-    "Person", "Phase", "Spec", "SpecDocument", "SpecHash", "Tag", "Target", "Token", "build_tag",
-    "utc_now",
+    "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Spec", "SpecDocument",
+    "SpecHash", "Tag", "Target", "Token", "build_tag", "utc_now",
 ]  # fmt: skip

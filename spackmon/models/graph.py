@@ -73,6 +73,30 @@ class Architecture(Base):
     target_id: Mapped[int] = mapped_column(ForeignKey(Target.id))
 
 
+class ParameterSet(Base):
+    """The variants and flags of a spec, as their JSON came; most specs share theirs with many others.
+
+    `digest` is the SHA-1 of `document`.
+    """
+
+    __tablename__ = "parameter_set"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    document: Mapped[str] = mapped_column(JsonText)
+
+
+class Parameter(Base):
+    """One element of one variant or kind of flags, as `graph.parameters` writes it."""
+
+    __tablename__ = "parameter"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 -- SQLAlchemy's own form
+
+    name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    value: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), primary_key=True)
+
+
 class Spec(Base):
     """A concrete spec, immutable once known.
 
@@ -90,7 +114,7 @@ class Spec(Base):
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
     compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
     architecture_id: Mapped[int] = mapped_column(ForeignKey(Architecture.id))
-    parameters: Mapped[str] = mapped_column(JsonText)
+    parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), index=True)
     package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
     external: Mapped[str | None] = mapped_column(JsonText)
     format_version: Mapped[int] = mapped_column(SmallInteger)
@@ -136,15 +160,33 @@ class Dependency(Base):
     deptypes: Mapped[int] = mapped_column(SmallInteger)
 
 
+class ProvidedVirtual(Base):
+    """A virtual that an edge provides: `virtuals` of Dependency, so that an index can find them."""
+
+    __tablename__ = "provided_virtual"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 -- SQLAlchemy's own form
+
+    virtual: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    parent_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    child_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    deptypes: Mapped[int] = mapped_column(SmallInteger)
+
+
 class Closure(Base):
     """Every spec below a spec, by any path of any deptype; a spec is not below itself.
+
+    `by_link_run` tells that a path of link and run edges alone leads there as well.
 
     Without foreign keys: the rows are derived in the transaction that writes the specs, and checking
     two references for each of them would cost more than all the rest of an ingest.
     """
 
     __tablename__ = "closure"
-    __table_args__ = (Index(None, "descendant_id", "ancestor_id"), {"sqlite_with_rowid": False})
+    __table_args__ = (
+        Index(None, "descendant_id", "ancestor_id", "by_link_run"),
+        {"sqlite_with_rowid": False},
+    )
 
     ancestor_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     descendant_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    by_link_run: Mapped[bool]

@@ -212,7 +212,10 @@ class Spec(Node):
         models.Spec.compiler_id, description="The compiler, where the format names one (before v5)."
     )
     architecture: Architecture = relation(models.Spec.architecture_id, description="What it is built for.")
-    parameters: JSON = column(models.Spec.parameters, description="Variants and compiler flags.")
+    parameters: JSON = column(
+        models.Spec.parameter_set_id, models.ParameterSet.document,
+        description="Variants and compiler flags.",
+    )  # fmt: skip
     external: JSON | None = column(
         models.Spec.external, description="Where it comes from, if it is an external."
     )

@@ -98,10 +98,51 @@ def test_every_value_of_a_node_comes_back_as_it_was(site: Site) -> None:
     )  # fmt: skip
     site.apply(spec_report(node, spack_version="1.0"))
     (row,) = site.rows(
-        "SELECT parameters, external, package_hash, namespace, compiler_id, document FROM spec s "
-        "JOIN spec_document d ON d.spec_id = s.id"
+        "SELECT ps.document, external, package_hash, namespace, compiler_id, d.document FROM spec s "
+        "JOIN spec_document d ON d.spec_id = s.id JOIN parameter_set ps ON ps.id = s.parameter_set_id"
     )
     assert row == (node.parameters, node.external, node.package_hash, None, None, node.document)
+
+
+def test_equal_parameters_are_stored_once_and_each_element_can_be_found(site: Site) -> None:
+    parameters = json.dumps(
+        {"shared": True, "pic": "False", "languages": ["c", "c"], "fabrics": [], "cflags": ["-O3", "-g"],
+         "cxxflags": [], "odd\u0000": "\u0000", "long": "x" * 9000},
+    )  # fmt: skip
+    site.apply(spec_report(spec("zlib", "1.3", parameters=parameters)))
+    site.apply(spec_report(spec("zlib", "1.4", parameters=parameters)))
+    assert site.rows("SELECT count(*) FROM parameter_set") == [(1,)]
+    rows = site.rows("SELECT name, value FROM parameter WHERE length(value) < 100 ORDER BY name, value")
+    assert rows == [
+        ('"odd\\u0000"', '"\\u0000"'), ("cflags", '"-O3"'), ("cflags", '"-g"'), ("fabrics", "[]"),
+        ("languages", '"c"'), ("pic", "false"), ("shared", "true"),
+    ]  # fmt: skip
+    assert site.rows("SELECT count(*) FROM parameter WHERE name = 'long'") == [(1,)]
+
+
+def test_what_lies_below_by_link_and_run_edges_is_told_apart(site: Site) -> None:
+    glibc = spec("glibc", "2.36")
+    libxml = spec("libxml2", "2.12", glibc)
+    gcc = dataclasses.replace(spec("gcc", "13"), edges=(Edge(glibc.hash, Deptype.LINK),))
+    top = dataclasses.replace(
+        spec("top", "1"), edges=(Edge(gcc.hash, Deptype.BUILD), Edge(libxml.hash, Deptype.RUN))
+    )
+    site.apply(spec_report(top, gcc, libxml, glibc))
+    rows = site.rows(f"{CLOSURE} WHERE c.by_link_run")
+    assert set(rows) == {
+        (top.hash, libxml.hash), (top.hash, glibc.hash), (libxml.hash, glibc.hash), (gcc.hash, glibc.hash)
+    }  # fmt: skip
+
+
+def test_the_virtuals_of_edges_can_be_found(site: Site) -> None:
+    blis = spec("blis", "1")
+    edges = (
+        Edge(blis.hash, Deptype.LINK, ("blas",)),
+        Edge(blis.hash, Deptype.BUILD, ("blas", "lapack")),
+    )
+    site.apply(spec_report(dataclasses.replace(spec("top", "1"), edges=edges), blis))
+    rows = site.rows("SELECT virtual, deptypes FROM provided_virtual ORDER BY virtual")
+    assert rows == [("blas", Deptype.LINK | Deptype.BUILD), ("lapack", Deptype.BUILD)]
 
 
 def test_versions_sort_in_the_database_as_spack_sorts_them(site: Site) -> None:
