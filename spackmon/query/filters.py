@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Integer, Text, and_, false, func, not_, or_, select, true
 
 from spackmon.errors import Refused
+from spackmon.graph.parameters import indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.query.fields import Belongs, Condition, Filtering, Predicate
@@ -90,6 +91,43 @@ def has_deptype(*path: Attribute) -> Predicate:
         return Condition(_all(holds(name, value) for name, value in _given(given)))
 
     return predicate
+
+
+def compares_parameter_values(*path: Attribute) -> Predicate:
+    """An element of a parameter, as `graph.parameters` keeps it, compared with what Spack shows of it.
+
+    A text stands for itself and for the truth value or the number that is written so.
+    """
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        column = row.along(path[:-1])[path[-1]]
+
+        def equals(value: Given) -> ColumnElement[bool]:
+            forms = [filtering.bind(value, Text(), form) for form in (_as_text, _as_scalar)]
+            return or_(*(column == form for form in forms))
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "in":
+                return or_(false(), *map(equals, value.elements()))
+            return not_(equals(value)) if name == "ne" else equals(value)
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
+def _as_text(value: str) -> str:
+    return indexed_value(without_nul("value", value))
+
+
+def _as_scalar(value: str) -> str:
+    if value.lower() in ("true", "false"):
+        return value.lower()
+    try:
+        number = json.loads(value)
+    except (ValueError, RecursionError):
+        number = None
+    return indexed_value(number) if isinstance(number, int | float) else _as_text(value)
 
 
 def _element(text: str) -> str:

@@ -16,6 +16,15 @@ def refer_by(*path: Attribute) -> Belongs:
     return belongs
 
 
+def share(ours: Attribute, theirs: Attribute) -> Belongs:
+    """The rows that have the same value in a column."""
+
+    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
+        return other[theirs] == row[ours]
+
+    return belongs
+
+
 def has_tag(build: Scope, tag: Scope) -> ColumnElement[bool]:
     """The tags of a build."""
     given = build_tag.alias()

@@ -23,8 +23,14 @@ from spackmon.query.fields import (
     relation,
     sorted_by,
 )
-from spackmon.query.filters import compares, compares_versions, related, through
-from spackmon.query.relations import refer_by
+from spackmon.query.filters import (
+    compares,
+    compares_parameter_values,
+    compares_versions,
+    related,
+    through,
+)
+from spackmon.query.relations import refer_by, share
 from spackmon.schema import later
 from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
 from spackmon.schema.architecture import Architecture, ArchitectureFilter
@@ -32,6 +38,7 @@ from spackmon.schema.compiler import Compiler, CompilerFilter
 from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
 from spackmon.schema.filters import (
+    IN,
     DateTimeFilter,
     Direction,
     IntFilter,
@@ -46,6 +53,7 @@ from spackmon.schema.package import Package, PackageFilter, PackageVersion
 
 _PACKAGE = models.Spec.package_version_id, models.PackageVersion.package_id
 _VERSION_KEY = models.Spec.package_version_id, models.PackageVersion.version_key
+_PARAMETERS = share(models.Spec.parameter_set_id, models.Parameter.parameter_set_id)
 _HASHES = refer_by(models.SpecHash.spec_id)
 _DEPENDENCIES = refer_by(models.Dependency.parent_id)
 _DEPENDENTS = refer_by(models.Dependency.child_id)
@@ -103,6 +111,29 @@ class SpecHashFilter:
     value: StringFilter | None = predicate(compares(models.SpecHash.value), description="The hash.")
 
 
+@strawberry.input(description="What an element of a parameter must be; all that is given must hold.")
+class ParameterValueFilter:
+    """What an element of a parameter must be; all that is given must hold."""
+
+    eq: str | None = strawberry.field(
+        default=strawberry.UNSET, description="Equal, as Spack shows it: `true`, `shared`, `-O2`."
+    )
+    ne: str | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
+    in_: list[str] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+
+
+@filter_input
+class ParameterFilter:
+    """Which elements of variants and flags; a multi-valued variant has several."""
+
+    name: StringFilter | None = predicate(
+        compares(models.Parameter.name), description="The variant's name, or `cflags`."
+    )
+    value: ParameterValueFilter | None = predicate(
+        compares_parameter_values(models.Parameter.value), description="The value, or one of several."
+    )
+
+
 @filter_input
 class SpecFilter:
     """Which specs."""
@@ -126,6 +157,9 @@ class SpecFilter:
     )
     architecture: ArchitectureFilter | None = predicate(
         through("ArchitectureFilter", models.Spec.architecture_id), description="What it is built for."
+    )
+    parameters: Quantified[ParameterFilter] | None = predicate(
+        related("ParameterFilter", models.Parameter, _PARAMETERS), description="Its variants and flags."
     )
     external: PresenceFilter | None = predicate(
         compares(models.Spec.external), description="Where it comes from, if it is an external."
