@@ -5,7 +5,7 @@ relation joins, a list or connection is a correlated subquery. What a value deci
 form (a page size, a @skip) is noted, so that a plan is reused only where it would come out the same.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
@@ -30,8 +30,10 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 
 from spackmon.errors import Refused
-from spackmon.models import Spec
+from spackmon.models import Build, Spec
 from spackmon.models.columns import UtcDateTime
+from spackmon.query import aggregates
+from spackmon.query.aggregates import Cells, Grouped, Tabulated
 from spackmon.query.computed import Computation, ResponsePath, Shape
 from spackmon.query.fields import (
     Column,
@@ -57,6 +59,8 @@ from spackmon.query.values import Given, Path, at, plain, read_value
 
 # Each level may be a join or a subquery.
 MAXIMUM_FILTER_DEPTH = 15
+
+_PAGED = frozenset({"nodes", "edges", "pageInfo"})
 
 Json = ColumnElement[Any]
 Fields = Mapping[str, Selected]
@@ -181,18 +185,33 @@ class Compiler:
                 )
             case Embedded() as meaning:
                 return self._embedded(meaning, parent, asked, row, depth)
-            case Listing() as meaning:
+            case meaning:
+                return self._of_other_rows(meaning, parent, asked, row, depth)
+
+    def _of_other_rows(
+        self, meaning: object, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
+    ) -> Json:
+        type_ = parent.fields[asked.name].type
+        match meaning:
+            case Listing():
                 return self._listing(meaning, type_, asked, row, depth)
-            case Lookup() as meaning:
+            case Lookup():
                 return self._lookup(meaning, parent, _object_type(type_), asked, row, depth)
             case NodeLookup():
                 return self._node(parent, asked, row, depth)
-            case Connected() as meaning:
+            case Connected():
                 return self._connection(meaning, parent, asked, row, depth)
-            case Computed() as meaning:
+            case Computed():
                 return self._computed(meaning, parent, asked, row, depth)
-            case unknown:
-                raise TypeError(f"{parent.name}.{asked.name} has no meaning in SQL: {unknown!r}")
+            case Tabulated():
+                return self._table(parent, asked, row, depth)
+            case Cells():
+                cells = row.beneath(row.table)
+                fields = self._selector.fields(_object_type(type_), asked.selections, depth + 1)
+                order = aggregates.order_of_cells(cells)
+                return self._all_objects(_object_type(type_), fields, cells, order, depth + 1)
+            case _:
+                raise TypeError(f"{parent.name}.{asked.name} has no meaning in SQL: {meaning!r}")
 
     def _value(
         self,
@@ -335,12 +354,17 @@ class Compiler:
         filtered = self._filtered(meaning, parent, asked, arguments, row)
         type_ = _object_type(parent.fields[asked.name].type)
         fields = self._selector.fields(type_, asked.selections, depth + 1)
-        paged = {key: part for key, part in fields.items() if part.name not in ("totalCount", "__typename")}
+        own = self._registry.meanings[type_.name]
+        paged = {key: part for key, part in fields.items() if part.name in _PAGED}
         rows = self._page_rows(filtered, page, type_, paged, row, depth) if paged else None
 
         def value(key: str, part: Selected) -> Json | str:
             if part.name == "__typename":
                 return f'"{type_.name}"'
+            if part.name in own:
+                # Rows of their own: keys join to them, and a build stands there once for every tag.
+                grouped = self._filtered(meaning, parent, asked, arguments, row)
+                return self._groups(own[part.name], grouped, type_, part, depth + 2)
             if rows is None or part.name == "totalCount":
                 return self._json.value(_scalar(filtered.count()), nullable=False)
             if part.name == "pageInfo":
@@ -349,6 +373,43 @@ class Compiler:
 
         body = _braced((key, value(key, part)) for key, part in fields.items())
         return body if rows is None else _scalar(select(body).select_from(rows))
+
+    def _groups(
+        self, meaning: Grouped, rows: Rows, parent: GraphQLObjectType, asked: Selected, depth: int
+    ) -> Json:
+        arguments = self._arguments(parent, asked.node)
+        keys = [self._decided(key) for key in arguments["keys"].elements()]
+        first = aggregates.read_first(self._decided(arguments.get("first")))
+        type_ = _object_type(parent.fields[asked.name].type)
+        fields = self._selector.fields(type_, asked.selections, depth)
+        names = {part.name for part in fields.values()}
+        measured = sorted(names & aggregates.MEASURES) if meaning.is_of_builds else []
+        found = aggregates.groups(rows, keys, first, measured, self._rows, self.dialect_name)
+        group = Scope(self._rows(found), self._names)
+        return self._all_objects(type_, fields, group, [group.source.c["place"]], depth)
+
+    def _table(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
+        arguments = self._arguments(parent, asked.node)
+        first = aggregates.read_first(self._decided(arguments.get("first")))
+        row_key, column_key = (self._decided(arguments[name]) for name in ("rows", "columns"))
+        builds = self._filtered(Connected(Build, None), parent, asked, arguments, row)
+        if "package" in arguments:
+            builds = aggregates.of_package(builds, arguments["package"], self.bind)
+        found = aggregates.table(builds, row_key, column_key, first, self._rows, self.dialect_name)
+        cells = Scope(found.cte(f"t{next(self._names)}"), self._names)
+        return self._object(parent.fields[asked.name].type, asked, cells, depth + 1)
+
+    def _all_objects(
+        self,
+        type_: GraphQLObjectType,
+        fields: Fields,
+        row: Scope,
+        order: Sequence[ColumnElement[Any]],
+        depth: int,
+    ) -> Json:
+        body = self._object_of(type_, fields, row, depth).label("body")
+        rows = self._rows(select(body).select_from(row.joined()).order_by(*order))
+        return _scalar(select(self._json.array(rows.c["body"])).select_from(rows))
 
     def _filtered(
         self,

@@ -161,8 +161,8 @@ class SqliteJson(JsonWriter):
         return joined(['"', cast(value, Text), '"'])
 
     def real(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        # json_quote and CAST round to 15 digits.
-        return func.printf(constant("%!.17g"), value, type_=Text())
+        # json_quote and CAST round to 15 digits; printf takes NULL for zero.
+        return case((value.is_not(None), func.printf(constant("%!.17g"), value, type_=Text())))
 
     def hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         # hex(NULL) is the empty string.

@@ -144,11 +144,15 @@ class Rows:
             )
         )
 
-    def _select(self, *columns: ColumnElement[Any]) -> Select[Any]:
+    def whole(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """Columns of the rows and of what is joined to them, of all rows and in no order."""
+        return self._select(*columns, of_row=True)
+
+    def _select(self, *columns: ColumnElement[Any], of_row: bool = False) -> Select[Any]:
         if self.driver is None:
             return select(*columns).select_from(self.row.joined()).where(*self.conditions)
         source: FromClause = self.driver.source
-        if self.conditions or self.order:
+        if of_row or self.conditions or self.order:
             source = self.row.joined(source.join(self.row.source, self.row.row_id == self.driver.row_id))
         return select(*columns).select_from(source).where(*self.driver.conditions, *self.conditions)
 

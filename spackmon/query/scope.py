@@ -1,6 +1,6 @@
 """A row source inside a statement, and the rows reached from it by foreign keys."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
@@ -53,6 +53,12 @@ class Scope:
             self._trunk._joins.append((known.source, known.source.c[key.column.key] == self[foreign_key]))
             self._followed[foreign_key.key] = known
         return known
+
+    def attach(self, table: FromClause, condition: "Callable[[Scope], ColumnElement[bool]]") -> "Scope":
+        """The rows of a table that fulfil a condition, joined from the left: this row stands beside each."""
+        other = Scope(table, self._names, self._trunk)
+        self._trunk._joins.append((other.source, condition(other)))
+        return other
 
     def along(self, steps: tuple[Attribute, ...]) -> "Scope":
         """The row at the end of several foreign keys."""

@@ -9,6 +9,7 @@ from spackmon.query.relations import refer_by
 from spackmon.schema import later
 from spackmon.schema.connection import Connection
 from spackmon.schema.filters import Direction, IntFilter, StringFilter, StringListFilter
+from spackmon.schema.groups import SpecConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
@@ -106,7 +107,7 @@ class Architecture(Node):
     platform: str = column(models.Architecture.platform, description="As `linux`.")
     operating_system: str = column(models.Architecture.operating_system, description="As `debian12`.")
     target: Target = relation(models.Architecture.target_id, description="The microarchitecture.")
-    specs: Connection[later.Spec] = connection(
+    specs: SpecConnection = connection(
         models.Spec,
         belongs=_SPECS,
         where=later.SpecFilter,

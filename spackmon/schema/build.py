@@ -138,6 +138,9 @@ class Build(Node):
     environment: BuildEnvironment = relation(models.Build.environment_id, description="Where it is built.")
     owner: Person = relation(models.Build.owner_id, description="Who reports it.")
     status: BuildStatus = column(models.Build.status, description="The newest attempt's status.")
+    duration_seconds: float | None = column(
+        models.Build.duration_seconds, description="How long the newest attempt took, where that is known."
+    )
     created_at: datetime = column(models.Build.created_at, description="When it was first reported.")
     updated_at: datetime = column(models.Build.updated_at, description="When it was last reported on.")
     tags: list[Tag] = listing(

@@ -7,8 +7,8 @@ from spackmon.query.fields import column, connection, identity, predicate, sorte
 from spackmon.query.filters import compares, compares_versions, related
 from spackmon.query.relations import refer_by
 from spackmon.schema import later
-from spackmon.schema.connection import Connection
 from spackmon.schema.filters import Direction, StringFilter, VersionFilter
+from spackmon.schema.groups import SpecConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
@@ -45,7 +45,7 @@ class Compiler(Node):
     id: strawberry.ID = identity(models.Compiler)
     name: str = column(models.Compiler.name, description="Its name, as `gcc`.")
     version: str = column(models.Compiler.version, description="Its version.")
-    specs: Connection[later.Spec] = connection(
+    specs: SpecConnection = connection(
         models.Spec,
         belongs=_SPECS,
         where=later.SpecFilter,

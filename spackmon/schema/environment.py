@@ -7,8 +7,8 @@ from spackmon.query.fields import column, connection, identity, predicate, relat
 from spackmon.query.filters import compares, related, through
 from spackmon.query.relations import refer_by
 from spackmon.schema import later
-from spackmon.schema.connection import Connection
 from spackmon.schema.filters import Direction, StringFilter
+from spackmon.schema.groups import BuildConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
@@ -65,7 +65,7 @@ class BuildEnvironment(Node):
     operating_system: str = column(models.BuildEnvironment.operating_system, description="As `debian12`.")
     target: str = column(models.BuildEnvironment.target, description="The machine's own microarchitecture.")
     kernel_version: str = column(models.BuildEnvironment.kernel_version, description="The kernel's version.")
-    builds: Connection[later.Build] = connection(
+    builds: BuildConnection = connection(
         models.Build,
         belongs=_BUILDS,
         where=later.BuildFilter,

@@ -9,6 +9,7 @@ from spackmon.query.relations import refer_by
 from spackmon.schema import later
 from spackmon.schema.connection import Connection
 from spackmon.schema.filters import Direction, StringFilter, VersionFilter
+from spackmon.schema.groups import BuildConnection, SpecConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
@@ -81,7 +82,7 @@ class PackageVersion(Node):
     id: strawberry.ID = identity(models.PackageVersion)
     version: str = column(models.PackageVersion.version, description="The version.")
     package: "Package" = relation(models.PackageVersion.package_id, description="The package.")
-    specs: Connection[later.Spec] = connection(
+    specs: SpecConnection = connection(
         models.Spec,
         belongs=_SPECS_OF_VERSION,
         where=later.SpecFilter,
@@ -103,14 +104,14 @@ class Package(Node):
         order_by=PackageVersionOrder,
         description="The versions of it that are known.",
     )
-    specs: Connection[later.Spec] = connection(
+    specs: SpecConnection = connection(
         models.Spec,
         belongs=_SPECS,
         where=later.SpecFilter,
         order_by=later.SpecOrder,
         description="Its specs.",
     )
-    builds: Connection[later.Build] = connection(
+    builds: BuildConnection = connection(
         models.Build,
         belongs=_BUILDS,
         where=later.BuildFilter,

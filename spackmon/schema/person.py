@@ -9,8 +9,8 @@ from spackmon.query.fields import column, connection, identity, predicate, sorte
 from spackmon.query.filters import compares, related
 from spackmon.query.relations import refer_by
 from spackmon.schema import later
-from spackmon.schema.connection import Connection
 from spackmon.schema.filters import DateTimeFilter, Direction, StringFilter
+from spackmon.schema.groups import BuildConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
@@ -47,7 +47,7 @@ class Person(Node):
     id: strawberry.ID = identity(models.Person)
     name: str = column(models.Person.name, description="The account's name.")
     created_at: datetime = column(models.Person.created_at, description="When the account was made.")
-    builds: Connection[later.Build] = connection(
+    builds: BuildConnection = connection(
         models.Build,
         belongs=_BUILDS,
         where=later.BuildFilter,

@@ -4,6 +4,7 @@ import strawberry
 
 from spackmon import models
 from spackmon.query import graph_questions as questions
+from spackmon.query.aggregates import tabulated
 from spackmon.query.fields import argument, computed, connection, lookup, node_lookup
 from spackmon.query.lookups import by_id, package_by_name, spec_by_hash_or_id
 from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
@@ -34,6 +35,7 @@ from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
 from spackmon.schema.environment import BuildEnvironment, BuildEnvironmentFilter, BuildEnvironmentOrder
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
+from spackmon.schema.groups import BuildConnection, BuildGroupKey, Matrix, SpecConnection
 from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
 from spackmon.schema.node import Node
 from spackmon.schema.package import (
@@ -84,7 +86,7 @@ class Query:
         models.Attribute, by_id("AnalysisResult"), [_ID], description="One finding of an analyzer, or null."
     )
 
-    specs: Connection[Spec] = connection(
+    specs: SpecConnection = connection(
         models.Spec, where=SpecFilter, order_by=SpecOrder, description="All specs, the latest first."
     )
     packages: Connection[Package] = connection(
@@ -114,7 +116,7 @@ class Query:
         order_by=DependencyOrder,
         description="All edges of all graphs.",
     )
-    builds: Connection[Build] = connection(
+    builds: BuildConnection = connection(
         models.Build, where=BuildFilter, order_by=BuildOrder, description="All builds, the latest first."
     )
     attempts: Connection[Attempt] = connection(
@@ -158,6 +160,12 @@ class Query:
     )
     people: Connection[Person] = connection(
         models.Person, where=PersonFilter, order_by=PersonOrder, description="All who have an account."
+    )
+
+    matrix: Matrix = tabulated(
+        BuildGroupKey,
+        BuildFilter,
+        description="Builds counted in rows and columns, as package by compiler; each once in a cell.",
     )
 
     path: list[SpecPath] = computed(

@@ -47,6 +47,7 @@ from spackmon.schema.filters import (
     VersionFilter,
 )
 from spackmon.schema.graph import SpecVisit, TraversalOrder
+from spackmon.schema.groups import BuildConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 from spackmon.schema.package import Package, PackageFilter, PackageVersion
@@ -318,7 +319,7 @@ class Spec(Node):
         ],
         description="The graph as `spack spec` prints it, a line for each spec.",
     )
-    builds: Connection[later.Build] = connection(
+    builds: BuildConnection = connection(
         models.Build,
         belongs=_BUILDS,
         where=later.BuildFilter,

@@ -7,8 +7,8 @@ from spackmon.query.fields import column, connection, identity, predicate, sorte
 from spackmon.query.filters import compares, related
 from spackmon.query.relations import is_tagged
 from spackmon.schema import later
-from spackmon.schema.connection import Connection
 from spackmon.schema.filters import Direction, StringFilter
+from spackmon.schema.groups import BuildConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
@@ -36,7 +36,7 @@ class Tag(Node):
 
     id: strawberry.ID = identity(models.Tag)
     name: str = column(models.Tag.name, description="The word.")
-    builds: Connection[later.Build] = connection(
+    builds: BuildConnection = connection(
         models.Build,
         belongs=is_tagged,
         where=later.BuildFilter,

@@ -1,0 +1,129 @@
+"""What builds and specs are grouped by.
+
+A key's columns are what groups are sorted by; the last of them is what a group shows, and no two groups
+have equal columns. NULL is a group too: of builds without a tag, of specs without a compiler.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import strawberry
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Text,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+)
+
+from spackmon.models import Build, Compiler, Package, PackageVersion, ProvidedVirtual, Spec, Tag, build_tag
+from spackmon.query.json_text import constant
+from spackmon.query.scope import Attribute, Scope
+
+# Of a mixed toolchain the first of these says what compiled a spec.
+_LANGUAGES = ("c", "cxx", "fortran")
+
+KeyColumns = Callable[[Scope, str], Sequence[ColumnElement[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing to group by; `columns(row, dialect_name)` are joined to the row as they are made."""
+
+    name: str
+    columns: KeyColumns
+
+    def labelled(self, row: Scope, dialect_name: str, prefix: str) -> list[ColumnElement[Any]]:
+        """The columns under names of their own; the last one is called as the prefix."""
+        *sorting, shown = self.columns(row, dialect_name)
+        named = [column.label(f"{prefix}_{number}") for number, column in enumerate(sorting)]
+        return [*named, shown.label(prefix)]
+
+
+def group_key(name: str, columns: KeyColumns, *, description: str) -> Any:
+    """A value of an enum of keys."""
+    return strawberry.enum_value(Key(name, columns), description=description)
+
+
+def value_of(*path: Attribute) -> KeyColumns:
+    """A column, reached by foreign keys."""
+
+    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+        return [row.along(path[:-1])[path[-1]]]
+
+    return columns
+
+
+def of_spec(columns: KeyColumns) -> KeyColumns:
+    """A key of a build that is one of its spec."""
+    return lambda build, dialect_name: columns(build.follow(Build.spec_id), dialect_name)
+
+
+package_name = value_of(Spec.package_version_id, PackageVersion.package_id, Package.name)
+
+
+def version(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The version, in Spack's order."""
+    known = spec.follow(Spec.package_version_id)
+    return [known[PackageVersion.version_key], known[PackageVersion.version]]
+
+
+def compiler(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The compiler as `name@version`, in Spack's order of versions.
+
+    From format v5 on it is the direct dependency that provides `c`, else `cxx`, else `fortran`.
+    """
+    named = spec.follow(Spec.compiler_id)
+    compiler_id = _compiler_spec_id(spec)
+    node = spec.attach(Spec.__table__, lambda node: node.row_id == compiler_id)
+    node_version = node.follow(Spec.package_version_id)
+    name = func.coalesce(
+        named[Compiler.name], node_version.follow(PackageVersion.package_id)[Package.name], type_=Text()
+    )
+    number = func.coalesce(named[Compiler.version], node_version[PackageVersion.version], type_=Text())
+    order = func.coalesce(named[Compiler.version_key], node_version[PackageVersion.version_key])
+    return [name, order, name.concat(constant("@")).concat(number)]
+
+
+def _compiler_spec_id(spec: Scope) -> ColumnElement[Any]:
+    provided = [_provider_id(spec, language) for language in _LANGUAGES]
+    return case((spec[Spec.compiler_id].is_(None), func.coalesce(*provided)))
+
+
+def _provider_id(spec: Scope, virtual: str) -> ColumnElement[Any]:
+    edges = ProvidedVirtual.__table__.alias()
+    found = select(func.min(edges.c.child_id)).where(
+        edges.c.virtual == constant(virtual), edges.c.parent_id == spec.row_id
+    )
+    return found.correlate_except(edges).scalar_subquery()
+
+
+def tag(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """Each of the tags: a build has a row for every one."""
+    given = build.attach(build_tag, lambda given: given.source.c.build_id == build.row_id)
+    word = given.attach(Tag.__table__, lambda word: word.row_id == given.source.c.tag_id)
+    return [word[Tag.name]]
+
+
+def day(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The day in UTC, as `2026-03-01`."""
+    moment = build[Build.created_at]
+    if dialect_name == "sqlite":
+        return [func.substr(moment, 1, 10, type_=Text())]
+    return [func.to_char(func.timezone(constant("UTC"), moment), constant("YYYY-MM-DD"), type_=Text())]
+
+
+def week(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The ISO week in UTC, as `2026-W09`."""
+    moment = build[Build.created_at]
+    if dialect_name != "sqlite":
+        return [func.to_char(func.timezone(constant("UTC"), moment), constant('IYYY"-W"IW'), type_=Text())]
+    # A week belongs to the year that its Thursday is in; SQLite knows %G and %V from 3.46 on only.
+    thursday = func.date(moment, constant("-3 days"), constant("weekday 4"))
+    day_of_year = cast(func.strftime(constant("%j"), thursday), Integer)
+    number = (day_of_year + literal_column("6", Integer())) // literal_column("7", Integer())
+    return [func.printf(constant("%s-W%02d"), func.strftime(constant("%Y"), thursday), number, type_=Text())]
