@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from rich.console import Console
@@ -17,6 +18,18 @@ def cpu_seconds(process_id: int) -> float:
     Linux: the clock id of another process, as clock_getcpuclockid(3) makes it.
     """
     return time.clock_gettime((~process_id << 3) | 2)
+
+
+def processor_ticks() -> list[int]:
+    """What the machine's processors have done since it started, by kind; proc(5), /proc/stat."""
+    first_line = Path("/proc/stat").read_text().split("\n", 1)[0]
+    return [int(ticks) for ticks in first_line.split()[1:9]]
+
+
+def idle_share(before: Sequence[int], after: Sequence[int]) -> float:
+    """The share of time between two `processor_ticks` in which processors had nothing to do."""
+    spent = [end - start for start, end in zip(before, after, strict=True)]
+    return (spent[3] + spent[4]) / max(sum(spent), 1)
 
 
 def backends(url: str) -> list[int]:

@@ -18,8 +18,8 @@ _QUIET_SECONDS = 3.0
 # What the allocator keeps for the next request is not a leak; half a log more after each would be one.
 _FALLEN_BACK = 0.5
 
-_ASCII = "libtool: compile: gcc -DHAVE_CONFIG_H -I. -O2 -g -c unit_{}.c -o unit_{}.o\n"
-_QUOTES = "unit_{}.c:{}:5: error: ‘undeclared’ undeclared (first use in this function)\n"
+_ASCII = "libtool: compile: gcc -DHAVE_CONFIG_H -I. -O2 -g -c unit_{:06}.c -o unit_{:06}.o\n"
+_QUOTES = "unit_{:06}.c:{:06}:5: error: ‘undeclared’ undeclared (first use in this function)\n"
 _ENVIRONMENT = {
     "host_os": "debian12", "platform": "linux", "host_target": "zen2", "hostname": "bench",
     "kernel_version": "6.1",
@@ -36,7 +36,8 @@ def measure(loaded: Loaded, *, quick: bool) -> list[Result]:
 
 
 def _one_log(loaded: Loaded, kind: str, size: int, line: str) -> list[Result]:
-    text = "".join(line.format(number, number) for number in range(size // len(line.encode()) + 1))
+    number_of_lines = size // len(line.format(0, 0).encode())
+    text = "".join(line.format(number, number) for number in range(number_of_lines))
     log_bytes = len(text.encode())
     # As the clients write it: every character outside ASCII is six.
     body = {"build_id": 0, "phase_name": "build", "status": "SUCCESS", "output": text}
@@ -54,7 +55,7 @@ def _one_log(loaded: Loaded, kind: str, size: int, line: str) -> list[Result]:
             time.sleep(_QUIET_SECONDS)
         after = _resident_bytes(server.process_id)
         cpu = cpu_seconds(server.process_id) - cpu_before
-    what = f"a log of {log_bytes / 1e6:.0f} MB, {kind} ({len(posted) / 1e6:.0f} MB on the wire)"
+    what = f"a log of {log_bytes / 1e6:.0f} MB, {kind}"
     grown, kept = (peak[0] - before) / log_bytes, (after - before) / log_bytes
     return [
         Result(TOPIC, loaded.name, f"{what}: memory grows by", grown, "× the log", at_most(3)),

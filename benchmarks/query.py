@@ -3,17 +3,20 @@
 import asyncio
 import json
 import os
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
+import httpx
 import uvloop
 from sqlalchemy.orm import Session
 
 from benchmarks import peers
 from benchmarks.databases import Dependency, Loaded
 from benchmarks.measure import Cost, Meter, Result, at_most, backends, interleaved
-from benchmarks.server import Server, served
+from benchmarks.server import served
 from spackmon.database import Database, Reader
 from spackmon.query.service import QueryService
 from spackmon.schema import schema
@@ -63,6 +66,7 @@ query ($hash: String!) {
 }
 """
 _GRAPH_NODES = 77
+_CLIENTS = 4
 
 
 class _Ready:
@@ -284,29 +288,55 @@ def _hash_of_large_graph(connection: Any) -> str:
 
 def _http(loaded: Loaded, asked: Service, rounds: int) -> list[Result]:
     """Requests to the real server: its whole CPU, and for SQLite what of it is not the database's."""
-    body = {"query": CONTAINING, "variables": _variables(loaded.dependencies[0])}
-    runs = 50
-    with served(loaded.url) as server:
-        for _ in range(2):
-            _requests(server, body, runs)()
+    variables = _variables(loaded.dependencies[0])
+    body = {"query": CONTAINING, "variables": variables}
+    runs = 25 * _CLIENTS
+    with served(loaded.url) as server, ThreadPoolExecutor(_CLIENTS) as threads, ExitStack() as stack:
+        clients = [stack.enter_context(httpx.Client(base_url=server.url)) for _ in range(_CLIENTS)]
+        together = partial(_requests_of_many, threads, clients, partial(_ask, body=body), runs // _CLIENTS)
+        nothing = partial(_requests_of_many, threads, clients, _ask_nothing, runs // _CLIENTS)
+        # The clients' own CPU is in another process and does not count.
         meter = Meter(server.process_id)
-        cost = interleaved(meter, {"http": (_requests(server, body, runs), runs)}, rounds)["http"]
+        costs = interleaved(
+            meter,
+            {
+                "alone": (partial(_ask, clients[0], body), 1),
+                "together": (together, runs),
+                "nothing": (nothing, runs),
+            },
+            rounds,
+        )
     what = "100 builds that contain zlib 1.2.11, over HTTP"
-    results = [Result(TOPIC, loaded.name, f"{what}: one client waits", cost.wall, "ms")]
-    server_cpu = cost.python
+    results = [
+        Result(TOPIC, loaded.name, f"{what}: a client alone waits", costs["alone"].wall, "ms"),
+        Result(TOPIC, loaded.name, "/healthz over HTTP: server CPU", costs["nothing"].python, "ms"),
+    ]
+    server_cpu = costs["together"].python
     if loaded.name == "sqlite":
         results.append(Result(TOPIC, loaded.name, f"{what}: server CPU, SQL within", server_cpu, "ms"))
-        by_hand = asked.by_hand(CONTAINING, _variables(loaded.dependencies[0]), runs)
+        by_hand = asked.by_hand(CONTAINING, variables, runs)
         server_cpu -= interleaved(_meter(loaded), {"sql": (by_hand, runs)}, rounds)["sql"].python
-    results.append(
-        Result(TOPIC, loaded.name, f"{what}: server CPU without SQL", server_cpu, "ms", at_most(1))
-    )
-    return results
+    what = f"{what}: server CPU without SQL"
+    return [*results, Result(TOPIC, loaded.name, what, server_cpu, "ms", at_most(1))]
 
 
-def _requests(server: Server, body: dict[str, Any], runs: int) -> Callable[[], None]:
-    def work() -> None:
+def _requests_of_many(
+    threads: ThreadPoolExecutor,
+    clients: Sequence[httpx.Client],
+    request: Callable[[httpx.Client], None],
+    runs: int,
+) -> None:
+    def requests(client: httpx.Client) -> None:
         for _ in range(runs):
-            server.http.post("/graphql", json=body).raise_for_status()
+            request(client)
 
-    return work
+    for _ in threads.map(requests, clients):
+        pass
+
+
+def _ask(client: httpx.Client, body: dict[str, Any]) -> None:
+    client.post("/graphql", json=body).raise_for_status()
+
+
+def _ask_nothing(client: httpx.Client) -> None:
+    client.get("/healthz").raise_for_status()
