@@ -193,7 +193,7 @@ def _many_writers(loaded: Loaded, graphs: Graphs, rounds: int) -> list[Result]:
         found = _found(url, bodies)
     # The first turn filled the writers' and the backends' caches.
     gain = statistics.median(many / one for one, many in zip(alone[1:], together[1:], strict=True))
-    # Where one writer leaves no processor idle, eight cannot be faster than it.
+    # Where one writer leaves no processor idle, the gain of eight says little.
     unused = statistics.median(idle[1:]) * 100
     # SQLite has one writer at a time, whoever waits for it.
     target = None if loaded.name == "sqlite" else at_least(1.5)
