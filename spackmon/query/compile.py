@@ -25,7 +25,19 @@ from graphql import (
     get_named_type,
     parse,
 )
-from sqlalchemy import ColumnElement, FromClause, Select, Text, and_, bindparam, case, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+)
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.engine import Dialect
 
@@ -128,6 +140,9 @@ class Compiler:
         """A parameter; filled anew in each run if its value came from a variable."""
         name = f"p{next(self._names)}"
         converted = self._for_the_driver(type_, convert)
+        if isinstance(type_, Integer):
+            # A number that its column could not hold is still one to compare with.
+            type_ = BigInteger()
         if given.path is not None:
             self._bound[name] = (given.path, converted)
         return bindparam(name, converted(given.value), type_=type_)
@@ -339,9 +354,8 @@ class Compiler:
         if meaning.ids is not None:
             ids = meaning.ids(row).subquery(f"t{next(self._names)}")
             source = ids.join(child.source, child.row_id == ids.c["id"])
-        statement = select(body.label("body")).select_from(child.joined(source))
-        if meaning.belongs is not None:
-            statement = statement.where(meaning.belongs(row, child))
+        holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
+        statement = select(body.label("body")).select_from(child.joined(source)).where(*holds)
         rows = self._rows(statement.order_by(*order))
         return _scalar(select(self._json.array(rows.c["body"])).select_from(rows))
 

@@ -158,7 +158,8 @@ def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
         other = row.beneath(model.__table__)
         passes = _passes(input_name, value, other, filtering)
         sought = _unless(passes) if name == "every" else passes
-        rows = select(constant("")).select_from(other.joined()).where(belongs(row, other), sought)
+        belonging = belongs(row, other)
+        rows = select(constant("")).select_from(other.joined()).where(belonging, sought)
         found = rows.correlate_except(None).exists()
         return found if name == "some" else not_(found)
 
