@@ -143,7 +143,7 @@ def groups(
     # SQLite has no SELECT without a column.
     source = nested(rows.whole(*labelled, *facts, _number(1).label("each")))
     if "durations" in measured:
-        source = nested(_ranked(source, names))
+        source = nested(_ranked(source, [_KEY + key.name for key in keys]))
     measures = [column for name in measured for column in _MEASURES[name](source)]
     by = [source.c[name] for name in names]
     count = func.count(type_=BigInteger())
@@ -166,9 +166,9 @@ def table(
     names = [column.name for column in labelled]
     facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.updated_at)]
     builds = nested(rows.whole(*labelled, *facts))
-    by = [builds.c[name] for name in names]
+    cell = [builds.c["row"], builds.c["column"]]
     newest_first = [builds.c["updated_at"].desc(), builds.c["id"].desc()]
-    age = func.row_number().over(partition_by=by, order_by=newest_first).label("age")
+    age = func.row_number().over(partition_by=cell, order_by=newest_first).label("age")
     aged = nested(select(builds, age))
     by = [aged.c[name] for name in names]
     status = aged.c["status"]
@@ -237,9 +237,9 @@ _FACTS = (Build.status, Build.duration_seconds)
 _PERCENTS = {"p50_seconds": 50, "p95_seconds": 95}
 
 
-def _ranked(builds: FromClause, names: Sequence[str]) -> Select[Any]:
+def _ranked(builds: FromClause, shown: Sequence[str]) -> Select[Any]:
     """The builds with their places by duration in their groups; those without one are last."""
-    by = [builds.c[name] for name in names]
+    by = [builds.c[name] for name in shown]
     duration = builds.c["duration_seconds"]
     rank = func.row_number().over(partition_by=by, order_by=duration.nulls_last()).label("rank")
     timed = func.count(duration, type_=Integer()).over(partition_by=by).label("timed")

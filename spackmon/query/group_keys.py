@@ -13,7 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Text,
-    case,
+    and_,
     cast,
     func,
     literal_column,
@@ -78,28 +78,37 @@ def compiler(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     From format v5 on it is the direct dependency that provides `c`, else `cxx`, else `fortran`.
     """
     named = spec.follow(Spec.compiler_id)
-    compiler_id = _compiler_spec_id(spec)
+    compiler_id = func.coalesce(*(_provider_id(spec, language) for language in _LANGUAGES))
     node = spec.attach(Spec.__table__, lambda node: node.row_id == compiler_id)
     node_version = node.follow(Spec.package_version_id)
-    name = func.coalesce(
-        named[Compiler.name], node_version.follow(PackageVersion.package_id)[Package.name], type_=Text()
-    )
+    node_package = node_version.follow(PackageVersion.package_id)
+    name = func.coalesce(named[Compiler.name], node_package[Package.name], type_=Text())
     number = func.coalesce(named[Compiler.version], node_version[PackageVersion.version], type_=Text())
     order = func.coalesce(named[Compiler.version_key], node_version[PackageVersion.version_key])
     return [name, order, name.concat(constant("@")).concat(number)]
 
 
-def _compiler_spec_id(spec: Scope) -> ColumnElement[Any]:
-    provided = [_provider_id(spec, language) for language in _LANGUAGES]
-    return case((spec[Spec.compiler_id].is_(None), func.coalesce(*provided)))
-
-
 def _provider_id(spec: Scope, virtual: str) -> ColumnElement[Any]:
-    edges = ProvidedVirtual.__table__.alias()
-    found = select(func.min(edges.c.child_id)).where(
-        edges.c.virtual == constant(virtual), edges.c.parent_id == spec.row_id
-    )
-    return found.correlate_except(edges).scalar_subquery()
+    """The direct dependency that provides a virtual to a spec whose document names no compiler.
+
+    Joined, not selected for each row: a subquery takes four times as long for 60,000 specs.
+    """
+
+    def is_first(edge: Scope) -> ColumnElement[bool]:
+        earlier = ProvidedVirtual.__table__.alias()
+        provides = (
+            earlier.c.virtual == constant(virtual),
+            earlier.c.parent_id == edge[ProvidedVirtual.parent_id],
+        )
+        before = select(constant("")).where(*provides, earlier.c.child_id < edge[ProvidedVirtual.child_id])
+        return and_(
+            spec[Spec.compiler_id].is_(None),
+            edge[ProvidedVirtual.virtual] == constant(virtual),
+            edge[ProvidedVirtual.parent_id] == spec.row_id,
+            ~before.correlate_except(earlier).exists(),
+        )
+
+    return spec.attach(ProvidedVirtual.__table__, is_first)[ProvidedVirtual.child_id]
 
 
 def tag(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
