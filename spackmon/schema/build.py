@@ -32,7 +32,7 @@ from spackmon.schema.environment import (
     EnvironmentVariable,
     EnvironmentVariableFilter,
 )
-from spackmon.schema.filters import DateTimeFilter, Direction, StringFilter
+from spackmon.schema.filters import DateTimeFilter, Direction, FloatFilter, StringFilter
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
 from spackmon.schema.node import Node
@@ -66,6 +66,10 @@ class BuildFilter:
     )
     owner: PersonFilter | None = predicate(
         through("PersonFilter", models.Build.owner_id), description="Who reports it."
+    )
+    duration_seconds: FloatFilter | None = predicate(
+        compares(models.Build.duration_seconds),
+        description="How long the newest attempt took, where that is known.",
     )
     created_at: DateTimeFilter | None = predicate(
         compares(models.Build.created_at), description="When it was first reported."
@@ -111,6 +115,9 @@ class BuildOrder:
         *_PACKAGE_VERSION, models.PackageVersion.version_key, description="The version, in Spack's order."
     )
     status: Direction | None = sorted_by(models.Build.status, description="The status, by name.")
+    duration_seconds: Direction | None = sorted_by(
+        models.Build.duration_seconds, description="How long the newest attempt took."
+    )
     hostname: Direction | None = sorted_by(
         models.Build.environment_id, models.BuildEnvironment.hostname, description="The machine's name."
     )

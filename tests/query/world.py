@@ -270,8 +270,9 @@ FIELDS: dict[str, dict[str, Getter]] = {
     },
     "Build": {
         "status": column("status"), "spec": SPEC, "environment": to("build_environment", "environment_id"),
-        "owner": to("person", "owner_id"), "createdAt": column("created_at"),
-        "updatedAt": column("updated_at"), "configureArguments": column("configure_arguments"),
+        "owner": to("person", "owner_id"), "durationSeconds": column("duration_seconds"),
+        "createdAt": column("created_at"), "updatedAt": column("updated_at"),
+        "configureArguments": column("configure_arguments"),
         "tags": _tags, "attempts": of("attempt", "build_id"), "phases": _newest_phases,
         "environmentVariables": of("environment_variable", "build_id"),
         "installFiles": of("install_file", "build_id"), "analyses": of("analysis", "build_id"),
