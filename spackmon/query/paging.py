@@ -19,6 +19,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     Select,
+    Text,
     and_,
     case,
     false,
@@ -26,10 +27,11 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    type_coerce,
 )
 
 from spackmon.errors import Refused
-from spackmon.models.columns import UtcDateTime
+from spackmon.models.columns import JsonText, UtcDateTime
 from spackmon.query.fields import Bind, Driver
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
@@ -72,6 +74,11 @@ def _number(sort_value: Any) -> float:
     return float(sort_value)
 
 
+def _sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    # JSON in a key is the text that it is, not a part of the cursor's own JSON.
+    return type_coerce(column, Text()) if isinstance(column.type, JsonText) else column
+
+
 def sort_keys(value: ColumnElement[Any], *, descending: bool) -> list[SortKey]:
     """The keys that sort by a value, NULL last whatever the direction."""
     missing = case((value.is_(None), 1), else_=0)
@@ -109,7 +116,7 @@ def _sort_value(keys: Sequence[SortKey], position: int) -> Callable[[str], Any]:
             values = json.loads(bytes.fromhex(cursor))
             if isinstance(values, list) and len(values) == len(keys):
                 return keys[position].read(values[position])
-        except (ValueError, TypeError, RecursionError):
+        except (ValueError, TypeError, OverflowError, RecursionError):
             pass
         sentence = "`after` and `before` take a cursor that this server handed out for the same order"
         raise Refused("CURSOR_INVALID", 400, sentence)
@@ -133,7 +140,7 @@ class Rows:
     def keys(self) -> list[SortKey]:
         """All sort keys; the row's identity is the last, taken from where the walk finds it."""
         identity = self.row.identity if self.driver is None else [self.driver.row_id]
-        return [*self.order, *(SortKey(column, True) for column in identity)]
+        return [*self.order, *(SortKey(_sortable(column), True) for column in identity)]
 
     def identified(self, page: FromClause, row: Scope) -> ColumnElement[bool]:
         """`row` is the one that a row of `page` stands for."""

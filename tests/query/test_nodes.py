@@ -1,0 +1,52 @@
+"""Whatever has an id is found again by it."""
+
+from graphql import GraphQLInterfaceType
+
+from spackmon.schema import schema
+from tests.query.conftest import AskedSite
+from tests.query.test_filters import ROOTS
+from tests.query.world import furnish
+
+NODE = schema._schema.type_map["Node"]
+assert isinstance(NODE, GraphQLInterfaceType)
+KINDS = {type_.name for type_ in schema._schema.get_possible_types(NODE)}
+
+
+def test_every_kind_of_node_is_found_by_the_id_that_the_schema_wrote(site: AskedSite) -> None:
+    furnish(site)
+    query = "query($id: ID!) { node(id: $id) { __typename id } }"
+    lists = {
+        noun: f"{ROOTS[f'{noun}Filter']}(first: 2) {{ nodes {{ id }} }}" for noun in KINDS - {"Analysis"}
+    }
+    found = site.ask("{" + " ".join(f"{noun}: {asked}" for noun, asked in lists.items()) + "}")
+    analysed = "{ builds(where: {analyses: {some: {}}}, first: 1) { nodes { analyses { id } } } }"
+    (build,) = site.ask(analysed)["builds"]["nodes"]
+    found["Analysis"] = {"nodes": build["analyses"]}
+    assert found.keys() == KINDS
+    for noun, connection in found.items():
+        assert connection["nodes"], noun
+        for node in connection["nodes"]:
+            assert site.ask(query, id=node["id"])["node"] == {"__typename": noun, "id": node["id"]}
+            literal = f'{{ node(id: "{node["id"]}") {{ __typename id }} }}'
+            assert site.ask(literal)["node"] == {"__typename": noun, "id": node["id"]}
+
+
+def test_a_node_answers_by_fragments_on_its_type_and_by_one_plan_for_each_type(site: AskedSite) -> None:
+    furnish(site)
+    query = """query($id: ID!) { node(id: $id) {
+      ... on Node { id }
+      ... on Build { status spec { ...named } }
+      ...named
+      ... on Tag { name }
+    } }
+    fragment named on Spec { name version }"""
+    assert set(site.ask(query, id="Spec:1")["node"]) == {"id", "name", "version"}
+    assert set(site.ask(query, id="1")["node"]) == {"id", "status", "spec"}
+    assert set(site.ask(query, id="Tag:1")["node"]) == {"id", "name"}
+    assert site.ask(query, id="Tag:99999")["node"] is None
+    site.reader.statements.clear()
+    for number in range(1, 9):
+        assert site.ask(query, id=f"Spec:{number}")["node"]["id"] == f"Spec:{number}"
+    assert len(set(site.reader.statements)) == 1
+    for wrong in ("Nothing:1", "Spec:x", "Spec:", ":", "x", "Query:1", "SpecHash:1"):
+        assert site.error(query, id=wrong)["extensions"]["code"] == "ID_INVALID", wrong

@@ -1,0 +1,192 @@
+"""Rows come in the order that is asked for; pages joined are that order, whatever is written meanwhile."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spackmon.schema import schema
+from tests.ingest.reports import spec
+from tests.query.conftest import AskedSite
+from tests.query.world import FIELDS, ORDERS, TABLES, Row, World, furnish, sort_value
+
+TYPES = schema._schema.type_map
+QUERY = TYPES["Query"]
+assert isinstance(QUERY, GraphQLObjectType)
+Order = list[dict[str, str]]
+
+# Root connections by the type of their order.
+ROOTS = {
+    get_named_type(field.args["orderBy"].type).name: name
+    for name, field in QUERY.fields.items()
+    if "orderBy" in field.args and get_named_type(field.type).name.endswith("Connection")
+}
+PAGE = """
+query($orderBy: [%s!], $first: Int, $after: String, $last: Int, $before: String) {
+  it: %s(orderBy: $orderBy, first: $first, after: $after, last: $last, before: $before) {
+    nodes { %s } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }
+"""
+
+
+def _table(noun: str) -> str:
+    return "dependency" if noun == "Dependency" else TABLES[noun]
+
+
+def _keys(order_name: str) -> list[str]:
+    type_ = TYPES[order_name]
+    assert isinstance(type_, GraphQLInputObjectType)
+    return list(type_.fields)
+
+
+def _value(world: World, noun: str, row: Row, key: str) -> Any:
+    getters = {**FIELDS.get(noun, {}), **ORDERS.get(noun, {})}
+    value = getters[key](world, row)
+    return None if value is None else sort_value(key, value)
+
+
+def ordered(world: World, noun: str, order: Order) -> list[Any]:
+    """What identifies each row, sorted as asked; rows without a value last, the newest first among equals."""
+    rows = world.some(_table(noun))
+    for one in reversed(order):
+        ((key, direction),) = one.items()
+        values = [(_value(world, noun, row, key), row) for row in rows]
+        there = [pair for pair in values if pair[0] is not None]
+        there.sort(key=lambda pair: pair[0], reverse=direction == "DESC")
+        rows = [row for _, row in there] + [row for value, row in values if value is None]
+    return [_identity(world, noun, row) for row in rows]
+
+
+def _identity(world: World, noun: str, row: Row) -> Any:
+    if noun != "Dependency":
+        return row["id"]
+    return tuple(world.one("spec", row[key])["hash"] for key in ("parent_id", "child_id"))  # type: ignore[index]
+
+
+class Pages:
+    """Walks through a list page by page."""
+
+    def __init__(self, site: AskedSite, order_name: str, order: Order, size: int) -> None:
+        self._site, self._order, self._size = site, order, size
+        self._is_edge = order_name == "DependencyOrder"
+        shown = "parent { hash } child { hash }" if self._is_edge else "id"
+        self._query = PAGE % (order_name, ROOTS[order_name], shown)
+
+    def page(self, after: str | None = None, *, backward: bool = False) -> Mapping[str, Any]:
+        """One page."""
+        size, place = ("last", "before") if backward else ("first", "after")
+        answer: Mapping[str, Any] = self._site.ask(
+            self._query, orderBy=self._order, **{size: self._size, place: after}
+        )["it"]
+        return answer
+
+    def identities(self, page: Mapping[str, Any]) -> list[Any]:
+        """What identifies each row of a page."""
+        if self._is_edge:
+            return [(node["parent"]["hash"], node["child"]["hash"]) for node in page["nodes"]]
+        return [int(node["id"].rpartition(":")[2]) for node in page["nodes"]]
+
+    def forward(self, meanwhile: Any = lambda: None) -> list[Any]:
+        """The whole list from its start; `meanwhile` is called after each page."""
+        seen, after = [], None
+        while True:
+            page = self.page(after)
+            seen += self.identities(page)
+            if not page["pageInfo"]["hasNextPage"]:
+                return seen
+            after = page["pageInfo"]["endCursor"]
+            meanwhile()
+
+    def backward(self, meanwhile: Any = lambda: None) -> list[Any]:
+        """The whole list from its end, in its own order."""
+        seen, before = [], None
+        while True:
+            page = self.page(before, backward=True)
+            seen = self.identities(page) + seen
+            if not page["pageInfo"]["hasPreviousPage"]:
+                return seen
+            before = page["pageInfo"]["startCursor"]
+            meanwhile()
+
+
+@st.composite
+def orders(draw: st.DrawFn, order_name: str) -> Order:
+    """Up to three keys with their directions."""
+    keys = draw(st.lists(st.sampled_from(_keys(order_name)), max_size=3))
+    return [{key: draw(st.sampled_from(["ASC", "DESC"]))} for key in keys]
+
+
+@pytest.fixture
+def furnished(site: AskedSite) -> AskedSite:
+    """A site with some of everything."""
+    furnish(site)
+    return site
+
+
+def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> None:
+    world = World(furnished)
+    used = set()
+
+    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(data=st.data(), order_name=st.sampled_from(sorted(ROOTS)), size=st.sampled_from([3, 7, 100]))
+    def check(data: st.DataObject, order_name: str, size: int) -> None:
+        order = data.draw(orders(order_name))
+        used.update(f"{order_name}.{key}" for one in order for key in one)
+        expected = ordered(world, order_name.removesuffix("Order"), order)
+        pages = Pages(furnished, order_name, order, size)
+        assert pages.forward() == expected
+        assert pages.backward() == expected
+
+    check()
+    # Keys that chance left out, one by one.
+    for order_name in sorted(ROOTS):
+        for key in _keys(order_name):
+            if f"{order_name}.{key}" in used:
+                continue
+            expected = ordered(world, order_name.removesuffix("Order"), [{key: "DESC"}])
+            assert Pages(furnished, order_name, [{key: "DESC"}], 100).forward() == expected, key
+
+
+def test_rows_that_are_there_are_seen_once_while_others_are_written(furnished: AskedSite) -> None:
+    versions = iter(range(1000))
+
+    @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(order=orders("BuildOrder"), size=st.integers(1, 4), backward=st.booleans())
+    def check(order: Order, size: int, backward: bool) -> None:
+        before = ordered(World(furnished), "Build", order)
+        hosts = iter(["a-first", "node-1", "zz-last"])
+
+        def meanwhile() -> None:
+            host = next(hosts, None)
+            if host is not None:
+                furnished.build(spec("made", str(next(versions))), host=host, person=furnished.bob)
+
+        pages = Pages(furnished, "BuildOrder", order, size)
+        seen = pages.backward(meanwhile) if backward else pages.forward(meanwhile)
+        assert [build for build in seen if build in set(before)] == before
+        assert len(set(seen)) == len(seen)
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("order", "code"),
+    [
+        ([{"name": "ASC", "version": "ASC"}], "ORDER_INVALID"),
+        ([{}], "ORDER_INVALID"),
+        ([{"name": None}], "ORDER_INVALID"),
+        ([{"name": "UP"}], "VARIABLES_INVALID"),
+        ([{"nme": "ASC"}], "VARIABLES_INVALID"),
+    ],
+)
+def test_an_order_that_cannot_be_meant_is_a_coded_error(site: AskedSite, order: Any, code: str) -> None:
+    error = site.error("query($o: [BuildOrder!]) { builds(orderBy: $o) { totalCount } }", o=order)
+    assert error["extensions"]["code"] == code
+
+
+def test_a_cursor_is_for_the_order_that_it_was_made_in(furnished: AskedSite) -> None:
+    cursor = Pages(furnished, "BuildOrder", [{"name": "ASC"}], 1).page()["pageInfo"]["endCursor"]
+    query = "query($a: String) { builds(after: $a, orderBy: [{createdAt: ASC}]) { totalCount nodes { id } } }"
+    assert furnished.error(query, a=cursor)["extensions"]["code"] == "CURSOR_INVALID"
