@@ -211,7 +211,16 @@ class _SqliteReader:
             connection.execute("PRAGMA query_only = ON")
             connection.text_factory = bytes
             self._local.connection = connection
-        (value,) = connection.execute(statement, parameters).fetchone()
+        try:
+            (value,) = connection.execute(statement, parameters).fetchone()
+        except sqlite3.OperationalError as error:
+            # SQLite before 3.46 parses with a stack of 100 entries, of which a list takes about 15.
+            if "parser stack overflow" not in str(error):
+                raise
+            sentence = (
+                "the operation nests more lists than this server's SQLite can parse: ask in two operations"
+            )
+            raise Refused("QUERY_TOO_DEEP", 400, sentence) from error
         return bytes(value)
 
     async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:

@@ -386,7 +386,10 @@ class Compiler:
             return self._json.array(rows.c[f"list_{key}"], rows.c["position"] <= page.size)
 
         body = _braced((key, value(key, part)) for key, part in fields.items())
-        return body if rows is None else _scalar(select(body).select_from(rows))
+        if rows is None:
+            return body
+        # Counting makes it one row even where nothing else looks at the page's rows: pageInfo { __typename }.
+        return _scalar(select(case((func.count() >= 0, body))).select_from(rows))
 
     def _groups(
         self, meaning: Grouped, rows: Rows, parent: GraphQLObjectType, asked: Selected, depth: int

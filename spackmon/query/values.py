@@ -15,6 +15,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     ListValueNode,
+    NullValueNode,
     ObjectValueNode,
     Undefined,
     ValueNode,
@@ -63,8 +64,10 @@ def read_value(node: ValueNode, type_: GraphQLInputType, variables: Mapping[str,
             if member is not None:
                 members[name] = member
         return Given(members)
-    if isinstance(node, ListValueNode) and isinstance(type_, GraphQLList):
-        elements = [read_value(element, type_.of_type, variables) or Given(None) for element in node.values]
+    if isinstance(type_, GraphQLList) and not isinstance(node, NullValueNode):
+        # What is not a list stands for a list of itself.
+        nodes = node.values if isinstance(node, ListValueNode) else (node,)
+        elements = [read_value(element, type_.of_type, variables) or Given(None) for element in nodes]
         return Given(elements)
     value = coerce_input_literal(node, type_)
     return None if value is Undefined else Given(value)

@@ -91,6 +91,7 @@ class SpecGraph:
         order=[
             (models.Dependency.parent_id, models.Spec.hash),
             (models.Dependency.child_id, models.Spec.hash),
+            models.Dependency.virtuals,
         ],
         description="The dependencies among them.",
     )
@@ -275,6 +276,7 @@ class Spec(Node):
                 models.Package.name,
             ),
             models.Dependency.child_id,
+            models.Dependency.virtuals,
         ],
         description="What it depends on directly, by name.",
     )
