@@ -6,7 +6,8 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 NODE_MODULES := .venv/node-modules-installed
 ASSETS := spackmon/web/static/built/manifest.json
-ASSET_SOURCES := $(shell find frontend -path frontend/node_modules -prune -o -type f -print)
+ASSET_SOURCES := $(wildcard examples/*.graphql) \
+  $(shell find frontend -path frontend/node_modules -prune -o -type f -print)
 # Node comes as a wheel: npm and what it starts must find that node first.
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_cache="$(CURDIR)/.venv/npm-cache" npm --prefix frontend
 
@@ -60,5 +61,5 @@ $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)
 .demo/loaded: | $(INSTALLED)
 	@rm -rf .demo
 	@export SPACKMON_DATA_DIR=.demo && $(BIN)/spackmon db upgrade && $(BIN)/spackmon user add demo \
-	  && $(BIN)/spackmon upload --user demo examples/builds
+	  && $(BIN)/spackmon upload --user demo examples/builds && $(BIN)/spackmon import examples/specs.jsonl
 	@touch $@

@@ -2,13 +2,15 @@
  * Bundles src/ into ../spackmon/web/static/built, with a content hash in every name so that browsers
  * may keep the files for ever. `manifest.json` says which name the server shall put into its page.
  */
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const outdir = join(here, "../spackmon/web/static/built");
+
+const examples = join(here, "../examples");
 
 /** Only Monaco's languages for this page: the others would be megabytes of workers nobody starts. */
 const WORKERS = {
@@ -48,11 +50,28 @@ function namesOf(metafile) {
   return names;
 }
 
+/** Every example: its sentence, which is the comment that it begins with, and the whole document. */
+async function readExamples() {
+  const names = (await readdir(examples)).filter((name) => name.endsWith(".graphql")).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const query = await readFile(join(examples, name), "utf8");
+      const comment = /^(?:#.*\n)+/.exec(query);
+      if (comment === null) throw new Error(`${name} begins with no sentence`);
+      return { sentence: comment[0].replace(/^# */gm, "").trim().replace(/\n/g, " "), query };
+    }),
+  );
+}
+
 await rm(outdir, { recursive: true, force: true });
 const workers = namesOf((await build({ ...common, entryPoints: WORKERS, format: "iife" })).metafile);
 const page = await build({
   ...common,
-  define: { ...common.define, WORKER_FILES: JSON.stringify(workers) },
+  define: {
+    ...common.define,
+    EXAMPLES: JSON.stringify(await readExamples()),
+    WORKER_FILES: JSON.stringify(workers),
+  },
   entryPoints: { graphiql: "src/graphiql.tsx" },
   // GraphiQL loads it only for subscriptions over a WebSocket, which the page does not configure.
   external: ["graphql-ws"],

@@ -17,9 +17,10 @@ import "graphiql/graphiql.css";
 import "./graphiql.css";
 
 import exampleQuery from "./example.graphql";
+import { EXAMPLES_PLUGIN } from "./examples";
 
 const fetcher = createGraphiQLFetcher({ url: window.location.pathname, enableIncrementalDelivery: false });
-const plugins = [HISTORY_PLUGIN, explorerPlugin({ showAttribution: false })];
+const plugins = [HISTORY_PLUGIN, explorerPlugin({ showAttribution: false }), EXAMPLES_PLUGIN];
 
 /** `/graphql?query=…&variables=…` opens with that operation in the editor; it is not run unasked. */
 function operationInAddress(): { initialQuery?: string; initialVariables?: string } {

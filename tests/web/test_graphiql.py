@@ -80,6 +80,21 @@ def test_the_explorer_adds_a_field_to_the_query(server: Server, new_page: NewPag
     expect(_editor(page)).to_contain_text("pageInfo")
 
 
+def test_an_example_is_chosen_by_keyboard_run_and_undone(server: Server, new_page: NewPage) -> None:
+    page = new_page(server.url)
+    _open(page)
+    _replace_query(page, "{ tags { totalCount } }")
+    page.get_by_role("button", name="Show Examples").press("Enter")
+    menu = page.get_by_role("region", name="Examples")
+    menu.get_by_role("button", name="Which machines build").press("Enter")
+    expect(_editor(page)).to_contain_text("query Machines")
+    # The editor has the focus.
+    page.keyboard.press("Control+Enter")
+    expect(_answer(page)).to_contain_text('"environments"')
+    page.keyboard.press("Control+z")
+    expect(_editor(page)).to_contain_text("tags")
+
+
 def test_on_a_telephone_the_answer_stands_below_the_query(server: Server, new_page: NewPage) -> None:
     page = new_page(server.url, viewport={"width": 390, "height": 844})
     _open(page)

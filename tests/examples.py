@@ -1,0 +1,49 @@
+"""The questions in examples/, and the page of the documentation that lists them.
+
+`python -m tests.examples` writes that page anew.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "examples.md"
+_HEAD = """\
+# Questions
+
+Each is a file in [examples/](../examples), a test asks it, and GraphiQL offers it under *Examples*. The names
+in them are those of the builds that `make demo` serves; some ask for more than these hold.
+
+"""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question in words and in GraphQL."""
+
+    name: str
+    sentence: str
+    query: str
+
+
+def examples() -> list[Example]:
+    """All of them, by their files' names."""
+    return [_read(path) for path in sorted((ROOT / "examples").glob("*.graphql"))]
+
+
+def _read(path: Path) -> Example:
+    query = path.read_text(encoding="utf-8")
+    comment = re.match(r"(?:#.*\n)+", query)
+    assert comment, f"{path.name} begins with no sentence"
+    return Example(path.name, " ".join(line.lstrip("# ") for line in comment[0].splitlines()), query)
+
+
+def page() -> str:
+    """The list as a document."""
+    lines = [f"- [{example.sentence}](../examples/{example.name})\n" for example in examples()]
+    return _HEAD + "".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
