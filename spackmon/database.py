@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar, cast
@@ -37,6 +37,11 @@ _RETRY_SECONDS = 0.2
 _SQLITE_BUSY_SECONDS = 30.0
 _SERIALIZATION_FAILURE, _DEADLOCK_DETECTED = "40001", "40P01"
 _READ_THREADS = 4
+STATEMENT_TIMEOUT_SECONDS = 30.0
+# Enough that a round trip is cheap beside it, few enough that the rows are small beside the process.
+STREAMED_ROWS = 500
+# Often enough for a limit in seconds; less often than any of it could be measured.
+_SQLITE_STEPS_BETWEEN_LOOKS = 50_000
 # What a client reports, a build's environment above all, may hold its secrets: errors do not quote it.
 _NOT_IN_LOGS = True
 _READS_ONLY = "spackmon_reads_only"
@@ -47,6 +52,11 @@ class Reader(Protocol):
 
     async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         """The UTF-8 of the single text that `statement` (in the driver's own parameter style) selects."""
+
+    def stream(
+        self, statement: str, parameters: Mapping[str, Any]
+    ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
+        """The rows that `statement` selects, some at a time, out of one snapshot; closing it stops it."""
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -122,13 +132,15 @@ class Database:
         self.engine.dispose()
 
     @asynccontextmanager
-    async def reader(self) -> AsyncIterator[Reader]:
-        """The reading side, for as long as the server runs."""
+    async def reader(
+        self, statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS
+    ) -> AsyncIterator[Reader]:
+        """The reading side, for as long as the server runs; a slower statement is Refused."""
         opened: _SqliteReader | _PostgresqlReader
         if self.is_sqlite:
-            opened = _SqliteReader(self.url.database or "")
+            opened = _SqliteReader(self.url.database or "", statement_timeout_seconds)
         else:
-            opened = _PostgresqlReader(self.url)
+            opened = _PostgresqlReader(self.url, statement_timeout_seconds)
             await opened.open()
         try:
             yield opened
@@ -196,24 +208,48 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-class _SqliteReader:
-    """Connections that cannot write, in threads of their own, so that no read waits for a writer."""
+def _too_slow(limit_seconds: float) -> Refused:
+    return Refused(
+        "STATEMENT_TIMEOUT", 503, f"the database did not finish within {limit_seconds:g} s: ask for less"
+    )
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._local = threading.local()
-        self._threads = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="sqlite-read")
 
-    def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = sqlite3.connect(self._path, timeout=_SQLITE_BUSY_SECONDS)
-            connection.execute("PRAGMA query_only = ON")
-            connection.text_factory = bytes
-            self._local.connection = connection
+async def _stoppable(work: Coroutine[Any, Any, Result], stop: Callable[[], Awaitable[None]]) -> Result:
+    """What `work` answers; when the caller is cancelled it is stopped and waited for, and only then left."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with anyio.CancelScope(shield=True):
+            await stop()
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
+
+
+class _SqliteConnection:
+    """A connection that cannot write and gives a statement, or a batch of rows, only so much time."""
+
+    def __init__(self, path: str, timeout_seconds: float) -> None:
+        self._connection = sqlite3.connect(path, timeout=_SQLITE_BUSY_SECONDS, check_same_thread=False)
+        self._connection.execute("PRAGMA query_only = ON")
+        self._connection.text_factory = bytes
+        self._connection.set_progress_handler(self._is_late, _SQLITE_STEPS_BETWEEN_LOOKS)
+        self._timeout_seconds = timeout_seconds
+        self._deadline = 0.0
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._deadline
+
+    def run(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What `work` reads; Refused when it takes too long."""
+        self._deadline = time.monotonic() + self._timeout_seconds
         try:
-            (value,) = connection.execute(statement, parameters).fetchone()
+            return work(self._connection)
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT and self._is_late():
+                raise _too_slow(self._timeout_seconds) from error
             # SQLite before 3.46 parses with a stack of 100 entries, of which a list takes about 15.
             if "parser stack overflow" not in str(error):
                 raise
@@ -221,11 +257,51 @@ class _SqliteReader:
                 "the operation nests more lists than this server's SQLite can parse: ask in two operations"
             )
             raise Refused("QUERY_TOO_DEEP", 400, sentence) from error
+
+    async def interrupt(self) -> None:
+        """End what another thread is running."""
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        """Close it."""
+        self._connection.close()
+
+
+class _SqliteReader:
+    """Connections in threads of their own, so that no read waits for a writer."""
+
+    def __init__(self, path: str, timeout_seconds: float) -> None:
+        self._path, self._timeout_seconds = path, timeout_seconds
+        self._local = threading.local()
+        self._threads = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="sqlite-read")
+
+    def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
+        connection: _SqliteConnection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = _SqliteConnection(self._path, self._timeout_seconds)
+            self._local.connection = connection
+        (value,) = connection.run(lambda opened: opened.execute(statement, parameters).fetchone())
         return bytes(value)
 
     async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._fetch, statement, parameters)
+
+    async def stream(
+        self, statement: str, parameters: Mapping[str, Any]
+    ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
+        connection = _SqliteConnection(self._path, self._timeout_seconds)
+
+        async def run(work: Callable[[sqlite3.Connection], Result]) -> Result:
+            # Not the threads above: whoever asks a question does not wait for exports.
+            return await _stoppable(asyncio.to_thread(connection.run, work), connection.interrupt)
+
+        try:
+            cursor = await run(lambda opened: opened.execute(statement, parameters))
+            while rows := await run(lambda _: cursor.fetchmany(STREAMED_ROWS)):
+                yield rows
+        finally:
+            connection.close()
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
@@ -238,23 +314,27 @@ class _TextAsBytes(Loader):
         return bytes(data)
 
 
-async def _configure(connection: AsyncConnection[Any]) -> None:
-    connection.adapters.register_loader("text", _TextAsBytes)
-
-
 class _PostgresqlReader:
     """A pool of autocommit connections with every statement prepared."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, timeout_seconds: float) -> None:
+        self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._timeout_seconds = timeout_seconds
         self._pool = AsyncConnectionPool(
-            url.set(drivername="postgresql").render_as_string(hide_password=False),
+            self._address,
             min_size=1,
             max_size=16,
             open=False,
             timeout=HELD_SECONDS,
-            configure=_configure,
+            configure=self._configure,
             kwargs={"autocommit": True, "connect_timeout": 5, "prepare_threshold": 0},
         )
+
+    async def _configure(self, connection: AsyncConnection[Any]) -> None:
+        connection.adapters.register_loader("text", _TextAsBytes)
+        # Not as an option of the connection: a pooler between does not pass it on.
+        milliseconds = str(round(self._timeout_seconds * 1000))
+        await connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
 
     async def open(self) -> None:
         # Not waiting: the server starts while PostgreSQL is away, and readyz says so.
@@ -265,6 +345,8 @@ class _PostgresqlReader:
         while True:
             try:
                 return await self._fetch(statement, parameters)
+            except psycopg.errors.QueryCanceled as error:
+                raise _too_slow(self._timeout_seconds) from error
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
                     raise _unavailable() from error
@@ -275,6 +357,25 @@ class _PostgresqlReader:
             cursor = await connection.execute(statement, parameters)
             ((value,),) = await cursor.fetchall()
             return cast(bytes, value)
+
+    async def stream(
+        self, statement: str, parameters: Mapping[str, Any]
+    ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
+        # Not one of the pool's: whoever asks a question does not wait for exports.
+        try:
+            connection = await AsyncConnection.connect(self._address, connect_timeout=5)
+        except psycopg.OperationalError as error:
+            raise Refused("DATABASE_UNAVAILABLE", 503, "the database does not answer") from error
+        try:
+            await self._configure(connection)
+            cursor = connection.cursor(name="export")
+            await _stoppable(cursor.execute(statement, parameters), connection.cancel_safe)
+            while rows := await _stoppable(cursor.fetchmany(STREAMED_ROWS), connection.cancel_safe):
+                yield rows
+        except psycopg.errors.QueryCanceled as error:
+            raise _too_slow(self._timeout_seconds) from error
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         await self._pool.close()

@@ -61,6 +61,7 @@ from spackmon.query.fields import (
     Relation,
 )
 from spackmon.query.json_text import COMPUTED, COMPUTED_END, MARK, NULL, constant, joined, json_writer
+from spackmon.query.limits import largest_page
 from spackmon.query.lookups import by_id, type_of_id
 from spackmon.query.paging import Page, Rows, SortKey, read_page, sort_keys
 from spackmon.query.registry import Registry
@@ -128,9 +129,14 @@ class Compiler:
 
     def compile(self, query: GraphQLObjectType, fields: Fields) -> Plan:
         """The plan that answers root `fields` with a JSON object."""
-        no_row = Scope(select(constant("").label("id")).subquery(), self._names)
-        body = self._object_of(query, fields, no_row, 1)
-        compiled = select(body.label("answer")).compile(dialect=self._dialect)
+        return self._plan(select(self._object_of(query, fields, self._no_row(), 1).label("answer")))
+
+    def _no_row(self) -> Scope:
+        """What the root's fields are fields of."""
+        return Scope(select(constant("").label("id")).subquery(), self._names)
+
+    def _plan(self, statement: Select[Any]) -> Plan:
+        compiled = statement.compile(dialect=self._dialect)
         constants = {name: value for name, value in compiled.params.items() if name not in self._bound}
         return Plan(str(compiled), constants, self._bound, tuple(self.computations))
 
@@ -364,10 +370,10 @@ class Compiler:
     ) -> Json:
         arguments = self._arguments(parent, asked.node)
         first, last = self._decided(arguments.get("first")), self._decided(arguments.get("last"))
-        page = read_page(arguments, first, last)
-        filtered = self._filtered(meaning, parent, asked, arguments, row)
         type_ = _object_type(parent.fields[asked.name].type)
         fields = self._selector.fields(type_, asked.selections, depth + 1)
+        page = read_page(arguments, first, last, largest_page(self._registry, self._selector, type_, fields))
+        filtered = self._filtered(meaning, parent, asked, arguments, row)
         own = self._registry.meanings[type_.name]
         paged = {key: part for key, part in fields.items() if part.name in _PAGED}
         rows = self._page_rows(filtered, page, type_, paged, row, depth) if paged else None
@@ -482,7 +488,7 @@ class Compiler:
         Columns: `position`, `cursor`, `is_last` (of the page), and one for each list under its key.
         """
         ids = self._rows(filtered.page(page, self.bind))
-        cursor = self._cursor(ids, len(filtered.keys))
+        cursor = self._cursor([ids.c[f"key{number}"] for number in range(len(filtered.keys))])
         child = row.beneath(filtered.row.table)
         shown = func.count().over()
         is_last = ids.c["position"] == case((shown > page.size, page.size), else_=shown)
@@ -507,12 +513,15 @@ class Compiler:
         fields = self._selector.fields(edge, asked.selections, depth)
         return _braced((key, value(part)) for key, part in fields.items())
 
-    def _cursor(self, ids: FromClause, key_count: int) -> Json:
-        """The cursor of a row of a page, as a JSON string."""
-        values: list[str | Json] = []
-        for number in range(key_count):
-            values += ["," if values else "[", self._json.value(ids.c[f"key{number}"], nullable=True)]
-        return joined(['"', self._json.text_as_hexadecimal(joined([*values, "]"])), '"'])
+    def _cursor(self, sort_values: Sequence[Json]) -> Json:
+        """The cursor of a row with these sort values, as a JSON string."""
+        return joined(['"', self._json.text_as_hexadecimal(self._place(sort_values)), '"'])
+
+    def _place(self, sort_values: Sequence[Json]) -> Json:
+        pieces: list[str | Json] = []
+        for value in sort_values:
+            pieces += ["," if pieces else "[", self._json.value(value, nullable=True)]
+        return joined([*pieces, "]"])
 
     def _page_info(
         self, info: GraphQLObjectType, asked: Selected, page: Page, rows: FromClause, depth: int

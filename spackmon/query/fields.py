@@ -30,10 +30,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A computed value: `build(row, json)` gives SQL; `is_json` when that SQL already is JSON text."""
+    """A computed value: `build(row, json)` gives SQL; `is_json` when that SQL already is JSON text.
+
+    `cost` is what it counts for, in values that are a column.
+    """
 
     build: "Builder"
     is_json: bool
+    cost: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ class Embedded:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All rows of a table that belong to this row, in order.
+    """All rows of a table that belong to this row, in order; `rows` is how many that may well be.
 
     Either `belongs(row, other)` is the condition, or `ids(row)` selects their ids in a column `id`.
     """
@@ -73,6 +77,7 @@ class Listing:
     belongs: "Belongs | None"
     ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None
     order: tuple[tuple[Attribute, ...], ...]
+    rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +190,11 @@ def column(*path: Attribute, description: str, name: str | None = None) -> Any:
     return _field(Column(tuple(path[:-1]), path[-1]), description, name)
 
 
-def expression(build: Builder, *, description: str, is_json: bool = False, name: str | None = None) -> Any:
+def expression(
+    build: Builder, *, description: str, is_json: bool = False, cost: int = 1, name: str | None = None
+) -> Any:
     """A field computed in SQL from its row."""
-    return _field(Expression(build, is_json), description, name)
+    return _field(Expression(build, is_json, cost), description, name)
 
 
 def identity(model: Any, *, is_bare: bool = False, description: str = "Its id in this schema.") -> Any:
@@ -218,10 +225,11 @@ def listing(
     order: Sequence[Attribute | tuple[Attribute, ...]],
     belongs: Belongs | None = None,
     ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None = None,
+    rows: int = 10,
 ) -> Any:
     """A field that lists rows whose number the thing itself bounds; open-ended ones are connections."""
     paths = tuple(step if isinstance(step, tuple) else (step,) for step in order)
-    return _field(Listing(model, belongs, ids, paths), description)
+    return _field(Listing(model, belongs, ids, paths, rows), description)
 
 
 def connection(
@@ -296,8 +304,12 @@ def argument(name: str, type_: Any, description: str, default: Any = strawberry.
 
 
 _PAGING = (
-    argument("first", int | None, "How many rows, from the start; at most 100, 50 if nothing is said."),
+    argument(
+        "first",
+        int | None,
+        "How many rows, from the start: 50 unless given, at most 100, or 500 of plain values.",
+    ),
     argument("after", str | None, "Only rows after this cursor."),
-    argument("last", int | None, "How many rows, from the end; at most 100."),
+    argument("last", int | None, "How many rows, from the end: at most 100, or 500 of plain values."),
     argument("before", str | None, "Only rows before this cursor."),
 )

@@ -37,7 +37,7 @@ from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given
 
-DEFAULT_PAGE, MAXIMUM_PAGE = 50, 100
+DEFAULT_PAGE, MAXIMUM_PAGE, MAXIMUM_SLIM_PAGE = 50, 100, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,19 @@ class Page:
     before: Given | None
 
 
-def read_page(arguments: Mapping[str, Given], first: int | None, last: int | None) -> Page:
+def read_page(
+    arguments: Mapping[str, Given], first: int | None, last: int | None, maximum: int = MAXIMUM_PAGE
+) -> Page:
     """The page that a connection's arguments ask for; Refused when they cannot be meant."""
     if first is not None and last is not None:
         raise Refused("PAGE_INVALID", 400, "give either `first` or `last`, not both")
     name, size = ("last", last) if last is not None else ("first", first)
     if size is not None and size < 0:
         raise Refused("PAGE_INVALID", 400, f"`{name}` must not be negative, it is {size}")
-    if size is not None and size > MAXIMUM_PAGE:
-        raise Refused("PAGE_TOO_LARGE", 400, f"`{name}` may be at most {MAXIMUM_PAGE}, it is {size}")
+    if size is not None and size > maximum:
+        largest = f"{MAXIMUM_PAGE}, or {MAXIMUM_SLIM_PAGE} where nodes are nothing but plain values"
+        sentence = f"`{name}` may be at most {largest}; it is {size}"
+        raise Refused("PAGE_TOO_LARGE", 400, sentence)
     shown = DEFAULT_PAGE if size is None else size
     return Page(shown, last is not None, arguments.get("after"), arguments.get("before"))
 
@@ -173,17 +177,30 @@ class Rows:
         Columns: `position` from 1 in walking order, and the sort values `key0`, `key1`, …
         """
         keys = self.keys
-        order = [key.value.desc() if key.descending != page.from_end else key.value.asc() for key in keys]
+        order = _order(keys, from_end=page.from_end)
         sort_values = [key.value.label(f"key{number}") for number, key in enumerate(keys)]
         position = func.row_number().over(order_by=order).label("position")
-        statement = self._select(position, *sort_values)
-        if page.after is not None:
-            statement = statement.where(_beyond(keys, page.after, bind, forward=True))
-        if page.before is not None:
-            statement = statement.where(_beyond(keys, page.before, bind, forward=False))
+        statement = _between(self._select(position, *sort_values), keys, page, bind).order_by(*order)
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
-        return statement.order_by(*order).limit(literal_column(str(page.size + 1)))
+        return statement.limit(literal_column(str(page.size + 1)))
+
+    def every(self, columns: Sequence[ColumnElement[Any]], page: Page, bind: Bind) -> Select[Any]:
+        """Every row between a page's cursors, whatever its size, with these columns of the row."""
+        statement = _between(self._select(*columns, of_row=True), self.keys, page, bind)
+        return statement.order_by(*_order(self.keys, from_end=False))
+
+
+def _order(keys: Sequence[SortKey], *, from_end: bool) -> list[ColumnElement[Any]]:
+    return [key.value.desc() if key.descending != from_end else key.value.asc() for key in keys]
+
+
+def _between(statement: Select[Any], keys: Sequence[SortKey], page: Page, bind: Bind) -> Select[Any]:
+    if page.after is not None:
+        statement = statement.where(_beyond(keys, page.after, bind, forward=True))
+    if page.before is not None:
+        statement = statement.where(_beyond(keys, page.before, bind, forward=False))
+    return statement
 
 
 def _beyond(keys: Sequence[SortKey], cursor: Given, bind: Bind, *, forward: bool) -> ColumnElement[bool]:

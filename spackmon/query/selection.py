@@ -59,12 +59,18 @@ class Selector:
                 "QUERY_TOO_DEEP", 400, f"the operation nests more than {MAXIMUM_DEPTH} levels of fields"
             )
         found: dict[str, Selected] = {}
+        # A fragment is opened once: each of a chain that spreads the next one twice would double the work.
+        opened: set[str] = set()
         for selection in selections:
-            self._collect(type_, selection, found)
+            self._collect(type_, selection, found, opened)
         return found
 
     def _collect(
-        self, type_: GraphQLObjectType, selection: SelectionSetNode, found: dict[str, Selected]
+        self,
+        type_: GraphQLObjectType,
+        selection: SelectionSetNode,
+        found: dict[str, Selected],
+        opened: set[str],
     ) -> None:
         for node in selection.selections:
             if not self._included(node.directives or ()):
@@ -75,11 +81,15 @@ class Selector:
                 if node.selection_set is not None:
                     selected.selections.append(node.selection_set)
                 continue
+            if isinstance(node, FragmentSpreadNode):
+                if node.name.value in opened:
+                    continue
+                opened.add(node.name.value)
             fragment = self._fragments[node.name.value] if isinstance(node, FragmentSpreadNode) else node
             if isinstance(fragment, InlineFragmentNode | FragmentDefinitionNode) and self._applies(
                 fragment.type_condition, type_
             ):
-                self._collect(type_, fragment.selection_set, found)
+                self._collect(type_, fragment.selection_set, found, opened)
 
     def _included(self, directives: tuple[DirectiveNode, ...]) -> bool:
         for directive in directives:

@@ -4,13 +4,17 @@ What is not SQL (introspection) runs in graphql-core; one operation may hold bot
 """
 
 import json
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
+import structlog
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLObjectType,
@@ -29,16 +33,19 @@ from strawberry import Schema
 from spackmon.database import Database, Reader
 from spackmon.errors import Refused
 from spackmon.query.compile import Compiler, Deciding, Plan
+from spackmon.query.export import Export, ExportCompiler
+from spackmon.query.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size, check_aliases
 from spackmon.query.registry import read_registry
 from spackmon.query.selection import Selected
 from spackmon.query.unpack import unpacked
-from spackmon.query.values import at, shape
+from spackmon.query.values import at, plain, shape
 
 _DOCUMENTS_KEPT = 1000
 _PLANS_KEPT = 1000
-_MAXIMUM_TOKENS = 10_000
 _INTROSPECTION = ("__schema", "__type")
+_DEFAULT_LIMITS = Limits()
 
+log = structlog.get_logger()
 Key = TypeVar("Key")
 Value = TypeVar("Value")
 
@@ -76,6 +83,7 @@ class _Recent(Generic[Key, Value]):
 class _Prepared:
     """An operation ready to run: its SQL part and its introspection part, and the order of their keys."""
 
+    size: Size
     plan: Plan | None
     introspection: DocumentNode | None
     keys: tuple[str, ...]
@@ -94,62 +102,128 @@ class _Operation:
 _Document = Mapping[str, _Operation] | list[GraphQLError]
 
 
+@dataclass(slots=True)
+class _Spent:
+    """What an answer took from the database."""
+
+    statements: int = 0
+    seconds: float = 0.0
+
+    def extensions(self, size: Size) -> bytes:
+        """The member of the response that says so."""
+        milliseconds = round(self.seconds * 1000, 3)
+        told = {"cost": size.cost, "sqlStatements": self.statements, "databaseMilliseconds": milliseconds}
+        return b',"extensions":' + json.dumps(told).encode()
+
+
 class QueryService:
     """Answers GraphQL operations over one database."""
 
-    def __init__(self, schema: Schema, database: Database, reader: Reader) -> None:
+    def __init__(
+        self, schema: Schema, database: Database, reader: Reader, limits: Limits = _DEFAULT_LIMITS
+    ) -> None:
         self._registry = read_registry(schema)
         self._schema = self._registry.schema
         self._query = cast(GraphQLObjectType, self._schema.query_type)
         self._reader = reader
+        self._limits = limits
+        self._exports: set[Export] = set()
         self._dialect = _driver_dialect(database)
         self._documents: _Recent[str, _Document] = _Recent(_DOCUMENTS_KEPT)
 
     async def execute(
-        self, query: str, variables: Mapping[str, Any] | None = None, operation_name: str | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        *,
+        explain: bool = False,
     ) -> Answer:
-        """The response to one request; every failure is an error in it, with a code."""
+        """The response to one request, within the limits; every failure is an error in it, with a code.
+
+        `explain` adds what it costs to the response's `extensions`.
+        """
         try:
-            return Answer(await self._run(query, variables or {}, operation_name))
+            body = await self._run(query, variables or {}, operation_name, self._limits, explain=explain)
         except _InvalidError as invalid:
             return Answer(error_body(invalid.code, invalid.errors), refused=True)
         except Refused as refused:
             return Answer(error_body(refused.code, [GraphQLError(refused.sentence)], with_data=True))
+        return Answer(body)
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The data of one of our own operations as Python objects; Refused if there is an error."""
+        """The data of one of our own operations, which no limit is meant for; Refused on an error."""
         try:
-            found: dict[str, Any] = json.loads(await self._run(query, variables or {}, None))["data"]
+            found: dict[str, Any] = json.loads(await self._run(query, variables or {}, None, None))["data"]
         except _InvalidError as invalid:
             raise Refused(invalid.code, 400, invalid.errors[0].message) from invalid
         return found
 
-    async def _run(self, query: str, variables: Mapping[str, Any], operation_name: str | None) -> bytes:
-        operation = self._operation(query, operation_name)
-        coerced: Mapping[str, Any] = {}
-        if operation.node.variable_definitions:
-            values = get_variable_values(self._schema, operation.node.variable_definitions, dict(variables))
-            if isinstance(values, list):
-                raise _InvalidError("VARIABLES_INVALID", values)
-            coerced = values.coerced
-        prepared = self._prepared(operation, coerced)
-        if prepared.plan is None and prepared.introspection is None:
-            return b'{"data":{}}'
+    def export(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+    ) -> Export:
+        """The whole of one connection, within the limits, which one of its rows has to keep.
+
+        Raises Refused where the operation has no answer, or is no export.
+        """
+        try:
+            operation = self._operation(query, operation_name, self._limits)
+            coerced = self._coerced(operation, variables or {})
+        except _InvalidError as invalid:
+            raise Refused(invalid.code, 400, invalid.errors[0].message) from invalid
+        measure = Measure(self._registry, operation.fragments, coerced)
+        compiler = ExportCompiler(self._registry, self._dialect, operation.fragments, coerced)
+        fields = compiler.root_fields(self._query, operation.node.selection_set)
+        self._limits.check(measure.size(self._query, fields, page=1))
+        planned = compiler.compile_export(self._query, fields)
+        return Export(planned, coerced, self._reader, self._exports)
+
+    async def _run(
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        operation_name: str | None,
+        limits: Limits | None,
+        *,
+        explain: bool = False,
+    ) -> bytes:
+        operation = self._operation(query, operation_name, limits)
+        coerced = self._coerced(operation, variables)
+        prepared = self._prepared(operation, coerced, limits)
+        spent = _Spent()
         data = b"{}"
         if prepared.plan is not None:
-            data = await self._fetched(prepared.plan, coerced)
+            data = await self._fetched(prepared.plan, coerced, spent)
         if prepared.introspection is not None:
+            _log_fallback(operation)
             data = self._stitched(prepared.introspection, prepared.keys, data, variables)
-        return b'{"data":' + data + b"}"
+        extensions = spent.extensions(prepared.size) if explain else b""
+        return b'{"data":' + data + extensions + b"}"
 
-    async def _fetched(self, plan: Plan, variables: Mapping[str, Any]) -> bytes:
-        answer = await self._reader.fetch(plan.statement, plan.parameters(variables))
+    def _coerced(self, operation: _Operation, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+        definitions = operation.node.variable_definitions
+        if not definitions:
+            return {}
+        values = get_variable_values(self._schema, definitions, dict(variables))
+        if isinstance(values, list):
+            raise _InvalidError("VARIABLES_INVALID", values)
+        return values.coerced
+
+    async def _fetched(self, plan: Plan, variables: Mapping[str, Any], spent: _Spent) -> bytes:
+        parameters = plan.parameters(variables)
+        began = time.perf_counter()
+        answer = await self._reader.fetch(plan.statement, parameters)
+        spent.seconds += time.perf_counter() - began
+        spent.statements += 1
         return unpacked(answer, plan.computations, variables)
 
-    def _operation(self, query: str, name: str | None) -> _Operation:
+    def _operation(self, query: str, name: str | None, limits: Limits | None) -> _Operation:
         document = self._documents.get(query)
         if document is None:
-            document = self._read(query)
+            document = self._read(query, limits)
             self._documents.put(query, document)
         if isinstance(document, list):
             raise _InvalidError("GRAPHQL_VALIDATION_FAILED", document)
@@ -163,11 +237,14 @@ class QueryService:
             raise _InvalidError.of("OPERATION_UNKNOWN", f"the document has no operation named {name[:100]!r}")
         return document[name]
 
-    def _read(self, query: str) -> _Document:
+    def _read(self, query: str, limits: Limits | None) -> _Document:
         try:
-            document = parse(query, max_tokens=_MAXIMUM_TOKENS)
+            document = parse(query, max_tokens=None if limits is None else limits.tokens)
         except GraphQLError as error:
-            raise _InvalidError("GRAPHQL_PARSE_FAILED", [error]) from error
+            raise _unread(error) from error
+        if limits is not None:
+            with _invalid_if_refused():
+                check_aliases(document, limits.aliases)
         errors = validate(self._schema, document, max_errors=20)
         if errors:
             return errors
@@ -180,22 +257,46 @@ class QueryService:
             raise _InvalidError.of("OPERATION_UNSUPPORTED", "this server answers queries only")
         return {node.name.value if node.name else "": _Operation(node, fragments) for node in operations}
 
-    def _prepared(self, operation: _Operation, variables: Mapping[str, Any]) -> _Prepared:
+    def _prepared(
+        self, operation: _Operation, variables: Mapping[str, Any], limits: Limits | None
+    ) -> _Prepared:
         found = operation.prepared.get(_key(operation, variables))
         if found is None:
-            found = self._prepare(operation, variables)
+            found = self._prepare(operation, variables, limits)
             operation.prepared.put(_key(operation, variables), found)
+        elif limits is not None:
+            with _invalid_if_refused():
+                limits.check(found.size)
         return found
 
-    def _prepare(self, operation: _Operation, variables: Mapping[str, Any]) -> _Prepared:
+    def _prepare(
+        self, operation: _Operation, variables: Mapping[str, Any], limits: Limits | None
+    ) -> _Prepared:
         compiler = Compiler(self._registry, self._dialect, operation.fragments, variables)
         fields = compiler.root_fields(self._query, operation.node.selection_set)
-        plain = {key: asked for key, asked in fields.items() if asked.name not in _INTROSPECTION}
-        plan = compiler.compile(self._query, plain) if plain else None
-        operation.deciding = tuple(sorted({*operation.deciding, *compiler.deciding}, key=repr))
-        introspected = [asked for asked in fields.values() if asked.name in _INTROSPECTION]
+        plain_fields = {key: asked for key, asked in fields.items() if asked.name not in _INTROSPECTION}
+        introspected = {key: asked for key, asked in fields.items() if asked.name in _INTROSPECTION}
+        with _invalid_if_refused():
+            measure = Measure(self._registry, operation.fragments, variables)
+            size = measure.size(self._query, plain_fields)
+            if limits is not None:
+                limits.check(size)
+                self._check_introspection(measure, introspected, limits)
+        plan = compiler.compile(self._query, plain_fields) if plain_fields else None
+        deciding = {*operation.deciding, *compiler.deciding}
+        if introspected:
+            deciding |= {((name,), plain) for name, value in variables.items() if isinstance(value, bool)}
+        operation.deciding = tuple(sorted(deciding, key=repr))
         introspection = _only(operation, introspected) if introspected else None
-        return _Prepared(plan, introspection, tuple(fields))
+        return _Prepared(size, plan, introspection, tuple(fields))
+
+    def _check_introspection(
+        self, measure: Measure, introspected: Mapping[str, Selected], limits: Limits
+    ) -> None:
+        if introspected and not limits.introspection:
+            raise Refused("INTROSPECTION_DISABLED", 400, "this server does not answer introspection")
+        if measure.size(self._query, introspected).cost > MAXIMUM_INTROSPECTION_COST:
+            raise Refused("QUERY_TOO_COSTLY", 400, "the operation asks too much of the schema at once")
 
     def _stitched(
         self, introspection: DocumentNode, keys: tuple[str, ...], data: bytes, variables: Mapping[str, Any]
@@ -205,6 +306,14 @@ class QueryService:
             raise _InvalidError("INTROSPECTION_FAILED", result.errors)
         members = {**json.loads(data), **(result.data or {})}
         return json.dumps({key: members[key] for key in keys}).encode()
+
+
+def _log_fallback(operation: _Operation) -> None:
+    log.info(
+        "answered_by_graphql_core",
+        operation=operation.node.name.value if operation.node.name else None,
+        why="introspection is about the schema, which no table holds",
+    )
 
 
 def _driver_dialect(database: Database) -> Dialect:
@@ -226,7 +335,7 @@ def _deciding(deciding: Deciding, variables: Mapping[str, Any]) -> Any:
         return None
 
 
-def _only(operation: _Operation, fields: list[Selected]) -> DocumentNode:
+def _only(operation: _Operation, fields: Mapping[str, Selected]) -> DocumentNode:
     """The operation with nothing but these root fields."""
     node = operation.node
     reduced = OperationDefinitionNode(
@@ -234,9 +343,22 @@ def _only(operation: _Operation, fields: list[Selected]) -> DocumentNode:
         name=node.name,
         variable_definitions=node.variable_definitions,
         directives=(),
-        selection_set=SelectionSetNode(selections=tuple(asked.node for asked in fields)),
+        selection_set=SelectionSetNode(selections=tuple(map(_whole, fields.values()))),
     )
     return DocumentNode(definitions=(reduced, *operation.fragments.values()))
+
+
+def _whole(asked: Selected) -> FieldNode:
+    """A field with what all places that ask for it select."""
+    node = asked.node
+    selections = tuple(one for selection in asked.selections for one in selection.selections)
+    return FieldNode(
+        alias=node.alias,
+        name=node.name,
+        arguments=node.arguments,
+        directives=(),
+        selection_set=SelectionSetNode(selections=selections),
+    )
 
 
 class _InvalidError(Exception):
@@ -249,6 +371,24 @@ class _InvalidError(Exception):
     @classmethod
     def of(cls, code: str, sentence: str) -> "_InvalidError":
         return cls(code, [GraphQLError(sentence)])
+
+
+@contextmanager
+def _invalid_if_refused() -> Iterator[None]:
+    """What is refused here is refused before anything ran: the answer has no data at all."""
+    try:
+        yield
+    except Refused as refused:
+        raise _InvalidError.of(refused.code, refused.sentence) from refused
+
+
+def _unread(error: GraphQLError) -> _InvalidError:
+    # The library tells these apart in its sentences only.
+    if "tokens. Parsing aborted" in error.message:
+        return _InvalidError("TOO_MANY_TOKENS", [error])
+    if "nested too deeply" in error.message:
+        return _InvalidError("QUERY_TOO_DEEP", [error])
+    return _InvalidError("GRAPHQL_PARSE_FAILED", [error])
 
 
 def error_body(code: str, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:

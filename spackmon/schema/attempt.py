@@ -133,9 +133,12 @@ class AttemptOrder:
 class Log:
     """What a phase printed."""
 
-    text: str = expression(expressions.log_text, is_json=True, description="The whole text.")
+    text: str = expression(expressions.log_text, is_json=True, cost=1000, description="The whole text.")
     tail: str = expression(
-        expressions.log_tail, is_json=True, description="The text's last lines, 200 kB of it at most."
+        expressions.log_tail,
+        is_json=True,
+        cost=100,
+        description="The text's last lines, 200 kB of it at most.",
     )
     size_bytes: int = expression(expressions.log_size, is_json=True, description="Its size as UTF-8.")
 

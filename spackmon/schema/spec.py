@@ -79,6 +79,7 @@ class SpecGraph:
     nodes: list["Spec"] = listing(
         models.Spec,
         ids=expressions.itself_and_descendants,
+        rows=100,
         order=[
             (models.Spec.package_version_id, models.PackageVersion.package_id, models.Package.name),
             models.Spec.hash,
@@ -88,6 +89,7 @@ class SpecGraph:
     edges: list[Dependency] = listing(
         models.Dependency,
         belongs=expressions.is_in_graph,
+        rows=300,
         order=[
             (models.Dependency.parent_id, models.Spec.hash),
             (models.Dependency.child_id, models.Spec.hash),

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -25,6 +25,12 @@ class CountingReader:
         self.statements.append(statement)
         return await self._reader.fetch(statement, parameters)
 
+    def stream(
+        self, statement: str, parameters: Mapping[str, Any]
+    ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
+        self.statements.append(statement)
+        return self._reader.stream(statement, parameters)
+
     async def close(self) -> None:
         await self._reader.close()
 
@@ -39,10 +45,19 @@ class AskedSite(Site):
         self.service = QueryService(schema, database, self.reader)
 
     def answer(
-        self, query: str, variables: Mapping[str, Any] | None = None, name: str | None = None
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        name: str | None = None,
+        *,
+        explain: bool = False,
     ) -> Answer:
         """The response to an operation."""
-        return self._runner.run(self.service.execute(query, variables, name))
+        return self._runner.run(self.service.execute(query, variables, name, explain=explain))
+
+    def ask_ourselves(self, query: str, **variables: Any) -> dict[str, Any]:
+        """The data of an operation of our own."""
+        return self._runner.run(self.service.ask(query, variables))
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """The data of an answer without errors."""
