@@ -18,6 +18,7 @@ from spackmon.database import Database
 from spackmon.errors import Refused
 from spackmon.ops import health
 from spackmon.ops.access_log import AccessLog
+from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
 from spackmon.rest_compat.reads import read_routes
 from spackmon.rest_compat.service_info import service_info_routes
@@ -28,6 +29,7 @@ from spackmon.web import pages
 from spackmon.web.graphql import graphql_routes
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
+from spackmon.web.trusted_documents import TrustedDocuments
 
 log = structlog.get_logger()
 
@@ -35,8 +37,9 @@ log = structlog.get_logger()
 def create_app(settings: Settings) -> Starlette:
     """The service as an ASGI application; it opens the database when it starts.
 
-    Raises Refused when a secret that it needs cannot be made.
+    Raises Refused when a secret that it needs cannot be made, or a trusted document not be read.
     """
+    trusted_documents = TrustedDocuments.of(settings.persisted_documents, schema._schema)
     access_tokens = AccessTokens(settings.signing_key(), settings.api_token_expires_seconds)
 
     @asynccontextmanager
@@ -45,9 +48,14 @@ def create_app(settings: Settings) -> Starlette:
         database = Database(settings.database_url)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         try:
-            async with database.reader() as reader:
-                query = QueryService(schema, database, reader)
-                yield {"settings": settings, "database": database, "gate": gate, "query": query}
+            async with database.reader(settings.statement_timeout_seconds) as reader:
+                yield {
+                    "settings": settings,
+                    "database": database,
+                    "gate": gate,
+                    "query": QueryService(schema, database, reader, _limits(settings)),
+                    "trusted_documents": trusted_documents,
+                }
         finally:
             database.close()
 
@@ -69,6 +77,16 @@ def create_app(settings: Settings) -> Starlette:
     # A redirect ends an old client's build: the paths it may spell in two ways are there twice.
     application.router.redirect_slashes = False
     return application
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        tokens=settings.maximum_tokens,
+        aliases=settings.maximum_aliases,
+        depth=settings.maximum_depth,
+        cost=settings.maximum_cost,
+        introspection=settings.introspection,
+    )
 
 
 def _warn(settings: Settings) -> None:

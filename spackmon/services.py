@@ -10,6 +10,7 @@ from spackmon.settings import Settings
 
 if TYPE_CHECKING:
     from spackmon.query.service import QueryService
+    from spackmon.web.trusted_documents import TrustedDocuments
 
 
 class Services(State):
@@ -18,5 +19,6 @@ class Services(State):
     settings: Settings
     database: Database
     query: "QueryService"
+    trusted_documents: "TrustedDocuments"
     gate: Gate
     request_id: str

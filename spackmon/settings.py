@@ -70,6 +70,7 @@ def _with_scheme(value: str) -> str:
 
 Truth = Annotated[bool, BeforeValidator(_old_truth)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
 class Settings(BaseSettings):
@@ -137,6 +138,37 @@ class Settings(BaseSettings):
     )
     enable_github_auth: Truth = Field(
         default=False, description="Sign-in by GitHub. Not available yet: the start warns when it is set."
+    )
+    maximum_cost: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="The most that one GraphQL operation may cost, in units of docs/graphql.md.",
+    )
+    maximum_depth: int = Field(
+        default=25, ge=1, le=25, description="The most levels of fields that one GraphQL operation may have."
+    )
+    maximum_aliases: int = Field(
+        default=100, ge=0, description="The most aliases that one GraphQL document may have."
+    )
+    maximum_tokens: int = Field(
+        default=5_000, ge=1, le=20_000, description="The most tokens that one GraphQL document may have."
+    )
+    statement_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=3600,
+        description="How long the database may take for one question; of an export, for one batch of rows.",
+    )
+    introspection: bool = Field(
+        default=True, description="Answer questions about the schema; GraphiQL and code generators ask them."
+    )
+    graphiql: bool = Field(
+        default=True, description="Answer browsers at `/graphql` with GraphiQL, a page to ask questions on."
+    )
+    persisted_documents: AbsolutePath | None = Field(
+        default=None,
+        description="A folder with `*.graphql` files: the server answers these documents and no others, and "
+        "knows them by their SHA-256, too.",
     )
     jwt_server_secret: SecretStr | None = Field(
         default=None,

@@ -58,7 +58,7 @@ def serve(
 def welcome(settings: Settings, program: str) -> str:
     """The first lines on the screen: where the service is, and how a Spack client comes to report to it."""
     url = settings.public_url
-    lines = [f"Builds    {url}/", f"GraphiQL  {url}/graphql", ""]
+    lines = [f"Builds    {url}/", *([f"GraphiQL  {url}/graphql"] if settings.graphiql else []), ""]
     program = shlex.quote(_short(Path(program)))
     where = []
     if settings.data_dir != Path(".spackmon").absolute():

@@ -1,12 +1,13 @@
 """GraphQL over HTTP (GraphQL Foundation's specification, draft of 2025): POST JSON, GET, GraphiQL.
 
 Two media types: `application/graphql-response+json`, whose status says whether the request was valid, and
-`application/json`, which answers every well-formed request with 200.
+`application/json`, which answers every well-formed request with 200. Two more ask for an export.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from graphql import GraphQLError
 from starlette.requests import Request
@@ -14,42 +15,60 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.errors import Refused
-from spackmon.query.service import QueryService, error_body
+from spackmon.query.service import error_body
+from spackmon.services import Services
+from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.graphiql import graphiql_page
+from spackmon.web.trusted_documents import document_identifier
 
 MAXIMUM_BODY_BYTES = 1_000_000
 RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", "application/json"
+HTML = "text/html"
+_OFFERED = (PLAIN_JSON, RESPONSE_JSON, NDJSON, CSV)
+EXPLAIN_HEADER = "x-spackmon-explain"
 
 
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What a request asks."""
+    """What a request asks; its document is there, or named by its hash."""
 
-    query: str
+    query: str | None
+    document_id: str | None
     variables: dict[str, Any] | None
     operation_name: str | None
 
 
-async def graphql(request: Request) -> Response:
+async def graphql(request: Request[Services]) -> Response:
     """The endpoint: browsers that want a page get GraphiQL, everybody else an answer in JSON."""
     try:
         return await _answered(request)
     except Refused as refused:
-        body = error_body(refused.code, [GraphQLError(refused.sentence)])
-        return Response(
-            body, refused.status, {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept"}
-        )
+        return _refusal(refused)
 
 
-async def _answered(request: Request) -> Response:
+def _refusal(refused: Refused) -> Response:
+    body = error_body(refused.code, [GraphQLError(refused.sentence)])
+    return Response(body, refused.status, {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept"})
+
+
+async def _answered(request: Request[Services]) -> Response:
     media_type = _media_type(request.headers.get("accept"))
-    if request.method == "GET" and media_type == "text/html":
-        return graphiql_page(request)
-    if media_type == "text/html" or media_type is None:
-        raise Refused("NOT_ACCEPTABLE", 406, f"`Accept` must admit {PLAIN_JSON} or {RESPONSE_JSON}")
+    if request.method == "GET" and media_type == HTML:
+        if not request.state.settings.graphiql:
+            raise Refused(
+                "GRAPHIQL_DISABLED", 404, f"GraphiQL is switched off here: send `Accept: {PLAIN_JSON}`"
+            )
+        return graphiql_page(cast(Request, request))  # the library does not know of our services
+    if media_type == HTML or media_type is None:
+        raise Refused("NOT_ACCEPTABLE", 406, f"`Accept` must admit one of {', '.join(_OFFERED)}")
     asked = await _posted(request) if request.method == "POST" else _from_url(request)
-    service: QueryService = request.state.query
-    answer = await service.execute(asked.query, asked.variables, asked.operation_name)
+    query = request.state.trusted_documents.document(asked.query, asked.document_id)
+    service = request.state.query
+    if media_type in (NDJSON, CSV):
+        export = service.export(query, asked.variables, asked.operation_name)
+        return export_response(export, media_type, request.scope["http_version"], _refusal)
+    explain = request.headers.get(EXPLAIN_HEADER, "0") != "0"
+    answer = await service.execute(query, asked.variables, asked.operation_name, explain=explain)
     status = 400 if answer.refused and media_type == RESPONSE_JSON else 200
     headers = {"Content-Type": f"{media_type}; charset=utf-8", "Vary": "Accept"}
     return Response(answer.body, status, headers)
@@ -61,8 +80,8 @@ def _media_type(accept: str | None) -> str | None:
     for position, part in enumerate((accept or "*/*").split(",")):
         name, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = next((_number(value[2:]) for value in parameters if value.startswith("q=")), 1.0)
-        offered = {"*/*": PLAIN_JSON, "application/*": PLAIN_JSON, "text/*": "text/html"}.get(name, name)
-        if offered in (RESPONSE_JSON, PLAIN_JSON, "text/html") and quality > 0:
+        offered = {"*/*": PLAIN_JSON, "application/*": PLAIN_JSON, "text/*": HTML}.get(name, name)
+        if offered in (*_OFFERED, HTML) and quality > 0:
             preferred.append((-quality, position, offered))
     return min(preferred)[2] if preferred else None
 
@@ -74,7 +93,7 @@ def _number(text: str) -> float:
         return 0.0
 
 
-async def _posted(request: Request) -> GraphQLRequest:
+async def _posted(request: Request[Services]) -> GraphQLRequest:
     content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type != PLAIN_JSON:
         raise Refused(
@@ -88,23 +107,33 @@ async def _posted(request: Request) -> GraphQLRequest:
     sent = _read_json("the body", body)
     if not isinstance(sent, dict):
         raise Refused("BODY_INVALID", 400, "the body must be a JSON object with the key `query`")
-    return _checked(sent.get("query"), sent.get("variables"), sent.get("operationName"))
+    return _checked(sent)
 
 
-def _from_url(request: Request) -> GraphQLRequest:
-    sent = request.query_params
-    variables = _read_json("`variables`", sent["variables"]) if sent.get("variables") else None
-    return _checked(sent.get("query"), variables, sent.get("operationName") or None)
+def _from_url(request: Request[Services]) -> GraphQLRequest:
+    sent: dict[str, Any] = {name: value for name, value in request.query_params.items() if value}
+    for name in ("variables", "extensions"):
+        if name in sent:
+            sent[name] = _read_json(f"`{name}`", sent[name])
+    return _checked(sent)
 
 
-def _checked(query: object, variables: object, operation_name: object) -> GraphQLRequest:
-    if not isinstance(query, str):
+def _checked(sent: Mapping[str, Any]) -> GraphQLRequest:
+    query, operation_name = sent.get("query"), sent.get("operationName")
+    if query is not None and not isinstance(query, str):
         raise Refused("QUERY_MISSING", 400, "`query` must be a string with a GraphQL document")
-    if variables is not None and not isinstance(variables, dict):
-        raise Refused("VARIABLES_INVALID", 400, "`variables` must be a JSON object or null")
+    variables = _object("variables", sent.get("variables"))
+    extensions = _object("extensions", sent.get("extensions"))
     if operation_name is not None and not isinstance(operation_name, str):
         raise Refused("OPERATION_NAME_INVALID", 400, "`operationName` must be a string or null")
-    return GraphQLRequest(query, variables, operation_name)
+    identifier = document_identifier(sent.get("documentId"), extensions)
+    return GraphQLRequest(query, identifier, variables, operation_name)
+
+
+def _object(name: str, value: object) -> dict[str, Any] | None:
+    if value is not None and not isinstance(value, dict):
+        raise Refused(f"{name.upper()}_INVALID", 400, f"`{name}` must be a JSON object or null")
+    return value
 
 
 def _read_json(name: str, text: bytearray | str) -> object:

@@ -1,10 +1,20 @@
 """The GraphQL endpoint keeps the rules of GraphQL over HTTP, whatever is sent to it."""
 
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.server import Server
+from spackmon.app import create_app
+from spackmon.errors import Refused
+from spackmon.settings import Settings
+from tests.server import Server, served
+
+FRONTEND = Path(__file__).parents[2] / "frontend"
 
 RESPONSE = "application/graphql-response+json"
 QUERY = "{ __typename builds { totalCount } }"
@@ -56,6 +66,11 @@ def test_an_invalid_document_has_the_status_that_the_accepted_media_type_asks_fo
         (b'{"query": 1}', "QUERY_MISSING"),
         (b'{"query": "{__typename}", "variables": []}', "VARIABLES_INVALID"),
         (b'{"query": "{__typename}", "operationName": {}}', "OPERATION_NAME_INVALID"),
+        (b'{"query": "{__typename}", "extensions": 1}', "EXTENSIONS_INVALID"),
+        (b'{"documentId": 1}', "DOCUMENT_ID_INVALID"),
+        (b'{"documentId": "../secret"}', "DOCUMENT_ID_INVALID"),
+        (b'{"extensions": {"persistedQuery": {"sha256Hash": []}}}', "DOCUMENT_ID_INVALID"),
+        (b'{"extensions": {"persistedQuery": 1}}', "QUERY_MISSING"),
         (b'{"query": "' + b"#" * 1_000_001 + b'"}', "BODY_TOO_LARGE"),
         (b'{"query": "query($h: String) { spec(hash: $h) { id } }", "variables": {"h": "\\ud800aaaaaaa"}}',
          "ARGUMENT_INVALID"),
@@ -73,3 +88,110 @@ def test_a_body_that_is_not_json_by_its_type_is_refused(server: Server) -> None:
     answer = server.http.post("/graphql", content=QUERY, headers={"Content-Type": "text/plain"})
     assert answer.status_code == 415
     assert answer.json()["errors"][0]["extensions"]["code"] == "CONTENT_TYPE_UNSUPPORTED"
+
+
+def test_the_rules_of_graphql_over_http_are_kept(server: Server) -> None:
+    if not (FRONTEND / "node_modules" / "graphql-http").is_dir():
+        pytest.skip("the front end is not installed: make install")
+    node = Path(sys.executable).with_name("node")
+    audit = subprocess.run(
+        [node, FRONTEND / "audit.mjs", f"{server.url}/graphql"],
+        env={**os.environ, "NO_PROXY": "127.0.0.1"},
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    # Not only what MUST and SHOULD be so: of what MAY be one way or the other, nothing is left out.
+    assert audit.stdout.splitlines() == ["61 audits"]
+
+
+def test_what_an_answer_cost_is_told_to_whoever_asks_by_header(server: Server) -> None:
+    plain = server.http.post("/graphql", json={"query": QUERY})
+    assert plain.json() == DATA
+    told = server.http.post("/graphql", json={"query": QUERY}, headers={"X-Spackmon-Explain": "1"}).json()
+    assert told["data"] == DATA["data"]
+    assert told["extensions"]["cost"] == 102
+    assert told["extensions"]["sqlStatements"] == 1
+    assert (
+        server.http.post("/graphql", json={"query": QUERY}, headers={"X-Spackmon-Explain": "0"}).json()
+        == DATA
+    )
+
+
+def test_what_can_be_switched_off_is_off_and_limits_are_those_of_the_settings(
+    database_url: str, tmp_path: Path
+) -> None:
+    off = {"graphiql": False, "introspection": False, "maximum_cost": 150, "maximum_aliases": 1}
+    with served(database_url, tmp_path, **off, maximum_depth=2, maximum_tokens=20) as server:
+        page = server.http.get("/graphql", headers={"Accept": "text/html"})
+        assert (page.status_code, page.json()["errors"][0]["extensions"]["code"]) == (
+            404,
+            "GRAPHIQL_DISABLED",
+        )
+        for query, code in (
+            ("{ __schema { queryType { name } } }", "INTROSPECTION_DISABLED"),
+            ("{ builds { totalCount } b: specs { totalCount } }", "QUERY_TOO_COSTLY"),
+            ("{ a: __typename b: __typename }", "TOO_MANY_ALIASES"),
+            ("{ builds { nodes { id } } }", "QUERY_TOO_DEEP"),
+            ("{ " + "__typename " * 30 + "}", "TOO_MANY_TOKENS"),
+        ):
+            answer = server.http.post("/graphql", json={"query": query}, headers={"Accept": RESPONSE})
+            assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, code)
+            assert "data" not in answer.json()
+        # Our own pages are no client's question.
+        home = server.http.get("/", headers={"Accept": "text/html"})
+        assert home.status_code == 200
+        assert "/graphql" not in home.text
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one trusted document."""
+    folder = tmp_path / "trusted"
+    (folder / "of-the-dashboard").mkdir(parents=True)
+    (folder / "of-the-dashboard" / "count.graphql").write_text(QUERY + "\n")
+    return folder
+
+
+def test_a_server_with_a_folder_of_documents_answers_no_others(
+    database_url: str, folder: Path, tmp_path: Path
+) -> None:
+    named = hashlib.sha256(QUERY.encode()).hexdigest()
+    as_file = hashlib.sha256(f"{QUERY}\n".encode()).hexdigest()
+    with served(database_url, tmp_path, persisted_documents=folder) as server:
+        for body in (
+            {"query": QUERY},
+            {"query": f"{QUERY}\n"},
+            {"documentId": named},
+            {"documentId": f"sha256:{as_file.upper()}"},
+            {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": named}}},
+        ):
+            assert server.http.post("/graphql", json=body).json() == DATA
+        assert server.http.get("/graphql", params={"documentId": named}).json() == DATA
+        for unknown, code in (
+            ({"query": QUERY.replace("totalCount", "totalCount totalCount")}, "DOCUMENT_NOT_TRUSTED"),
+            ({"query": "{ __schema { queryType { name } } }"}, "DOCUMENT_NOT_TRUSTED"),
+            ({"documentId": "0" * 64}, "PERSISTED_QUERY_NOT_FOUND"),
+            ({}, "QUERY_MISSING"),
+        ):
+            answer = server.http.post("/graphql", json=unknown)
+            assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, code)
+        assert server.http.get("/", headers={"Accept": "text/html"}).status_code == 200
+        assert server.http.get("/ms1/specs/name/zlib/").json() == []
+
+
+def test_a_server_without_a_folder_of_documents_says_so(server: Server) -> None:
+    answer = server.http.post("/graphql", json={"documentId": "0" * 64})
+    assert answer.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_SUPPORTED"
+
+
+def test_a_folder_that_cannot_be_asked_stops_the_start(
+    database_url: str, folder: Path, tmp_path: Path
+) -> None:
+    settings = Settings(database_url=database_url, data_dir=tmp_path, persisted_documents=folder)
+    create_app(settings)
+    for text in ("{ nope }", "{", "\ud800"):
+        (folder / "broken.graphql").write_bytes(text.encode("utf-8", "surrogatepass"))
+        with pytest.raises(Refused, match="PERSISTED_DOCUMENTS"):
+            create_app(settings)
+    missing = settings.model_copy(update={"persisted_documents": folder / "nowhere"})
+    with pytest.raises(Refused, match=r"PERSISTED_DOCUMENTS.*nowhere"):
+        create_app(missing)

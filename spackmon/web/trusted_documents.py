@@ -1,0 +1,81 @@
+"""Trusted documents: a server that answers nothing but the operations in a folder.
+
+They are named by their text, or by the hexadecimal SHA-256 of it, as GraphQL clients send it: in
+`documentId`, or in `extensions.persistedQuery.sha256Hash`.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from graphql import GraphQLError, GraphQLSchema, parse, validate
+
+from spackmon.errors import Refused
+
+
+class TrustedDocuments:
+    """The documents that a server answers; all, if there is no folder of them."""
+
+    def __init__(self, texts: Mapping[str, str] | None = None) -> None:
+        self._texts = texts
+
+    @classmethod
+    def of(cls, directory: Path | None, schema: GraphQLSchema) -> "TrustedDocuments":
+        """The `*.graphql` files of a folder. Raises Refused when one cannot be read or asked."""
+        if directory is None:
+            return cls()
+        texts: dict[str, str] = {}
+        try:
+            if not directory.is_dir():
+                raise _unusable(directory, "there is no such folder")
+            for path in sorted(directory.rglob("*.graphql")):
+                text = path.read_text(encoding="utf-8")
+                if errors := validate(schema, parse(text)):
+                    raise _unusable(path, errors[0].message)
+                # An editor ends a file with a newline that a client need not send.
+                texts |= {_sha256(one): text for one in (text, text.strip())}
+        except (OSError, UnicodeDecodeError, GraphQLError) as error:
+            raise _unusable(directory, str(error)) from error
+        return cls(texts)
+
+    def document(self, query: str | None, identifier: str | None) -> str:
+        """The text of the document that a request means; Refused if that is not to be answered."""
+        if query is not None:
+            if self._texts is not None and _sha256(query.strip()) not in self._texts:
+                raise Refused(
+                    "DOCUMENT_NOT_TRUSTED", 400, "this server answers only the documents of its folder"
+                )
+            return query
+        if identifier is None:
+            raise Refused("QUERY_MISSING", 400, "`query` must be a string with a GraphQL document")
+        if self._texts is None:
+            raise Refused(
+                "PERSISTED_QUERY_NOT_SUPPORTED", 400, "this server keeps no documents: send `query`"
+            )
+        if identifier not in self._texts:
+            raise Refused("PERSISTED_QUERY_NOT_FOUND", 400, "no document of this server has this hash")
+        return self._texts[identifier]
+
+
+def document_identifier(document_id: object, extensions: Mapping[str, Any] | None) -> str | None:
+    """The hash that a request names its document by, if it does."""
+    persisted = (extensions or {}).get("persistedQuery")
+    given = persisted.get("sha256Hash") if isinstance(persisted, dict) else None
+    given = document_id if document_id is not None else given
+    if given is None:
+        return None
+    if not isinstance(given, str) or not (found := re.fullmatch(r"(?:sha256:)?([0-9a-fA-F]{64})", given)):
+        raise Refused(
+            "DOCUMENT_ID_INVALID", 400, "a document is named by the 64 hexadecimal digits of its SHA-256"
+        )
+    return found[1].lower()
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _unusable(path: Path, reason: str) -> Refused:
+    return Refused("SETTING_INVALID", 500, f"PERSISTED_DOCUMENTS: {path} is not usable: {reason}")
