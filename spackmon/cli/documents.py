@@ -76,11 +76,11 @@ def _documents(path: Path, stream: Iterable[bytes], raw: IO[bytes]) -> Iterator[
 
 def _joined(number: int, lines: list[tuple[int, bytes]]) -> bytes:
     """Lines as they stood in the file after line `number`, blank ones too: errors name lines."""
-    text = b""
+    pieces = []
     for line_number, line in lines:
-        text += b"\n" * (line_number - number - 1) + line
+        pieces.append(b"\n" * (line_number - number - 1) + line)
         number = line_number
-    return text
+    return b"".join(pieces)
 
 
 def _parse(path: Path, number: int, text: bytes, raw: IO[bytes]) -> Document:

@@ -43,7 +43,12 @@ def read_json(body: bytes | bytearray) -> dict[str, Any]:
 
 def parse(text: str) -> Any:
     """The value of a JSON text. Raises ValueError or RecursionError; NaN and infinities are no JSON."""
-    return _decoder.decode(text)
+    try:
+        return _decoder.decode(text)
+    except (json.JSONDecodeError, _NotJsonError):
+        raise
+    except ValueError:  # Python's own sentence tells to change its settings
+        raise _NotJsonError("an integer in it has too many digits") from None
 
 
 def _object(body: bytes | bytearray) -> dict[str, Any]:
@@ -90,15 +95,19 @@ def _unescaped(escaped: memoryview) -> bytes:
     return unescaped.getvalue()
 
 
+class _NotJsonError(ValueError):
+    """What Python would take for JSON, or cannot represent."""
+
+
 def _finite(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {digits[:20]} is too large")
+        raise _NotJsonError(f"the number {digits[:20]} is too large")
     return number
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise _NotJsonError(f"{name} is no JSON")
 
 
 _decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_constant)

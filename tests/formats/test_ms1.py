@@ -209,6 +209,7 @@ def test_a_body_that_is_no_json_object_is_refused(body):
         ms1.read_json(body)
     assert (caught.value.code, caught.value.status) == ("BODY_NOT_JSON", 400)
     assert caught.value.sentence.isprintable()
+    assert "sys." not in caught.value.sentence
 
 
 def test_an_output_elsewhere_is_no_log():
