@@ -190,6 +190,14 @@ class Settings(BaseSettings):
         sources = (_file_values(), {key: value for key, value in bare.items() if value})
         return (init_settings, env_settings, *(InitSettingsSource(settings_cls, one) for one in sources))
 
+    @field_validator("port", "domain_port", "api_token_expires_seconds", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        # YAML reads `yes` and `on` as true, and to Python true is the number 1.
+        if isinstance(value, bool):
+            raise ValueError("expected a number")
+        return value
+
     @field_validator("data_dir")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -217,8 +225,7 @@ class Settings(BaseSettings):
     def _embedded_database(self) -> Self:
         # Frozen for everybody but this default, which hangs on another setting.
         if not self.database_url:
-            url = URL.create("sqlite", database=str(self.data_dir / "spackmon.sqlite3"))
-            object.__setattr__(self, "database_url", url.render_as_string(hide_password=False))
+            object.__setattr__(self, "database_url", self._embedded_database_url())
         return self
 
     @field_validator("database_url")
@@ -236,6 +243,20 @@ class Settings(BaseSettings):
         if backend == "sqlite" and url.database in (None, "", ":memory:"):
             raise ValueError("expected the path of a file: sqlite:////path")
         return url.render_as_string(hide_password=False)
+
+    def _embedded_database_url(self) -> str:
+        url = URL.create("sqlite", database=str(self.data_dir / "spackmon.sqlite3"))
+        return url.render_as_string(hide_password=False)
+
+    @property
+    def shown_database_url(self) -> str | None:
+        """`database_url` with `***` for its password; None where it is the embedded one of `data_dir`."""
+        if self.database_url == self._embedded_database_url():
+            return None
+        url = make_url(self.database_url)
+        # libpq takes passwords as parameters too: password, sslpassword.
+        hidden = {name: "***" for name in url.query if "password" in name}
+        return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
     @property
     def public_url(self) -> str:
@@ -328,13 +349,13 @@ def _refusal(error: ValidationError) -> Refused:
     first = error.errors(include_url=False, include_context=False)[0]
     key = str(first["loc"][0]).lower() if first["loc"] else ""
     name = "URL_API_PREFIX" if key == "api_url_prefix" else key.upper()
-    reason = first["msg"].removeprefix("Value error, ")
-    if key in _SECRET_KEYS:
-        return Refused("SETTING_INVALID", 500, f"{name} is not usable: {reason}")
-    return _wrong(name, first["input"], reason)
+    return _wrong(name, first["input"], first["msg"].removeprefix("Value error, "))
 
 
 def _wrong(name: str, value: Any, reason: str) -> Refused:
-    shown = re.sub(r"//[^/]*@", "//***@", str(value))  # an address may hold a password
     reason = reason[:1].lower() + reason[1:]
+    if name.lower() in _SECRET_KEYS:
+        return Refused("SETTING_INVALID", 500, f"{name} is not usable: {reason}")
+    # An address may hold a password, and one that is wrong may hold any character unescaped.
+    shown = re.sub(r"//.*@", "//***@", str(value), flags=re.DOTALL)
     return Refused("SETTING_INVALID", 500, f"{name} is {shown!r}, which is not usable: {reason}")

@@ -107,11 +107,21 @@ def test_the_program_stops_with_the_sentence_and_without_a_traceback(monkeypatch
     assert re.fullmatch(r"spackmon: PORT is 'eighty'[^\n]*\n", run.stderr)
 
 
+def test_a_yes_in_the_file_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file(monkeypatch, "PORT: yes\n")
+    with pytest.raises(Refused, match="PORT is 'True', which is not usable: expected a number"):
+        load_settings()
+
+
 def test_no_secret_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACKMON_DATABASE_URL", "mysql://u:s3cr3t@host/name")
     with pytest.raises(Refused) as refused:
         load_settings()
     assert "s3cr3t" not in refused.value.sentence
+    monkeypatch.setenv("SPACKMON_DATABASE_URL", "postgresql://u:s3/cr3t@host:port/name")
+    with pytest.raises(Refused) as refused:
+        load_settings()
+    assert "cr3t" not in refused.value.sentence
     monkeypatch.setenv("SPACKMON_DATABASE_URL", "postgres://u:s3cr3t@host/name")
     monkeypatch.setenv("JWT_SERVER_SECRET", "s3cr3t")
     with pytest.raises(Refused, match="JWT_SERVER_SECRET") as refused:

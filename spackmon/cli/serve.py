@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import OperationalError
 
+from spackmon.cli.console import complain
 from spackmon.cli.database import ensure_migrated
 from spackmon.database import Database
 from spackmon.errors import Refused
@@ -62,7 +63,10 @@ def welcome(settings: Settings, program: str) -> str:
     program = shlex.quote(_short(Path(program)))
     where = []
     if settings.data_dir != Path(".spackmon").absolute():
-        where = [f"  export SPACKMON_DATA_DIR={shlex.quote(str(settings.data_dir))}"]
+        where.append(f"  export SPACKMON_DATA_DIR={shlex.quote(str(settings.data_dir))}")
+    # Without it, an account would be made in the embedded database, which this server does not read.
+    if settings.shown_database_url is not None:
+        where.append(f"  export SPACKMON_DATABASE_URL={shlex.quote(settings.shown_database_url)}")
     if settings.disable_authentication:
         lines += ["Anybody may report builds. With Spack 0.16 to 0.18:", f"  {_spack_install(settings)}", ""]
         return "\n".join(lines)
@@ -98,9 +102,11 @@ def _prepare_database(settings: Settings) -> None:
     database = Database(settings.database_url)
     try:
         ensure_migrated(database)
-    except OperationalError:
-        # Writes are held through an outage; a service that does not start would lose them.
-        print("spackmon: the database does not answer yet; writes will wait for it", file=sys.stderr)
+    except OperationalError as error:
+        # Writes are held through an outage; a service that does not start would lose them. The driver tells
+        # an outage from a wrong password only in its text, which whoever sees it can read.
+        reason = str(error.orig).strip().splitlines()[0]
+        complain(f"the database (DATABASE_URL) does not answer yet, writes will wait for it: {reason}")
     finally:
         database.close()
 

@@ -2,6 +2,8 @@
 
 import socket
 
+from spackmon.cli.serve import welcome
+from spackmon.settings import Settings
 from tests.cli.command import Shell
 
 
@@ -15,3 +17,12 @@ def test_a_taken_port_is_one_sentence_and_nothing_is_promised(shell: Shell) -> N
         f"spackmon: cannot listen at 127.0.0.1 port {port}: Address already in use"
         " (SPACKMON_HOST, SPACKMON_PORT)\n"
     )
+
+
+def test_the_commands_work_on_the_servers_own_database_and_no_password_is_on_the_screen() -> None:
+    settings = Settings(database_url="postgresql://site:s3cr3t@host/builds")
+    printed = welcome(settings, program="spackmon")
+    assert "  export SPACKMON_DATABASE_URL='postgresql://site:***@host/builds'\n" in printed
+    settings = Settings(database_url="postgresql:///builds?password=s3cr3t")
+    assert "s3cr3t" not in welcome(settings, program="spackmon")
+    assert "SPACKMON_DATABASE_URL" not in welcome(Settings(), program="spackmon")
