@@ -30,6 +30,11 @@ def complain(sentence: str) -> None:
     print(f"spackmon: {printable(sentence)}", file=sys.stderr)
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 spec`, `2 specs`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return "-"

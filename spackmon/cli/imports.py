@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
 
 from spackmon.auth.people import anonymous
-from spackmon.cli.console import complain
+from spackmon.cli.console import complain, counted
 from spackmon.cli.database import open_database
 from spackmon.cli.documents import Document, documents
 from spackmon.database import Database
@@ -50,12 +50,12 @@ def import_files(
                 progress.update(
                     bar,
                     completed=finished_bytes + document.read_bytes,
-                    rate=f"{stored} specs, {stored / seconds:.0f}/s",
+                    rate=f"{counted(stored, 'spec')}, {stored / seconds:.0f}/s",
                 )
             finished_bytes += path.stat().st_size
-    print(f"{stored} specs stored, {created} of them new", file=sys.stderr)
+    print(f"{counted(stored, 'spec')} stored, {created} of them new", file=sys.stderr)
     if damaged:
-        raise Refused("IMPORT_INCOMPLETE", 400, f"{damaged} documents could not be stored")
+        raise Refused("IMPORT_INCOMPLETE", 400, f"{counted(damaged, 'document')} could not be stored")
 
 
 def submission(document: Document, spack_version: str | None) -> SpecSubmission:

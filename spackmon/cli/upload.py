@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from spackmon.auth.people import person_named
-from spackmon.cli.console import complain
+from spackmon.cli.console import complain, counted
 from spackmon.cli.database import open_database
 from spackmon.cli.reports import read_report
 from spackmon.client.ms1 import Ms1Client
@@ -54,9 +54,9 @@ def upload(
         raise typer.BadParameter(
             "say whose builds these are, or where to post them", param_hint="--user or --url"
         )
-    print(f"{stored} reports stored", file=sys.stderr)
+    print(f"{counted(stored, 'report')} stored", file=sys.stderr)
     if failed:
-        raise Refused("UPLOAD_INCOMPLETE", 400, f"{failed} reports could not be stored")
+        raise Refused("UPLOAD_INCOMPLETE", 400, f"{counted(failed, 'report')} could not be stored")
 
 
 def _post_all(reports: Iterator[SavedReport], send: Send) -> tuple[int, int]:

@@ -57,7 +57,9 @@ def test_a_document_over_many_lines_and_a_body_are_read(shell: Shell, tmp_path: 
 def test_damage_in_a_document_over_many_lines_is_named_by_its_line(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "document.json"
     file.write_text('{\n  "spec": {\n\n    "nodes": oops\n  }\n}\n')
-    assert f"{file}:4: this is not JSON" in shell.run("import", file).stderr
+    said = shell.run("import", file).stderr
+    assert f"{file}:4: this is not JSON" in said
+    assert said.endswith("spackmon: 1 document could not be stored\n")
 
 
 def test_the_old_name_prints_what_it_stored(shell: Shell, tmp_path: Path) -> None:
