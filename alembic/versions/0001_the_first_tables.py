@@ -48,14 +48,14 @@ def upgrade() -> None:
         "closure",
         sa.Column("ancestor_id", RowId, autoincrement=False, nullable=False),
         sa.Column("descendant_id", RowId, autoincrement=False, nullable=False),
-        sa.Column("by_link_run", sa.Boolean(), nullable=False),
+        sa.Column("by_caret", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("ancestor_id", "descendant_id", name=op.f("pk_closure")),
         sqlite_with_rowid=False,
     )
     op.create_index(
-        op.f("ix_closure_descendant_id_ancestor_id_by_link_run"),
+        op.f("ix_closure_descendant_id_ancestor_id_by_caret"),
         "closure",
-        ["descendant_id", "ancestor_id", "by_link_run"],
+        ["descendant_id", "ancestor_id", "by_caret"],
         unique=False,
     )
     op.create_table(
@@ -276,12 +276,13 @@ def upgrade() -> None:
     op.create_table(
         "provided_virtual",
         sa.Column("virtual", ByteOrderedText, nullable=False),
-        sa.Column("parent_id", RowId, nullable=False),
+        sa.Column("spec_id", RowId, nullable=False),
         sa.Column("child_id", RowId, nullable=False),
         sa.Column("deptypes", sa.SmallInteger(), nullable=False),
+        sa.Column("by_caret", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["child_id"], ["spec.id"], name=op.f("fk_provided_virtual_child_id")),
-        sa.ForeignKeyConstraint(["parent_id"], ["spec.id"], name=op.f("fk_provided_virtual_parent_id")),
-        sa.PrimaryKeyConstraint("virtual", "parent_id", "child_id", name=op.f("pk_provided_virtual")),
+        sa.ForeignKeyConstraint(["spec_id"], ["spec.id"], name=op.f("fk_provided_virtual_spec_id")),
+        sa.PrimaryKeyConstraint("virtual", "spec_id", "child_id", name=op.f("pk_provided_virtual")),
         sqlite_with_rowid=False,
     )
     op.create_table(

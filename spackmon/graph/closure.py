@@ -3,9 +3,12 @@
 No recursion: a chain of 10^5 specs is as good an input as any.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from spackmon.graph.spec import Deptype, SpecNode
+from spackmon.graph.spec import Deptype, Edge, SpecNode
+
+_LINK_RUN = Deptype.LINK | Deptype.RUN
 
 
 class CyclicGraph(ValueError):  # noqa: N818 -- named for what was found
@@ -53,19 +56,15 @@ def children_first(nodes: Mapping[str, SpecNode]) -> list[str]:
     return ordered
 
 
-def descendants(nodes: Mapping[str, SpecNode], deptypes: Deptype | None = None) -> dict[str, frozenset[str]]:
-    """Every node below each node, by any path (of edges with any of `deptypes`), itself excluded.
-
-    Keys children first.
+def descendants(nodes: Mapping[str, SpecNode]) -> dict[str, frozenset[str]]:
+    """Every node below each node, by any path of any deptype, itself excluded; keys children first.
 
     Raises CyclicGraph, and TooManyDescendants for more than MAXIMUM_DESCENDANTS.
     """
     below: dict[str, frozenset[str]] = {}
     count = 0
     for parent in children_first(nodes):
-        children = {
-            edge.child for edge in nodes[parent].edges if deptypes is None or edge.deptypes & deptypes
-        }
+        children = {edge.child for edge in nodes[parent].edges}
         below[parent] = frozenset(children.union(*[below[child] for child in children]))
         count += len(below[parent])
         if count > MAXIMUM_DESCENDANTS:
@@ -73,3 +72,34 @@ def descendants(nodes: Mapping[str, SpecNode], deptypes: Deptype | None = None) 
                 f"its {len(nodes)} specs have more than {MAXIMUM_DESCENDANTS} descendants"
             )
     return below
+
+
+class Seen(NamedTuple):
+    """Nodes, and the virtuals that edges provide, each with the node that provides it."""
+
+    nodes: frozenset[str]
+    virtuals: frozenset[tuple[str, str]]
+
+
+def seen_by_caret(nodes: Mapping[str, SpecNode]) -> dict[str, Seen]:
+    """What `^` in the spec language looks at from each node.
+
+    That are the edges on paths of link and run edges, and the node's own to what it needs to build.
+    """
+    linked: dict[str, Seen] = {}
+    seen: dict[str, Seen] = {}
+    for parent in children_first(nodes):
+        edges = nodes[parent].edges
+        by_link_run = [edge for edge in edges if edge.deptypes & _LINK_RUN]
+        linked[parent] = _joined(by_link_run, [linked[edge.child] for edge in by_link_run])
+        seen[parent] = _joined([edge for edge in edges if edge.deptypes & Deptype.BUILD], [linked[parent]])
+    return seen
+
+
+def _joined(edges: Sequence[Edge], below: Sequence[Seen]) -> Seen:
+    return Seen(
+        frozenset(edge.child for edge in edges).union(*(seen.nodes for seen in below)),
+        frozenset((virtual, edge.child) for edge in edges for virtual in edge.virtuals).union(
+            *(seen.virtuals for seen in below)
+        ),
+    )

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spackmon.formats.submission import ConcretizationFailureReport, SpecReport
-from spackmon.graph.closure import descendants
+from spackmon.graph.closure import descendants, seen_by_caret
 from spackmon.graph.parameters import parameter_rows
-from spackmon.graph.spec import Deptype, SpecGraph, SpecNode
+from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
 from spackmon.ingest.receipts import ConcretizationFailureReceipt, SpecReceipt
 from spackmon.ingest.rows import Statement, over_rows
@@ -173,18 +173,18 @@ _DEPENDENCIES = over_rows(
 )
 
 _PROVIDED_VIRTUALS = over_rows(
-    "virtual text, parent_id bigint, child_id bigint, deptypes integer",
+    "virtual text, spec_id bigint, child_id bigint, deptypes integer, by_caret integer",
     """
-    INSERT INTO provided_virtual (virtual, parent_id, child_id, deptypes)
-    SELECT i.virtual, i.parent_id, i.child_id, i.deptypes FROM {input} i
+    INSERT INTO provided_virtual (virtual, spec_id, child_id, deptypes, by_caret)
+    SELECT i.virtual, i.spec_id, i.child_id, i.deptypes, i.by_caret <> 0 FROM {input} i
     """,
 )
 
 _CLOSURE = over_rows(
-    "ancestor_id bigint, descendant_id bigint, by_link_run integer",
+    "ancestor_id bigint, descendant_id bigint, by_caret integer",
     """
-    INSERT INTO closure (ancestor_id, descendant_id, by_link_run)
-    SELECT i.ancestor_id, i.descendant_id, i.by_link_run <> 0 FROM {input} i
+    INSERT INTO closure (ancestor_id, descendant_id, by_caret)
+    SELECT i.ancestor_id, i.descendant_id, i.by_caret <> 0 FROM {input} i
     """,
 )
 
@@ -351,29 +351,48 @@ def _insert_dimensions(connection: Connection, nodes: list[SpecNode], digests: M
 def _relate(
     connection: Connection, graph: SpecGraph, created: set[SpecKey], ids: Mapping[SpecKey, int]
 ) -> None:
-    """Edges, their virtuals and the closure of the specs that this transaction created."""
+    """Edges and what can be derived from them for the specs that this transaction created."""
     id_of = {hash_: ids[_key(node)] for hash_, node in graph.nodes.items()}
     ours = [node for node in graph.nodes.values() if _key(node) in created]
     edges: dict[tuple[int, int, str], int] = {}
-    provided: dict[tuple[str, int, int], int] = {}
     for node in ours:
         for edge in node.edges:
             row = id_of[node.hash], id_of[edge.child], _list(edge.virtuals)
             edges[row] = edges.get(row, 0) | int(edge.deptypes)
-            for virtual in edge.virtuals:
-                key = virtual, id_of[node.hash], id_of[edge.child]
-                provided[key] = provided.get(key, 0) | int(edge.deptypes)
     _DEPENDENCIES.run(connection, [(*row, deptypes) for row, deptypes in sorted(edges.items())])
-    _PROVIDED_VIRTUALS.run(connection, [(*row, deptypes) for row, deptypes in sorted(provided.items())])
-    below, linked = descendants(graph.nodes), descendants(graph.nodes, Deptype.LINK | Deptype.RUN)
+    below, seen = descendants(graph.nodes), seen_by_caret(graph.nodes)
     _CLOSURE.run(
         connection,
         sorted(
-            (id_of[node.hash], id_of[child], int(child in linked[node.hash]))
+            (id_of[node.hash], id_of[child], int(child in seen[node.hash].nodes))
             for node in ours
             for child in below[node.hash]
         ),
     )
+    _PROVIDED_VIRTUALS.run(
+        connection,
+        sorted(
+            (
+                virtual,
+                id_of[node.hash],
+                id_of[child],
+                deptypes,
+                int((virtual, child) in seen[node.hash].virtuals),
+            )
+            for node in ours
+            for (virtual, child), deptypes in _provided(node, seen[node.hash].virtuals).items()
+        ),
+    )
+
+
+def _provided(node: SpecNode, seen: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """Who provides which virtuals to a node or below it, with the deptypes of the node's own edges."""
+    provided = dict.fromkeys(seen, 0)
+    for edge in node.edges:
+        for virtual in edge.virtuals:
+            key = virtual, edge.child
+            provided[key] = provided.get(key, 0) | int(edge.deptypes)
+    return provided
 
 
 def _list(texts: Sequence[str]) -> str:

@@ -161,21 +161,27 @@ class Dependency(Base):
 
 
 class ProvidedVirtual(Base):
-    """A virtual that an edge provides: `virtuals` of Dependency, so that an index can find them."""
+    """A virtual that `child_id` provides to a spec or to what the spec depends on.
+
+    `deptypes` are those of the spec's own edge that provides it, 0 if it has none; `by_caret` tells that
+    the spec language's `^` sees the edge (see Closure).
+    """
 
     __tablename__ = "provided_virtual"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 -- SQLAlchemy's own form
 
     virtual: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
-    parent_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
     child_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
     deptypes: Mapped[int] = mapped_column(SmallInteger)
+    by_caret: Mapped[bool]
 
 
 class Closure(Base):
     """Every spec below a spec, by any path of any deptype; a spec is not below itself.
 
-    `by_link_run` tells that a path of link and run edges alone leads there as well.
+    `by_caret` tells that the spec language's `^` sees it: a path of link and run edges alone leads there,
+    or the spec itself needs it to build.
 
     Without foreign keys: the rows are derived in the transaction that writes the specs, and checking
     two references for each of them would cost more than all the rest of an ingest.
@@ -183,10 +189,10 @@ class Closure(Base):
 
     __tablename__ = "closure"
     __table_args__ = (
-        Index(None, "descendant_id", "ancestor_id", "by_link_run"),
+        Index(None, "descendant_id", "ancestor_id", "by_caret"),
         {"sqlite_with_rowid": False},
     )
 
     ancestor_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     descendant_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    by_link_run: Mapped[bool]
+    by_caret: Mapped[bool]

@@ -278,15 +278,20 @@ class Compiler:
         row: Scope,
         depth: int,
     ) -> Json:
-        found = meaning.find(self._arguments(parent, asked.node), self.bind)
+        arguments = self._arguments(parent, asked.node)
+        found = meaning.find(arguments, self.bind)
         child = row.beneath(meaning.model.__table__)
-        body = self._object(type_, asked, child, depth + 1)
+        if meaning.satisfying is None:
+            body, otherwise = self._object(type_, asked, child, depth + 1), constant(NULL)
+        else:
+            holds = meaning.satisfying(child, self._decided(arguments["spec"]))
+            body = case((holds.whole, constant("true")), else_=constant("false"))
+            otherwise = _error("SPEC_UNKNOWN", "no spec has this `hash`")
         one = select(body).select_from(child.joined()).where(child.row_id == found.row_id)
-        result = func.coalesce(_scalar(one), constant(NULL))
+        result = func.coalesce(_scalar(one), otherwise)
         if found.ambiguous is None:
             return result
-        error = constant(f"{MARK}{ERROR}{found.ambiguous_code}:{found.ambiguous_sentence}{MARK}")
-        return case((found.ambiguous, error), else_=result)
+        return case((found.ambiguous, _error(found.ambiguous_code, found.ambiguous_sentence)), else_=result)
 
     # Computed values --------------------------------------------------------------------------------
 
@@ -452,11 +457,14 @@ class Compiler:
                     driver = condition.driver
                 else:
                     holds.append(condition.holds)
+        ways = None
+        if meaning.satisfying is not None and "satisfying" in arguments:
+            ways = meaning.satisfying(child, self._decided(arguments["satisfying"]))
         order: list[SortKey] = []
         if "orderBy" in arguments:
             for one in arguments["orderBy"].elements():
                 order += self._sort_keys(get_named_type(types["orderBy"].type).name, one, child)
-        return Rows(child, holds, driver, order)
+        return Rows(child, holds, driver, order, ways)
 
     def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
         """What every field that is given of a filter input asks of `row`."""
@@ -549,6 +557,11 @@ class Compiler:
     def _rows(self, statement: Select[Any]) -> FromClause:
         """The statement as a row source that may look at the rows of every statement around it."""
         return statement.correlate_except(None).subquery(f"t{next(self._names)}")
+
+
+def _error(code: str, sentence: str) -> Json:
+    """Where this is in an answer, there is no answer but this error."""
+    return constant(f"{MARK}{ERROR}{code}:{sentence}{MARK}")
 
 
 def _scalar(statement: Select[Any]) -> Json:

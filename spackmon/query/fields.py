@@ -82,18 +82,26 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A Relay connection over a table, newest row first unless ordered; `belongs` as in Listing."""
+    """A Relay connection over a table, newest row first unless ordered; `belongs` as in Listing.
+
+    `satisfying(row, text)` is the condition that the argument of this name makes of its text.
+    """
 
     model: Any
     belongs: "Belongs | None"
+    satisfying: "Satisfying | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A root field that finds one row by its arguments."""
+    """A root field that finds one row by its arguments.
+
+    With `satisfying` it only tells whether the row satisfies the argument `spec`.
+    """
 
     model: Any
     find: "Finder"
+    satisfying: "Satisfying | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +168,18 @@ class Condition:
     driver: Driver | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """A condition for which the database has several plans, each good for other data.
+
+    `whole` is the condition itself. `ways` are several forms of it, exactly one of which can hold for any
+    row at all: each tells first, whatever the row, whether it is the one to take.
+    """
+
+    whole: ColumnElement[bool]
+    ways: tuple[ColumnElement[bool], ...]
+
+
 class Filtering(Protocol):
     """What a predicate needs of the compilation that it is part of."""
 
@@ -174,6 +194,7 @@ class Filtering(Protocol):
 
 
 Predicate = Callable[[Scope, Given, Filtering], Condition]
+Satisfying = Callable[[Scope, str], Ways]
 Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
 Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]
 
@@ -239,9 +260,14 @@ def connection(
     belongs: Belongs | None = None,
     where: Any = None,
     order_by: Any = None,
+    satisfying: Satisfying | None = None,
 ) -> Any:
     """A field that is a Relay connection over a table; `where` and `order_by` are its input types."""
     arguments = list(_PAGING)
+    if satisfying is not None:
+        arguments.append(
+            argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language.")
+        )
     if where is not None:
         arguments.append(argument("where", where | None, "Only these rows."))
     if order_by is not None:
@@ -250,12 +276,24 @@ def connection(
                 "order_by", list[order_by] | None, "By these values, the first one first; then newest first."
             )
         )
-    return _field(Connected(model, belongs), description, arguments=arguments)
+    return _field(Connected(model, belongs, satisfying), description, arguments=arguments)
 
 
 def lookup(model: Any, find: Finder, arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
     """A root field that finds one row by its arguments."""
     return _field(Lookup(model, find), description, arguments=arguments)
+
+
+def satisfies(
+    model: Any,
+    find: Finder,
+    satisfying: Satisfying,
+    arguments: Sequence[StrawberryArgument],
+    *,
+    description: str,
+) -> Any:
+    """A root field that tells whether one row satisfies what its argument `spec` says."""
+    return _field(Lookup(model, find, satisfying), description, arguments=arguments)
 
 
 def node_lookup(*, description: str) -> Any:

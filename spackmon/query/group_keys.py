@@ -98,13 +98,15 @@ def _provider_id(spec: Scope, virtual: str) -> ColumnElement[Any]:
         earlier = ProvidedVirtual.__table__.alias()
         provides = (
             earlier.c.virtual == constant(virtual),
-            earlier.c.parent_id == edge[ProvidedVirtual.parent_id],
+            earlier.c.spec_id == edge[ProvidedVirtual.spec_id],
+            earlier.c.deptypes != 0,
         )
         before = select(constant("")).where(*provides, earlier.c.child_id < edge[ProvidedVirtual.child_id])
         return and_(
             spec[Spec.compiler_id].is_(None),
             edge[ProvidedVirtual.virtual] == constant(virtual),
-            edge[ProvidedVirtual.parent_id] == spec.row_id,
+            edge[ProvidedVirtual.spec_id] == spec.row_id,
+            edge[ProvidedVirtual.deptypes] != 0,
             ~before.correlate_except(earlier).exists(),
         )
 

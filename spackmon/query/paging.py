@@ -28,11 +28,12 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union_all,
 )
 
 from spackmon.errors import Refused
 from spackmon.models.columns import JsonText, UtcDateTime
-from spackmon.query.fields import Bind, Driver
+from spackmon.query.fields import Bind, Driver, Ways
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given
@@ -132,13 +133,14 @@ def _sort_value(keys: Sequence[SortKey], position: int) -> Callable[[str], Any]:
 class Rows:
     """The rows a connection is about: a table's row, what holds of it, and what to walk to find it.
 
-    `order` are the keys before the id.
+    `order` are the keys before the id. `ways` are one more condition.
     """
 
     row: Scope
     conditions: Sequence[ColumnElement[bool]]
     driver: Driver | None
     order: Sequence[SortKey]
+    ways: Ways | None = None
 
     @property
     def keys(self) -> list[SortKey]:
@@ -157,37 +159,52 @@ class Rows:
 
     def whole(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """Columns of the rows and of what is joined to them, of all rows and in no order."""
-        return self._select(*columns, of_row=True)
+        return self._select(self._every_way, *columns, of_row=True)
 
-    def _select(self, *columns: ColumnElement[Any], of_row: bool = False) -> Select[Any]:
+    @property
+    def _every_way(self) -> ColumnElement[bool] | None:
+        return None if self.ways is None else self.ways.whole
+
+    def _select(
+        self, way: ColumnElement[bool] | None, *columns: ColumnElement[Any], of_row: bool = False
+    ) -> Select[Any]:
+        conditions = [*self.conditions, *([] if way is None else [way])]
         if self.driver is None:
-            return select(*columns).select_from(self.row.joined()).where(*self.conditions)
+            return select(*columns).select_from(self.row.joined()).where(*conditions)
         source: FromClause = self.driver.source
-        if of_row or self.conditions or self.order:
+        if of_row or conditions or self.order:
             source = self.row.joined(source.join(self.row.source, self.row.row_id == self.driver.row_id))
-        return select(*columns).select_from(source).where(*self.driver.conditions, *self.conditions)
+        return select(*columns).select_from(source).where(*self.driver.conditions, *conditions)
 
     def count(self) -> Select[Any]:
         """Counts them."""
-        return self._select(func.count(type_=BigInteger()))
+        return self._select(self._every_way, func.count(type_=BigInteger()))
 
     def page(self, page: Page, bind: Bind) -> Select[Any]:
         """The rows of a page and one more.
 
         Columns: `position` from 1 in walking order, and the sort values `key0`, `key1`, …
         """
+        ways = [None] if self.ways is None else self.ways.ways
+        pages = [self._page(page, bind, way) for way in ways]
+        if len(pages) == 1:
+            return pages[0]
+        # Each way has its own order and limit, which a UNION takes only from within.
+        return select(union_all(*(select(found.subquery()) for found in pages)).subquery())
+
+    def _page(self, page: Page, bind: Bind, way: ColumnElement[bool] | None) -> Select[Any]:
         keys = self.keys
         order = _order(keys, from_end=page.from_end)
         sort_values = [key.value.label(f"key{number}") for number, key in enumerate(keys)]
         position = func.row_number().over(order_by=order).label("position")
-        statement = _between(self._select(position, *sort_values), keys, page, bind).order_by(*order)
+        statement = _between(self._select(way, position, *sort_values), keys, page, bind).order_by(*order)
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
         return statement.limit(literal_column(str(page.size + 1)))
 
     def every(self, columns: Sequence[ColumnElement[Any]], page: Page, bind: Bind) -> Select[Any]:
         """Every row between a page's cursors, whatever its size, with these columns of the row."""
-        statement = _between(self._select(*columns, of_row=True), self.keys, page, bind)
+        statement = _between(self._select(self._every_way, *columns, of_row=True), self.keys, page, bind)
         return statement.order_by(*_order(self.keys, from_end=False))
 
 

@@ -5,8 +5,9 @@ import strawberry
 from spackmon import models
 from spackmon.query import graph_questions as questions
 from spackmon.query.aggregates import tabulated
-from spackmon.query.fields import argument, computed, connection, lookup, node_lookup
+from spackmon.query.fields import argument, computed, connection, lookup, node_lookup, satisfies
 from spackmon.query.lookups import by_id, package_by_name, spec_by_hash_or_id
+from spackmon.query.satisfying import build_satisfies, spec_satisfies
 from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
 from spackmon.schema.architecture import (
     Architecture,
@@ -87,7 +88,11 @@ class Query:
     )
 
     specs: SpecConnection = connection(
-        models.Spec, where=SpecFilter, order_by=SpecOrder, description="All specs, the latest first."
+        models.Spec,
+        where=SpecFilter,
+        order_by=SpecOrder,
+        satisfying=spec_satisfies,
+        description="All specs, the latest first.",
     )
     packages: Connection[Package] = connection(
         models.Package, where=PackageFilter, order_by=PackageOrder, description="All packages."
@@ -117,7 +122,11 @@ class Query:
         description="All edges of all graphs.",
     )
     builds: BuildConnection = connection(
-        models.Build, where=BuildFilter, order_by=BuildOrder, description="All builds, the latest first."
+        models.Build,
+        where=BuildFilter,
+        order_by=BuildOrder,
+        satisfying=build_satisfies,
+        description="All builds, the latest first.",
     )
     attempts: Connection[Attempt] = connection(
         models.Attempt,
@@ -168,6 +177,16 @@ class Query:
         description="Builds counted in rows and columns, as package by compiler; each once in a cell.",
     )
 
+    satisfies: bool = satisfies(
+        models.Spec,
+        spec_by_hash_or_id,
+        spec_satisfies,
+        [
+            argument("hash", str, "A hash of the spec, as in `spec`."),
+            argument("spec", str, "What it may satisfy, in Spack's spec language."),
+        ],
+        description="Whether a spec satisfies another, as Spack judges.",
+    )
     path: list[SpecPath] = computed(
         questions.FROM_GRAPH,
         questions.paths,

@@ -120,29 +120,30 @@ def test_equal_parameters_are_stored_once_and_each_element_can_be_found(site: Si
     assert site.rows("SELECT count(*) FROM parameter WHERE name = 'long'") == [(1,)]
 
 
-def test_what_lies_below_by_link_and_run_edges_is_told_apart(site: Site) -> None:
+def test_what_a_caret_sees_is_told_apart(site: Site) -> None:
     glibc = spec("glibc", "2.36")
-    libxml = spec("libxml2", "2.12", glibc)
-    gcc = dataclasses.replace(spec("gcc", "13"), edges=(Edge(glibc.hash, Deptype.LINK),))
-    top = dataclasses.replace(
-        spec("top", "1"), edges=(Edge(gcc.hash, Deptype.BUILD), Edge(libxml.hash, Deptype.RUN))
+    libxml = dataclasses.replace(spec("libxml2", "2.12"), edges=(Edge(glibc.hash, Deptype.LINK, ("libc",)),))
+    m4 = spec("m4", "1.4")
+    gcc = dataclasses.replace(
+        spec("gcc", "13"), edges=(Edge(glibc.hash, Deptype.LINK), Edge(m4.hash, Deptype.BUILD, ("awk",)))
     )
-    site.apply(spec_report(top, gcc, libxml, glibc))
-    rows = site.rows(f"{CLOSURE} WHERE c.by_link_run")
-    assert set(rows) == {
-        (top.hash, libxml.hash), (top.hash, glibc.hash), (libxml.hash, glibc.hash), (gcc.hash, glibc.hash)
-    }  # fmt: skip
-
-
-def test_the_virtuals_of_edges_can_be_found(site: Site) -> None:
-    blis = spec("blis", "1")
     edges = (
-        Edge(blis.hash, Deptype.LINK, ("blas",)),
-        Edge(blis.hash, Deptype.BUILD, ("blas", "lapack")),
+        Edge(gcc.hash, Deptype.BUILD, ("c", "cxx")), Edge(libxml.hash, Deptype.RUN),
+        Edge(m4.hash, Deptype.TEST),
+    )  # fmt: skip
+    top = dataclasses.replace(spec("top", "1"), edges=edges)
+    site.apply(spec_report(top, gcc, libxml, glibc, m4))
+    seen = site.rows(f"{CLOSURE} WHERE c.by_caret AND a.hash = :top", top=top.hash)
+    assert {child for _, child in seen} == {gcc.hash, libxml.hash, glibc.hash}
+    virtuals = site.rows(
+        "SELECT v.virtual, v.deptypes, v.by_caret FROM provided_virtual v JOIN spec s ON s.id = v.spec_id "
+        "WHERE s.hash = :top ORDER BY v.virtual",
+        top=top.hash,
     )
-    site.apply(spec_report(dataclasses.replace(spec("top", "1"), edges=edges), blis))
-    rows = site.rows("SELECT virtual, deptypes FROM provided_virtual ORDER BY virtual")
-    assert rows == [("blas", Deptype.LINK | Deptype.BUILD), ("lapack", Deptype.BUILD)]
+    assert virtuals == [("c", Deptype.BUILD, True), ("cxx", Deptype.BUILD, True), ("libc", 0, True)]
+    assert site.rows("SELECT deptypes, by_caret FROM provided_virtual WHERE virtual = 'awk'") == [
+        (Deptype.BUILD, True)
+    ]
 
 
 def test_versions_sort_in_the_database_as_spack_sorts_them(site: Site) -> None:
