@@ -61,6 +61,10 @@ class Limits:
     cost: int = 1_000_000
     introspection: bool = True
 
+    def admit(self, size: "Size") -> bool:
+        """Whether `check` has nothing against it."""
+        return size.depth <= self.depth and size.cost <= self.cost
+
     def check(self, size: "Size") -> None:
         """Raises Refused QUERY_TOO_DEEP or QUERY_TOO_COSTLY."""
         if size.depth > self.depth:

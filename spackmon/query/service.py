@@ -264,7 +264,7 @@ class QueryService:
         if found is None:
             found = self._prepare(operation, variables, limits)
             operation.prepared.put(_key(operation, variables), found)
-        elif limits is not None:
+        elif limits is not None and not limits.admit(found.size):
             with _invalid_if_refused():
                 limits.check(found.size)
         return found
