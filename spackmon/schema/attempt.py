@@ -133,7 +133,7 @@ class AttemptOrder:
 class Log:
     """What a phase printed."""
 
-    text: str = expression(expressions.log_text, is_json=True, cost=1000, description="The whole text.")
+    text: str = expression(expressions.log_text, is_json=True, cost=500, description="The whole text.")
     tail: str = expression(
         expressions.log_tail,
         is_json=True,

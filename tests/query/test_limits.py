@@ -158,6 +158,14 @@ def test_introspection_can_be_switched_off(site: AskedSite) -> None:
     assert site.ask("{ __typename }") == {"__typename": "Query"}
 
 
+def test_ten_builds_with_all_their_logs_may_be_asked_for(site: AskedSite) -> None:
+    site.service = QueryService(schema, site.database, site.reader, Limits())
+    logs = "attempts { number phases { name status log { text } } }"
+    assert site.ask(f"{{ builds(first: 10) {{ nodes {{ spec {{ name }} {logs} }} }} }}") == {
+        "builds": {"nodes": []}
+    }
+
+
 def test_introspection_is_whole_and_has_a_limit_of_its_own(site: AskedSite) -> None:
     limited(site, cost=1, depth=2)
     assert len(site.ask(get_introspection_query())["__schema"]["types"]) > 20
