@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Build, InstallFile
@@ -30,6 +30,6 @@ class Attribute(Base):
     analysis_id: Mapped[int] = mapped_column(ForeignKey(Analysis.id), index=True)
     install_file_id: Mapped[int | None] = mapped_column(ForeignKey(InstallFile.id), index=True)
     name: Mapped[str] = mapped_column(ByteOrderedText)
-    value: Mapped[str | None] = mapped_column(Text)
+    value: Mapped[str | None] = mapped_column(ByteOrderedText)
     binary_value: Mapped[bytes | None] = mapped_column(LargeBinary)
     json_value: Mapped[str | None] = mapped_column(JsonText)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, LargeBinary, Table, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
@@ -43,10 +43,10 @@ class Build(Base):
     spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id))
     environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
     owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
-    status: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     rerun_announced: Mapped[bool] = mapped_column(Boolean)
-    configure_arguments: Mapped[str | None] = mapped_column(Text)
+    configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -84,7 +84,7 @@ class Attempt(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     build_id: Mapped[int] = mapped_column(ForeignKey(Build.id))
     number: Mapped[int]
-    status: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -112,7 +112,7 @@ class EnvironmentVariable(Base):
 
     build_id: Mapped[int] = mapped_column(ForeignKey(Build.id), primary_key=True)
     name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
-    value: Mapped[str] = mapped_column(Text)
+    value: Mapped[str] = mapped_column(ByteOrderedText)
 
 
 class InstallFile(Base):
@@ -131,7 +131,7 @@ class InstallFile(Base):
     hash: Mapped[str | None] = mapped_column(ByteOrderedText)
     size_bytes: Mapped[int | None] = mapped_column(RowId)
     modified_at_seconds: Mapped[float | None] = mapped_column(Float(53))
-    destination: Mapped[str | None] = mapped_column(Text)
+    destination: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
 class ConcretizationFailure(Base):

@@ -32,6 +32,9 @@ class JsonText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(TEXT(collation="C") if dialect.name == "postgresql" else Text())
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC with microseconds: timestamptz, or fixed-width ISO 8601 text in SQLite."""

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, Text
+from sqlalchemy import ForeignKey, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, RowId, UtcDateTime
+from spackmon.models.columns import Base, ByteOrderedText, RowId, UtcDateTime
 from spackmon.models.people import Person
 
 
@@ -16,10 +16,10 @@ class InboxEntry(Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    kind: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(ByteOrderedText)
     person_id: Mapped[int | None] = mapped_column(ForeignKey(Person.id))
     body: Mapped[bytes] = mapped_column(LargeBinary)
-    error_code: Mapped[str] = mapped_column(Text)
-    error_message: Mapped[str] = mapped_column(Text)
+    error_code: Mapped[str] = mapped_column(ByteOrderedText)
+    error_message: Mapped[str] = mapped_column(ByteOrderedText)
     replay_count: Mapped[int]
     applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)

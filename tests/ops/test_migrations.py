@@ -45,6 +45,17 @@ def test_the_migrations_lead_to_exactly_the_models(database: Database) -> None:
     assert database.read_once(differences) == []
 
 
+def test_text_in_postgresql_sorts_by_bytes_whatever_the_locale_of_its_cluster(postgresql_url: str) -> None:
+    database = Database(postgresql_url)
+    otherwise = text(
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND data_type IN ('text', 'character varying') AND table_name <> 'alembic_version'"
+        " AND collation_name IS DISTINCT FROM 'C'"
+    )
+    assert database.read_once(lambda connection: connection.execute(otherwise).all()) == []
+    database.close()
+
+
 def test_a_database_says_whether_it_is_migrated(
     empty_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
