@@ -190,7 +190,10 @@ class Settings(BaseSettings):
         sources = (_file_values(), {key: value for key, value in bare.items() if value})
         return (init_settings, env_settings, *(InitSettingsSource(settings_cls, one) for one in sources))
 
-    @field_validator("port", "domain_port", "api_token_expires_seconds", mode="before")
+    @field_validator(
+        "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",
+        "maximum_aliases", "maximum_tokens", "statement_timeout_seconds", mode="before",
+    )  # fmt: skip
     @classmethod
     def _number(cls, value: Any) -> Any:
         # YAML reads `yes` and `on` as true, and to Python true is the number 1.

@@ -107,9 +107,10 @@ def test_the_program_stops_with_the_sentence_and_without_a_traceback(monkeypatch
     assert re.fullmatch(r"spackmon: PORT is 'eighty'[^\n]*\n", run.stderr)
 
 
-def test_a_yes_in_the_file_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    write_file(monkeypatch, "PORT: yes\n")
-    with pytest.raises(Refused, match="PORT is 'True', which is not usable: expected a number"):
+@pytest.mark.parametrize("name", ["PORT", "MAXIMUM_COST", "STATEMENT_TIMEOUT_SECONDS"])
+def test_a_yes_in_the_file_is_no_number(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_file(monkeypatch, f"{name}: yes\n")
+    with pytest.raises(Refused, match=f"{name} is 'True', which is not usable: expected a number"):
         load_settings()
 
 
