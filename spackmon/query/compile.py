@@ -159,7 +159,7 @@ class Compiler:
             return lambda value: type_.process_bind_param(convert(value), self._dialect)
         return convert
 
-    def _decided(self, value: Given | None, what: Callable[[Any], Any] = plain) -> Any:
+    def decided(self, value: Given | None, what: Callable[[Any], Any] = plain) -> Any:
         """What of a value decides the statement's form."""
         if value is None:
             return None
@@ -168,7 +168,7 @@ class Compiler:
         return what(value.value)
 
     def _decide(self, node: ValueNode) -> bool:
-        return bool(self._decided(read_value(node, GraphQLBoolean, self._variables)))
+        return bool(self.decided(read_value(node, GraphQLBoolean, self._variables)))
 
     def _arguments(self, parent: GraphQLObjectType, node: FieldNode) -> dict[str, Given]:
         """The arguments that were given and are not null."""
@@ -252,7 +252,7 @@ class Compiler:
                 return joined(['"' if is_bare else f'"{parent.name}:', number, '"'])
 
     def _node(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
-        kind = self._decided(self._arguments(parent, asked.node)["id"], type_of_id)
+        kind = self.decided(self._arguments(parent, asked.node)["id"], type_of_id)
         if kind not in self._registry.nodes:
             raise Refused("ID_INVALID", 400, f"`id` must be an id of this schema, no type is {kind[:100]!r}")
         name = self._registry.nodes[kind]
@@ -264,7 +264,7 @@ class Compiler:
         self, meaning: Embedded, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
     ) -> Json:
         if meaning.limits is not None:
-            row = row.limited(meaning.limits(self._arguments(parent, asked.node), self.bind))
+            row = row.limited(meaning.limits(self._arguments(parent, asked.node), self))
         type_ = parent.fields[asked.name].type
         body = self._object(type_, asked, row, depth + 1)
         return body if meaning.present is None else _or_null(type_, meaning.present(row), body)
@@ -284,7 +284,7 @@ class Compiler:
         if meaning.satisfying is None:
             body, otherwise = self._object(type_, asked, child, depth + 1), constant(NULL)
         else:
-            holds = meaning.satisfying(child, self._decided(arguments["spec"]))
+            holds = meaning.satisfying(child, self.decided(arguments["spec"]))
             body = case((holds.whole, constant("true")), else_=constant("false"))
             otherwise = _error("SPEC_UNKNOWN", "no spec has this `hash`")
         one = select(body).select_from(child.joined()).where(child.row_id == found.row_id)
@@ -303,7 +303,7 @@ class Compiler:
         number = len(self.computations)
         self.computations.append(Computation(meaning.make, arguments, shape))
         pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":']
-        deciding = {name: self._decided(arguments.get(name)) for name in meaning.decides}
+        deciding = {name: self.decided(arguments.get(name)) for name in meaning.decides}
         pieces.append(self._facts(meaning.facts(deciding), parent, arguments, row))
         if shape.specs and meaning.specs is not None:
             ids = meaning.specs(row, arguments, self.bind)
@@ -374,7 +374,7 @@ class Compiler:
         self, meaning: Connected, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int
     ) -> Json:
         arguments = self._arguments(parent, asked.node)
-        first, last = self._decided(arguments.get("first")), self._decided(arguments.get("last"))
+        first, last = self.decided(arguments.get("first")), self.decided(arguments.get("last"))
         type_ = _object_type(parent.fields[asked.name].type)
         fields = self._selector.fields(type_, asked.selections, depth + 1)
         page = read_page(arguments, first, last, largest_page(self._registry, self._selector, type_, fields))
@@ -406,8 +406,8 @@ class Compiler:
         self, meaning: Grouped, rows: Rows, parent: GraphQLObjectType, asked: Selected, depth: int
     ) -> Json:
         arguments = self._arguments(parent, asked.node)
-        keys = [self._decided(key) for key in arguments["keys"].elements()]
-        first = aggregates.read_first(self._decided(arguments.get("first")))
+        keys = [self.decided(key) for key in arguments["keys"].elements()]
+        first = aggregates.read_first(self.decided(arguments.get("first")))
         type_ = _object_type(parent.fields[asked.name].type)
         fields = self._selector.fields(type_, asked.selections, depth)
         names = {part.name for part in fields.values()}
@@ -418,8 +418,8 @@ class Compiler:
 
     def _table(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
         arguments = self._arguments(parent, asked.node)
-        first = aggregates.read_first(self._decided(arguments.get("first")))
-        row_key, column_key = (self._decided(arguments[name]) for name in ("rows", "columns"))
+        first = aggregates.read_first(self.decided(arguments.get("first")))
+        row_key, column_key = (self.decided(arguments[name]) for name in ("rows", "columns"))
         builds = self._filtered(Connected(Build, None), parent, asked, arguments, row)
         if "package" in arguments:
             builds = aggregates.of_package(builds, arguments["package"], self.bind)
@@ -459,7 +459,7 @@ class Compiler:
                     holds.append(condition.holds)
         ways = None
         if meaning.satisfying is not None and "satisfying" in arguments:
-            ways = meaning.satisfying(child, self._decided(arguments["satisfying"]))
+            ways = meaning.satisfying(child, self.decided(arguments["satisfying"]))
         order: list[SortKey] = []
         if "orderBy" in arguments:
             for one in arguments["orderBy"].elements():
@@ -481,7 +481,7 @@ class Compiler:
 
     def _sort_keys(self, input_name: str, given: Given, row: Scope) -> list[SortKey]:
         """The keys of one element of `orderBy`, which names one column and its direction."""
-        named = [(name, self._decided(value)) for name, value in given.members().items()]
+        named = [(name, self.decided(value)) for name, value in given.members().items()]
         if len(named) != 1 or named[0][1] is None:
             raise Refused("ORDER_INVALID", 400, f"each {input_name} in `orderBy` must have exactly one field")
         ((name, direction),) = named

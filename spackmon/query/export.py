@@ -62,7 +62,7 @@ class ExportCompiler(Compiler):
         arguments = self._arguments(query, asked.node)
         if "last" in arguments:
             raise Refused("EXPORT_INVALID", 400, "an export goes forward: give `first`, not `last`")
-        size = self._decided(arguments.get("first"))
+        size = self.decided(arguments.get("first"))
         if size is not None and size < 0:
             raise Refused("PAGE_INVALID", 400, f"`first` must not be negative, it is {size}")
         filtered = self._filtered(meaning, query, asked, arguments, self._no_row())

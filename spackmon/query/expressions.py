@@ -27,7 +27,7 @@ from spackmon.models import (
     Phase,
     SpecDocument,
 )
-from spackmon.query.fields import Bind
+from spackmon.query.fields import Filtering
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
 from spackmon.query.unpack import LOG, TAIL
@@ -52,13 +52,13 @@ def deptypes(dependency: Scope, json: JsonWriter) -> ColumnElement[Any]:
     return case(*((value == bits, constant(text)) for bits, text in arrays.items()))
 
 
-def graph_limits(arguments: Mapping[str, Given], bind: Bind) -> dict[str, ColumnElement[Any]]:
+def graph_limits(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, ColumnElement[Any]]:
     """What a graph is limited by: the depth, and the deptypes as the sum of their bits."""
     limits: dict[str, ColumnElement[Any]] = {}
     if "depth" in arguments:
-        limits["depth"] = bind(arguments["depth"], BigInteger())
+        limits["depth"] = compilation.bind(arguments["depth"], BigInteger())
     if "deptypes" in arguments:
-        limits["deptypes"] = bind(arguments["deptypes"], BigInteger(), _bits)
+        limits["deptypes"] = compilation.bind(arguments["deptypes"], BigInteger(), _bits)
     return limits
 
 

@@ -63,7 +63,7 @@ class Embedded:
     """
 
     present: Callable[[Scope], ColumnElement[bool]] | None
-    limits: "Callable[[Mapping[str, Given], Bind], Mapping[str, ColumnElement[Any]]] | None"
+    limits: "Limits | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,11 @@ class Filtering(Protocol):
     def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
         """What every field that is given of a filter input asks of `row`."""
 
+    def decided(self, value: Given | None) -> Any:
+        """A value that decides the statement's form."""
 
+
+Limits = Callable[[Mapping[str, Given], Filtering], Mapping[str, Any]]
 Predicate = Callable[[Scope, Given, Filtering], Condition]
 Satisfying = Callable[[Scope, str], Ways]
 Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
@@ -233,7 +237,7 @@ def embedded(
     description: str,
     present: Callable[[Scope], ColumnElement[bool]] | None = None,
     arguments: Sequence[StrawberryArgument] = (),
-    limits: "Callable[[Mapping[str, Given], Bind], Mapping[str, ColumnElement[Any]]] | None" = None,
+    limits: "Limits | None" = None,
 ) -> Any:
     """A field that is an object made of this same row."""
     return _field(Embedded(present, limits), description, arguments=arguments)

@@ -8,7 +8,7 @@ among the newest rows, the second by its own index. So a condition comes in seve
 database takes one after a look at how many specs there are (docs/spec-language.md).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import (
@@ -32,7 +32,7 @@ from spackmon.graph.abstract_spec import AbstractEdge, AbstractSpec
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 from spackmon.models import Build, Closure, Dependency, ProvidedVirtual, Spec
-from spackmon.query.fields import Ways
+from spackmon.query.fields import Filtering, Ways
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.spec_conditions import (
@@ -46,6 +46,7 @@ from spackmon.query.spec_conditions import (
     joined,
     one_of,
 )
+from spackmon.query.values import Given
 
 # Up to so many specs that satisfy a part of the query, by themselves or by one dependency, are collected and
 # looked at one by one; where each part has more, the newest rows are walked until a page is full.
@@ -72,6 +73,29 @@ def build_satisfies(build: Scope, text: str) -> Ways:
     together = spec_id.in_(select(node.c.id).where(query.conditions(node)))
     its_spec = select(node.c.id).where(query.conditions(node, row_by_row=True))
     return query.ways(spec_id, together, _is_found(its_spec, spec_id))
+
+
+def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, Found]:
+    """What an impact is limited to: the specs that satisfy the argument `of`."""
+    node = Spec.__table__.alias()
+    wanted = _Query(read_spec(compilation.decided(arguments["of"])))
+    return {"of": select(node.c.id).where(wanted.conditions(node))}
+
+
+def spec_is_affected(impact: Scope, spec: Scope) -> ColumnElement[bool]:
+    """Something that the impact is of stands anywhere below the spec, by any deptype."""
+    return spec.row_id.in_(_affected(impact))
+
+
+def build_is_affected(impact: Scope, build: Scope) -> ColumnElement[bool]:
+    """Something that the impact is of stands anywhere below the build's spec."""
+    return build[Build.spec_id].in_(_affected(impact))
+
+
+def _affected(impact: Scope) -> Found:
+    below = Closure.__table__.alias()
+    affected = select(below.c.ancestor_id).where(below.c.descendant_id.in_(impact.limits["of"]))
+    return affected.correlate_except(below)
 
 
 def read_spec(text: str) -> AbstractSpec:

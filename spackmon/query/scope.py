@@ -23,9 +23,9 @@ class Scope:
         self._trunk = trunk or self
         self._followed: dict[str, Scope] = {}
         self._joins: list[tuple[FromClause, ColumnElement[bool]]] = []
-        self.limits: Mapping[str, ColumnElement[Any]] = {}
+        self.limits: Mapping[str, Any] = {}
 
-    def limited(self, limits: Mapping[str, ColumnElement[Any]]) -> "Scope":
+    def limited(self, limits: Mapping[str, Any]) -> "Scope":
         """The same row for the fields of an embedded object, whose arguments are its `limits`."""
         same = copy(self)
         same.limits = limits

@@ -5,9 +5,9 @@ import strawberry
 from spackmon import models
 from spackmon.query import graph_questions as questions
 from spackmon.query.aggregates import tabulated
-from spackmon.query.fields import argument, computed, connection, lookup, node_lookup, satisfies
+from spackmon.query.fields import argument, computed, connection, embedded, lookup, node_lookup, satisfies
 from spackmon.query.lookups import by_id, package_by_name, spec_by_hash_or_id
-from spackmon.query.satisfying import build_satisfies, spec_satisfies
+from spackmon.query.satisfying import build_satisfies, impact_of, spec_satisfies
 from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
 from spackmon.schema.architecture import (
     Architecture,
@@ -37,6 +37,7 @@ from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, Depende
 from spackmon.schema.environment import BuildEnvironment, BuildEnvironmentFilter, BuildEnvironmentOrder
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
 from spackmon.schema.groups import BuildConnection, BuildGroupKey, Matrix, SpecConnection
+from spackmon.schema.impact import Impact
 from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
 from spackmon.schema.node import Node
 from spackmon.schema.package import (
@@ -186,6 +187,11 @@ class Query:
             argument("spec", str, "What it may satisfy, in Spack's spec language."),
         ],
         description="Whether a spec satisfies another, as Spack judges.",
+    )
+    impact: Impact = embedded(
+        arguments=[argument("of", str, "What changes, in Spack's spec language, as `openssl@1.1`.")],
+        limits=impact_of,
+        description="What else is touched when a package changes: all that contains it.",
     )
     path: list[SpecPath] = computed(
         questions.FROM_GRAPH,

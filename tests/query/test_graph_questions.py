@@ -140,3 +140,23 @@ def test_a_format_string_that_spack_refuses_is_a_coded_error(small: AskedSite) -
     query = "query($t: String!) { specs(first: 2) { nodes { format(template: $t) } } }"
     assert small.error(query, t="{name")["extensions"]["code"] == "FORMAT_INVALID"
     assert small.ask(query, t="{name}{@version}")["specs"]["nodes"][0]["format"].startswith("app@")
+
+
+def test_an_impact_is_all_that_contains_what_changes(small: AskedSite) -> None:
+    small.build(ROOT, HDF5, LIBPNG, ZLIB, LIBC)
+    small.build(ROOT_NEW, ZLIB_NEW, LIBC)
+    query = """query($of: String!) { impact(of: $of) {
+      specs(orderBy: {name: ASC}) { totalCount nodes { name version } groupBy(keys: [PACKAGE]) { count } }
+      builds(satisfying: "app") { totalCount nodes { spec { version } }
+        groupBy(keys: [PACKAGE, STATUS, HOSTNAME]) { keys { package status hostname } count } } } }"""
+    small.reader.statements.clear()
+    old = small.ask(query, of="zlib@:1.2")["impact"]
+    assert len(small.reader.statements) == 1
+    assert [spec["name"] for spec in old["specs"]["nodes"]] == ["app", "hdf5", "libpng"]
+    assert [group["count"] for group in old["specs"]["groupBy"]] == [1, 1, 1]
+    assert [build["spec"] for build in old["builds"]["nodes"]] == [{"version": "1.0"}]
+    keys = {"package": "app", "status": "NOTRUN", "hostname": "node-1"}
+    assert old["builds"]["groupBy"] == [{"keys": keys, "count": 1}]
+    assert small.ask(query, of="zlib")["impact"]["builds"]["totalCount"] == 2
+    assert small.ask(query, of="nothing")["impact"]["specs"]["totalCount"] == 0
+    assert small.error(query, of="zlib@")["extensions"]["code"] == "SPEC_SYNTAX"
