@@ -50,7 +50,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        moment = value.astimezone(UTC)
+        # A client that names no time zone means UTC, whatever the server's own is.
+        moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
         return moment.strftime(_SQLITE_FORMAT) if dialect.name == "sqlite" else moment
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:

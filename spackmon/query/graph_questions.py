@@ -115,7 +115,9 @@ def common_dependencies(facts: Any, arguments: Arguments) -> list[dict[str, Any]
         sentence = f"`hashes` takes 1 to {MAXIMUM_GRAPHS} hashes, it has {len(hashes)}"
         raise Refused("ARGUMENT_INVALID", 400, sentence)
     graphs = {spec["hash"]: graph_nodes(spec, "") for spec in facts["specs"]["nodes"]}
-    shown = {value: root for root, (nodes, _) in graphs.items() for _, value in nodes[root].hashes}
+    # As `spec` finds them: the spec whose identity a hash is comes first, then the latest.
+    shown = {value: root for root, (nodes, _) in reversed(graphs.items()) for _, value in nodes[root].hashes}
+    shown |= {root: root for root in graphs}
     unknown = next((value for value in hashes if value not in shown), None)
     if unknown is not None:
         raise Refused("SPEC_UNKNOWN", 404, f"no spec has the hash {unknown!r}")
