@@ -13,7 +13,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_cache="$(CURDIR)/.venv/npm-cach
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test lint bench
+.PHONY: help install run demo test fuzz lint bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ demo: install .demo/loaded ## serve example builds, from a database of their own
 
 test: install ## run every test
 	$(BIN)/python -m pytest
+
+fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py
 
 lint: install ## formatting, types, the walls between the packages
 	$(BIN)/ruff check

@@ -1,0 +1,195 @@
+"""Whatever is asked: the compiler's answer from SQLite and from PostgreSQL is the reference's.
+
+`make fuzz` asks more, and other operations each time.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphql import (
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    build_schema,
+    print_schema,
+)
+from hypothesis import HealthCheck, event, given, note, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import nodes, queries
+
+from spackmon.database import Database
+from spackmon.query.limits import Limits
+from spackmon.query.service import Answer, QueryService
+from spackmon.schema import schema
+from tests.databases import PostgresqlDatabases
+from tests.reference import filters
+from tests.reference.answers import Reference
+from tests.reference.operations import ARGUMENTS, Document, documents
+from tests.reference.rows import Rows
+from tests.reference.site import copy, furnish
+
+FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
+LIMITS = Limits(tokens=100_000, aliases=10_000, cost=10**15)
+TIMEOUT = pytest.mark.timeout(0 if FUZZ else 900)
+COMMON = settings(
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=not FUZZ,
+    database=None,
+    print_blob=FUZZ,
+)
+
+# What the reference cannot answer, and which test holds it instead.
+NOT_ANSWERED = {
+    "BuildConnection.groupBy": "test_aggregates.py",
+    "SpecConnection.groupBy": "test_aggregates.py",
+    "Query.matrix": "test_aggregates.py",
+}
+
+
+class Trio:
+    """One site three times: in SQLite, in PostgreSQL, and as objects."""
+
+    def __init__(self, services: Mapping[str, QueryService], runner: asyncio.Runner, rows: Rows) -> None:
+        self._services, self._runner = services, runner
+        self.reference = Reference(schema.as_str(), rows)
+        self.document = documents(self.reference, rows)
+
+    def compiled(self, text: str, variables: Mapping[str, Any], name: str | None) -> dict[str, Any]:
+        """The answers by database."""
+
+        async def ask() -> list[Answer]:
+            return await asyncio.gather(
+                *(service.execute(text, variables, name) for service in self._services.values())
+            )
+
+        answers = self._runner.run(ask())
+        return {name: json.loads(one.body) for name, one in zip(self._services, answers, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def trio(
+    sqlite_template: Path, postgresql_databases: PostgresqlDatabases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trio]:
+    """The random site."""
+    path = tmp_path_factory.mktemp("differential") / "site.db"
+    shutil.copy(sqlite_template, path)
+    with postgresql_databases.fresh() as postgresql_url, asyncio.Runner() as runner:
+        databases = {"sqlite": Database(f"sqlite:///{path}"), "postgresql": Database(postgresql_url)}
+        furnish(databases["sqlite"])
+        copy(databases["sqlite"], databases["postgresql"])
+        stack = AsyncExitStack()
+        services = {
+            name: QueryService(schema, one, runner.run(stack.enter_async_context(one.reader())), LIMITS)
+            for name, one in databases.items()
+        }
+        yield Trio(services, runner, Rows(databases["sqlite"]))
+        runner.run(stack.aclose())
+        for one in databases.values():
+            one.close()
+
+
+def codes(answer: Mapping[str, Any]) -> set[str]:
+    """The codes of an answer's errors."""
+    return {error["extensions"]["code"] for error in answer.get("errors", ())}
+
+
+def ordered(value: Any) -> str:
+    """JSON whose text tells the order of keys, too; 17 and 17.0 are one number, in cursors as well."""
+    return json.dumps(json.loads(json.dumps(_opened(value)), parse_int=float))
+
+
+def _opened(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _opened(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_opened(element) for element in value]
+    is_cursor = isinstance(value, str) and value.startswith("5b") and value.endswith("5d")
+    return json.loads(bytes.fromhex(value)) if is_cursor else value
+
+
+def check(trio: Trio, document: Document) -> None:
+    """All three agree on every request of a document."""
+    note(document.text)
+    for name, variables in document.requests:
+        note(json.dumps([name, variables]))
+        found = trio.compiled(document.text, variables, name)
+        sqlite, postgresql = found["sqlite"], found["postgresql"]
+        data, expected = trio.reference.answer(document.text, variables, name)
+        refused = codes(sqlite)
+        if refused == {"QUERY_TOO_DEEP"} and not codes(postgresql):
+            event("too deep for a SQLite before 3.46")
+            sqlite, refused = postgresql, set()
+        assert refused == codes(postgresql)
+        if refused:
+            # A resolver meets a fault only where there is a row; of several faults anyone may be named.
+            event("refused")
+            assert document.faults, sqlite
+            assert document.faults > 1 or expected <= refused
+            continue
+        event("answered")
+        assert not expected
+        assert ordered(sqlite["data"]) == ordered(data)
+        assert ordered(postgresql["data"]) == ordered(data)
+
+
+def test_every_field_argument_and_filter_is_answered_by_the_reference_or_named_here(trio: Trio) -> None:
+    reference, unknown = trio.reference, set()
+    types, seen = ["Query"], {"Query"}
+    while types:
+        type_ = reference.schema.type_map[types.pop()]
+        inner: set[str] = set()
+        if isinstance(type_, GraphQLObjectType):
+            known = {name for name in type_.fields if reference.knows(type_.name, name)}
+            arguments = [one for name in known for one in type_.fields[name].args.items()]
+            unknown |= {f"{type_.name}.{name}" for name in set(type_.fields) - known}
+            unknown |= {f"{type_.name}({name})" for name, _ in arguments if name not in ARGUMENTS}
+            inner = {filters.named(type_.fields[name].type) for name in known}
+            inner |= {filters.named(argument.type) for _, argument in arguments}
+        elif isinstance(type_, GraphQLInputObjectType):
+            if "and" in type_.fields:
+                unknown |= {
+                    f"{type_.name}.{one}" for one in type_.fields if not filters.knows(type_.name, one)
+                }
+            inner = {filters.named(field.type) for field in type_.fields.values()}
+        elif isinstance(type_, GraphQLInterfaceType):
+            inner = {one.name for one in reference.schema.get_possible_types(type_)}
+        types += sorted(inner - seen)
+        seen |= inner
+    assert unknown == set(NOT_ANSWERED)
+
+
+@TIMEOUT
+@settings(COMMON, max_examples=28_000 if FUZZ else 1_150)
+@given(seed=st.integers(0, 2**32), fields=st.integers(1, 12))
+def test_every_operation_has_one_answer(trio: Trio, seed: int, fields: int) -> None:
+    # A document makes nearly two operations, so that they are more than 2,000, or 50,000.
+    check(trio, trio.document(seed, fields))
+
+
+def answerable() -> str:
+    """The schema without what the reference cannot answer."""
+    made = build_schema(schema.as_str())
+    for name in NOT_ANSWERED:
+        type_name, field = name.split(".")
+        type_ = made.type_map[type_name]
+        assert isinstance(type_, GraphQLObjectType)
+        del type_.fields[field]
+    return print_schema(made)
+
+
+MOMENTS = st.datetimes().map(lambda moment: nodes.String(moment.isoformat() + "Z"))
+
+
+@TIMEOUT
+@settings(COMMON, max_examples=2_000 if FUZZ else 40)
+@given(text=queries(answerable(), custom_scalars={"DateTime": MOMENTS}))
+def test_values_that_match_nothing_have_one_answer_too(trio: Trio, text: str) -> None:
+    check(trio, Document(text, [(None, {})], faults=2))

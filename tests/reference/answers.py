@@ -1,0 +1,215 @@
+"""Operations answered by graphql-core, a resolver call for every field."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from graphql import (
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLScalarType,
+    GraphQLSchema,
+    build_schema,
+    execute_sync,
+    parse,
+)
+
+from spackmon import models
+from spackmon.errors import Refused
+from tests.reference import fields, graphs
+from tests.reference.connections import Page, Sorting, read_order
+from tests.reference.filters import graph, is_of, named, passes
+from tests.reference.rows import Rows
+
+_TYPE_OF_MODEL = {model: name for name, model in fields.MODELS.items()}
+
+
+class Reference:
+    """Answers operations over the rows of a site."""
+
+    def __init__(self, printed_schema: str, rows: Rows) -> None:
+        self.schema: GraphQLSchema = build_schema(printed_schema)
+        self.rows = rows
+        moment = self.schema.type_map["DateTime"]
+        assert isinstance(moment, GraphQLScalarType)
+        moment.coerce_input_value = lambda text: fields.moment(datetime.fromisoformat(text))  # type: ignore[method-assign]
+        moment.coerce_input_literal = lambda node: fields.moment(datetime.fromisoformat(node.value))  # type: ignore[union-attr]
+
+    def answer(
+        self, query: str, variables: Mapping[str, Any], operation_name: str | None = None
+    ) -> tuple[dict[str, Any] | None, set[str]]:
+        """The data of the answer, or the codes of its errors."""
+        result = execute_sync(
+            self.schema,
+            parse(query),
+            variable_values=dict(variables),
+            operation_name=operation_name,
+            field_resolver=self._resolve,
+            type_resolver=lambda row, *_: _TYPE_OF_MODEL[type(row)],
+        )
+        return (None, {_code(error) for error in result.errors}) if result.errors else (result.data, set())
+
+    def knows(self, type_name: str, field: str) -> bool:
+        """Whether this reference can answer a field."""
+        type_ = self.schema.type_map[type_name]
+        if isinstance(type_, GraphQLInterfaceType):
+            return True
+        if type_name.endswith(("Connection", "Edge", "PageInfo")):
+            return field in _OF_PAGE or field in ("cursor", "node")
+        if type_name in graphs.TYPES:
+            return True
+        key = type_name, field
+        is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
+        return (
+            is_root_connection
+            or key in _SPECIAL
+            or key in fields.TO_ONE
+            or key in fields.TO_MANY
+            or fields.is_value(*key)
+        )
+
+    def _is_connection(self, key: tuple[str, str]) -> bool:
+        type_ = self.schema.type_map[key[0]]
+        assert isinstance(type_, GraphQLObjectType)
+        return named(type_.fields[key[1]].type).endswith("Connection")
+
+    def _resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        key = info.parent_type.name, info.field_name
+        if isinstance(source, Page):
+            return _OF_PAGE[key[1]](source)
+        if key[0] in graphs.TYPES:
+            return source[key[1]]
+        if isinstance(source, _Place):
+            return source.page.sorting.cursor(source.row) if key[1] == "cursor" else source.row
+        if key in _SPECIAL:
+            return _SPECIAL[key](self.rows, source, arguments)
+        if self._is_connection(key):
+            return self._page(key, source, arguments)
+        if key in fields.TO_ONE:
+            return fields.TO_ONE[key](self.rows, source)
+        if key in fields.TO_MANY:
+            found = fields.TO_MANY[key](self.rows, source)
+            return sorted(found, key=lambda row: fields.LIST_ORDER[key](self.rows, row))
+        return fields.value(self.rows, *key, source)
+
+    def _page(self, key: tuple[str, str], source: Any, arguments: Mapping[str, Any]) -> Page:
+        type_ = self.schema.type_map[key[0]]
+        assert isinstance(type_, GraphQLObjectType)
+        field = type_.fields[key[1]]
+        type_name = named(self.schema.type_map[named(field.type)].fields["nodes"].type)  # type: ignore[attr-defined]
+        if source is None:
+            found = list(self.rows.all(fields.MODELS[type_name]))
+        else:
+            found = list(fields.TO_MANY[key](self.rows, source))
+        where = arguments.get("where")
+        if where is not None:
+            input_name = named(field.args["where"].type)
+            found = [row for row in found if passes(self.rows, self.schema, input_name, where, row)]
+        sorting = Sorting(self.rows, type_name, read_order(arguments.get("orderBy")))
+        return Page(sorting, found, arguments)
+
+
+class _Place:
+    """An edge: a row on its page."""
+
+    def __init__(self, page: Page, row: Any) -> None:
+        self.page, self.row = page, row
+
+
+def _cursor(page: Page, at: int) -> str | None:
+    return page.sorting.cursor(page.shown[at]) if page.shown else None
+
+
+_OF_PAGE: dict[str, Callable[[Page], Any]] = {
+    "nodes": lambda page: page.shown,
+    "edges": lambda page: [_Place(page, row) for row in page.shown],
+    "pageInfo": lambda page: page,
+    "totalCount": lambda page: page.total,
+    "hasNextPage": lambda page: page.has_next,
+    "hasPreviousPage": lambda page: page.has_previous,
+    "startCursor": lambda page: _cursor(page, 0),
+    "endCursor": lambda page: _cursor(page, -1),
+}
+
+
+def _code(error: GraphQLError) -> str:
+    original = error.original_error
+    if isinstance(original, Refused):
+        return original.code
+    if original is not None:
+        raise original
+    return "VARIABLES_INVALID"
+
+
+def _by_id(type_name: str) -> Callable[[Rows, Any, Mapping[str, Any]], Any]:
+    def find(rows: Rows, _: Any, arguments: Mapping[str, Any]) -> Any:
+        digits = arguments["id"].removeprefix(f"{type_name}:")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+            raise Refused("ID_INVALID", 400, "not an id")
+        return rows.get(fields.MODELS[type_name], int(digits))
+
+    return find
+
+
+def _node(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
+    type_name = arguments["id"].rpartition(":")[0] or "Build"
+    if not hasattr(fields.MODELS.get(type_name), "id"):
+        raise Refused("ID_INVALID", 400, "not an id")
+    return _by_id(type_name)(rows, source, arguments)
+
+
+def _spec(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
+    sought, spec_id = arguments.get("hash"), arguments.get("id")
+    if (sought is None) == (spec_id is None):
+        raise Refused("ARGUMENT_INVALID", 400, "one of both")
+    if sought is None:
+        return _by_id("Spec")(rows, source, {"id": spec_id})
+    if len(sought) < 7:
+        raise Refused("HASH_TOO_SHORT", 400, "too short")
+    shown = [(one, rows.get(models.Spec, one.spec_id)) for one in rows.all(models.SpecHash)]
+    whole = [(one.kind == spec.hash_kind, spec.id) for one, spec in shown if one.value == sought]
+    if whole:
+        return rows.get(models.Spec, max(whole)[1])
+    prefixed = {spec.id for one, spec in shown if one.value.startswith(sought)}
+    if len(prefixed) > 1:
+        raise Refused("SPEC_HASH_AMBIGUOUS", 400, "several")
+    return rows.get(models.Spec, min(prefixed, default=None))
+
+
+def _graph(rows: Rows, spec: Any, arguments: Mapping[str, Any]) -> Any:
+    deptypes = arguments.get("deptypes")
+    return deptypes, graph(rows, spec.id, arguments.get("depth"), deptypes)
+
+
+def _graph_nodes(rows: Rows, source: Any, _: Mapping[str, Any]) -> Any:
+    return sorted(source[1], key=lambda spec: (fields.value(rows, "Spec", "name", spec), spec.hash))
+
+
+def _graph_edges(rows: Rows, source: Any, _: Mapping[str, Any]) -> Any:
+    deptypes, specs = source
+    hashes = {spec.id: spec.hash for spec in specs}
+    edges = [edge for spec in specs for edge in rows.by(models.Dependency, "parent_id", spec.id)]
+    inside = [edge for edge in edges if edge.child_id in hashes and is_of(edge, deptypes)]
+    return sorted(inside, key=lambda edge: (hashes[edge.parent_id], hashes[edge.child_id], edge.virtuals))
+
+
+_SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] = {
+    ("BuildPhase", "log"): lambda rows, phase, _: phase if fields.has_log(rows, phase) else None,
+    ("Query", "analysisResult"): _by_id("AnalysisResult"),
+    ("Query", "build"): _by_id("Build"),
+    ("Query", "node"): _node,
+    ("Query", "package"): lambda rows, _, arguments: next(
+        iter(rows.by(models.Package, "name", arguments["name"])), None
+    ),
+    ("Query", "phase"): _by_id("BuildPhase"),
+    ("Query", "spec"): _spec,
+    ("Spec", "format"): graphs.spec_format,
+    ("Spec", "graph"): _graph,
+    ("Spec", "tree"): graphs.spec_tree,
+    ("Spec", "walk"): graphs.spec_walk,
+    ("SpecGraph", "edges"): _graph_edges,
+    ("SpecGraph", "nodes"): _graph_nodes,
+    **graphs.roots(_spec),
+}

@@ -1,0 +1,276 @@
+"""What each field of each type is, said in Python: from a row to a value, another row, or several.
+
+A field that is not named here is the column of its name in the row's own table.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import inspect
+
+from spackmon import models
+from spackmon.graph.spec import Deptype
+from spackmon.graph.spec_text import FLAG_NAMES
+from spackmon.logs import chunks
+from tests.reference.rows import Rows
+
+MODELS: dict[str, Any] = {
+    "Analysis": models.Analysis,
+    "AnalysisResult": models.Attribute,
+    "Architecture": models.Architecture,
+    "Attempt": models.Attempt,
+    "Build": models.Build,
+    "BuildEnvironment": models.BuildEnvironment,
+    "BuildPhase": models.Phase,
+    "Compiler": models.Compiler,
+    "ConcretizationFailure": models.ConcretizationFailure,
+    "Dependency": models.Dependency,
+    "EnvironmentVariable": models.EnvironmentVariable,
+    "InstallFile": models.InstallFile,
+    "Package": models.Package,
+    "PackageVersion": models.PackageVersion,
+    "Person": models.Person,
+    "Spec": models.Spec,
+    "SpecHash": models.SpecHash,
+    "Tag": models.Tag,
+    "Target": models.Target,
+}
+"""The tables behind the types whose objects are rows."""
+
+JSON_COLUMNS = {
+    ("AnalysisResult", "jsonValue"), ("ConcretizationFailure", "document"), ("Dependency", "virtuals"),
+    ("Spec", "external"), ("Target", "features"), ("Target", "parents"),
+}  # fmt: skip
+
+Arguments = dict[str, Any]
+Related = Callable[[Rows, Any], Iterable[Any]]
+
+
+def moment(value: datetime) -> str:
+    """A moment as answers show it; of two, the later one is the greater text."""
+    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _to(model: Any, *keys: str) -> Callable[[Rows, Any], Any]:
+    """The row at the end of foreign keys; `model` is the last one's table."""
+    tables = {
+        "analysis_id": models.Analysis, "build_id": models.Build, "spec_id": models.Spec,
+        "package_version_id": models.PackageVersion,
+    }  # fmt: skip
+
+    def follow(rows: Rows, row: Any) -> Any:
+        for key in keys[:-1]:
+            row = rows.get(tables[key], getattr(row, key))
+        return rows.get(model, getattr(row, keys[-1]))
+
+    return follow
+
+
+_package_of = _to(models.Package, "package_version_id", "package_id")
+_version_of = _to(models.PackageVersion, "package_version_id")
+
+# One other row.
+TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
+    ("Analysis", "build"): _to(models.Build, "build_id"),
+    ("AnalysisResult", "build"): _to(models.Build, "analysis_id", "build_id"),
+    ("AnalysisResult", "installFile"): _to(models.InstallFile, "install_file_id"),
+    ("Architecture", "target"): _to(models.Target, "target_id"),
+    ("Attempt", "build"): _to(models.Build, "build_id"),
+    ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
+    ("Build", "owner"): _to(models.Person, "owner_id"),
+    ("Build", "spec"): _to(models.Spec, "spec_id"),
+    ("BuildPhase", "attempt"): _to(models.Attempt, "attempt_id"),
+    ("ConcretizationFailure", "owner"): _to(models.Person, "owner_id"),
+    ("ConcretizationFailure", "package"): _to(models.Package, "package_id"),
+    ("Dependency", "child"): _to(models.Spec, "child_id"),
+    ("Dependency", "parent"): _to(models.Spec, "parent_id"),
+    ("EnvironmentVariable", "build"): _to(models.Build, "build_id"),
+    ("InstallFile", "build"): _to(models.Build, "build_id"),
+    ("PackageVersion", "package"): _to(models.Package, "package_id"),
+    ("Spec", "architecture"): _to(models.Architecture, "architecture_id"),
+    ("Spec", "compiler"): _to(models.Compiler, "compiler_id"),
+    ("Spec", "package"): _package_of,
+    ("Spec", "packageVersion"): _version_of,
+}
+
+
+def _each(model: Any, key: str) -> Related:
+    return lambda rows, row: rows.by(model, key, row.id)
+
+
+def _specs_of_package(rows: Rows, package: Any) -> list[Any]:
+    versions = rows.by(models.PackageVersion, "package_id", package.id)
+    return [spec for version in versions for spec in rows.by(models.Spec, "package_version_id", version.id)]
+
+
+def _builds_of(specs: Related) -> Related:
+    return lambda rows, row: [
+        build for spec in specs(rows, row) for build in rows.by(models.Build, "spec_id", spec.id)
+    ]
+
+
+def _results_of_build(rows: Rows, build: Any) -> list[Any]:
+    analyses = rows.by(models.Analysis, "build_id", build.id)
+    return [one for analysis in analyses for one in rows.by(models.Attribute, "analysis_id", analysis.id)]
+
+
+def _results_of_spec(rows: Rows, spec: Any) -> list[Any]:
+    builds = rows.by(models.Build, "spec_id", spec.id)
+    return [result for build in builds for result in _results_of_build(rows, build)]
+
+
+def _newest_phases(rows: Rows, build: Any) -> list[Any]:
+    attempts = rows.by(models.Attempt, "build_id", build.id)
+    newest = max(attempts, key=lambda attempt: attempt.number, default=None)
+    return [] if newest is None else rows.by(models.Phase, "attempt_id", newest.id)
+
+
+# Several rows: the elements of a list or of a connection, whatever its order.
+TO_MANY: dict[tuple[str, str], Related] = {
+    ("Analysis", "results"): _each(models.Attribute, "analysis_id"),
+    ("Architecture", "specs"): _each(models.Spec, "architecture_id"),
+    ("Attempt", "phases"): _each(models.Phase, "attempt_id"),
+    ("Build", "analyses"): _each(models.Analysis, "build_id"),
+    ("Build", "analysisResults"): _results_of_build,
+    ("Build", "attempts"): _each(models.Attempt, "build_id"),
+    ("Build", "environmentVariables"): _each(models.EnvironmentVariable, "build_id"),
+    ("Build", "installFiles"): _each(models.InstallFile, "build_id"),
+    ("Build", "phases"): _newest_phases,
+    ("Build", "tags"): lambda rows, build: (
+        tag for tag in rows.all(models.Tag) if tag.id in rows.tags_of_builds[build.id]
+    ),
+    ("BuildEnvironment", "builds"): _each(models.Build, "environment_id"),
+    ("Compiler", "specs"): _each(models.Spec, "compiler_id"),
+    ("Package", "builds"): _builds_of(_specs_of_package),
+    ("Package", "concretizationFailures"): _each(models.ConcretizationFailure, "package_id"),
+    ("Package", "specs"): _specs_of_package,
+    ("Package", "versions"): _each(models.PackageVersion, "package_id"),
+    ("PackageVersion", "specs"): _each(models.Spec, "package_version_id"),
+    ("Person", "builds"): _each(models.Build, "owner_id"),
+    ("Spec", "analysisResults"): _results_of_spec,
+    ("Spec", "builds"): _each(models.Build, "spec_id"),
+    ("Spec", "dependencies"): _each(models.Dependency, "parent_id"),
+    ("Spec", "dependents"): _each(models.Dependency, "child_id"),
+    ("Spec", "hashes"): _each(models.SpecHash, "spec_id"),
+    ("Tag", "builds"): lambda rows, tag: (
+        build for build in rows.all(models.Build) if tag.id in rows.tags_of_builds[build.id]
+    ),
+    ("Target", "architectures"): _each(models.Architecture, "target_id"),
+}
+
+
+class Element(NamedTuple):
+    """An element of a variant or of flags; `value` is ABSENT for a variant that has none."""
+
+    name: str
+    value: Any
+
+
+ABSENT = object()
+
+
+def _parameters(rows: Rows, spec: Any) -> list[Element]:
+    found = []
+    for name, value in VALUES["Spec", "parameters"](rows, spec).items():
+        if isinstance(value, str) and value.lower() in ("true", "false"):
+            value = value.lower() == "true"
+        found += [Element(name, one) for one in (value if isinstance(value, list) else [value])]
+        if value == [] and name not in FLAG_NAMES:
+            found.append(Element(name, ABSENT))
+    return found
+
+
+# What filters alone know.
+FILTERED_TO_ONE = {("AnalysisResult", "analysis"): _to(models.Analysis, "analysis_id")}
+FILTERED_TO_MANY: dict[tuple[str, str], Related] = {
+    ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
+    ("Spec", "parameters"): _parameters,
+}
+
+# The order of what is a list, not a connection.
+LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
+    ("Attempt", "phases"): lambda rows, phase: phase.position,
+    ("Build", "analyses"): lambda rows, analysis: analysis.analyzer,
+    ("Build", "attempts"): lambda rows, attempt: attempt.number,
+    ("Build", "environmentVariables"): lambda rows, variable: variable.name,
+    ("Build", "phases"): lambda rows, phase: phase.position,
+    ("Build", "tags"): lambda rows, tag: tag.name,
+    ("Spec", "dependencies"): lambda rows, edge: (
+        _package_of(rows, rows.get(models.Spec, edge.child_id)).name, edge.child_id, edge.virtuals
+    ),
+    ("Spec", "hashes"): lambda rows, one: (one.kind, one.value),
+}  # fmt: skip
+
+
+def _log(rows: Rows, phase: Any) -> list[Any]:
+    return sorted(rows.by(models.LogChunk, "phase_id", phase.id), key=lambda chunk: int(chunk.number))
+
+
+def _log_text(rows: Rows, phase: Any) -> str:
+    joined = chunks.join(chunk.content for chunk in _log(rows, phase))
+    return joined.decode("utf-8", "surrogatepass").encode("utf-8", "replace").decode()
+
+
+def _document(rows: Rows, spec: Any) -> Any:
+    documents = rows.by(models.SpecDocument, "spec_id", spec.id)
+    return json.loads(min(documents, key=lambda document: document.id).document)
+
+
+# Values that are not a column of the row.
+VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
+    ("AnalysisResult", "analyzer"): lambda rows, result: (
+        rows.get(models.Analysis, result.analysis_id).analyzer
+    ),
+    ("Build", "id"): lambda rows, build: str(build.id),
+    ("Dependency", "deptypes"): lambda rows, edge: [
+        one.name.lower() for one in Deptype if one & edge.deptypes and one.name
+    ],
+    ("Parameter", "name"): lambda rows, element: element.name,
+    ("Parameter", "value"): lambda rows, element: element.value,
+    ("Log", "sizeBytes"): lambda rows, phase: sum(chunk.size_bytes for chunk in _log(rows, phase)),
+    # The site's logs are shorter than a tail may be.
+    ("Log", "tail"): lambda rows, phase: _log_text(rows, phase),
+    ("Log", "text"): _log_text,
+    ("Spec", "document"): _document,
+    ("Spec", "name"): lambda rows, spec: _package_of(rows, spec).name,
+    ("Spec", "parameters"): lambda rows, spec: json.loads(
+        rows.get(models.ParameterSet, spec.parameter_set_id).document
+    ),
+    ("Spec", "version"): lambda rows, spec: _version_of(rows, spec).version,
+}  # fmt: skip
+
+
+def has_log(rows: Rows, phase: Any) -> bool:
+    """Whether a phase came with output."""
+    return bool(_log(rows, phase))
+
+
+def snake(name: str) -> str:
+    """A field's name as columns are named."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+
+
+def is_value(type_name: str, field: str) -> bool:
+    """Whether `value` knows this field."""
+    if (type_name, field) in VALUES:
+        return True
+    model = MODELS.get(type_name)
+    return model is not None and snake(field) in inspect(model).column_attrs
+
+
+def value(rows: Rows, type_name: str, field: str, row: Any) -> Any:
+    """A field that is neither a row nor several, as an answer shows it."""
+    special = VALUES.get((type_name, field))
+    if special is not None:
+        return special(rows, row)
+    if field == "id":
+        return f"{type_name}:{row.id}"
+    found = getattr(row, snake(field))
+    if found is not None and (type_name, field) in JSON_COLUMNS:
+        return json.loads(found)
+    if isinstance(found, datetime):
+        return moment(found)
+    return found.hex() if isinstance(found, bytes) else found

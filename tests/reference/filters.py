@@ -1,0 +1,171 @@
+"""Whether a row passes a filter, operator by operator.
+
+A filter's field means what the field of its name means on the type that it is about; it is compared, or
+its rows are put to their own filter. No condition is ever unknown: what is not there differs from every
+value, so that `not` gives exactly the other rows.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spackmon import models
+from spackmon.errors import Refused
+from spackmon.graph.spec import Deptype
+from spackmon.graph.versions import version_key
+from tests.reference import fields
+from tests.reference.rows import Rows
+
+Operator = Callable[[Any, Any], bool]
+
+COMPARISONS: dict[str, Operator] = {
+    "eq": lambda value, sought: value is not None and value == sought,
+    "ne": lambda value, sought: value is None or value != sought,
+    "in": lambda value, sought: value is not None and value in sought,
+    "lt": lambda value, sought: value is not None and value < sought,
+    "le": lambda value, sought: value is not None and value <= sought,
+    "gt": lambda value, sought: value is not None and value > sought,
+    "ge": lambda value, sought: value is not None and value >= sought,
+    "contains": lambda value, sought: value is not None and sought in value,
+    "startsWith": lambda value, sought: value is not None and value.startswith(sought),
+    "isNull": lambda value, sought: (value is None) == sought,
+}
+LISTS: dict[str, Operator] = {
+    "contains": lambda elements, sought: sought in elements,
+    "isEmpty": lambda elements, sought: (not elements) == sought,
+    "eq": lambda elements, sought: bool(sought) and set(elements) == set(sought),
+}
+
+
+def _is_written(value: Any, text: str) -> bool:
+    """Whether Spack would show a parameter's value so."""
+    if value == text:
+        return True
+    if isinstance(value, bool):
+        return text.lower() == str(value).lower()
+    try:
+        return isinstance(value, int | float) and json.dumps(json.loads(text)) == json.dumps(value)
+    except ValueError:
+        return False
+
+
+PARAMETERS: dict[str, Operator] = {
+    "eq": _is_written,
+    "ne": lambda value, sought: not _is_written(value, sought),
+    "in": lambda value, sought: any(_is_written(value, one) for one in sought),
+}
+_OPERATORS = {"StringListFilter": LISTS, "DeptypesFilter": LISTS, "ParameterValueFilter": PARAMETERS}
+
+
+def type_of(input_name: str) -> str:
+    """The type whose rows a filter is about."""
+    name = input_name.removesuffix("Filter").removesuffix("List")
+    return "Dependency" if name == "DependencyEdge" else name
+
+
+def passes(rows: Rows, schema: Any, input_name: str, given: Mapping[str, Any], row: Any) -> bool:
+    """Whether `row` passes what was given of a filter input."""
+    asked = {name: sought for name, sought in given.items() if sought is not None}
+    # Every condition is looked at, also where one is false already: it may be one that is refused.
+    held = [_holds(rows, schema, input_name, name, sought, row) for name, sought in asked.items()]
+    return all(held)
+
+
+def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row: Any) -> bool:
+    def one(filter_: Mapping[str, Any]) -> bool:
+        return passes(rows, schema, input_name, filter_, row)
+
+    if name in ("and", "or"):
+        parts = [one(part) for part in sought]
+        return bool(parts) and (all(parts) if name == "and" else any(parts))
+    if name == "not":
+        return not one(sought)
+    if name == "dependency":
+        return _contains_dependency(rows, row, sought)
+    type_name = type_of(input_name)
+    inner = named(schema.type_map[input_name].fields[name].type)
+    to_one = fields.FILTERED_TO_ONE.get((type_name, name)) or fields.TO_ONE.get((type_name, name))
+    if to_one is not None:
+        other = to_one(rows, row)
+        return other is not None and passes(rows, schema, inner, sought, other)
+    _refuse_null(sought)
+    to_many = fields.FILTERED_TO_MANY.get((type_name, name)) or fields.TO_MANY.get((type_name, name))
+    if to_many is not None:
+        others = list(to_many(rows, row))
+        element = named(schema.type_map[inner].fields["some"].type)
+        return all(_quantified(rows, schema, element, how, what, others) for how, what in sought.items())
+    return _compared(inner, fields.value(rows, type_name, name, row), sought)
+
+
+def _quantified(
+    rows: Rows, schema: Any, input_name: str, how: str, sought: Mapping[str, Any], others: list[Any]
+) -> bool:
+    passing = [passes(rows, schema, input_name, sought, other) for other in others]
+    return {"some": any(passing), "none": not any(passing), "every": all(passing)}[how]
+
+
+def _compared(input_name: str, value: Any, sought: Mapping[str, Any]) -> bool:
+    operators = _OPERATORS.get(input_name, COMPARISONS)
+    convert = version_key if input_name == "VersionFilter" else _plain
+    comparable = None if value is None else convert(value)
+    return all(operators[name](comparable, _each(convert, operand)) for name, operand in sought.items())
+
+
+def _each(convert: Callable[[Any], Any], operand: Any) -> Any:
+    return [convert(one) for one in operand] if isinstance(operand, list) else convert(operand)
+
+
+def _plain(value: Any) -> Any:
+    return value
+
+
+def _refuse_null(sought: Mapping[str, Any]) -> None:
+    if any(operand is None for operand in sought.values()):
+        raise Refused("FILTER_NULL", 400, "an operator without an operand")
+
+
+def _contains_dependency(rows: Rows, row: Any, sought: Mapping[str, Any]) -> bool:
+    """Whether the package, or one version of it, is below the spec, or below the spec of the build."""
+    spec = rows.get(models.Spec, row.spec_id) if isinstance(row, models.Build) else row
+    version = sought.get("version")
+    for below in graph(rows, spec.id)[1:]:
+        if fields.value(rows, "Spec", "name", below) == sought["name"] and (
+            version is None or fields.value(rows, "Spec", "version", below) == version
+        ):
+            return True
+    return False
+
+
+def graph(rows: Rows, root: int, depth: int | None = None, deptypes: list[str] | None = None) -> list[Any]:
+    """The specs of a graph, its root first, found by walking its edges level by level."""
+    level, seen = [root], {root}
+    while level and (depth is None or depth > 0):
+        edges = [edge for parent in level for edge in rows.by(models.Dependency, "parent_id", parent)]
+        below = {edge.child_id for edge in edges if is_of(edge, deptypes)} - seen
+        level = sorted(below)
+        seen |= below
+        depth = None if depth is None else depth - 1
+    return [rows.get(models.Spec, spec_id) for spec_id in (root, *sorted(seen - {root}))]
+
+
+def is_of(edge: Any, deptypes: list[str] | None) -> bool:
+    """Whether an edge has one of these deptypes; all are meant by None."""
+    return deptypes is None or any(Deptype[name.upper()] & edge.deptypes for name in deptypes)
+
+
+def named(type_: Any) -> str:
+    """The name of a type without its lists and exclamation marks."""
+    while hasattr(type_, "of_type"):
+        type_ = type_.of_type
+    return str(type_.name)
+
+
+def knows(input_name: str, name: str) -> bool:
+    """Whether a filter's field can be tested here."""
+    key = type_of(input_name), name
+    return (
+        name in ("and", "or", "not", "dependency")
+        or any(key in known for known in (fields.FILTERED_TO_ONE, fields.TO_ONE))
+        or any(key in known for known in (fields.FILTERED_TO_MANY, fields.TO_MANY))
+        or fields.is_value(*key)
+    )

@@ -1,0 +1,203 @@
+"""What fields say about whole graphs, from the pure functions that Spack's own answers hold."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spackmon import models
+from spackmon.errors import Refused
+from spackmon.graph.diff import diff
+from spackmon.graph.facts import compare_facts
+from spackmon.graph.format import format_spec
+from spackmon.graph.paths import common, shortest_paths
+from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+from spackmon.graph.template import BadFormat
+from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
+from spackmon.graph.tree import tree
+from tests.reference import fields
+from tests.reference.filters import graph
+from tests.reference.rows import Rows
+
+Arguments = Mapping[str, Any]
+Find = Callable[[Rows, Any, Arguments], Any]
+
+TYPES = {"CommonDependency", "GraphDifference", "SpecChange", "SpecDifference", "SpecPath", "SpecVisit"}
+"""The types of what is computed here: dictionaries."""
+
+_ORDERS = {
+    "PRE": Order.PRE, "POST": Order.POST, "BREADTH": Order.BREADTH, "TOPOLOGICAL": Order.TOPO
+}  # fmt: skip
+
+
+def _node(rows: Rows, spec: Any) -> SpecNode:
+    def one(name: str) -> Any:
+        return fields.value(rows, "Spec", name, spec)
+
+    def edge(row: Any) -> Edge:
+        child = rows.get(models.Spec, row.child_id)
+        return Edge(
+            child.hash, Deptype(row.deptypes), tuple(fields.value(rows, "Dependency", "virtuals", row))
+        )
+
+    architecture = rows.get(models.Architecture, spec.architecture_id)
+    target = rows.get(models.Target, architecture.target_id)
+    compiler = rows.get(models.Compiler, spec.compiler_id)
+    hashes = rows.by(models.SpecHash, "spec_id", spec.id)
+    return SpecNode(
+        name=one("name"),
+        version=one("version"),
+        hash=spec.hash,
+        hash_kind=spec.hash_kind,
+        hashes=tuple(sorted((shown.kind, shown.value) for shown in hashes)),
+        platform=architecture.platform,
+        operating_system=architecture.operating_system,
+        target=TargetDescription(
+            target.name,
+            "",
+            target.vendor,
+            target.generation,
+            tuple(fields.value(rows, "Target", "features", target)),
+            tuple(fields.value(rows, "Target", "parents", target)),
+        ),
+        parameters=rows.get(models.ParameterSet, spec.parameter_set_id).document,
+        document="",
+        namespace=spec.namespace,
+        compiler=(compiler.name, compiler.version) if compiler else None,
+        package_hash=spec.package_hash,
+        external=spec.external,
+        edges=tuple(edge(row) for row in rows.by(models.Dependency, "parent_id", spec.id)),
+    )
+
+
+def nodes(rows: Rows, spec: Any) -> dict[str, SpecNode]:
+    """The nodes of a spec's graph by identity."""
+    return {one.hash: _node(rows, one) for one in graph(rows, spec.id)}
+
+
+def _row(rows: Rows, identity: str | None) -> Any:
+    return None if identity is None else rows.by(models.Spec, "hash", identity)[0]
+
+
+def _deptypes(arguments: Arguments) -> Deptype:
+    named = arguments.get("deptypes")
+    return ALL_DEPTYPES if named is None else Deptype(sum({Deptype[name.upper()] for name in named}))
+
+
+def _printed(make: Callable[[], str]) -> str:
+    try:
+        return make()
+    except BadFormat as error:
+        raise Refused("FORMAT_INVALID", 400, str(error)) from error
+
+
+def spec_format(rows: Rows, spec: Any, arguments: Arguments) -> str:
+    """Spec.format."""
+    return _printed(lambda: format_spec(nodes(rows, spec), spec.hash, arguments["template"]))
+
+
+def spec_tree(rows: Rows, spec: Any, arguments: Arguments) -> str:
+    """Spec.tree."""
+    options = {name: arguments[name] for name in ("hashes", "types", "template")}
+    return _printed(lambda: tree(nodes(rows, spec), spec.hash, deptypes=_deptypes(arguments), **options))
+
+
+def spec_walk(rows: Rows, spec: Any, arguments: Arguments) -> list[dict[str, Any]]:
+    """Spec.walk."""
+    visits = traverse(
+        nodes(rows, spec),
+        spec.hash,
+        _ORDERS[arguments["order"]],
+        _deptypes(arguments),
+        arguments.get("maximumDepth"),
+    )
+    return [
+        {
+            "spec": _row(rows, visit.hash),
+            "depth": visit.depth,
+            "parent": _row(rows, visit.parent),
+            "deptypes": [one.name.lower() for one in Deptype if visit.edge and one & visit.edge.deptypes],
+        }
+        for visit in visits
+    ]
+
+
+def roots(find: Find) -> dict[tuple[str, str], Find]:
+    """The root fields about graphs; `find` is `Query.spec`."""
+
+    def known(rows: Rows, value: str) -> Any:
+        spec = find(rows, None, {"hash": value})
+        if spec is None:
+            raise Refused("SPEC_UNKNOWN", 404, "no such spec")
+        return spec
+
+    def path(rows: Rows, _: Any, arguments: Arguments) -> Any:
+        root, sought = known(rows, arguments["from"]), arguments["to"]
+        if not 0 <= arguments["first"] <= 100:
+            raise Refused("PAGE_TOO_LARGE", 400, "too many paths")
+        its = nodes(rows, root)
+        ends = [node.hash for node in its.values() if node.name == sought] or [
+            node.hash
+            for node in its.values()
+            if sought and any(value.startswith(sought) for _, value in node.hashes)
+        ]
+        edges = [(node.hash, edge.child, edge.deptypes) for node in its.values() for edge in node.edges]
+        found = [
+            one
+            for end in sorted(ends)
+            for one in shortest_paths(
+                edges,
+                root.hash,
+                end,
+                arguments["first"],
+                deptypes=_deptypes(arguments),
+                order=lambda identity: (its[identity].name, identity),
+            )
+        ]
+        shown = sorted(found, key=len)[: arguments["first"]]
+        return [{"specs": [_row(rows, one) for one in way], "length": len(way) - 1} for way in shown]
+
+    def difference(rows: Rows, _: Any, arguments: Arguments) -> Any:
+        a, b = known(rows, arguments["a"]), known(rows, arguments["b"])
+        before, after = nodes(rows, a), nodes(rows, b)
+        facts = compare_facts(before, a.hash, after, b.hash, arguments.get("ignore") or ())
+        return {
+            "a": a,
+            "b": b,
+            "facts": facts._asdict(),
+            "nodes": [
+                {
+                    "name": one.name,
+                    "status": one.status.name,
+                    "before": _row(rows, one.a),
+                    "after": _row(rows, one.b),
+                    "changes": [{**change._asdict(), "kind": change.kind.name} for change in one.changes],
+                }
+                for one in diff(before, a.hash, after, b.hash)
+            ],
+        }
+
+    def common_dependencies(rows: Rows, _: Any, arguments: Arguments) -> Any:
+        if not 1 <= len(arguments["hashes"]) <= 20:
+            raise Refused("ARGUMENT_INVALID", 400, "too many or none")
+        for value in arguments["hashes"]:
+            if not rows.by(models.SpecHash, "value", value):
+                raise Refused("SPEC_UNKNOWN", 404, "no whole hash")
+        specs = {spec.hash: spec for spec in (known(rows, value) for value in arguments["hashes"])}
+        return [
+            {
+                "name": one.name,
+                "specs": [
+                    _row(rows, identity) for identity in sorted({i for some in one.specs for i in some})
+                ],
+                "sharedSpecs": [_row(rows, identity) for identity in one.shared],
+                "sharedVersions": list(one.shared_versions),
+            }
+            for one in common(
+                [(nodes(rows, spec), spec.hash) for spec in specs.values()], _deptypes(arguments)
+            )
+        ]
+
+    return {
+        ("Query", "commonDependencies"): common_dependencies,
+        ("Query", "diff"): difference,
+        ("Query", "path"): path,
+    }

@@ -1,0 +1,62 @@
+"""Every row of a site, loaded by the ORM, and the few ways to find them again."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import Session
+
+from spackmon.database import Database
+from spackmon.models import Base, build_tag
+
+
+class Rows:
+    """The tables of a test-size site, as objects."""
+
+    def __init__(self, database: Database) -> None:
+        self._by: dict[tuple[Any, str], dict[Any, list[Any]]] = {}
+        self._tables: dict[Any, list[Any]] = {}
+
+        def load(connection: Any) -> None:
+            with Session(connection, expire_on_commit=False) as session:
+                for mapper in Base.registry.mappers:
+                    self._tables[mapper.class_] = list(session.scalars(select(mapper.class_)))
+                self.build_tags = [tuple(pair) for pair in session.execute(select(build_tag))]
+                session.expunge_all()
+
+        database.read_once(load)
+
+    def all(self, model: Any) -> Sequence[Any]:
+        """All rows of a table."""
+        return self._tables[model]
+
+    def by(self, model: Any, column: str, value: Any) -> list[Any]:
+        """The rows of a table with this value in a column."""
+        index = self._by.get((model, column))
+        if index is None:
+            index = defaultdict(list)
+            for row in self._tables[model]:
+                index[getattr(row, column)].append(row)
+            self._by[model, column] = index
+        return index.get(value, [])
+
+    def get(self, model: Any, row_id: int | None) -> Any:
+        """The row with this id, or None."""
+        found = self.by(model, "id", row_id)
+        return found[0] if found else None
+
+    @cached_property
+    def tags_of_builds(self) -> dict[int, set[int]]:
+        """The ids of a build's tags."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for build_id, tag_id in self.build_tags:
+            found[build_id].add(tag_id)
+        return found
+
+
+def identity(row: Any) -> list[Any]:
+    """The values of a row's primary key."""
+    mapper = inspect(type(row))
+    return [getattr(row, mapper.get_property_by_column(column).key) for column in mapper.primary_key]

@@ -1,0 +1,193 @@
+"""A random site, the same one in every run: few values, so that many rows share them, and odd ones."""
+
+import json
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, text, update
+
+from spackmon.database import Database
+from spackmon.formats.submission import (
+    AnalysisReport,
+    AttributeValue,
+    ConcretizationFailureReport,
+    InstalledFile,
+)
+from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+from spackmon.models import Base
+from spackmon.models.columns import UtcDateTime
+from tests.ingest.reports import Site, build_report, hash_of, spec, spec_report
+
+SPECS, BUILDS, FAILURES = 34, 56, 6
+
+_PACKAGES = ["zlib", "hdf5", "mpich", "openmpi", "gcc", "libc", "éclair", "Zoo"]
+_VERSIONS = ["1.2.11", "1.2", "1.10", "1.9", "1-10", "2.0rc1", "develop", "main", "1.2.11-é", "=odd"]
+_TEXTS = [
+    "",
+    "%",
+    "_",
+    "a",
+    "A",
+    "ab",
+    "é",
+    "Z",
+    "\U0001f40d",
+    "'",
+    '"',
+    "a\\b",
+    "l1\nl2\t",
+    "null",
+    "\x7f\u2028",
+]
+_TARGETS = [
+    TargetDescription("x86_64", '"x86_64"'),
+    TargetDescription("zen3", '{"name":"zen3"}', "AuthenticAMD", 0, ("avx", "avx2", 'a",b'), ("zen2",)),
+    TargetDescription("zen3", '{"name":"zen3","x":1}', "AuthenticAMD", 0, ("avx",), ("zen2", "x86_64_v3")),
+    TargetDescription("power9le", '{"name":"power9le"}', "IBM", 9, ("é",), ("power8le", "ppc64le")),
+]
+_VALUES: list[Any] = [True, False, "true", "shared", "", "é", 3, 1.5, "3", [], ["a", "b"], ["true", "3"]]
+_STATUSES = ["NOTRUN", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]
+_LOGS = [None, None, b"", b"checking\n", '‘x’ \x00 \x1b[31m\t\\ "quoted"\n'.encode(), b"\xed\xa0\x80 lone\n"]
+_BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def furnish(database: Database, seed: int = 7) -> None:
+    """Fill an empty database."""
+    dice = random.Random(seed)
+    site = Site(database)
+    known: list[SpecNode] = []
+    for number in range(SPECS):
+        node = _spec(dice, number, known)
+        known.append(node)
+        report = spec_report(*_graph(node, known), spack_version=dice.choice(["0.17.0", "1.0.0"]))
+        site.apply(replace(report, graph=replace(report.graph, format_version=_format_version(node))))
+    for node in dice.choices(known[:-4], k=BUILDS):
+        _build(site, dice, node)
+    for number in range(FAILURES):
+        document = json.dumps({"nodes": [number], "text": dice.choice(_TEXTS), "number": 1e100})
+        report = ConcretizationFailureReport(dice.choice([*_PACKAGES, "nothing"]), document, "0.19")
+        site.apply(report, dice.choice([1, 2]))
+    database.write_once(lambda connection: _set_clocks(connection, dice))
+
+
+def copy(source: Database, target: Database) -> None:
+    """Give an empty database the same rows, ids included."""
+
+    def rows(connection: Connection) -> dict[Any, list[dict[str, Any]]]:
+        tables = Base.metadata.sorted_tables
+        return {table: [dict(row._mapping) for row in connection.execute(select(table))] for table in tables}
+
+    found = source.read_once(rows)
+
+    def write(connection: Connection) -> None:
+        for table, content in found.items():
+            if content:
+                connection.execute(insert(table), content)
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("ANALYZE"))
+
+    target.write_once(write)
+
+
+def _spec(dice: random.Random, number: int, known: list[SpecNode]) -> SpecNode:
+    children = dice.sample(known, min(len(known), dice.choice([0, 0, 1, 2, 3])))
+    parameters = {dice.choice(["mpi", "libs", "é", "level"]): dice.choice(_VALUES) for _ in range(3)}
+    old = dice.random() < 0.3
+    # Some whole hashes are the beginning of nothing else, some begin alike.
+    dag_hash = dice.choice(["", "samesame"]) + hash_of(number)
+    hashes = [("hash", dag_hash), ("build_hash", hash_of(number // 3))]
+    if old:
+        hashes.append(("full_hash", hash_of(["full", number])))
+    edges: list[Edge] = []
+    for child in children:
+        edges.append(
+            Edge(child.hash, Deptype(dice.randint(1, 15)), dice.choice([(), (), ("mpi",), ("c", 'o",x')]))
+        )
+    if children and dice.random() < 0.3:
+        edges.append(Edge(children[0].hash, Deptype.RUN, ("blas",)))
+    node = spec(
+        dice.choice(_PACKAGES),
+        dice.choice(_VERSIONS),
+        hash=hashes[-1][1] if old else dag_hash,
+        hash_kind="full_hash" if old else "hash",
+        hashes=tuple(hashes),
+        document=json.dumps({"number": number, "text": dice.choice(_TEXTS), "real": 1.5e-7}),
+        compiler=dice.choice([None, ("gcc", "9.4.0"), ("gcc", "12.2.0"), ("clang", "9.4")]),
+        namespace=dice.choice([None, "builtin", "site"]),
+        package_hash=dice.choice([None, "p1", "P2"]),
+        external=dice.choice([None, None, '{"path":"/usr","extra":[1.0,null]}']),
+        parameters=json.dumps({**parameters, "cflags": dice.sample(["-O2", "-g"], dice.randint(0, 2))}),
+        operating_system=dice.choice(["debian12", "rhel8"]),
+    )
+    return replace(node, target=dice.choice(_TARGETS), edges=tuple(edges))
+
+
+def _format_version(node: SpecNode) -> int:
+    return 2 if node.hash_kind == "full_hash" else 4
+
+
+def _graph(root: SpecNode, known: list[SpecNode]) -> list[SpecNode]:
+    by_hash = {node.hash: node for node in known}
+    found, waiting = {root.hash: root}, [root]
+    while waiting:
+        for edge in waiting.pop().edges:
+            if edge.child not in found:
+                found[edge.child] = by_hash[edge.child]
+                waiting.append(by_hash[edge.child])
+    return list(found.values())
+
+
+def _build(site: Site, dice: random.Random, node: SpecNode) -> None:
+    person = dice.choice([site.ada, site.bob])
+    tags = tuple(dice.sample(["nightly", "ci", "é", "never mind"], dice.randint(0, 2)))
+    report = build_report(node.hash, host=dice.choice(["node-1", "node-2", "NODE%"]), tags=tags)
+    build_id = site.apply(report, person).build_id
+    for _ in range(dice.choice([0, 1, 1, 2])):
+        for name in dice.sample(["configure", "build", "install", "é"], dice.randint(0, 3)):
+            site.phase(build_id, name, dice.choice(["SUCCESS", "ERROR"]), dice.choice(_LOGS), person)
+        site.status(build_id, dice.choice(_STATUSES), person)
+        site.apply(report, person)
+    if dice.random() < 0.6:
+        site.apply(_analysis(dice, build_id), person)
+
+
+def _analysis(dice: random.Random, build_id: int) -> AnalysisReport:
+    files = (
+        InstalledFile(
+            "/opt/lib.so", "file", 0o100755, 0, 0, "ABC", dice.choice([17, 2**40]), 1795337792.0731182
+        ),
+        InstalledFile("/opt/lib", "link", destination=dice.choice(["lib.so", "é"])),
+        InstalledFile(f"/opt/{dice.choice(['x', 'é', 'Y'])}", None, None, size_bytes=dice.choice([None, 0])),
+    )
+    results = (
+        AttributeValue("text", None, value=dice.choice(_TEXTS)),
+        AttributeValue("json", "/opt/lib.so", json_value='{"b":[1.50,null],"a":"é"}'),
+        AttributeValue("bytes", dice.choice([None, "/opt/lib"]), binary_value=b"\0\xff"),
+    )
+    return AnalysisReport(
+        build_id,
+        install_files=files,
+        environment_variables={"CC": "gcc", dice.choice(["PATH", "é"]): dice.choice(_TEXTS)},
+        configure_arguments=dice.choice([None, "--prefix=/opt", *_TEXTS[:4]]),
+        has_configure_arguments=True,
+        attributes=dict.fromkeys(dice.sample(["abi", "symbolator", "é"], dice.randint(1, 2)), results),
+    )
+
+
+def _set_clocks(connection: Connection, dice: random.Random) -> None:
+    """Moments that are the same in every run; several rows share one."""
+    moments = [_BEGIN + timedelta(hours=7 * n, microseconds=n % 3) for n in range(24)]
+    for table in Base.metadata.sorted_tables:
+        clocks = [column for column in table.columns if isinstance(column.type, UtcDateTime)]
+        for row in connection.execute(select(table)).all() if clocks else ():
+            known = [column for column in clocks if row._mapping[column] is not None]
+            its = [column == row._mapping[column] for column in table.primary_key]
+            changed = {column.name: dice.choice(moments) for column in known}
+            if (
+                "duration_seconds" in table.columns
+                and row._mapping[table.columns["duration_seconds"]] is not None
+            ):
+                changed["duration_seconds"] = dice.choice([0.0, 0.1, 12.25, 1e-9, 86400.0])
+            connection.execute(update(table).where(*its).values(changed))
