@@ -50,7 +50,10 @@ COMMON = settings(
 NOT_ANSWERED = {
     "BuildConnection.groupBy": "test_aggregates.py",
     "SpecConnection.groupBy": "test_aggregates.py",
+    "Query.impact": "test_graph_questions.py",
     "Query.matrix": "test_aggregates.py",
+    "Query.satisfies": "test_satisfying.py",
+    "Query(satisfying)": "test_satisfying.py",
 }
 
 
@@ -178,10 +181,12 @@ def answerable() -> str:
     """The schema without what the reference cannot answer."""
     made = build_schema(schema.as_str())
     for name in NOT_ANSWERED:
-        type_name, field = name.split(".")
+        type_name, _, field = name.rstrip(")").replace("(", ".").partition(".")
         type_ = made.type_map[type_name]
         assert isinstance(type_, GraphQLObjectType)
-        del type_.fields[field]
+        type_.fields.pop(field, None)
+        for other in type_.fields.values():
+            other.args.pop(field, None)
     return print_schema(made)
 
 
