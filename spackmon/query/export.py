@@ -17,7 +17,8 @@ from sqlalchemy import literal_column
 
 from spackmon.database import Reader
 from spackmon.errors import Refused
-from spackmon.query.compile import Compiler, Plan
+from spackmon.query.compilation import Plan
+from spackmon.query.compile import Compiler
 from spackmon.query.computed import ResponsePath
 from spackmon.query.fields import Connected
 from spackmon.query.json_text import constant

@@ -32,7 +32,8 @@ from strawberry import Schema
 
 from spackmon.database import Database, Reader
 from spackmon.errors import Refused
-from spackmon.query.compile import Compiler, Deciding, Plan
+from spackmon.query.compilation import Deciding, Plan
+from spackmon.query.compile import Compiler
 from spackmon.query.export import Export, ExportCompiler
 from spackmon.query.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size, check_aliases
 from spackmon.query.registry import read_registry
