@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import ingest, memory, query
+from benchmarks import against_postgraphile, bulk, growth, ingest, memory, query
 from benchmarks.data import Size
 from benchmarks.databases import POSTGRESQL_CONFIGURATION, DatabaseName, Loaded, loaded
 from benchmarks.measure import Result, show
@@ -20,6 +20,9 @@ Topic = Callable[[Loaded, Size, bool], list[Result]]
 TOPICS: dict[str, Topic] = {
     ingest.TOPIC: lambda loaded, size, quick: ingest.measure(loaded, size, quick=quick),
     query.TOPIC: lambda loaded, size, quick: query.measure(loaded, quick=quick),
+    bulk.TOPIC: lambda loaded, size, quick: bulk.measure(loaded, quick=quick),
+    against_postgraphile.TOPIC: lambda loaded, size, quick: against_postgraphile.measure(loaded, quick=quick),
+    growth.TOPIC: lambda loaded, size, quick: growth.measure(loaded, quick=quick),
     memory.TOPIC: lambda loaded, size, quick: memory.measure(loaded, quick=quick),
 }
 DATABASES: tuple[DatabaseName, ...] = ("postgresql", "sqlite")
@@ -30,10 +33,11 @@ def main() -> int:
     asked = _arguments()
     # PostgreSQL is a child that would outlive us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    size = Size().times(asked.factor)
+    size = Size()
     results: list[Result] = []
     for name in asked.database or DATABASES:
-        with loaded(name, size) as site:
+        with loaded(name, size) as original:
+            site = original.times(asked.factor)
             held = ", ".join(f"{value:,} {what}" for what, value in asdict(site.counts).items())
             print(f"{name}: {held}; the machine's load is {os.getloadavg()[0]:.1f}", flush=True)
             for topic in asked.only or TOPICS:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sqlalchemy import create_engine, make_url, text
 
-from benchmarks import data, load
+from benchmarks import data, grow, load
 from benchmarks.data import Site, Size
 from spackmon.database import Database
 from spackmon.ops.migrations import upgrade
@@ -57,8 +57,8 @@ class Counts:
 class Loaded:
     """A migrated and loaded database; nothing may be written into it."""
 
-    def __init__(self, name: DatabaseName, url: str) -> None:
-        self.name, self.url = name, url
+    def __init__(self, name: DatabaseName, url: str, directory: Path) -> None:
+        self.name, self.url, self._directory = name, url, directory
         database = Database(url)
         try:
             self.counts = database.read_once(_counts)
@@ -69,23 +69,31 @@ class Loaded:
     @contextlib.contextmanager
     def copy(self) -> Iterator[str]:
         """The URL of a copy to write into, gone afterwards."""
-        copy_name = f"copy_{uuid.uuid4().hex[:12]}"
-        if self.name == "sqlite":
-            source = Path(str(make_url(self.url).database))
-            target = source.with_name(copy_name)
-            shutil.copy(source, target)
-            try:
-                yield f"sqlite:///{target}"
-            finally:
-                for file in source.parent.glob(f"{copy_name}*"):
-                    file.unlink()
-            return
-        url = make_url(self.url)
-        _administer(self.url, f'CREATE DATABASE "{copy_name}" TEMPLATE "{url.database}" STRATEGY file_copy')
+        url = _copy(self.url, f"copy_{uuid.uuid4().hex[:12]}")
         try:
-            yield url.set(database=copy_name).render_as_string(hide_password=False)
+            yield url
         finally:
-            _administer(self.url, f'DROP DATABASE "{copy_name}" WITH (FORCE)')
+            _drop(url)
+
+    def times(self, factor: int) -> "Loaded":
+        """The same site, that much larger, beside this one; it is made once and kept."""
+        if factor == 1:
+            return self
+        name = f"site_{factor}"
+        digest = hashlib.sha256(Path(grow.__file__).read_bytes()).hexdigest()
+        mark = self._directory / f"loaded-{factor}-{digest[:12]}"
+        url = _sibling(self.url, name)
+        if not mark.exists():
+            print(f"copying every spec and build {factor - 1} times in {self._directory} ...", flush=True)
+            began = time.monotonic()
+            _drop(url)
+            database = Database(_copy(self.url, name))
+            try:
+                grow.grow(database, factor)
+            finally:
+                database.close()
+            mark.write_text(json.dumps({"seconds": round(time.monotonic() - began)}))
+        return Loaded(self.name, url, self._directory)
 
 
 @contextlib.contextmanager
@@ -94,9 +102,9 @@ def loaded(name: DatabaseName, size: Size) -> Iterator[Loaded]:
     directory = CACHE / f"{_fingerprint(size)}-{name}"
     if name == "sqlite":
         directory.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{directory / 'site.db'}"
+        url = f"sqlite:///{directory / 'site'}"
         _load_once(directory, url, size)
-        yield Loaded(name, url)
+        yield Loaded(name, url, directory)
         return
     with _postgresql(directory) as server_url:
         url = make_url(server_url).set(database="site").render_as_string(hide_password=False)
@@ -104,14 +112,14 @@ def loaded(name: DatabaseName, size: Size) -> Iterator[Loaded]:
             _administer(server_url, "DROP DATABASE IF EXISTS site")
             _administer(server_url, "CREATE DATABASE site TEMPLATE template0 ENCODING 'UTF8'")
         _load_once(directory, url, size)
-        yield Loaded(name, url)
+        yield Loaded(name, url, directory)
 
 
 def _load_once(directory: Path, url: str, size: Size) -> None:
     mark = directory / "loaded"
     if mark.exists():
         return
-    for file in directory.glob("site.db*"):
+    for file in directory.glob("site*"):
         file.unlink()
     print(f"loading {size.specs:,} specs and {size.builds:,} builds into {directory} ...", flush=True)
     began = time.monotonic()
@@ -149,6 +157,35 @@ def _postgresql(directory: Path) -> Iterator[str]:
         yield str(server.get_uri(driver="psycopg"))
     finally:
         server.cleanup()
+
+
+def _sibling(url: str, name: str) -> str:
+    """The URL of another database in the same place."""
+    parsed = make_url(url)
+    database = name if parsed.get_backend_name() == "postgresql" else str(_file(url).with_name(name))
+    return parsed.set(database=database).render_as_string(hide_password=False)
+
+
+def _copy(url: str, name: str) -> str:
+    copy = _sibling(url, name)
+    if copy.startswith("sqlite"):
+        shutil.copy(_file(url), _file(copy))
+    else:
+        original = make_url(url).database
+        _administer(url, f'CREATE DATABASE "{name}" TEMPLATE "{original}" STRATEGY file_copy')
+    return copy
+
+
+def _drop(url: str) -> None:
+    if url.startswith("sqlite"):
+        for ending in ("", "-wal", "-shm"):
+            _file(url + ending).unlink(missing_ok=True)
+    else:
+        _administer(url, f'DROP DATABASE IF EXISTS "{make_url(url).database}" WITH (FORCE)')
+
+
+def _file(url: str) -> Path:
+    return Path(str(make_url(url).database))
 
 
 def _administer(url: str, statement: str) -> None:

@@ -50,7 +50,7 @@ def load(database: Database, site: Site) -> None:
         hashes.update(dict.fromkeys(report.graph.nodes))
     database.write(lambda connection: _load_builds(connection, site, list(hashes)))
     database.write(lambda connection: connection.execute(_PACKAGE_VERSIONS_BELOW))
-    _tidy(database)
+    tidy(database)
 
 
 def _load_builds(connection: Connection, site: Site, hashes: Sequence[str]) -> None:
@@ -67,15 +67,19 @@ def _load_builds(connection: Connection, site: Site, hashes: Sequence[str]) -> N
         for table, found in written.items():
             for some in _batched(found, _ROWS_AT_ONCE):
                 connection.execute(insert(table), some)
-    if connection.dialect.name == "postgresql":
-        for table in _TABLES:
-            if "id" in table.c:
-                connection.execute(
-                    text(
-                        f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), max(id))"
-                        f" FROM {table.name}"
-                    )
-                )
+    set_sequences(connection, _TABLES)
+
+
+def set_sequences(connection: Connection, tables: Iterable[Any]) -> None:
+    """Let PostgreSQL number new rows after those that came with their numbers."""
+    if connection.dialect.name == "sqlite":
+        return
+    for table in tables:
+        if "id" in table.c:
+            name = table.name
+            connection.execute(
+                text(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}")
+            )
 
 
 # In the order of their references.
@@ -176,7 +180,7 @@ def _batched(items: Iterable[Any], size: int) -> Iterator[Sequence[Any]]:
         yield batch
 
 
-def _tidy(database: Database) -> None:
+def tidy(database: Database) -> None:
     """What a running site's database does by itself."""
     statements = ["ANALYZE"] if database.is_sqlite else ["VACUUM (ANALYZE)", "CHECKPOINT"]
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import create_engine, make_url, text
+
+Done = TypeVar("Done")
 
 
 def cpu_seconds(process_id: int) -> float:
@@ -79,10 +81,14 @@ class Meter:
 
     def cost(self, work: Callable[[], Any], runs: int = 1) -> Cost:
         """The cost of one run, where `work` does `runs` of them."""
+        return self.cost_of(work, runs)[1]
+
+    def cost_of(self, work: Callable[[], Done], runs: int = 1) -> tuple[Done, Cost]:
+        """What `work` gives, and the cost of one run."""
         before = self._now()
-        work()
+        done = work()
         after = self._now()
-        return Cost(*((end - start) * 1000 / runs for start, end in zip(before, after, strict=True)))
+        return done, Cost(*((end - start) * 1000 / runs for start, end in zip(before, after, strict=True)))
 
 
 def interleaved(

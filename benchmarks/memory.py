@@ -49,11 +49,11 @@ def _one_log(loaded: Loaded, kind: str, size: int, line: str) -> list[Result]:
         posted = json.dumps({**body, "build_id": build_id}).encode()
         del text, body
         time.sleep(1)
-        before, cpu_before = _resident_bytes(server.process_id), cpu_seconds(server.process_id)
-        with _peak(server.process_id) as peak:
+        before, cpu_before = resident_bytes(server.process_id), cpu_seconds(server.process_id)
+        with peak_of(server.process_id) as peak:
             _post_bytes(server, "builds/phases/update", posted)
             time.sleep(_QUIET_SECONDS)
-        after = _resident_bytes(server.process_id)
+        after = resident_bytes(server.process_id)
         cpu = cpu_seconds(server.process_id) - cpu_before
     what = f"a log of {log_bytes / 1e6:.0f} MB, {kind}"
     grown, kept = (peak[0] - before) / log_bytes, (after - before) / log_bytes
@@ -85,7 +85,7 @@ def _post_bytes(server: Server, path: str, body: bytes) -> dict[str, Any]:
 
 
 @contextmanager
-def _peak(process_id: int) -> Iterator[list[int]]:
+def peak_of(process_id: int) -> Iterator[list[int]]:
     """The most memory the process had while the block ran, in a list of one once it is over.
 
     Sampled, because the kernel's own high-water mark also holds what was there before.
@@ -94,7 +94,7 @@ def _peak(process_id: int) -> Iterator[list[int]]:
 
     def watch() -> None:
         while not over.wait(0.002):
-            peak[0] = max(peak[0], _resident_bytes(process_id))
+            peak[0] = max(peak[0], resident_bytes(process_id))
 
     thread = Thread(target=watch)
     thread.start()
@@ -105,7 +105,7 @@ def _peak(process_id: int) -> Iterator[list[int]]:
         thread.join()
 
 
-def _resident_bytes(process_id: int) -> int:
+def resident_bytes(process_id: int) -> int:
     status = Path(f"/proc/{process_id}/status").read_text()
     line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
     return int(line.split()[1]) * 1024

@@ -14,7 +14,8 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload, registry, relationship, selectinload
 
 from spackmon import models
-from spackmon.graph.closure import descendants
+from spackmon.graph.closure import descendants, seen_by_caret
+from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
 
@@ -55,6 +56,14 @@ class Target(_Row):
 
 class Architecture(_Row):
     """Platform, operating system and target."""
+
+
+class ParameterSet(_Row):
+    """Parameters."""
+
+
+class Parameter(_Row):
+    """An element of them."""
 
 
 class Dependency(_Row):
@@ -107,6 +116,8 @@ _map(PackageVersion, models.PackageVersion, package=relationship(Package))
 _map(Compiler, models.Compiler)
 _map(Target, models.Target)
 _map(Architecture, models.Architecture, target=relationship(Target))
+_map(ParameterSet, models.ParameterSet)
+_map(Parameter, models.Parameter)
 _map(Closure, models.Closure)
 _map(SpecHash, models.SpecHash)
 _map(SpecDocument, models.SpecDocument)
@@ -179,6 +190,14 @@ def newest_builds(session: Session, *, eager: bool) -> bytes:
     )
 
 
+def many_builds(session: Session, count: int) -> bytes:
+    """The newest builds, so many, with fifteen values of each; looked ahead."""
+    statement = select(Build).order_by(Build.id.desc()).limit(count)
+    options = (*_spec_parts(joinedload(Build.spec)), joinedload(Build.environment))
+    nodes = [_many(one) for one in session.scalars(statement.options(*options))]
+    return _body({"builds": {"nodes": nodes}})
+
+
 def whole_graph(session: Session, spec_hash: str, *, eager: bool) -> bytes:
     """All specs and dependencies below one spec."""
     root = session.scalars(select(Spec).where(Spec.hash == spec_hash)).one()
@@ -208,6 +227,21 @@ def whole_graph(session: Session, spec_hash: str, *, eager: bool) -> bytes:
 
 
 def _listed(build: Any) -> dict[str, Any]:
+    return {
+        **_one(build),
+        "tags": [{"name": tag.name} for tag in build.tags],
+        "phases": [
+            {"name": p.name, "status": p.status, "reportedAt": _moment(p.reported_at)}
+            for p in build.attempts[-1].phases
+        ],
+    }  # fmt: skip
+
+
+def _many(build: Any) -> dict[str, Any]:
+    return {**_one(build), "durationSeconds": build.duration_seconds}
+
+
+def _one(build: Any) -> dict[str, Any]:
     compiler, architecture, environment = build.spec.compiler, build.spec.architecture, build.environment
     return {
         "id": str(build.id),
@@ -225,11 +259,6 @@ def _listed(build: Any) -> dict[str, Any]:
             "hostname": environment.hostname, "operatingSystem": environment.operating_system,
             "kernelVersion": environment.kernel_version,
         },
-        "tags": [{"name": tag.name} for tag in build.tags],
-        "phases": [
-            {"name": p.name, "status": p.status, "reportedAt": _moment(p.reported_at)}
-            for p in build.attempts[-1].phases
-        ],
     }  # fmt: skip
 
 
@@ -253,6 +282,7 @@ def _body(data: dict[str, Any]) -> bytes:
 def store_row_by_row(session: Session, graph: SpecGraph) -> None:
     """Store a graph as an ORM's get-or-create does: each row looked for and added by itself."""
     below = descendants(graph.nodes)
+    seen = seen_by_caret(graph.nodes)
     ids: dict[str, int] = {}
     for hash_, nearest in below.items():
         node = graph.nodes[hash_]
@@ -264,7 +294,8 @@ def store_row_by_row(session: Session, graph: SpecGraph) -> None:
                 row = {"parent_id": found.id, "child_id": ids[edge.child], "virtuals": virtuals}
                 _get_or_create(session, Dependency, row, deptypes=int(edge.deptypes))
             for child in nearest:
-                _get_or_create(session, Closure, {"ancestor_id": found.id, "descendant_id": ids[child]})
+                row = {"ancestor_id": found.id, "descendant_id": ids[child]}
+                _get_or_create(session, Closure, row, by_caret=child in seen[hash_].nodes)
         ids[hash_] = found.id
 
 
@@ -285,10 +316,15 @@ def _spec(session: Session, node: SpecNode, format_version: int) -> Any:
         "platform": node.platform, "operating_system": node.operating_system, "target_id": target.id,
     }  # fmt: skip
     architecture = _get_or_create(session, Architecture, key)
+    parameters = _get_or_create(
+        session, ParameterSet, {"digest": _digest(node.parameters)}, document=node.parameters
+    )  # fmt: skip
+    for name, value in parameter_rows(node.parameters):
+        _get_or_create(session, Parameter, {"name": name, "value": value, "parameter_set_id": parameters.id})
     spec = _get_or_create(
         session, Spec, {"hash": node.hash, "hash_kind": node.hash_kind}, package_version_id=version.id,
         namespace=node.namespace, compiler_id=compiler.id, architecture_id=architecture.id,
-        parameters=node.parameters, package_hash=node.package_hash, external=node.external,
+        parameter_set_id=parameters.id, package_hash=node.package_hash, external=node.external,
         format_version=format_version, recorded_at=models.utc_now(),
     )  # fmt: skip
     for kind, value in node.hashes:

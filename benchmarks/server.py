@@ -18,11 +18,16 @@ _START_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running service that takes reports from anybody."""
+    """A running service that lets anybody in."""
 
     url: str
     process_id: int
     http: httpx.Client
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return httpx.URL(self.url).port or 80
 
 
 @contextlib.contextmanager
