@@ -202,7 +202,8 @@ class QueryService:
             _log_fallback(operation)
             data = self._stitched(prepared.introspection, prepared.keys, data, variables)
         extensions = spent.extensions(prepared.size) if explain else b""
-        return b'{"data":' + data + extensions + b"}"
+        # One copy: two of an answer of megabytes cost more than all the rest of the request.
+        return b"".join((b'{"data":', data, extensions, b"}"))
 
     def _coerced(self, operation: _Operation, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         definitions = operation.node.variable_definitions
