@@ -177,6 +177,7 @@ class Attempt(Node):
     phases: list[BuildPhase] = listing(
         models.Phase,
         belongs=_PHASES,
+        rows=5,
         order=[models.Phase.position, models.Phase.id],
         description="Its phases in their order.",
     )

@@ -159,12 +159,14 @@ class Build(Node):
     attempts: list[Attempt] = listing(
         models.Attempt,
         belongs=_ATTEMPTS,
+        rows=2,
         order=[models.Attempt.number],
         description="Its runs, the first one first.",
     )
     phases: list[BuildPhase] = listing(
         models.Phase,
         belongs=expressions.is_in_newest_attempt,
+        rows=5,
         order=[models.Phase.position, models.Phase.id],
         description="The newest attempt's phases in their order.",
     )

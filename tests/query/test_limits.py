@@ -85,6 +85,8 @@ def test_the_cost_is_what_the_document_says(site: AskedSite) -> None:
     assert cost(site, "{ builds(first: 10) { nodes { tags { name } } } }") == 2 + 10 * (1 + 10)
     assert cost(site, '{ spec(id: "1") { graph { nodes { name } } } }') == 3 + 100
     assert cost(site, '{ spec(id: "1") { tree } }') == 1 + 500
+    every_log = "{ builds { nodes { attempts { phases { log { text } } } } } }"
+    assert cost(site, every_log) == 2 + 50 * (1 + 2 * (1 + 5 * (1 + 500)))
     grouped = "{ builds { groupBy(keys: [STATUS], first: 20) { count } } }"
     assert cost(site, grouped) == 1 + 1000 + 20
     assert cost(site, "{ builds(first: 0) { nodes { id } } }") == 2
