@@ -85,7 +85,8 @@ def spoilt_bodies(draw: st.DrawFn) -> tuple[str, bytes]:
         for key in way:
             owner = owner[key]
         if draw(st.booleans()):
-            owner[last] = draw(ANY | st.sampled_from([_dependency_on_itself(body)]))
+            # A copy: the next round may change what is put here, and the strategy's own values with it.
+            owner[last] = copy.deepcopy(draw(ANY | st.sampled_from([_dependency_on_itself(body)])))
         else:
             del owner[last]
     text = json.dumps(body).encode()
