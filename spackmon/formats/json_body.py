@@ -57,7 +57,7 @@ def _object(body: bytes | bytearray) -> dict[str, Any]:
     except UnicodeDecodeError as problem:
         raise _not_json(f"byte {problem.start} is not UTF-8") from None
     except json.JSONDecodeError as problem:
-        raise _not_json(f"{problem.msg} at character {problem.pos}") from None
+        raise _not_json(f"{problem.msg.removesuffix(' at')} at character {problem.pos}") from None
     except ValueError as problem:
         raise _not_json(str(problem)) from None
     except RecursionError:
