@@ -1,4 +1,4 @@
-"""How a build stands: the words that reports, tables and the schema share."""
+"""How a build stands, what is wrong in it, who told so: words that reports, tables and schema share."""
 
 from enum import StrEnum
 
@@ -14,3 +14,22 @@ class BuildStatus(StrEnum):
 
 
 FINISHED = frozenset({BuildStatus.SUCCESS, BuildStatus.FAILED, BuildStatus.CANCELLED})
+
+
+class EventKind(StrEnum):
+    """What a build event is."""
+
+    ERROR = "ERROR"
+    WARNING = "WARNING"
+
+
+class SourceKind(StrEnum):
+    """Where something about a build came from."""
+
+    MS1 = "MS1"
+    EXTENSION = "EXTENSION"
+    PREFIX = "PREFIX"
+    STAGE = "STAGE"
+    INSTALL_DATABASE = "INSTALL_DATABASE"
+    CDASH = "CDASH"
+    JUNIT = "JUNIT"

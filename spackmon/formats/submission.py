@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from spackmon.graph.spec import SpecGraph
-from spackmon.status import BuildStatus
+from spackmon.status import BuildStatus, EventKind, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +18,18 @@ class SpecReport:
 
 @dataclass(frozen=True, slots=True)
 class ConcretizationFailureReport:
-    """An abstract spec that the solver could not make concrete: `name` of its root, and its compact JSON.
+    """An abstract spec that the solver could not make concrete, with the `name` of its root if it was told.
 
-    `document` is the whole of it, `{"_meta", "nodes"}` as it came: what it asked of its dependencies
-    stands in nodes of their own.
+    `document` is its compact JSON, the whole of it, `{"_meta", "nodes"}` as it came: what it asked of its
+    dependencies stands in nodes of their own. Sources of texts alone have `abstract_spec`, as it was typed, and
+    `message`, what the solver said, instead.
     """
 
-    name: str
-    document: str
+    name: str | None
+    document: str | None
     spack_version: str
+    abstract_spec: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,83 @@ class AnalysisReport:
     attributes: Mapping[str, tuple[AttributeValue, ...]] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an InstallReport comes from; what comes with an equal source is about the same run.
+
+    `key` is the source's own name of the run: `project/site/stamp/build name` of CDash, the run and the hash of
+    the extension, a prefix with a digest of what tells one installation into it from the next.
+    """
+
+    kind: SourceKind
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstallPhase:
+    """A phase that ended, with Spack's own name for it and how (`SUCCESS` or `ERROR`).
+
+    `output` is its log as it was written, None where the source has none.
+    """
+
+    name: str
+    status: str
+    duration_seconds: float | None = None
+    output: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An error or a warning as the source found it in the log; lines count from 1."""
+
+    kind: EventKind
+    text: str
+    log_line: int | None = None
+    source_file: str | None = None
+    source_line: int | None = None
+    pre_context: str | None = None
+    post_context: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstallReport:
+    """One run of one build, or a part of it, as one source saw it; what it does not know is None or empty.
+
+    Reports of one run come in any order and any number of times: each adds what was not known yet, none
+    replaces anything. `status` grows from NOTRUN by RUNNING to one of the ends. The spec is given as `graph`
+    (whose root is built) or by `spec_hash`, a hash of it that may be known later, or is not known at all; then
+    `package_name` says what is built. `log` is the output of the whole run where the source does not
+    divide it into phases. `spack_revision` is the commit of Spack itself. Moments have a time zone.
+    """
+
+    source: Source
+    graph: SpecGraph | None = None
+    spec_hash: str | None = None
+    package_name: str | None = None
+    environment: Environment | None = None
+    spack_version: str | None = None
+    spack_revision: str | None = None
+    status: BuildStatus | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    duration_seconds: float | None = None
+    prefix: str | None = None
+    phases: tuple[InstallPhase, ...] = ()
+    log: bytes | None = None
+    events: tuple[Event, ...] = ()
+    configure_arguments: str | None = None
+    environment_variables: Mapping[str, str] | None = None
+    install_files: tuple[InstalledFile, ...] | None = None
+    attributes: Mapping[str, tuple[AttributeValue, ...]] | None = None
+    tags: tuple[str, ...] = ()
+
+
 Submission = (
-    SpecReport | ConcretizationFailureReport | BuildReport | PhaseReport | StatusReport | AnalysisReport
+    SpecReport
+    | ConcretizationFailureReport
+    | BuildReport
+    | PhaseReport
+    | StatusReport
+    | AnalysisReport
+    | InstallReport
 )

@@ -65,6 +65,30 @@ class PhaseReceipt:
     spec_name: str
 
 
+@dataclass(frozen=True, slots=True)
+class InstallReceipt:
+    """The build that an InstallReport is about, and what the report added to it.
+
+    `spec_hash` is the identity of its spec, None while that is not known. `changed` is false when everything
+    in the report was known.
+    """
+
+    build_id: int
+    build_created: bool
+    attempt_created: bool
+    changed: bool
+    spec_hash: str | None
+    specs_created: int
+    phases_created: int
+    events_created: int
+
+
 Receipt = (
-    SpecReceipt | ConcretizationFailureReceipt | BuildReceipt | PhaseReceipt | StatusReceipt | AnalysisReceipt
+    SpecReceipt
+    | ConcretizationFailureReceipt
+    | BuildReceipt
+    | PhaseReceipt
+    | StatusReceipt
+    | AnalysisReceipt
+    | InstallReceipt
 )

@@ -14,6 +14,7 @@ from spackmon.models.builds import (
     build_tag,
 )
 from spackmon.models.columns import Base, utc_now
+from spackmon.models.events import BuildEvent, ErrorGroup
 from spackmon.models.graph import (
     Architecture,
     Closure,
@@ -29,14 +30,15 @@ from spackmon.models.graph import (
     SpecHash,
     Target,
 )
-from spackmon.models.inbox import InboxEntry
+from spackmon.models.inbox import InboxEntry, SubmissionBatch
 from spackmon.models.logs import LogChunk
 from spackmon.models.people import Person, Token
+from spackmon.models.sources import BuildSource, MergedBuild
 
 __all__ = [
-    "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment",
-    "BuildPackageVersion", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
-    "EnvironmentVariable", "InboxEntry", "InstallFile", "LogChunk", "Package", "PackageVersion",
-    "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Spec", "SpecDocument",
-    "SpecHash", "Tag", "Target", "Token", "build_tag", "utc_now",
+    "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment", "BuildEvent",
+    "BuildPackageVersion", "BuildSource", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
+    "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "LogChunk", "MergedBuild", "Package",
+    "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Spec",
+    "SpecDocument", "SpecHash", "SubmissionBatch", "Tag", "Target", "Token", "build_tag", "utc_now",
 ]  # fmt: skip

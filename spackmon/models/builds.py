@@ -31,6 +31,8 @@ class Build(Base):
 
     `status` and `duration_seconds` repeat the newest attempt's. `rerun_announced`: the client asked for this
     build again after the attempt had begun, so that the next phase or status belongs to a new one.
+    Some sources (CDash) tell no spec: then `spec_id` is null until it becomes known, and `package_id` is what
+    is built as far as that was told. `prefix` is where it was installed.
     """
 
     __tablename__ = "build"
@@ -40,12 +42,14 @@ class Build(Base):
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id))
-    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
+    spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
+    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id), index=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
     status: Mapped[str] = mapped_column(ByteOrderedText)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     rerun_announced: Mapped[bool] = mapped_column(Boolean)
+    prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -86,6 +90,7 @@ class Attempt(Base):
     number: Mapped[int]
     status: Mapped[str] = mapped_column(ByteOrderedText)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
@@ -102,6 +107,7 @@ class Phase(Base):
     name: Mapped[str] = mapped_column(ByteOrderedText)
     position: Mapped[int]
     status: Mapped[str] = mapped_column(ByteOrderedText)
+    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -135,17 +141,24 @@ class InstallFile(Base):
 
 
 class ConcretizationFailure(Base):
-    """What could not be concretized, when and by whom; `document` is the abstract node as it came."""
+    """What could not be concretized, when and by whom.
+
+    `document` is the abstract spec as it came, `abstract_spec` the same as somebody typed it, `message` what
+    the solver said: each source tells one or two of them. `digest` is the SHA-1 of `document`, or of the two
+    texts with a NUL between them.
+    """
 
     __tablename__ = "concretization_failure"
     __table_args__ = (UniqueConstraint("digest", "owner_id", "spack_version"),)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    package_id: Mapped[int] = mapped_column(ForeignKey(Package.id))
-    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id), index=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id), index=True)
     spack_version: Mapped[str] = mapped_column(ByteOrderedText)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    document: Mapped[str] = mapped_column(JsonText)
+    document: Mapped[str | None] = mapped_column(JsonText)
+    abstract_spec: Mapped[str | None] = mapped_column(ByteOrderedText)
+    message: Mapped[str | None] = mapped_column(ByteOrderedText)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

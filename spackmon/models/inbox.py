@@ -1,8 +1,8 @@
-"""The inbox: what clients sent and could not be applied."""
+"""The inbox: what clients sent and could not be applied; and how far each batch of reports has come."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, RowId, UtcDateTime
@@ -23,3 +23,19 @@ class InboxEntry(Base):
     error_message: Mapped[str] = mapped_column(ByteOrderedText)
     replay_count: Mapped[int]
     applied_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+
+class SubmissionBatch(Base):
+    """A batch that a client may have to send again after a cut: its first `lines_done` lines are answered.
+
+    `key` is the client's own name of the batch (Idempotency-Key).
+    """
+
+    __tablename__ = "submission_batch"
+    __table_args__ = (UniqueConstraint("owner_id", "key"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    key: Mapped[str] = mapped_column(ByteOrderedText)
+    lines_done: Mapped[int]
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
