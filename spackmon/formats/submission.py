@@ -21,8 +21,8 @@ class ConcretizationFailureReport:
     """An abstract spec that the solver could not make concrete, with the `name` of its root if it was told.
 
     `document` is its compact JSON, the whole of it, `{"_meta", "nodes"}` as it came: what it asked of its
-    dependencies stands in nodes of their own. Sources of texts alone have `abstract_spec`, as it was typed, and
-    `message`, what the solver said, instead.
+    dependencies stands in nodes of their own. Sources of texts alone have `abstract_spec`, as it was typed,
+    and `message`, what the solver said, instead.
     """
 
     name: str | None
@@ -122,8 +122,8 @@ class AnalysisReport:
 class Source:
     """Where an InstallReport comes from; what comes with an equal source is about the same run.
 
-    `key` is the source's own name of the run: `project/site/stamp/build name` of CDash, the run and the hash of
-    the extension, a prefix with a digest of what tells one installation into it from the next.
+    `key` is the source's own name of the run: `project/site/stamp/build name` of CDash, the run and the hash
+    of the extension, a prefix with a digest of what tells one installation into it from the next.
     """
 
     kind: SourceKind
@@ -162,8 +162,8 @@ class InstallReport:
 
     Reports of one run come in any order and any number of times: each adds what was not known yet, none
     replaces anything. `status` grows from NOTRUN by RUNNING to one of the ends. The spec is given as `graph`
-    (whose root is built) or by `spec_hash`, a hash of it that may be known later, or is not known at all; then
-    `package_name` says what is built. `log` is the output of the whole run where the source does not
+    (whose root is built) or by `spec_hash`, a hash of it that may be known later, or is not known at all;
+    then `package_name` says what is built. `log` is the output of the whole run where the source does not
     divide it into phases. `spack_revision` is the commit of Spack itself. Moments have a time zone.
     """
 
