@@ -33,37 +33,50 @@ def analysis_report(build_id: int, metadata: dict[str, Any]) -> AnalysisReport:
     """
     files = variables = None
     if "install_files" in metadata:
-        files = _installed_files(metadata["install_files"])
+        files = installed_files(metadata["install_files"], "metadata.install_files")
     if "environment_variables" in metadata:
-        variables = _environment_variables(metadata["environment_variables"])
+        variables = environment_variables(metadata["environment_variables"], "metadata.environment_variables")
     arguments = metadata.get("config_args")
-    attributes = {
-        short_text(analyzer, "metadata"): _attributes(found, f"metadata.{analyzer}")
-        for analyzer, found in metadata.items()
-        if analyzer not in _OWN_SHAPES
-    }
+    others = {analyzer: found for analyzer, found in metadata.items() if analyzer not in _OWN_SHAPES}
     return AnalysisReport(
         build_id=build_id,
         install_files=files,
         environment_variables=variables,
         configure_arguments=None if arguments is None else storable_text(arguments, "metadata.config_args"),
         has_configure_arguments="config_args" in metadata,
-        attributes=attributes or None,
+        attributes=attributes(others, "metadata") or None,
     )
 
 
-def _installed_files(manifest: object) -> tuple[InstalledFile, ...]:
-    entries = {} if manifest is None else object_of(manifest, "metadata.install_files")
-    return tuple(_installed_file(path, entry) for path, entry in entries.items())
+def installed_files(manifest: object, field: str) -> tuple[InstalledFile, ...]:
+    """The entries of an install manifest, `{path: {mode, owner, …}}`; null is one without any."""
+    entries = {} if manifest is None else object_of(manifest, field)
+    return tuple(_installed_file(path, entry, field) for path, entry in entries.items())
 
 
-def _installed_file(path: str, entry: object) -> InstalledFile:
-    known = object_of(entry, f"metadata.install_files.{path}")
-    prefix = f"metadata.install_files.{path}."
+def environment_variables(variables: object, field: str) -> dict[str, str]:
+    """Variables by name; null is none at all."""
+    entries = {} if variables is None else object_of(variables, field)
+    return {
+        short_text(name, field): storable_text(value, f"{field}.{name}") for name, value in entries.items()
+    }
+
+
+def attributes(findings: dict[str, Any], field: str) -> dict[str, tuple[AttributeValue, ...]]:
+    """What each analyzer found, by its name."""
+    return {
+        short_text(analyzer, field): _attributes(found, f"{field}.{analyzer}")
+        for analyzer, found in findings.items()
+    }
+
+
+def _installed_file(path: str, entry: object, field: str) -> InstalledFile:
+    known = object_of(entry, f"{field}.{path}")
+    prefix = f"{field}.{path}."
     modified = known.get("time")
     destination = known.get("dest")
     return InstalledFile(
-        path=_path(path, "metadata.install_files"),
+        path=_path(path, field),
         type=optional_name(known, "type", prefix),
         mode=optional_integer(known, "mode", prefix, bits=INTEGER_BITS),
         owner=optional_integer(known, "owner", prefix, bits=ROW_ID_BITS),
@@ -88,14 +101,6 @@ def _path(path: object, field: str) -> str:
     if len(text.encode()) > _PATH_BYTES:
         raise FieldUnfit(f"{field}: a path must be at most {_PATH_BYTES} bytes long")
     return text
-
-
-def _environment_variables(variables: object) -> dict[str, str]:
-    field = "metadata.environment_variables"
-    entries = {} if variables is None else object_of(variables, field)
-    return {
-        short_text(name, field): storable_text(value, f"{field}.{name}") for name, value in entries.items()
-    }
 
 
 def _attributes(found: object, field: str) -> tuple[AttributeValue, ...]:

@@ -6,7 +6,10 @@ back the value in its Python type and raise FieldUnfit, which the format turns i
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from spackmon.errors import Refused
 
 SHORT_TEXT_BYTES = 500
 """The longest name, version or hash. A row of a PostgreSQL index holds 2,700 bytes, five of these among them
@@ -32,6 +35,16 @@ class FieldUnfit(ValueError):  # noqa: N818 -- becomes a Refused, which is the a
         super().__init__(sentence)
         self.sentence = printable(sentence)
         self.missing = missing
+
+
+@contextmanager
+def named_fields() -> Iterator[None]:
+    """Within it an unfit field is Refused as FIELD_MISSING or FIELD_INVALID, its sentence as it is."""
+    try:
+        yield
+    except FieldUnfit as unfit:
+        code = "FIELD_MISSING" if unfit.missing else "FIELD_INVALID"
+        raise Refused(code, 400, unfit.sentence) from None
 
 
 _encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
@@ -118,6 +131,15 @@ def list_of(value: object, field: str) -> list[Any]:
 def names_of(value: object, field: str) -> tuple[str, ...]:
     """`value`, a list of short texts."""
     return tuple([short_text(item, field) for item in list_of(value, field)])
+
+
+def tags_of(value: object, field: str) -> tuple[str, ...]:
+    """Tags without blanks around them, each once: clients send "a,b"; a list is as good, null is none."""
+    if value is None:
+        return ()
+    listed = value.split(",") if isinstance(value, str) else list_of(value, field)
+    stripped = [short_text(tag, field).strip() for tag in listed]
+    return tuple(dict.fromkeys(tag for tag in stripped if tag))
 
 
 def optional_integer(owner: dict[str, Any], field: str, path: str = "", *, bits: int) -> int | None:

@@ -4,23 +4,20 @@ Each reader takes what `read_json` gave and refuses with FIELD_MISSING or FIELD_
 sentence names the field) or, for a spec inside, with SPEC_MALFORMED.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from spackmon.errors import Refused
 from spackmon.formats import spec_json
 from spackmon.formats.analysis import analysis_report
 from spackmon.formats.fields import (
     ROW_ID_BITS,
     FieldUnfit,
     integer,
-    list_of,
     name_of,
+    named_fields,
     object_of,
     optional_name,
     required,
-    short_text,
+    tags_of,
 )
 from spackmon.formats.json_body import read_json
 from spackmon.formats.submission import (
@@ -45,7 +42,7 @@ _STATUSES = {**BuildStatus.__members__, "FAILURE": BuildStatus.FAILED}
 
 def read_spec(body: dict[str, Any]) -> SpecReport | ConcretizationFailureReport:
     """specs/new: a concrete spec, or the abstract one that could not be concretized."""
-    with _named_fields():
+    with named_fields():
         spec = required(body, "spec")
         spack_version = name_of(body, "spack_version")
     if spec_json.is_abstract(spec):
@@ -58,7 +55,7 @@ def read_build(body: dict[str, Any]) -> BuildReport:
 
     The circumstances (host_os, …) may be missing; `full_hash` may be any hash of the spec.
     """
-    with _named_fields():
+    with named_fields():
         spec_hash = name_of(body, "full_hash")
         spack_version = name_of(body, "spack_version")
         environment = Environment(
@@ -68,7 +65,7 @@ def read_build(body: dict[str, Any]) -> BuildReport:
             target=optional_name(body, "host_target") or "",
             kernel_version=optional_name(body, "kernel_version") or "",
         )
-        tags = _tags(body.get("tags"))
+        tags = tags_of(body.get("tags"), "tags")
     spec = body.get("spec")
     return BuildReport(
         spec_hash=spec_hash,
@@ -82,7 +79,7 @@ def read_build(body: dict[str, Any]) -> BuildReport:
 
 def read_phase(body: dict[str, Any]) -> PhaseReport:
     """builds/phases/update. The status is kept verbatim; the output may hold any character."""
-    with _named_fields():
+    with named_fields():
         build_id = _build_id(body)
         name = name_of(body, "phase_name")
         status = name_of(body, "status")
@@ -98,7 +95,7 @@ def read_phase(body: dict[str, Any]) -> PhaseReport:
 
 def read_status(body: dict[str, Any]) -> StatusReport:
     """builds/update."""
-    with _named_fields():
+    with named_fields():
         build_id = _build_id(body)
         word = name_of(body, "status")
         status = _STATUSES.get(word)
@@ -109,7 +106,7 @@ def read_status(body: dict[str, Any]) -> StatusReport:
 
 def read_analysis(body: dict[str, Any]) -> AnalysisReport:
     """analyze/builds: results by analyzer."""
-    with _named_fields():
+    with named_fields():
         build_id = _build_id(body)
         return analysis_report(build_id, object_of(required(body, "metadata"), "metadata"))
 
@@ -119,21 +116,3 @@ def _build_id(body: dict[str, Any]) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _ROW_ID_DIGITS:
         value = int(value)
     return integer(value, "build_id", bits=ROW_ID_BITS)
-
-
-def _tags(tags: object) -> tuple[str, ...]:
-    """Clients send "a,b"; a list is as good."""
-    if tags is None:
-        return ()
-    listed = tags.split(",") if isinstance(tags, str) else list_of(tags, "tags")
-    stripped = [short_text(tag, "tags").strip() for tag in listed]
-    return tuple(dict.fromkeys(tag for tag in stripped if tag))
-
-
-@contextmanager
-def _named_fields() -> Iterator[None]:
-    try:
-        yield
-    except FieldUnfit as unfit:
-        code = "FIELD_MISSING" if unfit.missing else "FIELD_INVALID"
-        raise Refused(code, 400, unfit.sentence) from None
