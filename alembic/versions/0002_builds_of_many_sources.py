@@ -93,6 +93,7 @@ def _events() -> None:
         sa.UniqueConstraint("attempt_id", "position", name=op.f("uq_build_event_attempt_id_position")),
     )
     op.create_index(op.f("ix_build_event_error_group_id"), "build_event", ["error_group_id"])
+    op.create_index(op.f("ix_build_event_attempt_id_kind"), "build_event", ["attempt_id", "kind"])
 
 
 def _builds() -> None:

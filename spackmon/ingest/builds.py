@@ -45,8 +45,11 @@ _INSERT_ENVIRONMENT = Statement(
 
 _INSERT_BUILD = Statement(
     """
-    INSERT INTO build (spec_id, environment_id, owner_id, status, rerun_announced, created_at, updated_at)
-    VALUES (:spec_id, :environment_id, :owner_id, :status, false, :now, :now)
+    INSERT INTO build
+        (spec_id, package_id, environment_id, owner_id, status, rerun_announced, created_at, updated_at)
+    SELECT s.id, v.package_id, :environment_id, :owner_id, :status, false, :now, :now
+    FROM spec s JOIN package_version v ON v.id = s.package_version_id
+    WHERE s.id = :spec_id
     ON CONFLICT DO NOTHING
     RETURNING id
     """

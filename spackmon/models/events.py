@@ -1,6 +1,6 @@
 """What went wrong or looked wrong in a build, as its source reported it."""
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt
@@ -28,7 +28,8 @@ class BuildEvent(Base):
     """
 
     __tablename__ = "build_event"
-    __table_args__ = (UniqueConstraint("attempt_id", "position"),)
+    # The second one counts errors and warnings, whose rows are long, without reading them.
+    __table_args__ = (UniqueConstraint("attempt_id", "position"), Index(None, "attempt_id", "kind"))
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     attempt_id: Mapped[int] = mapped_column(ForeignKey(Attempt.id))

@@ -28,9 +28,9 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from spackmon.errors import Refused
-from spackmon.models import Build
+from spackmon.models import Build, Package
 from spackmon.query.fields import SQL, Bind, argument, expression
-from spackmon.query.group_keys import Key, of_spec, package_name
+from spackmon.query.group_keys import Key
 from spackmon.query.json_text import JsonWriter, constant
 from spackmon.query.lookups import without_nul
 from spackmon.query.paging import Rows
@@ -186,7 +186,7 @@ def table(
 
 def of_package(builds: Rows, name: Given, bind: Bind) -> Rows:
     """Of the builds those of one package."""
-    (package,) = of_spec(package_name)(builds.row, "")
+    package = builds.row.follow(Build.package_id)[Package.name]
     holds = package == bind(name, Text(), lambda text: without_nul("package", text))
     return replace(builds, conditions=[*builds.conditions, holds])
 

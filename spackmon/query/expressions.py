@@ -20,14 +20,7 @@ from sqlalchemy import (
 )
 
 from spackmon.graph.spec import Deptype
-from spackmon.models import (
-    Attempt,
-    Closure,
-    Dependency,
-    LogChunk,
-    Phase,
-    SpecDocument,
-)
+from spackmon.models import Closure, Dependency, LogChunk, SpecDocument
 from spackmon.query.fields import Filtering
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
@@ -109,17 +102,6 @@ def is_in_graph(spec: Scope, edge: Scope) -> ColumnElement[bool]:
         return parent_is_in
     child_is_in = edge[Dependency.child_id].in_(itself_and_descendants(spec))
     return and_(parent_is_in, child_is_in, is_within_limits(spec, edge[Dependency.deptypes]))
-
-
-def is_in_newest_attempt(build: Scope, phase: Scope) -> ColumnElement[bool]:
-    """The phases of a build's newest attempt."""
-    return phase[Phase.attempt_id] == _newest_attempt(build)
-
-
-def _newest_attempt(build: Scope) -> ColumnElement[Any]:
-    attempts = Attempt.__table__.alias()
-    newest = select(attempts.c.id).where(attempts.c.build_id == build.row_id)
-    return newest.order_by(attempts.c.number.desc()).limit(1).correlate_except(attempts).scalar_subquery()
 
 
 def has_log(phase: Scope) -> ColumnElement[bool]:

@@ -34,8 +34,16 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
     `convert` turns an operand into what the column holds.
     """
 
+    return compares_value(lambda row: row.along(path[:-1])[path[-1]], convert=convert)
+
+
+def compares_value(
+    value_of: Callable[[Scope], ColumnElement[Any]], convert: Callable[[Any], Any] | None = None
+) -> Predicate:
+    """What is computed of a row, compared as a column is."""
+
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        column = row.along(path[:-1])[path[-1]]
+        column = value_of(row)
 
         def operand(value: Given) -> ColumnElement[Any]:
             return filtering.bind(value, column.type, convert or _checked)

@@ -20,7 +20,20 @@ from sqlalchemy import (
     select,
 )
 
-from spackmon.models import Build, Compiler, Package, PackageVersion, ProvidedVirtual, Spec, Tag, build_tag
+from spackmon.models import (
+    Attempt,
+    Build,
+    BuildEvent,
+    Compiler,
+    ErrorGroup,
+    Package,
+    PackageVersion,
+    ProvidedVirtual,
+    Spec,
+    Tag,
+    build_tag,
+)
+from spackmon.query.events import is_first_error
 from spackmon.query.json_text import constant
 from spackmon.query.scope import Attribute, Scope
 
@@ -118,6 +131,23 @@ def tag(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     given = build.attach(build_tag, lambda given: given.source.c.build_id == build.row_id)
     word = given.attach(Tag.__table__, lambda word: word.row_id == given.source.c.tag_id)
     return [word[Tag.name]]
+
+
+def error_group(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The group of the newest attempt's first error, as its fingerprint and its text."""
+    attempt = build.attach(Attempt.__table__, lambda attempt: _is_newest(build, attempt))
+    event = attempt.attach(BuildEvent.__table__, lambda event: is_first_error(attempt, event))
+    group = event.follow(BuildEvent.error_group_id)
+    return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
+
+
+def _is_newest(build: Scope, attempt: Scope) -> ColumnElement[bool]:
+    # Joined, as in _provider_id.
+    later = Attempt.__table__.alias()
+    after = select(constant("")).where(
+        later.c.build_id == attempt[Attempt.build_id], later.c.number > attempt[Attempt.number]
+    )
+    return and_(attempt[Attempt.build_id] == build.row_id, ~after.correlate_except(later).exists())
 
 
 def day(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:

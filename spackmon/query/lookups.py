@@ -1,11 +1,12 @@
 """How a root field's arguments name one row."""
 
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import BigInteger, Text, case, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
 
 from spackmon.errors import Refused
-from spackmon.models import Package, Spec, SpecHash
+from spackmon.models import ErrorGroup, MergedBuild, Package, Spec, SpecHash
 from spackmon.query.fields import Bind, Finder, Found
 from spackmon.query.json_text import constant
 from spackmon.query.values import Given
@@ -27,9 +28,16 @@ def by_id(type_name: str) -> Finder:
         )
 
     def find(arguments: Mapping[str, Given], bind: Bind) -> Found:
-        return Found(bind(arguments["id"], BigInteger, number))
+        row_id = bind(arguments["id"], BigInteger, number)
+        return Found(_present_number(row_id) if type_name == "Build" else row_id)
 
     return find
+
+
+def _present_number(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The number that the build has now: a client may know one that turned out to be another build."""
+    other = select(MergedBuild.build_id).where(MergedBuild.id == build_id).scalar_subquery()
+    return func.coalesce(other, build_id)
 
 
 def type_of_id(identifier: str) -> str:
@@ -41,6 +49,12 @@ def package_by_name(arguments: Mapping[str, Given], bind: Bind) -> Found:
     """Finds a package by its name."""
     name = bind(arguments["name"], Text, lambda text: without_nul("name", text))
     return Found(select(Package.id).where(Package.name == name).scalar_subquery())
+
+
+def error_group_by_fingerprint(arguments: Mapping[str, Given], bind: Bind) -> Found:
+    """Finds a group of errors by what they have in common."""
+    fingerprint = bind(arguments["fingerprint"], Text, lambda text: without_nul("fingerprint", text))
+    return Found(select(ErrorGroup.id).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery())
 
 
 def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:

@@ -1,8 +1,10 @@
 """Which rows belong to a row: conditions that connections, lists and filters share."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, select
 
-from spackmon.models import build_tag
+from spackmon.models import Attempt, build_tag
 from spackmon.query.fields import Belongs
 from spackmon.query.scope import Attribute, Scope
 
@@ -23,6 +25,22 @@ def share(ours: Attribute, theirs: Attribute) -> Belongs:
         return other[theirs] == row[ours]
 
     return belongs
+
+
+def refer_by_newest_attempt(foreign_key: Attribute) -> Belongs:
+    """The rows that belong to a build's newest attempt."""
+
+    def belongs(build: Scope, other: Scope) -> ColumnElement[bool]:
+        return other[foreign_key] == newest_attempt_id(build)
+
+    return belongs
+
+
+def newest_attempt_id(build: Scope) -> ColumnElement[Any]:
+    """The id of a build's newest attempt."""
+    attempts = Attempt.__table__.alias()
+    newest = select(attempts.c.id).where(attempts.c.build_id == build.row_id)
+    return newest.order_by(attempts.c.number.desc()).limit(1).correlate_except(attempts).scalar_subquery()
 
 
 def has_tag(build: Scope, tag: Scope) -> ColumnElement[bool]:

@@ -1,14 +1,15 @@
 """Runs of builds, their phases and logs."""
 
 from datetime import datetime
-from enum import Enum
 
 import strawberry
 
 from spackmon import models
 from spackmon.query import expressions
+from spackmon.query.events import errors_of_attempt, warnings_of_attempt
 from spackmon.query.fields import (
     column,
+    connection,
     embedded,
     expression,
     identity,
@@ -17,38 +18,20 @@ from spackmon.query.fields import (
     relation,
     sorted_by,
 )
-from spackmon.query.filters import compares, related, through
+from spackmon.query.filters import compares, compares_value, related, through
 from spackmon.query.relations import refer_by
 from spackmon.schema import later
+from spackmon.schema.connection import Connection
+from spackmon.schema.event import BuildEvent, BuildEventFilter, BuildEventOrder
 from spackmon.schema.filters import DateTimeFilter, Direction, FloatFilter, IntFilter, StringFilter
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
+from spackmon.schema.source import BuildSource, BuildSourceFilter
+from spackmon.schema.status import BuildStatus, BuildStatusFilter
 
 _PHASES = refer_by(models.Phase.attempt_id)
-
-
-@strawberry.enum(description="How a build or one run of it stands.")
-class BuildStatus(Enum):
-    """How a build or one run of it stands: `spackmon.status`, each with what it means."""
-
-    NOTRUN = strawberry.enum_value("NOTRUN", description="Announced, and nothing has run.")
-    RUNNING = strawberry.enum_value("RUNNING", description="Begun, and not ended.")
-    SUCCESS = strawberry.enum_value("SUCCESS", description="Installed.")
-    FAILED = strawberry.enum_value("FAILED", description="Ended by an error.")
-    CANCELLED = strawberry.enum_value("CANCELLED", description="Given up, as when a dependency failed.")
-
-
-@strawberry.input(description="How a build or a run of it must stand; all that is given must hold.")
-class BuildStatusFilter:
-    """How a build or a run of it must stand; all that is given must hold."""
-
-    eq: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="So.")
-    ne: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="Not so.")
-    in_: list[BuildStatus] | None = strawberry.field(
-        name="in",
-        default=strawberry.UNSET,
-        description="In one of these ways; an empty list matches nothing.",
-    )
+_EVENTS = refer_by(models.BuildEvent.attempt_id)
+_SOURCES = refer_by(models.BuildSource.attempt_id)
 
 
 @filter_input
@@ -64,6 +47,9 @@ class BuildPhaseFilter:
     position: IntFilter | None = predicate(
         compares(models.Phase.position), description="Its place among the phases, from 1."
     )
+    duration_seconds: FloatFilter | None = predicate(
+        compares(models.Phase.duration_seconds), description="How long it took, where that is known."
+    )
     reported_at: DateTimeFilter | None = predicate(
         compares(models.Phase.reported_at), description="When its end was reported."
     )
@@ -78,6 +64,9 @@ class BuildPhaseOrder:
 
     name: Direction | None = sorted_by(models.Phase.name, description="The name.")
     status: Direction | None = sorted_by(models.Phase.status, description="The status.")
+    duration_seconds: Direction | None = sorted_by(
+        models.Phase.duration_seconds, description="How long it took."
+    )
     reported_at: Direction | None = sorted_by(
         models.Phase.reported_at, description="When its end was reported."
     )
@@ -96,6 +85,9 @@ class AttemptFilter:
     spack_version: StringFilter | None = predicate(
         compares(models.Attempt.spack_version), description="The Spack that ran it."
     )
+    spack_revision: StringFilter | None = predicate(
+        compares(models.Attempt.spack_revision), description="That Spack's own commit."
+    )
     started_at: DateTimeFilter | None = predicate(
         compares(models.Attempt.started_at), description="When it was first reported."
     )
@@ -110,6 +102,18 @@ class AttemptFilter:
     )
     phases: Quantified[BuildPhaseFilter] | None = predicate(
         related("BuildPhaseFilter", models.Phase, _PHASES), description="Its phases."
+    )
+    events: Quantified[BuildEventFilter] | None = predicate(
+        related("BuildEventFilter", models.BuildEvent, _EVENTS), description="Its errors and warnings."
+    )
+    error_count: IntFilter | None = predicate(
+        compares_value(errors_of_attempt), description="How many errors it has."
+    )
+    warning_count: IntFilter | None = predicate(
+        compares_value(warnings_of_attempt), description="How many warnings it has."
+    )
+    sources: Quantified[BuildSourceFilter] | None = predicate(
+        related("BuildSourceFilter", models.BuildSource, _SOURCES), description="Who told about it."
     )
 
 
@@ -151,6 +155,9 @@ class BuildPhase(Node):
     name: str = column(models.Phase.name, description="Its name, as Spack reports it.")
     status: str = column(models.Phase.status, description="As Spack reports it: SUCCESS or ERROR.")
     position: int = column(models.Phase.position, description="Its place among the phases, from 1.")
+    duration_seconds: float | None = column(
+        models.Phase.duration_seconds, description="How long it took, where that is known."
+    )
     reported_at: datetime = column(models.Phase.reported_at, description="When its end was reported.")
     log: Log | None = embedded(
         present=expressions.has_log, description="What it printed; null if nothing was sent."
@@ -166,6 +173,9 @@ class Attempt(Node):
     number: int = column(models.Attempt.number, description="Which run of the build, from 1.")
     status: BuildStatus = column(models.Attempt.status, description="How the run ended, or stands.")
     spack_version: str | None = column(models.Attempt.spack_version, description="The Spack that ran it.")
+    spack_revision: str | None = column(
+        models.Attempt.spack_revision, description="That Spack's own commit, where that is known."
+    )
     started_at: datetime = column(models.Attempt.started_at, description="When it was first reported.")
     finished_at: datetime | None = column(
         models.Attempt.finished_at, description="When its end was reported."
@@ -180,4 +190,24 @@ class Attempt(Node):
         rows=5,
         order=[models.Phase.position, models.Phase.id],
         description="Its phases in their order.",
+    )
+    events: Connection[BuildEvent] = connection(
+        models.BuildEvent,
+        belongs=_EVENTS,
+        where=BuildEventFilter,
+        order_by=BuildEventOrder,
+        description="Its errors and warnings.",
+    )
+    error_count: int = expression(
+        lambda row, json: errors_of_attempt(row), cost=5, description="How many errors it has."
+    )
+    warning_count: int = expression(
+        lambda row, json: warnings_of_attempt(row), cost=5, description="How many warnings it has."
+    )
+    sources: list[BuildSource] = listing(
+        models.BuildSource,
+        belongs=_SOURCES,
+        rows=2,
+        order=[models.BuildSource.first_reported_at, models.BuildSource.id],
+        description="Who told about it, the first one first.",
     )

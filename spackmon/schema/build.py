@@ -5,11 +5,20 @@ from datetime import datetime
 import strawberry
 
 from spackmon import models
-from spackmon.query import expressions
 from spackmon.query.containment import build_contains_dependency
-from spackmon.query.fields import column, connection, identity, listing, predicate, relation, sorted_by
-from spackmon.query.filters import compares, related, through
-from spackmon.query.relations import has_tag, refer_by
+from spackmon.query.events import errors_of_build, warnings_of_build
+from spackmon.query.fields import (
+    column,
+    connection,
+    expression,
+    identity,
+    listing,
+    predicate,
+    relation,
+    sorted_by,
+)
+from spackmon.query.filters import compares, compares_value, related, through
+from spackmon.query.relations import has_tag, refer_by, refer_by_newest_attempt
 from spackmon.schema.analysis import (
     Analysis,
     AnalysisFilter,
@@ -22,8 +31,6 @@ from spackmon.schema.attempt import (
     AttemptFilter,
     BuildPhase,
     BuildPhaseFilter,
-    BuildStatus,
-    BuildStatusFilter,
 )
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import (
@@ -32,12 +39,16 @@ from spackmon.schema.environment import (
     EnvironmentVariable,
     EnvironmentVariableFilter,
 )
-from spackmon.schema.filters import DateTimeFilter, Direction, FloatFilter, StringFilter
+from spackmon.schema.event import BuildEvent, BuildEventFilter, BuildEventOrder
+from spackmon.schema.filters import DateTimeFilter, Direction, FloatFilter, IntFilter, StringFilter
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
 from spackmon.schema.node import Node
+from spackmon.schema.package import Package, PackageFilter
 from spackmon.schema.person import Person, PersonFilter
+from spackmon.schema.source import BuildSource, BuildSourceFilter
 from spackmon.schema.spec import DependencyFilter, Spec, SpecFilter
+from spackmon.schema.status import BuildStatus, BuildStatusFilter
 from spackmon.schema.tag import Tag, TagFilter
 
 _ATTEMPTS = refer_by(models.Attempt.build_id)
@@ -45,6 +56,9 @@ _VARIABLES = refer_by(models.EnvironmentVariable.build_id)
 _FILES = refer_by(models.InstallFile.build_id)
 _ANALYSES = refer_by(models.Analysis.build_id)
 _RESULTS = refer_by(models.Attribute.analysis_id, models.Analysis.build_id)
+_PHASES = refer_by_newest_attempt(models.Phase.attempt_id)
+_EVENTS = refer_by_newest_attempt(models.BuildEvent.attempt_id)
+_SOURCES = refer_by(models.BuildSource.build_id)
 _PACKAGE_VERSION = models.Build.spec_id, models.Spec.package_version_id
 
 
@@ -59,7 +73,13 @@ class BuildFilter:
         compares(models.Build.status), description="The newest attempt's status."
     )
     spec: SpecFilter | None = predicate(
-        through("SpecFilter", models.Build.spec_id), description="What is built."
+        through("SpecFilter", models.Build.spec_id), description="What is built, where the spec is known."
+    )
+    package: PackageFilter | None = predicate(
+        through("PackageFilter", models.Build.package_id), description="The package that is built."
+    )
+    prefix: StringFilter | None = predicate(
+        compares(models.Build.prefix), description="Where it was installed, where that is known."
     )
     environment: BuildEnvironmentFilter | None = predicate(
         through("BuildEnvironmentFilter", models.Build.environment_id), description="Where it is built."
@@ -88,8 +108,21 @@ class BuildFilter:
         related("AttemptFilter", models.Attempt, _ATTEMPTS), description="Its runs."
     )
     phases: Quantified[BuildPhaseFilter] | None = predicate(
-        related("BuildPhaseFilter", models.Phase, expressions.is_in_newest_attempt),
+        related("BuildPhaseFilter", models.Phase, _PHASES),
         description="The newest attempt's phases.",
+    )
+    events: Quantified[BuildEventFilter] | None = predicate(
+        related("BuildEventFilter", models.BuildEvent, _EVENTS),
+        description="The newest attempt's errors and warnings.",
+    )
+    error_count: IntFilter | None = predicate(
+        compares_value(errors_of_build), description="How many errors the newest attempt has."
+    )
+    warning_count: IntFilter | None = predicate(
+        compares_value(warnings_of_build), description="How many warnings the newest attempt has."
+    )
+    sources: Quantified[BuildSourceFilter] | None = predicate(
+        related("BuildSourceFilter", models.BuildSource, _SOURCES), description="Who told about it."
     )
     environment_variables: Quantified[EnvironmentVariableFilter] | None = predicate(
         related("EnvironmentVariableFilter", models.EnvironmentVariable, _VARIABLES),
@@ -108,9 +141,8 @@ class BuildOrder:
     """What builds are sorted by."""
 
     name: Direction | None = sorted_by(
-        *_PACKAGE_VERSION, models.PackageVersion.package_id, models.Package.name,
-        description="The package's name.",
-    )  # fmt: skip
+        models.Build.package_id, models.Package.name, description="The package's name."
+    )
     version: Direction | None = sorted_by(
         *_PACKAGE_VERSION, models.PackageVersion.version_key, description="The version, in Spack's order."
     )
@@ -141,7 +173,17 @@ class Build(Node):
         is_bare=True,
         description="Its number, as clients, logs and page addresses know it.",
     )
-    spec: Spec = relation(models.Build.spec_id, description="What is built.")
+    spec: Spec | None = relation(
+        models.Build.spec_id,
+        description="What is built; null until it is known: some sources, as CDash, do not tell.",
+    )
+    package: Package | None = relation(
+        models.Build.package_id,
+        description="The package that is built: the spec's, or what was told where no spec is known.",
+    )
+    prefix: str | None = column(
+        models.Build.prefix, description="Where it was installed, where that is known."
+    )
     environment: BuildEnvironment = relation(models.Build.environment_id, description="Where it is built.")
     owner: Person = relation(models.Build.owner_id, description="Who reports it.")
     status: BuildStatus = column(models.Build.status, description="The newest attempt's status.")
@@ -165,10 +207,34 @@ class Build(Node):
     )
     phases: list[BuildPhase] = listing(
         models.Phase,
-        belongs=expressions.is_in_newest_attempt,
+        belongs=_PHASES,
         rows=5,
         order=[models.Phase.position, models.Phase.id],
         description="The newest attempt's phases in their order.",
+    )
+    events: Connection[BuildEvent] = connection(
+        models.BuildEvent,
+        belongs=_EVENTS,
+        where=BuildEventFilter,
+        order_by=BuildEventOrder,
+        description="The newest attempt's errors and warnings.",
+    )
+    error_count: int = expression(
+        lambda row, json: errors_of_build(row),
+        cost=5,
+        description="How many errors the newest attempt has.",
+    )
+    warning_count: int = expression(
+        lambda row, json: warnings_of_build(row),
+        cost=5,
+        description="How many warnings the newest attempt has.",
+    )
+    sources: list[BuildSource] = listing(
+        models.BuildSource,
+        belongs=_SOURCES,
+        rows=2,
+        order=[models.BuildSource.first_reported_at, models.BuildSource.id],
+        description="Who told about it, the first one first.",
     )
     configure_arguments: str | None = column(
         models.Build.configure_arguments, description="The arguments its configure phase was given."

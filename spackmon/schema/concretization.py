@@ -8,7 +8,7 @@ from strawberry.scalars import JSON
 from spackmon import models
 from spackmon.query.fields import column, identity, predicate, relation, sorted_by
 from spackmon.query.filters import compares, through
-from spackmon.schema.filters import DateTimeFilter, Direction, StringFilter
+from spackmon.schema.filters import DateTimeFilter, Direction, PresenceFilter, StringFilter
 from spackmon.schema.inputs import filter_input, order_input
 from spackmon.schema.node import Node
 from spackmon.schema.package import Package, PackageFilter
@@ -27,6 +27,17 @@ class ConcretizationFailureFilter:
     )
     spack_version: StringFilter | None = predicate(
         compares(models.ConcretizationFailure.spack_version), description="The Spack that failed."
+    )
+    abstract_spec: StringFilter | None = predicate(
+        compares(models.ConcretizationFailure.abstract_spec),
+        description="What was asked for, in Spack's spec language, where that was told.",
+    )
+    message: StringFilter | None = predicate(
+        compares(models.ConcretizationFailure.message),
+        description="What the solver said, where that was told.",
+    )
+    document: PresenceFilter | None = predicate(
+        compares(models.ConcretizationFailure.document), description="The abstract spec as JSON."
     )
     reported_at: DateTimeFilter | None = predicate(
         compares(models.ConcretizationFailure.reported_at), description="When it was reported."
@@ -50,13 +61,23 @@ class ConcretizationFailure(Node):
     """An abstract spec that could not be made concrete."""
 
     id: strawberry.ID = identity(models.ConcretizationFailure)
-    package: Package = relation(models.ConcretizationFailure.package_id, description="The root's package.")
+    package: Package | None = relation(
+        models.ConcretizationFailure.package_id, description="The root's package, where one is named."
+    )
     owner: Person = relation(models.ConcretizationFailure.owner_id, description="Who reported it.")
     spack_version: str = column(
         models.ConcretizationFailure.spack_version, description="The Spack that failed."
     )
-    document: JSON = column(
-        models.ConcretizationFailure.document, description="The abstract spec, as it came in."
+    document: JSON | None = column(
+        models.ConcretizationFailure.document,
+        description="The abstract spec as it came in, where it came as JSON.",
+    )
+    abstract_spec: str | None = column(
+        models.ConcretizationFailure.abstract_spec,
+        description="What was asked for, in Spack's spec language, where that was told.",
+    )
+    message: str | None = column(
+        models.ConcretizationFailure.message, description="What the solver said, where that was told."
     )
     reported_at: datetime = column(
         models.ConcretizationFailure.reported_at, description="When it was reported."

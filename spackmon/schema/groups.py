@@ -10,8 +10,8 @@ from spackmon.query.aggregates import aggregate, cells, grouped, is_timed, key_v
 from spackmon.query.fields import embedded
 from spackmon.query.group_keys import group_key, of_spec, value_of
 from spackmon.schema import later
-from spackmon.schema.attempt import BuildStatus
 from spackmon.schema.connection import Connection
+from spackmon.schema.status import BuildStatus
 
 _TARGET = value_of(models.Spec.architecture_id, models.Architecture.target_id, models.Target.name)
 _OS = value_of(models.Spec.architecture_id, models.Architecture.operating_system)
@@ -30,6 +30,7 @@ _OWNER_IS = "Who reports the build."
 _DAY_IS = "The day (UTC) on which the build was first reported, as `2026-03-01`."
 _WEEK_IS = "The ISO week (UTC) in which the build was first reported, as `2026-W09`."
 _HOSTNAME_IS = "The machine's name."
+_ERROR_IS = "The newest attempt's first error: the text of its group."
 
 
 @strawberry.enum(description="What specs are grouped by.")
@@ -47,7 +48,9 @@ class SpecGroupKey(Enum):
 class BuildGroupKey(Enum):
     """What builds are grouped by."""
 
-    PACKAGE = group_key("package", of_spec(keys.package_name), description=_PACKAGE_IS)
+    PACKAGE = group_key(
+        "package", value_of(models.Build.package_id, models.Package.name), description=_PACKAGE_IS
+    )
     VERSION = group_key("version", of_spec(keys.version), description=_VERSION_IS)
     COMPILER = group_key("compiler", of_spec(keys.compiler), description=_COMPILER_IS)
     TARGET = group_key("target", of_spec(_TARGET), description=_TARGET_IS)
@@ -62,6 +65,7 @@ class BuildGroupKey(Enum):
         value_of(models.Build.environment_id, models.BuildEnvironment.hostname),
         description=_HOSTNAME_IS,
     )
+    ERROR_GROUP = group_key("error_group", keys.error_group, description=_ERROR_IS)
 
 
 @strawberry.type(description="What the specs of a group have in common; null if they are not grouped by it.")
@@ -85,6 +89,10 @@ class BuildGroupKeys(SpecGroupKeys):
     day: str | None = key_value("day", description=_DAY_IS)
     week: str | None = key_value("week", description=_WEEK_IS)
     hostname: str | None = key_value("hostname", description=_HOSTNAME_IS)
+    error_group: str | None = key_value("error_group", description=_ERROR_IS)
+    error_fingerprint: str | None = key_value(
+        "error_group_0", description="The fingerprint of that group, to ask `errorGroup` for."
+    )
 
 
 @strawberry.type(description="How long the newest attempts of builds took, of those that it is known of.")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ConcretizationFailureFilter,
         ConcretizationFailureOrder,
     )
+    from spackmon.schema.event import ErrorGroupFilter
     from spackmon.schema.package import PackageVersionFilter
     from spackmon.schema.spec import Spec, SpecFilter, SpecOrder
 
@@ -24,7 +25,7 @@ __all__ = [
     "AnalysisFilter", "AnalysisResultFilter", "Architecture", "ArchitectureFilter", "ArchitectureOrder",
     "Attempt", "AttemptFilter", "Build", "BuildFilter", "BuildOrder", "BuildPhase", "BuildPhaseFilter",
     "ConcretizationFailure", "ConcretizationFailureFilter", "ConcretizationFailureOrder",
-    "PackageVersionFilter", "Spec", "SpecFilter", "SpecOrder",
+    "ErrorGroupFilter", "PackageVersionFilter", "Spec", "SpecFilter", "SpecOrder",
 ]  # fmt: skip
 
 _MODULES = {
@@ -35,6 +36,7 @@ _MODULES = {
     "Build": "build",
     "BuildPhase": "attempt",
     "ConcretizationFailure": "concretization",
+    "ErrorGroup": "event",
     "PackageVersion": "package",
     "Spec": "spec",
 }

@@ -15,7 +15,7 @@ from spackmon.schema.node import Node
 
 _VERSIONS = refer_by(models.PackageVersion.package_id)
 _SPECS = refer_by(models.Spec.package_version_id, models.PackageVersion.package_id)
-_BUILDS = refer_by(models.Build.spec_id, models.Spec.package_version_id, models.PackageVersion.package_id)
+_BUILDS = refer_by(models.Build.package_id)
 _FAILURES = refer_by(models.ConcretizationFailure.package_id)
 _SPECS_OF_VERSION = refer_by(models.Spec.package_version_id)
 

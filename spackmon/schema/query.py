@@ -6,7 +6,7 @@ from spackmon import models
 from spackmon.query import graph_questions as questions
 from spackmon.query.aggregates import tabulated
 from spackmon.query.fields import argument, computed, connection, embedded, lookup, node_lookup, satisfies
-from spackmon.query.lookups import by_id, package_by_name, spec_by_hash_or_id
+from spackmon.query.lookups import by_id, error_group_by_fingerprint, package_by_name, spec_by_hash_or_id
 from spackmon.query.satisfying import build_satisfies, impact_of, spec_satisfies
 from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
 from spackmon.schema.architecture import (
@@ -35,6 +35,14 @@ from spackmon.schema.concretization import (
 from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
 from spackmon.schema.environment import BuildEnvironment, BuildEnvironmentFilter, BuildEnvironmentOrder
+from spackmon.schema.event import (
+    BuildEvent,
+    BuildEventFilter,
+    BuildEventOrder,
+    ErrorGroup,
+    ErrorGroupFilter,
+    ErrorGroupOrder,
+)
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
 from spackmon.schema.groups import BuildConnection, BuildGroupKey, Matrix, SpecConnection
 from spackmon.schema.impact import Impact
@@ -83,6 +91,12 @@ class Query:
     build: Build | None = lookup(models.Build, by_id("Build"), [_ID], description="One build, or null.")
     phase: BuildPhase | None = lookup(
         models.Phase, by_id("BuildPhase"), [_ID], description="One phase of a build, or null."
+    )
+    error_group: ErrorGroup | None = lookup(
+        models.ErrorGroup,
+        error_group_by_fingerprint,
+        [argument("fingerprint", str, "What its errors have in common, as a hash.")],
+        description="One group of errors, or null.",
     )
     analysis_result: AnalysisResult | None = lookup(
         models.Attribute, by_id("AnalysisResult"), [_ID], description="One finding of an analyzer, or null."
@@ -140,6 +154,18 @@ class Query:
         where=BuildPhaseFilter,
         order_by=BuildPhaseOrder,
         description="All phases of all runs, the latest first.",
+    )
+    events: Connection[BuildEvent] = connection(
+        models.BuildEvent,
+        where=BuildEventFilter,
+        order_by=BuildEventOrder,
+        description="All errors and warnings of all runs, the latest first.",
+    )
+    error_groups: Connection[ErrorGroup] = connection(
+        models.ErrorGroup,
+        where=ErrorGroupFilter,
+        order_by=ErrorGroupOrder,
+        description="All errors, those that are the same but for paths and numbers once.",
     )
     environments: Connection[BuildEnvironment] = connection(
         models.BuildEnvironment,
