@@ -6,6 +6,7 @@ from spackmon.formats.fields import (
     INTEGER_BITS,
     ROW_ID_BITS,
     FieldUnfit,
+    base64_bytes,
     integer,
     list_of,
     name_of,
@@ -22,7 +23,7 @@ from spackmon.formats.submission import AnalysisReport, AttributeValue, Installe
 # A path is part of an index row of at most 2,700 bytes.
 _PATH_BYTES = 2_600
 
-_VALUE_FIELDS = ("value", "binary_value", "json_value")
+_VALUE_FIELDS = ("value", "binary_value", "binary_base64", "json_value")
 _OWN_SHAPES = frozenset({"install_files", "environment_variables", "config_args"})
 
 
@@ -120,15 +121,17 @@ def _attribute(item: object, field: str) -> AttributeValue:
         name=name_of(finding, "name", f"{field}."),
         install_file=None if install_file is None else _path(install_file, f"{field}.install_file"),
         value=storable_text(value, f"{field}.value") if key == "value" else None,
-        binary_value=_binary(value, f"{field}.binary_value") if key == "binary_value" else None,
+        binary_value=_binary(key, value, field) if key.startswith("binary_") else None,
         json_value=_json(value, f"{field}.json_value") if key == "json_value" else None,
     )
 
 
-def _binary(value: object, field: str) -> bytes:
-    """JSON carries no bytes: what the client made of them, as UTF-8, is kept as it is."""
+def _binary(key: str, value: object, field: str) -> bytes:
+    """JSON carries no bytes: what an old client made of them, as UTF-8, is kept as it is."""
+    if key == "binary_base64":
+        return base64_bytes(value, f"{field}.{key}")
     if not isinstance(value, str):
-        raise FieldUnfit(f"{field} must be a string")
+        raise FieldUnfit(f"{field}.{key} must be a string")
     return value.encode("utf-8", "surrogatepass")
 
 

@@ -4,6 +4,8 @@ The functions take the object, the name of a field in it and the path of the obj
 back the value in its Python type and raise FieldUnfit, which the format turns into its own refusal.
 """
 
+import base64
+import binascii
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +82,16 @@ def storable_text(value: object, field: str) -> str:
         raise FieldUnfit(f"{field} must be a string, not {_kind(value)}")
     _check_storable(value, field)
     return value
+
+
+def base64_bytes(value: object, field: str) -> bytes:
+    """The bytes that base64 states."""
+    if not isinstance(value, str):
+        raise FieldUnfit(f"{field} must be a string of base64")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise FieldUnfit(f"{field} must be base64") from None
 
 
 def short_text(value: object, field: str) -> str:

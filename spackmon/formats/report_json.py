@@ -1,0 +1,180 @@
+"""A report as one JSON object, a line of `POST /api/submissions`; docs/reports.md describes it to others.
+
+What `write` makes of a report, `read` gives back equal. A spec travels as its own document, a log as text or,
+where it is long or not UTF-8, gzipped in base64.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from spackmon.formats import spec_json
+from spackmon.formats.analysis import attributes, environment_variables, installed_files
+from spackmon.formats.fields import (
+    INTEGER_BITS,
+    FieldUnfit,
+    list_of,
+    name_of,
+    named_fields,
+    object_of,
+    optional_integer,
+    optional_name,
+    required,
+    storable_text,
+    tags_of,
+)
+from spackmon.formats.report_line import ENVIRONMENT_NAMES, write
+from spackmon.formats.report_values import Logs, moment, optional_seconds, optional_text, word
+from spackmon.formats.submission import (
+    ConcretizationFailureReport,
+    Environment,
+    Event,
+    InstallPhase,
+    InstallReport,
+    Source,
+    SpecReport,
+    Submission,
+)
+from spackmon.status import BuildStatus, EventKind, SourceKind
+
+_PHASE_STATUS_CHARACTERS = 100
+
+Value = TypeVar("Value")
+
+__all__ = ["read", "write"]
+
+
+def read(line: dict[str, Any]) -> Iterator[Submission]:
+    """What one line reports; a document of many specs gives many.
+
+    Raises Refused FIELD_MISSING or FIELD_INVALID naming the field, SPEC_MALFORMED, and what reading a
+    document raises.
+    """
+    with named_fields():
+        kind = name_of(line, "type")
+        if kind not in _READERS:
+            raise FieldUnfit(f"type must be one of {', '.join(_READERS)}")
+    return _READERS[kind](line)
+
+
+def _install(line: dict[str, Any]) -> Iterator[Submission]:
+    spec = line.get("spec")
+    graph = None if spec is None else spec_json.read(spec)
+    logs = Logs()
+    with named_fields():
+        status = line.get("status")
+        report = InstallReport(
+            source=_source(object_of(required(line, "source"), "source")),
+            graph=graph,
+            spec_hash=optional_name(line, "spec_hash"),
+            package_name=optional_name(line, "package"),
+            environment=_environment(line.get("environment")),
+            spack_version=optional_name(line, "spack_version"),
+            spack_revision=optional_name(line, "spack_revision"),
+            status=None if status is None else word(status, "status", BuildStatus),
+            started_at=moment(line.get("started_at"), "started_at"),
+            finished_at=moment(line.get("finished_at"), "finished_at"),
+            duration_seconds=optional_seconds(line, "duration_seconds"),
+            prefix=optional_text(line, "prefix"),
+            phases=tuple(_phase(phase, f"phases.{place}", logs) for place, phase in _entries(line, "phases")),
+            log=logs.take(line, "log"),
+            events=tuple(_event(event, f"events.{place}") for place, event in _entries(line, "events")),
+            configure_arguments=optional_text(line, "configure_arguments"),
+            environment_variables=_present(line, "environment_variables", environment_variables),
+            install_files=_present(line, "install_files", installed_files),
+            attributes=_present(line, "attributes", lambda found, at: attributes(object_of(found, at), at)),
+            tags=tags_of(line.get("tags"), "tags"),
+        )
+    yield report
+
+
+def _spec(line: dict[str, Any]) -> Iterator[Submission]:
+    with named_fields():
+        spec = required(line, "spec")
+        spack_version = optional_name(line, "spack_version")
+        if spec_json.is_abstract(spec):
+            spack_version = name_of(line, "spack_version")
+    if spack_version is not None and spec_json.is_abstract(spec):
+        yield spec_json.read_failure(spec, spack_version)
+    else:
+        yield SpecReport(graph=spec_json.read(spec), spack_version=spack_version)
+
+
+def _concretization_failure(line: dict[str, Any]) -> Iterator[Submission]:
+    document = line.get("document")
+    with named_fields():
+        spack_version = name_of(line, "spack_version")
+        abstract_spec = optional_text(line, "spec")
+        name = optional_name(line, "package")
+        message = optional_text(line, "message")
+        if document is None and abstract_spec is None and message is None:
+            raise FieldUnfit("one of spec, message and document is needed", missing=True)
+    whole = None if document is None else spec_json.read_failure(document, spack_version)
+    yield ConcretizationFailureReport(
+        name=whole.name if name is None and whole is not None else name,
+        document=None if whole is None else whole.document,
+        spack_version=spack_version,
+        abstract_spec=abstract_spec,
+        message=message,
+    )
+
+
+_READERS = {
+    "install": _install,
+    "spec": _spec,
+    "concretization_failure": _concretization_failure,
+}
+
+
+def _entries(line: dict[str, Any], field: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    value = line.get(field)
+    for place, entry in enumerate([] if value is None else list_of(value, field)):
+        yield place, object_of(entry, f"{field}.{place}")
+
+
+def _present(line: dict[str, Any], field: str, read_value: Callable[[object, str], Value]) -> Value | None:
+    value = line.get(field)
+    return None if value is None else read_value(value, field)
+
+
+def _source(source: dict[str, Any]) -> Source:
+    kind = word(required(source, "kind", "source."), "source.kind", SourceKind)
+    if kind is SourceKind.MS1:
+        raise FieldUnfit("source.kind must not be MS1: its reports go to the ms1 addresses")
+    return Source(kind, name_of(source, "key", "source."))
+
+
+def _environment(value: object) -> Environment | None:
+    if value is None:
+        return None
+    known = object_of(value, "environment")
+    return Environment(
+        **{
+            field: optional_name(known, name, "environment.") or ""
+            for field, name in ENVIRONMENT_NAMES.items()
+        }
+    )
+
+
+def _phase(phase: dict[str, Any], path: str, logs: Logs) -> InstallPhase:
+    status = name_of(phase, "status", f"{path}.")
+    if len(status) > _PHASE_STATUS_CHARACTERS:
+        raise FieldUnfit(f"{path}.status must be at most {_PHASE_STATUS_CHARACTERS} characters long")
+    return InstallPhase(
+        name=name_of(phase, "name", f"{path}."),
+        status=status,
+        duration_seconds=optional_seconds(phase, "duration_seconds", f"{path}."),
+        output=logs.take(phase, "output", f"{path}."),
+    )
+
+
+def _event(event: dict[str, Any], path: str) -> Event:
+    prefix = f"{path}."
+    return Event(
+        kind=word(required(event, "kind", prefix), f"{path}.kind", EventKind),
+        text=storable_text(required(event, "text", prefix), f"{path}.text"),
+        log_line=optional_integer(event, "log_line", prefix, bits=INTEGER_BITS),
+        source_file=optional_text(event, "source_file", prefix),
+        source_line=optional_integer(event, "source_line", prefix, bits=INTEGER_BITS),
+        pre_context=optional_text(event, "pre_context", prefix),
+        post_context=optional_text(event, "post_context", prefix),
+    )

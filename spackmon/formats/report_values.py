@@ -1,0 +1,96 @@
+"""Values of a report in JSON that fields.py does not know: moments, seconds, words, logs with a limit."""
+
+import gzip
+import io
+import math
+import zlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from spackmon.formats.fields import FieldUnfit, base64_bytes, storable_text
+
+# All logs of one report: beyond it a small line would unpack into more than a server's memory.
+MAXIMUM_LOG_BYTES = 256 << 20
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+class Logs:
+    """The logs of one report, in any of their two forms, as long as they are small enough together."""
+
+    def __init__(self) -> None:
+        self._left_bytes = MAXIMUM_LOG_BYTES
+
+    def take(self, owner: dict[str, Any], field: str, path: str = "") -> bytes | None:
+        """The log under `field` (text) or `field_base64` (gzipped); None where neither is there."""
+        packed = owner.get(f"{field}_base64")
+        text = owner.get(field)
+        if packed is not None:
+            if text is not None:
+                raise FieldUnfit(f"{path}{field} must be given once, as text or as {field}_base64")
+            log = self._unpacked(base64_bytes(packed, f"{path}{field}_base64"), f"{path}{field}_base64")
+        elif text is None:
+            return None
+        elif isinstance(text, str):
+            log = text.encode("utf-8", "surrogatepass")
+        else:
+            raise FieldUnfit(f"{path}{field} must be a string or null")
+        self._left_bytes -= len(log)
+        if self._left_bytes < 0:
+            raise FieldUnfit(
+                f"{path}{field} is too long: the logs of a report must be at most "
+                f"{MAXIMUM_LOG_BYTES >> 20} MiB together"
+            )
+        return log
+
+    def _unpacked(self, packed: bytes, field: str) -> bytes:
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
+                return stream.read(self._left_bytes + 1)
+        except (OSError, EOFError, zlib.error):
+            raise FieldUnfit(f"{field} must be the base64 of whole gzipped bytes") from None
+
+
+def moment(value: object, field: str) -> datetime | None:
+    """Seconds since 1970, or ISO 8601, which means UTC where it names no zone; None for null."""
+    if value is None:
+        return None
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, str):
+            found = datetime.fromisoformat(value)
+            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise FieldUnfit(f"{field} must be seconds since 1970 or a time such as 2026-11-22T08:44:33Z")
+
+
+def optional_seconds(owner: dict[str, Any], field: str, path: str = "") -> float | None:
+    """A duration, or None where it is missing or null."""
+    value = owner.get(field)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FieldUnfit(f"{path}{field} must be a number of seconds")
+    try:
+        seconds = float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not 0 <= seconds < math.inf:
+        raise FieldUnfit(f"{path}{field} must be a number of seconds from 0 on")
+    return seconds
+
+
+def optional_text(owner: dict[str, Any], field: str, path: str = "") -> str | None:
+    """A text of any length, or None where it is missing or null."""
+    value = owner.get(field)
+    return None if value is None else storable_text(value, path + field)
+
+
+def word(value: object, field: str, words: type[Word]) -> Word:
+    """One of `words`."""
+    if isinstance(value, str) and value in words.__members__:
+        return words[value]
+    raise FieldUnfit(f"{field} must be one of {', '.join(words)}")
