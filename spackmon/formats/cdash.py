@@ -1,0 +1,322 @@
+"""What `spack install --log-format=cdash` uploads: one XML document for each part of a package's build.
+
+Documents of one site, stamp and build name are one run. None of them names the spec: the package stands in
+the build name where several packages were reported, and in the log of Configure; the hash only in paths in
+texts. Each document says what it knows by itself, so that their order does not matter. Source: Spack's
+templates `reports/cdash/*.xml`, 0.12 to 1.2.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from xml.etree.ElementTree import Element
+from xml.sax.saxutils import unescape
+
+from spackmon.errors import Refused
+from spackmon.formats.cdash_names import Built, built_by
+from spackmon.formats.submission import (
+    ConcretizationFailureReport,
+    Environment,
+    Event,
+    InstallPhase,
+    InstallReport,
+    Source,
+)
+from spackmon.formats.xml_text import original_bytes, plain, read_xml
+from spackmon.graph.spec_syntax import parse_spec
+from spackmon.graph.spec_tokens import SpecSyntaxError
+from spackmon.status import BuildStatus, EventKind, SourceKind
+
+CDashReport = InstallReport | ConcretizationFailureReport
+
+_GENERATOR = re.compile(r"spack-(\S+)(?: \(([0-9a-f]{7,64})\))?")
+# What Spack's templates do not escape.
+_TEXT_ELEMENTS = (
+    "BuildCommand|ConfigureCommand|TestCommand|FullCommandLine|Name|Value|Site|BuildName|UpdateReturnStatus"
+)
+_TEXT_ATTRIBUTES = "BuildName|BuildStamp|Name|Generator|Hostname"
+_FAILED_BEFORE_ANY_PHASE = "Pre-configure errors occured in Spack's process"  # spelt so in Spack
+_UNSOLVED = re.compile(r"failed to concretize `(.+?)` for|\A(\S.*?) is unsatisfiable")
+_ENTITY = re.compile(r"&(?:lt|gt|amp);")
+_LARGEST_LINE = 2**31 - 1
+_PASSED, _FAILED, _NOT_RUN = "SUCCESS", "ERROR", "NOTRUN"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """What an upload's address says about its document; the document itself knows all but the project."""
+
+    project: str = ""
+    site: str = ""
+    stamp: str = ""
+    build: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The head of a document: whose run it is about."""
+
+    address: Address
+    spack_version: str | None
+    spack_revision: str | None
+    environment: Environment
+    is_spacks: bool
+
+
+def read_cdash(body: bytes | bytearray, address: Address = Address()) -> CDashReport:
+    """What a Build, Configure, Update, Test or Testing document reports.
+
+    Where the document and its address differ the document counts: it says the same again when its file is
+    imported. Raises Refused with what is wrong in it or missing from both.
+    """
+    root = read_xml(body, _TEXT_ELEMENTS, _TEXT_ATTRIBUTES)
+    if root.tag == "Update":
+        return _update(root, address)
+    if root.tag != "Site":
+        raise _unknown(f"its outermost element is {root.tag!r}")
+    run = _run(root, address)
+    for part, read in (("Build", _build), ("Configure", _configure), ("Test", _test), ("Testing", _testing)):
+        element = root.find(part)
+        if element is not None:
+            return read(element, run)
+    raise _unknown(f"a Site with {[child.tag for child in root][:5]}")
+
+
+def _run(site: Element, address: Address) -> _Run:
+    told = {name: plain(value) for name, value in site.attrib.items()}
+    generator = told.get("Generator", "")
+    spack = _GENERATOR.match(generator)
+    address = _completed(address, told.get("Name"), told.get("BuildStamp"), told.get("BuildName"))
+    return _Run(
+        address=address,
+        spack_version=spack[1] if spack else None,
+        spack_revision=spack[2] if spack else None,
+        environment=Environment(
+            hostname=address.site,
+            platform=told.get("OSName", "").lower(),
+            operating_system="",
+            target=told.get("VendorString", ""),
+            kernel_version=told.get("OSRelease", ""),
+        ),
+        is_spacks=spack is not None or not generator,
+    )
+
+
+def _completed(address: Address, site: str | None, stamp: str | None, build: str | None) -> Address:
+    completed = Address(
+        project=address.project,
+        site=site or address.site,
+        stamp=stamp or address.stamp,
+        build=build or address.build,
+    )
+    for name, value in (("site", completed.site), ("stamp", completed.stamp)):
+        if not value:
+            raise Refused("CDASH_INCOMPLETE", 400, f"neither the document nor its address names the {name}")
+    return completed
+
+
+def _report(
+    run: _Run,
+    built: Built,
+    *,
+    status: BuildStatus | None = None,
+    started_at: datetime | None = None,
+    finished_at: datetime | None = None,
+    phases: tuple[InstallPhase, ...] = (),
+    events: tuple[Event, ...] = (),
+) -> InstallReport:
+    # The whole command's times, of all its packages, are no duration of this one.
+    address = run.address
+    key = f"{address.project}/{address.site}/{address.stamp}/{address.build}"
+    return InstallReport(
+        source=Source(SourceKind.CDASH, key),
+        spec_hash=built.spec_hash,
+        package_name=built.package_name,
+        environment=run.environment,
+        spack_version=run.spack_version,
+        spack_revision=run.spack_revision,
+        status=status,
+        started_at=started_at,
+        finished_at=finished_at,
+        phases=phases,
+        events=events,
+        tags=(address.project,) if address.project else (),
+    )
+
+
+def _build(build: Element, run: _Run) -> InstallReport:
+    events = _events(build, run)
+    failed = any(event.kind is EventKind.ERROR for event in events)
+    # A command names what was asked for; what failed may be below it, and only another document tells.
+    command = "" if failed else _text(build, "BuildCommand")
+    return _report(
+        run,
+        built_by(run.address.build, command, _all_texts(events)),
+        status=BuildStatus.FAILED if failed else BuildStatus.SUCCESS,
+        started_at=_moment(build, "StartBuildTime"),
+        finished_at=_moment(build, "EndBuildTime"),
+        phases=(InstallPhase("build", _FAILED if failed else _PASSED),),
+        events=events,
+    )
+
+
+def _configure(configure: Element, run: _Run) -> InstallReport:
+    """Its log is that of all phases before `build`, which CDash knows as one."""
+    log = configure.findtext("Log")
+    text = plain(log)
+    failed_before = text.startswith(_FAILED_BEFORE_ANY_PHASE)
+    failed = failed_before or _text(configure, "ConfigureStatus").strip() not in ("", "0")
+    events: tuple[Event, ...] = ()
+    if failed_before:
+        lines = [line for line in text.split("\n")[1:] if line.strip() and line != "Spack output::"]
+        events = (Event(EventKind.ERROR, lines[0]),) if lines else ()
+    return _report(
+        run,
+        built_by(run.address.build, "", text),
+        status=BuildStatus.FAILED if failed else None,
+        started_at=_moment(configure, "StartConfigureTime"),
+        finished_at=_moment(configure, "EndConfigureTime"),
+        phases=(InstallPhase("configure", _FAILED if failed else _PASSED, output=original_bytes(log)),),
+        events=events,
+    )
+
+
+def _update(update: Element, address: Address) -> CDashReport:
+    """The revision of Spack itself; or that nothing was built, because there was no solution."""
+    unsolved = _text(update, "UpdateReturnStatus").strip()
+    if unsolved and "Generator" not in update.attrib:  # ctest's own, whose update of sources failed
+        return _concretization_failure(unsolved)
+    address = _completed(
+        address, _text(update, "Site"), _text(update, "BuildStamp"), _text(update, "BuildName")
+    )
+    run = _Run(
+        address=address,
+        spack_version=None,
+        spack_revision=_text(update, "Revision").strip() or None,
+        environment=Environment(address.site, "", "", "", ""),
+        is_spacks=True,
+    )
+    return _report(
+        run,
+        built_by(address.build, "", ""),
+        started_at=_moment(update, "StartTime"),
+        finished_at=_moment(update, "EndTime"),
+    )
+
+
+def _concretization_failure(message: str) -> ConcretizationFailureReport:
+    unsolved = _UNSOLVED.search(message)
+    asked = next(filter(None, unsolved.groups())) if unsolved else None
+    try:
+        name = None if asked is None else parse_spec(asked).name
+    except SpecSyntaxError:
+        name = None
+    # Only the commit of that Spack is told, which is no version.
+    return ConcretizationFailureReport(name, None, "", abstract_spec=asked, message=message)
+
+
+def _test(test: Element, run: _Run) -> InstallReport:
+    """`spack test run` before 0.18; no test makes an install that was there a failure."""
+    events = _events(test, run)
+    failed = any(event.kind is EventKind.ERROR for event in events)
+    return _report(
+        run,
+        built_by(run.address.build, "", _all_texts(events)),
+        phases=(InstallPhase("test", _FAILED if failed else _PASSED),),
+        events=events,
+    )
+
+
+def _testing(testing: Element, run: _Run) -> InstallReport:
+    """`spack test run` since 0.18: its tests are one phase, those that failed are errors."""
+    outputs: list[bytes] = []
+    statuses: set[str] = set()
+    events = []
+    seconds = 0.0
+    for test in testing.iter("Test"):
+        status, name = test.get("Status", ""), _text(test, "Name")
+        statuses.add(status)
+        measured = {plain(m.get("name")): _text(m, "Value") for m in test.iter("NamedMeasurement")}
+        if status == "failed":
+            command = _text(test, "FullCommandLine")
+            events.append(Event(EventKind.ERROR, f"test {name} failed: {command}"))
+        seconds += _seconds(measured.get("Execution Time", ""))
+        output = test.find("Results/Measurement/Value")
+        shown = b"" if output is None else original_bytes(output.text)
+        outputs.append(f"==> {name}: {status}\n".encode() + (shown + b"\n" if shown else b""))
+    worst = _FAILED if events else _PASSED if "passed" in statuses else _NOT_RUN
+    phase = InstallPhase("test", worst, seconds if worst != _NOT_RUN else None, b"".join(outputs))
+    return _report(run, built_by(run.address.build, "", ""), phases=(phase,), events=tuple(events))
+
+
+def _events(part: Element, run: _Run) -> tuple[Event, ...]:
+    found = [_event(element) for element in part if element.tag in ("Warning", "Error")]
+    return tuple(_unescaped_again(event) for event in found) if _escaped_twice(found, run) else tuple(found)
+
+
+def _event(element: Element) -> Event:
+    return Event(
+        kind=EventKind.ERROR if element.tag == "Error" else EventKind.WARNING,
+        text=_text(element, "Text"),
+        log_line=_line(_text(element, "BuildLogLine") or _text(element, "TestLogLine")),
+        source_file=_text(element, "SourceFile").strip() or None,
+        source_line=_line(_text(element, "SourceLineNumber")),
+        pre_context=_text(element, "PreContext") or None,
+        post_context=_text(element, "PostContext") or None,
+    )
+
+
+def _escaped_twice(events: list[Event], run: _Run) -> bool:
+    """Whether a Spack escaped these texts twice, as all did so far.
+
+    Text that was escaped twice has no bare `<`, `>` or `&` after it was read once: one of them in any text
+    of the document shows a client that escapes once, whose `&lt;` was meant.
+    """
+    return run.is_spacks and not re.search(r"[<>&]", _ENTITY.sub("", _all_texts(tuple(events))))
+
+
+def _all_texts(events: tuple[Event, ...]) -> str:
+    parts = ((e.text, e.source_file, e.pre_context, e.post_context) for e in events)
+    return "\n".join(text for texts in parts for text in texts if text)
+
+
+def _unescaped_again(event: Event) -> Event:
+    def again(text: str | None) -> str | None:
+        return None if text is None else unescape(text)
+
+    return Event(
+        kind=event.kind,
+        text=unescape(event.text),
+        log_line=event.log_line,
+        source_file=again(event.source_file),
+        source_line=event.source_line,
+        pre_context=again(event.pre_context),
+        post_context=again(event.post_context),
+    )
+
+
+def _text(element: Element, name: str) -> str:
+    return plain(element.findtext(name))
+
+
+def _line(digits: str) -> int | None:
+    digits = digits.strip()
+    return int(digits) if re.fullmatch("[0-9]{1,10}", digits) and 0 < int(digits) <= _LARGEST_LINE else None
+
+
+def _seconds(text: str) -> float:
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", text.strip()) else 0.0
+
+
+def _moment(element: Element, name: str) -> datetime | None:
+    told = _text(element, name).strip()
+    if not told:
+        return None
+    if not re.fullmatch(r"[0-9]{1,11}(\.[0-9]{1,20})?", told):
+        raise Refused("CDASH_INVALID", 400, f"{name} must be seconds since 1970, it is {told[:100]!r}")
+    return datetime.fromtimestamp(float(told), UTC)
+
+
+def _unknown(found: str) -> Refused:
+    expected = "expected a Build, Configure, Update, Test or Testing document of CDash"
+    return Refused("CDASH_UNKNOWN", 400, f"{expected}, and here is {found}")

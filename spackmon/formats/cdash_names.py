@@ -1,0 +1,67 @@
+"""Which package a CDash document is about, and its hash: found where Spack happens to write them."""
+
+import re
+from dataclasses import dataclass
+
+from spackmon.graph.spec_syntax import parse_spec
+from spackmon.graph.spec_tokens import SpecSyntaxError
+
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+_HASH = r"[a-z2-7]{32}"
+# A version that begins otherwise would make `py-foo-bar-1.0` a `py-foo` of version `bar-1.0`.
+_VERSION = r"(?:[0-9][\w.+-]{0,80}?|develop|main|master|head|trunk|stable)"
+_LOG_HEAD = re.compile(rf"^(?:configure|build|test) output for ({_NAME}):$", re.MULTILINE)
+_AFTER_DASH = re.compile(rf".* - ({_NAME})", re.DOTALL)
+_TESTED = re.compile(rf"({_NAME})-({_HASH})")
+# `spack ci rebuild`: "zlib@1.3%gcc@12 hash=… arch=linux-debian12-zen2 (stack)".
+_OF_PIPELINE = re.compile(rf"({_NAME})@\S+(?: hash=({_HASH}))? arch=\S+ \(.*\)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a document is about, as far as it can be told."""
+
+    package_name: str | None
+    spec_hash: str | None
+
+
+def built_by(build_name: str, command: str, text: str) -> Built:
+    """What a document of this build name is about: `text` is all it quotes of a log.
+
+    `command` is what was to be installed, where what it names is what was built. Of two packages or two
+    hashes neither is told.
+    """
+    name, spec_hash = _from_build_name(build_name)
+    heads = set(_LOG_HEAD.findall(text))
+    if heads and name not in heads:
+        name, spec_hash = (heads.pop() if len(heads) == 1 else None), None
+    elif name is None:
+        name = _one_package(command)
+    if name is not None and spec_hash is None:
+        spec_hash = _hash_in_paths(name, text)
+    return Built(name, spec_hash)
+
+
+def _from_build_name(build_name: str) -> tuple[str | None, str | None]:
+    for pattern in (_OF_PIPELINE, _TESTED):
+        if found := pattern.fullmatch(build_name):
+            return found[1], found[2]
+    found = _AFTER_DASH.fullmatch(build_name)
+    return (found[1] if found else None), None
+
+
+def _one_package(command: str) -> str | None:
+    try:
+        return parse_spec(command).name
+    except SpecSyntaxError:
+        return None
+
+
+def _hash_in_paths(package: str, text: str) -> str | None:
+    """Of a package that builds itself both are in the paths: its own stage tells them apart."""
+    for before in ("spack-stage-", r"(?<![\w.+-])"):
+        path = rf"{before}{re.escape(package)}-{_VERSION}-({_HASH})(?![\w-])"
+        hashes = set(re.findall(path, text))
+        if hashes:
+            return hashes.pop() if len(hashes) == 1 else None
+    return None

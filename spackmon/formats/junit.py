@@ -1,0 +1,120 @@
+"""What `spack install --log-format=junit` writes: a test case for each package of a command.
+
+A case has the package as class and the DAG hash as name. Those that Spack skipped were installed before,
+come from outside, or depend on what failed: which, is not said. Source: Spack's template
+`reports/junit.xml`, 0.12 to 1.2.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from xml.etree.ElementTree import Element
+
+from spackmon.errors import Refused
+from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
+from spackmon.formats.xml_text import original_bytes, plain, read_xml
+from spackmon.status import BuildStatus, EventKind, SourceKind
+
+_HASH = re.compile("[a-z2-7]{32}")
+_SPACKS_MOMENT = "%a, %d %b %Y %H:%M:%S"
+# The template's own line breaks and indentation around a log.
+_TEMPLATE_END = re.compile(rb"\n {12}\Z")
+_OF_TEST_RUN = re.compile(rb"\s*(?:==> (?:\[[^\]\n]*\] )?)?Testing package ")
+_FAILED_CASE = ("failure", "error")
+# What Spack's template does not escape.
+_TEXT_ATTRIBUTES = "name|message|value"
+
+
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """One of the specs that were to be installed."""
+
+    name: str
+    timestamp: str
+    started_at: datetime | None
+    environment: Environment
+
+
+def read_junit(body: bytes | bytearray) -> Iterator[InstallReport]:
+    """What each test case reports that Spack did not skip.
+
+    A moment without a time zone means UTC. Raises Refused JUNIT_UNKNOWN, after all others, for the first
+    case that is none of Spack's.
+    """
+    root = read_xml(body, "system-err", _TEXT_ATTRIBUTES)
+    if root.tag not in ("testsuites", "testsuite"):
+        raise _unknown(f"the outermost element is {root.tag!r}")
+    foreign = None
+    for element in root.iter("testsuite"):
+        suite = _suite(element)
+        for case in element.findall("testcase"):
+            if not _HASH.fullmatch(case.get("name", "")) or not case.get("classname"):
+                foreign = foreign or f"a test case has the name {plain(case.get('name'))!r}"
+            elif case.find("skipped") is None:
+                yield _report(case, suite)
+    if foreign is not None:
+        raise _unknown(foreign)
+
+
+def _suite(element: Element) -> _Suite:
+    properties = {p.get("name"): plain(p.get("value")) for p in element.iterfind("properties/property")}
+    # linux-debian12-zen2: no part but the last has a dash.
+    platform, _, rest = properties.get("architecture", "").partition("-")
+    operating_system, _, target = rest.partition("-")
+    timestamp = plain(element.get("timestamp"))
+    return _Suite(
+        name=plain(element.get("name")),
+        timestamp=timestamp,
+        started_at=_moment(timestamp),
+        environment=Environment("", platform, operating_system, target, ""),
+    )
+
+
+def _report(case: Element, suite: _Suite) -> InstallReport:
+    spec_hash = case.get("name", "")
+    failure = next((found for tag in _FAILED_CASE if (found := case.find(tag)) is not None), None)
+    log = _log(case.find("system-out")) or _log(failure)
+    seconds = _seconds(case.get("time", ""))
+    message = "" if failure is None else plain(failure.get("message")).strip()
+    # A test run that failed leaves the install as it was.
+    is_test = log is not None and _OF_TEST_RUN.match(log) is not None
+    phases: tuple[InstallPhase, ...] = ()
+    if is_test:
+        phases = (InstallPhase("test", "SUCCESS" if failure is None else "ERROR", seconds, log),)
+    return InstallReport(
+        source=Source(SourceKind.JUNIT, f"{suite.timestamp}/{suite.name}/{spec_hash}"),
+        spec_hash=spec_hash,
+        package_name=plain(case.get("classname")),
+        environment=suite.environment,
+        status=None if is_test else BuildStatus.SUCCESS if failure is None else BuildStatus.FAILED,
+        started_at=None if is_test else suite.started_at,
+        duration_seconds=None if is_test else seconds,
+        phases=phases,
+        log=None if is_test else log,
+        events=(Event(EventKind.ERROR, message),) if message else (),
+    )
+
+
+def _log(element: Element | None) -> bytes | None:
+    text = original_bytes(None if element is None else element.text).removeprefix(b"\n")
+    return _TEMPLATE_END.sub(b"", text) or None
+
+
+def _seconds(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,20})?", text) else None
+
+
+def _moment(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, lambda spacks: datetime.strptime(spacks, _SPACKS_MOMENT)):
+        try:
+            moment = read(text.strip())
+        except (ValueError, OverflowError):
+            continue
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
+
+
+def _unknown(found: str) -> Refused:
+    expected = "expected a JUnit report of Spack, whose test cases are named by DAG hashes"
+    return Refused("JUNIT_UNKNOWN", 400, f"{expected}: {found}")
