@@ -112,20 +112,25 @@ def apply_analysis(connection: Connection, report: AnalysisReport, person_id: in
     """
     _, run = lock_build(connection, report.build_id, person_id)
     if report.install_files is not None:
-        _replace_files(connection, run.build_id, report.install_files)
+        replace_files(connection, run.build_id, report.install_files)
     if report.environment_variables is not None:
-        _DELETE_VARIABLES.run(connection, build_id=run.build_id)
-        _INSERT_VARIABLES.run(connection, sorted(report.environment_variables.items()), build_id=run.build_id)
+        replace_variables(connection, run.build_id, report.environment_variables)
     if report.has_configure_arguments:
         _SET_CONFIGURE_ARGUMENTS.run(
             connection, build_id=run.build_id, arguments=report.configure_arguments, now=utc_now()
         )
     if report.attributes:
-        _replace_attributes(connection, run.build_id, report.attributes)
+        replace_attributes(connection, run.build_id, report.attributes)
     return AnalysisReceipt(run.build_id, run.spec_hash, run.spec_name)
 
 
-def _replace_files(connection: Connection, build_id: int, files: tuple[InstalledFile, ...]) -> None:
+def replace_variables(connection: Connection, build_id: int, variables: Mapping[str, str]) -> None:
+    """The variables of a build's environment are these, and no others."""
+    _DELETE_VARIABLES.run(connection, build_id=build_id)
+    _INSERT_VARIABLES.run(connection, sorted(variables.items()), build_id=build_id)
+
+
+def replace_files(connection: Connection, build_id: int, files: tuple[InstalledFile, ...]) -> None:
     """The files of a build are these, and no others."""
     by_path = {file.path: file for file in files}
     # Over an empty list a statement would not run, and NOT IN needs a list: no file has this path.
@@ -142,7 +147,7 @@ def _replace_files(connection: Connection, build_id: int, files: tuple[Installed
     _PUT_FILES.run(connection, rows, build_id=build_id)
 
 
-def _replace_attributes(
+def replace_attributes(
     connection: Connection, build_id: int, attributes: Mapping[str, tuple[AttributeValue, ...]]
 ) -> None:
     """The findings of these analyzers are these, and no others."""

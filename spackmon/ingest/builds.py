@@ -1,11 +1,13 @@
 """Builds: one for each spec, environment and owner, whoever of several clients posts it first."""
 
-import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import BuildReport, Environment
+from spackmon.formats.submission import BuildReport
+from spackmon.ingest.environments import get_or_create_environment
 from spackmon.ingest.receipts import BuildReceipt
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.specs import store_graph
@@ -15,7 +17,7 @@ from spackmon.status import BuildStatus
 # A hash string may name several specs: 0.16 and 0.17 have one `hash` for several `full_hash`es.
 _FIND_SPEC = Statement(
     """
-    SELECT s.id, s.hash, p.name
+    SELECT s.id, s.hash, p.name, p.id AS package_id
     FROM spec_hash h
     JOIN spec s ON s.id = h.spec_id
     JOIN package_version v ON v.id = s.package_version_id
@@ -23,23 +25,6 @@ _FIND_SPEC = Statement(
     WHERE h.value = :value AND (:spec_id = 0 OR s.id = :spec_id)
     ORDER BY CASE WHEN h.kind = s.hash_kind THEN 0 ELSE 1 END, s.id DESC
     LIMIT 1
-    """
-)
-
-_FIND_ENVIRONMENT = Statement(
-    """
-    SELECT id FROM build_environment
-    WHERE hostname = :hostname AND platform = :platform AND operating_system = :operating_system
-        AND target = :target AND kernel_version = :kernel_version
-    """
-)
-
-_INSERT_ENVIRONMENT = Statement(
-    """
-    INSERT INTO build_environment (hostname, platform, operating_system, target, kernel_version)
-    VALUES (:hostname, :platform, :operating_system, :target, :kernel_version)
-    ON CONFLICT DO NOTHING
-    RETURNING id
     """
 )
 
@@ -100,9 +85,10 @@ _TAG_BUILD = over_rows(
     """
     INSERT INTO build_tag (build_id, tag_id)
     SELECT CAST(:build_id AS bigint), t.id FROM {input} i JOIN tag t ON t.name = i.name
-    WHERE true
+    WHERE NOT EXISTS (SELECT 1 FROM build_tag b WHERE b.build_id = :build_id AND b.tag_id = t.id)
     ORDER BY t.id
     ON CONFLICT DO NOTHING
+    RETURNING tag_id
     """,
 )
 
@@ -112,27 +98,28 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> B
 
     Raises Refused SPEC_UNKNOWN.
     """
-    spec_id, spec_hash, spec_name = _find_spec(connection, report)
-    environment_id, environment_created = _environment(connection, report.environment)
+    spec = _find_spec(connection, report)
+    environment_id, environment_created = get_or_create_environment(connection, report.environment)
     # Tags before the build: the order of tables in which every transaction takes its locks.
-    tags = sorted({(tag,) for tag in report.tags})
-    _TAGS.run(connection, tags)
-    key = {"spec_id": spec_id, "environment_id": environment_id, "owner_id": owner_id}
-    created = _INSERT_BUILD.run(connection, **key, status=BuildStatus.NOTRUN.value, now=utc_now())
+    create_tags(connection, report.tags)
+    key = {"spec_id": spec.id, "environment_id": environment_id, "owner_id": owner_id}
+    created = _INSERT_BUILD.run(
+        connection, **key, package_id=spec.package_id, status=BuildStatus.NOTRUN.value, now=utc_now()
+    )
     if created:
         build_id = created[0].id
-        _begin(connection, build_id, spec_id, report.spack_version)
+        _begin(connection, build_id, spec.id, report.spack_version)
     else:
         build = _FIND_BUILD.run(connection, **key)[0]
         build_id = build.id
         begun = build.status != BuildStatus.NOTRUN
         if report.announces_run and begun and not build.rerun_announced:
             _ANNOUNCE_RERUN.run(connection, build_id=build_id, now=utc_now())
-    _TAG_BUILD.run(connection, tags, build_id=build_id)
-    return BuildReceipt(build_id, bool(created), environment_created, spec_hash, report.spec_hash, spec_name)
+    tag_build(connection, build_id, report.tags)
+    return BuildReceipt(build_id, bool(created), environment_created, spec.hash, report.spec_hash, spec.name)
 
 
-def _find_spec(connection: Connection, report: BuildReport) -> tuple[int, str, str]:
+def _find_spec(connection: Connection, report: BuildReport) -> Row[*tuple[Any, ...]]:
     stored_id = 0
     if report.graph is not None:
         root_id = store_graph(connection, report.graph, report.spack_version).spec_id
@@ -140,23 +127,36 @@ def _find_spec(connection: Connection, report: BuildReport) -> tuple[int, str, s
         # The graph says which of several specs with this hash is meant.
         if any(value == report.spec_hash for _, value in root.hashes):
             stored_id = root_id
-    found = _FIND_SPEC.run(connection, value=report.spec_hash, spec_id=stored_id)
-    if not found:
+    found = find_spec(connection, report.spec_hash, stored_id)
+    if found is None:
         raise Refused(
             "SPEC_UNKNOWN", 404, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
         )
-    return found[0].id, found[0].hash, found[0].name
+    return found
 
 
-def _environment(connection: Connection, environment: Environment) -> tuple[int, bool]:
-    values = dataclasses.asdict(environment)
-    found = _FIND_ENVIRONMENT.run(connection, **values)
-    if found:
-        return found[0].id, False
-    created = _INSERT_ENVIRONMENT.run(connection, **values)
-    if created:
-        return created[0].id, True
-    return _FIND_ENVIRONMENT.run(connection, **values)[0].id, False
+def find_spec(connection: Connection, shown_hash: str, spec_id: int = 0) -> Row[*tuple[Any, ...]] | None:
+    """The spec that a client means by a hash: its `id`, `hash`, `name` and `package_id`.
+
+    `spec_id` says which it is, if it has that hash.
+    """
+    found = _FIND_SPEC.run(connection, value=shown_hash, spec_id=spec_id)
+    return found[0] if found else None
+
+
+def create_tags(connection: Connection, tags: Iterable[str]) -> None:
+    """Make sure that there are these tags; before a build is locked, as every transaction does."""
+    _TAGS.run(connection, sorted({(tag,) for tag in tags}))
+
+
+def tag_build(connection: Connection, build_id: int, tags: Iterable[str]) -> bool:
+    """Give tags, which exist, to a build; whether it lacked one."""
+    return bool(_TAG_BUILD.run(connection, sorted({(tag,) for tag in tags}), build_id=build_id))
+
+
+def add_package_versions(connection: Connection, build_id: int, spec_id: int) -> None:
+    """Note what a new build's graph contains."""
+    _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
 
 
 def _begin(connection: Connection, build_id: int, spec_id: int, spack_version: str) -> None:
@@ -164,4 +164,4 @@ def _begin(connection: Connection, build_id: int, spec_id: int, spack_version: s
         connection, build_id=build_id, status=BuildStatus.NOTRUN.value, spack_version=spack_version,
         now=utc_now(),
     )  # fmt: skip
-    _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
+    add_package_versions(connection, build_id, spec_id)

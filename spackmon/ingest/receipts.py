@@ -20,7 +20,7 @@ class ConcretizationFailureReceipt:
     """A kept failure; `created` is false when this person had reported the very same one."""
 
     created: bool
-    name: str
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ prepared; SQLite as one JSON text. Both are one round trip and one plan.
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from spackmon.models.columns import UtcDateTime
 
 Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
 LARGEST_ROW_ID = 2**63 - 1
+_MOMENT = re.compile(r"(?<!:):(now|\w+_at)\b")
 _BOUNDS = {"integer": 2**31, "bigint": 2**63}
 
 
@@ -107,7 +109,7 @@ def _escaped(text: str) -> str:
 def over_rows(columns: str, statement: str, lock: str = "") -> RowStatement:
     """A statement whose `{input}` has `columns`, written as `name type, name type`; `{lock}` as Statement's.
 
-    Other parameters are named with a colon; those called `now` are moments. The SQL is read by both
+    Other parameters are named with a colon; those called `now` or `…_at` are moments. The SQL is read by both
     databases: `ON CONFLICT` after a SELECT needs a WHERE in SQLite.
     """
     parsed: list[tuple[str, Any]] = []
@@ -136,7 +138,5 @@ class Statement:
 
 
 def _with_moments(statement: str) -> TextClause:
-    clause = text(statement)
-    if ":now" in statement:
-        clause = clause.bindparams(bindparam("now", type_=UtcDateTime()))
-    return clause
+    names = sorted(set(_MOMENT.findall(statement)))
+    return text(statement).bindparams(*[bindparam(name, type_=UtcDateTime()) for name in names])

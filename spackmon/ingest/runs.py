@@ -18,21 +18,17 @@ A report belongs to the build's newest attempt, with these exceptions:
 A build's status is that of its newest attempt.
 """
 
-import dataclasses
-from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, Row
 
 from spackmon.errors import Refused
 from spackmon.formats.submission import PhaseReport, StatusReport
+from spackmon.ingest.phase_logs import replace_log, write_log
 from spackmon.ingest.receipts import PhaseReceipt, StatusReceipt
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
-from spackmon.logs import chunks
 from spackmon.models import utc_now
 from spackmon.status import FINISHED, BuildStatus
-
-_CHUNKS_AT_ONCE = 16
 
 _NOT_RUN = Statement(
     """
@@ -125,18 +121,6 @@ _INSERT_PHASE = Statement(
 )
 
 _UPDATE_PHASE = Statement("UPDATE phase SET status = :status, reported_at = :now WHERE id = :phase_id")
-
-_PUT_CHUNK = text(
-    """
-    INSERT INTO log_chunk (phase_id, number, first_line, size_bytes, content)
-    VALUES (:phase_id, :number, :first_line, :size_bytes, :content)
-    ON CONFLICT (phase_id, number) DO UPDATE
-    SET first_line = excluded.first_line, size_bytes = excluded.size_bytes, content = excluded.content
-    WHERE log_chunk.content <> excluded.content
-    """
-)
-
-_CUT_LOG = text("DELETE FROM log_chunk WHERE phase_id = :phase_id AND number >= :count")
 
 
 def apply_status(connection: Connection, report: StatusReport, person_id: int) -> StatusReceipt:
@@ -252,29 +236,10 @@ def _write_phase(connection: Connection, attempt_id: int, report: PhaseReport, k
         )
         phase_id: int = created[0].id
         if report.output:
-            _write_log(connection, phase_id, report.output)
+            write_log(connection, phase_id, report.output)
         return phase_id
     phase_id = known[0].id
-    changed = report.output is not None and _replace_log(connection, phase_id, report.output)
+    changed = report.output is not None and replace_log(connection, phase_id, report.output)
     if changed or known[0].status != report.status:
         _UPDATE_PHASE.run(connection, phase_id=phase_id, status=report.status, now=utc_now())
     return phase_id
-
-
-def _replace_log(connection: Connection, phase_id: int, output: bytes) -> bool:
-    """Make `output` the phase's log; whether that changed anything."""
-    count, changed = _write_log(connection, phase_id, output)
-    cut = connection.execute(_CUT_LOG, {"phase_id": phase_id, "count": count}).rowcount
-    return changed + cut > 0
-
-
-def _write_log(connection: Connection, phase_id: int, output: bytes) -> tuple[int, int]:
-    """Put a log's chunks into place: how many there are, and how many were new."""
-    count, changed = 0, 0
-    log = chunks.split(output)
-    # A few chunks at a time: the log of one phase may be larger than all else that the server holds.
-    while batch := list(islice(log, _CHUNKS_AT_ONCE)):
-        rows = [{"phase_id": phase_id, **dataclasses.asdict(chunk)} for chunk in batch]
-        changed += connection.execute(_PUT_CHUNK, rows).rowcount
-        count += len(batch)
-    return count, changed

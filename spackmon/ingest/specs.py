@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import ConcretizationFailureReport, SpecReport
+from spackmon.formats.submission import SpecReport
 from spackmon.graph.closure import descendants, seen_by_caret
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.receipts import ConcretizationFailureReceipt, SpecReceipt
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.receipts import SpecReceipt
+from spackmon.ingest.rows import over_rows
 from spackmon.models import utc_now
 
 SpecKey = tuple[str, str]
@@ -188,22 +188,17 @@ _CLOSURE = over_rows(
     """,
 )
 
-_FAILURE = Statement(
-    """
-    INSERT INTO concretization_failure (package_id, owner_id, spack_version, digest, document, reported_at)
-    SELECT p.id, :owner_id, :spack_version, :digest, :document, :now FROM package p WHERE p.name = :name
-    ON CONFLICT DO NOTHING
-    RETURNING id
-    """
-)
-
 
 @dataclass(frozen=True, slots=True)
 class StoredSpec:
-    """The root of a stored graph; `created` is false when it was known before."""
+    """The root of a stored graph; `created` is false when it was known before.
+
+    `created_count` specs of the graph are new.
+    """
 
     spec_id: int
     created: bool
+    created_count: int
 
 
 def apply_spec(connection: Connection, report: SpecReport) -> SpecReceipt:
@@ -213,16 +208,9 @@ def apply_spec(connection: Connection, report: SpecReport) -> SpecReceipt:
     return SpecReceipt(stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version)
 
 
-def apply_concretization_failure(
-    connection: Connection, report: ConcretizationFailureReport, owner_id: int
-) -> ConcretizationFailureReceipt:
-    """Keep what could not be concretized; the same again from the same person and Spack is no change."""
-    _PACKAGES.run(connection, [(report.name,)])
-    rows = _FAILURE.run(
-        connection, name=report.name, owner_id=owner_id, spack_version=report.spack_version,
-        digest=_digest(report.document), document=report.document, now=utc_now(),
-    )  # fmt: skip
-    return ConcretizationFailureReceipt(created=bool(rows), name=report.name)
+def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
+    """Make sure that there are packages with these names."""
+    _PACKAGES.run(connection, sorted({(name,) for name in names}))
 
 
 def store_graph(connection: Connection, graph: SpecGraph, spack_version: str | None) -> StoredSpec:
@@ -247,7 +235,7 @@ def store_graph(connection: Connection, graph: SpecGraph, spack_version: str | N
     if created:
         _relate(connection, graph, created, ids)
     root = _key(graph.nodes[graph.root])
-    return StoredSpec(ids[root], root in created)
+    return StoredSpec(ids[root], root in created, len(created))
 
 
 def _key(node: SpecNode) -> SpecKey:
@@ -321,7 +309,7 @@ def _insert_parameters(connection: Connection, digests: Mapping[str, bytes]) -> 
 
 
 def _insert_dimensions(connection: Connection, nodes: list[SpecNode], digests: Mapping[str, bytes]) -> None:
-    _PACKAGES.run(connection, sorted({(node.name,) for node in nodes}))
+    get_or_create_packages(connection, {node.name for node in nodes})
     _VERSIONS.run(
         connection,
         [

@@ -8,6 +8,7 @@ from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
     ConcretizationFailureReport,
+    InstallReport,
     PhaseReport,
     SpecReport,
     StatusReport,
@@ -15,22 +16,29 @@ from spackmon.formats.submission import (
 )
 from spackmon.ingest.analysis import apply_analysis
 from spackmon.ingest.builds import apply_build
+from spackmon.ingest.concretization import apply_concretization_failure
+from spackmon.ingest.installs import apply_install
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.runs import apply_phase, apply_status
-from spackmon.ingest.specs import apply_concretization_failure, apply_spec
+from spackmon.ingest.specs import apply_spec
 
 # PostgreSQL's class of limits that a value runs into: an index row of at most 2,704 bytes.
 _PROGRAM_LIMIT_EXCEEDED = "54"
 
 
-def apply(connection: Connection, submission: Submission, person_id: int) -> Receipt:
+def apply(
+    connection: Connection, submission: Submission, person_id: int, *, across_owners: bool = False
+) -> Receipt:
     """Write a submission in the caller's transaction, which is rolled back if this raises.
+
+    `across_owners`: an install may be about anybody's build, not only the person's own; for the site's
+    operator, who imports what all have installed.
 
     Raises Refused: SPEC_UNKNOWN, BUILD_UNKNOWN, BUILD_NOT_YOURS, and VALUE_REFUSED for what the database
     cannot hold.
     """
     try:
-        return _apply(connection, submission, person_id)
+        return _apply(connection, submission, person_id, across_owners)
     except (UnicodeEncodeError, OverflowError) as error:
         raise _value_refused(error) from error
     except DBAPIError as error:
@@ -40,7 +48,7 @@ def apply(connection: Connection, submission: Submission, person_id: int) -> Rec
         raise
 
 
-def _apply(connection: Connection, submission: Submission, person_id: int) -> Receipt:
+def _apply(connection: Connection, submission: Submission, person_id: int, across_owners: bool) -> Receipt:
     match submission:
         case SpecReport():
             return apply_spec(connection, submission)
@@ -54,6 +62,8 @@ def _apply(connection: Connection, submission: Submission, person_id: int) -> Re
             return apply_status(connection, submission, person_id)
         case AnalysisReport():
             return apply_analysis(connection, submission, person_id)
+        case InstallReport():
+            return apply_install(connection, submission, person_id, across_owners=across_owners)
 
 
 def _value_refused(error: BaseException | None) -> Refused:

@@ -1,0 +1,46 @@
+"""What could not be concretized, from a client's document or from the texts that other sources have."""
+
+import hashlib
+
+from sqlalchemy import Connection
+
+from spackmon.formats.submission import ConcretizationFailureReport
+from spackmon.ingest.receipts import ConcretizationFailureReceipt
+from spackmon.ingest.rows import Statement
+from spackmon.ingest.specs import get_or_create_packages
+from spackmon.models import utc_now
+
+_INSERT = Statement(
+    """
+    INSERT INTO concretization_failure (
+        package_id, owner_id, spack_version, digest, document, abstract_spec, message, reported_at
+    )
+    VALUES (
+        (SELECT p.id FROM package p WHERE p.name = :name), :owner_id, :spack_version, :digest, :document,
+        :abstract_spec, :message, :now
+    )
+    ON CONFLICT DO NOTHING
+    RETURNING id
+    """
+)
+
+
+def apply_concretization_failure(
+    connection: Connection, report: ConcretizationFailureReport, owner_id: int
+) -> ConcretizationFailureReceipt:
+    """Keep what could not be concretized; the same again from the same person and Spack is no change."""
+    if report.name is not None:
+        get_or_create_packages(connection, {report.name})
+    rows = _INSERT.run(
+        connection, name=report.name, owner_id=owner_id, spack_version=report.spack_version,
+        digest=_digest(report), document=report.document, abstract_spec=report.abstract_spec,
+        message=report.message, now=utc_now(),
+    )  # fmt: skip
+    return ConcretizationFailureReceipt(created=bool(rows), name=report.name)
+
+
+def _digest(report: ConcretizationFailureReport) -> bytes:
+    told = report.document
+    if told is None:
+        told = f"{report.abstract_spec or ''}\0{report.message or ''}"
+    return hashlib.sha1(told.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()

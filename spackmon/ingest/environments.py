@@ -1,0 +1,39 @@
+"""The machines that builds run on: one row for each, whoever of several clients names it first."""
+
+import dataclasses
+
+from sqlalchemy import Connection
+
+from spackmon.formats.submission import Environment
+from spackmon.ingest.rows import Statement
+
+NOTHING_TOLD = Environment("", "", "", "", "")
+
+_FIND = Statement(
+    """
+    SELECT id FROM build_environment
+    WHERE hostname = :hostname AND platform = :platform AND operating_system = :operating_system
+        AND target = :target AND kernel_version = :kernel_version
+    """
+)
+
+_INSERT = Statement(
+    """
+    INSERT INTO build_environment (hostname, platform, operating_system, target, kernel_version)
+    VALUES (:hostname, :platform, :operating_system, :target, :kernel_version)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+    """
+)
+
+
+def get_or_create_environment(connection: Connection, environment: Environment) -> tuple[int, bool]:
+    """The id of an environment, and whether it is new."""
+    values = dataclasses.asdict(environment)
+    found = _FIND.run(connection, **values)
+    if found:
+        return found[0].id, False
+    created = _INSERT.run(connection, **values)
+    if created:
+        return created[0].id, True
+    return _FIND.run(connection, **values)[0].id, False

@@ -1,0 +1,68 @@
+"""Who told about an attempt: whatever comes from the same source later is about the same one."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from spackmon.formats.submission import Source
+from spackmon.ingest.rows import Statement
+
+_FIND = Statement(
+    """
+    SELECT s.id, s.build_id, s.attempt_id
+    FROM build_source s
+    WHERE s.kind = :kind AND s.key = :key AND (s.owner_id = :owner_id OR :across_owners = 1)
+    ORDER BY CASE WHEN s.owner_id = :owner_id THEN 0 ELSE 1 END, s.id
+    LIMIT 1
+    """
+)
+
+_INSERT = Statement(
+    """
+    INSERT INTO build_source (
+        build_id, attempt_id, owner_id, kind, key, spec_hash, first_reported_at, last_reported_at
+    )
+    VALUES (:build_id, :attempt_id, :owner_id, :kind, :key, :spec_hash, :now, :now)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+    """
+)
+
+_TOUCH = Statement(
+    """
+    UPDATE build_source SET last_reported_at = :now, spec_hash = COALESCE(spec_hash, :spec_hash)
+    WHERE id = :source_id
+    """
+)
+
+
+def find_source(
+    connection: Connection, source: Source, owner_id: int, across_owners: bool
+) -> tuple[int, int, int] | None:
+    """A source's id with those of its build and attempt, if anything came from it before."""
+    found = _FIND.run(
+        connection, kind=source.kind.value, key=source.key, owner_id=owner_id,
+        across_owners=int(across_owners),
+    )  # fmt: skip
+    return (found[0].id, found[0].build_id, found[0].attempt_id) if found else None
+
+
+def add_source(
+    connection: Connection, source: Source, owner_id: int, run: tuple[int, int], spec_hash: str | None,
+    now: datetime,
+) -> bool:  # fmt: skip
+    """Note that a source tells about `run`, a build and its attempt; false if somebody was faster.
+
+    `spec_hash` is what it calls a spec that is not known.
+    """
+    build_id, attempt_id = run
+    added = _INSERT.run(
+        connection, build_id=build_id, attempt_id=attempt_id, owner_id=owner_id, kind=source.kind.value,
+        key=source.key, spec_hash=spec_hash, now=now,
+    )  # fmt: skip
+    return bool(added)
+
+
+def touch_source(connection: Connection, source_id: int, spec_hash: str | None, now: datetime) -> None:
+    """Note that a known source told something new."""
+    _TOUCH.run(connection, source_id=source_id, spec_hash=spec_hash, now=now)
