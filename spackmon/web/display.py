@@ -34,3 +34,12 @@ def harmless(value: Any) -> Any:
 def failed(phases: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those that failed, in their order."""
     return [phase for phase in phases if phase["status"] in _FAILED]
+
+
+def duration(seconds: float) -> str:
+    """How long something took, in the two largest units that it has."""
+    if seconds < 60:
+        return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"

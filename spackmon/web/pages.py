@@ -8,7 +8,7 @@ from typing import Any, cast
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
@@ -16,7 +16,7 @@ from spackmon import answers
 from spackmon.auth.http import base_url
 from spackmon.errors import Refused
 from spackmon.services import Services
-from spackmon.web.display import failed, harmless
+from spackmon.web.display import duration, failed, harmless
 
 PAGE_SIZE = 25
 _DIRECTORY = Path(__file__).parent / "templates"
@@ -31,23 +31,40 @@ _TEMPLATES = Jinja2Templates(
         undefined=StrictUndefined,
     )
 )
-_TEMPLATES.env.filters["failed"] = failed
+_TEMPLATES.env.filters.update(duration=duration, failed=failed)
 _VERSION = version("spackmon")
 _HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
 
 Asked = Request[Services]
 Variables = Callable[[Asked], Mapping[str, Any]]
 Endpoint = Callable[[Asked], Awaitable[Response]]
+Moved = Callable[[Asked, Mapping[str, Any]], str | None]
 log = structlog.get_logger()
 
 
-def page(name: str, variables: Variables) -> Endpoint:
+def _stays(request: Asked, data: Mapping[str, Any]) -> None:
+    """Where a page is, whatever it shows."""
+
+
+def _present_address(request: Asked, data: Mapping[str, Any]) -> str | None:
+    """The address of a build that was asked for by the number of one that turned out to be the same."""
+    build_id = data["build"]["id"]
+    asked = request.path_params["id"].removeprefix("Build:")
+    question = f"?{request.url.query}" if request.url.query else ""
+    return None if int(asked) == int(build_id) else f"/builds/{build_id}{question}"
+
+
+def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
     """The page that renders `name`.html with the answer to `name`.graphql, or that answer itself as JSON.
 
-    Not one of the objects that it asks for by name may be missing, or it answers 404.
+    Not one of the objects that it asks for by name may be missing, or it answers 404. What `moved` finds at
+    another address is shown there.
     """
 
     def shown(request: Asked, data: Mapping[str, Any]) -> Response:
+        address = moved(request, data)
+        if address is not None:
+            return RedirectResponse(address, 301)
         if _wants_json(request):
             return JSONResponse(data, headers=_HEADERS)
         return _rendered(request, f"{name}.html", data)
@@ -64,15 +81,15 @@ def _answering(
         try:
             data = await request.state.query.ask(document, variables(request))
             if None in data.values():
-                raise _nothing_here(request)
+                raise nothing_here(request)
             return show(request, data)
         except Refused as refused:
             # An id that cannot be one is an address like any other where nothing is.
-            return _refusal(request, _nothing_here(request) if refused.code == "ID_INVALID" else refused)
+            return refusal_page(request, nothing_here(request) if refused.code == "ID_INVALID" else refused)
         except Exception:
             log.exception("page_failed", path=request.url.path)
             sentence = f"this page failed; the server's log has more under {request.state.request_id}"
-            return _refusal(request, Refused("PAGE_FAILED", 500, sentence))
+            return refusal_page(request, Refused("PAGE_FAILED", 500, sentence))
 
     return endpoint
 
@@ -95,7 +112,7 @@ def _by_id(request: Asked) -> Mapping[str, Any]:
 def _log_text(request: Asked, data: Mapping[str, Any]) -> Response:
     """The whole log as it came: for curl and less, and for a browser, which must not guess at HTML."""
     if data["phase"]["log"] is None:
-        raise _nothing_here(request)
+        raise nothing_here(request)
     headers = {**_HEADERS, "X-Content-Type-Options": "nosniff"}
     return PlainTextResponse(data["phase"]["log"]["text"], headers=headers)
 
@@ -112,13 +129,15 @@ def _rendered(request: Asked, template: str, values: Mapping[str, Any], status: 
     return _TEMPLATES.TemplateResponse(plain, template, context, status_code=status, headers=_HEADERS)
 
 
-def _refusal(request: Asked, refused: Refused) -> Response:
+def refusal_page(request: Asked, refused: Refused) -> Response:
+    """The sentence as a page, or as JSON for who wants that."""
     if _wants_json(request):
         return answers.refusal(refused, _HEADERS)
     return _rendered(request, "error.html", {"refused": refused}, refused.status)
 
 
-def _nothing_here(request: Asked) -> Refused:
+def nothing_here(request: Asked) -> Refused:
+    """What an address answers under which there is nothing."""
     return Refused("NOT_FOUND", 404, f"nothing is known here under {request.url.path}")
 
 
@@ -131,6 +150,6 @@ def _wants_json(request: Asked) -> bool:
 
 routes = [
     Route("/", page("builds", _latest_builds)),
-    Route("/builds/{id:path}", page("build", _by_id)),
+    Route("/builds/{id:path}", page("build", _by_id, _present_address)),
     Route("/phases/{id:path}/log", _answering("log", _by_id, _log_text)),
 ]

@@ -17,9 +17,11 @@ from spackmon.graph.versions import version_key
 from spackmon.models import Build
 from tests.ingest.reports import LINK, build_report, spec, spec_report
 from tests.query.conftest import AskedSite
+from tests.query.installs import install_report
 
 BUILD_KEYS = [
     "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK", "HOSTNAME",
+    "ERROR_GROUP",
 ]  # fmt: skip
 SPEC_KEYS = BUILD_KEYS[:5]
 FINISHED = {"SUCCESS", "FAILED", "CANCELLED"}
@@ -29,12 +31,19 @@ SPEC_FACTS = """fragment spec on Spec {
   name version compiler { name version } architecture { operatingSystem target { name } }
   dependencies { virtuals child { id name version } } }"""
 BUILD_FACTS = """{ builds(first: 100) { nodes {
-  status createdAt updatedAt durationSeconds spec { ...spec } environment { hostname } owner { name }
-  tags { name } id } } }"""
+  status createdAt updatedAt durationSeconds package { name } spec { ...spec } environment { hostname }
+  owner { name } tags { name } id
+  events(where: {kind: {eq: ERROR}}, orderBy: {position: ASC}, first: 1) {
+    nodes { errorGroup { fingerprint text } } } } } }"""
 
 Row = Mapping[str, Any]
 # A label, and before it what it is sorted by.
 Label = tuple[Any, ...]
+
+# Of a build whose spec is not known.
+UNKNOWN: Mapping[str, Label] = {
+    "VERSION": (None,) * 2, "COMPILER": (None,) * 3, "TARGET": (None,), "OS": (None,),
+}  # fmt: skip
 
 
 def spec_labels(one: Row) -> dict[str, Label]:
@@ -66,8 +75,12 @@ def build_labels(build: Row, tag: str | None) -> dict[str, Label]:
     """What a build is grouped by, under one of its tags."""
     began = datetime.fromisoformat(build["createdAt"])
     year, week, _ = began.isocalendar()
+    errors = [event["errorGroup"] for event in build["events"]["nodes"]]
     return {
-        **spec_labels(build["spec"]), "STATUS": (build["status"],), "TAG": (tag,),
+        **(UNKNOWN if build["spec"] is None else spec_labels(build["spec"])),
+        "PACKAGE": (None if build["package"] is None else build["package"]["name"],),
+        "ERROR_GROUP": (errors[0]["fingerprint"], errors[0]["text"]) if errors else (None, None),
+        "STATUS": (build["status"],), "TAG": (tag,),
         "OWNER": (build["owner"]["name"],), "DAY": (began.strftime("%Y-%m-%d"),),
         "WEEK": (f"{year}-W{week:02}",), "HOSTNAME": (build["environment"]["hostname"],),
     }  # fmt: skip
@@ -96,12 +109,17 @@ def grouped(
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), in_order(group[0])))
     return [
         {
-            "keys": {key.lower(): label[-1] for key, label in zip(keys, labels, strict=True)},
+            "keys": {shown(key): label[-1] for key, label in zip(keys, labels, strict=True)},
             "count": len(members),
             **measure(members),
         }
         for labels, members in ordered
     ]
+
+
+def shown(key: str) -> str:
+    """The field that shows a key."""
+    return "errorGroup" if key == "ERROR_GROUP" else key.lower()
 
 
 def measured(builds: list[Row]) -> Row:
@@ -120,7 +138,9 @@ def measured(builds: list[Row]) -> Row:
 
 
 def furnish(site: AskedSite) -> None:
-    """A random site, the same one every time: 40 builds, compilers named and compilers that are nodes."""
+    """A random site, the same one every time: 40 builds, compilers named and compilers that are nodes; and 16
+    of other sources, half of them of no known spec.
+    """
     dice = random.Random(7)
     compilers = [spec("gcc", "9.4.0"), spec("gcc", "12.1.0"), spec("llvm", "17.0.1")]
     for compiler in compilers:
@@ -134,6 +154,10 @@ def furnish(site: AskedSite) -> None:
             person = dice.choice([site.ada, site.bob])
             build_id = site.apply(build_report(node.hash, host=host, tags=tags), person).build_id
             conclude(site, dice, build_id, person)
+    for number in range(16):
+        spec_hash = compilers[0].hash if number % 2 else None
+        build_id = site.apply(install_report(dice, number, spec_hash)).build_id
+        conclude(site, dice, build_id, site.ada)
 
 
 def made(dice: random.Random, number: int, compilers: Sequence[SpecNode]) -> SpecNode:
@@ -167,7 +191,7 @@ def conclude(site: AskedSite, dice: random.Random, build_id: int, person: int) -
 
 
 def selection(keys: Sequence[str]) -> str:
-    return "{" + " ".join(key.lower() for key in keys) + "}" if keys else "{ __typename }"
+    return "{" + " ".join(map(shown, keys)) + "}" if keys else "{ __typename }"
 
 
 def without_types(groups: Sequence[Row]) -> list[Row]:
@@ -234,7 +258,7 @@ def test_the_cells_of_a_table_are_those_of_a_plain_loop(site: AskedSite) -> None
                 rows columns cells { row column count succeeded failed latestStatus } } }""",
             row=row, column=column, first=first, package=package,
         )["matrix"]  # fmt: skip
-        chosen = [build for build in builds if package in (None, build["spec"]["name"])]
+        chosen = [build for build in builds if package is None or build["package"] == {"name": package}]
         assert asked == table(chosen, row, column, first)
 
     check()
@@ -249,13 +273,13 @@ def table(builds: Sequence[Row], row: str, column: str, first: int) -> Row:
                 cells[across[row], down[column]].append(build)
     each = [key for key, found in cells.items() for _ in found]
     rows, columns = (largest([key[axis] for key in each], first) for axis in (0, 1))
-    shown = [key for key in cells if key[0] in rows and key[1] in columns]
+    found = [key for key in cells if key[0] in rows and key[1] in columns]
     return {
-        "rows": names(key[0] for key in shown),
-        "columns": names(key[1] for key in shown),
+        "rows": names(key[0] for key in found),
+        "columns": names(key[1] for key in found),
         "cells": [
             {"row": key[0][-1], "column": key[1][-1], "count": len(cells[key]), **stand(cells[key])}
-            for key in sorted(shown, key=in_order)
+            for key in sorted(found, key=in_order)
         ],
     }
 
@@ -288,6 +312,7 @@ def test_groups_inherit_the_filters_of_their_connection_in_one_statement(site: A
           byPackage: groupBy(keys: [PACKAGE]) { keys { package } count } }
         dependent: builds(where: {dependency: {name: "gcc"}}) { totalCount groupBy(keys: []) { count } }
         all: builds { totalCount }
+        nameless: builds(where: {not: {package: {}}}) { totalCount }
         packages(first: 100) { nodes { name builds {
           totalCount groupBy(keys: [PACKAGE]) { keys { package } count } } } }
         }"""
@@ -299,9 +324,13 @@ def test_groups_inherit_the_filters_of_their_connection_in_one_statement(site: A
     assert asked["dependent"]["groupBy"] == [{"count": asked["dependent"]["totalCount"]}]
     assert 0 < asked["dependent"]["totalCount"] < asked["all"]["totalCount"]
     of_packages = {one["name"]: one["builds"] for one in asked["packages"]["nodes"]}
-    assert of_packages["gcc"] == {"totalCount": 0, "groupBy": []}
+    assert of_packages["llvm"] == {"totalCount": 0, "groupBy": []}
     counts = [group["count"] for one in of_packages.values() for group in one["groupBy"]]
-    assert sum(counts) == asked["all"]["totalCount"]
+    assert (
+        sum(counts)
+        == asked["all"]["totalCount"] - asked["nameless"]["totalCount"]
+        < asked["all"]["totalCount"]
+    )
 
 
 def test_nothing_has_no_groups_and_an_empty_table(site: AskedSite) -> None:

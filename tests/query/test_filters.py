@@ -39,7 +39,8 @@ ROOTS = {
 
 # Nouns that no root field lists: where they are found.
 REACHED = {
-    "Analysis": ("Build", "analyses"), "EnvironmentVariable": ("Build", "environmentVariables"),
+    "Analysis": ("Build", "analyses"), "BuildSource": ("Build", "sources"),
+    "EnvironmentVariable": ("Build", "environmentVariables"),
     "Parameter": ("Spec", "parameters"), "SpecHash": ("Spec", "hashes"),
 }  # fmt: skip
 
@@ -170,7 +171,7 @@ class Filters:
                 return [*sorted(value for value in known if value < 2**31), 0, -1, 2**31 - 1]
             case "FloatFilter":
                 return [*sorted(known), 0.0, 1e300]
-            case "BuildStatusFilter" | "DeptypesFilter":
+            case "BuildStatusFilter" | "DeptypesFilter" | "EventKindFilter" | "SourceKindFilter":
                 return sorted(known)
             case "VersionFilter":
                 return sorted({*known, *VERSIONS})

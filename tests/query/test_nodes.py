@@ -15,13 +15,17 @@ KINDS = {type_.name for type_ in schema._schema.get_possible_types(NODE)}
 def test_every_kind_of_node_is_found_by_the_id_that_the_schema_wrote(site: AskedSite) -> None:
     furnish(site)
     query = "query($id: ID!) { node(id: $id) { __typename id } }"
+    of_builds = {"Analysis": "analyses", "BuildSource": "sources"}
     lists = {
-        noun: f"{ROOTS[f'{noun}Filter']}(first: 2) {{ nodes {{ id }} }}" for noun in KINDS - {"Analysis"}
+        noun: f"{ROOTS[f'{noun}Filter']}(first: 2) {{ nodes {{ id }} }}" for noun in KINDS - of_builds.keys()
     }
     found = site.ask("{" + " ".join(f"{noun}: {asked}" for noun, asked in lists.items()) + "}")
-    analysed = "{ builds(where: {analyses: {some: {}}}, first: 1) { nodes { analyses { id } } } }"
-    (build,) = site.ask(analysed)["builds"]["nodes"]
-    found["Analysis"] = {"nodes": build["analyses"]}
+    for noun, listed in of_builds.items():
+        having = (
+            f"{{ builds(where: {{{listed}: {{some: {{}}}}}}, first: 1) {{ nodes {{ {listed} {{ id }} }} }} }}"
+        )
+        (build,) = site.ask(having)["builds"]["nodes"]
+        found[noun] = {"nodes": build[listed]}
     assert found.keys() == KINDS
     for noun, connection in found.items():
         assert connection["nodes"], noun

@@ -21,6 +21,7 @@ from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 from spackmon.graph.versions import version_key
 from spackmon.models import Base
 from tests.ingest.reports import Site, build_report, spec, spec_report
+from tests.query.installs import install_report
 
 Row = Mapping[str, Any]
 Getter = Callable[["World", Row], Any]
@@ -43,8 +44,13 @@ def furnish(site: Site, seed: int = 3) -> None:
         site.apply(spec_report(*_graph(specs[-1], specs), spack_version=dice.choice(["0.17.0", "1.0.0"])))
     for node in dice.choices(specs, k=14):
         _build(site, dice, node)
+    for number in range(8):
+        known = dice.choice([None, dice.choice(specs).hash])
+        site.apply(install_report(dice, number, known), dice.choice([1, 2]))
     for number, name in enumerate(["zlib", "mpich", "zlib"]):
         site.apply(ConcretizationFailureReport(name, f'{{"number":{number}}}', "0.19"), dice.choice([1, 2]))
+    told = ConcretizationFailureReport(None, None, "1.2.0", "hdf5@99 +é", "no version of hdf5 satisfies 99")
+    site.apply(told)
 
 
 def _spec(dice: random.Random, number: int, known: list[SpecNode]) -> SpecNode:
@@ -205,10 +211,19 @@ def _parameters(world: World, row: Row) -> list[Row]:
     return rows
 
 
-def _newest_phases(world: World, row: Row) -> list[Row]:
-    attempts = world.some("attempt", build_id=row["id"])
-    newest = max(attempts, key=lambda attempt: attempt["number"])
-    return world.some("phase", attempt_id=newest["id"])
+def _newest_attempt(world: World, row: Row) -> Row:
+    return max(world.some("attempt", build_id=row["id"]), key=lambda attempt: attempt["number"])
+
+
+def _events(kind: str) -> Getter:
+    return lambda world, row: len(world.some("build_event", attempt_id=row["id"], kind=kind))
+
+
+def _builds_with(world: World, row: Row) -> list[Row]:
+    events = world.some("build_event", error_group_id=row["id"])
+    attempts = {event["attempt_id"] for event in events}
+    ids = {attempt["build_id"] for attempt in world.some("attempt") if attempt["id"] in attempts}
+    return [build for build in world.some("build") if build["id"] in ids]
 
 
 def _tags(world: World, row: Row) -> list[Row]:
@@ -240,12 +255,19 @@ def below(world: World, row: Row) -> list[Row]:
     ]
 
 
+def _below_build(world: World, row: Row) -> list[Row]:
+    spec = SPEC(world, row)
+    return [] if spec is None else below(world, spec)
+
+
 # Each noun's table, and each field of its filter. A relation gives a row or rows of the noun's table.
 TABLES = {
     "Analysis": "analysis", "AnalysisResult": "attribute", "Architecture": "architecture",
-    "Attempt": "attempt", "Build": "build", "BuildEnvironment": "build_environment", "BuildPhase": "phase",
+    "Attempt": "attempt", "Build": "build", "BuildEnvironment": "build_environment",
+    "BuildEvent": "build_event", "BuildPhase": "phase", "BuildSource": "build_source",
     "Compiler": "compiler", "ConcretizationFailure": "concretization_failure",
     "DependencyEdge": "dependency", "EnvironmentVariable": "environment_variable",
+    "ErrorGroup": "error_group",
     "InstallFile": "install_file", "Package": "package", "PackageVersion": "package_version",
     "Person": "person", "Spec": "spec", "SpecHash": "spec_hash", "Tag": "tag", "Target": "target",
 }  # fmt: skip
@@ -267,36 +289,62 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "number": column("number"), "status": column("status"), "spackVersion": column("spack_version"),
         "startedAt": column("started_at"), "finishedAt": column("finished_at"),
         "durationSeconds": column("duration_seconds"), "build": BUILD, "phases": of("phase", "attempt_id"),
+        "spackRevision": column("spack_revision"), "events": of("build_event", "attempt_id"),
+        "errorCount": _events("ERROR"), "warningCount": _events("WARNING"),
+        "sources": of("build_source", "attempt_id"),
     },
     "Build": {
         "status": column("status"), "spec": SPEC, "environment": to("build_environment", "environment_id"),
+        "package": to("package", "package_id"), "prefix": column("prefix"),
         "owner": to("person", "owner_id"), "durationSeconds": column("duration_seconds"),
         "createdAt": column("created_at"), "updatedAt": column("updated_at"),
         "configureArguments": column("configure_arguments"),
-        "tags": _tags, "attempts": of("attempt", "build_id"), "phases": _newest_phases,
+        "tags": _tags, "attempts": of("attempt", "build_id"),
+        "phases": then(_newest_attempt, of("phase", "attempt_id")),
+        "events": then(_newest_attempt, of("build_event", "attempt_id")),
+        "errorCount": then(_newest_attempt, _events("ERROR")),
+        "warningCount": then(_newest_attempt, _events("WARNING")),
+        "sources": of("build_source", "build_id"),
         "environmentVariables": of("environment_variable", "build_id"),
         "installFiles": of("install_file", "build_id"), "analyses": of("analysis", "build_id"),
-        "dependency": then(SPEC, below),
+        "dependency": _below_build,
     },
     "BuildEnvironment": {
         "hostname": column("hostname"), "platform": column("platform"),
         "operatingSystem": column("operating_system"), "target": column("target"),
         "kernelVersion": column("kernel_version"), "builds": of("build", "environment_id"),
     },
+    "BuildEvent": {
+        "kind": column("kind"), "text": column("text"), "position": column("position"),
+        "logLine": column("log_line"), "sourceFile": column("source_file"),
+        "sourceLine": column("source_line"), "errorGroup": to("error_group", "error_group_id"),
+        "attempt": to("attempt", "attempt_id"),
+    },
+    "BuildSource": {
+        "kind": column("kind"), "key": column("key"), "specHash": column("spec_hash"),
+        "firstReportedAt": column("first_reported_at"), "lastReportedAt": column("last_reported_at"),
+        "owner": to("person", "owner_id"), "build": BUILD, "attempt": to("attempt", "attempt_id"),
+    },
     "BuildPhase": {
         "name": column("name"), "status": column("status"), "position": column("position"),
+        "durationSeconds": column("duration_seconds"),
         "reportedAt": column("reported_at"), "attempt": to("attempt", "attempt_id"),
     },
     "Compiler": {"name": column("name"), "version": VERSION, "specs": of("spec", "compiler_id")},
     "ConcretizationFailure": {
         "package": to("package", "package_id"), "owner": to("person", "owner_id"),
         "spackVersion": column("spack_version"), "reportedAt": column("reported_at"),
+        "document": column("document"), "abstractSpec": column("abstract_spec"), "message": column("message"),
     },
     "DependencyEdge": {
         "parent": to("spec", "parent_id"), "child": to("spec", "child_id"), "deptypes": _deptypes,
         "virtuals": _elements("virtuals"),
     },
     "EnvironmentVariable": {"name": column("name"), "value": column("value"), "build": BUILD},
+    "ErrorGroup": {
+        "fingerprint": column("fingerprint"), "text": column("text"),
+        "events": of("build_event", "error_group_id"), "builds": _builds_with,
+    },
     "InstallFile": {
         "path": column("path"), "type": column("type"), "mode": column("mode"), "hash": column("hash"),
         "sizeBytes": column("size_bytes"), "destination": column("destination"), "build": BUILD,
@@ -304,7 +352,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
     },
     "Package": {
         "name": column("name"), "versions": of("package_version", "package_id"), "specs": SPECS_OF_PACKAGE,
-        "builds": then(SPECS_OF_PACKAGE, of("build", "spec_id")),
+        "builds": of("build", "package_id"),
         "concretizationFailures": of("concretization_failure", "package_id"),
     },
     "PackageVersion": {
@@ -337,7 +385,7 @@ ORDERS: dict[str, dict[str, Getter]] = {
     "AnalysisResult": {"installFile": then(to("install_file", "install_file_id"), column("path"))},
     "Architecture": {"target": then(to("target", "target_id"), column("name"))},
     "Build": {
-        "name": then(SPEC, then(PACKAGE, column("name"))),
+        "name": then(to("package", "package_id"), column("name")),
         "version": then(SPEC, then(PACKAGE_VERSION, VERSION)),
         "hostname": then(to("build_environment", "environment_id"), column("hostname")),
         "owner": then(to("person", "owner_id"), column("name")),
