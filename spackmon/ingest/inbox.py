@@ -3,7 +3,7 @@
 A client sends a report once and gives up its build after an error, so that what is not kept is lost.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,8 +18,8 @@ from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.rows import LARGEST_ROW_ID
 from spackmon.models import InboxEntry, Person, utc_now
 
-Reader = Callable[[str, bytes], Submission]
-"""Reads a body of a kind; raises Refused."""
+Reader = Callable[[str, bytes], Iterable[Submission]]
+"""Reads a body of a kind, which may report several things; raises Refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ def show(connection: Connection, entry_id: int) -> tuple[Entry, bytes]:
     return Entry(*row), _body(connection, entry_id)
 
 
-def replay(database: Database, entry_id: int, read: Reader) -> Receipt | Refused | None:
-    """Apply an entry: the receipt, or what it met this time, or None when it was applied before.
+def replay(database: Database, entry_id: int, read: Reader) -> list[Receipt] | Refused | None:
+    """Apply an entry: the receipts, or what it met this time, or None when it was applied before.
 
     Raises Refused INBOX_ENTRY_UNKNOWN and DATABASE_UNAVAILABLE.
     """
@@ -102,18 +102,19 @@ class _NotApplied(Exception):  # noqa: N818 -- carries an answer out of the tran
         self.refused = refused
 
 
-def _apply(connection: Connection, entry_id: int, read: Reader) -> Receipt | None:
+def _apply(connection: Connection, entry_id: int, read: Reader) -> list[Receipt] | None:
     entry = _locked(connection, entry_id)
     if entry.applied_at is not None:
         return None
     try:
         if entry.person_id is None:
             raise Refused("SENDER_UNKNOWN", 403, f"inbox entry {entry_id} does not say who sent it")
-        receipt = store.apply(connection, read(entry.kind, _body(connection, entry_id)), entry.person_id)
+        reports = read(entry.kind, _body(connection, entry_id))
+        receipts = [store.apply(connection, report, entry.person_id) for report in reports]
     except Refused as refused:
         raise _NotApplied(refused) from refused
     connection.execute(update(InboxEntry).where(InboxEntry.id == entry_id).values(applied_at=utc_now()))
-    return receipt
+    return receipts
 
 
 def _count_failure(connection: Connection, entry_id: int, refused: Refused) -> None:

@@ -10,16 +10,16 @@ from spackmon.services import Services
 MAXIMUM_BYTES = 1 << 30
 
 
-async def read_body(request: Request[Services]) -> bytearray:
+async def read_body(request: Request[Services], maximum_bytes: int = MAXIMUM_BYTES) -> bytearray:
     """The whole body. Raises Refused BODY_TOO_LARGE (413), unread where its length is declared."""
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAXIMUM_BYTES:
-        raise _too_large()
+    if declared.isdecimal() and int(declared) > maximum_bytes:
+        raise _too_large(maximum_bytes)
     # Starlette's own body() keeps all chunks until it has joined them: twice a large log.
     body = bytearray()
     async for chunk in request.stream():
-        if len(body) + len(chunk) > MAXIMUM_BYTES:
-            raise _too_large()
+        if len(body) + len(chunk) > maximum_bytes:
+            raise _too_large(maximum_bytes)
         body += chunk
     return body
 
@@ -36,11 +36,11 @@ async def discard_body(request: Request[Services]) -> None:
             discarded_bytes += len(chunk)
             if discarded_bytes > MAXIMUM_BYTES:
                 return
-    except ClientDisconnect:
+    except (ClientDisconnect, RuntimeError):  # the latter says that all of it was read before
         return
 
 
-def _too_large() -> Refused:
+def _too_large(maximum_bytes: int) -> Refused:
     return Refused(
-        "BODY_TOO_LARGE", 413, f"the body is too large: expected at most {MAXIMUM_BYTES >> 20} MiB"
+        "BODY_TOO_LARGE", 413, f"the body is too large: expected at most {maximum_bytes >> 20} MiB"
     )

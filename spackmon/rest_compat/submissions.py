@@ -1,0 +1,199 @@
+"""`POST /api/submissions`: any number of reports in one body, an answer for each (docs/reports.md).
+
+Lines are applied as they come in, some at a time, and counted under the client's key: whoever is cut off
+sends the same again and loses nothing.
+"""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import anyio.to_thread
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from spackmon.answers import refusal
+from spackmon.auth.gate import Sender
+from spackmon.auth.http import challenge
+from spackmon.errors import Refused
+from spackmon.formats import report_json
+from spackmon.formats.json_body import read_json
+from spackmon.ingest import batches
+from spackmon.ingest.batches import Line, Outcome
+from spackmon.rest_compat.body import discard_body
+from spackmon.rest_compat.lines import Lines, Numbered
+from spackmon.services import Services
+
+log = structlog.get_logger()
+
+PATH = "/api/submissions"
+
+# As much as one transaction takes: the writer of an embedded database is everybody's.
+_LINES_AT_ONCE = 50
+_BYTES_AT_ONCE = 1 << 20
+_KEY_CHARACTERS = 200
+_RETRY_SECONDS = "30"
+
+
+async def post(request: Request[Services]) -> Response:
+    """Take a batch; the answers come when all of it was read, as clients read no sooner."""
+    try:
+        sender = await request.state.gate.admit(request.headers.get("authorization"))
+        key = _key(request.headers.get("idempotency-key"))
+        lines = Lines(request.headers.get("content-encoding", ""))
+        answers = [answer async for answer in _answers(request, sender, key, lines)]
+    except Refused as refused:
+        await discard_body(request)
+        return refusal(refused, _headers(request, refused))
+    return Response("".join(answers), media_type="application/x-ndjson")
+
+
+async def lines_done(request: Request[Services]) -> Response:
+    """How far the sender's batch has come."""
+    try:
+        sender = await request.state.gate.admit(request.headers.get("authorization"))
+        key = _key(request.path_params["key"])
+    except Refused as refused:
+        return refusal(refused, _headers(request, refused))
+    return JSONResponse({"lines_done": await _lines_done(request, sender, key)})
+
+
+routes = [
+    Route(PATH, post, methods=["POST"]),
+    Route(PATH + "/{key:path}", lines_done, methods=["GET"]),
+]
+
+
+def _headers(request: Request[Services], refused: Refused) -> dict[str, str] | None:
+    if refused.status == 401:
+        return challenge(request)
+    return {"Retry-After": _RETRY_SECONDS} if refused.status == 503 else None
+
+
+def _key(given: str | None) -> str | None:
+    if given is None:
+        return None
+    if 0 < len(given) <= _KEY_CHARACTERS and given.isascii() and given.isprintable():
+        return given
+    raise Refused(
+        "IDEMPOTENCY_KEY_INVALID", 400,
+        f"Idempotency-Key must be 1 to {_KEY_CHARACTERS} printable ASCII characters",
+    )  # fmt: skip
+
+
+async def _lines_done(request: Request[Services], sender: Sender, key: str | None) -> int:
+    if key is None:
+        return 0
+    return await request.state.database.read_held(
+        lambda connection: batches.lines_done(connection, sender.person_id, key)
+    )
+
+
+async def _answers(
+    request: Request[Services], sender: Sender, key: str | None, lines: Lines
+) -> AsyncIterator[str]:
+    done = await _lines_done(request, sender, key)
+    async for group in _groups(request, lines):
+        for number, _ in group:
+            if number <= done:
+                yield _answer(Outcome(number, "known"))
+        if fresh := [numbered for numbered in group if numbered[0] > done]:
+            for outcome in await _apply(request, sender, key, fresh):
+                yield _answer(outcome)
+
+
+async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[list[Numbered]]:
+    """The lines of the body, as many at a time as are written at once."""
+    group: list[Numbered] = []
+    group_bytes = 0
+    try:
+        async for chunk in request.stream():
+            for numbered in lines.feed(chunk):
+                group.append(numbered)
+                group_bytes += len(numbered[1]) if isinstance(numbered[1], bytes) else 0
+                if len(group) >= _LINES_AT_ONCE or group_bytes >= _BYTES_AT_ONCE:
+                    yield group
+                    group, group_bytes = [], 0
+            if lines.is_over:
+                await discard_body(request)
+                break
+        group += lines.end()
+    except ClientDisconnect:
+        # Nobody reads an answer any more; the whole lines are applied, so that they need not come again.
+        log.info("batch_cut", lines=len(group))
+    if group:
+        yield group
+
+
+async def _apply(
+    request: Request[Services], sender: Sender, key: str | None, group: list[Numbered]
+) -> Sequence[Outcome]:
+    read = await anyio.to_thread.run_sync(_read, group)
+    try:
+        return await _write(request, sender, key, read)
+    except Refused:
+        raise
+    except Exception:
+        log.exception("batch_failed", first=read[0].number, last=read[-1].number)
+    # One of them met a fault of ours: the others must not suffer for it.
+    outcomes: list[Outcome] = []
+    for line in read:
+        outcomes += await _apply_one(request, sender, key, line)
+    return outcomes
+
+
+async def _apply_one(
+    request: Request[Services], sender: Sender, key: str | None, line: Line
+) -> Sequence[Outcome]:
+    try:
+        return await _write(request, sender, key, [line])
+    except Refused:
+        raise
+    except Exception:
+        log.exception("write_failed", kind=batches.INBOX_KIND, line=line.number)
+    request_id = request.state.request_id
+    fault = Refused("INTERNAL", 500, f"the server met a fault of its own, logged as {request_id}")
+    try:
+        return await _write(request, sender, key, [Line(line.number, line.body, fault)])
+    except SQLAlchemyError:
+        log.exception("not_kept", kind=batches.INBOX_KIND, bytes=len(line.body))
+    return [Outcome(line.number, "refused", refused=fault)]
+
+
+async def _write(
+    request: Request[Services], sender: Sender, key: str | None, lines: Sequence[Line]
+) -> Sequence[Outcome]:
+    return await request.state.database.write_held(
+        lambda connection: batches.apply_lines(connection, lines, sender.person_id, key)
+    )
+
+
+def _read(group: list[Numbered]) -> list[Line]:
+    return [
+        Line(number, b"", line) if isinstance(line, Refused) else Line(number, line, _report(line))
+        for number, line in group
+    ]
+
+
+def _report(line: bytes) -> Sequence[Any] | Refused:
+    try:
+        return tuple(report_json.read(read_json(line)))
+    except Refused as refused:
+        return refused
+    except Exception:
+        log.exception("read_failed", kind=batches.INBOX_KIND, bytes=len(line))
+        return Refused("INTERNAL", 500, "the server met a fault of its own when it read the line")
+
+
+def _answer(outcome: Outcome) -> str:
+    told: dict[str, Any] = {"line": outcome.number, "status": outcome.status}
+    if outcome.refused is None:
+        told["build"] = None if outcome.build_id is None else str(outcome.build_id)
+        told["spec"] = outcome.spec_hash
+    else:
+        told |= {"code": outcome.refused.code, "message": outcome.refused.sentence}
+        told["inbox"] = outcome.inbox_id
+    return json.dumps(told, separators=(",", ":")) + "\n"
