@@ -27,6 +27,7 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -46,7 +47,12 @@ RETIRED = frozenset(
         "SENDGRID_API_KEY", "SENDGRID_SENDER_EMAIL", "TWITTER_USERNAME", "USE_SQLITE",
     }
 )  # fmt: skip
-_RESERVED_PATHS = frozenset({"auth", "builds", "graphql", "healthz", "phases", "readyz", "static"})
+_RESERVED_PATHS = frozenset(
+    {
+        "api", "auth", "buildSummary.php", "builds", "graphql", "healthz", "phases", "readyz", "static",
+        "submit.php",
+    }
+)  # fmt: skip
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
 _TLS_PORT = 443
 _SECRET_KEYS = frozenset({"jwt_server_secret"})
@@ -68,8 +74,13 @@ def _with_scheme(value: str) -> str:
     return value if "://" in value else f"https://{value}"
 
 
+def _names(value: Any) -> Any:
+    return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
 Truth = Annotated[bool, BeforeValidator(_old_truth)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
@@ -115,6 +126,11 @@ class Settings(BaseSettings):
         default="ms1",
         validation_alias=AliasChoices("url_api_prefix", "api_url_prefix"),
         description="The path under which Spack clients report (also `API_URL_PREFIX`).",
+    )
+    cdash_projects: Names = Field(
+        default=frozenset(),
+        description="The projects that `/submit.php` takes reports for, with commas between. Not set: every "
+        "project.",
     )
     api_token_expires_seconds: int = Field(
         default=600,

@@ -16,7 +16,7 @@ from spackmon.ingest.analysis import replace_attributes, replace_files, replace_
 from spackmon.ingest.phase_logs import write_log
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.models import utc_now
-from spackmon.status import BuildStatus
+from spackmon.status import BuildStatus, SourceKind
 
 Value = TypeVar("Value")
 
@@ -260,7 +260,9 @@ def _beginning(report: InstallReport) -> datetime | None:
 
 
 def _seconds(report: InstallReport) -> float | None:
-    if report.duration_seconds is None and report.started_at and report.finished_at:
+    # CDash's times are those of the whole command, of all the packages that it installed.
+    is_own = report.source.kind is not SourceKind.CDASH
+    if report.duration_seconds is None and report.started_at and report.finished_at and is_own:
         return max(0.0, (report.finished_at - report.started_at).total_seconds())
     return _float(report.duration_seconds)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import anyio.to_thread
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -21,10 +20,11 @@ from spackmon.auth.http import challenge
 from spackmon.errors import Refused
 from spackmon.formats import ms1
 from spackmon.formats.submission import Submission
-from spackmon.ingest import inbox, store
+from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
 from spackmon.rest_compat import answers
 from spackmon.rest_compat.body import discard_body, read_body
+from spackmon.rest_compat.kept import keep
 from spackmon.services import Services
 
 log = structlog.get_logger()
@@ -96,14 +96,4 @@ def _read(write: Write, body: bytearray) -> Submission:
 async def _refuse(
     request: Request[Services], write: Write, sender: Sender, body: bytearray, refused: Refused
 ) -> Response:
-    """The refusal, after the body was kept; without a database there is nowhere to keep it."""
-    if refused.code == "DATABASE_UNAVAILABLE":
-        return refusal(refused)
-    try:
-        entry_id = await request.state.database.write_held(
-            lambda connection: inbox.keep(connection, write.kind, body, refused, sender.person_id)
-        )
-    except (SQLAlchemyError, Refused):
-        log.exception("not_kept", kind=write.kind, bytes=len(body))
-        return refusal(refused)
-    return message(refused.status, f"{refused.sentence} (kept as inbox entry {entry_id})")
+    return message(refused.status, await keep(request, write.kind, body, refused, sender))

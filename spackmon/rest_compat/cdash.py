@@ -1,0 +1,160 @@
+"""The part of a CDash that `spack install --log-format=cdash` talks to: uploads, and the link it prints.
+
+Spack reads nothing of an answer but the first `<buildId>` of a package; of an error it prints the status and
+goes on. A document that cannot be applied is kept in the inbox with the query it came with.
+"""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
+
+import anyio.to_thread
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from spackmon.auth.gate import Sender
+from spackmon.auth.http import challenge
+from spackmon.errors import Refused
+from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
+from spackmon.ingest import store
+from spackmon.ingest.receipts import InstallReceipt, Receipt
+from spackmon.rest_compat.body import discard_body, read_body
+from spackmon.rest_compat.kept import keep
+from spackmon.services import Services
+from spackmon.web.pages import nothing_here, refusal_page
+
+log = structlog.get_logger()
+
+_SUBMIT = "/submit.php"
+# The CDash whose answers Spack's clients were written for.
+_CDASH_VERSION = "3.1.0"
+# Parsed at once, in several times its size. The log of configure is all that makes a document large.
+_MAXIMUM_BYTES = 64 << 20
+_MAXIMUM_PARAMETERS = 50
+_NOTHING_BUILT = "0"
+_BUILD = "query ($id: ID!) { build(id: $id) { id } }"
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What an upload reports, and what was wrong with its MD5."""
+
+    report: CDashReport
+    damage: Refused | None
+
+
+def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) -> Upload:
+    """Read an upload; `projects` are those that are taken, all where it is empty.
+
+    Raises Refused: PROJECT_UNKNOWN, what `read_cdash` raises, and MD5_WRONG instead where that explains it.
+    """
+    try:
+        told = dict(parse_qsl(query, max_num_fields=_MAXIMUM_PARAMETERS))
+    except ValueError:
+        raise Refused("CDASH_INVALID", 400, "the address has too many parameters") from None
+    project = told.get("project", "")
+    if projects and project not in projects:
+        raise Refused("PROJECT_UNKNOWN", 404, f"there is no project {project!r} here: see CDASH_PROJECTS")
+    address = Address(project, told.get("site", ""), told.get("stamp", ""), told.get("build", ""))
+    damage = _damage(told.get("MD5", "").strip().lower(), body)
+    try:
+        return Upload(read_cdash(body, address), damage)
+    except Refused as refused:
+        raise damage or refused from None
+
+
+async def submit(request: Request[Services]) -> Response:
+    """`PUT /submit.php?project=…&build=…&site=…&stamp=…&MD5=…` with one document as body."""
+    try:
+        query = _query(request)
+        sender = await request.state.gate.admit(request.headers.get("authorization"))
+    except Refused as refused:
+        await discard_body(request)
+        return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
+    try:
+        body = await read_body(request, _MAXIMUM_BYTES)
+    except Refused as refused:
+        return _refusal(refused, refused.sentence)
+    return await _apply(request, query, sender, body)
+
+
+async def _apply(request: Request[Services], query: str, sender: Sender, body: bytearray) -> Response:
+    projects = request.state.settings.cdash_projects
+    try:
+        upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
+        receipt: Receipt = await request.state.database.write_held(
+            lambda connection: store.apply(connection, upload.report, sender.person_id)
+        )
+    except Refused as refused:
+        return _refusal(refused, await keep(request, INBOX_KIND + query, body, refused, sender))
+    except Exception:
+        log.exception("write_failed", kind="cdash")
+        sentence = f"the server met a fault of its own, logged as {request.state.request_id}"
+        fault = Refused("INTERNAL", 503, sentence)
+        return _refusal(fault, await keep(request, INBOX_KIND + query, body, fault, sender))
+    build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
+    told = f"  <md5>{_md5(body)}</md5>\n  <buildId>{build_id}</buildId>\n"
+    if upload.damage is None:
+        return _answer("OK", "", told)
+    # Spack sends nothing twice, and what is whole was not cut: it is taken, and kept to be looked at.
+    return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), told)
+
+
+async def build_summary(request: Request[Services]) -> Response:
+    """`GET /buildSummary.php?buildid=N`, the link that Spack prints, leads to the page of the build."""
+    told = request.query_params.get("buildid", "")
+    if told == _NOTHING_BUILT:
+        sentence = "nothing was built: what was asked for could not be concretized"
+        return refusal_page(request, Refused("NOTHING_BUILT", 404, sentence))
+    try:
+        data = await request.state.query.ask(_BUILD, {"id": told})
+    except Refused as refused:
+        return refusal_page(request, nothing_here(request) if refused.code == "ID_INVALID" else refused)
+    if data["build"] is None:
+        return refusal_page(request, nothing_here(request))
+    return RedirectResponse(f"/builds/{data['build']['id']}", status_code=302)
+
+
+# What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.
+routes = [
+    Route(_SUBMIT + "{rest:path}", submit, methods=["PUT", "POST"]),
+    Route("/buildSummary.php", build_summary),
+]
+
+
+def _query(request: Request[Services]) -> str:
+    rest = request.scope["raw_path"].decode("latin-1").partition(_SUBMIT)[2]
+    if rest not in ("", "/") and not rest.startswith("&"):
+        raise Refused("NOT_FOUND", 404, "there is nothing at this address")
+    return "&".join(part for part in (request.url.query, rest.strip("&/")) if part)
+
+
+def _damage(digest: str, body: bytes | bytearray) -> Refused | None:
+    if digest in ("", _md5(body)):
+        return None
+    sentence = (
+        f"MD5 must be that of the body, {_md5(body)}, it is {digest!r}: the upload was changed on its way"
+    )
+    return Refused("MD5_WRONG", 400, sentence)
+
+
+def _md5(body: bytes | bytearray) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+
+
+def _refusal(refused: Refused, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    return _answer("ERROR", sentence, "", refused.status, headers)
+
+
+def _answer(
+    status: str, message: str, more: str, http_status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    text = (
+        f'<cdash version="{_CDASH_VERSION}">\n  <status>{status}</status>\n'
+        f"  <message>{escape(message)}</message>\n{more}</cdash>\n"
+    )
+    return Response(text, http_status, headers, media_type="text/xml")

@@ -1,0 +1,31 @@
+"""What an authenticated client sent and could not be applied is kept: most clients never send it again."""
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+
+from spackmon.auth.gate import Sender
+from spackmon.errors import Refused
+from spackmon.ingest import inbox
+from spackmon.services import Services
+
+log = structlog.get_logger()
+
+
+async def keep(
+    request: Request[Services], kind: str, body: bytes | bytearray, refused: Refused, sender: Sender
+) -> str:
+    """Put the body into the inbox under `kind`; the refusal's sentence, with the number of the entry.
+
+    Without a database there is nowhere to keep it, and the sentence says no more than it did.
+    """
+    if refused.code == "DATABASE_UNAVAILABLE":
+        return refused.sentence
+    try:
+        entry_id = await request.state.database.write_held(
+            lambda connection: inbox.keep(connection, kind, body, refused, sender.person_id)
+        )
+    except (SQLAlchemyError, Refused):
+        log.exception("not_kept", kind=kind, bytes=len(body))
+        return refused.sentence
+    return f"{refused.sentence} (kept as inbox entry {entry_id})"
