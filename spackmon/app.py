@@ -20,6 +20,7 @@ from spackmon.ops import health
 from spackmon.ops.access_log import AccessLog
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
+from spackmon.rest_compat import cdash, submissions
 from spackmon.rest_compat.reads import read_routes
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
@@ -64,6 +65,8 @@ def create_app(settings: Settings) -> Starlette:
             *write_routes(settings.url_api_prefix),
             *service_info_routes(settings.url_api_prefix),
             *read_routes(settings.url_api_prefix),
+            *submissions.routes,
+            *cdash.routes,
             *auth_http.routes,
             *health.routes,
             *graphql_routes,

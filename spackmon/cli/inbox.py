@@ -1,17 +1,21 @@
 """`spackmon inbox`: what clients sent and could not be applied."""
 
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 
 from spackmon.cli.console import complain, print_table, printable
 from spackmon.cli.database import open_database
-from spackmon.cli.reports import read_report
+from spackmon.cli.reports import read_cdash_upload, read_report
 from spackmon.errors import Refused
+from spackmon.formats import report_json
+from spackmon.formats.cdash import INBOX_KIND as CDASH_KIND
 from spackmon.formats.json_body import read_json
 from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
+from spackmon.ingest.batches import INBOX_KIND
 
 app = typer.Typer(help="See, and try again, what clients sent and could not be applied.")
 
@@ -67,5 +71,9 @@ def replay(
         raise Refused("REPLAY_INCOMPLETE", 400, f"{refused} could not be applied and stay in the inbox")
 
 
-def _read(kind: str, body: bytes) -> Submission:
-    return read_report(kind, read_json(body))
+def _read(kind: str, body: bytes) -> Iterable[Submission]:
+    if kind == INBOX_KIND:
+        return report_json.read(read_json(body))
+    if kind.startswith(CDASH_KIND):
+        return (read_cdash_upload(kind.removeprefix(CDASH_KIND), body),)
+    return (read_report(kind, read_json(body)),)

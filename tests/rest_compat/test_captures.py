@@ -1,4 +1,4 @@
-"""Everything that real clients of 0.16, 0.17 and 0.18 sent goes in, and they go on."""
+"""Everything that real clients of 0.16 to 0.18, and CDash reporters of 0.23, sent goes in, and they go on."""
 
 import json
 import socket
