@@ -148,7 +148,9 @@ def _by_id(type_name: str) -> Callable[[Rows, Any, Mapping[str, Any]], Any]:
         digits = arguments["id"].removeprefix(f"{type_name}:")
         if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
             raise Refused("ID_INVALID", 400, "not an id")
-        return rows.get(fields.MODELS[type_name], int(digits))
+        row_id = int(digits)
+        merged = rows.get(models.MergedBuild, row_id) if type_name == "Build" else None
+        return rows.get(fields.MODELS[type_name], row_id if merged is None else merged.build_id)
 
     return find
 
@@ -199,6 +201,9 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("BuildPhase", "log"): lambda rows, phase, _: phase if fields.has_log(rows, phase) else None,
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),
+    ("Query", "errorGroup"): lambda rows, _, arguments: next(
+        iter(rows.by(models.ErrorGroup, "fingerprint", arguments["fingerprint"])), None
+    ),
     ("Query", "node"): _node,
     ("Query", "package"): lambda rows, _, arguments: next(
         iter(rows.by(models.Package, "name", arguments["name"])), None

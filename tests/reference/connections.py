@@ -19,7 +19,7 @@ SORTED_BY: dict[tuple[str, str], tuple[str, ...]] = {
     ("AnalysisResult", "installFile"): ("installFile", "path"),
     ("Architecture", "target"): ("target", "name"),
     ("Build", "hostname"): ("environment", "hostname"),
-    ("Build", "name"): ("spec", "name"),
+    ("Build", "name"): ("package", "name"),
     ("Build", "owner"): ("owner", "name"),
     ("Build", "version"): ("spec", "version"),
     ("ConcretizationFailure", "package"): ("package", "name"),
@@ -42,7 +42,7 @@ def sort_value(rows: Rows, type_name: str, key: str, row: Any) -> Any:
     """What a row is sorted by; versions by their keys."""
     *steps, last = SORTED_BY.get((type_name, key), (key,))
     for step in steps:
-        row = fields.TO_ONE[type_name, step](rows, row)
+        row = None if row is None else fields.TO_ONE[type_name, step](rows, row)
         type_name = _TYPES[step]
     if row is None:
         return None

@@ -23,11 +23,14 @@ MODELS: dict[str, Any] = {
     "Attempt": models.Attempt,
     "Build": models.Build,
     "BuildEnvironment": models.BuildEnvironment,
+    "BuildEvent": models.BuildEvent,
     "BuildPhase": models.Phase,
+    "BuildSource": models.BuildSource,
     "Compiler": models.Compiler,
     "ConcretizationFailure": models.ConcretizationFailure,
     "Dependency": models.Dependency,
     "EnvironmentVariable": models.EnvironmentVariable,
+    "ErrorGroup": models.ErrorGroup,
     "InstallFile": models.InstallFile,
     "Package": models.Package,
     "PackageVersion": models.PackageVersion,
@@ -81,8 +84,14 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Attempt", "build"): _to(models.Build, "build_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "owner"): _to(models.Person, "owner_id"),
+    ("Build", "package"): _to(models.Package, "package_id"),
     ("Build", "spec"): _to(models.Spec, "spec_id"),
+    ("BuildEvent", "attempt"): _to(models.Attempt, "attempt_id"),
+    ("BuildEvent", "errorGroup"): _to(models.ErrorGroup, "error_group_id"),
     ("BuildPhase", "attempt"): _to(models.Attempt, "attempt_id"),
+    ("BuildSource", "attempt"): _to(models.Attempt, "attempt_id"),
+    ("BuildSource", "build"): _to(models.Build, "build_id"),
+    ("BuildSource", "owner"): _to(models.Person, "owner_id"),
     ("ConcretizationFailure", "owner"): _to(models.Person, "owner_id"),
     ("ConcretizationFailure", "package"): _to(models.Package, "package_id"),
     ("Dependency", "child"): _to(models.Spec, "child_id"),
@@ -106,12 +115,6 @@ def _specs_of_package(rows: Rows, package: Any) -> list[Any]:
     return [spec for version in versions for spec in rows.by(models.Spec, "package_version_id", version.id)]
 
 
-def _builds_of(specs: Related) -> Related:
-    return lambda rows, row: [
-        build for spec in specs(rows, row) for build in rows.by(models.Build, "spec_id", spec.id)
-    ]
-
-
 def _results_of_build(rows: Rows, build: Any) -> list[Any]:
     analyses = rows.by(models.Analysis, "build_id", build.id)
     return [one for analysis in analyses for one in rows.by(models.Attribute, "analysis_id", analysis.id)]
@@ -122,29 +125,48 @@ def _results_of_spec(rows: Rows, spec: Any) -> list[Any]:
     return [result for build in builds for result in _results_of_build(rows, build)]
 
 
-def _newest_phases(rows: Rows, build: Any) -> list[Any]:
-    attempts = rows.by(models.Attempt, "build_id", build.id)
-    newest = max(attempts, key=lambda attempt: attempt.number, default=None)
-    return [] if newest is None else rows.by(models.Phase, "attempt_id", newest.id)
+def newest_attempt(rows: Rows, build: Any) -> Any:
+    """The build's last run."""
+    return max(rows.by(models.Attempt, "build_id", build.id), key=lambda attempt: int(attempt.number))
+
+
+def _of_newest_attempt(model: Any) -> Related:
+    return lambda rows, build: rows.by(model, "attempt_id", newest_attempt(rows, build).id)
+
+
+def _attempts_of_group(rows: Rows, group: Any) -> list[Any]:
+    events = rows.by(models.BuildEvent, "error_group_id", group.id)
+    return [rows.get(models.Attempt, event.attempt_id) for event in events]
+
+
+def _builds_of_group(rows: Rows, group: Any) -> list[Any]:
+    ids = {attempt.build_id for attempt in _attempts_of_group(rows, group)}
+    return [rows.get(models.Build, build_id) for build_id in ids]
 
 
 # Several rows: the elements of a list or of a connection, whatever its order.
 TO_MANY: dict[tuple[str, str], Related] = {
     ("Analysis", "results"): _each(models.Attribute, "analysis_id"),
     ("Architecture", "specs"): _each(models.Spec, "architecture_id"),
+    ("Attempt", "events"): _each(models.BuildEvent, "attempt_id"),
     ("Attempt", "phases"): _each(models.Phase, "attempt_id"),
+    ("Attempt", "sources"): _each(models.BuildSource, "attempt_id"),
     ("Build", "analyses"): _each(models.Analysis, "build_id"),
     ("Build", "analysisResults"): _results_of_build,
     ("Build", "attempts"): _each(models.Attempt, "build_id"),
     ("Build", "environmentVariables"): _each(models.EnvironmentVariable, "build_id"),
+    ("Build", "events"): _of_newest_attempt(models.BuildEvent),
     ("Build", "installFiles"): _each(models.InstallFile, "build_id"),
-    ("Build", "phases"): _newest_phases,
+    ("Build", "phases"): _of_newest_attempt(models.Phase),
+    ("Build", "sources"): _each(models.BuildSource, "build_id"),
     ("Build", "tags"): lambda rows, build: (
         tag for tag in rows.all(models.Tag) if tag.id in rows.tags_of_builds[build.id]
     ),
     ("BuildEnvironment", "builds"): _each(models.Build, "environment_id"),
     ("Compiler", "specs"): _each(models.Spec, "compiler_id"),
-    ("Package", "builds"): _builds_of(_specs_of_package),
+    ("ErrorGroup", "builds"): _builds_of_group,
+    ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),
+    ("Package", "builds"): _each(models.Build, "package_id"),
     ("Package", "concretizationFailures"): _each(models.ConcretizationFailure, "package_id"),
     ("Package", "specs"): _specs_of_package,
     ("Package", "versions"): _each(models.PackageVersion, "package_id"),
@@ -193,10 +215,12 @@ FILTERED_TO_MANY: dict[tuple[str, str], Related] = {
 # The order of what is a list, not a connection.
 LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Attempt", "phases"): lambda rows, phase: phase.position,
+    ("Attempt", "sources"): lambda rows, source: (source.first_reported_at, source.id),
     ("Build", "analyses"): lambda rows, analysis: analysis.analyzer,
     ("Build", "attempts"): lambda rows, attempt: attempt.number,
     ("Build", "environmentVariables"): lambda rows, variable: variable.name,
     ("Build", "phases"): lambda rows, phase: phase.position,
+    ("Build", "sources"): lambda rows, source: (source.first_reported_at, source.id),
     ("Build", "tags"): lambda rows, tag: tag.name,
     ("Spec", "dependencies"): lambda rows, edge: (
         _package_of(rows, rows.get(models.Spec, edge.child_id)).name, edge.child_id, edge.virtuals
@@ -219,15 +243,41 @@ def _document(rows: Rows, spec: Any) -> Any:
     return json.loads(min(documents, key=lambda document: document.id).document)
 
 
+def _events(attempt_of: Callable[[Rows, Any], Any], kind: str) -> Callable[[Rows, Any], int]:
+    def count(rows: Rows, row: Any) -> int:
+        events = rows.by(models.BuildEvent, "attempt_id", attempt_of(rows, row).id)
+        return sum(event.kind == kind for event in events)
+
+    return count
+
+
+def _itself(rows: Rows, row: Any) -> Any:
+    return row
+
+
+def _seen(choose: Callable[..., Any]) -> Callable[[Rows, Any], str | None]:
+    def seen(rows: Rows, group: Any) -> str | None:
+        began = [moment(attempt.started_at) for attempt in _attempts_of_group(rows, group)]
+        return choose(began, default=None)
+
+    return seen
+
+
 # Values that are not a column of the row.
 VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("AnalysisResult", "analyzer"): lambda rows, result: (
         rows.get(models.Analysis, result.analysis_id).analyzer
     ),
+    ("Attempt", "errorCount"): _events(_itself, "ERROR"),
+    ("Attempt", "warningCount"): _events(_itself, "WARNING"),
+    ("Build", "errorCount"): _events(newest_attempt, "ERROR"),
     ("Build", "id"): lambda rows, build: str(build.id),
+    ("Build", "warningCount"): _events(newest_attempt, "WARNING"),
     ("Dependency", "deptypes"): lambda rows, edge: [
         one.name.lower() for one in Deptype if one & edge.deptypes and one.name
     ],
+    ("ErrorGroup", "firstSeen"): _seen(min),
+    ("ErrorGroup", "lastSeen"): _seen(max),
     ("Parameter", "name"): lambda rows, element: element.name,
     ("Parameter", "value"): lambda rows, element: element.value,
     ("Log", "sizeBytes"): lambda rows, phase: sum(chunk.size_bytes for chunk in _log(rows, phase)),

@@ -128,7 +128,7 @@ def _contains_dependency(rows: Rows, row: Any, sought: Mapping[str, Any]) -> boo
     """Whether the package, or one version of it, is below the spec, or below the spec of the build."""
     spec = rows.get(models.Spec, row.spec_id) if isinstance(row, models.Build) else row
     version = sought.get("version")
-    for below in graph(rows, spec.id)[1:]:
+    for below in graph(rows, spec.id)[1:] if spec is not None else ():
         if fields.value(rows, "Spec", "name", below) == sought["name"] and (
             version is None or fields.value(rows, "Spec", "version", below) == version
         ):

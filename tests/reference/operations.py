@@ -19,13 +19,14 @@ from tests.reference.answers import Reference
 from tests.reference.connections import Sorting
 from tests.reference.filters import named
 from tests.reference.rows import Rows
+from tests.reference.site import MERGED
 from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Values, Word, null, nullable
 
 DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
-    "a", "after", "b", "before", "depth", "deptypes", "first", "from", "hash", "hashes", "id", "ignore",
-    "last", "maximumDepth", "name", "order", "orderBy", "template", "to", "types", "where",
+    "a", "after", "b", "before", "depth", "deptypes", "fingerprint", "first", "from", "hash", "hashes", "id",
+    "ignore", "last", "maximumDepth", "name", "order", "orderBy", "template", "to", "types", "where",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"
@@ -224,6 +225,7 @@ class _Writer:
             "Query.build": {"id": lambda: self._id("Build")},
             "Query.commonDependencies": {"hashes": self._whole_hash},
             "Query.diff": {"a": self._hash, "b": self._hash, "ignore": self._package},
+            "Query.errorGroup": {"fingerprint": self._fingerprint},
             "Query.node": {"id": lambda: self._id(self.dice.choice(_with_ids()))},
             "Query.package": {"name": self._package},
             "Query.path": {"from": self._hash, "to": self._package, "first": lambda: self.dice.below(5)},
@@ -258,6 +260,9 @@ class _Writer:
     def _package(self) -> str:
         return self.dice.choice([*self.values.pools.of("Package", "name"), "none"])
 
+    def _fingerprint(self) -> str:
+        return self.dice.choice([*self.values.pools.of("ErrorGroup", "fingerprint"), "none"])
+
     def _template(self) -> str:
         if self.dice.chance(5):
             self.values.faults += 1
@@ -274,7 +279,8 @@ class _Writer:
                 ["", "x", "Spec:Spec:1", f"{type_name}:", "9" * 30, "-1", f"Query:{row_id}"]
             )
         if type_name == "Build":
-            return self.dice.choice([str(row_id), int(row_id), f"Build:{row_id}", "999999"])
+            known = [str(row_id), int(row_id), f"Build:{row_id}", str(MERGED)]
+            return self.dice.choice([*known, "999999"])
         return self.dice.choice([f"{type_name}:{row_id}", f"{type_name}:999999"])
 
     def _whole_hash(self) -> str:

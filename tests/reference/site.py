@@ -16,11 +16,14 @@ from spackmon.formats.submission import (
     InstalledFile,
 )
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
-from spackmon.models import Base
+from spackmon.models import Base, MergedBuild
 from spackmon.models.columns import UtcDateTime
 from tests.ingest.reports import Site, build_report, hash_of, spec, spec_report
+from tests.query.installs import install_report
 
-SPECS, BUILDS, FAILURES = 34, 56, 6
+SPECS, BUILDS, INSTALLS, FAILURES = 34, 48, 24, 6
+MERGED = 900
+"""The first of the numbers that are another build's now."""
 
 _PACKAGES = ["zlib", "hdf5", "mpich", "openmpi", "gcc", "libc", "éclair", "Zoo"]
 _VERSIONS = ["1.2.11", "1.2", "1.10", "1.9", "1-10", "2.0rc1", "develop", "main", "1.2.11-é", "=odd"]
@@ -65,11 +68,18 @@ def furnish(database: Database, seed: int = 7) -> None:
         site.apply(replace(report, graph=replace(report.graph, format_version=_format_version(node))))
     for node in dice.choices(known[:-4], k=BUILDS):
         _build(site, dice, node)
+    for number in range(INSTALLS):
+        spec_hash = dice.choice([None, dice.choice(known[:-4]).hash])
+        site.apply(install_report(dice, number, spec_hash), dice.choice([site.ada, site.bob]))
     for number in range(FAILURES):
         document = json.dumps({"nodes": [number], "text": dice.choice(_TEXTS), "number": 1e100})
         report = ConcretizationFailureReport(dice.choice([*_PACKAGES, "nothing"]), document, "0.19")
         site.apply(report, dice.choice([1, 2]))
+    for asked in ("hdf5@99", "é +mpi"):
+        site.apply(ConcretizationFailureReport(None, None, "1.2.0", asked, dice.choice(_TEXTS)))
     database.write_once(lambda connection: _set_clocks(connection, dice))
+    merged = [{"id": MERGED + number, "build_id": 1 + number} for number in range(3)]
+    database.write_once(lambda connection: connection.execute(insert(MergedBuild), merged))
 
 
 def copy(source: Database, target: Database) -> None:
