@@ -19,6 +19,9 @@ def _load(server: Server) -> None:
         body = json.loads(line)
         answer = server.post("/ms1/specs/new/", {**body, "spack_version": "1.2.0"})
         assert answer.status_code in (200, 201), answer.text
+    installs = (ROOT / "examples" / "installs.jsonl").read_bytes()
+    answers = server.post("/api/submissions", installs).text.splitlines()
+    assert {json.loads(line)["status"] for line in answers} == {"created", "changed"}
 
 
 def _says_nothing(answer: Any) -> bool:
