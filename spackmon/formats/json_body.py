@@ -51,6 +51,16 @@ def parse(text: str) -> Any:
         raise _NotJsonError("an integer in it has too many digits") from None
 
 
+def parse_unambiguous(text: str) -> Any:
+    """As `parse`, but an object with a key given twice is no JSON either."""
+    try:
+        return _unambiguous_decoder.decode(text)
+    except (json.JSONDecodeError, _NotJsonError):
+        raise
+    except ValueError:
+        raise _NotJsonError("an integer in it has too many digits") from None
+
+
 def _object(body: bytes | bytearray) -> dict[str, Any]:
     try:
         parsed = parse(body.decode())
@@ -110,7 +120,17 @@ def _constant(name: str) -> NoReturn:
     raise _NotJsonError(f"{name} is no JSON")
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise _NotJsonError("an object in it has a key twice")
+    return fields
+
+
 _decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_constant)
+_unambiguous_decoder = json.JSONDecoder(
+    parse_float=_finite, parse_constant=_constant, object_pairs_hook=_without_repetition
+)
 
 
 def _not_json(problem: str) -> Refused:

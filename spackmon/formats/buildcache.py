@@ -1,0 +1,166 @@
+"""The specs of a buildcache, layouts 2 and 3, read through a function that fetches a file by its path.
+
+Layout 3 (since Spack 1.0) has manifests below v3/manifests, each naming the blobs of a spec or of the index
+by the SHA-256 of what is stored; layout 2 has build_cache/index.json and, for each spec, a file that may be
+signed. Signatures are not checked: nothing from here is run. A binary in a cache says nothing about a
+build of it, so that there are only specs. Source: `spack.url_buildcache` in Spack 1.2.
+"""
+
+import hashlib
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from spackmon.errors import Refused
+from spackmon.formats import spec_json
+from spackmon.formats.compression import unpacked
+from spackmon.formats.damage import Damage
+from spackmon.formats.fields import FieldUnfit, list_of, object_of
+from spackmon.formats.install_database import is_install_database, read_install_database
+from spackmon.formats.submission import InstallReport, SpecReport
+from spackmon.formats.text_documents import is_yaml, json_value, unsigned, yaml_values
+
+Fetch = Callable[[str], bytes]
+"""The content of a file of the buildcache, by its path with slashes; FileNotFoundError if there is none."""
+
+INDEX_PATHS = ("v3/manifests/index/index.manifest.json", "build_cache/index.json")
+
+_MANIFEST = re.compile(r"v3/manifests/spec/(?:[^/]+/)*[^/]+\.spec\.manifest\.json")
+_SPEC = re.compile(r"build_cache/[^/]+\.spec\.(?:json|json\.sig|yaml)")
+_HASH_IN_NAME = re.compile(r"-([a-z0-9]{32})\.spec\.")
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
+_INDEX_MEDIA = re.compile(r"application/vnd\.spack\.db\.v[0-9]+\+json")
+_SPEC_MEDIA = re.compile(r"application/vnd\.spack\.spec\.v[0-9]+\+json")
+
+
+class _Blob(NamedTuple):
+    checksum: str
+    is_compressed: bool
+
+    @property
+    def path(self) -> str:
+        return f"blobs/sha256/{self.checksum[:2]}/{self.checksum}"
+
+
+def is_spec_path(path: str) -> bool:
+    """Whether a file of a buildcache, by its path inside, is one that `read_buildcache` reads a spec from."""
+    return _MANIFEST.fullmatch(path) is not None or _SPEC.fullmatch(path) is not None
+
+
+def is_manifest(document: object) -> bool:
+    """Whether a parsed document is a manifest of layout 3."""
+    return isinstance(document, dict) and isinstance(document.get("data"), list) and "version" in document
+
+
+def read_buildcache(
+    fetch: Fetch, paths: Iterable[str] = (), spack_version: str | None = None
+) -> Iterator[SpecReport]:
+    """The specs of the index, then those files of `paths` (see `is_spec_path`) that are not in it.
+
+    An index is only as new as its last update; where there is none, as for a cache that can be listed,
+    `paths` is all there is. What `fetch` raises beside FileNotFoundError goes through. Raises Refused
+    BUILDCACHE_EMPTY, and DOCUMENT_INCOMPLETE after all others for files that cannot be read.
+    """
+    damage = Damage()
+    known: set[str] = set()
+    found = False
+    for path in INDEX_PATHS:
+        try:
+            for report in _attempt(_index(fetch, path, spack_version), path, damage):
+                known.update(report.graph.nodes)
+                yield report
+            found = True
+        except FileNotFoundError:
+            continue
+    for path in paths:
+        if not is_spec_path(path):
+            continue
+        found = True
+        named = _HASH_IN_NAME.search(posixpath.basename(path))
+        if named is None or named[1] not in known:
+            try:
+                yield from _attempt(_spec(fetch, path, spack_version), path, damage)
+            except FileNotFoundError:
+                damage.add(f"{path}: it is not there")
+    damage.settle()
+    if not found:
+        sentence = f"neither {' nor '.join(INDEX_PATHS)} is there, nor a file of a spec"
+        raise Refused("BUILDCACHE_EMPTY", 400, sentence)
+
+
+def _attempt(reports: Iterator[SpecReport], path: str, damage: Damage) -> Iterator[SpecReport]:
+    try:
+        yield from reports
+    except Refused as refused:
+        damage.add(f"{path}: {refused.sentence}")
+
+
+def _index(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecReport]:
+    document = json_value(unsigned(_plain(fetch(path))))
+    if is_manifest(document):
+        document = json_value(_content(fetch, _blob(document, _INDEX_MEDIA)))
+    if not is_install_database(document):
+        raise _damaged('an index, an object with the key "database", was expected')
+    for report in read_install_database(document, spack_version):
+        # Rows that claim to be installs would be somebody's install database under a wrong name.
+        if isinstance(report, InstallReport):
+            raise _damaged("it is an install database, and no index of a buildcache")
+        yield report
+
+
+def _spec(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecReport]:
+    data = unsigned(_plain(fetch(path)))
+    if is_yaml(data):
+        documents = [value.content for value in yaml_values(data)]
+    else:
+        document = json_value(data)
+        if is_manifest(document):
+            document = json_value(unsigned(_content(fetch, _blob(document, _SPEC_MEDIA))))
+        documents = [document]
+    for document in documents:
+        yield SpecReport(graph=spec_json.read(document), spack_version=spack_version)
+
+
+def _blob(manifest: Any, media: re.Pattern[str]) -> _Blob:
+    try:
+        for position, element in enumerate(list_of(manifest["data"], "data")):
+            entry = object_of(element, f"data.{position}")
+            kind = entry.get("mediaType")
+            if isinstance(kind, str) and media.fullmatch(kind):
+                return _described(entry, f"data.{position}")
+    except FieldUnfit as unfit:
+        raise _damaged(unfit.sentence) from None
+    raise _damaged("it names no spec nor index among its blobs")
+
+
+def _described(entry: dict[str, Any], place: str) -> _Blob:
+    if entry.get("checksumAlgorithm") != "sha256":
+        raise FieldUnfit(f"{place}.checksumAlgorithm must be sha256")
+    checksum, compression = entry.get("checksum"), entry.get("compression")
+    if not isinstance(checksum, str) or not _CHECKSUM.fullmatch(checksum):
+        raise FieldUnfit(f"{place}.checksum must be 64 hexadecimal digits")
+    if compression not in ("gzip", "none"):
+        raise FieldUnfit(f"{place}.compression must be gzip or none")
+    return _Blob(checksum, compression == "gzip")
+
+
+def _content(fetch: Fetch, blob: _Blob) -> bytes:
+    try:
+        stored = fetch(blob.path)
+    except FileNotFoundError:
+        raise _damaged(f"its blob {blob.path} is not there") from None
+    if hashlib.sha256(stored).hexdigest() != blob.checksum:
+        raise _damaged(f"its blob {blob.path} has another SHA-256 than its name says")
+    return _plain(stored) if blob.is_compressed else stored
+
+
+def _plain(data: bytes) -> bytes:
+    content, damage = unpacked(data)
+    if damage is not None:
+        raise damage
+    return content
+
+
+def _damaged(problem: str) -> Refused:
+    return Refused("DOCUMENT_DAMAGED", 400, problem)

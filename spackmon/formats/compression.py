@@ -1,0 +1,101 @@
+"""Documents that may be compressed, unpacked as far as a document may be large.
+
+What a kilobyte unpacks into is the sender's choice: nothing here holds more than the limit and a piece.
+"""
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import zstandard
+
+from spackmon.errors import Refused
+
+# 100,000 specs, the most that a document may hold, at 2.6 kB each: twice what Spack writes for one.
+MAXIMUM_DOCUMENT_BYTES = 256 << 20
+
+# Compressed input goes in by so much at a time. It bounds what a piece can become: zstd, the densest, makes
+# 128 kB of 4 bytes.
+_PIECE_BYTES = 1 << 10
+# What a frame may ask for before its first byte comes out; xz and zstd use 64 and 128 MiB at their best.
+_MAXIMUM_WINDOW_BYTES = 128 << 20
+# A gzipped file that the web server's operator gzipped again is met; more is a game.
+_MAXIMUM_LAYERS = 2
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+_FORMATS: tuple[tuple[bytes, str, Callable[[], _Decompressor]], ...] = (
+    (b"\x1f\x8b", "gzip", lambda: zlib.decompressobj(wbits=31)),
+    (b"\x28\xb5\x2f\xfd", "zstd", lambda: _zstd()),
+    (b"BZh", "bzip2", bz2.BZ2Decompressor),
+    (b"\xfd7zXZ\x00", "xz", lambda: lzma.LZMADecompressor(memlimit=_MAXIMUM_WINDOW_BYTES)),
+)
+_ERRORS = (OSError, EOFError, ValueError, MemoryError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+class Unpacked(NamedTuple):
+    """What came out before the compressed data turned out to be cut short or damaged, if it did."""
+
+    content: bytes
+    damage: Refused | None
+
+
+def unpacked(data: bytes, maximum_bytes: int = MAXIMUM_DOCUMENT_BYTES) -> Unpacked:
+    """`data` without its compression (gzip, zstd, bzip2, xz), if it has one.
+
+    The damage is a DOCUMENT_DAMAGED. Raises Refused DOCUMENT_TOO_LARGE.
+    """
+    damage = None
+    for _ in range(_MAXIMUM_LAYERS):
+        found = next((known for known in _FORMATS if data.startswith(known[0])), None)
+        if found is None:
+            break
+        data, problem = _whole(data, found[1], found[2], maximum_bytes)
+        damage = damage or problem
+    if len(data) > maximum_bytes:
+        raise _too_large(maximum_bytes)
+    return Unpacked(data, damage)
+
+
+def _whole(data: bytes, name: str, start: Callable[[], _Decompressor], maximum_bytes: int) -> Unpacked:
+    """All members of a compressed file, one after the other; what follows the last must be zeros."""
+    content = bytearray()
+    while data:
+        stream = start()
+        position = 0
+        while position < len(data) and not stream.eof:
+            try:
+                content += stream.decompress(data[position : position + _PIECE_BYTES])
+            except _ERRORS as error:
+                return Unpacked(bytes(content), _damaged(f"its {name} data is damaged: {error}"))
+            if len(content) > maximum_bytes:
+                raise _too_large(maximum_bytes)
+            position += _PIECE_BYTES
+        if not stream.eof:
+            return Unpacked(bytes(content), _damaged(f"its {name} data is cut short"))
+        data = (stream.unused_data + data[position:]).lstrip(b"\0")
+    return Unpacked(bytes(content), None)
+
+
+def _zstd() -> _Decompressor:
+    decompressor = zstandard.ZstdDecompressor(max_window_size=_MAXIMUM_WINDOW_BYTES)
+    return decompressor.decompressobj()
+
+
+def _damaged(problem: str) -> Refused:
+    return Refused("DOCUMENT_DAMAGED", 400, problem)
+
+
+def _too_large(maximum_bytes: int) -> Refused:
+    return Refused("DOCUMENT_TOO_LARGE", 413, f"it must be at most {maximum_bytes >> 20} MiB, unpacked")

@@ -1,0 +1,144 @@
+"""Any document that Spack writes or prints, told by its content: names change, extensions lie.
+
+An abstract spec (`concrete: false`, versions instead of a version, open parts of the architecture) is a
+question, not a spec: nothing was built of it and it has no identity to store. It is a concretization
+failure where that is said: in a body of specs/new, which clients send when the solver gave up, or by the hash
+FAILED_CONCRETIZATION. A file that merely holds one is answered with SPEC_ABSTRACT.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from spackmon.errors import Refused
+from spackmon.formats import ms1, spec_json
+from spackmon.formats.buildcache import is_manifest
+from spackmon.formats.cdash import read_cdash
+from spackmon.formats.compression import MAXIMUM_DOCUMENT_BYTES, unpacked
+from spackmon.formats.damage import Damage
+from spackmon.formats.find_output import is_find_output, read_find_output
+from spackmon.formats.install_database import is_install_database, read_install_database
+from spackmon.formats.junit import read_junit
+from spackmon.formats.lock_file import is_lock_file, read_lock_file
+from spackmon.formats.submission import ConcretizationFailureReport, SpecReport, Submission
+from spackmon.formats.text_documents import (
+    Value,
+    is_yaml,
+    json_lines,
+    json_values,
+    unsigned,
+    yaml_values,
+)
+
+_OUTERMOST_ELEMENT = re.compile(rb"<([A-Za-z][\w.-]*)")
+_XML_HEAD_BYTES = 4096
+_JUNIT_ELEMENTS = frozenset({b"testsuites", b"testsuite"})
+_CDASH_ELEMENTS = frozenset({b"Site", b"Update"})
+_EXPECTED = (
+    "a spec, a lock file, an install database, a buildcache's index, a CDash or a JUnit document was expected"
+)
+
+
+def read_document(
+    name: str, data: bytes, spack_version: str | None, *, maximum_bytes: int = MAXIMUM_DOCUMENT_BYTES
+) -> Iterator[Submission]:
+    """What a document reports, one by one; `name` is what sentences call it.
+
+    It may be compressed (gzip, zstd, bzip2, xz; `maximum_bytes` when unpacked) and signed. `spack_version`
+    is what made it, where it does not say so itself. Raises Refused, after everything that could be read:
+    DOCUMENT_UNKNOWN, DOCUMENT_DAMAGED, DOCUMENT_INCOMPLETE, DOCUMENT_TOO_LARGE, SPEC_ABSTRACT,
+    SPEC_MALFORMED, SPACK_VERSION_MISSING, and what the readers of XML refuse with.
+    """
+    try:
+        content, damage = unpacked(data, maximum_bytes)
+        if damage is None:
+            yield from _submissions(unsigned(content), spack_version)
+        else:
+            # What was cut off may be a file of many lines, all but the last of them whole.
+            yield from _settled(json_lines(content), spack_version)
+            raise damage
+    except Refused as refused:
+        raise Refused(refused.code, refused.status, f"{name}: {refused.sentence}") from None
+
+
+def _submissions(data: bytes, spack_version: str | None) -> Iterator[Submission]:
+    beginning = data[:_XML_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if beginning.startswith(b"<"):
+        return _xml(data)
+    if beginning.startswith((b"{", b"[")):
+        return _settled(json_values(data), spack_version)
+    if is_yaml(data):
+        return _settled(yaml_values(data), spack_version)
+    raise _unknown("it is empty" if not beginning else "it is neither JSON nor XML nor a spec in YAML")
+
+
+def _xml(data: bytes) -> Iterator[Submission]:
+    outermost = _OUTERMOST_ELEMENT.search(data[:_XML_HEAD_BYTES])
+    element = None if outermost is None else outermost[1]
+    if element in _JUNIT_ELEMENTS:
+        yield from read_junit(data)
+    elif element in _CDASH_ELEMENTS:
+        yield read_cdash(data)
+    else:
+        raise _unknown("its outermost element is of neither CDash nor JUnit")
+
+
+def _settled(values: Iterator[Value], spack_version: str | None) -> Iterator[Submission]:
+    """The reports of all values; of several lines, those that are no good are named at the end."""
+    damage = Damage()
+    for value in values:
+        if value.line is None:
+            yield from _read(value.content, spack_version)
+            continue
+        try:
+            if value.problem is not None:
+                raise value.problem
+            yield from _read(value.content, spack_version)
+        except Refused as refused:
+            damage.add(f"line {value.line}: {refused.sentence}")
+    damage.settle()
+
+
+def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
+    if is_lock_file(content):
+        return read_lock_file(content, spack_version)
+    if is_install_database(content):
+        return read_install_database(content, spack_version)
+    if is_find_output(content):
+        return read_find_output(content, spack_version)
+    if isinstance(content, list) or (isinstance(content, dict) and ("spec" in content or "nodes" in content)):
+        return iter((_spec(content, spack_version),))
+    if is_manifest(content) or (isinstance(content, dict) and "signing" in content):
+        raise Refused(
+            "DOCUMENT_UNKNOWN",
+            400,
+            "it only names files of a buildcache: the directory that holds v3 and blobs was expected",
+        )
+    raise _unknown("it is JSON of another kind")
+
+
+def _spec(content: Any, spack_version: str | None) -> SpecReport | ConcretizationFailureReport:
+    if isinstance(content, dict) and "spack_version" in content and "spec" in content:
+        return ms1.read_spec(content)
+    if not spec_json.is_abstract(content):
+        return SpecReport(graph=spec_json.read(content), spack_version=spack_version)
+    failure = spec_json.read_failure(content, spack_version or "")
+    if not _says_failed(failure):
+        raise Refused(
+            "SPEC_ABSTRACT", 400, f"the spec {failure.name} is abstract, and does not say that it could not "
+            "be concretized: a concrete spec was expected",
+        )  # fmt: skip
+    if spack_version is None:
+        raise Refused("SPACK_VERSION_MISSING", 400, "this was not concretized: say by which Spack")
+    return failure
+
+
+def _says_failed(failure: ConcretizationFailureReport) -> bool:
+    document = json.loads(failure.document or "[]")
+    root = (document if isinstance(document, list) else document["nodes"])[0]
+    return bool(root.get("full_hash") == "FAILED_CONCRETIZATION")
+
+
+def _unknown(problem: str) -> Refused:
+    return Refused("DOCUMENT_UNKNOWN", 400, f"{problem}: {_EXPECTED}")

@@ -1,0 +1,112 @@
+"""`spack.lock` of every Spack since 0.12 (lockfile versions 1 to 7): an environment's roots and their specs.
+
+| version | a spec's key | a spec | its dependencies' hashes |
+|---|---|---|---|
+| 1 | old DAG hash, not repeated in the spec | {name: {…}} | under "hash": that DAG hash |
+| 2 | build_hash | {name: {…}} | under "hash": the build_hash |
+| 3 | build_hash | {"name": …} | under "build_hash" |
+| 4 to 7 | DAG hash | {"name": …} | under "hash": that DAG hash |
+
+Since version 5 the roots and specs of included environments stand under "include_concrete", theirs in turn
+inside; since 6 compilers are dependencies; 7 puts roots into groups. Source: `spack.environment` in Spack 1.2
+and its `_to_lockfile_dict` in 0.13, 0.16 and 0.17.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from spackmon.errors import Refused
+from spackmon.formats.damage import Damage
+from spackmon.formats.fields import FieldUnfit, list_of, object_of, optional_name, required, short_text
+from spackmon.formats.spec_json import FORMAT_VERSIONS
+from spackmon.formats.spec_pool import Kept, SpecPool, read_pool, reports
+from spackmon.formats.submission import SpecReport
+
+FILE_TYPE = "spack-lockfile"
+
+# The kind of the keys, and the format of the specs where _meta does not say it (since 0.17 it does).
+_VERSIONS = {
+    1: ("hash", 1),
+    2: ("build_hash", 1),
+    3: ("build_hash", 2),
+    4: ("hash", 3),
+    5: ("hash", 4),
+    6: ("hash", 5),
+    7: ("hash", 5),
+}
+
+
+class _Lock(NamedTuple):
+    key_kind: str
+    format_version: int
+    environments: list[dict[str, Any]]
+
+
+def is_lock_file(document: object) -> bool:
+    """Whether a parsed document is a lock file."""
+    return isinstance(document, dict) and "concrete_specs" in document and "roots" in document
+
+
+def read_lock_file(document: dict[str, Any], spack_version: str | None) -> Iterator[SpecReport]:
+    """The graph of every root, in the file's order, then of what no root depends on.
+
+    Raises Refused DOCUMENT_DAMAGED, and DOCUMENT_INCOMPLETE after all others for specs that cannot be read.
+    """
+    damage = Damage()
+    try:
+        lock = _lock(document)
+        spack = object_of(document.get("spack") or {}, "spack")
+        version = optional_name(spack, "version", "spack.") or spack_version
+        pool = read_pool(_kept(lock), damage)
+        roots = list(dict.fromkeys(_roots(lock, pool, damage)))
+    except FieldUnfit as unfit:
+        raise Refused("DOCUMENT_DAMAGED", 400, f"the lock file cannot be read: {unfit.sentence}") from None
+    yield from reports(pool, roots, version, set(), damage)
+    damage.settle()
+
+
+def _lock(document: dict[str, Any]) -> _Lock:
+    meta = object_of(required(document, "_meta"), "_meta")
+    version = meta.get("lockfile-version")
+    if type(version) is not int or version not in _VERSIONS:
+        raise FieldUnfit(f"_meta.lockfile-version must be {min(_VERSIONS)} to {max(_VERSIONS)}")
+    key_kind, format_version = _VERSIONS[version]
+    stated = meta.get("specfile-version", format_version)
+    if type(stated) is not int or (stated not in FORMAT_VERSIONS and stated != 1):
+        raise FieldUnfit(f"_meta.specfile-version must be at most {FORMAT_VERSIONS[-1]}")
+    return _Lock(key_kind, stated, _environments(document))
+
+
+def _environments(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The environment itself, and all that it includes, those that they include too."""
+    found = [document]
+    for environment in found:
+        included = environment.get("include_concrete")
+        if included is not None:
+            for path, inner in object_of(included, "include_concrete").items():
+                found.append(object_of(inner, f"include_concrete.{path[:100]}"))
+    return found
+
+
+def _kept(lock: _Lock) -> Iterator[Kept]:
+    """Every spec once: an included environment repeats what it shares with the one that includes it."""
+    seen: dict[str, object] = {}
+    for environment in lock.environments:
+        # What only includes others, or is included for its roots, may have none of its own.
+        specs = object_of(environment.get("concrete_specs") or {}, "concrete_specs")
+        for key, element in specs.items():
+            if key not in seen or seen[key] != element:
+                seen.setdefault(key, element)
+                yield Kept(short_text(key, "concrete_specs"), element, lock.format_version, lock.key_kind)
+
+
+def _roots(lock: _Lock, pool: SpecPool, damage: Damage) -> Iterator[str]:
+    for environment in lock.environments:
+        for position, element in enumerate(list_of(required(environment, "roots"), "roots")):
+            root = object_of(element, f"roots.{position}")
+            key = short_text(required(root, "hash", f"roots.{position}."), f"roots.{position}.hash")
+            identity = pool.by_key.get(key)
+            if identity is None:
+                damage.add(f"roots.{position}: it has no spec with the hash {key}")
+            elif identity in pool.nodes:
+                yield identity

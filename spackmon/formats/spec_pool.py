@@ -1,0 +1,208 @@
+"""Many specs in one file, each node once under a hash: lock files, install databases, `spack find --json`.
+
+A node that cannot be read, whose dependency is missing or that depends on itself is left out with all that
+depend on it; the others make graphs, built one at a time: 20,000 graphs of 60 nodes share 20,000 nodes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spackmon.formats.damage import Damage
+from spackmon.formats.fields import FieldUnfit, name_of, object_of, short_text
+from spackmon.formats.spec_node import DependencyEntry, NodeEntry, read_entry, spec_node
+from spackmon.formats.submission import SpecReport
+from spackmon.graph.closure import children_first
+from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
+
+MAXIMUM_SPECS = 100_000
+
+# No real graph comes near it, and with it no graph can have too many descendants.
+_MAXIMUM_GRAPH_SPECS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A node as a file keeps it: under `key`, a hash of the kind `key_kind`; the node may leave that out."""
+
+    key: str
+    element: object
+    format_version: int
+    key_kind: str = "hash"
+
+
+class SpecPool:
+    """The readable specs of a file, by identity hash; every edge of theirs ends in it."""
+
+    def __init__(
+        self, nodes: Mapping[str, SpecNode], by_key: Mapping[str, str], built_as: Mapping[str, str],
+        format_versions: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        self.nodes = nodes
+        self.by_key = by_key
+        self._built_as = built_as
+        self._format_versions = format_versions
+
+    def parents_first(self) -> Iterator[str]:
+        """All identities, each before what it depends on.
+
+        So the first graphs bring nearly all specs, and the store only has to look the others up.
+        """
+        return reversed(children_first(self.nodes))
+
+    def graph(self, root: str) -> SpecGraph:
+        """The graph below an identity; of a spliced spec also the graph that it was built as.
+
+        Raises FieldUnfit where it is larger than any real one.
+        """
+        found = {root: self.nodes[root]}
+        pending = [root]
+        while pending:
+            identity = pending.pop()
+            below = [edge.child for edge in self.nodes[identity].edges]
+            built_as = self._built_as.get(identity)
+            for child in below if built_as is None else [*below, built_as]:
+                if child not in found:
+                    found[child] = self.nodes[child]
+                    pending.append(child)
+            if len(found) > _MAXIMUM_GRAPH_SPECS:
+                raise FieldUnfit(
+                    f"{_shown(self.nodes[root])}: its graph has over {_MAXIMUM_GRAPH_SPECS} specs"
+                )
+        return SpecGraph(root=root, format_version=self._format_versions[root], nodes=found)
+
+
+def read_pool(kept: Iterable[Kept], damage: Damage) -> SpecPool:
+    """The pool of a file's nodes; what is left out is added to `damage`.
+
+    Raises FieldUnfit for more than MAXIMUM_SPECS.
+    """
+    entries: dict[str, NodeEntry] = {}
+    by_key: dict[str, str] = {}
+    format_versions: dict[str, int] = {}
+    for node in kept:
+        try:
+            entry = _entry(node)
+            if entries.setdefault(entry.identity[1], entry) is not entry:
+                raise FieldUnfit(f"another node has the same {entry.identity[0]}")
+        except FieldUnfit as unfit:
+            damage.add(f"{node.key}: {unfit.sentence}")
+            continue
+        by_key[node.key] = entry.identity[1]
+        format_versions[entry.identity[1]] = node.format_version
+        if len(entries) > MAXIMUM_SPECS:
+            raise FieldUnfit(f"it has more than {MAXIMUM_SPECS} specs")
+    nodes = _whole(_connected(entries, by_key, damage), damage)
+    built_as = _built_as(entries, by_key, nodes)
+    return SpecPool(nodes, by_key, built_as, format_versions)
+
+
+def reports(
+    pool: SpecPool, roots: Iterable[str], spack_version: str | None, covered: set[str], damage: Damage
+) -> Iterator[SpecReport]:
+    """The graph of each of `roots`, then of all that neither these nor the `covered` ones reach.
+
+    `covered` and `damage` are added to.
+    """
+    wanted = set(roots)
+    for identity in [*roots, *pool.parents_first()]:
+        if identity in covered and identity not in wanted:
+            continue
+        wanted.discard(identity)
+        try:
+            graph = pool.graph(identity)
+        except FieldUnfit as unfit:
+            damage.add(unfit.sentence)
+            continue
+        covered.update(graph.nodes)
+        yield SpecReport(graph=graph, spack_version=spack_version)
+
+
+def _entry(node: Kept) -> NodeEntry:
+    content = object_of(node.element, "the node")
+    if node.format_version == 1:
+        if len(content) != 1:
+            raise FieldUnfit("the node must be an object of one key, the package's name")
+        ((name, inner),) = content.items()
+        content = object_of(inner, "the node")
+        short_text(name, "name")
+    else:
+        name = name_of(content, "name")
+    stated = content.get(node.key_kind)
+    if stated is None:
+        content = {**content, node.key_kind: node.key}
+    elif stated != node.key:
+        raise FieldUnfit(f"{name}: its {node.key_kind} must be the one that it is kept under")
+    return read_entry(name, content, node.element, node.format_version)
+
+
+def _connected(
+    entries: Mapping[str, NodeEntry], by_key: Mapping[str, str], damage: Damage
+) -> dict[str, SpecNode]:
+    """The nodes with their edges, but for those that have a field unfit or name a hash that nobody has."""
+    carriers: dict[str, str] = {}
+    for identity, entry in entries.items():
+        for _, value in entry.hashes:
+            carriers.setdefault(value, identity)
+    # A DAG hash of before Spack 0.18 is shared by specs that were built differently, a key is not.
+    carriers.update(by_key)
+    nodes: dict[str, SpecNode] = {}
+    targets: dict[str, TargetDescription] = {}
+    for identity, entry in entries.items():
+        try:
+            nodes[identity] = spec_node(entry, _edges(entry.dependencies, carriers), targets)
+        except FieldUnfit as unfit:
+            damage.add(f"{entry.name}/{identity}: {unfit.sentence}")
+    return nodes
+
+
+def _edges(dependencies: Iterable[DependencyEntry], carriers: Mapping[str, str]) -> tuple[Edge, ...]:
+    edges: dict[tuple[str, tuple[str, ...]], Edge] = {}
+    for dependency in dependencies:
+        child = next((carriers[value] for _, value in dependency.hashes if value in carriers), None)
+        if child is None:
+            raise FieldUnfit(f"it has no spec {dependency.name}/{dependency.hashes[0][1]}, a dependency")
+        key = child, dependency.virtuals
+        same = edges.get(key)
+        deptypes = dependency.deptypes if same is None else dependency.deptypes | same.deptypes
+        edges[key] = Edge(child, deptypes, dependency.virtuals)
+    return tuple(edges.values())
+
+
+def _whole(nodes: dict[str, SpecNode], damage: Damage) -> dict[str, SpecNode]:
+    """The nodes all of whose dependencies are there, and theirs."""
+    missing = {identity: len({edge.child for edge in node.edges}) for identity, node in nodes.items()}
+    parents: dict[str, list[str]] = {}
+    for identity, node in nodes.items():
+        for child in {edge.child for edge in node.edges}:
+            parents.setdefault(child, []).append(identity)
+    whole = {identity: node for identity, node in nodes.items() if not missing[identity]}
+    pending = list(whole)
+    while pending:
+        for parent in parents.get(pending.pop(), ()):
+            missing[parent] -= 1
+            if not missing[parent]:
+                whole[parent] = nodes[parent]
+                pending.append(parent)
+    if len(whole) < len(nodes):
+        first = _shown(next(node for identity, node in nodes.items() if identity not in whole))
+        damage.add(f"{first} depends on itself or on what cannot be read", parts=len(nodes) - len(whole))
+    return whole
+
+
+def _built_as(
+    entries: Mapping[str, NodeEntry], by_key: Mapping[str, str], nodes: Mapping[str, SpecNode]
+) -> dict[str, str]:
+    """The specs that spliced ones were built as, where the file has them."""
+    found: dict[str, str] = {}
+    for identity in nodes:
+        stated: Any = entries[identity].content.get("build_spec")
+        key = stated.get("hash") if isinstance(stated, dict) else None
+        built_as = by_key.get(key) if isinstance(key, str) else None
+        if built_as is not None and built_as in nodes:
+            found[identity] = built_as
+    return found
+
+
+def _shown(node: SpecNode) -> str:
+    return f"{node.name}/{node.hash}"
