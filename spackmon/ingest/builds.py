@@ -1,15 +1,20 @@
 """Builds: one for each spec, environment and owner, whoever of several clients posts it first."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import BuildReport
-from spackmon.ingest.environments import get_or_create_environment
+from spackmon.formats.submission import BuildReport, Environment
+from spackmon.ingest.environments import completed_environment, get_or_create_environment
+from spackmon.ingest.linking import add_package_versions, complete_environment, link_waiting, where_of
+from spackmon.ingest.locks import lock_builds
+from spackmon.ingest.matching import Where, builds_of_known_spec, runs_of
 from spackmon.ingest.receipts import BuildReceipt
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.sources import ms1_source
 from spackmon.ingest.specs import store_graph
 from spackmon.models import utc_now
 from spackmon.status import BuildStatus
@@ -40,6 +45,16 @@ _INSERT_BUILD = Statement(
     """
 )
 
+_UNDO_BEGIN = [
+    Statement(f"DELETE FROM {table} WHERE {column} = :build_id")  # noqa: S608 -- of our own constants
+    for table, column in (
+        ("build_source", "build_id"),
+        ("attempt", "build_id"),
+        ("build_package_version", "build_id"),
+        ("build", "id"),
+    )
+]
+
 _FIND_BUILD = Statement(
     """
     SELECT id, status, rerun_announced FROM build
@@ -53,17 +68,21 @@ _INSERT_ATTEMPT = Statement(
     """
     INSERT INTO attempt (build_id, number, status, spack_version, started_at)
     VALUES (:build_id, 1, :status, :spack_version, :now)
+    RETURNING id
     """
 )
 
-_PACKAGE_VERSIONS_BELOW = Statement(
+# Says with it whether another source had told of the same spec: hardly ever, and then there is more to do.
+_INSERT_SOURCE = Statement(
     """
-    INSERT INTO build_package_version (package_version_id, build_id, package_id)
-    SELECT DISTINCT v.id, CAST(:build_id AS bigint), v.package_id
-    FROM closure c
-    JOIN spec s ON s.id = c.descendant_id
-    JOIN package_version v ON v.id = s.package_version_id
-    WHERE c.ancestor_id = :spec_id
+    INSERT INTO build_source (
+        build_id, attempt_id, owner_id, kind, key, first_reported_at, last_reported_at
+    )
+    VALUES (:build_id, :attempt_id, :owner_id, 'MS1', :key, :now, :now)
+    RETURNING (
+        SELECT count(*) FROM build b
+        WHERE b.spec_id = :spec_id AND b.owner_id = :owner_id AND b.id <> :build_id
+    ) AS others
     """
 )
 
@@ -103,30 +122,34 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> B
     # Tags before the build: the order of tables in which every transaction takes its locks.
     create_tags(connection, report.tags)
     key = {"spec_id": spec.id, "environment_id": environment_id, "owner_id": owner_id}
+    now = utc_now()
     created = _INSERT_BUILD.run(
-        connection, **key, package_id=spec.package_id, status=BuildStatus.NOTRUN.value, now=utc_now()
+        connection, **key, package_id=spec.package_id, status=BuildStatus.NOTRUN.value, now=now
     )
     if created:
         build_id = created[0].id
-        _begin(connection, build_id, spec.id, report.spack_version)
-    else:
+        has_others = _begin(connection, build_id, key, report.spack_version, now)
+        is_new = not (has_others and _give_way(connection, build_id, key, report.environment, now))
+    if not created or not is_new:
+        is_new = False
         build = _FIND_BUILD.run(connection, **key)[0]
         build_id = build.id
         begun = build.status != BuildStatus.NOTRUN
         if report.announces_run and begun and not build.rerun_announced:
-            _ANNOUNCE_RERUN.run(connection, build_id=build_id, now=utc_now())
+            _ANNOUNCE_RERUN.run(connection, build_id=build_id, now=now)
     tag_build(connection, build_id, report.tags)
-    return BuildReceipt(build_id, bool(created), environment_created, spec.hash, report.spec_hash, spec.name)
+    return BuildReceipt(build_id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
 
 
 def _find_spec(connection: Connection, report: BuildReport) -> Row[*tuple[Any, ...]]:
     stored_id = 0
     if report.graph is not None:
-        root_id = store_graph(connection, report.graph, report.spack_version).spec_id
+        stored = store_graph(connection, report.graph, report.spack_version)
+        link_waiting(connection, stored.waiting, utc_now())
         root = report.graph.nodes[report.graph.root]
         # The graph says which of several specs with this hash is meant.
         if any(value == report.spec_hash for _, value in root.hashes):
-            stored_id = root_id
+            stored_id = stored.spec_id
     found = find_spec(connection, report.spec_hash, stored_id)
     if found is None:
         raise Refused(
@@ -154,14 +177,35 @@ def tag_build(connection: Connection, build_id: int, tags: Iterable[str]) -> boo
     return bool(_TAG_BUILD.run(connection, sorted({(tag,) for tag in tags}), build_id=build_id))
 
 
-def add_package_versions(connection: Connection, build_id: int, spec_id: int) -> None:
-    """Note what a new build's graph contains."""
-    _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
-
-
-def _begin(connection: Connection, build_id: int, spec_id: int, spack_version: str) -> None:
-    _INSERT_ATTEMPT.run(
-        connection, build_id=build_id, status=BuildStatus.NOTRUN.value, spack_version=spack_version,
-        now=utc_now(),
+def _begin(
+    connection: Connection, build_id: int, key: Mapping[str, int], spack_version: str, now: datetime
+) -> bool:
+    """Begin the first attempt of a new build; whether its owner has other builds of the spec."""
+    attempt = _INSERT_ATTEMPT.run(
+        connection, build_id=build_id, status=BuildStatus.NOTRUN.value, spack_version=spack_version, now=now
+    )
+    source = _INSERT_SOURCE.run(
+        connection, build_id=build_id, attempt_id=attempt[0].id, owner_id=key["owner_id"],
+        spec_id=key["spec_id"], key=ms1_source(build_id, 1).key, now=now,
     )  # fmt: skip
-    add_package_versions(connection, build_id, spec_id)
+    add_package_versions(connection, build_id, key["spec_id"])
+    return bool(source[0].others)
+
+
+def _give_way(
+    connection: Connection, build_id: int, key: Mapping[str, int], environment: Environment, now: datetime
+) -> bool:
+    """Make another source's build this one, if it is the same as far as that source told; whether it is."""
+    where = Where(environment, False, key["owner_id"])
+    for other in builds_of_known_spec(connection, key["spec_id"], where):
+        if other.id == build_id:
+            continue
+        lock_builds(connection, [other.id])
+        known = where_of(connection, runs_of(connection, [other.id]))
+        both = completed_environment(known.environment, known.is_cdash, environment, told_is_cdash=False)
+        if both == environment:
+            for statement in _UNDO_BEGIN:
+                statement.run(connection, build_id=build_id)
+            complete_environment(connection, other.id, environment, is_cdash=False, now=now)
+            return True
+    return False

@@ -119,7 +119,7 @@ def facts_of(report: InstallReport, now: datetime) -> Facts:
     """What a report says of the attempt it begins."""
     return Facts(
         status=(report.status or BuildStatus.NOTRUN).value,
-        started_at=_beginning(report) or now,
+        started_at=beginning(report) or now,
         finished_at=report.finished_at,
         duration_seconds=_seconds(report),
         spack_version=report.spack_version,
@@ -129,7 +129,7 @@ def facts_of(report: InstallReport, now: datetime) -> Facts:
 
 def complete_attempt(connection: Connection, attempt_id: int, told: Facts) -> bool:
     """Add what is `told` to what is known of an attempt; whether there was anything to add."""
-    known = Facts(*_READ_ATTEMPT.run(connection, attempt_id=attempt_id)[0])
+    known = read_attempt(connection, attempt_id)
     both = completed(known, told)
     if both == known:
         return False
@@ -139,6 +139,11 @@ def complete_attempt(connection: Connection, attempt_id: int, told: Facts) -> bo
         spack_version=both.spack_version, spack_revision=both.spack_revision,
     )  # fmt: skip
     return True
+
+
+def read_attempt(connection: Connection, attempt_id: int) -> Facts:
+    """What is known of an attempt, which exists."""
+    return Facts(*_READ_ATTEMPT.run(connection, attempt_id=attempt_id)[0])
 
 
 def completed(known: Facts, told: Facts) -> Facts:
@@ -252,7 +257,7 @@ def complete_build(
     return changed
 
 
-def _beginning(report: InstallReport) -> datetime | None:
+def beginning(report: InstallReport) -> datetime | None:
     """When the run began, as far as that can be told from a report: not later than it ended."""
     if report.started_at is not None or report.finished_at is None:
         return report.started_at

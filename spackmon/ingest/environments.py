@@ -26,6 +26,29 @@ _INSERT = Statement(
     """
 )
 
+_READ = Statement(
+    """
+    SELECT hostname, platform, operating_system, target, kernel_version FROM build_environment WHERE id = :id
+    """
+)
+
+
+def environment_of(connection: Connection, environment_id: int) -> Environment:
+    """The environment with this id, which exists."""
+    return Environment(*_READ.run(connection, id=environment_id)[0])
+
+
+def completed_environment(
+    known: Environment, known_is_cdash: bool, told: Environment, told_is_cdash: bool
+) -> Environment:
+    """What two sources know together; of CDash only the target counts beside another."""
+    if known_is_cdash and not told_is_cdash:
+        return dataclasses.replace(told, target=told.target or known.target)
+    if told_is_cdash and not known_is_cdash:
+        return dataclasses.replace(known, target=known.target or told.target)
+    fields = (field.name for field in dataclasses.fields(Environment))
+    return Environment(*(getattr(known, name) or getattr(told, name) for name in fields))
+
 
 def get_or_create_environment(connection: Connection, environment: Environment) -> tuple[int, bool]:
     """The id of an environment, and whether it is new."""

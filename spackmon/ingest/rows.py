@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, TextClause, bindparam, text
+from sqlalchemy import Connection, Executable, Row, bindparam, text
 
 from spackmon.errors import Refused
 from spackmon.models.columns import UtcDateTime
@@ -25,13 +25,15 @@ _BOUNDS = {"integer": 2**31, "bigint": 2**63}
 class RowStatement:
     """A statement with `{input}` where the rows stand; see `over_rows`."""
 
-    def __init__(self, columns: Sequence[tuple[str, Kind]], statement: str, lock: str) -> None:
+    def __init__(
+        self, columns: Sequence[tuple[str, Kind]], statement: str, lock: str, moments: Sequence[str]
+    ) -> None:
         self._columns = columns
         self._checked = [(place, name, _BOUNDS[kind]) for place, (name, kind) in enumerate(columns)
                          if kind in _BOUNDS]  # fmt: skip
         self._has_bytes = any(kind == "bytea" for _, kind in columns)
-        self._arrays = _with_moments(statement.format(input=self._unnested(), lock=lock))
-        self._json = _with_moments(statement.format(input=self._extracted(), lock=""))
+        self._arrays = _with_moments(statement.format(input=self._unnested(), lock=lock), moments)
+        self._json = _with_moments(statement.format(input=self._extracted(), lock=""), moments)
 
     def run(
         self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any
@@ -106,8 +108,10 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def over_rows(columns: str, statement: str, lock: str = "") -> RowStatement:
-    """A statement whose `{input}` has `columns`, written as `name type, name type`; `{lock}` as Statement's.
+def over_rows(columns: str, statement: str, lock: str = "", moments: Sequence[str] = ()) -> RowStatement:
+    """A statement whose `{input}` has `columns`, written as `name type, name type`.
+
+    `{lock}` and `moments` as Statement's.
 
     Other parameters are named with a colon; those called `now` or `…_at` are moments. The SQL is read by both
     databases: `ON CONFLICT` after a SELECT needs a WHERE in SQLite.
@@ -116,7 +120,7 @@ def over_rows(columns: str, statement: str, lock: str = "") -> RowStatement:
     for column in columns.split(","):
         name, _, kind = column.strip().partition(" ")
         parsed.append((name, kind))
-    return RowStatement(parsed, statement, lock)
+    return RowStatement(parsed, statement, lock, moments)
 
 
 class Statement:
@@ -126,9 +130,8 @@ class Statement:
     """
 
     def __init__(self, statement: str, lock: str = "", moments: Sequence[str] = ()) -> None:
-        types = {name: UtcDateTime() for name in moments}
-        self._postgresql = _with_moments(statement.format(lock=lock)).columns(**types)
-        self._sqlite = _with_moments(statement.format(lock="")).columns(**types)
+        self._postgresql = _with_moments(statement.format(lock=lock), moments)
+        self._sqlite = _with_moments(statement.format(lock=""), moments)
 
     def run(self, connection: Connection, **parameters: Any) -> Sequence[Row[*tuple[Any, ...]]]:
         """Execute; the rows it gives, or none."""
@@ -137,6 +140,7 @@ class Statement:
         return result.all() if result.returns_rows else ()
 
 
-def _with_moments(statement: str) -> TextClause:
-    names = sorted(set(_MOMENT.findall(statement)))
-    return text(statement).bindparams(*[bindparam(name, type_=UtcDateTime()) for name in names])
+def _with_moments(statement: str, selected: Sequence[str]) -> Executable:
+    given = sorted(set(_MOMENT.findall(statement)))
+    clause = text(statement).bindparams(*[bindparam(name, type_=UtcDateTime()) for name in given])
+    return clause.columns(**{name: UtcDateTime() for name in selected}) if selected else clause

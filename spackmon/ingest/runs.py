@@ -24,9 +24,11 @@ from sqlalchemy import Connection, Row
 
 from spackmon.errors import Refused
 from spackmon.formats.submission import PhaseReport, StatusReport
+from spackmon.ingest.locks import lock_builds
 from spackmon.ingest.phase_logs import replace_log, write_log
 from spackmon.ingest.receipts import PhaseReceipt, StatusReceipt
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
+from spackmon.ingest.sources import add_source, ms1_source
 from spackmon.models import utc_now
 from spackmon.status import FINISHED, BuildStatus
 
@@ -39,18 +41,11 @@ _NOT_RUN = Statement(
     """
 )
 
-# All at once and in the order of their ids: two builds that fail at the same moment would otherwise each
-# hold itself and wait for the other. By id alone: PostgreSQL looks at a row again that it had to wait for,
-# and would leave out one whose status has changed, though it be the build that the report is about.
-_LOCK_ALL = over_rows(
-    "id bigint",
-    "SELECT b.id, b.owner_id FROM build b WHERE b.id IN (SELECT i.id FROM {input} i) ORDER BY b.id {lock}",
-    lock="FOR NO KEY UPDATE OF b",
-)
+_MERGED = Statement("SELECT build_id FROM merged_build WHERE id = :build_id")
 
 _STATE = Statement(
     """
-    SELECT b.id AS build_id, b.rerun_announced, s.hash AS spec_hash, p.name AS spec_name,
+    SELECT b.id AS build_id, b.owner_id, b.rerun_announced, s.hash AS spec_hash, p.name AS spec_name,
         a.id AS attempt_id, a.number, a.status, a.spack_version, a.started_at, a.finished_at
     FROM build b
     JOIN spec s ON s.id = b.spec_id
@@ -168,23 +163,28 @@ def lock_build(
 ) -> tuple[list[tuple[int]], Row[*tuple[Any, ...]]]:
     """A build with its newest attempt, kept for this transaction.
 
-    With it, if wanted, the other builds of its owner and environment that have not run: their ids.
-    Raises Refused BUILD_UNKNOWN and BUILD_NOT_YOURS.
+    With it, if wanted, the other builds of its owner and environment that have not run: their ids. A number
+    that the build had before it turned out to be another one leads to that.
+    Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
     """
     if not 0 < build_id <= LARGEST_ROW_ID:
         raise _unknown(build_id)
-    ids = {(build_id,)}
+    ids = {build_id}
     if with_not_run:
-        ids.update((row.id,) for row in _NOT_RUN.run(connection, build_id=build_id, owner_id=person_id))
-    locked = _LOCK_ALL.run(connection, sorted(ids))
-    owners = [row.owner_id for row in locked if row.id == build_id]
-    if not owners:
-        raise _unknown(build_id)
-    if owners[0] != person_id:
+        ids.update(row.id for row in _NOT_RUN.run(connection, build_id=build_id, owner_id=person_id))
+    owners = lock_builds(connection, ids)
+    if build_id not in owners:
+        merged = _MERGED.run(connection, build_id=build_id)
+        if not merged:
+            raise _unknown(build_id)
+        return lock_build(connection, merged[0].build_id, person_id, with_not_run)
+    if owners[build_id] != person_id:
         raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
     # Read after the lock is held: the statement that waits for it sees attempts as they were before.
-    run = _STATE.run(connection, build_id=build_id)[0]
-    return sorted(ids - {(build_id,)}), run
+    run = _STATE.run(connection, build_id=build_id)
+    if not run:
+        raise Refused("SPEC_UNKNOWN", 409, f"the spec of build {build_id} is not known yet: report it first")
+    return sorted((other,) for other in ids - {build_id}), run[0]
 
 
 def _unknown(build_id: int) -> Refused:
@@ -226,6 +226,8 @@ def _begin_next_attempt(connection: Connection, run: Row[*tuple[Any, ...]], stat
     values = {"status": status.value, "duration_seconds": None, "now": now}
     _SET_BUILD.run(connection, build_id=run.build_id, **values)
     attempt_id: int = created[0].id
+    source = ms1_source(run.build_id, run.number + 1)
+    add_source(connection, source, run.owner_id, (run.build_id, attempt_id), None, now)
     return attempt_id
 
 

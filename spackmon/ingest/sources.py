@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from spackmon.formats.submission import Source
 from spackmon.ingest.rows import Statement
+from spackmon.status import SourceKind
 
 _FIND = Statement(
     """
@@ -28,12 +29,21 @@ _INSERT = Statement(
     """
 )
 
-_TOUCH = Statement(
+_TOUCH = Statement("UPDATE build_source SET last_reported_at = :now WHERE id = :source_id")
+
+_NOTE_HASH = Statement(
     """
-    UPDATE build_source SET last_reported_at = :now, spec_hash = COALESCE(spec_hash, :spec_hash)
-    WHERE id = :source_id
+    UPDATE build_source SET spec_hash = :unknown_hash
+    WHERE id = :source_id AND spec_hash IS NULL
+        AND EXISTS (SELECT 1 FROM build b WHERE b.id = build_source.build_id AND b.spec_id IS NULL)
+    RETURNING id
     """
 )
+
+
+def ms1_source(build_id: int, attempt_number: int) -> Source:
+    """What a client of ms1, which names no run of its own, tells about an attempt that it begins."""
+    return Source(SourceKind.MS1, f"{build_id}/{attempt_number}")
 
 
 def find_source(
@@ -63,6 +73,11 @@ def add_source(
     return bool(added)
 
 
-def touch_source(connection: Connection, source_id: int, spec_hash: str | None, now: datetime) -> None:
+def touch_source(connection: Connection, source_id: int, now: datetime) -> None:
     """Note that a known source told something new."""
-    _TOUCH.run(connection, source_id=source_id, spec_hash=spec_hash, now=now)
+    _TOUCH.run(connection, source_id=source_id, now=now)
+
+
+def note_hash(connection: Connection, source_id: int, unknown_hash: str) -> bool:
+    """Note the hash of a build's spec that a known source tells only now; whether that is new."""
+    return bool(_NOTE_HASH.run(connection, source_id=source_id, unknown_hash=unknown_hash))

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import SpecReport
 from spackmon.graph.closure import descendants, seen_by_caret
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.receipts import SpecReceipt
 from spackmon.ingest.rows import over_rows
+from spackmon.ingest.waiting import Waiting, waiting_for
 from spackmon.models import utc_now
 
 SpecKey = tuple[str, str]
@@ -193,19 +192,13 @@ _CLOSURE = over_rows(
 class StoredSpec:
     """The root of a stored graph; `created` is false when it was known before.
 
-    `created_count` specs of the graph are new.
+    `created_count` specs of the graph are new; `waiting` are builds of them that came before.
     """
 
     spec_id: int
     created: bool
     created_count: int
-
-
-def apply_spec(connection: Connection, report: SpecReport) -> SpecReceipt:
-    """Store a graph; a graph that is known to the last document costs one statement."""
-    stored = store_graph(connection, report.graph, report.spack_version)
-    root = report.graph.nodes[report.graph.root]
-    return SpecReceipt(stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version)
+    waiting: Sequence[Waiting]
 
 
 def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
@@ -222,11 +215,11 @@ def store_graph(connection: Connection, graph: SpecGraph, spack_version: str | N
     if missing:
         created = _create(connection, missing, graph.format_version, spack_version, ids)
     unseen = [node for node in graph.nodes.values() if digests[_key(node)] not in seen.get(_key(node), ())]
+    waiting: Sequence[Waiting] = ()
     if unseen:
-        _HASHES.run(
-            connection,
-            sorted({(value, kind, ids[_key(node)]) for node in unseen for kind, value in node.hashes}),
-        )
+        hashes = sorted({(value, kind, ids[_key(node)]) for node in unseen for kind, value in node.hashes})
+        _HASHES.run(connection, hashes)
+        waiting = waiting_for(connection, {value for value, _, _ in hashes})
         _DOCUMENTS.run(
             connection,
             [(ids[_key(node)], digests[_key(node)], node.document) for node in unseen],
@@ -235,7 +228,7 @@ def store_graph(connection: Connection, graph: SpecGraph, spack_version: str | N
     if created:
         _relate(connection, graph, created, ids)
     root = _key(graph.nodes[graph.root])
-    return StoredSpec(ids[root], root in created, len(created))
+    return StoredSpec(ids[root], root in created, len(created), waiting)
 
 
 def _key(node: SpecNode) -> SpecKey:

@@ -18,9 +18,9 @@ from spackmon.ingest.analysis import apply_analysis
 from spackmon.ingest.builds import apply_build
 from spackmon.ingest.concretization import apply_concretization_failure
 from spackmon.ingest.installs import apply_install
+from spackmon.ingest.linking import apply_spec
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.runs import apply_phase, apply_status
-from spackmon.ingest.specs import apply_spec
 
 # PostgreSQL's class of limits that a value runs into: an index row of at most 2,704 bytes.
 _PROGRAM_LIMIT_EXCEEDED = "54"
