@@ -59,7 +59,9 @@ _STATUS_ORDER = {"SUCCESS": 0, "FAILED": 1, "FAILURE": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class SavedFile:
+    """One of the files, by what its name says."""
+
     kind: SavedKind
     path: Path
     build_name: str | None
@@ -72,18 +74,18 @@ def read_saved(directory: Path) -> Iterator[SavedReport]:
     statuses. Raises Refused LOCAL_SAVE_UNREADABLE where there is nothing, where a build's metadata is
     missing, or where a file is not what its name says.
     """
-    runs = [directory] if _files(directory) else [path for path in _entries(directory) if path.is_dir()]
+    runs = [directory] if saved_files(directory) else [path for path in _entries(directory) if path.is_dir()]
     reports = 0
     for run in runs:
-        for report in _reports(_files(run)):
+        for report in _reports(saved_files(run)):
             reports += 1
             yield report
     if not reports:
         raise _unreadable(directory, "it holds nothing that spack install --monitor-save-local writes")
 
 
-def _reports(files: list[_File]) -> Iterator[SavedReport]:
-    phases = _phases_as_they_ran([file for file in files if file.kind == SavedKind.PHASE])
+def _reports(files: list[SavedFile]) -> Iterator[SavedReport]:
+    phases = phases_as_they_ran([file for file in files if file.kind == SavedKind.PHASE])
     ran_at = {name: position for position, (name, _) in reversed(list(enumerate(phases)))}
     builds = [file for file in files if file.kind == SavedKind.BUILD]
     builds.sort(key=lambda file: ran_at.get(file.build_name or "", len(phases)))
@@ -91,26 +93,26 @@ def _reports(files: list[_File]) -> Iterator[SavedReport]:
     for file in files:
         if file.build_name is not None and file.build_name not in known:
             raise _unreadable(file.path, f"build-metadata-{file.build_name}.json is missing beside it")
-    statuses = [_report(file) for file in files if file.kind == SavedKind.STATUS]
+    statuses = [read_report(file) for file in files if file.kind == SavedKind.STATUS]
     statuses.sort(key=lambda report: _STATUS_ORDER.get(str(report.body.get("status")), len(_STATUS_ORDER)))
-    yield from (_report(file) for file in files if file.kind == SavedKind.SPEC)
-    yield from (_report(file) for file in builds)
-    yield from (_report(file) for _, file in phases)
+    yield from (read_report(file) for file in files if file.kind == SavedKind.SPEC)
+    yield from (read_report(file) for file in builds)
+    yield from (read_report(file) for _, file in phases)
     yield from statuses
 
 
-def _phases_as_they_ran(files: list[_File]) -> list[tuple[str, _File]]:
+def phases_as_they_ran(files: list[SavedFile]) -> list[tuple[str, SavedFile]]:
     """The phases with their build's name: builds by their first time, phases by their own."""
-    by_build: dict[str, list[tuple[str, str, _File]]] = {}
+    by_build: dict[str, list[tuple[str, str, SavedFile]]] = {}
     for file in files:
-        body = _report(file).body
+        body = read_report(file).body
         phase = (_first_time(body.get("output")), str(body.get("phase_name")), file)
         by_build.setdefault(file.build_name or "", []).append(phase)
     builds = sorted(by_build.items(), key=lambda build: min(time for time, _, _ in build[1]))
     return [(name, file) for name, phases in builds for file in _in_order(phases)]
 
 
-def _in_order(phases: list[tuple[str, str, _File]]) -> list[_File]:
+def _in_order(phases: list[tuple[str, str, SavedFile]]) -> list[SavedFile]:
     phases = sorted(phases, key=lambda phase: (phase[0], _usual_position(phase[1])))
     ordered = [phase for phase in phases if phase[0] != _NO_TIME]
     for silent in phases[len(ordered) :]:
@@ -129,13 +131,14 @@ def _first_time(output: object) -> str:
     return found[1] if found else _NO_TIME
 
 
-def _files(directory: Path) -> list[_File]:
+def saved_files(directory: Path) -> list[SavedFile]:
+    """The saved files in a directory. Raises Refused LOCAL_SAVE_UNREADABLE."""
     found = []
     for path in _entries(directory):
         for kind, pattern in _FILES.items():
             match = pattern.fullmatch(path.name)
             if match:
-                found.append(_File(kind, path, match.groupdict().get("build")))
+                found.append(SavedFile(kind, path, match.groupdict().get("build")))
                 break
     return found
 
@@ -147,7 +150,8 @@ def _entries(directory: Path) -> list[Path]:
         raise _unreadable(directory, problem.strerror or "it is no directory") from None
 
 
-def _report(file: _File) -> SavedReport:
+def read_report(file: SavedFile) -> SavedReport:
+    """What is in a saved file. Raises Refused LOCAL_SAVE_UNREADABLE."""
     try:
         body = read_json(file.path.read_bytes())
     except OSError as problem:

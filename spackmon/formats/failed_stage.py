@@ -1,0 +1,119 @@
+"""The stage of a build that failed: what either installer keeps of it.
+
+The old installer keeps a directory `spack-stage-<name>-<version>-<hash>` with logs, configure arguments and
+the changes to the environment. The whole environment of the process, `spack-build-env.txt` beside them, may
+hold the passwords and tokens of whoever built, and is never read. The new installer keeps a log
+`spack-stage-<name>-<hash>-<random>.log`, to which `spack-build-out.txt` in such a directory is a link.
+
+What is kept on purpose (`spack install --keep-stage`) looks the same where the build succeeded.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TypedDict
+
+from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, divided, read_logs
+from spackmon.formats.directory_names import NamedBuild, named_build
+from spackmon.formats.environment_changes import environment_changes
+from spackmon.formats.folder import Folder, Problems, read_file
+from spackmon.formats.moments import end_of_run
+from spackmon.formats.submission import InstallPhase, InstallReport, Source
+from spackmon.status import BuildStatus, SourceKind
+
+_MARK = "spack-stage-"
+_LOG_FILE = re.compile(
+    r"spack-stage-(?P<package>[\w.+-]{1,400})-(?P<hash>[a-z2-7]{32})-[a-z0-9_]{8}\.log", re.ASCII
+)
+_CHANGES = "spack-build-env-mods.txt"
+_ARGUMENTS = "spack-configure-args.txt"
+
+
+def is_stage(directory_name: str) -> bool:
+    """Whether a directory has the name of a stage."""
+    return directory_name.startswith(_MARK) and named_build(directory_name.removeprefix(_MARK)) is not None
+
+
+def is_stage_log(file_name: str) -> bool:
+    """Whether a file has the name of a log of the new installer."""
+    return _LOG_FILE.fullmatch(file_name) is not None
+
+
+def read_stage(directory: Path) -> Iterator[InstallReport]:
+    """The build that failed in a directory that `is_stage`; none where no log lies in it.
+
+    Raises Refused FILE_DAMAGED after the report, naming the files that are not in it.
+    """
+    named = named_build(directory.name.removeprefix(_MARK))
+    files = Folder(directory)
+    problems = Problems()
+    logs = problems.attempt(read_logs, files) or BuildLogs({}, None)
+    if named is not None and (logs.whole or logs.by_phase):
+        yield InstallReport(
+            **_failure(named, logs, files.modified_at_seconds(WHOLE_LOG)),
+            configure_arguments=problems.attempt(files.text, _ARGUMENTS),
+            environment_variables=problems.attempt(_changes, files),
+        )
+    problems.raise_any()
+
+
+def read_stage_log(path: Path) -> Iterator[InstallReport]:
+    """The build that failed, of a file that `is_stage_log`. Raises Refused."""
+    named = _LOG_FILE.fullmatch(path.name)
+    if named is not None:
+        logs = divided(read_file(path))
+        build = NamedBuild(named["package"], named["hash"])
+        yield InstallReport(**_failure(build, logs, path.lstat().st_mtime))
+
+
+class _Failure(TypedDict):
+    source: Source
+    spec_hash: str
+    package_name: str
+    status: BuildStatus
+    finished_at: datetime | None
+    phases: tuple[InstallPhase, ...]
+    log: bytes | None
+
+
+def _failure(named: NamedBuild, logs: BuildLogs, written_at_seconds: float | None) -> _Failure:
+    """What both kinds of stages tell.
+
+    Nothing but the log's own time on disk says when the build ended; where the log has times that this
+    contradicts, the stage is a copy.
+    """
+    seconds = [] if written_at_seconds is None else [written_at_seconds]
+    return _Failure(
+        source=_source(named, logs),
+        spec_hash=named.spec_hash,
+        package_name=logs.package_name or named.package_name,
+        status=BuildStatus.FAILED,
+        finished_at=end_of_run(seconds, logs.ended_at),
+        phases=_phases(logs),
+        log=logs.whole,
+    )
+
+
+def _phases(logs: BuildLogs) -> tuple[InstallPhase, ...]:
+    """Of phases that run one after the other the last is the one that failed."""
+    names = list(logs.by_phase)
+    return tuple(
+        InstallPhase(name, "ERROR" if name == names[-1] else "SUCCESS", output=logs.by_phase[name] or None)
+        for name in names
+    )
+
+
+def _changes(files: Folder) -> dict[str, str] | None:
+    text = files.text(_CHANGES)
+    return None if text is None else environment_changes(text, _CHANGES)
+
+
+def _source(named: NamedBuild, logs: BuildLogs) -> Source:
+    """The log tells one attempt from the next; a log and a link to it are one source."""
+    digest = hashlib.sha256()
+    for text in [logs.whole or b"", *logs.by_phase.values()]:
+        digest.update(text)
+    name = f"{_MARK}{logs.package_name or named.package_name}-{named.spec_hash}"
+    return Source(SourceKind.STAGE, f"{name}#{digest.hexdigest()[:32]}")

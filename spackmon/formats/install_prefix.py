@@ -1,0 +1,226 @@
+"""An installed prefix: what Spack 0.16 to 1.2 left in its directory `.spack` about the build.
+
+Prefixes of the new installer have the spec, the log and the manifest only; older ones also tell durations,
+the environment and the configure arguments. Where one of the files is damaged the others are taken.
+
+A prefix is where its own manifest says it is, wherever the directory was copied to. When the build ended is
+what the manifest says of the newest file that fits the log; a file's own time on disk would be a copy's.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from spackmon.errors import Refused
+from spackmon.formats import detect, spec_json
+from spackmon.formats.analysis import installed_files
+from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
+from spackmon.formats.directory_names import named_build
+from spackmon.formats.environment_changes import environment_changes
+from spackmon.formats.fields import optional_name
+from spackmon.formats.folder import Folder, Problems, json_object
+from spackmon.formats.install_times import InstallTimes, read_times
+from spackmon.formats.moments import end_of_run, start_of_run
+from spackmon.formats.report_line import ENVIRONMENT_NAMES
+from spackmon.formats.submission import (
+    Environment,
+    Event,
+    InstalledFile,
+    InstallReport,
+    Source,
+    SpecReport,
+)
+from spackmon.graph.spec import SpecGraph
+from spackmon.status import BuildStatus, EventKind, SourceKind
+
+METADATA = ".spack"
+
+_MANIFEST = "install_manifest.json"
+_TIMES = "install_times.json"
+_ENVIRONMENT = "install_environment.json"
+_CHANGES = "spack-build-env.txt"
+_ARGUMENTS = "spack-configure-args.txt"
+_ARCHIVED = "archived-files"
+_ARCHIVING_ERRORS = "errors.txt"
+_SPECS = frozenset({"spec.json", "spec.yaml"})
+# Written when a build has succeeded; the spec is there from its beginning on.
+_OF_SUCCESS = frozenset({_MANIFEST, _TIMES, WHOLE_LOG, f"{WHOLE_LOG}.gz"})
+
+_VERSION = re.compile(r"(?P<version>\S+) \((?P<revision>[0-9a-f]{7,40})\)")
+# The key of a source is part of an index row; the digest tells longer prefixes apart.
+_KEY_PATH_CHARACTERS = 400
+
+
+def is_prefix(metadata: Path) -> bool:
+    """Whether a directory `.spack` is that of a prefix; a view and a home directory have others."""
+    try:
+        return not (_SPECS | _OF_SUCCESS).isdisjoint(Folder(metadata).names)
+    except Refused:
+        return False
+
+
+def read_prefix(prefix: Path, installed_at: str | None) -> Iterator[SpecReport | InstallReport]:
+    """The build that was installed into `prefix`; only its spec where the install has not ended.
+
+    `installed_at` is the path of the prefix if it is not the one in the manifest, None if that is not known
+    either. Raises Refused FILE_DAMAGED after the report, naming the files that are not in it.
+    """
+    files = Folder(prefix / METADATA)
+    problems = Problems()
+    graph = problems.attempt(_graph, files)
+    if _OF_SUCCESS.isdisjoint(files.names):
+        if graph is not None:
+            yield SpecReport(graph=graph, spack_version=None)
+    else:
+        report = _report(prefix, installed_at, files, graph, problems)
+        if report is not None:
+            yield report
+    problems.raise_any()
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    files: tuple[InstalledFile, ...]
+    prefix: str | None
+
+    def ended_at(self, log_ended_at: datetime | None) -> datetime | None:
+        """When the newest file was written that fits the log or, if that has no times, Spack's files."""
+        own = f"{self.prefix}/{METADATA}/"
+        spack_ended_at = log_ended_at
+        if spack_ended_at is None:
+            written = end_of_run((s for path, s in self._times() if path.startswith(own)), None)
+            spack_ended_at = None if written is None else written.replace(tzinfo=None)
+        return end_of_run((seconds for _, seconds in self._times()), spack_ended_at)
+
+    def _times(self) -> Iterator[tuple[str, float]]:
+        for file in self.files:
+            if file.modified_at_seconds is not None:
+                yield file.path, file.modified_at_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    environment: Environment | None = None
+    spack_version: str | None = None
+    spack_revision: str | None = None
+
+
+def _report(
+    prefix: Path, installed_at: str | None, files: Folder, graph: SpecGraph | None, problems: Problems
+) -> InstallReport | None:
+    attempt = problems.attempt
+    logs = attempt(read_logs, files) or BuildLogs({}, None)
+    times = attempt(_times, files) or InstallTimes()
+    manifest = attempt(_manifest, files)
+    circumstances = attempt(_circumstances, files) or _Circumstances()
+    named = named_build(prefix.name)
+    spec_hash = times.spec_hash or (named.spec_hash if named else None)
+    package_name = logs.package_name or times.package_name or (named.package_name if named else None)
+    if graph is None and spec_hash is None and package_name is None:
+        return None
+    place = (manifest.prefix if manifest else None) or installed_at
+    ended_at = manifest.ended_at(logs.ended_at) if manifest else None
+    return InstallReport(
+        source=_source(place or _label(graph) or prefix.name, files, logs),
+        graph=graph,
+        spec_hash=spec_hash if graph is None else None,
+        package_name=package_name if graph is None else None,
+        environment=circumstances.environment,
+        spack_version=circumstances.spack_version,
+        spack_revision=circumstances.spack_revision,
+        status=BuildStatus.SUCCESS,
+        started_at=start_of_run(ended_at, times.total_seconds),
+        finished_at=ended_at,
+        duration_seconds=times.total_seconds,
+        prefix=place,
+        phases=succeeded(logs, times.phase_seconds),
+        log=logs.whole,
+        events=attempt(_archiving_errors, prefix) or (),
+        configure_arguments=attempt(files.text, _ARGUMENTS),
+        environment_variables=attempt(_changes, files),
+        install_files=None if manifest is None else manifest.files,
+    )
+
+
+def _graph(files: Folder) -> SpecGraph:
+    for name in sorted(_SPECS & files.names):
+        written = files.read(name) or b""
+        try:
+            if name == "spec.json":
+                return spec_json.read(json_object(written, name))
+            for submission in detect.read_document(name, written, None):
+                if isinstance(submission, SpecReport):
+                    return submission.graph
+        except Refused as refused:
+            raise Refused("FILE_DAMAGED", 400, f"{name}: {refused.sentence}") from None
+    raise Refused("FILE_DAMAGED", 400, "there is no spec.json nor spec.yaml with a concrete spec")
+
+
+def _times(files: Folder) -> InstallTimes:
+    content = files.json(_TIMES)
+    return InstallTimes() if content is None else read_times(content)
+
+
+def _manifest(files: Folder) -> _Manifest | None:
+    content = files.json(_MANIFEST)
+    if content is None:
+        return None
+    listed = installed_files(content, _MANIFEST)
+    own = f"/{METADATA}"
+    prefix = next((file.path.removesuffix(own) for file in listed if file.path.endswith(own)), None)
+    return _Manifest(listed, prefix or None)
+
+
+def _circumstances(files: Folder) -> _Circumstances:
+    content = files.json(_ENVIRONMENT)
+    if content is None:
+        return _Circumstances()
+    told = optional_name(content, "spack_version", f"{_ENVIRONMENT}: ")
+    commit = _VERSION.fullmatch(told or "")
+    return _Circumstances(
+        environment=Environment(
+            **{
+                field: optional_name(content, name, f"{_ENVIRONMENT}: ") or ""
+                for field, name in ENVIRONMENT_NAMES.items()
+            }
+        ),
+        spack_version=commit["version"] if commit else told,
+        spack_revision=commit["revision"] if commit else None,
+    )
+
+
+def _changes(files: Folder) -> dict[str, str] | None:
+    text = files.text(_CHANGES)
+    return None if text is None else environment_changes(text, _CHANGES)
+
+
+def _archiving_errors(prefix: Path) -> tuple[Event, ...]:
+    """The files that the package wanted to keep of its build and could not, one a line."""
+    directory = prefix / METADATA / _ARCHIVED
+    if directory.is_symlink() or not directory.is_dir():
+        return ()
+    lines = (Folder(directory).text(_ARCHIVING_ERRORS) or "").splitlines()
+    return tuple(Event(EventKind.WARNING, line) for line in lines if line.strip())
+
+
+def _source(place: str, files: Folder, logs: BuildLogs) -> Source:
+    """A prefix and one installation into it, which the times of its files tell from the next."""
+    digest = hashlib.sha256(place.encode())
+    told = [written for name in (_MANIFEST, _TIMES) if (written := _read_whole(files, name)) is not None]
+    for written in told or [logs.whole or b"", *logs.by_phase.values()]:
+        digest.update(hashlib.sha256(written).digest())
+    return Source(SourceKind.PREFIX, f"{place[-_KEY_PATH_CHARACTERS:]}#{digest.hexdigest()[:32]}")
+
+
+def _label(graph: SpecGraph | None) -> str | None:
+    return None if graph is None else f"{graph.nodes[graph.root].name}-{graph.root}"
+
+
+def _read_whole(files: Folder, name: str) -> bytes | None:
+    try:
+        return files.read(name)
+    except Refused:
+        return None

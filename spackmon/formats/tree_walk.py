@@ -1,0 +1,220 @@
+"""What lies in a directory tree, an archive or a file, one after the other: prefixes, stages, documents.
+
+Links are not followed. Into what is recognized the walk does not descend: of a prefix only `.spack` is read,
+of a stage its logs. Every other file is taken for a document, and says itself if it is none.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from spackmon.errors import Refused
+from spackmon.formats import detect
+from spackmon.formats.archives import is_archive, unpack
+from spackmon.formats.buildcache import is_spec_path, read_buildcache
+from spackmon.formats.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
+from spackmon.formats.folder import Folder, read_file
+from spackmon.formats.install_prefix import METADATA, is_prefix, read_prefix
+from spackmon.formats.local_save import saved_files
+from spackmon.formats.local_save_install import is_saved_run, read_saved_run
+from spackmon.formats.submission import Submission
+
+# Beside documents in a `.spack-db`: locks, and the time of the last change.
+_NO_DOCUMENTS = frozenset({"lock", "prefix_lock", "prefix_failures", "index_verifier"})
+_DATABASE = ".spack-db"
+_NOT_ENTERED = frozenset({".git", "spack-src"})
+
+_LAYOUTS = ("v3/manifests", "build_cache")
+_OF_BUILDCACHE = frozenset({"v3", "build_cache", "blobs"})
+_COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ")
+_HEAD_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something at `place` that may report builds or specs; it is read when `read` is iterated.
+
+    The iterator may give something and then raise Refused about the rest. Of an archive, it is to be read
+    before the next Found is taken.
+    """
+
+    place: str
+    size_bytes: int
+    read: Callable[[], Iterator[Submission]]
+
+
+def read_tree(path: Path, spack_version: str | None = None) -> Iterator[Found]:
+    """Everything that can be read at `path`, found while it is iterated, in the order of the names.
+
+    `spack_version` is that of documents which do not say it themselves. What cannot be read, or is left out
+    of an archive, is found as well: reading it raises Refused.
+    """
+    found_any = False
+    for found in _read(path, spack_version):
+        found_any = True
+        yield found
+    if not found_any:
+        yield _refused(str(path), "NOTHING_FOUND", "there is nothing in it that could be imported")
+
+
+def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
+    try:
+        whole = path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as problem:
+        yield _refused(str(path), "FILE_UNREADABLE", f"it cannot be read: {problem}")
+        return
+    if whole.is_dir():
+        start = whole.parent if whole.name == METADATA and is_prefix(whole) else whole
+        yield from _Walk(start, str(path), spack_version, unpacked=False).found()
+    elif not whole.is_file():
+        yield _refused(str(path), "FILE_UNREADABLE", "it is neither a file nor a directory")
+    elif is_archive(whole):
+        with tempfile.TemporaryDirectory(prefix="spackmon-") as directory:
+            for refused in unpack(whole, Path(directory)):
+                yield Found(str(path), 0, partial(_raise, refused))
+            yield from _Walk(Path(directory), str(path), spack_version, unpacked=True).found()
+    else:
+        yield _Walk(whole.parent, str(path.parent), spack_version, unpacked=False).file(whole)
+
+
+class _Walk:
+    """A walk through the directory `root`, which is shown as `shown`; `unpacked` out of an archive."""
+
+    def __init__(self, root: Path, shown: str, spack_version: str | None, *, unpacked: bool) -> None:
+        self._root = root
+        self._shown = shown
+        self._spack_version = spack_version
+        self._unpacked = unpacked
+
+    def found(self) -> Iterator[Found]:
+        """What lies in it, the things in a directory before those in the directories below."""
+        pending = [self._root]
+        while pending:
+            directory = pending.pop()
+            try:
+                with os.scandir(directory) as entries:
+                    listed = sorted(entries, key=lambda entry: entry.name)
+            except OSError as problem:
+                sentence = f"the directory cannot be read: {problem.strerror}"
+                yield _refused(self._place(directory), "FILE_UNREADABLE", sentence)
+                continue
+            directories = [entry.name for entry in listed if entry.is_dir(follow_symlinks=False)]
+            files = [entry.name for entry in listed if entry.is_file(follow_symlinks=False)]
+            whole = self._recognized(directory, directories)
+            if whole is not None:
+                yield whole
+                continue
+            yield from self._files(directory, files)
+            entered = set(directories) - _NOT_ENTERED
+            if _is_buildcache(directory, directories):
+                read = partial(_buildcache, directory, self._spack_version)
+                yield self._thing(
+                    directory, read, [directory / path for path in _buildcache_paths(directory)]
+                )
+                entered -= _OF_BUILDCACHE
+            below = [directory / name for name in directories if name in entered]
+            pending.extend(reversed(below))
+
+    def file(self, path: Path) -> Found:
+        """A file by itself."""
+        if is_stage_log(path.name):
+            return self._thing(path, partial(read_stage_log, path), [path])
+        return self._thing(path, partial(_document, path, self._spack_version), [path])
+
+    def _recognized(self, directory: Path, directories: list[str]) -> Found | None:
+        if METADATA in directories and is_prefix(directory / METADATA):
+            installed_at = (
+                None if self._unpacked else os.fsencode(directory).decode("utf-8", "backslashreplace")
+            )
+            read = partial(read_prefix, directory, installed_at)
+            return self._thing(directory, read, _files_in(directory / METADATA))
+        if is_stage(directory.name):
+            return self._thing(directory, partial(read_stage, directory), _files_in(directory))
+        return None
+
+    def _files(self, directory: Path, names: list[str]) -> Iterator[Found]:
+        if is_saved_run(frozenset(names)):
+            saved = [file.path for file in saved_files(directory)]
+            yield self._thing(directory, partial(read_saved_run, directory), saved)
+            names = sorted(set(names) - {path.name for path in saved})
+        for name in names:
+            if directory.name != _DATABASE or name not in _NO_DOCUMENTS:
+                yield self.file(directory / name)
+
+    def _thing(self, path: Path, read: Callable[[], Iterator[Submission]], files: list[Path]) -> Found:
+        size_bytes = 0
+        for file in files:
+            with suppress(OSError):
+                size_bytes += file.lstat().st_size
+        return Found(self._place(path), size_bytes, read)
+
+    def _place(self, path: Path) -> str:
+        below = path.relative_to(self._root)
+        return self._shown if below == Path() else os.path.join(self._shown, below)
+
+
+def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
+    """What a file states, compressed or not."""
+    if is_archive(path):
+        sentence = "an archive within a directory is not unpacked: import it by itself"
+        raise Refused("ARCHIVE_NESTED", 400, sentence)
+    if _is_binary(path):
+        raise Refused("DOCUMENT_UNKNOWN", 400, "it is no text, and so no document of Spack")
+    try:
+        yield from detect.read_document(path.name, read_file(path), spack_version)
+    except Refused as refused:
+        sentence = refused.sentence.removeprefix(f"{path.name}: ")
+        raise Refused(refused.code, refused.status, sentence) from None
+
+
+def _is_buildcache(directory: Path, directories: list[str]) -> bool:
+    return any(layout.split("/")[0] in directories and (directory / layout).is_dir() for layout in _LAYOUTS)
+
+
+def _buildcache_paths(directory: Path) -> Iterator[str]:
+    """The files in a buildcache that are of single specs, by their paths in it."""
+    for layout in _LAYOUTS:
+        for parent, directories, files in os.walk(directory / layout):
+            directories.sort()
+            for name in sorted(files):
+                path = (Path(parent) / name).relative_to(directory).as_posix()
+                if is_spec_path(path):
+                    yield path
+
+
+def _buildcache(directory: Path, spack_version: str | None) -> Iterator[Submission]:
+    def fetch(path: str) -> bytes:
+        file = directory / path
+        file.lstat()  # one that is missing is no damage to a buildcache
+        return read_file(file, path)
+
+    return read_buildcache(fetch, _buildcache_paths(directory), spack_version)
+
+
+def _is_binary(path: Path) -> bool:
+    """Whether a file begins as no text does: a large one is not read to find that out."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return False
+    return b"\0" in head and not head.startswith(_COMPRESSED)
+
+
+def _files_in(directory: Path) -> list[Path]:
+    try:
+        return [directory / name for name in Folder(directory).names]
+    except Refused:
+        return []
+
+
+def _refused(place: str, code: str, sentence: str) -> Found:
+    return Found(place, 0, partial(_raise, Refused(code, 400, sentence)))
+
+
+def _raise(refused: Refused) -> Iterator[Submission]:
+    raise refused
