@@ -128,9 +128,9 @@ def _report(
     phases: tuple[InstallPhase, ...] = (),
     events: tuple[Event, ...] = (),
 ) -> InstallReport:
-    # The whole command's times, of all its packages, are no duration of this one.
+    # Without the project: a file that is imported does not say it, and is the same run.
     address = run.address
-    key = f"{address.project}/{address.site}/{address.stamp}/{address.build}"
+    key = f"{address.site}/{address.stamp}/{address.build}"
     return InstallReport(
         source=Source(SourceKind.CDASH, key),
         spec_hash=built.spec_hash,

@@ -6,12 +6,13 @@ come from outside, or depend on what failed: which, is not said. Source: Spack's
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
 from spackmon.errors import Refused
+from spackmon.formats.build_logs import divided
 from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
 from spackmon.status import BuildStatus, EventKind, SourceKind
@@ -79,9 +80,11 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
     message = "" if failure is None else plain(failure.get("message")).strip()
     # A test run that failed leaves the install as it was.
     is_test = log is not None and _OF_TEST_RUN.match(log) is not None
-    phases: tuple[InstallPhase, ...] = ()
     if is_test:
-        phases = (InstallPhase("test", "SUCCESS" if failure is None else "ERROR", seconds, log),)
+        phases, log = _phases({"test": log or b""}, failure is not None), None
+    else:
+        logs = divided(log or b"")
+        phases, log = _phases(logs.by_phase, failure is not None), logs.whole
     return InstallReport(
         source=Source(SourceKind.JUNIT, f"{suite.timestamp}/{suite.name}/{spec_hash}"),
         spec_hash=spec_hash,
@@ -91,8 +94,17 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
         started_at=None if is_test else suite.started_at,
         duration_seconds=None if is_test else seconds,
         phases=phases,
-        log=None if is_test else log,
+        log=log,
         events=(Event(EventKind.ERROR, message),) if message else (),
+    )
+
+
+def _phases(log_by_phase: Mapping[str, bytes], failed: bool) -> tuple[InstallPhase, ...]:
+    """The phases of a log; what failed was the last that began."""
+    last = len(log_by_phase) - 1
+    return tuple(
+        InstallPhase(name, "ERROR" if failed and position == last else "SUCCESS", output=log)
+        for position, (name, log) in enumerate(log_by_phase.items())
     )
 
 

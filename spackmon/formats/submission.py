@@ -122,7 +122,7 @@ class AnalysisReport:
 class Source:
     """Where an InstallReport comes from; what comes with an equal source is about the same run.
 
-    `key` is the source's own name of the run: `project/site/stamp/build name` of CDash, the run and the hash
+    `key` is the source's own name of the run: `site/stamp/build name` of CDash, the run and the hash
     of the extension, a prefix with a digest of what tells one installation into it from the next.
     """
 

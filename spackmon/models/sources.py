@@ -13,7 +13,7 @@ from spackmon.models.people import Person
 class BuildSource(Base):
     """One source of what is known about an attempt; `kind` is a word of `spackmon.status.SourceKind`.
 
-    `key` is the source's own name of the install (CDash's project, site, stamp and build name; a prefix; a
+    `key` is the source's own name of the install (CDash's site, stamp and build name; a prefix; a
     run of the extension): whatever comes with the same key is about the same attempt. `spec_hash` is the DAG
     hash that the source mentioned while no such spec was known: the build is linked when the spec comes in.
     """

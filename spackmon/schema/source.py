@@ -78,7 +78,7 @@ class BuildSource(Node):
     kind: SourceKind = column(models.BuildSource.kind, description="What kind of source it is.")
     key: str = column(
         models.BuildSource.key,
-        description="The source's own name of the run, as CDash's `project/site/stamp/build name`.",
+        description="The source's own name of the run, as CDash's `site/stamp/build name`.",
     )
     spec_hash: str | None = column(
         models.BuildSource.spec_hash,

@@ -37,7 +37,7 @@ def test_a_failed_build_is_told_by_three_documents_each_with_what_it_knows() -> 
     assert isinstance(update, InstallReport)
     assert isinstance(configure, InstallReport)
     assert {report.source.key for report in (build, update, configure)} == {
-        "demo/site-01/20261122-0851-Nightly/demo-nightly"
+        "site-01/20261122-0851-Nightly/demo-nightly"
     }
     assert (build.status, update.status, configure.status) == (BuildStatus.FAILED, None, None)
     # `topbroken` was asked for, and `brokenlib` below it was what failed.
@@ -155,7 +155,7 @@ def test_what_spacks_templates_do_not_escape_is_read() -> None:
         "<FullCommandLine>'a' '<b>' && c</FullCommandLine><Results/></Test></Testing>",
         'hdf5 cflags="-O2 -DX=<y>"',
     )
-    assert report.source.key == 'demo/node1/20260101-0100-Nightly/hdf5 cflags="-O2 -DX=<y>"'
+    assert report.source.key == 'node1/20260101-0100-Nightly/hdf5 cflags="-O2 -DX=<y>"'
     assert report.phases[0].output == b"==> a_&&_b: passed\n"
 
 
@@ -196,10 +196,10 @@ def test_the_document_counts_and_its_address_completes_it() -> None:
     at = Address("demo", "elsewhere", "stamp", "other")
     report = read_cdash(document("<Build/>"), at)
     assert isinstance(report, InstallReport)
-    assert report.source.key == "demo/node1/20260101-0100-Nightly/nightly"
+    assert report.source.key == "node1/20260101-0100-Nightly/nightly"
     report = read_cdash(b"<Site><Build/></Site>", at)
     assert isinstance(report, InstallReport)
-    assert report.source.key == "demo/elsewhere/stamp/other"
+    assert report.source.key == "elsewhere/stamp/other"
 
 
 @pytest.mark.parametrize(

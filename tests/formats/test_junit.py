@@ -40,9 +40,13 @@ def test_a_real_report_tells_what_was_installed_and_not_what_was_skipped() -> No
     assert libgreet.duration_seconds == pytest.approx(0.5244, abs=1e-4)
     assert libgreet.environment is not None
     assert libgreet.environment.operating_system == "debian12"
-    log = libgreet.log or b""
-    assert log.startswith(b"==> libgreet: Executing phase: 'edit'\n")
-    assert log.endswith(b"/include/\n")
+    assert [(phase.name, phase.status) for phase in libgreet.phases] == [
+        ("edit", "SUCCESS"), ("build", "SUCCESS"), ("install", "SUCCESS"),
+    ]  # fmt: skip
+    install = libgreet.phases[2].output or b""
+    assert install.startswith(b"==> libgreet: Executing phase: 'install'\n")
+    assert install.endswith(b"/include/\n")
+    assert libgreet.log is None
 
 
 def test_a_failure_is_an_event_and_its_log_the_output() -> None:
@@ -50,6 +54,13 @@ def test_a_failure_is_an_event_and_its_log_the_output() -> None:
     (report,) = read_junit(of_cases(case(f"{failure}\n<system-out>\n1 &lt; 2\n\n            </system-out>")))
     assert (report.status, report.log) == (BuildStatus.FAILED, b"1 < 2\n")
     assert report.events == (Event(EventKind.ERROR, 'ProcessError: "cc" < 2'),)
+    assert report.phases == ()
+    phases = "==&gt; zlib: Executing phase: 'edit'\n==&gt; zlib: Executing phase: 'build'\nno\n"
+    (report,) = read_junit(of_cases(case(f"{failure}\n<system-out>\n{phases}</system-out>")))
+    assert [(phase.name, phase.status) for phase in report.phases] == [
+        ("edit", "SUCCESS"),
+        ("build", "ERROR"),
+    ]
     (report,) = read_junit(of_cases(case('<error message="no"> why </error>', seconds="None")))
     assert (report.status, report.log, report.duration_seconds) == (BuildStatus.FAILED, b" why ", None)
 
