@@ -12,7 +12,7 @@ from spackmon.auth.people import person_named
 from spackmon.cli.console import complain, counted
 from spackmon.cli.database import open_database
 from spackmon.cli.reports import read_report
-from spackmon.client.ms1 import Ms1Client
+from spackmon.client.ms1 import ms1_client
 from spackmon.errors import Refused
 from spackmon.formats.local_save import SavedKind, SavedReport, read_saved
 from spackmon.ingest import store
@@ -84,7 +84,7 @@ def _post_all(reports: Iterator[SavedReport], send: Send) -> tuple[int, int]:
 
 
 def _to_server(url: str, token: str | None) -> Send:
-    client = Ms1Client(url, token)
+    client = ms1_client(url, token)
 
     def send(kind: SavedKind, body: dict[str, Any]) -> int | None:
         build = client.post(kind, body).get("build")

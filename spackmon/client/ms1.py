@@ -1,59 +1,87 @@
-"""A client of the ms1 writes, for reports that were kept on a disk."""
+"""A client of the ms1 writes: of reports that Spack 0.16 to 0.18 kept on a disk, or of one's own."""
 
 import json
-import urllib.error
-import urllib.request
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport, refusal
 from spackmon.errors import Refused
+from spackmon.formats.json_body import read_json
 
-# A server holds a write for 30 s while its database is away.
-_TIMEOUT_SECONDS = 60
+_TAKEN = (200, 201)
 
 
 class Ms1Client:
     """Posts bodies to the ms1 endpoints of one server."""
 
-    def __init__(self, url: str, token: str | None) -> None:
-        """`url` with the API's prefix if it has another than ms1. Raises Refused when it is no address."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Refused("URL_INVALID", 400, f"{url!r} is no address: expected http://host:port")
-        self._base = url.rstrip("/") if parts.path.strip("/") else f"{url.rstrip('/')}/ms1"
-        self._headers = {"Content-Type": "application/json"}
-        if token:
-            self._headers["Authorization"] = f"Bearer {token}"
+    def __init__(self, transport: Transport) -> None:
+        """`transport` leads to the addresses below the API's prefix."""
+        self._transport = transport
 
     def post(self, kind: str, body: dict[str, Any]) -> dict[str, Any]:
         """The `data` of the answer to `body`, sent to `kind` (`specs/new`).
 
         Raises Refused when the server is away, refuses the body, or is no monitor.
         """
-        request = urllib.request.Request(  # noqa: S310 -- the scheme was checked
-            f"{self._base}/{kind}/", data=json.dumps(body).encode(), headers=self._headers, method="POST"
-        )
-        try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310
-                data = _object(response.read()).get("data")
-        except urllib.error.HTTPError as error:
-            raise Refused("SERVER_REFUSED", error.code, _message(error)) from None
-        except OSError as error:
-            reason = getattr(error, "reason", error)
-            raise Refused("SERVER_AWAY", 503, f"{self._base} does not answer: {reason}") from None
+        headers = {"Content-Type": "application/json"}
+        answer = self._transport.request("POST", f"/{kind}/", json.dumps(body).encode(), headers)
+        if answer.status not in _TAKEN:
+            raise refusal(answer)
+        data = answer.json().get("data")
         if not isinstance(data, dict):
-            raise Refused("NO_MONITOR", 502, f"{self._base} did not answer as a monitor does")
+            raise Refused("NO_MONITOR", 502, f"{self._transport.base} did not answer as a monitor does")
         return data
 
+    def service_info(self) -> dict[str, Any]:
+        """What the server says about itself. Raises Refused."""
+        answer = self._transport.request("GET", "/")
+        if answer.status not in _TAKEN:
+            raise refusal(answer)
+        return answer.json()
 
-def _message(error: urllib.error.HTTPError) -> str:
-    said = _object(error.read()).get("message")
-    return f"the server answered {error.code}{f': {said}' if said else ''}"
+    def upload_specfile(self, path: Path, spack_version: str) -> dict[str, Any]:
+        """Post a spec document, wrapped in `spec` or not. Raises Refused FILE_UNREADABLE."""
+        try:
+            document = read_json(path.read_bytes())
+        except OSError as error:
+            raise Refused("FILE_UNREADABLE", 400, f"cannot read {path}: {error.strerror}") from None
+        return self.post("specs/new", {"spec": document, "spack_version": spack_version})
+
+    def new_configuration(self, documents: Iterable[Any], spack_version: str) -> dict[str, dict[str, Any]]:
+        """Post spec documents; the `spec` of each answer by its name."""
+        told = [
+            self.post("specs/new", {"spec": document, "spack_version": spack_version})
+            for document in documents
+        ]
+        return {str(data["spec"]["name"]): data["spec"] for data in told}
+
+    def new_build(
+        self, full_hash: str, environment: Mapping[str, str], spack_version: str, tags: Iterable[str]
+    ) -> int:
+        """Begin a build; its id."""
+        body = {**environment, "full_hash": full_hash, "spack_version": spack_version, "tags": ",".join(tags)}
+        return int(self.post("builds/new", body)["build"]["build_id"])
+
+    def update_build(self, build_id: int, status: str) -> dict[str, Any]:
+        """Set a build's status; the build."""
+        return dict(self.post("builds/update", {"build_id": build_id, "status": status})["build"])
+
+    def send_phase(self, build_id: int, name: str, output: Path | None, status: str) -> dict[str, Any]:
+        """Report a phase with its log; the phase. Raises Refused FILE_UNREADABLE."""
+        try:
+            text = None if output is None else output.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise Refused("FILE_UNREADABLE", 400, f"cannot read {output}: {error.strerror}") from None
+        body = {"build_id": build_id, "phase_name": name, "status": status, "output": text}
+        return dict(self.post("builds/phases/update", body)["build_phase"])
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def ms1_client(url: str, token: str | None) -> Ms1Client:
+    """A client for `url`, with the API's prefix if it has another than ms1. Raises Refused URL_INVALID."""
+    base = url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/ms1"
     try:
-        parsed = json.loads(text)
-    except ValueError:
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
+        return Ms1Client(Transport(base, None, token, TIMEOUT_SECONDS, ATTEMPTS))
+    except Refused:
+        raise Refused("URL_INVALID", 400, f"{url!r} is no address: expected http://host:port") from None

@@ -7,11 +7,12 @@ where it is long or not UTF-8, gzipped in base64.
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from spackmon.formats import spec_json
+from spackmon.formats import detect, spec_json
 from spackmon.formats.analysis import attributes, environment_variables, installed_files
 from spackmon.formats.fields import (
     INTEGER_BITS,
     FieldUnfit,
+    base64_bytes,
     list_of,
     name_of,
     named_fields,
@@ -23,7 +24,14 @@ from spackmon.formats.fields import (
     tags_of,
 )
 from spackmon.formats.report_line import ENVIRONMENT_NAMES, write
-from spackmon.formats.report_values import Logs, moment, optional_seconds, optional_text, word
+from spackmon.formats.report_values import (
+    MAXIMUM_LOG_BYTES,
+    Logs,
+    moment,
+    optional_seconds,
+    optional_text,
+    word,
+)
 from spackmon.formats.submission import (
     ConcretizationFailureReport,
     Environment,
@@ -118,10 +126,25 @@ def _concretization_failure(line: dict[str, Any]) -> Iterator[Submission]:
     )
 
 
+def _document(line: dict[str, Any]) -> Iterator[Submission]:
+    with named_fields():
+        name = name_of(line, "name")
+        spack_version = optional_name(line, "spack_version")
+        if line.get("text") is not None:
+            text = line["text"]
+            if not isinstance(text, str):
+                raise FieldUnfit("text must be a string")
+            content = text.encode("utf-8", "surrogatepass")
+        else:
+            content = base64_bytes(required(line, "base64"), "base64")
+    yield from detect.read_document(name, content, spack_version, maximum_bytes=MAXIMUM_LOG_BYTES)
+
+
 _READERS = {
     "install": _install,
     "spec": _spec,
     "concretization_failure": _concretization_failure,
+    "document": _document,
 }
 
 

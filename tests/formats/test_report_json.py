@@ -136,6 +136,18 @@ def test_times_without_a_zone_are_utc_and_seconds_are_as_good() -> None:
 
 
 INSTALL = {"type": "install", "source": {"kind": "STAGE", "key": "k"}}
+
+
+def test_a_file_travels_as_it_is_and_gives_all_its_specs() -> None:
+    texts = "\n".join(json.dumps(document) for document in documents("nodes-v5-1.2")[:3])
+    packed = base64.b64encode(gzip.compress(texts.encode())).decode()
+    for content in ({"text": texts}, {"base64": packed}):
+        line = {"type": "document", "name": "specs.json", "spack_version": "1.2.0", **content}
+        assert len(list(report_json.read(line))) == 3
+    with pytest.raises(Refused, match=r"specs\.json"):
+        list(report_json.read({"type": "document", "name": "specs.json", "text": "hello"}))
+
+
 _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decode()
 
 
@@ -145,6 +157,8 @@ _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decod
         ({}, "FIELD_MISSING", "type is missing"),
         ({"type": "wish"}, "FIELD_INVALID", "type must be one of install, spec"),
         ({"type": "install"}, "FIELD_MISSING", "source is missing"),
+        ({"type": "document", "name": "a"}, "FIELD_MISSING", "base64 is missing"),
+        ({"type": "document", "name": "a", "text": 3}, "FIELD_INVALID", "text must be a string"),
         ({"source": {"kind": "MS1", "key": "1"}}, "FIELD_INVALID", "source.kind must not be MS1"),
         ({"source": {"kind": "STAGE"}}, "FIELD_MISSING", "source.key is missing"),
         ({"status": "FAILURE"}, "FIELD_INVALID", "status must be one of NOTRUN, RUNNING"),

@@ -1,0 +1,154 @@
+"""The Python client against a running server, over good connections and bad ones."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from spackmon.client import Client, QueryFailed
+from spackmon.errors import Refused
+from spackmon.formats.submission import InstallReport, Source
+from spackmon.status import BuildStatus, SourceKind
+from tests.cli.command import EXAMPLES
+from tests.client.proxy import answer, bad_connection
+from tests.formats.corpus import documents
+from tests.server import Server, served
+
+ENVIRONMENT = {
+    "hostname": "node1", "platform": "linux", "host_os": "ubuntu22.04", "host_target": "zen3",
+    "kernel_version": "5.15",
+}  # fmt: skip
+
+
+def reports(count: int) -> list[tuple[str, InstallReport]]:
+    return [
+        (
+            f"report {number}",
+            InstallReport(
+                Source(SourceKind.EXTENSION, f"run-{number}"),
+                package_name=f"package-{number:04}",
+                status=BuildStatus.SUCCESS,
+            ),
+        )
+        for number in range(count)
+    ]
+
+
+def client_of(server: Server, url: str | None = None) -> Client:
+    return Client(url or server.url, token=server.token)
+
+
+def test_files_are_uploaded_and_the_second_time_they_are_known(server: Server, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.json"
+    damaged.write_text('{"spec": {"nodes": [}}')
+    client = client_of(server)
+    first = client.upload_spec_file(EXAMPLES / "specs.jsonl", spack_version="1.2.0")
+    assert (first.created, first.known, first.refused) == (3, 0, ())
+    again = client.upload(EXAMPLES / "specs.jsonl", damaged, spack_version="1.2.0")
+    assert (again.created, again.known) == (0, 3)
+    ((place, refused),) = again.refused
+    assert place == str(damaged)
+    assert "JSON" in refused.sentence
+
+
+def test_the_old_client_s_methods_report_a_build(server: Server, tmp_path: Path) -> None:
+    client = client_of(server)
+    assert client.service_info()["status"] == "running"
+    body = documents("nodes-v3-0.19")[0]
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(body["spec"]))
+    posted = client.upload_specfile(spec, body["spack_version"])["spec"]
+    known = client.new_configuration([body["spec"]], body["spack_version"])
+    assert known[posted["name"]]["full_hash"] == posted["full_hash"]
+    build = client.new_build(posted["full_hash"], ENVIRONMENT, "0.19.0", tags=["nightly", "ci"])
+    log = tmp_path / "log.txt"
+    log.write_bytes(b"==> make\xff\n")
+    assert client.send_phase(build, "build", log, "SUCCESS")["name"] == "build"
+    client.send_analyze_metadata(build, {"environment_variables": {"CC": "gcc"}})
+    assert client.fail_task(build)["build_id"] == build
+    question = "query ($id: ID!) { build(id: $id) { status tags { name } phases { name } } }"
+    told = client.query(question, {"id": str(build)})["build"]
+    assert told["status"] == "FAILED"
+    assert sorted(tag["name"] for tag in told["tags"]) == ["ci", "nightly"]
+    assert told["phases"] == [{"name": "build"}]
+
+
+def test_an_answer_with_errors_is_one_with_codes(server: Server) -> None:
+    with pytest.raises(QueryFailed) as failed:
+        client_of(server).query("{ builds(first: 1) { colour } }")
+    assert failed.value.codes == {"GRAPHQL_VALIDATION_FAILED"}
+    assert "colour" in failed.value.errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("document", "variables"),
+    [
+        ("{ builds(first: 3, orderBy: [{name: DESC}]) { nodes { package { name } } } }", {}),
+        ("query My($n: Int) { my: builds(first: $n) { edges { it: node { package { name } } } } }", {"n": 2}),
+        ("{ ...all } fragment all on Query { builds { nodes { package { name } } totalCount } }", {}),
+        (
+            "query ($c: String) { builds(after: $c, first: 4) { nodes { package { name } } totalCount } }",
+            {"c": None},
+        ),
+    ],
+)  # fmt: skip
+def test_a_connection_is_walked_to_its_end(
+    server: Server, document: str, variables: dict[str, object]
+) -> None:
+    client = client_of(server)
+    assert all(sent.status == "created" for sent in client.send(reports(7)))
+    names = [node["package"]["name"] for node in client.iterate(document, variables)]
+    assert sorted(names) == [f"package-{number:04}" for number in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ("{ build(id: 1) { status } }", "expected one connection, it has 0"),
+        ("{ builds { nodes { id } } specs { nodes { hash } } }", "it has 2: builds, specs"),
+        ("{ builds { edges { cursor } } }", "must ask for nodes"),
+        ("{ builds", "it is no GraphQL"),
+    ],
+)
+def test_a_document_without_one_connection_is_not_walked(document: str, problem: str) -> None:
+    with pytest.raises(Refused, match=problem) as refused:
+        list(Client("http://127.0.0.1:9").iterate(document))
+    assert refused.value.code == "DOCUMENT_NOT_PAGED"
+
+
+def test_a_bad_connection_is_outlived_and_nothing_comes_twice(server: Server) -> None:
+    busy = answer("429 Too Many Requests", "Retry-After: 1")
+    away = answer("503 Service Unavailable")
+    with bad_connection(server.url, "drop", busy, away, "cut") as proxy:
+        began = time.monotonic()
+        sent = list(client_of(server, proxy.url).send(reports(600)))
+        assert time.monotonic() - began > 1
+    assert [one.name for one in sent] == [f"report {number}" for number in range(600)]
+    # The first batch had been applied when its answer was cut.
+    assert {one.status for one in sent[:500]} == {"known"}
+    assert {one.status for one in sent[500:]} == {"created"}
+    assert len(proxy.heads) == 6
+    assert server.ask("{ builds(first: 1) { totalCount } }")["builds"]["totalCount"] == 600
+
+
+def test_a_server_that_stays_away_is_one_sentence() -> None:
+    with pytest.raises(Refused, match=r"http://127.0.0.1:9 does not answer: .*refused") as refused:
+        Client("http://127.0.0.1:9", attempts=2).query("{ __typename }")
+    assert refused.value.code == "SERVER_AWAY"
+
+
+def test_an_expired_token_is_replaced(sqlite_url: str, tmp_path: Path) -> None:
+    with served(sqlite_url, tmp_path, api_token_expires_seconds=1) as server:
+        with bad_connection(server.url) as proxy:
+            client = Client(proxy.url, user=server.user, token=server.token)
+            for report in reports(2):
+                assert [sent.status for sent in client.send([report])] == ["created"]
+                time.sleep(2)
+        asked = [head.split()[1] for head in proxy.heads]
+        assert asked.count("/auth/token/") == 2
+        wrong = Client(server.url, user=server.user, token="wrong")
+        with pytest.raises(Refused, match="the server answered 403"):
+            list(wrong.send(reports(1)))
+        with pytest.raises(Refused, match="the server answered 401"):
+            list(Client(server.url).send(reports(1)))
