@@ -1,11 +1,9 @@
 """Groups and tables count what a plain loop over the listed rows counts."""
 
 import random
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,19 +11,17 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from spackmon.graph.spec import Edge, SpecNode, TargetDescription
-from spackmon.graph.versions import version_key
 from spackmon.models import Build
 from tests.ingest.reports import LINK, build_report, spec, spec_report
 from tests.query.conftest import AskedSite
 from tests.query.installs import install_report
+from tests.query.plain_loops import LANGUAGES, Row, grouped, key_fields, measured, spec_labels, table, tagged
 
 BUILD_KEYS = [
     "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK", "HOSTNAME",
     "ERROR_GROUP",
 ]  # fmt: skip
 SPEC_KEYS = BUILD_KEYS[:5]
-FINISHED = {"SUCCESS", "FAILED", "CANCELLED"}
-LANGUAGES = ("c", "cxx", "fortran")
 
 SPEC_FACTS = """fragment spec on Spec {
   name version compiler { name version } architecture { operatingSystem target { name } }
@@ -35,106 +31,6 @@ BUILD_FACTS = """{ builds(first: 100) { nodes {
   owner { name } tags { name } id
   events(where: {kind: {eq: ERROR}}, orderBy: {position: ASC}, first: 1) {
     nodes { errorGroup { fingerprint text } } } } } }"""
-
-Row = Mapping[str, Any]
-# A label, and before it what it is sorted by.
-Label = tuple[Any, ...]
-
-# Of a build whose spec is not known.
-UNKNOWN: Mapping[str, Label] = {
-    "VERSION": (None,) * 2, "COMPILER": (None,) * 3, "TARGET": (None,), "OS": (None,),
-}  # fmt: skip
-
-
-def spec_labels(one: Row) -> dict[str, Label]:
-    """What a spec is grouped by."""
-    architecture = one["architecture"]
-    return {
-        "PACKAGE": (one["name"],),
-        "VERSION": (version_key(one["version"]), one["version"]),
-        "COMPILER": compiler_label(one),
-        "TARGET": (architecture["target"]["name"],),
-        "OS": (architecture["operatingSystem"],),
-    }
-
-
-def compiler_label(one: Row) -> Label:
-    """The compiler that a spec names, or else the dependency that is one."""
-    found = one["compiler"]
-    for language in LANGUAGES:
-        providers = [edge["child"] for edge in one["dependencies"] if language in edge["virtuals"]]
-        if found is None and providers:
-            found = min(providers, key=lambda child: int(child["id"].partition(":")[2]))
-    if found is None:
-        return (None,) * 3
-    name, version = found["name"], found["version"]
-    return name, version_key(version), f"{name}@{version}"
-
-
-def build_labels(build: Row, tag: str | None) -> dict[str, Label]:
-    """What a build is grouped by, under one of its tags."""
-    began = datetime.fromisoformat(build["createdAt"])
-    year, week, _ = began.isocalendar()
-    errors = [event["errorGroup"] for event in build["events"]["nodes"]]
-    return {
-        **(UNKNOWN if build["spec"] is None else spec_labels(build["spec"])),
-        "PACKAGE": (None if build["package"] is None else build["package"]["name"],),
-        "ERROR_GROUP": (errors[0]["fingerprint"], errors[0]["text"]) if errors else (None, None),
-        "STATUS": (build["status"],), "TAG": (tag,),
-        "OWNER": (build["owner"]["name"],), "DAY": (began.strftime("%Y-%m-%d"),),
-        "WEEK": (f"{year}-W{week:02}",), "HOSTNAME": (build["environment"]["hostname"],),
-    }  # fmt: skip
-
-
-def tagged(builds: Iterable[Row], keys: Sequence[str]) -> Iterator[tuple[Row, dict[str, Label]]]:
-    """Each build, once for every tag if that is among the keys."""
-    for build in builds:
-        tags = [tag["name"] for tag in build["tags"]] if "TAG" in keys else []
-        for tag in tags or [None]:
-            yield build, build_labels(build, tag)
-
-
-def in_order(labels: Iterable[Label]) -> tuple[Any, ...]:
-    """Sorts as groups are: what is missing comes last."""
-    return tuple((part is None, 0 if part is None else part) for label in labels for part in label)
-
-
-def grouped(
-    rows: Iterable[tuple[Row, dict[str, Label]]], keys: Sequence[str], measure: Callable[[list[Row]], Row]
-) -> list[Row]:
-    """The groups of rows, by a plain loop."""
-    groups: dict[tuple[Label, ...], list[Row]] = defaultdict(list)
-    for row, labels in rows:
-        groups[tuple(labels[key] for key in keys)].append(row)
-    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), in_order(group[0])))
-    return [
-        {
-            "keys": {shown(key): label[-1] for key, label in zip(keys, labels, strict=True)},
-            "count": len(members),
-            **measure(members),
-        }
-        for labels, members in ordered
-    ]
-
-
-def shown(key: str) -> str:
-    """The field that shows a key."""
-    return "errorGroup" if key == "ERROR_GROUP" else key.lower()
-
-
-def measured(builds: list[Row]) -> Row:
-    """The success rate and the durations of builds."""
-    finished = [build["status"] == "SUCCESS" for build in builds if build["status"] in FINISHED]
-    seconds = sorted(b["durationSeconds"] for b in builds if b["durationSeconds"] is not None)
-    durations = None
-    if seconds:
-        microseconds = sum(round(one * 1_000_000) for one in seconds)
-        durations = {
-            "p50Seconds": seconds[-(-len(seconds) * 50 // 100) - 1],
-            "p95Seconds": seconds[-(-len(seconds) * 95 // 100) - 1],
-            "meanSeconds": microseconds / (len(seconds) * 1_000_000),
-        }
-    return {"successRate": sum(finished) / len(finished) if finished else None, "durations": durations}
 
 
 def furnish(site: AskedSite) -> None:
@@ -191,7 +87,9 @@ def conclude(site: AskedSite, dice: random.Random, build_id: int, person: int) -
 
 
 def selection(keys: Sequence[str]) -> str:
-    return "{" + " ".join(map(shown, keys)) + "}" if keys else "{ __typename }"
+    return (
+        "{" + " ".join(name for key in keys for name in key_fields(key)) + "}" if keys else "{ __typename }"
+    )
 
 
 def without_types(groups: Sequence[Row]) -> list[Row]:
@@ -262,44 +160,6 @@ def test_the_cells_of_a_table_are_those_of_a_plain_loop(site: AskedSite) -> None
         assert asked == table(chosen, row, column, first)
 
     check()
-
-
-def table(builds: Sequence[Row], row: str, column: str, first: int) -> Row:
-    """A table by a plain loop."""
-    cells: dict[tuple[Label, Label], list[Row]] = defaultdict(list)
-    for build in builds:
-        for _, across in tagged([build], [row]):
-            for _, down in tagged([build], [column]):
-                cells[across[row], down[column]].append(build)
-    each = [key for key, found in cells.items() for _ in found]
-    rows, columns = (largest([key[axis] for key in each], first) for axis in (0, 1))
-    found = [key for key in cells if key[0] in rows and key[1] in columns]
-    return {
-        "rows": names(key[0] for key in found),
-        "columns": names(key[1] for key in found),
-        "cells": [
-            {"row": key[0][-1], "column": key[1][-1], "count": len(cells[key]), **stand(cells[key])}
-            for key in sorted(found, key=in_order)
-        ],
-    }
-
-
-def names(labels: Iterable[Label]) -> list[Any]:
-    return [label[-1] for label in sorted(set(labels), key=lambda label: in_order([label]))]
-
-
-def largest(labels: Sequence[Label], first: int) -> list[Label]:
-    return sorted(set(labels), key=lambda label: (-labels.count(label), in_order([label])))[:first]
-
-
-def stand(builds: Sequence[Row]) -> Row:
-    latest = max(builds, key=lambda build: (build["updatedAt"], int(build["id"])))
-    statuses = [build["status"] for build in builds]
-    return {
-        "succeeded": statuses.count("SUCCESS"),
-        "failed": statuses.count("FAILED"),
-        "latestStatus": latest["status"],
-    }
 
 
 def test_groups_inherit_the_filters_of_their_connection_in_one_statement(site: AskedSite) -> None:

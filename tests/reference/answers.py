@@ -6,6 +6,7 @@ from typing import Any
 
 from graphql import (
     GraphQLError,
+    GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLResolveInfo,
@@ -18,9 +19,10 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Refused
-from tests.reference import fields, graphs
+from tests.reference import counted, fields, graphs
 from tests.reference.connections import Page, Sorting, read_order
 from tests.reference.filters import graph, is_of, named, passes
+from tests.reference.language import containing, satisfying
 from tests.reference.rows import Rows
 
 _TYPE_OF_MODEL = {model: name for name, model in fields.MODELS.items()}
@@ -57,58 +59,76 @@ class Reference:
         if isinstance(type_, GraphQLInterfaceType):
             return True
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
-            return field in _OF_PAGE or field in ("cursor", "node")
-        if type_name in graphs.TYPES:
+            return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
+        if type_name in graphs.TYPES | counted.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
         return (
             is_root_connection
+            or key == ("Query", "matrix")
             or key in _SPECIAL
             or key in fields.TO_ONE
-            or key in fields.TO_MANY
+            or key in _TO_MANY
             or fields.is_value(*key)
         )
 
     def _is_connection(self, key: tuple[str, str]) -> bool:
-        type_ = self.schema.type_map[key[0]]
-        assert isinstance(type_, GraphQLObjectType)
-        return named(type_.fields[key[1]].type).endswith("Connection")
+        return named(self._definition(key).type).endswith("Connection")
 
     def _resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         key = info.parent_type.name, info.field_name
+        if isinstance(source, Page) and key[1] == "groupBy":
+            return counted.groups(self.rows, source.sorting.type_name, source.found, arguments)
         if isinstance(source, Page):
             return _OF_PAGE[key[1]](source)
-        if key[0] in graphs.TYPES:
-            return source[key[1]]
+        if isinstance(source, dict):
+            return source.get(key[1])
         if isinstance(source, _Place):
             return source.page.sorting.cursor(source.row) if key[1] == "cursor" else source.row
+        return self._field(key, source, arguments)
+
+    def _field(self, key: tuple[str, str], source: Any, arguments: Mapping[str, Any]) -> Any:
         if key in _SPECIAL:
             return _SPECIAL[key](self.rows, source, arguments)
+        if key == ("Query", "matrix"):
+            return counted.matrix(self.rows, self._found(key, None, "Build", arguments), arguments)
         if self._is_connection(key):
             return self._page(key, source, arguments)
         if key in fields.TO_ONE:
             return fields.TO_ONE[key](self.rows, source)
-        if key in fields.TO_MANY:
-            found = fields.TO_MANY[key](self.rows, source)
+        if key in _TO_MANY:
+            found = _TO_MANY[key](self.rows, source)
             return sorted(found, key=lambda row: fields.LIST_ORDER[key](self.rows, row))
         return fields.value(self.rows, *key, source)
 
     def _page(self, key: tuple[str, str], source: Any, arguments: Mapping[str, Any]) -> Page:
-        type_ = self.schema.type_map[key[0]]
-        assert isinstance(type_, GraphQLObjectType)
-        field = type_.fields[key[1]]
+        field = self._definition(key)
         type_name = named(self.schema.type_map[named(field.type)].fields["nodes"].type)  # type: ignore[attr-defined]
-        if source is None:
-            found = list(self.rows.all(fields.MODELS[type_name]))
-        else:
-            found = list(fields.TO_MANY[key](self.rows, source))
-        where = arguments.get("where")
-        if where is not None:
-            input_name = named(field.args["where"].type)
-            found = [row for row in found if passes(self.rows, self.schema, input_name, where, row)]
+        found = self._found(key, source, type_name, arguments)
         sorting = Sorting(self.rows, type_name, read_order(arguments.get("orderBy")))
         return Page(sorting, found, arguments)
+
+    def _definition(self, key: tuple[str, str]) -> GraphQLField:
+        type_ = self.schema.type_map[key[0]]
+        assert isinstance(type_, GraphQLObjectType)
+        return type_.fields[key[1]]
+
+    def _found(
+        self, key: tuple[str, str], source: Any, type_name: str, arguments: Mapping[str, Any]
+    ) -> list[Any]:
+        """The rows that arguments leave, in no order."""
+        found = list(
+            self.rows.all(fields.MODELS[type_name]) if source is None else _TO_MANY[key](self.rows, source)
+        )
+        where, text = arguments.get("where"), arguments.get("satisfying")
+        if where is not None:
+            input_name = named(self._definition(key).args["where"].type)
+            found = [row for row in found if passes(self.rows, self.schema, input_name, where, row)]
+        if text is not None:
+            ids = satisfying(self.rows, text)
+            found = [row for row in found if (row.id if type_name == "Spec" else row.spec_id) in ids]
+        return found
 
 
 class _Place:
@@ -197,6 +217,24 @@ def _graph_edges(rows: Rows, source: Any, _: Mapping[str, Any]) -> Any:
     return sorted(inside, key=lambda edge: (hashes[edge.parent_id], hashes[edge.child_id], edge.virtuals))
 
 
+def _satisfies(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> bool:
+    found, ids = _spec(rows, source, {"hash": arguments["hash"]}), satisfying(rows, arguments["spec"])
+    if found is None:
+        raise Refused("SPEC_UNKNOWN", 404, "no such spec")
+    return found.id in ids
+
+
+def _affected_builds(rows: Rows, impact: list[int]) -> list[Any]:
+    specs = {spec.id for spec in containing(rows, impact)}
+    return [build for build in rows.all(models.Build) if build.spec_id in specs]
+
+
+_TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
+    **fields.TO_MANY,
+    ("Impact", "builds"): _affected_builds,
+    ("Impact", "specs"): containing,
+}
+
 _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] = {
     ("BuildPhase", "log"): lambda rows, phase, _: phase if fields.has_log(rows, phase) else None,
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
@@ -204,11 +242,13 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("Query", "errorGroup"): lambda rows, _, arguments: next(
         iter(rows.by(models.ErrorGroup, "fingerprint", arguments["fingerprint"])), None
     ),
+    ("Query", "impact"): lambda rows, _, arguments: satisfying(rows, arguments["of"]),
     ("Query", "node"): _node,
     ("Query", "package"): lambda rows, _, arguments: next(
         iter(rows.by(models.Package, "name", arguments["name"])), None
     ),
     ("Query", "phase"): _by_id("BuildPhase"),
+    ("Query", "satisfies"): _satisfies,
     ("Query", "spec"): _spec,
     ("Spec", "format"): graphs.spec_format,
     ("Spec", "graph"): _graph,

@@ -122,15 +122,15 @@ class Page:
             raise Refused("PAGE_INVALID", 400, "a negative page")
         if size > MAXIMUM_PAGE:
             raise Refused("PAGE_TOO_LARGE", 400, "too large a page")
-        self.sorting, self.total = sorting, len(found)
-        self._found, self._size, self._from_end = found, size, last is not None
+        self.sorting, self.total, self.found = sorting, len(found), found
+        self._size, self._from_end = size, last is not None
         self._after, self._before = arguments.get("after"), arguments.get("before")
 
     @cached_property
     def _within(self) -> list[Any]:
         """The rows between the cursors, which are read only for those who ask for rows."""
         by_place = cmp_to_key(self.sorting.compare)
-        rows = sorted(self._found, key=lambda row: by_place(self.sorting.place(row)))
+        rows = sorted(self.found, key=lambda row: by_place(self.sorting.place(row)))
         for cursor, sign in ((self._after, 1), (self._before, -1)):
             if cursor is not None and rows:
                 end = read_cursor(cursor, len(self.sorting.place(rows[0])))

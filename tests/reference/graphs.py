@@ -28,7 +28,9 @@ _ORDERS = {
 }  # fmt: skip
 
 
-def _node(rows: Rows, spec: Any) -> SpecNode:
+def node(rows: Rows, spec: Any) -> SpecNode:
+    """A spec as the pure functions take it."""
+
     def one(name: str) -> Any:
         return fields.value(rows, "Spec", name, spec)
 
@@ -70,7 +72,7 @@ def _node(rows: Rows, spec: Any) -> SpecNode:
 
 def nodes(rows: Rows, spec: Any) -> dict[str, SpecNode]:
     """The nodes of a spec's graph by identity."""
-    return {one.hash: _node(rows, one) for one in graph(rows, spec.id)}
+    return {one.hash: node(rows, one) for one in graph(rows, spec.id)}
 
 
 def _row(rows: Rows, identity: str | None) -> Any:

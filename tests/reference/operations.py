@@ -16,17 +16,18 @@ from graphql import (
 
 from tests.reference import fields
 from tests.reference.answers import Reference
+from tests.reference.arguments import Draws
 from tests.reference.connections import Sorting
 from tests.reference.filters import named
 from tests.reference.rows import Rows
-from tests.reference.site import MERGED
 from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Values, Word, null, nullable
 
 DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
-    "a", "after", "b", "before", "depth", "deptypes", "fingerprint", "first", "from", "hash", "hashes", "id",
-    "ignore", "last", "maximumDepth", "name", "order", "orderBy", "template", "to", "types", "where",
+    "a", "after", "b", "before", "columns", "depth", "deptypes", "fingerprint", "first", "from", "hash",
+    "hashes", "id", "ignore", "keys", "last", "maximumDepth", "name", "of", "order", "orderBy", "package",
+    "rows", "satisfying", "spec", "template", "to", "types", "where",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"
@@ -56,6 +57,7 @@ class _Writer:
     dice: Dice
     reference: Reference
     values: Values
+    draws: Draws
     budget: int
     definitions: dict[str, str] = field(default_factory=dict)
     samples: dict[str, Callable[[], Any]] = field(default_factory=dict)
@@ -182,6 +184,8 @@ class _Writer:
         found: dict[str, Tree] = {}
         if "where" in types and self.dice.chance(40):
             found["where"] = self.values.filter(types["where"], 2)
+        if "satisfying" in types and self.dice.chance(15):
+            found["satisfying"] = Leaf(types["satisfying"], self.values.spec)
         keys: list[str] = []
         if "orderBy" in types and self.dice.chance(35):
             found["orderBy"] = self._order(types["orderBy"], keys)
@@ -220,78 +224,23 @@ class _Writer:
 
     def _own(self, type_name: str, name: str, definition: GraphQLField) -> dict[str, Tree]:
         """The arguments of a field that is no connection."""
-        own = {
-            "Query.analysisResult": {"id": lambda: self._id("AnalysisResult")},
-            "Query.build": {"id": lambda: self._id("Build")},
-            "Query.commonDependencies": {"hashes": self._whole_hash},
-            "Query.diff": {"a": self._hash, "b": self._hash, "ignore": self._package},
-            "Query.errorGroup": {"fingerprint": self._fingerprint},
-            "Query.node": {"id": lambda: self._id(self.dice.choice(_with_ids()))},
-            "Query.package": {"name": self._package},
-            "Query.path": {"from": self._hash, "to": self._package, "first": lambda: self.dice.below(5)},
-            "Query.phase": {"id": lambda: self._id("BuildPhase")},
-            "Query.spec": self.dice.choice([{"hash": self._hash}, {"id": lambda: self._id("Spec")}]),
-        }
-        common = {
-            "deptypes": lambda: Word(self.dice.choice(["build", "link", "run", "test"])),
-            "depth": lambda: self.dice.below(4),
-            "hashes": lambda: self.dice.chance(50),
-            "maximumDepth": lambda: self.dice.below(4),
-            "order": lambda: Word(self.dice.choice(["PRE", "POST", "BREADTH", "TOPOLOGICAL"])),
-            "template": self._template,
-            "types": lambda: self.dice.chance(50),
-        }
-        drawn: dict[str, Callable[[], Any]] = {**common, **own.get(f"{type_name}.{name}", {})}
+        own = self.draws.own(type_name, name)
+        drawn = {**self.draws.common(), **own}
         found: dict[str, Tree] = {}
+        if "where" in definition.args and self.dice.chance(40):
+            found["where"] = self.values.filter(definition.args["where"].type, 2)
         for key, argument in definition.args.items():
             is_required = isinstance(argument.type, GraphQLNonNull) and argument.default_value is Undefined
-            is_own = key in own.get(f"{type_name}.{name}", {})
-            if key in drawn and (is_required or is_own or self.dice.chance(40)):
-                found[key] = self._argument(argument.type, drawn[key], needed=is_required or is_own)
+            if key in drawn and (is_required or key in own or self.dice.chance(40)):
+                found[key] = self._argument(argument.type, drawn[key], needed=is_required or key in own)
         return found
 
     def _argument(self, type_: Any, sample: Callable[[], Any], *, needed: bool) -> Tree:
-        if not isinstance(nullable(type_), GraphQLList):
+        if not isinstance(nullable(type_), GraphQLList) or "GroupKey" in str(type_):
             return Leaf(type_, sample, needed=needed)
         leaf = Leaf(nullable(type_).of_type, sample)
         count = 1 + self.dice.below(3) if needed else self.dice.below(3)
         return Several(type_, [leaf] * count, self.dice, fixed=needed, nullable=not needed)
-
-    def _package(self) -> str:
-        return self.dice.choice([*self.values.pools.of("Package", "name"), "none"])
-
-    def _fingerprint(self) -> str:
-        return self.dice.choice([*self.values.pools.of("ErrorGroup", "fingerprint"), "none"])
-
-    def _template(self) -> str:
-        if self.dice.chance(5):
-            self.values.faults += 1
-            return "{name"
-        return self.dice.choice(
-            ["{name}{@version}", "{name}{/hash:7} {compiler}", "{architecture}%", "é{variants}"]
-        )
-
-    def _id(self, type_name: str) -> Any:
-        row_id = self.dice.choice(self.reference.rows.all(fields.MODELS[type_name])).id
-        if self.dice.chance(3):
-            self.values.faults += 1
-            return self.dice.choice(
-                ["", "x", "Spec:Spec:1", f"{type_name}:", "9" * 30, "-1", f"Query:{row_id}"]
-            )
-        if type_name == "Build":
-            known = [str(row_id), int(row_id), f"Build:{row_id}", str(MERGED)]
-            return self.dice.choice([*known, "999999"])
-        return self.dice.choice([f"{type_name}:{row_id}", f"{type_name}:999999"])
-
-    def _whole_hash(self) -> str:
-        return str(self.dice.choice(self.values.pools.of("SpecHash", "value")))
-
-    def _hash(self) -> str:
-        value = self._whole_hash()
-        if self.dice.chance(30):
-            self.values.faults += 1
-            return value[: 4 + self.dice.below(12)]
-        return value
 
     # Values -----------------------------------------------------------------------------------------
 
@@ -343,7 +292,7 @@ def documents(reference: Reference, rows: Rows) -> Callable[[int, int], Document
     def document(seed: int, fields: int) -> Document:
         dice = Dice(seed)
         values = Values(dice, reference, pools)
-        writer = _Writer(dice, reference, values, fields)
+        writer = _Writer(dice, reference, values, Draws(dice, reference, values), fields)
         names = ["One", "Two"] if dice.chance(10) else ["One"]
         operations = {name: writer.operation(name) for name in names}
         text = "\n".join([*(text for text, _ in operations.values()), *writer.texts])
@@ -381,7 +330,3 @@ def _is_list(definition: GraphQLField) -> bool:
 def _may_be_null(tree: Tree) -> bool:
     """Whether null is as if nothing were there: `where: null` is, `eq: null` and `some: null` are not."""
     return not isinstance(tree, Leaf) and tree.nullable
-
-
-def _with_ids() -> list[str]:
-    return sorted(name for name, model in fields.MODELS.items() if hasattr(model, "id"))

@@ -8,6 +8,8 @@ from typing import Any
 
 from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQLNonNull
 
+from spackmon.graph.spec_syntax import parse_spec
+from spackmon.graph.spec_tokens import SpecSyntaxError
 from tests.reference import fields, filters
 from tests.reference.answers import Reference
 from tests.reference.filters import named, type_of
@@ -181,6 +183,27 @@ class Values:
             "String": lambda: self._text(pool, input_name == "VersionFilter"),
         }
         return Leaf(type_, draw[bare.name])
+
+    def spec(self) -> str:
+        """A text in Spack's language, about what some spec is."""
+        if self.dice.chance(4):
+            self.faults += 1
+            return self.dice.choice(["zlib@", "^", "a b", "\0"])
+        while True:
+            name, version = self.dice.choice([*self.pools.pairs, ("mpi", "1.2")])
+            some = [
+                f"@{self.dice.choice(['', ':', '='])}{version}", f"@{version}:", f" ^{name}", f" %{name}",
+                f" ^{name}@{version}:", " %gcc@9:", " %c=gcc", " ^mpi", " +mpi", " ~mpi", " libs=shared",
+                " level=3", " target=zen3", " target=x86_64:", " os=rhel8", " platform=linux", " cflags=-O2",
+                f" /{self.dice.choice(self.pools.of('SpecHash', 'value'))[:5]}",
+            ]  # fmt: skip
+            text = self.dice.choice([self.dice.choice(self.pools.pairs)[0], ""])
+            text += "".join(sorted(self.dice.choice(some) for _ in range(self.dice.below(3))))
+            try:
+                parse_spec(text)
+            except SpecSyntaxError:
+                continue
+            return text
 
     def _near(self, pool: list[Any]) -> Any:
         return (self.dice.choice(pool) if pool else 0) + self.dice.choice([0, 0, 1, -1])

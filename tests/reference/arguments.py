@@ -1,0 +1,121 @@
+"""What is drawn for the arguments of fields that are no connections."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.reference import fields
+from tests.reference.answers import Reference
+from tests.reference.site import MERGED
+from tests.reference.values import Dice, Values, Word
+
+Draw = Callable[[], Any]
+
+
+@dataclass
+class Draws:
+    """Draws arguments by their fields and names."""
+
+    dice: Dice
+    reference: Reference
+    values: Values
+
+    def own(self, type_name: str, name: str) -> dict[str, Draw]:
+        """The arguments that a field is always given."""
+        own: dict[str, dict[str, Draw]] = {
+            "BuildConnection.groupBy": {"keys": lambda: self.keys("Build"), "first": self.count},
+            "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
+            "Query.build": {"id": lambda: self.id("Build")},
+            "Query.commonDependencies": {"hashes": self.whole_hash},
+            "Query.diff": {"a": self.hash, "b": self.hash, "ignore": self.package},
+            "Query.errorGroup": {"fingerprint": self.fingerprint},
+            "Query.impact": {"of": self.values.spec},
+            "Query.matrix": {"rows": self.key, "columns": self.key, "first": self.count},
+            "Query.node": {"id": lambda: self.id(self.dice.choice(_with_ids()))},
+            "Query.package": {"name": self.package},
+            "Query.path": {"from": self.hash, "to": self.package, "first": lambda: self.dice.below(5)},
+            "Query.phase": {"id": lambda: self.id("BuildPhase")},
+            "Query.satisfies": {"hash": self.hash, "spec": self.values.spec},
+            "Query.spec": self.dice.choice([{"hash": self.hash}, {"id": lambda: self.id("Spec")}]),
+            "SpecConnection.groupBy": {"keys": lambda: self.keys("Spec"), "first": self.count},
+        }
+        return own.get(f"{type_name}.{name}", {})
+
+    def common(self) -> dict[str, Draw]:
+        """Arguments that mean the same wherever they are."""
+        return {
+            "deptypes": lambda: Word(self.dice.choice(["build", "link", "run", "test"])),
+            "depth": lambda: self.dice.below(4),
+            "hashes": lambda: self.dice.chance(50),
+            "maximumDepth": lambda: self.dice.below(4),
+            "package": self.package,
+            "order": lambda: Word(self.dice.choice(["PRE", "POST", "BREADTH", "TOPOLOGICAL"])),
+            "template": self.template,
+            "types": lambda: self.dice.chance(50),
+        }
+
+    def package(self) -> str:
+        """A package's name."""
+        return self.dice.choice([*self.values.pools.of("Package", "name"), "none"])
+
+    def key(self) -> str:
+        """What rows are grouped by."""
+        return self.keys("Build", of=1)[0]
+
+    def keys(self, of_type: str, of: int | None = None) -> list[str]:
+        """What rows are grouped by."""
+        type_: Any = self.reference.schema.type_map[f"{of_type}GroupKey"]
+        count = self.dice.below(4) if of is None else of
+        keys = [Word(self.dice.choice(list(type_.values))) for _ in range(count)]
+        if len(set(keys)) < len(keys):
+            self.values.faults += 1
+        return keys
+
+    def count(self) -> int:
+        """How many groups."""
+        if self.dice.chance(2):
+            self.values.faults += 1
+            return self.dice.choice([-1, 501])
+        return self.dice.below(6)
+
+    def fingerprint(self) -> str:
+        """A fingerprint of a group of errors."""
+        return self.dice.choice([*self.values.pools.of("ErrorGroup", "fingerprint"), "none"])
+
+    def template(self) -> str:
+        """A format string."""
+        if self.dice.chance(5):
+            self.values.faults += 1
+            return "{name"
+        return self.dice.choice(
+            ["{name}{@version}", "{name}{/hash:7} {compiler}", "{architecture}%", "é{variants}"]
+        )
+
+    def id(self, type_name: str) -> Any:
+        """An id of a type."""
+        row_id = self.dice.choice(self.reference.rows.all(fields.MODELS[type_name])).id
+        if self.dice.chance(3):
+            self.values.faults += 1
+            return self.dice.choice(
+                ["", "x", "Spec:Spec:1", f"{type_name}:", "9" * 30, "-1", f"Query:{row_id}"]
+            )
+        if type_name == "Build":
+            known = [str(row_id), int(row_id), f"Build:{row_id}", str(MERGED)]
+            return self.dice.choice([*known, "999999"])
+        return self.dice.choice([f"{type_name}:{row_id}", f"{type_name}:999999"])
+
+    def whole_hash(self) -> str:
+        """A whole hash of a spec."""
+        return str(self.dice.choice(self.values.pools.of("SpecHash", "value")))
+
+    def hash(self) -> str:
+        """A hash of a spec, or its beginning."""
+        value = self.whole_hash()
+        if self.dice.chance(30):
+            self.values.faults += 1
+            return value[: 4 + self.dice.below(12)]
+        return value
+
+
+def _with_ids() -> list[str]:
+    return sorted(name for name, model in fields.MODELS.items() if hasattr(model, "id"))
