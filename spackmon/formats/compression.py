@@ -16,9 +16,6 @@ from spackmon.errors import Refused
 # 100,000 specs, the most that a document may hold, at 2.6 kB each: twice what Spack writes for one.
 MAXIMUM_DOCUMENT_BYTES = 256 << 20
 
-# Compressed input goes in by so much at a time. It bounds what a piece can become: zstd, the densest, makes
-# 128 kB of 4 bytes.
-_PIECE_BYTES = 1 << 10
 # What a frame may ask for before its first byte comes out; xz and zstd use 64 and 128 MiB at their best.
 _MAXIMUM_WINDOW_BYTES = 128 << 20
 # A gzipped file that the web server's operator gzipped again is met; more is a game.
@@ -32,14 +29,27 @@ class _Decompressor(Protocol):
     @property
     def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: bytes, /) -> bytes: ...
+    def decompress(self, data: memoryview, /) -> bytes: ...
 
 
-_FORMATS: tuple[tuple[bytes, str, Callable[[], _Decompressor]], ...] = (
-    (b"\x1f\x8b", "gzip", lambda: zlib.decompressobj(wbits=31)),
-    (b"\x28\xb5\x2f\xfd", "zstd", lambda: _zstd()),
-    (b"BZh", "bzip2", bz2.BZ2Decompressor),
-    (b"\xfd7zXZ\x00", "xz", lambda: lzma.LZMADecompressor(memlimit=_MAXIMUM_WINDOW_BYTES)),
+class _Compression(NamedTuple):
+    """A format by its first bytes; its data is unpacked in pieces, so that one piece is no bomb yet."""
+
+    beginning: bytes
+    name: str
+    start: Callable[[], _Decompressor]
+    piece_bytes: int
+
+
+_COMPRESSIONS = (
+    _Compression(b"\x1f\x8b", "gzip", lambda: zlib.decompressobj(wbits=31), 1 << 13),
+    # Four bytes of zstd are up to 128 kB.
+    _Compression(b"\x28\xb5\x2f\xfd", "zstd", lambda: _zstd(), 1 << 10),
+    # Forty bytes of bzip2 are up to 46 MB.
+    _Compression(b"BZh", "bzip2", bz2.BZ2Decompressor, 1 << 5),
+    _Compression(
+        b"\xfd7zXZ\x00", "xz", lambda: lzma.LZMADecompressor(memlimit=_MAXIMUM_WINDOW_BYTES), 1 << 12
+    ),
 )
 _ERRORS = (OSError, EOFError, ValueError, MemoryError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
 
@@ -58,43 +68,44 @@ def unpacked(data: bytes, maximum_bytes: int = MAXIMUM_DOCUMENT_BYTES) -> Unpack
     """
     damage = None
     for _ in range(_MAXIMUM_LAYERS):
-        found = next((known for known in _FORMATS if data.startswith(known[0])), None)
+        found = next((known for known in _COMPRESSIONS if data.startswith(known.beginning)), None)
         if found is None:
             break
-        data, problem = _whole(data, found[1], found[2], maximum_bytes)
+        data, problem = _whole(data, found, maximum_bytes)
         damage = damage or problem
     if len(data) > maximum_bytes:
         raise _too_large(maximum_bytes)
     return Unpacked(data, damage)
 
 
-def _whole(data: bytes, name: str, start: Callable[[], _Decompressor], maximum_bytes: int) -> Unpacked:
+def _whole(data: bytes, known: _Compression, maximum_bytes: int) -> Unpacked:
     """All members of a compressed file, one after the other; what follows the last must be zeros."""
     content = bytearray()
-    while data:
-        stream = start()
-        position = 0
+    view = memoryview(data)
+    position = 0
+    while position < len(data):
+        stream = known.start()
         while position < len(data) and not stream.eof:
             try:
-                content += stream.decompress(data[position : position + _PIECE_BYTES])
+                content += stream.decompress(view[position : position + known.piece_bytes])
             except _ERRORS as error:
-                return Unpacked(bytes(content), _damaged(f"its {name} data is damaged: {error}"))
+                problem = f"its {known.name} data is damaged: {error}"
+                return Unpacked(bytes(content), Refused("DOCUMENT_DAMAGED", 400, problem))
             if len(content) > maximum_bytes:
                 raise _too_large(maximum_bytes)
-            position += _PIECE_BYTES
+            position = min(position + known.piece_bytes, len(data))
         if not stream.eof:
-            return Unpacked(bytes(content), _damaged(f"its {name} data is cut short"))
-        data = (stream.unused_data + data[position:]).lstrip(b"\0")
+            problem = f"its {known.name} data is cut short"
+            return Unpacked(bytes(content), Refused("DOCUMENT_DAMAGED", 400, problem))
+        position -= len(stream.unused_data)
+        while position < len(data) and not data[position]:
+            position += 1
     return Unpacked(bytes(content), None)
 
 
 def _zstd() -> _Decompressor:
     decompressor = zstandard.ZstdDecompressor(max_window_size=_MAXIMUM_WINDOW_BYTES)
     return decompressor.decompressobj()
-
-
-def _damaged(problem: str) -> Refused:
-    return Refused("DOCUMENT_DAMAGED", 400, problem)
 
 
 def _too_large(maximum_bytes: int) -> Refused:

@@ -6,7 +6,6 @@ failure where that is said: in a body of specs/new, which clients send when the 
 FAILED_CONCRETIZATION. A file that merely holds one is answered with SPEC_ABSTRACT.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -123,20 +122,18 @@ def _spec(content: Any, spack_version: str | None) -> SpecReport | Concretizatio
         return ms1.read_spec(content)
     if not spec_json.is_abstract(content):
         return SpecReport(graph=spec_json.read(content), spack_version=spack_version)
-    failure = spec_json.read_failure(content, spack_version or "")
-    if not _says_failed(failure):
-        raise Refused(
-            "SPEC_ABSTRACT", 400, f"the spec {failure.name} is abstract, and does not say that it could not "
-            "be concretized: a concrete spec was expected",
-        )  # fmt: skip
+    if not _says_failed(content):
+        sentence = "it is abstract, and does not say that it could not be concretized: a spec was expected"
+        raise Refused("SPEC_ABSTRACT", 400, sentence)
     if spack_version is None:
         raise Refused("SPACK_VERSION_MISSING", 400, "this was not concretized: say by which Spack")
-    return failure
+    return spec_json.read_failure(content, spack_version)
 
 
-def _says_failed(failure: ConcretizationFailureReport) -> bool:
-    document = json.loads(failure.document or "[]")
-    root = (document if isinstance(document, list) else document["nodes"])[0]
+def _says_failed(abstract: Any) -> bool:
+    while isinstance(abstract, dict) and "nodes" not in abstract:
+        abstract = abstract["spec"]
+    root = (abstract if isinstance(abstract, list) else abstract["nodes"])[0]
     return bool(root.get("full_hash") == "FAILED_CONCRETIZATION")
 
 

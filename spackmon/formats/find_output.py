@@ -27,7 +27,7 @@ def read_find_output(document: list[Any], spack_version: str | None) -> Iterator
         pool = read_pool(_kept(document, damage), damage)
     except FieldUnfit as unfit:
         raise Refused("DOCUMENT_DAMAGED", 400, unfit.sentence) from None
-    yield from reports(pool, (), spack_version, set(), damage)
+    yield from reports(pool, (), spack_version)
     damage.settle()
 
 

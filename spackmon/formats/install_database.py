@@ -49,14 +49,14 @@ def read_install_database(
         row = rows[keys[identity]]
         if not _is_installed(row) or pool.nodes[identity].external is not None:
             continue
+        graph = pool.graph(identity)
         try:
-            report = _install(pool.graph(identity), keys[identity], row, spack_version)
+            yield _install(graph, keys[identity], row, spack_version)
         except FieldUnfit as unfit:
             damage.add(f"{keys[identity]}: {unfit.sentence}")
-            continue
-        in_graphs.update(report.graph.nodes if report.graph else ())
-        yield report
-    yield from reports(pool, (), spack_version, in_graphs, damage)
+        else:
+            in_graphs.update(graph.nodes)
+    yield from reports(pool, (), spack_version, in_graphs)
     damage.settle()
 
 

@@ -61,7 +61,7 @@ def read_lock_file(document: dict[str, Any], spack_version: str | None) -> Itera
         roots = list(dict.fromkeys(_roots(lock, pool, damage)))
     except FieldUnfit as unfit:
         raise Refused("DOCUMENT_DAMAGED", 400, f"the lock file cannot be read: {unfit.sentence}") from None
-    yield from reports(pool, roots, version, set(), damage)
+    yield from reports(pool, roots, version)
     damage.settle()
 
 

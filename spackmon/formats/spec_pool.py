@@ -4,7 +4,7 @@ A node that cannot be read, whose dependency is missing or that depends on itsel
 depend on it; the others make graphs, built one at a time: 20,000 graphs of 60 nodes share 20,000 nodes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,9 +35,12 @@ class SpecPool:
     """The readable specs of a file, by identity hash; every edge of theirs ends in it."""
 
     def __init__(
-        self, nodes: Mapping[str, SpecNode], by_key: Mapping[str, str], built_as: Mapping[str, str],
+        self,
+        nodes: Mapping[str, SpecNode],
+        by_key: Mapping[str, str],
+        built_as: Mapping[str, str],
         format_versions: Mapping[str, int],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.nodes = nodes
         self.by_key = by_key
         self._built_as = built_as
@@ -51,24 +54,8 @@ class SpecPool:
         return reversed(children_first(self.nodes))
 
     def graph(self, root: str) -> SpecGraph:
-        """The graph below an identity; of a spliced spec also the graph that it was built as.
-
-        Raises FieldUnfit where it is larger than any real one.
-        """
-        found = {root: self.nodes[root]}
-        pending = [root]
-        while pending:
-            identity = pending.pop()
-            below = [edge.child for edge in self.nodes[identity].edges]
-            built_as = self._built_as.get(identity)
-            for child in below if built_as is None else [*below, built_as]:
-                if child not in found:
-                    found[child] = self.nodes[child]
-                    pending.append(child)
-            if len(found) > _MAXIMUM_GRAPH_SPECS:
-                raise FieldUnfit(
-                    f"{_shown(self.nodes[root])}: its graph has over {_MAXIMUM_GRAPH_SPECS} specs"
-                )
+        """The graph below an identity; of a spliced spec also the graph that it was built as."""
+        found = _below(root, self.nodes, self._built_as)
         return SpecGraph(root=root, format_version=self._format_versions[root], nodes=found)
 
 
@@ -80,7 +67,10 @@ def read_pool(kept: Iterable[Kept], damage: Damage) -> SpecPool:
     entries: dict[str, NodeEntry] = {}
     by_key: dict[str, str] = {}
     format_versions: dict[str, int] = {}
-    for node in kept:
+    listed = list(kept)
+    if len(listed) > MAXIMUM_SPECS:
+        raise FieldUnfit(f"it has more than {MAXIMUM_SPECS} specs")
+    for node in listed:
         try:
             entry = _entry(node)
             if entries.setdefault(entry.identity[1], entry) is not entry:
@@ -90,32 +80,25 @@ def read_pool(kept: Iterable[Kept], damage: Damage) -> SpecPool:
             continue
         by_key[node.key] = entry.identity[1]
         format_versions[entry.identity[1]] = node.format_version
-        if len(entries) > MAXIMUM_SPECS:
-            raise FieldUnfit(f"it has more than {MAXIMUM_SPECS} specs")
     nodes = _whole(_connected(entries, by_key, damage), damage)
     built_as = _built_as(entries, by_key, nodes)
+    if len(nodes) > _MAXIMUM_GRAPH_SPECS:
+        nodes = _of_real_size(nodes, built_as, damage)
     return SpecPool(nodes, by_key, built_as, format_versions)
 
 
 def reports(
-    pool: SpecPool, roots: Iterable[str], spack_version: str | None, covered: set[str], damage: Damage
+    pool: SpecPool, roots: Collection[str], spack_version: str | None, covered: Iterable[str] = ()
 ) -> Iterator[SpecReport]:
-    """The graph of each of `roots`, then of all that neither these nor the `covered` ones reach.
-
-    `covered` and `damage` are added to.
-    """
+    """The graph of each of `roots`, then of all that stand neither in these nor in `covered`."""
+    covered = set(covered)
     wanted = set(roots)
     for identity in [*roots, *pool.parents_first()]:
-        if identity in covered and identity not in wanted:
-            continue
-        wanted.discard(identity)
-        try:
+        if identity in wanted or identity not in covered:
+            wanted.discard(identity)
             graph = pool.graph(identity)
-        except FieldUnfit as unfit:
-            damage.add(unfit.sentence)
-            continue
-        covered.update(graph.nodes)
-        yield SpecReport(graph=graph, spack_version=spack_version)
+            covered.update(graph.nodes)
+            yield SpecReport(graph=graph, spack_version=spack_version)
 
 
 def _entry(node: Kept) -> NodeEntry:
@@ -201,6 +184,45 @@ def _built_as(
         built_as = by_key.get(key) if isinstance(key, str) else None
         if built_as is not None and built_as in nodes:
             found[identity] = built_as
+    return found
+
+
+def _of_real_size(
+    nodes: Mapping[str, SpecNode], built_as: Mapping[str, str], damage: Damage
+) -> dict[str, SpecNode]:
+    """The nodes whose graphs are no larger than any real one; above the first giant nothing is walked."""
+    kept: dict[str, SpecNode] = {}
+    for identity in children_first(nodes):
+        node = nodes[identity]
+        if all(edge.child in kept for edge in node.edges):
+            below = _below(identity, nodes, built_as, _MAXIMUM_GRAPH_SPECS)
+            if len(below) <= _MAXIMUM_GRAPH_SPECS:
+                kept[identity] = node
+    if len(kept) < len(nodes):
+        first = _shown(next(node for identity, node in nodes.items() if identity not in kept))
+        damage.add(
+            f"the graph of {first} has over {_MAXIMUM_GRAPH_SPECS} specs", parts=len(nodes) - len(kept)
+        )
+    return kept
+
+
+def _below(
+    root: str, nodes: Mapping[str, SpecNode], built_as: Mapping[str, str], enough: int = MAXIMUM_SPECS
+) -> dict[str, SpecNode]:
+    """What a graph has, its root first; the walk ends with the first node that is more than enough."""
+    found = {root: nodes[root]}
+    pending = [root]
+    while pending:
+        identity = pending.pop()
+        children = [edge.child for edge in nodes[identity].edges]
+        if identity in built_as:
+            children.append(built_as[identity])
+        for child in children:
+            if child not in found:
+                found[child] = nodes[child]
+                pending.append(child)
+        if len(found) > enough:
+            break
     return found
 
 

@@ -54,6 +54,8 @@ def _values(data: bytes) -> Iterator[Any]:
     for event in yaml.parse(data, Loader=_LOADER):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise _damaged("it has an anchor or an alias")
+        if getattr(event, "tag", None) is not None:
+            raise _damaged("it has a tag")
         if isinstance(event, yaml.ScalarEvent):
             path[-1].take(_scalar(event, is_key=_awaits_key(path[-1])))
         elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
@@ -73,8 +75,6 @@ def _awaits_key(owner: _Open) -> bool:
 
 def _scalar(event: yaml.ScalarEvent, *, is_key: bool) -> Any:
     """Of plain scalars, only what JSON has other values for and Spack writes unquoted."""
-    if event.tag is not None:
-        raise _damaged("it has a tag")
     text: str = event.value
     if is_key or not event.implicit[0]:
         return text
