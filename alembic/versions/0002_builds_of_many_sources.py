@@ -1,4 +1,4 @@
-"""Builds of many sources: who told about a build, what went wrong in it, and builds whose spec is not known yet."""
+"""Builds of many sources: who told about a build, what went wrong in it, and builds without a spec."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -97,13 +97,16 @@ def _events() -> None:
 
 
 def _builds() -> None:
-    with op.batch_alter_table("build") as table:
+    # The number of a build that was merged into another is never given again.
+    with op.batch_alter_table("build", table_kwargs={"sqlite_autoincrement": True}) as table:
         table.alter_column("spec_id", existing_type=RowId, nullable=True)
         table.add_column(sa.Column("package_id", RowId, nullable=True))
         table.add_column(sa.Column("prefix", ByteOrderedText, nullable=True))
         table.create_foreign_key(op.f("fk_build_package_id"), "package", ["package_id"], ["id"])
     op.create_index(op.f("ix_build_package_id"), "build", ["package_id"])
     op.create_index(op.f("ix_build_environment_id"), "build", ["environment_id"])
+    waits = sa.text("spec_id IS NULL")
+    op.create_index("ix_build_waiting", "build", ["package_id"], sqlite_where=waits, postgresql_where=waits)
     op.add_column("attempt", sa.Column("spack_revision", ByteOrderedText, nullable=True))
     op.add_column("phase", sa.Column("duration_seconds", sa.Float(53), nullable=True))
 

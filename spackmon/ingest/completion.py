@@ -77,8 +77,6 @@ _INSERT_PHASES = over_rows(
 
 _SET_SECONDS = Statement("UPDATE phase SET duration_seconds = :duration_seconds WHERE id = :phase_id")
 
-_SET_PHASE_STATUS = Statement("UPDATE phase SET status = :status WHERE id = :phase_id")
-
 _DELETE_LOG = Statement("DELETE FROM log_chunk WHERE phase_id = :phase_id")
 
 _DELETE_PHASE = Statement("DELETE FROM phase WHERE id = :phase_id")
@@ -216,7 +214,7 @@ def _hold_most_of(phases: dict[str, Any], log_bytes: int) -> bool:
 
 
 def settle_whole_log(connection: Connection, attempt_id: int) -> None:
-    """Drop the log of a whole run whose phases have come since; it stands as its attempt does."""
+    """Drop the log of a whole run whose phases have brought their own since."""
     known = {row.name: row for row in _READ_PHASES.run(connection, attempt_id=attempt_id)}
     whole = known.get(WHOLE_LOG)
     if whole is None or len(known) == 1:

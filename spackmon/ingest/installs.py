@@ -141,7 +141,7 @@ def apply_install(
     place = _known_place(connection, told, now) or _new_place(connection, told, now)
     if report.environment is not None and not place.build_created:
         _, moved = complete_environment(
-            connection, place.build_id, report.environment, told.where.is_cdash, now
+            connection, place.build_id, report.environment, told.where.is_cdash, now, _names(report)
         )
         if moved:
             place = dataclasses.replace(_again(connection, told, place), moved=True)
@@ -282,6 +282,10 @@ def _create_build(connection: Connection, told: _Told, now: datetime) -> int:
     return build_id
 
 
+def _names(report: InstallReport) -> frozenset[tuple[str, str]]:
+    return frozenset({(report.source.kind.value, report.source.key)})
+
+
 def _sighting(told: _Told) -> Sighting:
     report = told.report
     begin, end = beginning(report), report.finished_at
@@ -289,7 +293,7 @@ def _sighting(told: _Told) -> Sighting:
         end = begin + timedelta(seconds=report.duration_seconds)
     return Sighting(
         status=report.status and report.status.value,
-        sources=frozenset({(report.source.kind.value, report.source.key)}),
+        sources=_names(report),
         begin=begin,
         end=end,
         unknown_hashes=frozenset({told.unknown_hash} if told.unknown_hash else ()),

@@ -134,9 +134,11 @@ def add_package_versions(connection: Connection, build_id: int, spec_id: int) ->
     _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
 
 
-def where_of(connection: Connection, runs: Sequence[Run]) -> Where:
-    """The circumstances of a build, of which these are the runs."""
-    is_cdash = all(kind == SourceKind.CDASH for run in runs for kind, _ in run.seen.sources)
+def where_of(
+    connection: Connection, runs: Sequence[Run], beside: frozenset[tuple[str, str]] = frozenset()
+) -> Where:
+    """The circumstances of a build, of which these are the runs, as its sources `beside` these told them."""
+    is_cdash = all(kind == SourceKind.CDASH for run in runs for kind, _ in run.seen.sources - beside)
     environment = environment_of(connection, runs[0].environment_id)
     return Where(environment, is_cdash, runs[0].owner_id)
 
@@ -150,14 +152,15 @@ def _merge(connection: Connection, source_id: int, target_id: int, where: Where,
 
 
 def complete_environment(
-    connection: Connection, build_id: int, told: Environment, is_cdash: bool, now: datetime
-) -> tuple[int, bool]:
-    """Add what is `told` to what is known of a build's environment.
+    connection: Connection, build_id: int, told: Environment, is_cdash: bool, now: datetime,
+    by: frozenset[tuple[str, str]] = frozenset(),
+) -> tuple[int, bool]:  # fmt: skip
+    """Add what is `told` to what is known of a build's environment, `by` one of its sources.
 
     The id of the build that it is then, and whether there was anything to add.
     """
     runs = runs_of(connection, [build_id])
-    known = where_of(connection, runs)
+    known = where_of(connection, runs, by)
     both = completed_environment(known.environment, known.is_cdash, told, is_cdash)
     if both == known.environment:
         return build_id, False

@@ -70,19 +70,21 @@ _BUILDS_OF_KNOWN_SPEC = Statement(
     """  # noqa: S608 -- of our own constants
 )
 
-_BUILDS_OF_PACKAGE = Statement(
-    f"""
+_BUILDS_AT_A_TIME = f"""
     SELECT b.id, b.environment_id, b.owner_id, b.spec_id
     FROM build b JOIN build_environment e ON e.id = b.environment_id
-    WHERE b.package_id = :package_id AND (b.spec_id IS NULL OR :waiting_only = 0) AND {_ENVIRONMENT_FITS}
+    WHERE b.package_id = :package_id AND {_ENVIRONMENT_FITS}
         AND EXISTS (
             SELECT 1 FROM attempt a WHERE a.build_id = b.id
                 AND (:ends_at >= a.started_at OR :is_open = 1)
                 AND (a.finished_at IS NULL OR a.finished_at >= :begins_at)
         )
-    ORDER BY b.id
-    """  # noqa: S608 -- of our own constants
-)
+"""  # noqa: S608 -- of our own constants
+
+_BUILDS_OF_PACKAGE = Statement(f"{_BUILDS_AT_A_TIME} ORDER BY b.id")
+
+# There are few, in an index of their own.
+_WAITING_OF_PACKAGE = Statement(f"{_BUILDS_AT_A_TIME} AND b.spec_id IS NULL ORDER BY b.id")
 
 _RUNS = over_rows(
     "build_id bigint",
@@ -170,9 +172,10 @@ def builds_of_package(
     *, waiting_only: bool = False,
 ) -> list[Build]:  # fmt: skip
     """The builds of a package, whatever its spec, that ran at such a time; or those that wait for a spec."""
-    rows = _BUILDS_OF_PACKAGE.run(
+    statement = _WAITING_OF_PACKAGE if waiting_only else _BUILDS_OF_PACKAGE
+    rows = statement.run(
         connection, package_id=package_id, begins_at=begin - _SLACK, is_open=int(end is None),
-        waiting_only=int(waiting_only),        ends_at=(end or begin) + _SLACK, **where.parameters(),
+               ends_at=(end or begin) + _SLACK, **where.parameters(),
     )  # fmt: skip
     return [Build(*row) for row in rows]
 

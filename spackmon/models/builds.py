@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, LargeBinary, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, LargeBinary, Table, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
@@ -26,19 +26,25 @@ class BuildEnvironment(Base):
     kernel_version: Mapped[str] = mapped_column(ByteOrderedText)
 
 
+_WAITS = text("spec_id IS NULL")
+
+
 class Build(Base):
     """One installation of a spec in one environment, as its owner reported it.
 
     `status` and `duration_seconds` repeat the newest attempt's. `rerun_announced`: the client asked for this
     build again after the attempt had begun, so that the next phase or status belongs to a new one.
-    Some sources (CDash) tell no spec: then `spec_id` is null until it becomes known. `package_id` is the spec's
-    package, or without a spec what is built as far as that was told. `prefix` is where it was installed.
+    Some sources (CDash) tell no spec: then `spec_id` is null until it becomes known. `package_id` is the
+    spec's package, or without a spec what is built as far as that was told. `prefix` is where it was installed.
     """
 
     __tablename__ = "build"
     __table_args__ = (
         UniqueConstraint("spec_id", "environment_id", "owner_id"),
         Index(None, "owner_id", "environment_id", "status"),
+        Index("ix_build_waiting", "package_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+        # The number of a build that was merged into another is never given again.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

@@ -77,9 +77,11 @@ class Site:
         ]
         database.write_once(lambda connection: connection.execute(insert(Person), people))
 
-    def apply(self, submission: Submission, person: int = ada) -> Any:
+    def apply(self, submission: Submission, person: int = ada, *, across_owners: bool = False) -> Any:
         """Store a submission in a transaction of its own; the receipt."""
-        return self.database.write_once(lambda c: store.apply(c, submission, person))
+        return self.database.write_once(
+            lambda c: store.apply(c, submission, person, across_owners=across_owners)
+        )
 
     def build(self, node: SpecNode, *children: SpecNode, person: int = ada, host: str = "node-1") -> int:
         """A new build of a spec; its id."""

@@ -1,27 +1,40 @@
 """One build, many sources: the same install seen live, by CDash and by an import is one build."""
 
-from datetime import UTC, datetime, timedelta
+import dataclasses
+import itertools
 from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from spackmon.formats.submission import (
     AttributeValue,
+    ConcretizationFailureReport,
     Environment,
     Event,
     InstalledFile,
     InstallPhase,
-    InstallReport,
-    Source,
 )
 from spackmon.status import BuildStatus, EventKind, SourceKind
-from tests.ingest.reports import Site, graph, spec
+from tests.ingest.installs import (
+    HERE,
+    START,
+    ZLIB,
+    after,
+    cdash,
+    install,
+    live,
+    parts_of_one_run,
+    prefix,
+    told_about,
+)
+from tests.ingest.reports import Site, build_report, graph, spec, spec_report
+from tests.ingest.test_concurrent_writers import in_parallel
 
-HERE = Environment("node-1", "linux", "debian12", "zen2", "#1 SMP")
-START = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)
-ZLIB = spec("zlib", "1.2.11")
 EVERYTHING: dict[str, Any] = {
     "status": BuildStatus.FAILED,
     "started_at": START,
-    "finished_at": START + timedelta(seconds=90),
+    "finished_at": after(90),
     "prefix": "/opt/zlib",
     "spack_version": "1.2.0",
     "spack_revision": "abc",
@@ -36,12 +49,14 @@ EVERYTHING: dict[str, Any] = {
     "attributes": {"symbols": (AttributeValue("symbol", "/opt/zlib/lib/libz.so", value="inflate"),)},
     "tags": ("nightly",),
 }
+SOURCES = "SELECT kind FROM build_source ORDER BY kind"
+FAILED, SUCCESS = BuildStatus.FAILED, BuildStatus.SUCCESS
 
 
-def install(kind: SourceKind, key: str, **told: Any) -> InstallReport:
-    """A report of zlib's build, unless it says otherwise."""
-    values = {"graph": graph(ZLIB), "environment": HERE, **told}
-    return InstallReport(Source(kind, key), **values)
+def count(site: Site, table: str) -> int:
+    """How many rows a table has."""
+    number: int = site.rows(f"SELECT count(*) FROM {table}")[0][0]
+    return number
 
 
 def test_everything_that_a_report_tells_is_kept(site: Site) -> None:
@@ -54,18 +69,226 @@ def test_everything_that_a_report_tells_is_kept(site: Site) -> None:
         ("/opt/zlib", "FAILED", 90.0, "--prefix=/opt/zlib")
     ]
     assert site.rows("SELECT name, value FROM environment_variable") == [("CC", "gcc")]
-    assert site.rows("SELECT path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id") == [
-        ("/opt/zlib/lib/libz.so", "inflate")
-    ]
+    files = "SELECT path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id"
+    assert site.rows(files) == [("/opt/zlib/lib/libz.so", "inflate")]
     assert site.rows("SELECT kind, key FROM build_source") == [("PREFIX", "/opt/zlib#1")]
     assert site.rows("SELECT fingerprint FROM error_group") == [("main.c:#: error: 'x' undeclared",)]
     assert site.rows("SELECT name FROM tag") == [("nightly",)]
+    assert site.rows("SELECT name FROM package p JOIN build b ON b.package_id = p.id") == [("zlib",)]
 
 
 def test_the_same_report_again_changes_nothing(site: Site) -> None:
-    report = install(SourceKind.PREFIX, "/opt/zlib#1", log=b"all of it\n" * 9, **EVERYTHING)
-    site.apply(report)
+    reports = [
+        install(SourceKind.STAGE, "zlib#1", log=b"all of it\n" * 9, **EVERYTHING),
+        *parts_of_one_run(spec("hdf5", "1.12")),
+    ]
+    for report in reports:
+        site.apply(report)
     before = site.dump()
-    receipt = site.apply(report)
-    assert not receipt.changed
+    assert [site.apply(report).changed for report in reports] == [False] * len(reports)
     assert site.dump() == before
+
+
+def test_what_ms1_a_prefix_and_cdash_saw_is_one_build_with_three_sources(site: Site) -> None:
+    build_id = site.build(ZLIB)
+    site.phase(build_id, "configure", output=b"checking\n")
+    site.status(build_id, "SUCCESS")
+    from_prefix = site.apply(prefix(phases=(InstallPhase("configure", "SUCCESS", 3, b"other\n"),)))
+    assert (from_prefix.build_id, from_prefix.build_created, from_prefix.attempt_created) == (
+        build_id, False, False,
+    )  # fmt: skip
+    from_cdash = site.apply(cdash(status=SUCCESS, spack_revision="abc"))
+    assert (from_cdash.build_id, from_cdash.spec_hash) == (build_id, ZLIB.hash)
+    assert site.rows(SOURCES) == [("CDASH",), ("MS1",), ("PREFIX",)]
+    assert told_about(site, ZLIB)["phase"] == [("configure", "SUCCESS", 3.0, b"checking\n")]
+    assert site.attempts(build_id) == [("SUCCESS", ["configure"])]
+
+
+_numbers = itertools.count()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(order=st.permutations(range(len(parts_of_one_run(ZLIB)))), spec_at=st.integers(0, 9))
+def test_the_reports_of_a_run_give_the_same_rows_in_any_order(
+    site: Site, order: list[int], spec_at: int
+) -> None:
+    number = next(_numbers)
+    expected, shuffled = spec(f"ordered-{number}", "1.0"), spec(f"shuffled-{number}", "1.0")
+    for report in parts_of_one_run(expected):
+        site.apply(report)
+    parts = parts_of_one_run(shuffled)
+    reports: list[Any] = [parts[place] for place in order]
+    reports.insert(spec_at, spec_report(shuffled))
+    for report in reports:
+        site.apply(report)
+
+    def renamed(rows: dict[str, list[tuple[Any, ...]]], node: Any) -> str:
+        return repr(rows).replace(node.hash, "HASH").replace(node.name, "NAME")
+
+    assert renamed(told_about(site, shuffled), shuffled) == renamed(told_about(site, expected), expected)
+    assert len(told_about(site, shuffled)["build"]) == len(told_about(site, shuffled)["attempt"]) == 1
+
+
+def test_a_failure_and_a_success_are_two_attempts_in_the_order_of_their_times(site: Site) -> None:
+    success = site.apply(prefix(started_at=after(1000), finished_at=after(1090)))
+    failure = site.apply(
+        install(SourceKind.STAGE, "zlib#1", status=FAILED, started_at=START, finished_at=after(90))
+    )
+    assert failure.build_id == success.build_id
+    assert site.attempts(success.build_id) == [("FAILED", []), ("SUCCESS", [])]
+    assert site.build_status(success.build_id) == "SUCCESS"
+    # What ms1 adds is newer than either.
+    site.announce(ZLIB)
+    site.apply(build_report(ZLIB.hash))
+    assert site.attempts(success.build_id) == [("FAILED", []), ("SUCCESS", [])]
+
+
+def test_two_runs_of_one_source_that_failed_alike_are_two_attempts(site: Site) -> None:
+    for run, begin in (("run-1", START), ("run-2", after(3600))):
+        build_id = site.apply(
+            live(run=run, status=FAILED, started_at=begin, finished_at=begin + (after(60) - START))
+        ).build_id
+    assert site.attempts(build_id) == [("FAILED", []), ("FAILED", [])]
+    # The stage of the first run is told from the second one by its times.
+    site.apply(
+        install(SourceKind.STAGE, "s", status=FAILED, started_at=START, finished_at=after(58), log=b"broken")
+    )
+    assert site.attempts(build_id) == [("FAILED", ["spack-build-out"]), ("FAILED", [])]
+
+
+def test_a_build_in_another_environment_is_another_build(site: Site) -> None:
+    site.apply(prefix())
+    site.apply(live(environment=dataclasses.replace(HERE, hostname="node-2"), status=SUCCESS))
+    assert count(site, "build") == 2
+
+
+def test_a_poorer_environment_is_completed(site: Site) -> None:
+    poor = site.apply(prefix(environment=Environment("", "linux", "", "zen2", "")))
+    rich = site.apply(live(status=SUCCESS))
+    assert rich.build_id == poor.build_id
+    assert [row[1:6] for row in told_about(site, ZLIB)["build"]] == [dataclasses.astuple(HERE)]
+
+
+def test_two_builds_whose_environments_turn_out_to_be_one_become_one(site: Site) -> None:
+    ms1 = site.build(ZLIB)
+    site.status(ms1, "FAILED")
+    poor = site.apply(install(SourceKind.PREFIX, "p", environment=dataclasses.replace(HERE, hostname="")))
+    assert poor.build_id == ms1
+    other = dataclasses.replace(HERE, hostname="", kernel_version="#2")
+    apart = site.apply(install(SourceKind.STAGE, "s", environment=other, status=FAILED))
+    assert apart.build_id != ms1
+
+
+def test_a_client_of_ms1_goes_on_with_the_build_that_an_import_had_made(site: Site) -> None:
+    imported = site.apply(prefix(environment=None)).build_id
+    receipt = site.apply(build_report(ZLIB.hash))
+    assert (receipt.build_id, receipt.build_created) == (imported, False)
+    site.phase(imported, "configure")
+    assert site.attempts(imported) == [("SUCCESS", []), ("RUNNING", ["configure"])]
+    assert site.rows(SOURCES) == [("MS1",), ("PREFIX",)]
+    assert site.apply(build_report(ZLIB.hash)).build_id == imported
+
+
+def test_a_build_of_an_unknown_spec_is_linked_when_the_spec_comes(site: Site) -> None:
+    root = spec("hdf5", "1.12", ZLIB)
+    waiting = site.apply(cdash(root, spec_hash=root.hash, status=FAILED, package_name=None))
+    assert waiting.spec_hash is None
+    site.apply(spec_report(root, ZLIB))
+    assert told_about(site, root)["build"][0][0] == root.hash
+    assert site.rows("SELECT count(*) FROM build_package_version") == [(1,)]
+    assert site.apply(cdash(root, spec_hash=root.hash, status=FAILED)).build_id == waiting.build_id
+
+
+def test_linked_to_a_spec_that_has_a_build_two_become_one_and_the_old_number_stays_good(site: Site) -> None:
+    old = install(
+        SourceKind.CDASH, "c", graph=None, spec_hash="h" * 32, environment=HERE, **EVERYTHING
+    )  # as a report that names a hash of which nobody heard
+    waiting = site.apply(old).build_id
+    shown = (("hash", ZLIB.hash), ("build_hash", "h" * 32))
+    build_id = site.build(ZLIB)
+    site.phase(build_id, "install", output=b"installing\n")
+    assert waiting != build_id
+    site.apply(spec_report(dataclasses.replace(ZLIB, hashes=shown, document='{"again":1}')))
+    assert site.rows("SELECT id, build_id FROM merged_build") == [(waiting, build_id)]
+    assert site.attempts(build_id) == [("FAILED", ["install", "configure", "build"])]
+    assert count(site, "build_event") == 2
+    files = "SELECT build_id, path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id"
+    assert site.rows(files) == [(build_id, "/opt/zlib/lib/libz.so", "inflate")]
+    assert site.rows(SOURCES) == [("CDASH",), ("MS1",)]
+    site.analysis(waiting, environment_variables={"CXX": "g++"})
+    assert site.rows("SELECT build_id, name FROM environment_variable") == [(build_id, "CXX")]
+    assert site.apply(old).changed is False
+
+
+def test_of_two_builds_that_a_report_without_spec_may_be_about_it_is_neither(site: Site) -> None:
+    other = spec("zlib", "1.3")
+    site.apply(live(ZLIB, graph=graph(ZLIB), status=SUCCESS, started_at=START, finished_at=after(90)))
+    site.apply(live(other, graph=graph(other), status=SUCCESS, started_at=START, finished_at=after(90)))
+    assert site.apply(cdash(status=SUCCESS)).spec_hash is None
+    assert count(site, "build") == 3
+
+
+def test_a_report_without_spec_from_another_time_is_another_build(site: Site) -> None:
+    site.apply(prefix())
+    site.apply(cdash(status=SUCCESS, started_at=after(7200), finished_at=after(7290)))
+    assert count(site, "build") == 2
+
+
+def test_a_file_of_017_lacks_the_full_hash_and_yet_is_the_build_that_ms1_saw(site: Site) -> None:
+    shown = (("hash", "d" * 32), ("full_hash", "f" * 32))
+    seen = spec("zlib", "1.2.11", hash="f" * 32, hash_kind="full_hash", hashes=shown)
+    on_disk = dataclasses.replace(seen, hash="d" * 32, hash_kind="hash", hashes=shown[:1], document="{}")
+    build_id = site.build(seen)
+    assert site.apply(prefix(on_disk)).build_id == build_id
+
+
+def test_somebody_elses_build_is_touched_by_the_operators_import_alone(site: Site) -> None:
+    bobs = site.apply(live(status=SUCCESS, graph=graph(ZLIB)), site.bob).build_id
+    assert site.apply(prefix()).build_id != bobs
+    other = prefix(environment=dataclasses.replace(HERE, hostname=""))
+    elsewhere = dataclasses.replace(other, source=dataclasses.replace(other.source, key="elsewhere"))
+    receipt = site.apply(elsewhere, across_owners=True)
+    assert receipt.build_id in {bobs, bobs + 1}
+    assert site.rows("SELECT owner_id FROM build ORDER BY id") == [(site.bob,), (site.ada,)]
+    again = site.apply(elsewhere, site.bob, across_owners=True)
+    assert not again.changed
+
+
+def test_a_whole_log_is_kept_unless_the_phases_have_it(site: Site) -> None:
+    whole = b"x" * 1000
+    build_id = site.apply(prefix(log=whole)).build_id
+    site.apply(live(phases=(InstallPhase("configure", "SUCCESS", output=b"y" * 100),)))
+    assert site.attempts(build_id) == [("SUCCESS", ["spack-build-out", "configure"])]
+    site.apply(live(phases=(InstallPhase("build", "SUCCESS", output=b"z" * 800),)))
+    assert site.attempts(build_id) == [("SUCCESS", ["configure", "build"])]
+    assert not site.apply(prefix(log=whole)).changed
+
+
+def test_eight_reporters_of_one_new_run_make_one_build_and_one_attempt(site: Site) -> None:
+    for turn in range(6):
+        node = spec(f"package-{turn}", "1.0")
+        same = [lambda s, n=node: s.apply(prefix(n)) for _ in range(8)]
+        receipts = in_parallel(site, same)
+        assert sum(receipt.build_created for receipt in receipts) == 1
+        assert len({receipt.build_id for receipt in receipts}) == 1
+    assert count(site, "build") == count(site, "attempt") == 6
+
+
+def test_reports_of_many_runs_at_once_end_as_one_after_another_would(site: Site) -> None:
+    nodes = [spec(f"package-{number}", "1.0") for number in range(6)]
+    in_turn = zip(*map(parts_of_one_run, nodes), strict=True)
+    jobs = [lambda s, p=part: s.apply(p) for parts in in_turn for part in parts]
+    in_parallel(site, jobs)
+    for node in nodes:
+        told = told_about(site, node)
+        assert len(told["build"]) == len(told["attempt"]) == 1
+        assert len({(kind, key) for kind, key, *_ in told["source"]}) == 3
+
+
+def test_a_concretization_failure_may_be_told_in_words(site: Site) -> None:
+    report = ConcretizationFailureReport(None, None, "1.2.0", "hdf5@99", "no version 99")
+    assert [site.apply(report).created for _ in range(2)] == [True, False]
+    assert site.apply(dataclasses.replace(report, message="no version 99!")).created
+    assert site.apply(dataclasses.replace(report, abstract_spec=None, name="hdf5")).created
+    told = site.rows("SELECT abstract_spec, message, document FROM concretization_failure ORDER BY id")
+    assert told[0] == ("hdf5@99", "no version 99", None)

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,37 @@ def upgrade() -> None:
     with op.batch_alter_table("person", recreate="auto") as table:
         table.alter_column("name", type_=sa.String(100))
 '''
+
+FILLED = [
+    "INSERT INTO person (id, name, created_at) VALUES (1, 'ada', :t), (2, 'bob', :t)",
+    "INSERT INTO package (id, name) VALUES (1, 'zlib'), (2, 'hdf5')",
+    "INSERT INTO package_version (id, package_id, version, version_key)"
+    " VALUES (1, 1, '1.2', :b), (2, 2, '1.12', :b)",
+    "INSERT INTO target (id, digest, name, features, parents) VALUES (1, :b, 'zen2', '[]', '[]')",
+    "INSERT INTO architecture (id, platform, operating_system, target_id) VALUES (1, 'linux', 'debian12', 1)",
+    "INSERT INTO parameter_set (id, digest, document) VALUES (1, :b, '{}')",
+    "INSERT INTO spec (id, hash, hash_kind, package_version_id, architecture_id, parameter_set_id,"
+    " format_version, recorded_at) VALUES (1, 'a', 'hash', 1, 1, 1, 3, :t), (2, 'b', 'hash', 2, 1, 1, 3, :t)",
+    "INSERT INTO build_environment (id, hostname, platform, operating_system, target, kernel_version)"
+    " VALUES (1, 'node', 'linux', 'debian12', 'zen2', '')",
+    "INSERT INTO build (id, spec_id, environment_id, owner_id, status, rerun_announced, created_at,"
+    " updated_at) VALUES (7, 1, 1, 1, 'SUCCESS', false, :t, :t), (9, 2, 1, 2, 'FAILED', true, :t, :t)",
+    "INSERT INTO attempt (id, build_id, number, status, started_at, finished_at)"
+    " VALUES (1, 7, 1, 'FAILED', :t, NULL), (2, 7, 2, 'SUCCESS', :t, :t), (3, 9, 1, 'FAILED', :t, NULL)",
+    "INSERT INTO phase (id, attempt_id, name, position, status, reported_at)"
+    " VALUES (1, 2, 'install', 1, 'SUCCESS', :t)",
+    "INSERT INTO log_chunk (phase_id, number, first_line, size_bytes, content) VALUES (1, 0, 1, 3, :b)",
+    "INSERT INTO environment_variable (build_id, name, value) VALUES (7, 'CC', 'gcc')",
+    "INSERT INTO concretization_failure (id, package_id, owner_id, spack_version, digest, document,"
+    " reported_at) VALUES (1, 1, 1, '0.19', :b, '{}', :t)",
+]
+"""What the first revision could hold: builds of two people, one tried twice, and all that refers to them."""
+
+
+def at_first_revision(url: str, folder: Path) -> None:
+    """Bring a database no further than the first revision."""
+    shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("000[2-9]_*"))
+    upgrade(url, folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -95,3 +127,54 @@ def test_an_upgrade_keeps_the_rows_that_refer_to_a_rebuilt_table(database_url: s
     assert refused is not None
     assert "9999" in refused.sentence
     database.close()
+
+
+def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
+    empty_url: str, tmp_path: Path
+) -> None:
+    at_first_revision(empty_url, tmp_path / "first")
+    database = Database(empty_url)
+    values = {"t": "2024-01-01T00:00:00.000000Z", "b": b"bytes"}
+    for statement in FILLED:
+        given: dict[str, object] = {name: value for name, value in values.items() if f":{name}" in statement}
+        database.write_once(partial(_execute, statement, given))
+
+    def rows(question: str) -> list[tuple[object, ...]]:
+        return database.read_once(lambda c: [tuple(row) for row in c.execute(text(question))])
+
+    tables = [table.split()[2] for table in FILLED]
+    before = {table: rows(f"SELECT count(*) FROM {table}") for table in tables}
+    database.close()
+    upgrade(empty_url)
+    assert {table: rows(f"SELECT count(*) FROM {table}") for table in tables} == before
+    assert rows("SELECT id, spec_id, package_id, status FROM build ORDER BY id") == [
+        (7, 1, 1, "SUCCESS"),
+        (9, 2, 2, "FAILED"),
+    ]
+    sources = "SELECT build_id, attempt_id, owner_id, kind, key FROM build_source ORDER BY attempt_id"
+    assert rows(sources) == [(7, 1, 1, "MS1", "7/1"), (7, 2, 1, "MS1", "7/2"), (9, 3, 2, "MS1", "9/1")]
+    assert rows("SELECT count(*) FROM build_source WHERE first_reported_at = last_reported_at") == [(3,)]
+    assert rows("SELECT document, message FROM concretization_failure") == [("{}", None)]
+    # The number of a build that is gone is not given to another.
+    numbers = [_new_build_after_the_newest_is_gone(database) for _ in range(2)]
+    assert numbers == [10, 11]
+    database.close()
+
+
+def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:
+    connection.execute(text(statement), values)
+
+
+def _new_build_after_the_newest_is_gone(database: Database) -> int:
+    added = (
+        "INSERT INTO build (environment_id, owner_id, status, rerun_announced, created_at, updated_at)"
+        " VALUES (1, 1, 'NOTRUN', false, '2024-01-01', '2024-01-01') RETURNING id"
+    )
+    if not database.is_sqlite:
+        # Rows were given their numbers by hand.
+        added = added.replace("(environment_id", "(id, environment_id").replace(
+            "VALUES (1,", "VALUES (nextval('build_id_seq') + 9, 1,"
+        )
+    build_id: int = database.write_once(lambda c: c.execute(text(added)).scalar_one())
+    database.write_once(lambda c: c.execute(text(f"DELETE FROM build WHERE id = {build_id}")))
+    return build_id
