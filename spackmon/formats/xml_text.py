@@ -1,10 +1,11 @@
 """XML as build tools write it: logs pasted into a template, more or less escaped.
 
 What XML 1.0 forbids stands in real logs: the colours of compilers, NULs, bytes that are no UTF-8. They are
-carried through the parser by characters of a private plane that no log has, and come out as they were.
+carried through the parser by characters that Unicode keeps out of texts, and come out as they were.
 """
 
 import re
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -14,9 +15,19 @@ from spackmon.errors import Refused
 
 _DECLARED_ENCODING = re.compile(rb"\A<\?xml[^>]{0,100}?encoding=[\"']([\w.-]{1,40})[\"']")
 _SINGLE_BYTE_ENCODINGS = frozenset({"iso-8859-1", "iso-8859-15", "windows-1252"})
-_FORBIDDEN = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\udc80-\udcff\ufffe\uffff]")
-_STAND_IN_BASE = 0x100000
-_STAND_IN = re.compile("[\U00100000-\U0010ffff]")
+# A log escapes its `<`: what has more of them is no report, and its tree would fill the memory.
+_MAXIMUM_TAGS = 500_000
+_CONTROLS = "".join(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r")
+_NOT_CHARACTERS = "\ufffe\uffff"
+_BYTES = "".join(chr(0xDC00 + byte) for byte in range(0x80, 0x100))  # as surrogateescape has them
+# U+FDD0 to U+FDEF are no characters, but allowed: one for each control character, those of tab and line feed
+# to announce the rest.
+_STAND_INS = {control: chr(0xFDD0 + ord(control)) for control in _CONTROLS}
+_STAND_INS |= {character: "\ufdd9" + chr(ord(character) - 0xFF00) for character in _NOT_CHARACTERS}
+_STAND_INS_OF_BYTES = {byte: "\ufdda" + chr(ord(byte) - 0xDC00) for byte in _BYTES}
+_ORIGINALS = {written: character for character, written in (_STAND_INS | _STAND_INS_OF_BYTES).items()}
+_ANY_STAND_IN = re.compile("[\ufdd0-\ufdef]")
+_LOST = re.compile("[\0\udc80-\udcff]")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
 
 
@@ -26,9 +37,11 @@ def read_xml(body: bytes | bytearray, text_elements: str, text_attributes: str) 
     `text_elements` and `text_attributes` (alternatives of a regular expression) name what its writer fills in
     unescaped, an attribute at the end of a line: where the document is no XML they are escaped, and it is
     read once more. Texts in it go through `plain` or `original_bytes`. Raises Refused XML_INVALID with the
-    place, XML_UNSAFE for a DTD.
+    place, XML_UNSAFE for a DTD, XML_TOO_LARGE.
     """
-    document = _FORBIDDEN.sub(_stand_in, _decoded(body))
+    if body.count(b"<") > _MAXIMUM_TAGS:
+        raise Refused("XML_TOO_LARGE", 413, f"the body has more than {_MAXIMUM_TAGS:,} tags")
+    document = _decoded(body)
     try:
         return _parsed(document)
     except ParseError as problem:
@@ -43,20 +56,37 @@ def read_xml(body: bytes | bytearray, text_elements: str, text_attributes: str) 
 
 def plain(text: str | None) -> str:
     """A text of the document for a column of text: bytes that are no UTF-8, and NULs, become U+FFFD."""
-    return _STAND_IN.sub(_without_bytes, text or "")
+    return "" if text is None else _LOST.sub("\ufffd", _original(text))
 
 
 def original_bytes(text: str | None) -> bytes:
     """A text of the document as the UTF-8 it was written in, byte for byte."""
-    return _STAND_IN.sub(_without_stand_in, text or "").encode("utf-8", "surrogateescape")
+    return b"" if text is None else _original(text).encode("utf-8", "surrogateescape")
 
 
 def _decoded(body: bytes | bytearray) -> str:
     declared = _DECLARED_ENCODING.match(body)
     encoding = declared[1].decode("ascii").lower() if declared else ""
     if encoding in _SINGLE_BYTE_ENCODINGS:
-        return body.decode(encoding, "replace")
-    return body.decode("utf-8-sig", "surrogateescape")
+        return _replaced(body.decode(encoding, "replace"), _STAND_INS)
+    try:
+        return _replaced(body.decode("utf-8-sig"), _STAND_INS)
+    except UnicodeDecodeError:
+        return _replaced(body.decode("utf-8-sig", "surrogateescape"), _STAND_INS | _STAND_INS_OF_BYTES)
+
+
+def _original(text: str) -> str:
+    if text.isascii() or not _ANY_STAND_IN.search(text):
+        return text
+    return _replaced(text, _ORIGINALS)
+
+
+def _replaced(text: str, by: Mapping[str, str]) -> str:
+    # One pass for each that is there: faster than one pass that looks at every character.
+    for old, new in by.items():
+        if old in text:
+            text = text.replace(old, new)
+    return text
 
 
 def _parsed(document: str) -> Element:
@@ -70,20 +100,6 @@ def _parsed(document: str) -> Element:
 
 def _invalid(problem: ParseError) -> Refused:
     return Refused("XML_INVALID", 400, f"the body must be XML: {problem}")
-
-
-def _stand_in(forbidden: re.Match[str]) -> str:
-    return chr(_STAND_IN_BASE + ord(forbidden[0]))
-
-
-def _without_stand_in(stand_in: re.Match[str]) -> str:
-    character = chr(ord(stand_in[0]) - _STAND_IN_BASE)
-    return character if _FORBIDDEN.match(character) else stand_in[0]
-
-
-def _without_bytes(stand_in: re.Match[str]) -> str:
-    character = _without_stand_in(stand_in)
-    return "\ufffd" if character == "\0" or "\udc80" <= character <= "\udcff" else character
 
 
 def _escaped(document: str, text_elements: str, text_attributes: str) -> str:

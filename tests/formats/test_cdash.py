@@ -232,3 +232,8 @@ def test_what_cannot_be_read_is_named(body: bytes, code: str, named: str) -> Non
         read_cdash(body)
     assert refused.value.code == code
     assert named in refused.value.sentence
+
+
+def test_more_tags_than_any_report_has_are_refused_before_they_fill_the_memory() -> None:
+    with pytest.raises(Refused, match="more than 500,000 tags"):
+        read_cdash(document("<Build>" + "<a>" * 500_000 + "</Build>"))
