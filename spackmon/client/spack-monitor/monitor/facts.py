@@ -1,0 +1,118 @@
+"""What Spack knows that reports tell: the machine, Spack's own version, the graph of a spec.
+
+Spack promises none of these names to anybody; each is looked for where 0.22 to 1.2 have it.
+"""
+
+import platform
+import re
+import socket
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+
+import spack
+import spack.hash_types
+import spack.spec
+
+from .files import version_and_revision
+
+
+def environment() -> Dict[str, Optional[str]]:
+    """The machine, under the names of Spack's own install_environment.json."""
+    host_platform, host_os, host_target = _host()
+    return {
+        "hostname": socket.gethostname(),
+        "platform": host_platform,
+        "host_os": host_os,
+        "host_target": host_target,
+        "kernel_version": platform.version(),
+    }
+
+
+def spack_version() -> Tuple[Optional[str], Optional[str]]:
+    """Spack's version, and the commit of its checkout if it is one."""
+    told = _first_of((_version_of_spack, _version_of_main))
+    version, revision = version_and_revision(str(told or ""))
+    return version or getattr(spack, "spack_version", None), revision
+
+
+def nodes_of(specs: Iterable[Any]) -> Tuple[int, Dict[str, Any]]:
+    """The nodes of all graphs by hash, each once, and the version of their format."""
+    nodes: Dict[str, Any] = {}
+    version = getattr(spack.spec, "SPECFILE_FORMAT_VERSION", 0)
+    for root in specs:
+        if root.dag_hash() in nodes:
+            continue
+        if version and hasattr(root, "node_dict_with_hashes"):
+            for spec in _with_build_specs(root):
+                if spec.dag_hash() not in nodes:
+                    nodes[spec.dag_hash()] = spec.node_dict_with_hashes(hash=spack.hash_types.dag_hash)
+        else:
+            document = document_of(root)
+            version = document["_meta"]["version"]
+            nodes.update((node["hash"], node) for node in document["nodes"])
+    return version, nodes
+
+
+def document_of(spec: Any) -> Any:
+    """The document of one graph, as `spack spec --json` prints it."""
+    return spec.to_dict(hash=spack.hash_types.dag_hash)["spec"]
+
+
+def _with_build_specs(root: Any) -> List[Any]:
+    """All specs of a graph, and those that a spliced one was built as."""
+    specs = []
+    for spec in root.traverse():
+        specs.append(spec)
+        built_as = getattr(spec, "build_spec", spec)
+        if built_as is not spec:
+            specs.extend(built_as.traverse())
+    return specs
+
+
+def _host() -> Tuple[str, str, str]:
+    return _first_of((_host_of_metadata, _host_of_platform)) or (
+        platform.system().lower(), "", platform.machine(),
+    )  # fmt: skip
+
+
+def _host_of_metadata() -> Tuple[str, str, str]:
+    import spack.util.environment
+
+    known = spack.util.environment.get_host_environment_metadata()
+    return known["platform"], known["host_os"], known["host_target"]
+
+
+def _host_of_platform() -> Tuple[str, str, str]:
+    import spack.platforms
+
+    host = spack.platforms.host()
+    if hasattr(host, "default_operating_system"):
+        return str(host), str(host.default_operating_system()), str(host.default_target())
+    return str(host), str(host.operating_system("default_os")), str(host.target("default_target"))
+
+
+def _version_of_spack() -> str:
+    return str(spack.get_version())
+
+
+def _version_of_main() -> str:
+    import spack.main
+
+    return str(spack.main.get_version())
+
+
+def _first_of(ways: Iterable[Callable[[], Any]]) -> Any:
+    for way in ways:
+        try:
+            return way()
+        except Exception:  # noqa: S112 -- whatever another version of Spack does instead
+            continue
+    return None
+
+
+def message_of(error: BaseException) -> str:
+    """What an error of Spack says, without colours."""
+    text = str(getattr(error, "message", None) or error)
+    more = getattr(error, "long_message", None)
+    if more and str(more) not in text:
+        text = f"{text}\n{more}"
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip() or type(error).__name__

@@ -1,0 +1,8 @@
+class SpackError(Exception):
+    def __init__(self, message, long_message=None):
+        super().__init__(message)
+        self.message, self.long_message = message, long_message
+
+
+class InstallError(SpackError):
+    pass

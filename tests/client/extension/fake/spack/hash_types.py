@@ -1,0 +1,5 @@
+class SpecHashDescriptor:
+    name = "hash"
+
+
+dag_hash = SpecHashDescriptor()

@@ -1,0 +1,189 @@
+"""The new installer: builds side by side, which send their states through a pipe to a display."""
+
+import json
+import multiprocessing
+import os
+import selectors
+import shutil
+import sys
+import tempfile
+import threading
+import traceback
+
+import spack.builder
+import spack.error
+import spack.left
+import spack.package_base
+import spack.store
+
+
+class ChildInfo:
+    def __init__(self, proc, spec, state_r_conn, log_path):
+        self.proc, self.spec, self.state_r_conn, self.log_path = proc, spec, state_r_conn, log_path
+
+
+class BuildStatus:
+    def __init__(self, total):
+        self.total, self.builds = total, {}
+
+    def add_build(self, spec, explicit, control_w_conn=None):
+        self.builds[spec.dag_hash()] = spec
+
+    def update_state(self, build_id, state):
+        spec = self.builds[build_id]
+        print(f"{spec.dag_hash(7)} {spec.name}@{spec.version}: {state}")
+
+    def update(self, finalize=False):
+        pass
+
+
+class BuildGraph:
+    def __init__(self, specs):
+        self.roots = {spec.dag_hash() for spec in specs}
+        nodes = {node.dag_hash(): node for spec in specs for node in spec.traverse()}
+        self.nodes = {spec_hash: spec for spec_hash, spec in nodes.items() if not spec.installed}
+
+
+class PackageInstaller:
+    def __init__(self, packages, fail_fast=False, explicit=False):
+        self.fail_fast = fail_fast
+        self.build_graph = BuildGraph([pkg.spec for pkg in packages])
+        self.build_status = BuildStatus(len(self.build_graph.nodes))
+        self.running_builds, self.log_paths = {}, {}
+        self.reports = {}
+
+    def install(self):
+        selector = selectors.DefaultSelector()
+        failures, finished = [], set()
+        try:
+            self._start_ready(selector, finished)
+            while self.running_builds:
+                for key, _ in selector.select(timeout=0.1):
+                    self._handle_child_state(selector, key.data, failures, finished)
+                if failures and self.fail_fast:
+                    for child in self.running_builds.values():
+                        child.proc.terminate()
+                    break
+                self._start_ready(selector, finished)
+                self.build_status.update()
+        except KeyboardInterrupt:
+            for child in self.running_builds.values():
+                child.proc.terminate()
+                child.proc.join()
+            raise
+        if failures:
+            lines = [f"{spec}: {self.log_paths[spec.dag_hash()]}" for spec in failures]
+            raise spack.error.InstallError("The following packages failed to install:\n" + "\n".join(lines))
+
+    def _start_ready(self, selector, finished):
+        for spec_hash, spec in list(self.build_graph.nodes.items()):
+            waits_for = {dependency.dag_hash() for dependency in spec.dependencies()}
+            if spec_hash not in self.log_paths and not waits_for & set(self.build_graph.nodes):
+                self._start(selector, spec)
+
+    def _start(self, selector, spec):
+        os.makedirs(spack.package_base.STAGE_ROOT, exist_ok=True)
+        descriptor, log_path = tempfile.mkstemp(
+            prefix=f"spack-stage-{spec.name}-{spec.version}-{spec.dag_hash()}-",
+            suffix=".log", dir=spack.package_base.STAGE_ROOT,
+        )  # fmt: skip
+        os.close(descriptor)
+        state_r, state_w = multiprocessing.Pipe(False)
+        proc = multiprocessing.Process(target=worker_function, args=(spec, state_w, log_path))
+        proc.start()
+        state_w.close()
+        self.log_paths[spec.dag_hash()] = log_path
+        self.running_builds[proc.pid] = ChildInfo(proc, spec, state_r, log_path)
+        selector.register(state_r, selectors.EVENT_READ, proc.pid)
+        self.build_status.add_build(
+            spec, explicit=spec.dag_hash() in self.build_graph.roots, control_w_conn=None
+        )
+
+    def _handle_child_state(self, selector, pid, failures, finished):
+        child = self.running_builds[pid]
+        spec_hash = child.spec.dag_hash()
+        try:
+            self.build_status.update_state(
+                spec_hash, json.loads(child.state_r_conn.recv_bytes().decode())["state"]
+            )
+        except EOFError:
+            selector.unregister(child.state_r_conn)
+            child.proc.join()
+            del self.running_builds[pid]
+            if child.proc.exitcode == 0:
+                self.build_status.update_state(spec_hash, "finished")
+                spack.store.STORE.db.add(child.spec)
+                del self.build_graph.nodes[spec_hash]
+            else:
+                failures.append(child.spec)
+                self.build_status.update_state(spec_hash, "failed")
+
+
+def worker_function(spec, state, log_path):
+    if spec.external:
+        return
+    os.setsid()
+    descriptor = os.open(log_path, os.O_WRONLY | os.O_TRUNC)
+    tee = Tee(descriptor)
+    exit_code = 0
+    try:
+        _install(spec, state, log_path)
+    except Exception:
+        traceback.print_exc()
+        exit_code = 1
+    finally:
+        tee.close()
+    if exit_code == 0:
+        spack.left.pack_log(spec.package, log_path)
+        os.unlink(log_path)
+    os._exit(exit_code)
+
+
+def _install(spec, state, log_path):
+    pkg = spec.package
+    os.makedirs(pkg.metadata)
+    os.makedirs(pkg.stage.path, exist_ok=True)
+    if os.path.lexists(pkg.log_path):
+        os.unlink(pkg.log_path)
+    os.symlink(log_path, pkg.log_path)
+    try:
+        send_state("staging", state)
+        print(f"==> No patches needed for {spec.name}")
+        for phase in spack.builder.create(pkg):
+            send_state(phase.name, state)
+            phase.execute()
+    except Exception:
+        shutil.rmtree(spec.prefix)
+        raise
+    spack.left.of_both(pkg)
+    shutil.rmtree(pkg.stage.path)
+
+
+def send_state(state, pipe):
+    pipe.send_bytes(json.dumps({"state": state}).encode())
+
+
+class Tee:
+    """Everything that is written goes through a pipe and a thread into the log."""
+
+    def __init__(self, log_descriptor):
+        reading, writing = os.pipe()
+        self.thread = threading.Thread(target=self._forward, args=(reading, log_descriptor))
+        self.thread.start()
+        os.dup2(writing, 1)
+        os.dup2(writing, 2)
+        os.close(writing)
+
+    def _forward(self, reading, log_descriptor):
+        while True:
+            data = os.read(reading, 4096)
+            if not data:
+                break
+            os.write(log_descriptor, data)
+
+    def close(self):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.close(1)
+        os.close(2)
+        self.thread.join()

@@ -1,0 +1,4 @@
+import os
+
+root = os.environ["FAKE_ROOT"]
+user_config_path = user_cache_path = os.path.join(root, "home", ".spack")

@@ -1,0 +1,119 @@
+"""`spack monitor push` and `analyze`: what is installed already."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spackmon.formats.install_prefix import read_prefix
+from spackmon.formats.report_json import read
+from spackmon.formats.submission import InstallReport
+from tests.client.extension.spack import EXTENSION, VARIANTS, Spack, phases_of, recording
+
+ELF = Path(__file__).parents[2] / "data" / "elf"
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_push_reports_all_that_spack_keeps_as_an_import_of_the_prefix_does(
+    variant: str, tmp_path: Path
+) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, variant, server.url)
+        spack("install", "libgreet", "demo-base")
+        code, output, _ = spack("monitor", "push", "libgreet")
+    assert (code, output) == (0, f"pushed 1 of 1 to {server.url}\n")
+    (line,) = server.lines
+    (pushed,) = read(line)
+    (prefix,) = (tmp_path / "opt").glob("libgreet-*")
+    (imported,) = read_prefix(prefix, str(prefix))
+    assert isinstance(pushed, InstallReport)
+    assert isinstance(imported, InstallReport)
+    for field in (
+        "source", "graph", "environment", "spack_version", "spack_revision", "status", "duration_seconds",
+        "prefix", "phases", "log", "configure_arguments", "environment_variables", "install_files",
+    ):  # fmt: skip
+        assert getattr(pushed, field) == getattr(imported, field), field
+
+
+def test_push_takes_everything_or_what_the_environment_has(tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, url=server.url)
+        spack("install", "libgreet", "demo-base")
+        spack("monitor", "push", "--all")
+        assert {line["package"] for line in server.lines} == {"libgreet", "demo-base"}
+        server.lines.clear()
+        spack("monitor", "push", "--env", FAKE_ENVIRONMENT="demo-base")
+        assert {line["package"] for line in server.lines} == {"demo-base"}
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["push"], "say which specs: SPEC..., or --all, or --env"),
+        (["push", "demo-base"], "no installed spec matches demo-base"),
+        (["analyze"], "there is no active environment: name installed specs"),
+    ],
+)
+def test_push_says_in_a_sentence_what_it_cannot_do(words: list[str], complaint: str, tmp_path: Path) -> None:
+    with recording() as server:
+        code, _, complaints = Spack(tmp_path, url=server.url)("monitor", *words)
+    assert (code, complaints) == (1, f"==> Error: {complaint}\n")
+
+
+def test_push_keeps_what_a_dead_server_did_not_take(tmp_path: Path) -> None:
+    spack = Spack(tmp_path, url="http://127.0.0.1:9")
+    spack("install", "libgreet")
+    code, _, complaints = spack("monitor", "push", "--all")
+    assert code == 1
+    assert complaints.endswith("0 of 1 were sent; `spack monitor flush` sends what waits\n")
+    with recording() as server:
+        spack("monitor", "flush", SPACKMON_URL=server.url)
+    assert "compiling" in json.dumps(phases_of(server.of("libgreet")))
+
+
+def test_analyze_reports_files_environment_arguments_and_symbols(tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, url=server.url)
+        spack("install", "libgreet")
+        (prefix,) = (tmp_path / "opt").glob("libgreet-*")
+        library, program = _filled(prefix)
+        code, _, _ = spack("monitor", "analyze", "libgreet")
+    assert code == 0
+    (line,) = server.lines
+    (report,) = read(line)
+    assert isinstance(report, InstallReport)
+    assert report.install_files
+    assert report.environment_variables == {"CC": "/usr/bin/gcc", "FLAGS": "-O2 -g"}
+    assert report.configure_arguments == "--enable-demo"
+    assert not any(phase.output for phase in report.phases)
+    assert report.attributes is not None
+    found = {finding["install_file"]: finding["json_value"] for finding in line["attributes"]["symbolator"]}
+    assert set(found) == {str(library), str(program)}
+    own, needed = [entry["corpus"] for entry in found[str(program)]]
+    assert own["symbols"]["greet"]["defined"] == "UND"
+    assert needed["metadata"]["path"] == str(library)
+    assert needed["metadata"]["corpus_soname"] == "libgreet.so.2"
+    assert needed["symbols"]["greet"] == {
+        "version_info": "", "type": "FUNC", "binding": "GLOBAL", "visibility": "DEFAULT",
+        "defined": needed["symbols"]["greet"]["defined"],
+    }  # fmt: skip
+    assert needed["symbols"]["greet"]["defined"].isdigit()
+
+
+def test_the_path_of_the_extension_is_what_spack_wants() -> None:
+    program = Path(sys.executable).with_name("spackmon")
+    told = subprocess.run([program, "extension", "path"], capture_output=True, text=True, check=True).stdout
+    assert told == f"{EXTENSION}\n"
+    assert (Path(told.strip()) / "monitor" / "cmd" / "monitor.py").is_file()
+
+
+def _filled(prefix: Path) -> tuple[Path, Path]:
+    """A library with one function and a program that calls it, in the prefix; both built by gcc 12."""
+    library, program = prefix / "lib" / "libgreet.so.2", prefix / "bin" / "hello"
+    for path in (library, program):
+        path.parent.mkdir()
+        path.write_bytes(gzip.decompress((ELF / f"{path.name}.gz").read_bytes()))
+    return library, program
