@@ -5,6 +5,7 @@ from typing import Any
 from spackmon.formats.fields import (
     INTEGER_BITS,
     ROW_ID_BITS,
+    SHORT_TEXT_BYTES,
     FieldUnfit,
     base64_bytes,
     integer,
@@ -22,6 +23,12 @@ from spackmon.formats.submission import AnalysisReport, AttributeValue, Installe
 
 # A path is part of an index row of at most 2,700 bytes.
 _PATH_BYTES = 2_600
+
+# What Spack writes into nearly every entry of a manifest, of which a site has millions.
+_USUAL_TYPES: dict[str, Any] = {
+    "type": str, "hash": str, "dest": str, "time": float,
+    "mode": int, "owner": int, "group": int, "size": int,
+}  # fmt: skip
 
 _VALUE_FIELDS = ("value", "binary_value", "binary_base64", "json_value")
 _OWN_SHAPES = frozenset({"install_files", "environment_variables", "config_args"})
@@ -72,6 +79,12 @@ def attributes(findings: dict[str, Any], field: str) -> dict[str, tuple[Attribut
 
 
 def _installed_file(path: str, entry: object, field: str) -> InstalledFile:
+    if isinstance(entry, dict) and _is_usual(path) and _has_usual_fields(entry):
+        get = entry.get
+        return InstalledFile(
+            path, get("type"), get("mode"), get("owner"), get("group"), get("hash"), get("size"), get("time"),
+            get("dest"),
+        )  # fmt: skip
     known = object_of(entry, f"{field}.{path}")
     prefix = f"{field}.{path}."
     modified = known.get("time")
@@ -87,6 +100,25 @@ def _installed_file(path: str, entry: object, field: str) -> InstalledFile:
         modified_at_seconds=None if modified is None else _seconds(modified, f"{prefix}time"),
         destination=None if destination is None else storable_text(destination, f"{prefix}dest"),
     )
+
+
+def _has_usual_fields(entry: dict[str, Any]) -> bool:
+    """Whether an entry can be taken as it is; the others are read field by field, and refused by name."""
+    for name, value in entry.items():
+        expected = _USUAL_TYPES.get(name)
+        if expected is None:
+            continue
+        if type(value) is not expected:
+            return False
+        if expected is str and not _is_usual(value):
+            return False
+        if expected is int and not -(1 << (INTEGER_BITS - 1)) <= value < 1 << (INTEGER_BITS - 1):
+            return False
+    return True
+
+
+def _is_usual(text: str) -> bool:
+    return len(text) <= SHORT_TEXT_BYTES and text.isascii() and "\x00" not in text
 
 
 def _seconds(value: object, field: str) -> float:

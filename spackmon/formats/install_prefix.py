@@ -23,6 +23,7 @@ from spackmon.formats.environment_changes import environment_changes
 from spackmon.formats.fields import optional_name
 from spackmon.formats.folder import Folder, Problems, json_object
 from spackmon.formats.install_times import InstallTimes, read_times
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.moments import end_of_run, start_of_run
 from spackmon.formats.report_line import ENVIRONMENT_NAMES
 from spackmon.formats.submission import (
@@ -62,15 +63,18 @@ def is_prefix(metadata: Path) -> bool:
         return False
 
 
-def read_prefix(prefix: Path, installed_at: str | None) -> Iterator[SpecReport | InstallReport]:
+def read_prefix(
+    prefix: Path, installed_at: str | None, known: KnownNodes | None = None
+) -> Iterator[SpecReport | InstallReport]:
     """The build that was installed into `prefix`; only its spec where the install has not ended.
 
     `installed_at` is the path of the prefix if it is not the one in the manifest, None if that is not known
-    either. Raises Refused FILE_DAMAGED after the report, naming the files that are not in it.
+    either; `known` holds nodes of the specs of other prefixes. Raises Refused FILE_DAMAGED after the report,
+    naming the files that are not in it.
     """
     files = Folder(prefix / METADATA)
     problems = Problems()
-    graph = problems.attempt(_graph, files)
+    graph = problems.attempt(_graph, files, known)
     if _OF_SUCCESS.isdisjoint(files.names):
         if graph is not None:
             yield SpecReport(graph=graph, spack_version=None)
@@ -145,12 +149,12 @@ def _report(
     )
 
 
-def _graph(files: Folder) -> SpecGraph:
+def _graph(files: Folder, known: KnownNodes | None) -> SpecGraph:
     for name in sorted(_SPECS & files.names):
         written = files.read(name) or b""
         try:
             if name == "spec.json":
-                return spec_json.read(json_object(written, name))
+                return spec_json.read(json_object(written, name), known)
             for submission in detect.read_document(name, written, None):
                 if isinstance(submission, SpecReport):
                     return submission.graph

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 # Zones lie between UTC-12 and UTC+14; what comes after the last command of a build takes less than an hour.
-_EARLIEST = timedelta(hours=-14)
-_LATEST = timedelta(hours=13)
+_EARLIEST_SECONDS = -14 * 3600
+_LATEST_SECONDS = 13 * 3600
 
 # Archives with times of their own (0, the release of a source) are older than anything that reports here.
 _BEFORE_SPACK_SECONDS = 1_262_304_000
@@ -17,17 +17,13 @@ _AFTER_SPACK_SECONDS = 4_102_444_800
 
 def end_of_run(file_seconds: Iterable[float], log_ended_at: datetime | None) -> datetime | None:
     """The latest of the files' moments (seconds since 1970) that can belong to a log that ended then."""
-    latest = None
-    for seconds in file_seconds:
-        if not _BEFORE_SPACK_SECONDS < seconds < _AFTER_SPACK_SECONDS:
-            continue
-        moment = datetime.fromtimestamp(seconds, UTC)
-        if log_ended_at is not None:
-            after = moment - log_ended_at.replace(tzinfo=UTC)
-            if not _EARLIEST <= after <= _LATEST:
-                continue
-        latest = moment if latest is None or moment > latest else latest
-    return latest
+    earliest, latest = float(_BEFORE_SPACK_SECONDS), float(_AFTER_SPACK_SECONDS)
+    if log_ended_at is not None:
+        log_seconds = log_ended_at.replace(tzinfo=UTC).timestamp()
+        earliest = max(earliest, log_seconds + _EARLIEST_SECONDS)
+        latest = min(latest, log_seconds + _LATEST_SECONDS)
+    fitting = max((seconds for seconds in file_seconds if earliest <= seconds <= latest), default=None)
+    return None if fitting is None else datetime.fromtimestamp(fitting, UTC)
 
 
 def start_of_run(ended_at: datetime | None, duration_seconds: float | None) -> datetime | None:

@@ -21,6 +21,7 @@ from spackmon.formats.fields import (
     short_text,
     storable_json,
 )
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.spec_node import DependencyEntry, NodeEntry, read_entry, spec_node
 from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
@@ -33,20 +34,30 @@ FORMAT_VERSIONS = range(2, 6)
 _SMALL_GRAPH_NODES = 2_000
 
 
-def read(document: object) -> SpecGraph:
+def read(document: object, known: KnownNodes | None = None) -> SpecGraph:
     """The graph of one parsed spec document, of concrete specs.
 
     Every node of the document is kept, also what the root does not depend on (the specs that a spliced
-    spec was built as). Raises Refused SPEC_MALFORMED naming the node and the field.
+    spec was built as). Nodes in `known` are not read again, those that were read are added to it.
+    Raises Refused SPEC_MALFORMED naming the node and the field.
     """
     format_version, elements = _elements(_unwrapped(document))
     entries: dict[str, NodeEntry] = {}
+    ready: dict[str, SpecNode] = {}
     for position, element in enumerate(elements):
-        entry = _entry(position, element, format_version)
-        known = entries.setdefault(entry.identity[1], entry)
-        if known.document != entry.document:
+        found = None if known is None else known.find(element, format_version)
+        entry = _entry(position, element, format_version) if found is None else found.entry
+        same = entries.setdefault(entry.identity[1], entry)
+        if same.document != entry.document:
             raise _malformed(f"{_place(position, entry.name)}: another node has the same {entry.identity[0]}")
-    nodes = _resolved(entries)
+        if found is not None:
+            ready[entry.identity[1]] = found.node
+    # Where nodes have several hashes, what an edge means depends on the others in the document.
+    unambiguous = all(len(entry.hashes) == 1 for entry in entries.values())
+    nodes = _resolved(entries, ready if unambiguous else {})
+    if known is not None and unambiguous:
+        for identity, node in nodes.items():
+            known.remember(entries[identity], node, format_version)
     try:
         children_first(nodes)
         if len(nodes) > _SMALL_GRAPH_NODES:
@@ -137,7 +148,8 @@ def _entry(position: int, element: object, format_version: int) -> NodeEntry:
         raise _malformed(f"{_place(position, name)}: {unfit.sentence}") from None
 
 
-def _resolved(entries: dict[str, NodeEntry]) -> dict[str, SpecNode]:
+def _resolved(entries: dict[str, NodeEntry], ready: dict[str, SpecNode]) -> dict[str, SpecNode]:
+    """The nodes with their edges; one in `ready` has them, if all of them end in this document, too."""
     carriers: dict[str, list[tuple[str, NodeEntry]]] = {}
     for entry in entries.values():
         for kind, value in entry.hashes:
@@ -145,6 +157,10 @@ def _resolved(entries: dict[str, NodeEntry]) -> dict[str, SpecNode]:
     nodes: dict[str, SpecNode] = {}
     targets: dict[str, TargetDescription] = {}
     for position, (identity, entry) in enumerate(entries.items()):
+        known = ready.get(identity)
+        if known is not None and all(edge.child in entries for edge in known.edges):
+            nodes[identity] = known
+            continue
         try:
             nodes[identity] = spec_node(entry, _edges(entry, carriers), targets)
         except FieldUnfit as unfit:

@@ -19,6 +19,7 @@ from spackmon.formats.buildcache import is_spec_path, read_buildcache
 from spackmon.formats.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
 from spackmon.formats.folder import Folder, read_file
 from spackmon.formats.install_prefix import METADATA, is_prefix, read_prefix
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.local_save import saved_files
 from spackmon.formats.local_save_install import is_saved_run, read_saved_run
 from spackmon.formats.submission import Submission
@@ -89,6 +90,7 @@ class _Walk:
         self._shown = shown
         self._spack_version = spack_version
         self._unpacked = unpacked
+        self._known = KnownNodes()
 
     def found(self) -> Iterator[Found]:
         """What lies in it, the things in a directory before those in the directories below."""
@@ -130,7 +132,7 @@ class _Walk:
             installed_at = (
                 None if self._unpacked else os.fsencode(directory).decode("utf-8", "backslashreplace")
             )
-            read = partial(read_prefix, directory, installed_at)
+            read = partial(read_prefix, directory, installed_at, self._known)
             return self._thing(directory, read, _files_in(directory / METADATA))
         if is_stage(directory.name):
             return self._thing(directory, partial(read_stage, directory), _files_in(directory))

@@ -1,6 +1,7 @@
 """Trees, archives and files of all kinds; what is hostile or damaged in them."""
 
 import gzip
+import hashlib
 import io
 import json
 import lzma
@@ -236,6 +237,30 @@ def test_a_saved_run_is_installs_of_one_source_each(tmp_path: Path) -> None:
     incomplete, sentence = taken(run)
     assert broken.name in sentence[str(run)]
     assert sources(incomplete) < sources(submissions)
+
+
+def test_a_buildcache_in_a_tree_is_read_as_one_and_its_blobs_are_not(tmp_path: Path) -> None:
+    blob = gzip.compress((LIBGREET / ".spack" / "spec.json").read_bytes())
+    checksum = hashlib.sha256(blob).hexdigest()
+    stored = tmp_path / "cache" / "blobs" / "sha256" / checksum[:2] / checksum
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(blob)
+    (stored.parent / "tarball").write_bytes(gzip.compress(tar_of((member("prefix/.spack/spec.json"), b"{}"))))
+    manifests = tmp_path / "cache" / "v3" / "manifests" / "spec" / "libgreet"
+    manifests.mkdir(parents=True)
+    entry = {
+        "mediaType": "application/vnd.spack.spec.v5+json",
+        "compression": "gzip",
+        "checksumAlgorithm": "sha256",
+        "checksum": checksum,
+    }
+    manifest = json.dumps({"version": 3, "data": [entry]})
+    (manifests / f"{LIBGREET.name}.spec.manifest.json").write_text(manifest)
+    submissions, refused = taken(tmp_path)
+    assert refused == {}
+    assert [type(submission) for submission in submissions] == [SpecReport]
+    stored.unlink()
+    assert "its blob" in taken(tmp_path)[1][str(tmp_path / "cache")]
 
 
 def test_a_file_that_is_no_document_is_a_sentence(tmp_path: Path) -> None:
