@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from spackmon.models.columns import ByteOrderedText, RowId, UtcDateTime
+from spackmon.models.columns import ByteOrderedText, JsonText, RowId, UtcDateTime
 
 revision = "0002"
 down_revision = "0001"
@@ -128,6 +128,7 @@ def _batches() -> None:
         sa.Column("owner_id", RowId, nullable=False),
         sa.Column("key", ByteOrderedText, nullable=False),
         sa.Column("lines_done", sa.Integer(), nullable=False),
+        sa.Column("refused_lines", JsonText, nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["owner_id"], ["person.id"], name=op.f("fk_submission_batch_owner_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_submission_batch")),

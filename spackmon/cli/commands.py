@@ -2,7 +2,7 @@
 
 import typer
 
-from spackmon.cli import db, imports, inbox, old_names, people, schema, serve, tokens, upload
+from spackmon.cli import db, extension, imports, inbox, old_names, people, schema, serve, tokens, upload
 
 
 def command_line() -> typer.Typer:
@@ -20,9 +20,10 @@ def command_line() -> typer.Typer:
     app.add_typer(db.app, name="db")
     app.add_typer(people.app, name="user")
     app.add_typer(tokens.app, name="token")
-    app.command("import")(imports.import_files)
+    app.command("import")(imports.import_paths)
     app.command()(upload.upload)
     app.add_typer(inbox.app, name="inbox")
+    app.add_typer(extension.app, name="extension")
     app.command()(schema.schema)
     for name, command in old_names.COMMANDS.items():
         app.command(name, hidden=True)(command)

@@ -1,100 +1,198 @@
-"""`spackmon import`: specs from files into the database, without a client and without a server."""
+"""`spackmon import`: whatever Spack left on disks, into the database or to a server, any number of times."""
 
+import os
 import sys
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
-from spackmon.auth.people import anonymous
+from spackmon.auth.people import anonymous, person_named
 from spackmon.cli.console import complain, counted
 from spackmon.cli.database import open_database
-from spackmon.cli.documents import Document, documents
+from spackmon.cli.import_summary import Summary
+from spackmon.client import Client
+from spackmon.client.reading import Read, is_address, read_paths
 from spackmon.database import Database
 from spackmon.errors import Refused
-from spackmon.formats import ms1, spec_json
-from spackmon.formats.submission import ConcretizationFailureReport, SpecReport
-from spackmon.ingest import store
-from spackmon.ingest.receipts import ConcretizationFailureReceipt, SpecReceipt
+from spackmon.formats.submission import InstallReport, SpecReport, Submission
+from spackmon.ingest.batches import apply_each
+from spackmon.ingest.receipts import Receipt
 
-SpecSubmission = SpecReport | ConcretizationFailureReport
+# A transaction takes as many reports as are small beside the program: a commit costs more than a report.
+_REPORTS_AT_ONCE = 100
+_BYTES_AT_ONCE = 8 << 20
+_BYTES_OF_A_NODE = 2_000
+
+Named = tuple[str, Submission]
 
 
-def import_files(
-    files: Annotated[
-        list[Path],
+def import_paths(
+    paths: Annotated[
+        list[str],
         typer.Argument(
-            exists=True, dir_okay=False, help="Spec documents or specs/new bodies, one a file or one a line."
+            help="Files, directories and archives of whatever Spack wrote, or a buildcache's URL."
         ),
     ],
+    url: Annotated[
+        str | None, typer.Option(help="The server to send it to; without it, the database of the settings.")
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SPACKMON_TOKEN", show_envvar=True, help="With --url: the token of whose builds they are."
+        ),
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Without --url: whose builds they are, if not anonymous.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag for every build; may be given several times.")
+    ] = None,
     spack_version: Annotated[
         str | None, typer.Option(help="The Spack that made the documents which do not say it themselves.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything and store nothing.")] = False,
 ) -> None:
-    """Store the specs of FILES, gzipped or not; what is damaged is named, and the rest goes in."""
-    stored = created = damaged = finished_bytes = 0
-    with open_database() as database, _progress() as progress:
-        bar = progress.add_task("import", total=sum(path.stat().st_size for path in files), rate="")
-        for path in files:
-            for document in documents(path):
-                try:
-                    created += store_spec(database, submission(document, spack_version))
-                    stored += 1
-                except Refused as refused:
-                    complain(f"{document.place}: {refused.sentence}")
-                    damaged += 1
-                seconds = progress.tasks[bar].elapsed or 1e-9
-                progress.update(
-                    bar,
-                    completed=finished_bytes + document.read_bytes,
-                    rate=f"{counted(stored, 'spec')}, {stored / seconds:.0f}/s",
-                )
-            finished_bytes += path.stat().st_size
-    print(f"{counted(stored, 'spec')} stored, {created} of them new", file=sys.stderr)
-    if damaged:
-        raise Refused("IMPORT_INCOMPLETE", 400, f"{counted(damaged, 'document')} could not be stored")
-
-
-def submission(document: Document, spack_version: str | None) -> SpecSubmission:
-    """What a document reports: a specs/new body says its Spack itself, a spec document does not.
-
-    Raises Refused when it is damaged or is no spec.
-    """
-    if document.problem is not None:
-        raise Refused("DOCUMENT_DAMAGED", 400, document.problem)
-    content = document.content
-    if isinstance(content, dict) and "spec" in content and "spack_version" in content:
-        return ms1.read_spec(content)
-    if not spec_json.is_abstract(content):
-        return SpecReport(graph=spec_json.read(content), spack_version=spack_version)
-    if spack_version is None:
+    """Store the specs and builds of PATHS; what is damaged is named, and the rest goes in."""
+    summary = Summary()
+    with _progress(paths, summary) as bar:
+        importing = _Import(read_paths(paths, spack_version, tuple(tag or ())), summary, bar)
+        if dry_run:
+            for _, report in importing.reports():
+                summary.read(report)
+        elif url is not None:
+            importing.send(Client(url, token=token))
+        else:
+            with open_database() as database:
+                importing.store(database, user)
+    summary.print(dry_run=dry_run)
+    if importing.problems:
         raise Refused(
-            "SPACK_VERSION_MISSING", 400, "this was not concretized: say by which Spack with --spack-version"
+            "IMPORT_INCOMPLETE", 400, f"{counted(importing.problems, 'document')} could not be stored"
         )
-    return spec_json.read_failure(content, spack_version)
 
 
-def store_spec(database: Database, report: SpecSubmission) -> bool:
-    """Write one report in a transaction of its own; whether it was new.
+@dataclass(slots=True)
+class _Import:
+    """One import: what is read, what became of it, and who is told."""
 
-    Raises Refused when the database refuses a value.
-    """
+    found: Iterator[Read]
+    summary: Summary
+    progress: Callable[[int], None]
+    problems: int = 0
 
-    def work(connection: Connection) -> bool:
-        receipt = store.apply(connection, report, anonymous(connection))
-        return isinstance(receipt, SpecReceipt | ConcretizationFailureReceipt) and receipt.created
+    def reports(self) -> Iterator[Named]:
+        """The reports, one after the other; what cannot be read is named in between."""
+        for read in self.found:
+            if isinstance(read.report, Refused):
+                self.refuse(read.place, read.report)
+            elif read.report is not None:
+                yield read.place, read.report
+            self.progress(read.size_bytes)
 
-    return database.write(work)
+    def refuse(self, place: str, refused: Refused) -> None:
+        """Name what could not be read or stored."""
+        sentence = refused.sentence.removeprefix(f"{os.path.basename(place)}: ")
+        complain(f"{place}: {sentence}")
+        self.problems += 1
+
+    def send(self, client: Client) -> None:
+        """Send everything to a server."""
+        sent = client.send(((place, report), report) for place, report in self.reports())
+        for one in sent:
+            place, report = one.name
+            if one.refused is not None:
+                self.refuse(place, one.refused)
+            else:
+                self.summary.sent(report, one.status)
+
+    def store(self, database: Database, user: str | None) -> None:
+        """Write everything into a database, as this person's or anonymous."""
+        owner = None if user is None else _person(database, user)
+        for group in _groups(self.reports()):
+            for (place, _), outcome in zip(group, _write(database, group, owner), strict=True):
+                if isinstance(outcome, Refused):
+                    self.refuse(place, outcome)
+                else:
+                    self.summary.stored(outcome)
 
 
-def _progress() -> Progress:
-    return Progress(
+def _person(database: Database, name: str) -> int:
+    return database.read_once(lambda connection: person_named(connection, name))
+
+
+def _write(database: Database, group: list[Named], owner: int | None) -> list[Receipt | Refused]:
+    """Write a group in a transaction. If one of it meets an error, each has a transaction of its own."""
+
+    def work(connection: Connection, reports: Iterable[Submission]) -> list[Receipt | Refused]:
+        person_id = anonymous(connection) if owner is None else owner
+        return apply_each(connection, reports, person_id, across_owners=True)
+
+    try:
+        return database.write(lambda connection: work(connection, [report for _, report in group]))
+    except DBAPIError as error:
+        if len(group) == 1:
+            reason = str(error.orig).strip().splitlines()[0]
+            return [Refused("DATABASE_ERROR", 500, f"the database answered: {reason}")]
+    return [outcome for one in group for outcome in _write(database, [one], owner)]
+
+
+def _groups(reports: Iterable[Named]) -> Iterator[list[Named]]:
+    group: list[Named] = []
+    group_bytes = 0
+    for named in reports:
+        group.append(named)
+        group_bytes += _size_bytes(named[1])
+        if len(group) >= _REPORTS_AT_ONCE or group_bytes >= _BYTES_AT_ONCE:
+            yield group
+            group, group_bytes = [], 0
+    if group:
+        yield group
+
+
+def _size_bytes(report: Submission) -> int:
+    """About how much of memory a report takes."""
+    logs = graph_nodes = 0
+    if isinstance(report, InstallReport):
+        logs = len(report.log or b"") + sum(len(phase.output or b"") for phase in report.phases)
+    if isinstance(report, InstallReport | SpecReport) and report.graph is not None:
+        graph_nodes = len(report.graph.nodes)
+    return logs + graph_nodes * _BYTES_OF_A_NODE
+
+
+@contextmanager
+def _progress(paths: list[str], summary: Summary) -> Iterator[Callable[[int], None]]:
+    """A bar over the bytes of files, or what was done so far of trees, whose size nobody knows before."""
+    bar = Progress(
         BarColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
     )
+    with bar:
+        task: TaskID = bar.add_task("import", total=_size_of_files(paths), rate="")
+
+        def advance(size_bytes: int) -> None:
+            seconds = bar.tasks[0].elapsed or 1e-9
+            rate = f"{counted(summary.reports, 'report')}, {summary.reports / seconds:.0f}/s"
+            bar.update(task, advance=size_bytes, rate=rate)
+
+        yield advance
+
+
+def _size_of_files(paths: list[str]) -> int | None:
+    total = 0
+    for path in paths:
+        if is_address(path) or os.path.isdir(path):
+            return None
+        with suppress(OSError):
+            total += os.stat(path).st_size
+    return total

@@ -7,13 +7,14 @@ from typing import Annotated, Any
 
 import typer
 
-from spackmon.auth.people import add_person, has_password, person_named
+from spackmon.auth.people import add_person, anonymous, has_password, person_named
 from spackmon.auth.tokens import create_token
 from spackmon.cli.database import open_database
-from spackmon.cli.documents import documents
-from spackmon.cli.imports import store_spec, submission
 from spackmon.errors import Refused
-from spackmon.formats.submission import ConcretizationFailureReport
+from spackmon.formats.detect import read_document
+from spackmon.formats.submission import SpecReport
+from spackmon.ingest import store
+from spackmon.ingest.receipts import SpecReceipt
 
 
 def add_user(username: str) -> None:
@@ -40,12 +41,15 @@ def import_package_configuration(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)], spack_version: str
 ) -> None:
     """Store the spec document in FILE."""
-    document = next(documents(file))
-    report = submission(document, spack_version)
-    if isinstance(report, ConcretizationFailureReport):
-        raise Refused("SPEC_ABSTRACT", 400, f"{file}: {report.name} was not concretized")
+    try:
+        report = next(read_document(file.name, file.read_bytes(), spack_version))
+    except OSError as error:
+        raise Refused("FILE_UNREADABLE", 400, f"cannot read {file}: {error.strerror}") from None
+    if not isinstance(report, SpecReport):
+        raise Refused("SPEC_ABSTRACT", 400, f"{file}: this is no concrete spec")
     with open_database() as database:
-        created = store_spec(database, report)
+        receipt = database.write(lambda connection: store.apply(connection, report, anonymous(connection)))
+    created = isinstance(receipt, SpecReceipt) and receipt.created
     root = report.graph.nodes[report.graph.root]
     for left, right in (
         ("Filename", file),

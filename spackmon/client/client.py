@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spackmon.client import graphql
-from spackmon.client.batches import Sent, send_lines
+from spackmon.client.batches import Name, Sent, send_lines
 from spackmon.client.ms1 import Ms1Client
 from spackmon.client.reading import read_paths
 from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport
@@ -68,14 +68,14 @@ class Client:
         """
         return graphql.iterate(self._transport, document, variables)
 
-    def send(self, reports: Iterable[tuple[str, Submission]]) -> Iterator[Sent[str]]:
+    def send(self, reports: Iterable[tuple[Name, Submission]]) -> Iterator[Sent[Name]]:
         """Send reports with a name each, in batches; what became of each, in order."""
         return send_lines(self._transport, ((name, write(report)) for name, report in reports))
 
     def upload(
         self, *paths: str | Path, spack_version: str | None = None, tags: tuple[str, ...] = ()
     ) -> Uploaded:
-        """Send whatever can be read in files, directory trees and archives; every build gets `tags`.
+        """Send what can be read in files, trees, archives and at buildcaches' addresses; builds get `tags`.
 
         `spack_version` is that of documents which do not say it themselves.
         """
@@ -84,7 +84,7 @@ class Client:
         refused: list[tuple[str, Refused]] = []
 
         def reports() -> Iterator[tuple[str, Submission]]:
-            for read in read_paths(map(Path, paths), spack_version, tags):
+            for read in read_paths(map(str, paths), spack_version, tags):
                 if isinstance(read.report, Refused):
                     unread.append((read.place, read.report))
                 elif read.report is not None:
@@ -114,7 +114,7 @@ class Client:
         return self.upload(path, tags=tags)
 
     def upload_buildcache(self, path: str | Path) -> Uploaded:
-        """The specs of a build cache."""
+        """The specs of a buildcache, a directory or the address of one that a web server gives out."""
         return self.upload(path)
 
     def upload_failed_stage(self, path: str | Path, tags: tuple[str, ...] = ()) -> Uploaded:

@@ -1,12 +1,20 @@
 """Whatever lies at some paths, as reports one after the other; what cannot be read is named in its place."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport, refusal
 from spackmon.errors import Refused
+from spackmon.formats.buildcache import read_buildcache
 from spackmon.formats.submission import InstallReport, Submission
-from spackmon.formats.tree_walk import read_tree
+from spackmon.formats.tree_walk import Found, read_tree
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+# What stores of objects answer about one that is not there, to who may not list them.
+_ABSENT = frozenset({403, 404, 410})
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +28,47 @@ class Read:
 
 
 def read_paths(
-    paths: Iterable[Path], spack_version: str | None = None, tags: tuple[str, ...] = ()
+    paths: Iterable[str], spack_version: str | None = None, tags: tuple[str, ...] = ()
 ) -> Iterator[Read]:
-    """The reports in files, directory trees and archives; every build of them gets `tags`.
+    """The reports in files, directory trees, archives and at addresses of buildcaches; builds get `tags`.
 
     `spack_version` is that of documents which do not say it themselves.
     """
     for path in paths:
-        for found in read_tree(path, spack_version):
+        for found in _found(path, spack_version):
             try:
                 for report in found.read():
                     yield Read(found.place, _tagged(report, tags), 0, is_last=False)
             except Refused as refused:
                 yield Read(found.place, refused, 0, is_last=False)
             yield Read(found.place, None, found.size_bytes, is_last=True)
+
+
+def is_address(path: str) -> bool:
+    """Whether this is no path, but the address of a buildcache."""
+    return _ADDRESS.match(path) is not None
+
+
+def _found(path: str, spack_version: str | None) -> Iterator[Found]:
+    if is_address(path):
+        yield Found(path, 0, partial(_at_address, path, spack_version))
+    else:
+        yield from read_tree(Path(path), spack_version)
+
+
+def _at_address(address: str, spack_version: str | None) -> Iterator[Submission]:
+    """The specs in the index of a buildcache that a web server gives out."""
+    transport = Transport(address, None, None, TIMEOUT_SECONDS, ATTEMPTS)
+
+    def fetch(path: str) -> bytes:
+        answer = transport.request("GET", f"/{path}")
+        if answer.status in _ABSENT:
+            raise FileNotFoundError(path)
+        if answer.status != 200:
+            raise refusal(answer)
+        return answer.body
+
+    return iter(read_buildcache(fetch, spack_version=spack_version))
 
 
 def _tagged(report: Submission, tags: tuple[str, ...]) -> Submission:

@@ -161,8 +161,6 @@ def _present(line: dict[str, Any], field: str, read_value: Callable[[object, str
 
 def _source(source: dict[str, Any]) -> Source:
     kind = word(required(source, "kind", "source."), "source.kind", SourceKind)
-    if kind is SourceKind.MS1:
-        raise FieldUnfit("source.kind must not be MS1: its reports go to the ms1 addresses")
     return Source(kind, name_of(source, "key", "source."))
 
 

@@ -3,11 +3,12 @@
 A transaction takes many lines, because a commit costs more than a report; each line is whole or not at all.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from spackmon.errors import Refused
 from spackmon.formats.submission import Submission
@@ -23,7 +24,7 @@ from spackmon.ingest.receipts import (
     StatusReceipt,
 )
 from spackmon.ingest.rows import Statement
-from spackmon.models import SubmissionBatch, utc_now
+from spackmon.models import utc_now
 
 INBOX_KIND = "submissions"
 
@@ -51,23 +52,42 @@ class Outcome:
     inbox_id: int | None = None
 
 
+_FIND = Statement(
+    "SELECT lines_done, refused_lines FROM submission_batch WHERE owner_id = :owner_id AND key = :key"
+)
 _ADVANCE = Statement(
     """
-    INSERT INTO submission_batch (owner_id, key, lines_done, updated_at)
-    VALUES (:owner_id, :key, :lines_done, :now)
-    ON CONFLICT (owner_id, key) DO UPDATE SET updated_at = excluded.updated_at, lines_done =
-        CASE WHEN excluded.lines_done > submission_batch.lines_done
-             THEN excluded.lines_done ELSE submission_batch.lines_done END
+    INSERT INTO submission_batch (owner_id, key, lines_done, refused_lines, updated_at)
+    VALUES (:owner_id, :key, :lines_done, :refused_lines, :now)
+    ON CONFLICT (owner_id, key) DO UPDATE
+    SET lines_done = :lines_done, refused_lines = :refused_lines, updated_at = :now
     """
 )
 
 
-def lines_done(connection: Connection, person_id: int, key: str) -> int:
-    """How many lines of this person's batch, counted from the first, were done before."""
-    statement = select(SubmissionBatch.lines_done).where(
-        SubmissionBatch.owner_id == person_id, SubmissionBatch.key == key
-    )
-    return connection.execute(statement).scalar() or 0
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The first `lines_done` lines of a batch are done; `refused` are those that were refused, by number."""
+
+    lines_done: int
+    refused: Mapping[int, Outcome]
+
+    def outcome(self, number: int) -> Outcome:
+        """What is answered about a line that was done before."""
+        return self.refused.get(number) or Outcome(number, "known")
+
+
+def progress(connection: Connection, person_id: int, key: str) -> Progress:
+    """How far this person's batch has come."""
+    found = _FIND.run(connection, owner_id=person_id, key=key)
+    if not found:
+        return Progress(0, {})
+    told = json.loads(found[0].refused_lines)
+    refused = {
+        number: Outcome(number, "refused", refused=Refused(code, 400, sentence), inbox_id=inbox_id)
+        for number, code, sentence, inbox_id in told
+    }
+    return Progress(found[0].lines_done, refused)
 
 
 def apply_lines(
@@ -79,7 +99,35 @@ def apply_lines(
     """
     outcomes = [_apply(connection, line, person_id) for line in lines]
     if key is not None:
-        _ADVANCE.run(connection, owner_id=person_id, key=key, lines_done=lines[-1].number, now=utc_now())
+        _advance(connection, person_id, key, outcomes)
+    return outcomes
+
+
+def _advance(connection: Connection, person_id: int, key: str, outcomes: list[Outcome]) -> None:
+    before = progress(connection, person_id, key)
+    refused = {**before.refused, **{one.number: one for one in outcomes if one.refused is not None}}
+    told = [
+        (number, one.refused.code, one.refused.sentence, one.inbox_id)
+        for number, one in refused.items()
+        if one.refused is not None
+    ]
+    _ADVANCE.run(
+        connection, owner_id=person_id, key=key, refused_lines=json.dumps(told),
+        lines_done=max(before.lines_done, outcomes[-1].number), now=utc_now(),
+    )  # fmt: skip
+
+
+def apply_each(
+    connection: Connection, reports: Iterable[Submission], person_id: int, *, across_owners: bool
+) -> list[Receipt | Refused]:
+    """Write reports that have nothing to do with each other; of each the receipt, or why it was refused."""
+    outcomes: list[Receipt | Refused] = []
+    for report in reports:
+        try:
+            with connection.begin_nested():
+                outcomes.append(store.apply(connection, report, person_id, across_owners=across_owners))
+        except Refused as refused:
+            outcomes.append(refused)
     return outcomes
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, ByteOrderedText, RowId, UtcDateTime
+from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 from spackmon.models.people import Person
 
 
@@ -28,7 +28,8 @@ class InboxEntry(Base):
 class SubmissionBatch(Base):
     """A batch that a client may have to send again after a cut: its first `lines_done` lines are answered.
 
-    `key` is the client's own name of the batch (Idempotency-Key).
+    `key` is the client's own name of the batch (Idempotency-Key). `refused_lines` is a JSON list of what was
+    answered about those that were refused: number, code, sentence, id in the inbox or null.
     """
 
     __tablename__ = "submission_batch"
@@ -38,4 +39,5 @@ class SubmissionBatch(Base):
     owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
     key: Mapped[str] = mapped_column(ByteOrderedText)
     lines_done: Mapped[int]
+    refused_lines: Mapped[str] = mapped_column(JsonText)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

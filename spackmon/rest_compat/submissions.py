@@ -22,7 +22,7 @@ from spackmon.errors import Refused
 from spackmon.formats import report_json
 from spackmon.formats.json_body import read_json
 from spackmon.ingest import batches
-from spackmon.ingest.batches import Line, Outcome
+from spackmon.ingest.batches import Line, Outcome, Progress
 from spackmon.rest_compat.body import discard_body
 from spackmon.rest_compat.lines import Lines, Numbered
 from spackmon.services import Services
@@ -58,7 +58,8 @@ async def lines_done(request: Request[Services]) -> Response:
         key = _key(request.path_params["key"])
     except Refused as refused:
         return refusal(refused, _headers(request, refused))
-    return JSONResponse({"lines_done": await _lines_done(request, sender, key)})
+    progress = await _progress(request, sender, key)
+    return JSONResponse({"lines_done": progress.lines_done})
 
 
 routes = [
@@ -84,23 +85,23 @@ def _key(given: str | None) -> str | None:
     )  # fmt: skip
 
 
-async def _lines_done(request: Request[Services], sender: Sender, key: str | None) -> int:
+async def _progress(request: Request[Services], sender: Sender, key: str | None) -> Progress:
     if key is None:
-        return 0
+        return Progress(0, {})
     return await request.state.database.read_held(
-        lambda connection: batches.lines_done(connection, sender.person_id, key)
+        lambda connection: batches.progress(connection, sender.person_id, key)
     )
 
 
 async def _answers(
     request: Request[Services], sender: Sender, key: str | None, lines: Lines
 ) -> AsyncIterator[str]:
-    done = await _lines_done(request, sender, key)
+    before = await _progress(request, sender, key)
     async for group in _groups(request, lines):
         for number, _ in group:
-            if number <= done:
-                yield _answer(Outcome(number, "known"))
-        if fresh := [numbered for numbered in group if numbered[0] > done]:
+            if number <= before.lines_done:
+                yield _answer(before.outcome(number))
+        if fresh := [numbered for numbered in group if numbered[0] > before.lines_done]:
             for outcome in await _apply(request, sender, key, fresh):
                 yield _answer(outcome)
 

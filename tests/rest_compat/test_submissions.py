@@ -146,10 +146,10 @@ def lines_done(server: Server, key: str) -> int:
 
 
 def test_done_lines_are_not_looked_at_again_and_a_key_is_its_sender_s_own(server: Server) -> None:
-    send(server, body_of(install(1), install(2)), Idempotency_Key="k")
-    assert statuses(send(server, body_of("{", "{", install(3)), Idempotency_Key="k")) == [
-        "known", "known", "created",
-    ]  # fmt: skip
+    (_, refused) = send(server, body_of(install(1), install(2, status="DONE")), Idempotency_Key="k")
+    again = send(server, body_of("{", "{", install(3)), Idempotency_Key="k")
+    assert statuses(again) == ["known", "refused", "created"]
+    assert again[1] == refused
     other = new_token(server.database_url, "somebody-else")
     answers = server.post(PATH, body_of(install(1)), token=other, **{"Idempotency-Key": "k"})
     assert json.loads(answers.text)["status"] == "created"
