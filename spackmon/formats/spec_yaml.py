@@ -13,6 +13,8 @@ from spackmon.errors import Refused
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAXIMUM_DEPTH = 100  # a spec has 7 levels
+# A parser of YAML reads 2 MB in a second; the largest spec has less than one.
+_MAXIMUM_BYTES = 16 << 20
 _CONSTANTS = {"null": None, "~": None, "": None, "true": True, "false": False}
 _LONGEST_INTEGER_DIGITS = 18
 
@@ -39,7 +41,10 @@ class _Open:
 
 
 def read_yaml(data: bytes) -> Iterator[Any]:
-    """The values of a stream of YAML documents. Raises Refused DOCUMENT_DAMAGED."""
+    """The values of a stream of YAML documents. Raises Refused DOCUMENT_DAMAGED, DOCUMENT_TOO_LARGE."""
+    if len(data) > _MAXIMUM_BYTES:
+        sentence = f"it must be at most {_MAXIMUM_BYTES >> 20} MiB, as YAML"
+        raise Refused("DOCUMENT_TOO_LARGE", 413, sentence)
     try:
         yield from _values(data)
     except yaml.YAMLError as problem:

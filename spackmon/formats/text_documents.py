@@ -1,5 +1,6 @@
 """The values that a file of text states: JSON, JSON one value a line, YAML; signed or not."""
 
+import itertools
 import json
 import re
 from collections.abc import Iterator
@@ -9,15 +10,18 @@ from spackmon.errors import Refused
 from spackmon.formats.json_body import parse_unambiguous
 from spackmon.formats.spec_yaml import read_yaml
 
-_LINE = re.compile(r"[^\r\n]*\S[^\r\n]*")
+_LINE = re.compile(r"[^\r\n]+")
 _SIGNED = re.compile(
-    rb"\s*-----BEGIN PGP SIGNED MESSAGE-----\r?\n(?:[^\r\n]+\r?\n)*\r?\n"
+    rb"\s*-----BEGIN PGP SIGNED MESSAGE-----\r?\n(?:[^\r\n]+\r?\n){0,20}\r?\n"
     rb"(.*?)\r?\n-----BEGIN PGP SIGNATURE-----",
     re.DOTALL,
 )
 _DASH_ESCAPE = re.compile(rb"^- ", re.MULTILINE)
 # How spec.yaml begins, and what Spack prints as YAML: logs and scripts are text, too.
 _YAML = re.compile(rb"(?:\s|#[^\n]*\n|---[^\S\n]*\n)*(?:spec|_meta|nodes)[^\S\n]*:")
+
+# Room for a licence before it; a search through megabytes of blanks would need memory for each.
+_HEAD_BYTES = 1 << 14
 
 
 class Value(NamedTuple):
@@ -36,7 +40,7 @@ def unsigned(data: bytes) -> bytes:
 
 def is_yaml(data: bytes) -> bool:
     """Whether this is a text that may be a spec in YAML."""
-    return _YAML.match(data) is not None
+    return _YAML.match(data[:_HEAD_BYTES]) is not None
 
 
 def yaml_values(data: bytes) -> Iterator[Value]:
@@ -74,7 +78,7 @@ def json_lines(data: bytes) -> Iterator[Value]:
 
 def _lines(text: str, whole: Refused | None) -> Iterator[Value]:
     number, counted_to = 1, 0
-    for found in _LINE.finditer(text):
+    for found in _written_lines(text):
         number += text.count("\n", counted_to, found.start())
         counted_to = found.start()
         try:
@@ -85,13 +89,17 @@ def _lines(text: str, whole: Refused | None) -> Iterator[Value]:
 
 def _has_lines(text: str) -> bool:
     """Whether one of the first lines is an object by itself, so that the others were meant to be, too."""
-    for _, found in zip(range(3), _LINE.finditer(text), strict=False):
+    for found in itertools.islice(_written_lines(text), 3):
         try:
             if isinstance(_parsed(found[0]), dict):
                 return True
         except Refused:
             continue
     return False
+
+
+def _written_lines(text: str) -> Iterator[re.Match[str]]:
+    return (found for found in _LINE.finditer(text) if not found[0].isspace())
 
 
 def _text(data: bytes) -> str:

@@ -202,6 +202,21 @@ def test_a_bomb_is_refused_before_it_is_unpacked(compress):
         assert "it must be at most 2 MiB" in refused.sentence
 
 
+@pytest.mark.parametrize(
+    "head", [b"", b"{", b"[1,\n", b"<", b"spec:\n", b"-----BEGIN PGP SIGNED MESSAGE-----\n"]
+)
+@pytest.mark.parametrize("filling", [b" ", b"\n", b"\t\n", b"# a\n", b"---\n", b"a\n", b"<", b"- "])
+def test_megabytes_of_nothing_are_seen_through_at_once(head, filling):
+    begun = time.monotonic()
+    refusal(head + filling * (2_000_000 // len(filling)))
+    assert time.monotonic() - begun < 20
+
+
+def test_yaml_larger_than_any_spec_is_refused():
+    _, refused = refusal(b"spec:\n" + b"- a\n" * (5 << 20))
+    assert (refused.code, refused.status) == ("DOCUMENT_TOO_LARGE", 413)
+
+
 def test_a_file_of_a_million_empty_members_takes_no_longer_than_it_is():
     begun = time.monotonic()
     assert compression.unpacked(gzip.compress(b"") * 200_000) == (b"", None)
