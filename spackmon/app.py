@@ -26,7 +26,7 @@ from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.settings import Settings, retired_settings
-from spackmon.web import pages
+from spackmon.web import cdash_links, pages
 from spackmon.web.graphql import graphql_routes
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
@@ -70,6 +70,7 @@ def create_app(settings: Settings) -> Starlette:
             *auth_http.routes,
             *health.routes,
             *graphql_routes,
+            *cdash_links.routes,
             *pages.routes,
             Mount("/static", static_files(), name="static"),
         ],

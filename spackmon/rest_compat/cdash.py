@@ -1,7 +1,8 @@
-"""The part of a CDash that `spack install --log-format=cdash` talks to: uploads, and the link it prints.
+"""The part of a CDash that `spack install --log-format=cdash` talks to.
 
-Spack reads nothing of an answer but the first `<buildId>` of a package; of an error it prints the status and
-goes on. A document that cannot be applied is kept in the inbox with the query it came with.
+Spack reads nothing of an answer but the first `<buildId>` of a package, for a link that it prints; of an
+error it prints the status and goes on. A document that cannot be applied is kept in the inbox with the query
+it came with.
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from xml.sax.saxutils import escape
 import anyio.to_thread
 import structlog
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.auth.gate import Sender
@@ -25,7 +26,6 @@ from spackmon.ingest.receipts import InstallReceipt, Receipt
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
 from spackmon.services import Services
-from spackmon.web.pages import nothing_here, refusal_page
 
 log = structlog.get_logger()
 
@@ -36,7 +36,6 @@ _CDASH_VERSION = "3.1.0"
 _MAXIMUM_BYTES = 64 << 20
 _MAXIMUM_PARAMETERS = 50
 _NOTHING_BUILT = "0"
-_BUILD = "query ($id: ID!) { build(id: $id) { id } }"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +103,8 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
     return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), told)
 
 
-async def build_summary(request: Request[Services]) -> Response:
-    """`GET /buildSummary.php?buildid=N`, the link that Spack prints, leads to the page of the build."""
-    told = request.query_params.get("buildid", "")
-    if told == _NOTHING_BUILT:
-        sentence = "nothing was built: what was asked for could not be concretized"
-        return refusal_page(request, Refused("NOTHING_BUILT", 404, sentence))
-    try:
-        data = await request.state.query.ask(_BUILD, {"id": told})
-    except Refused as refused:
-        return refusal_page(request, nothing_here(request) if refused.code == "ID_INVALID" else refused)
-    if data["build"] is None:
-        return refusal_page(request, nothing_here(request))
-    return RedirectResponse(f"/builds/{data['build']['id']}", status_code=302)
-
-
 # What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.
-routes = [
-    Route(_SUBMIT + "{rest:path}", submit, methods=["PUT", "POST"]),
-    Route("/buildSummary.php", build_summary),
-]
+routes = [Route(_SUBMIT + "{rest:path}", submit, methods=["PUT", "POST"])]
 
 
 def _query(request: Request[Services]) -> str:

@@ -1,0 +1,30 @@
+"""The links that `spack install --log-format=cdash` prints: those of a CDash, they lead to our pages."""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from spackmon.errors import Refused
+from spackmon.services import Services
+from spackmon.web.pages import nothing_here, refusal_page
+
+_NOTHING_BUILT = "0"
+_BUILD = "query ($id: ID!) { build(id: $id) { id } }"
+
+
+async def build_summary(request: Request[Services]) -> Response:
+    """`GET /buildSummary.php?buildid=N`, the link that Spack prints, leads to the page of the build."""
+    told = request.query_params.get("buildid", "")
+    if told == _NOTHING_BUILT:
+        sentence = "nothing was built: what was asked for could not be concretized"
+        return refusal_page(request, Refused("NOTHING_BUILT", 404, sentence))
+    try:
+        data = await request.state.query.ask(_BUILD, {"id": told})
+    except Refused as refused:
+        return refusal_page(request, nothing_here(request) if refused.code == "ID_INVALID" else refused)
+    if data["build"] is None:
+        return refusal_page(request, nothing_here(request))
+    return RedirectResponse(f"/builds/{data['build']['id']}", status_code=302)
+
+
+routes = [Route("/buildSummary.php", build_summary)]
