@@ -94,7 +94,8 @@ class _Writer:
         entries: list[str] = []
         for _ in range(1 + self.dice.below(4)):
             goes_on = objects and depth < DEEPEST and self.budget > 0
-            if goes_on and (not leaves or self.dice.chance(50)):
+            # The root has one leaf, which would be asked for again and again.
+            if goes_on and (not leaves or self.dice.chance(50 if depth else 93)):
                 entries.append(self._field(type_, self.dice.choice(objects), depth, rows, aliased))
             elif leaves:
                 entries.append(self._field(type_, self.dice.choice(leaves), depth, rows, aliased))

@@ -16,7 +16,7 @@ from spackmon.formats.submission import (
     InstalledFile,
 )
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
-from spackmon.models import Base, MergedBuild
+from spackmon.models import Base, Build, MergedBuild
 from spackmon.models.columns import UtcDateTime
 from tests.ingest.reports import Site, build_report, hash_of, spec, spec_report
 from tests.query.installs import install_report
@@ -78,8 +78,14 @@ def furnish(database: Database, seed: int = 7) -> None:
     for asked in ("hdf5@99", "é +mpi"):
         site.apply(ConcretizationFailureReport(None, None, "1.2.0", asked, dice.choice(_TEXTS)))
     database.write_once(lambda connection: _set_clocks(connection, dice))
-    merged = [{"id": MERGED + number, "build_id": 1 + number} for number in range(3)]
-    database.write_once(lambda connection: connection.execute(insert(MergedBuild), merged))
+    database.write_once(_merge)
+
+
+def _merge(connection: Connection) -> None:
+    """Some builds had another number before."""
+    builds = connection.scalars(select(Build.id).order_by(Build.id).limit(3)).all()
+    merged = [{"id": MERGED + number, "build_id": build_id} for number, build_id in enumerate(builds)]
+    connection.execute(insert(MergedBuild), merged)
 
 
 def copy(source: Database, target: Database) -> None:

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from html import unescape
-from html.parser import HTMLParser
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tests.databases import PostgresqlServer
 from tests.player import Player
 from tests.server import Server, served
 from tests.web.conftest import NewPage
+from tests.web.reading import build_of, listed, page_of, report, with_installs
 
 HOSTILE = "</title><script>alert(1)</script>'\"&/"
 TELEPHONE = {"width": 390, "height": 844}
@@ -40,53 +40,8 @@ def sqlite_server(sqlite_url: str, tmp_path: Path) -> Iterator[Server]:
         yield server
 
 
-def _build_of(server: Server, package: str) -> str:
-    nodes = server.ask("{ builds { nodes { id spec { name } } } }")["builds"]["nodes"]
-    return next(f"/builds/{node['id']}" for node in nodes if node["spec"]["name"] == package)
-
-
-def _page(server: Server, path: str, status: int = 200) -> str:
-    answer = server.http.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
-    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    _Wellformed().check(answer.text)
-    return answer.text
-
-
-class _Wellformed(HTMLParser):
-    """Every element is closed in its order, ids are unique, labels lead somewhere; no script, no style."""
-
-    VOID = frozenset({"meta", "link", "img", "input", "br"})
-
-    def check(self, text: str) -> None:
-        self.open: list[str] = []
-        self.ids: list[str] = []
-        self.referred: set[str] = set()
-        self.feed(text)
-        self.close()
-        assert self.open == []
-        assert len(self.ids) == len(set(self.ids))
-        assert self.referred <= set(self.ids)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        assert tag not in ("script", "style")
-        assert not any(name == "style" or name.startswith("on") for name in given)
-        if tag == "th":
-            assert given["scope"] in ("col", "row")
-        if "id" in given:
-            self.ids.append(given["id"] or "")
-        self.referred.update(filter(None, [given.get("aria-labelledby")]))
-        if (address := given.get("href") or "").startswith("#"):
-            self.referred.add(address[1:])
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_a_newcomer_finds_the_lines_that_the_service_prints_at_its_start(server: Server) -> None:
-    text = _page(server, "/")
+    text = page_of(server, "/")
     printed = welcome(Settings(domain_name=server.url), program=".venv/bin/spackmon")
     commands = [line.strip() for line in printed.splitlines() if line.startswith("  ")]
     assert any(command.startswith("spack install --monitor ") for command in commands)
@@ -96,20 +51,20 @@ def test_a_newcomer_finds_the_lines_that_the_service_prints_at_its_start(server:
 
 
 def test_the_lines_follow_the_prefix_and_the_open_door(sqlite_url: str, tmp_path: Path) -> None:
-    settings = {"url_api_prefix": "api/old", "disable_authentication": True, "domain_name": "https://site"}
+    settings = {"url_api_prefix": "monitor/old", "disable_authentication": True, "domain_name": "https://site"}
     with served(sqlite_url, tmp_path, **settings) as server:
-        text = _page(server, "/")
-    line = "--monitor-host https://site --monitor-prefix api/old --monitor-no-auth zlib"
+        text = page_of(server, "/")
+    line = "--monitor-host https://site --monitor-prefix monitor/old --monitor-no-auth zlib"
     assert line in text
     assert line in welcome(Settings.model_validate(settings), program="spackmon")
     assert "user add" not in text
 
 
 def test_the_table_names_the_failed_phase_and_leads_to_its_log(reported: Server) -> None:
-    home = _page(reported, "/")
-    broken = _build_of(reported, "brokenlib")
+    home = page_of(reported, "/")
+    broken = build_of(reported, "brokenlib")
     assert re.search(rf'<a href="{broken}#phase-2">build</a>', home)
-    build = _page(reported, broken)
+    build = page_of(reported, broken)
     assert re.search(r'<details class="phase" id="phase-2" open>', build)
     assert "nonexistent_header_for_demo.h: No such file or directory" in build
     (whole,) = set(re.findall(r'href="(/phases/\d+/log)"', build))
@@ -121,8 +76,8 @@ def test_the_table_names_the_failed_phase_and_leads_to_its_log(reported: Server)
 
 
 def test_what_failed_without_a_phase_points_to_what_broke_below_it(reported: Server) -> None:
-    text = _page(reported, _build_of(reported, "topbroken"))
-    broken = _build_of(reported, "brokenlib")
+    text = page_of(reported, build_of(reported, "topbroken"))
+    broken = build_of(reported, "brokenlib")
     assert "Failed among what it depends on" in text
     assert f'in <a href="{broken}#phase-2">build</a>' in text
 
@@ -138,17 +93,13 @@ def test_the_filter_and_the_links_walk_through_every_build_once(
     pages: list[list[str]] = []
     path: str | None = "/?name=libzeta&version="
     while path:
-        text = _page(server, path)
-        pages.append(_listed(text))
+        text = page_of(server, path)
+        pages.append(listed(text))
         path = _link(text, "next")
     assert list(chain.from_iterable(pages)) == ids
     newer = _link(text, "prev")
     assert newer is not None
-    assert _listed(_page(server, newer)) == pages[-2]
-
-
-def _listed(text: str) -> list[str]:
-    return re.findall(r'<th scope="row"><a href="/builds/(\d+)"', text)
+    assert listed(page_of(server, newer)) == pages[-2]
 
 
 def _link(text: str, relation: str) -> str | None:
@@ -160,23 +111,23 @@ def _link(text: str, relation: str) -> str | None:
     "path", ["/builds/99", "/builds/zlib", "/builds/", "/builds/1/x", "/builds/-1", "/phases/9/log"]
 )
 def test_an_address_where_nothing_is_says_so_in_one_sentence(server: Server, path: str) -> None:
-    assert f"Nothing is known here under {path}." in _page(server, path, 404)
+    assert f"Nothing is known here under {path}." in page_of(server, path, 404)
     as_json = server.http.get(path, headers={"Accept": "application/json"})
     assert (as_json.status_code, as_json.json()["code"]) == (404, 404)
 
 
 def test_a_build_is_found_by_its_number_and_as_graphql_may_write_it(reported: Server) -> None:
-    assert _page(reported, "/builds/Build:1") == _page(reported, "/builds/1")
+    assert page_of(reported, "/builds/Build:1") == page_of(reported, "/builds/1")
 
 
 @pytest.mark.parametrize("query", ["after=xyz", "before=00", "version=1", "name=%00"])
 def test_a_refused_question_is_a_page_with_one_sentence(server: Server, query: str) -> None:
-    text = _page(server, f"/?{query}", 400)
+    text = page_of(server, f"/?{query}", 400)
     assert text.count("<p>") == 2
 
 
 def test_the_answer_behind_a_page_is_there_as_json(reported: Server) -> None:
-    broken = _build_of(reported, "brokenlib")
+    broken = build_of(reported, "brokenlib")
     asked = [
         reported.http.get(broken, params={"format": "json"}),
         reported.http.get(broken, headers={"Accept": "application/json"}),
@@ -207,18 +158,27 @@ def test_nothing_that_a_client_sent_becomes_html_or_moves_the_terminal(server: S
         201,
     )
 
+    event = {"text": HOSTILE, "source_file": HOSTILE, "pre_context": HOSTILE, "post_context": HOSTILE}
+    install = {
+        "type": "install", "source": {"kind": "CDASH", "key": HOSTILE}, "status": "FAILED",
+        "package": HOSTILE, "prefix": HOSTILE, "spack_version": HOSTILE, "spack_revision": HOSTILE,
+        "events": [{"kind": kind, **event} for kind in ("ERROR", "WARNING")],
+    }  # fmt: skip
+    report(server, json.dumps(install).encode())
+
     escaped = "&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&#34;&amp;/"
-    assert escaped in _page(server, "/")
-    text = _page(server, f"/builds/{build_id}")
+    assert escaped in page_of(server, "/")
+    text = page_of(server, f"/builds/{build_id}")
     assert text.count(escaped) > 15
     assert f"red {escaped}␀␇link 10%\n20%\n\ufffdend\n</pre>" in text
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
-    _page(server, "/?name=" + "%3Cscript%3E%22%27")
+    assert page_of(server, f"/builds/{build_id + 1}").count(escaped) > 12
+    page_of(server, "/?name=" + "%3Cscript%3E%22%27")
 
 
 def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server) -> None:
     assert Player(server.url, server.user, server.token).play("0.17-fail") == []
-    broken = _build_of(server, "brokenlib")
+    broken = build_of(server, "brokenlib")
     log = "".join(f"line {number} ünïcode\n" for number in range(100_000))
     phase = {
         "build_id": int(broken.rpartition("/")[2]),
@@ -227,7 +187,7 @@ def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server
         "output": log,
     }
     assert server.post("/ms1/builds/phases/update/", phase).status_code == 200
-    text = _page(server, broken)
+    text = page_of(server, broken)
     assert "Only its end is shown." in text
     (shown,) = re.findall(r"<pre>\n(line .*?)</pre>", text, re.DOTALL)
     assert log.endswith(shown)
@@ -249,7 +209,7 @@ def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(_SqliteReader, "fetch", counted)
     with served(sqlite_url, tmp_path) as server:
         Player(server.url, server.user, server.token).play("0.17-fail")
-        path = _build_of(server, "brokenlib")
+        path = build_of(server, "brokenlib")
         for page in ("/", "/?name=libzeta&version=2.0", path, "/phases/1/log"):
             statements.clear()
             server.http.get(page)
@@ -262,9 +222,9 @@ def test_a_database_that_is_away_is_told_in_one_sentence(
     monkeypatch.setattr("spackmon.database.HELD_SECONDS", 1.0)
     upgrade(private_postgresql.url)
     with served(private_postgresql.url, tmp_path) as server:
-        assert "No builds yet" in _page(server, "/")
+        assert "No builds yet" in page_of(server, "/")
         private_postgresql.stop()
-        assert "<p>The database did not answer for 1 s.</p>" in _page(server, "/builds/1", 503)
+        assert "<p>The database did not answer for 1 s.</p>" in page_of(server, "/builds/1", 503)
 
 
 def test_a_fault_of_ours_is_a_page_that_names_its_place_in_the_log(sqlite_url: str, tmp_path: Path) -> None:
@@ -319,7 +279,9 @@ def test_on_a_telephone_nothing_sticks_out_and_everything_can_be_read(
     long_name = {"hostname": "n" * 200, "tags": "t" * 200}
     announced = next(e for e in player.exchanges("0.17-fail") if e["path"].endswith("builds/new/"))
     sqlite_server.post("/ms1/builds/new/", {**json.loads(announced["request_body"]), **long_name})
-    for path in ("/", "/?name=libzeta&version=", _build_of(sqlite_server, "brokenlib"), "/?name=nothing"):
+    with_installs(sqlite_server)
+    builds = [build_of(sqlite_server, package) for package in ("brokenlib", "demo-top", "netcdf-c")]
+    for path in ("/", "/?name=libzeta&version=", *builds, "/?name=nothing"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") == TELEPHONE["width"]
         assert 4.5 <= page.evaluate(_LOWEST_CONTRAST) <= 21, path

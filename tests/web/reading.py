@@ -1,0 +1,75 @@
+"""What tests of pages ask of a server, and how they read what it shows."""
+
+import json
+import re
+from html.parser import HTMLParser
+
+from tests.examples import ROOT
+from tests.server import Server
+
+
+def build_of(server: Server, package: str) -> str:
+    """The address of a build of this package."""
+    nodes = server.ask("{ builds { nodes { id package { name } } } }")["builds"]["nodes"]
+    return next(f"/builds/{node['id']}" for node in nodes if node["package"]["name"] == package)
+
+
+def with_installs(server: Server) -> Server:
+    """The server, to which other sources than old clients have reported: the examples' installs."""
+    for line in (ROOT / "examples" / "specs.jsonl").read_text(encoding="utf-8").splitlines():
+        body = {**json.loads(line), "spack_version": "1.2.0"}
+        assert server.post("/ms1/specs/new/", body).status_code in (200, 201)
+    report(server, (ROOT / "examples" / "installs.jsonl").read_bytes())
+    return server
+
+
+def report(server: Server, lines: bytes) -> None:
+    """What a batch reports is new."""
+    answers = server.post("/api/submissions", lines).text.splitlines()
+    assert {json.loads(line)["status"] for line in answers} <= {"created", "changed"}
+
+
+def listed(text: str) -> list[str]:
+    """The numbers of the builds in a table, in their order."""
+    return re.findall(r'<th scope="row"><a href="/builds/(\d+)"', text)
+
+
+def page_of(server: Server, path: str, status: int = 200) -> str:
+    """The HTML at a path, which is well formed."""
+    answer = server.http.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    Wellformed().check(answer.text)
+    return answer.text
+
+
+class Wellformed(HTMLParser):
+    """Every element is closed in its order, ids are unique, labels lead somewhere; no script, no style."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "br"})
+
+    def check(self, text: str) -> None:
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.referred: set[str] = set()
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        assert len(self.ids) == len(set(self.ids))
+        assert self.referred <= set(self.ids)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert tag not in ("script", "style")
+        assert not any(name == "style" or name.startswith("on") for name in given)
+        if tag == "th":
+            assert given["scope"] in ("col", "row")
+        if "id" in given:
+            self.ids.append(given["id"] or "")
+        self.referred.update(filter(None, [given.get("aria-labelledby")]))
+        if (address := given.get("href") or "").startswith("#"):
+            self.referred.add(address[1:])
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag

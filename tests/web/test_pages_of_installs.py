@@ -1,0 +1,69 @@
+"""What the pages tell of builds that other sources than old clients server."""
+
+import json
+import re
+from html import unescape
+
+import pytest
+from sqlalchemy import insert
+
+from spackmon.models import MergedBuild
+from tests.player import Player
+from tests.server import Server, in_database
+from tests.web.reading import build_of, listed, page_of, report, with_installs
+
+
+@pytest.fixture
+def installs(server: Server) -> Server:
+    """A server to which other sources than old clients reported: the examples' installs."""
+    return with_installs(server)
+
+
+def test_the_errors_come_first_with_their_places_and_lead_to_the_builds_with_the_same(
+    installs: Server,
+) -> None:
+    top, greet = build_of(installs, "demo-top"), build_of(installs, "netcdf-c")
+    assert f'<a class="aside" href="{top}#errors">1 error</a>' in page_of(installs, "/")
+    text = page_of(installs, top)
+    assert text.index('<h2 id="errors">') < text.index('<h2 id="phases">')
+    assert "<code>main.c:3</code>" in text
+    assert "line 4 of the log" in text
+    error = "main.c:3:10: fatal error: zeta.h: No such file or directory"
+    assert f"gcc -O2 -c main.c\n<b>{error}</b>\n    3 | #include" in unescape(text)
+    assert re.search(r'The same in <a href="/builds/\d+">greet-cli \d+</a>, first seen <time', text)
+    assert "<summary>1 warning</summary>" in text
+    assert "The same in" not in page_of(installs, greet)
+
+
+def test_who_told_of_a_build_and_how_long_its_phases_took_stands_on_its_page(installs: Server) -> None:
+    text = page_of(installs, build_of(installs, "demo-top"))
+    told = text[text.index('<h2 id="sources">') :]
+    assert re.findall("<dt>(.*?)</dt>", told)[:2] == ["spack monitor", "CDash"]
+    assert "nightly/build-host-1/20260301-0200-Nightly/demo-top@2.0" in told
+    assert re.findall(r" · (\d+ s) · ", text) == ["12 s", "57 s"]
+    assert "<dt>Took</dt><dd>1 min 10 s</dd>" in text
+
+
+def test_a_build_without_a_spec_has_a_row_and_a_page(installs: Server) -> None:
+    path = build_of(installs, "netcdf-c")
+    assert f'<a href="{path}">netcdf-c</a>' in page_of(installs, "/")
+    text = page_of(installs, path)
+    assert "<h1>netcdf-c " in text
+    assert "No source told it so far." in text
+    assert "Direct dependencies" not in text
+    nameless = {"type": "install", "source": {"kind": "CDASH", "key": "p/s/t/b"}, "status": "FAILED"}
+    report(installs, json.dumps({**nameless, "spec_hash": "q" * 32}).encode())
+    (newest, *_) = listed(home := page_of(installs, "/"))
+    assert "Unknown package" in home
+    assert f"<code>{'q' * 32}</code>" in page_of(installs, f"/builds/{newest}")
+
+
+def test_the_number_of_a_build_that_is_another_now_leads_to_that_one(server: Server) -> None:
+    assert Player(server.url, server.user, server.token).play("0.17-fail") == []
+    merge = insert(MergedBuild).values(id=4242, build_id=1)
+    in_database(server, lambda connection: connection.execute(merge))
+    for path in ("/builds/4242", "/builds/Build:4242"):
+        answer = server.http.get(path, params={"format": "json"})
+        assert (answer.status_code, answer.headers["location"]) == (301, "/builds/1?format=json")
+    nodes = server.ask('{ build(id: "4242") { id } node(id: "Build:4242") { id } }')
+    assert nodes == {"build": {"id": "1"}, "node": {"id": "1"}}
