@@ -194,19 +194,26 @@ def _write(member: _Member, into: Path, left: _Left) -> None:
     except _DAMAGED as problem:
         if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _TooMuchError("more than the temporary directory has room for") from None
-        raise _left_out(member, str(problem)) from None
+        # An error of the system would name the temporary directory, which is gone when it is read.
+        reason = getattr(problem, "strerror", None) or str(problem)
+        raise _left_out(member, reason) from None
 
 
-def _copy(head: bytes, stream: IO[bytes], target: Path, left: _Left) -> None:
+def _copy(piece: bytes, stream: IO[bytes], target: Path, left: _Left) -> None:
+    """Write the whole member or nothing of it: the beginning of a log would be taken for all of it."""
     written_bytes = 0
     with target.open("wb") as file:
-        while head:
-            left.take(len(head))
-            written_bytes += len(head)
-            if written_bytes > MAXIMUM_FILE_BYTES:
-                raise ValueError(f"it is larger than {MAXIMUM_FILE_BYTES >> 20} MiB")
-            file.write(head)
-            head = stream.read(_PIECE_BYTES)
+        try:
+            while piece:
+                left.take(len(piece))
+                written_bytes += len(piece)
+                if written_bytes > MAXIMUM_FILE_BYTES:
+                    raise ValueError(f"it is larger than {MAXIMUM_FILE_BYTES >> 20} MiB")
+                file.write(piece)
+                piece = stream.read(_PIECE_BYTES)
+        except BaseException:
+            target.unlink()
+            raise
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -152,14 +152,15 @@ def _report(
 def _graph(files: Folder, known: KnownNodes | None) -> SpecGraph:
     for name in sorted(_SPECS & files.names):
         written = files.read(name) or b""
-        try:
-            if name == "spec.json":
-                return spec_json.read(json_object(written, name), known)
-            for submission in detect.read_document(name, written, None):
-                if isinstance(submission, SpecReport):
-                    return submission.graph
-        except Refused as refused:
-            raise Refused("FILE_DAMAGED", 400, f"{name}: {refused.sentence}") from None
+        if name == "spec.json":
+            content = json_object(written, name)
+            try:
+                return spec_json.read(content, known)
+            except Refused as refused:
+                raise Refused("FILE_DAMAGED", 400, f"{name}: {refused.sentence}") from None
+        for submission in detect.read_document(name, written, None):
+            if isinstance(submission, SpecReport):
+                return submission.graph
     raise Refused("FILE_DAMAGED", 400, "there is no spec.json nor spec.yaml with a concrete spec")
 
 

@@ -76,7 +76,7 @@ def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
     elif is_archive(whole):
         with tempfile.TemporaryDirectory(prefix="spackmon-") as directory:
             for refused in unpack(whole, Path(directory)):
-                yield Found(str(path), 0, partial(_raise, refused))
+                yield Found(_printable(str(path)), 0, partial(_raise, refused))
             yield from _Walk(Path(directory), str(path), spack_version, unpacked=True).found()
     else:
         yield _Walk(whole.parent, str(path.parent), spack_version, unpacked=False).file(whole)
@@ -156,7 +156,7 @@ class _Walk:
 
     def _place(self, path: Path) -> str:
         below = path.relative_to(self._root)
-        return self._shown if below == Path() else os.path.join(self._shown, below)
+        return _printable(self._shown if below == Path() else os.path.join(self._shown, below))
 
 
 def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
@@ -167,10 +167,10 @@ def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
     if _is_binary(path):
         raise Refused("DOCUMENT_UNKNOWN", 400, "it is no text, and so no document of Spack")
     try:
-        yield from detect.read_document(path.name, read_file(path), spack_version)
+        yield from detect.read_document("", read_file(path), spack_version)
     except Refused as refused:
-        sentence = refused.sentence.removeprefix(f"{path.name}: ")
-        raise Refused(refused.code, refused.status, sentence) from None
+        # The place where it was found names it.
+        raise Refused(refused.code, refused.status, refused.sentence.removeprefix(": ")) from None
 
 
 def _is_buildcache(directory: Path, directories: list[str]) -> bool:
@@ -214,8 +214,15 @@ def _files_in(directory: Path) -> list[Path]:
         return []
 
 
+def _printable(place: str) -> str:
+    """A path as a terminal, a log and a report can carry it: names may hold line ends and any bytes."""
+    if place.isprintable():
+        return place
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in place)
+
+
 def _refused(place: str, code: str, sentence: str) -> Found:
-    return Found(place, 0, partial(_raise, Refused(code, 400, sentence)))
+    return Found(_printable(place), 0, partial(_raise, Refused(code, 400, sentence)))
 
 
 def _raise(refused: Refused) -> Iterator[Submission]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from spackmon.errors import Refused
 from spackmon.formats.install_prefix import is_prefix, read_prefix
 from spackmon.formats.submission import Environment, InstallReport, SpecReport
 from spackmon.status import BuildStatus, EventKind, SourceKind
+from tests.formats.corpus import documents, elements
 from tests.formats.installs import (
     AUTODEMO_017,
     AUTODEMO_023,
@@ -202,7 +204,7 @@ def test_an_install_that_has_not_ended_is_a_spec_and_no_success(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("spec.json", b"{", "spec.json: spec.json must be a JSON object"),
+        ("spec.json", b"{", "spec.json must be a JSON object"),
         (
             "spack-build-out.txt.gz",
             gzip.compress(b"log" * 999)[:-5],
@@ -263,3 +265,15 @@ def test_a_mutilated_prefix_gives_reports_and_refusals_only(prefix: Path, data: 
                 assert isinstance(report, InstallReport | SpecReport)
         except Refused as refused:
             assert refused.sentence  # noqa: PT017 -- either outcome is right
+
+
+def test_a_prefix_of_spack_016_has_its_spec_in_yaml(tmp_path: Path) -> None:
+    prefix = copied(AUTODEMO_017, tmp_path)
+    metadata = prefix / ".spack"
+    (metadata / "spec.json").unlink()
+    content = documents("list-0.16")[0]["spec"]
+    (metadata / "spec.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    report = report_of(prefix)
+    assert report.graph is not None
+    assert report.graph.format_version == 1
+    assert [node.name for node in report.graph.nodes.values()] == [next(iter(n)) for n in elements(content)]
