@@ -35,7 +35,8 @@ class Build(Base):
     `status` and `duration_seconds` repeat the newest attempt's. `rerun_announced`: the client asked for this
     build again after the attempt had begun, so that the next phase or status belongs to a new one.
     Some sources (CDash) tell no spec: then `spec_id` is null until it becomes known. `package_id` is the
-    spec's package, or without a spec what is built as far as that was told. `prefix` is where it was installed.
+    spec's package, or without a spec what is built as far as that was told. `prefix` is where it was
+    installed.
     """
 
     __tablename__ = "build"
