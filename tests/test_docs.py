@@ -1,7 +1,8 @@
 """What the documents show is run as they show it, against the server that `make run` starts.
 
-Of a `console` block, lines after `$ ` are commands, others what these print. A `graphql` block is asked of
-the server once the commands have run. `sh` blocks install or wait for ever; their targets must exist.
+Of a `console` block, lines after `$ ` are commands, others what these print. Then each `python`
+block is run as a program and each `graphql` block asked of the server. `sh` blocks install or wait for ever;
+their targets must exist.
 """
 
 import contextlib
@@ -107,7 +108,7 @@ def _shell(made: Made, script: str) -> str:
     return finished.stdout
 
 
-@pytest.mark.parametrize("document", _with("console", "graphql"), ids=lambda path: path.name)
+@pytest.mark.parametrize("document", _with("console", "graphql", "python"), ids=lambda path: path.name)
 def test_every_example_does_what_the_document_says(document: Path, made: Made) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl")
@@ -119,6 +120,9 @@ def test_every_example_does_what_the_document_says(document: Path, made: Made) -
             wanted.append("")
         else:
             wanted[-1] += line.replace(ADDRESS, made.url) + "\n"
+    for program in _blocks(document, "python"):
+        commands.append(f"{sys.executable} - <<'END'\n{program.replace(ADDRESS, made.url)}END")
+        wanted.append("")
     script = "\n".join(f"echo '@@'\n{command}\necho" for command in commands)
     printed = _shell(made, script).split("@@\n")[1:]
     for command, want, got in zip(commands, wanted, printed, strict=True):
