@@ -36,7 +36,8 @@ _NO_PHASES = frozenset(
         "failed",
     )
 )
-_DRAIN_SECONDS = 0.01
+_DRAIN_SECONDS = 0.008
+_STILL_SECONDS = 0.001
 _PHASE_LINE_BYTES = 300
 
 
@@ -171,8 +172,10 @@ class PhaseWatch:
         self._began_at = time.time()
         # The new installer has one log for all phases, to which there is a link; the old one a log for each.
         self._start = _start_of_phase(package.log_path) if os.path.islink(package.log_path) else None
-        if self._number == 1 and self._start:
-            stage = {"name": "stage", "status": "SUCCESS", "log": _slice(package, 0, self._start)}
+        if self._number == 1:
+            stage: Dict[str, Any] = {"name": "stage", "status": "SUCCESS"}
+            if self._start:
+                stage["log"] = _slice(package, 0, self._start)
             self._journal.phase(spec_hash, stage, until=None)
         failed = {
             "name": phase.name,
@@ -360,9 +363,12 @@ def _flushed_size(log_path: str) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     deadline = time.time() + _DRAIN_SECONDS
-    while _is_piped() and time.time() < deadline:
-        time.sleep(0.0005)
-    return os.path.getsize(log_path) if os.path.exists(log_path) else 0
+    size = -1
+    # What was read from the pipe may not be written yet: the log must have stood still for a moment.
+    while time.time() < deadline and (_is_piped() or size != os.path.getsize(log_path)):
+        size = os.path.getsize(log_path)
+        time.sleep(_STILL_SECONDS)
+    return os.path.getsize(log_path)
 
 
 def _is_piped() -> bool:

@@ -16,14 +16,14 @@ from .files import version_and_revision
 
 
 def environment() -> Dict[str, Optional[str]]:
-    """The machine, under the names of Spack's own install_environment.json."""
-    host_platform, host_os, host_target = _host()
+    """The machine, as Spack's own install_environment.json has it: a later import must know it again."""
+    known = _first_of((_host_of_metadata, _host_of_platform)) or {}
     return {
-        "hostname": socket.gethostname(),
-        "platform": host_platform,
-        "host_os": host_os,
-        "host_target": host_target,
-        "kernel_version": platform.version(),
+        "hostname": known.get("hostname") or socket.gethostname(),
+        "platform": known.get("platform") or platform.system().lower(),
+        "host_os": known.get("host_os"),
+        "host_target": known.get("host_target") or platform.machine(),
+        "kernel_version": known.get("kernel_version") or platform.version(),
     }
 
 
@@ -68,26 +68,22 @@ def _with_build_specs(root: Any) -> List[Any]:
     return specs
 
 
-def _host() -> Tuple[str, str, str]:
-    return _first_of((_host_of_metadata, _host_of_platform)) or (
-        platform.system().lower(), "", platform.machine(),
-    )  # fmt: skip
-
-
-def _host_of_metadata() -> Tuple[str, str, str]:
+def _host_of_metadata() -> Dict[str, str]:
     import spack.util.environment
 
-    known = spack.util.environment.get_host_environment_metadata()
-    return known["platform"], known["host_os"], known["host_target"]
+    known: Dict[str, str] = spack.util.environment.get_host_environment_metadata()
+    return known
 
 
-def _host_of_platform() -> Tuple[str, str, str]:
+def _host_of_platform() -> Dict[str, str]:
     import spack.platforms
 
     host = spack.platforms.host()
     if hasattr(host, "default_operating_system"):
-        return str(host), str(host.default_operating_system()), str(host.default_target())
-    return str(host), str(host.operating_system("default_os")), str(host.target("default_target"))
+        system, target = host.default_operating_system(), host.default_target()
+    else:
+        system, target = host.operating_system("default_os"), host.target("default_target")
+    return {"platform": str(host), "host_os": str(system), "host_target": str(target)}
 
 
 def _version_of_spack() -> str:

@@ -17,6 +17,7 @@ class Packer:
     """Completes the reports of one run, in order."""
 
     def __init__(self, run: Run) -> None:
+        self.unwritten: Dict[str, Dict[str, Any]] = {}
         self._run = run
         self._packed: Set[str] = set()
         self._nodes: Optional[Tuple[int, Dict[str, Any]]] = None
@@ -25,7 +26,11 @@ class Packer:
         self._ended_at: Dict[str, Any] = {}
 
     def pack(self, is_over: bool) -> None:
-        """Complete what can be; all of it when the command is over. Raises OSError for a full disk."""
+        """Complete what can be; all of it when the command is over.
+
+        On a full disk no more than one report, which then is in `unwritten`: sending it makes room.
+        """
+        before, self.unwritten = self.unwritten, {}
         names = self._run.names()
         newest = {self._run.about(name): name for name in names}
         for name, item in self._unpacked(names):
@@ -33,7 +38,12 @@ class Packer:
             # The log of a phase is whole when there is news of what came after it.
             is_ready = {None: True, "next": newest[about] > name, "end": about in self._ended_at}
             if is_over or is_ready[collect.get("until")]:
-                self._run.replace(name, {"line": self._complete(item["line"], collect)})
+                line = before[name] if name in before else self._complete(item["line"], collect)
+                try:
+                    self._run.replace(name, {"line": line})
+                except OSError:
+                    self.unwritten[name] = line
+                    return
                 self._packed.add(name)
         if is_over:
             self._cancel_unended()

@@ -41,7 +41,7 @@ class TooLarge(Exception):  # noqa: N818
 
 class _Batch(NamedTuple):
     names: List[str]
-    body: bytes
+    lines: List[bytes]
 
 
 class Sender:
@@ -62,11 +62,16 @@ class Sender:
         with run.held() as is_ours:
             if not is_ours:
                 return 0
-            self._pack(run, is_over)
-            if self._settings.url is not None:
-                for batch in _batches(run):
+            packer = self._packers.setdefault(run.id, Packer(run))
+            packer.pack(is_over)
+            # Once, but for a full disk, where each report that is sent makes room for the next.
+            for _ in run.names() if self._settings.url is not None else ():
+                for batch in _batches(run, packer.unwritten):
                     taken += self._deliver(run, batch)
                 run.is_away = False
+                if not packer.unwritten:
+                    break
+                packer.pack(is_over)
             if is_over and not run.names():
                 run.end()
                 del self._packers[run.id]
@@ -74,31 +79,30 @@ class Sender:
 
     def try_out(self) -> None:
         """Ask whether the server would take reports from us. Raises Away."""
-        self._post(_Batch([], b""))
+        self._post(_Batch([], []))
 
     def pack(self, run: Run) -> None:
         """Read what the disk has of a run's logs as long as it has them."""
-        with run.held() as is_ours:
-            if is_ours:
-                self._pack(run, is_over=False)
-
-    def _pack(self, run: Run, is_over: bool) -> None:
         packer = self._packers.setdefault(run.id, Packer(run))
-        try:
-            packer.pack(is_over)
-        except OSError as problem:
-            # The disk is full: what was packed before can still be sent, which makes room.
-            self._spool.log(f"a report cannot be completed: {problem}")
+        with run.held() as is_ours:
+            # On a full disk it would be read in vain again and again.
+            if is_ours and not packer.unwritten:
+                packer.pack(is_over=False)
 
     def _deliver(self, run: Run, batch: _Batch) -> int:
+        if not batch.names:
+            return 0
         try:
             answers = self._post(batch)
         except TooLarge as problem:
             if len(batch.names) > 1:
                 middle = len(batch.names) // 2
-                halves = batch.names[:middle], batch.names[middle:]
-                return sum(self._deliver(run, _batch(run, half)) for half in halves)
-            answers = self._post_without_logs(run, batch, problem)
+                halves = (
+                    _Batch(batch.names[:middle], batch.lines[:middle]),
+                    _Batch(batch.names[middle:], batch.lines[middle:]),
+                )
+                return sum(self._deliver(run, half) for half in halves)
+            answers = self._post_without_logs(batch, problem)
         taken = 0
         for name, answer in zip(batch.names, answers):
             if answer.get("status") == "refused":
@@ -114,28 +118,29 @@ class Sender:
             raise Away("the server's answer was cut off")
         return taken
 
-    def _post_without_logs(self, run: Run, batch: _Batch, problem: TooLarge) -> List[Dict[str, Any]]:
+    def _post_without_logs(self, batch: _Batch, problem: TooLarge) -> List[Dict[str, Any]]:
         self._spool.log(f"a report is sent without its logs: {problem}")
-        line = run.item(batch.names[0])["line"]
+        line = json.loads(batch.lines[0].decode("ascii"))
         for owner in [line, *line.get("phases", [])]:
             for field in ("log", "log_base64", "output", "output_base64"):
                 owner.pop(field, None)
         try:
-            return self._post(_Batch(batch.names, _line(line)))
+            return self._post(_Batch(batch.names, [_line(line)]))
         except TooLarge:
             return [{"status": "refused", "code": "TOO_LARGE", "message": str(problem)}]
 
     def _post(self, batch: _Batch) -> List[Dict[str, Any]]:
+        content = b"".join(batch.lines)
         headers = {
             "Content-Type": "application/x-ndjson",
             "Content-Encoding": "gzip",
-            "Idempotency-Key": hashlib.sha256(batch.body).hexdigest(),
+            "Idempotency-Key": hashlib.sha256(content).hexdigest(),
             "User-Agent": "spack-monitor",
         }
         if self._settings.token:
             headers["Authorization"] = "Bearer " + self._settings.token
         url = f"{self._settings.url}/api/submissions"
-        body = gzip.compress(batch.body, 1)
+        body = gzip.compress(content, 1)
         request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310 -- http(s) alone
         try:
             with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as response:
@@ -225,33 +230,31 @@ class _Beside:
         self._was_logged = problem
 
 
-def _batches(run: Run) -> Iterator[_Batch]:
+def _batches(run: Run, unwritten: Dict[str, Dict[str, Any]]) -> Iterator[_Batch]:
     """What is packed of a run, in order."""
     names: List[str] = []
     size_bytes = 0
     for name in run.names():
         size = run.size_bytes(name)
         if names and (len(names) >= _BATCH_LINES or size_bytes + size > _BATCH_BYTES):
-            yield _batch(run, names)
+            yield _batch(run, names, unwritten)
             names, size_bytes = [], 0
         names.append(name)
         size_bytes += size
-    last = _batch(run, names)
-    if last.names:
-        yield last
+    yield _batch(run, names, unwritten)
 
 
-def _batch(run: Run, names: List[str]) -> _Batch:
+def _batch(run: Run, names: List[str], unwritten: Dict[str, Dict[str, Any]]) -> _Batch:
     packed, lines = [], []
     for name in names:
         try:
             item = run.item(name)
         except (OSError, ValueError):
             continue
-        if "collect" not in item:
+        if "collect" not in item or name in unwritten:
             packed.append(name)
-            lines.append(_line(item["line"]))
-    return _Batch(packed, b"".join(lines))
+            lines.append(_line(unwritten.get(name) or item["line"]))
+    return _Batch(packed, lines)
 
 
 def _line(report: Dict[str, Any]) -> bytes:

@@ -221,7 +221,8 @@ def _flush(parser: ArgumentParser, args: Namespace) -> int:
     except sender.Away as problem:
         return _complain(f"{problem}\nsent {taken} reports; the others wait")
     print(f"sent {taken} reports to {settings.url}")
-    return 0
+    left = sum(len(run.names()) for run in spool.runs() if run.is_abandoned)
+    return _complain(f"{left} reports wait still: {spool.log_path} says why") if left else 0
 
 
 def _login(parser: ArgumentParser, args: Namespace) -> int:

@@ -1,0 +1,55 @@
+"""The whole way: a fake Spack, the extension, the real service, and what the API then says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.client.extension.spack import VARIANTS, Spack
+from tests.server import Server
+
+BUILDS = """{
+  builds(first: 20) { nodes {
+    status spec { name } environment { hostname target } sources { kind } tags { name }
+    installFiles(first: 5) { totalCount }
+    attempts { status spackVersion phases { name status log { text } } }
+  } }
+  concretizationFailures(first: 5) { nodes { abstractSpec message } }
+}"""
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_install_is_one_build_however_often_it_is_told(
+    variant: str, server: Server, tmp_path: Path
+) -> None:
+    spack = Spack(tmp_path / "spack", variant)
+    spack.root.mkdir()
+    spack.environment = {
+        "SPACKMON_URL": server.url, "SPACKMON_TOKEN": server.token, "SPACKMON_WAIT_SECONDS": "30",
+    }  # fmt: skip
+    assert spack("monitor", "install", "--monitor-tags", "nightly", "broken-user")[0] == 1
+    assert spack("monitor", "install", "libgreet@99")[0] == 1
+    assert spack("monitor", "push", "--all")[0] == 0
+    assert spack("monitor", "analyze", "libgreet")[0] == 0
+    assert spack.waiting() == []
+    assert not (spack.spool / "monitor.log").exists()
+    answer = server.ask(BUILDS)
+    builds: dict[str, Any] = {build["spec"]["name"]: build for build in answer["builds"]["nodes"]}
+    assert len(builds) == len(answer["builds"]["nodes"])
+    assert {name: build["status"] for name, build in builds.items()} == {
+        "libgreet": "SUCCESS", "demo-base": "SUCCESS", "broken-app": "FAILED", "broken-user": "CANCELLED",
+    }  # fmt: skip
+    libgreet = builds["libgreet"]
+    assert libgreet["environment"] == {"hostname": "build-host-1", "target": "x86_64_v4"}
+    assert {source["kind"] for source in libgreet["sources"]} == {"EXTENSION", "PREFIX"}
+    assert libgreet["tags"] == [{"name": "nightly"}]
+    assert libgreet["installFiles"]["totalCount"] == 2
+    (attempt,) = libgreet["attempts"]
+    phases = {phase["name"]: phase for phase in attempt["phases"]}
+    assert list(phases)[:4] == ["stage", "edit", "build", "install"]
+    assert "compiling greet.c" in phases["build"]["log"]["text"]
+    (attempt,) = builds["broken-app"]["attempts"]
+    assert "no member named nmae" in attempt["phases"][-1]["log"]["text"]
+    assert answer["concretizationFailures"]["nodes"] == [
+        {"abstractSpec": "libgreet@99", "message": "Cannot satisfy 'libgreet@99'"}
+    ]
