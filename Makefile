@@ -36,6 +36,7 @@ lint: install ## formatting, types, the walls between the packages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	MYPYPATH=spackmon/client/spack-monitor $(BIN)/mypy --explicit-package-bases spackmon/client/spack-monitor/monitor
 	$(BIN)/lint-imports
 	$(NPM) run check
 

@@ -37,35 +37,37 @@ def spack_version() -> Tuple[Optional[str], Optional[str]]:
 def nodes_of(specs: Iterable[Any]) -> Tuple[int, Dict[str, Any]]:
     """The nodes of all graphs by hash, each once, and the version of their format."""
     nodes: Dict[str, Any] = {}
-    version = getattr(spack.spec, "SPECFILE_FORMAT_VERSION", 0)
+    version = 0
     for root in specs:
-        if root.dag_hash() in nodes:
-            continue
-        if version and hasattr(root, "node_dict_with_hashes"):
-            for spec in _with_build_specs(root):
-                if spec.dag_hash() not in nodes:
-                    nodes[spec.dag_hash()] = spec.node_dict_with_hashes(hash=spack.hash_types.dag_hash)
-        else:
-            document = document_of(root)
-            version = document["_meta"]["version"]
-            nodes.update((node["hash"], node) for node in document["nodes"])
+        if root.dag_hash() not in nodes:
+            ways = (lambda: _node_by_node(root, nodes), lambda: _as_document(root))  # noqa: B023 -- at once
+            version, more = _first_of(ways) or (version, {})
+            nodes.update(more)
     return version, nodes
 
 
-def document_of(spec: Any) -> Any:
-    """The document of one graph, as `spack spec --json` prints it."""
-    return spec.to_dict(hash=spack.hash_types.dag_hash)["spec"]
-
-
-def _with_build_specs(root: Any) -> List[Any]:
-    """All specs of a graph, and those that a spliced one was built as."""
-    specs = []
+def _node_by_node(root: Any, known: Dict[str, Any]) -> Tuple[int, Dict[str, Any]]:
+    """The nodes that are not known yet: the roots of an environment have most of their graphs in common."""
+    specs: List[Any] = []
     for spec in root.traverse():
         specs.append(spec)
         built_as = getattr(spec, "build_spec", spec)
         if built_as is not spec:
             specs.extend(built_as.traverse())
-    return specs
+    kind = spack.hash_types.dag_hash
+    new = {spec.dag_hash(): spec for spec in specs if spec.dag_hash() not in known}
+    nodes = {spec_hash: spec.node_dict_with_hashes(hash=kind) for spec_hash, spec in new.items()}
+    return spack.spec.SPECFILE_FORMAT_VERSION, nodes
+
+
+def _as_document(root: Any) -> Tuple[int, Dict[str, Any]]:
+    document = document_of(root)
+    return document["_meta"]["version"], {node["hash"]: node for node in document["nodes"]}
+
+
+def document_of(spec: Any) -> Any:
+    """The document of one graph, as `spack spec --json` prints it."""
+    return spec.to_dict(hash=spack.hash_types.dag_hash)["spec"]
 
 
 def _host_of_metadata() -> Dict[str, str]:
