@@ -20,6 +20,13 @@ RowId = BigInteger().with_variant(Integer(), "sqlite")
 # prefix search could not use the index.
 ByteOrderedText = Text().with_variant(TEXT(collation="C"), "postgresql")
 
+
+class Word(Text):
+    """Text of lowercase letters, digits and underscores, as hashes are: JSON and CSV show it as it is."""
+
+
+ByteOrderedWord = Word().with_variant(TEXT(collation="C"), "postgresql")
+
 _SQLITE_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 

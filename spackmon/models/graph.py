@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import Base, ByteOrderedText, ByteOrderedWord, JsonText, RowId, UtcDateTime
 
 
 class Package(Base):
@@ -108,8 +108,8 @@ class Spec(Base):
     __table_args__ = (UniqueConstraint("hash", "hash_kind"),)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    hash: Mapped[str] = mapped_column(ByteOrderedText)
-    hash_kind: Mapped[str] = mapped_column(ByteOrderedText)
+    hash: Mapped[str] = mapped_column(ByteOrderedWord)
+    hash_kind: Mapped[str] = mapped_column(ByteOrderedWord)
     package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id), index=True)
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
     compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id), index=True)
@@ -127,8 +127,8 @@ class SpecHash(Base):
 
     __tablename__ = "spec_hash"
 
-    value: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
-    kind: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    value: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
+    kind: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
     spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True, index=True)
 
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, cast
 
 from graphql import (
+    GraphQLEnumType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
@@ -116,7 +117,8 @@ class Compiler(ConnectionCompilation):
     ) -> Json:
         match meaning:
             case Column(steps, attribute):
-                return self._json.value(row.along(steps)[attribute], nullable=_is_nullable(type_))
+                write = self._json.word if _is_of_enum(type_) else self._json.value
+                return write(row.along(steps)[attribute], nullable=_is_nullable(type_))
             case Expression(build, is_json):
                 value = build(row, self._json)
                 return value if is_json else self._json.value(value, nullable=_is_nullable(type_))
@@ -234,6 +236,10 @@ def _error(code: str, sentence: str) -> Json:
 def _selection(operation: str) -> SelectionSetNode:
     (definition,) = parse(operation).definitions
     return cast(OperationDefinitionNode, definition).selection_set
+
+
+def _is_of_enum(type_: GraphQLOutputType) -> bool:
+    return isinstance(type_.of_type if isinstance(type_, GraphQLNonNull) else type_, GraphQLEnumType)
 
 
 def _is_nullable(type_: GraphQLOutputType) -> bool:

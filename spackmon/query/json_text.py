@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.elements import BinaryExpression, Grouping
 
-from spackmon.models.columns import JsonText, UtcDateTime
+from spackmon.models.columns import JsonText, UtcDateTime, Word
 
 # Deeper expressions overflow the databases' parsers at about a thousand terms in a row.
 _TERMS_IN_A_ROW = 40
@@ -44,27 +44,39 @@ def constant(text: str) -> ColumnElement[str]:
     return literal_column(f"'{quoted}'", Text())
 
 
+class _Joined(Grouping[str]):
+    """Pieces that were joined, still known one by one."""
+
+    def __init__(self, pieces: Sequence[str | ColumnElement[Any]], whole: ColumnElement[Any]) -> None:
+        super().__init__(whole)
+        self.pieces = pieces
+
+
 def joined(pieces: Sequence[str | ColumnElement[Any]]) -> ColumnElement[str]:
-    """The pieces one after the other; neighbouring constants become one."""
+    """The pieces one after the other; neighbouring constants become one.
+
+    What was joined before is taken apart, so that an object within an object costs no `||` and no
+    parentheses of its own: SQLite's parser has room for few.
+    """
     merged: list[str | ColumnElement[Any]] = []
     for piece in pieces:
-        if isinstance(piece, str) and merged and isinstance(merged[-1], str):
-            merged[-1] += piece
-        else:
-            merged.append(piece)
-    terms: list[ColumnElement[Any]] = [
-        constant(piece) if isinstance(piece, str) else piece for piece in merged
-    ]
-    while len(terms) > 1:
-        terms = [_in_a_row(terms[at : at + _TERMS_IN_A_ROW]) for at in range(0, len(terms), _TERMS_IN_A_ROW)]
-    return terms[0]
+        for part in piece.pieces if isinstance(piece, _Joined) else (piece,):
+            if isinstance(part, str) and merged and isinstance(merged[-1], str):
+                merged[-1] += part
+            else:
+                merged.append(part)
+    terms: list[ColumnElement[Any]] = [constant(part) if isinstance(part, str) else part for part in merged]
+    while len(terms) > _TERMS_IN_A_ROW:
+        rows = (terms[at : at + _TERMS_IN_A_ROW] for at in range(0, len(terms), _TERMS_IN_A_ROW))
+        terms = [Grouping(_in_a_row(row)) for row in rows]
+    return _Joined(merged, _in_a_row(terms)) if len(terms) > 1 else terms[0]
 
 
 def _in_a_row(terms: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
     result = terms[0]
     for term in terms[1:]:
         result = BinaryExpression(result, term, operators.concat_op, type_=Text())
-    return Grouping(result) if len(terms) > 1 else result
+    return result
 
 
 class JsonWriter(ABC):
@@ -72,7 +84,13 @@ class JsonWriter(ABC):
 
     def value(self, column: ColumnElement[Any], *, nullable: bool) -> ColumnElement[Any]:
         """A column's value as JSON text, by its declared type; SQL NULL is `null`."""
-        text = self._not_null(column)
+        return self._or_null(self._not_null(column), nullable=nullable)
+
+    def word(self, column: ColumnElement[Any], *, nullable: bool) -> ColumnElement[Any]:
+        """A text of letters, digits and underscores as JSON: there is nothing to escape in it."""
+        return self._or_null(joined(['"', column, '"']), nullable=nullable)
+
+    def _or_null(self, text: ColumnElement[Any], *, nullable: bool) -> ColumnElement[Any]:
         return func.coalesce(text, constant(NULL)) if nullable else text
 
     def _not_null(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -89,6 +107,8 @@ class JsonWriter(ABC):
                 return cast(column, Text)
             case LargeBinary():
                 return joined(['"', self.hexadecimal(column), '"'])
+            case Word():
+                return joined(['"', column, '"'])
             case String():
                 return self.text(column)
             case unknown:
