@@ -9,7 +9,6 @@ from sqlalchemy import (
     CompoundSelect,
     Select,
     Text,
-    and_,
     case,
     cast,
     func,
@@ -95,13 +94,9 @@ def is_within_limits(spec: Scope, deptypes: ColumnElement[Any]) -> ColumnElement
     return true() if bits is None else deptypes.bitwise_and(bits) != 0
 
 
-def is_in_graph(spec: Scope, edge: Scope) -> ColumnElement[bool]:
-    """Whether an edge belongs to the spec's graph, within its limits."""
-    parent_is_in = edge[Dependency.parent_id].in_(itself_and_descendants(spec))
-    if not spec.limits:
-        return parent_is_in
-    child_is_in = edge[Dependency.child_id].in_(itself_and_descendants(spec))
-    return and_(parent_is_in, child_is_in, is_within_limits(spec, edge[Dependency.deptypes]))
+def is_followed(spec: Scope, edge: Scope) -> ColumnElement[bool]:
+    """Whether the limits of the spec's graph let this edge be followed."""
+    return is_within_limits(spec, edge[Dependency.deptypes])
 
 
 def has_log(phase: Scope) -> ColumnElement[bool]:

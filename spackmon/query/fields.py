@@ -70,12 +70,14 @@ class Embedded:
 class Listing:
     """All rows of a table that belong to this row, in order; `rows` is how many that may well be.
 
-    Either `belongs(row, other)` is the condition, or `ids(row)` selects their ids in a column `id`.
+    `belongs(row, other)` is the condition; `ids(row)` selects their ids in a column `id`, or with `ends` the
+    ids of all rows that these foreign keys of theirs refer to.
     """
 
     model: Any
     belongs: "Belongs | None"
     ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None
+    ends: tuple[Attribute, ...]
     order: tuple[tuple[Attribute, ...], ...]
     rows: int
 
@@ -169,15 +171,22 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """A form of a condition; `is_taken` tells, whatever the row, whether it is the one to use."""
+
+    is_taken: ColumnElement[bool]
+    condition: ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Ways:
     """A condition for which the database has several plans, each good for other data.
 
-    `whole` is the condition itself. `ways` are several forms of it, exactly one of which can hold for any
-    row at all: each tells first, whatever the row, whether it is the one to take.
+    `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken.
     """
 
     whole: ColumnElement[bool]
-    ways: tuple[ColumnElement[bool], ...]
+    ways: tuple[Way, ...]
 
 
 class Filtering(Protocol):
@@ -250,11 +259,12 @@ def listing(
     order: Sequence[Attribute | tuple[Attribute, ...]],
     belongs: Belongs | None = None,
     ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None = None,
+    ends: Sequence[Attribute] = (),
     rows: int = 10,
 ) -> Any:
     """A field that lists rows whose number the thing itself bounds; open-ended ones are connections."""
     paths = tuple(step if isinstance(step, tuple) else (step,) for step in order)
-    return _field(Listing(model, belongs, ids, paths, rows), description)
+    return _field(Listing(model, belongs, ids, tuple(ends), paths, rows), description)
 
 
 def connection(

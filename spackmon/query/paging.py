@@ -30,10 +30,13 @@ from sqlalchemy import (
     type_coerce,
     union_all,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from spackmon.errors import Refused
 from spackmon.models.columns import JsonText, UtcDateTime
-from spackmon.query.fields import Bind, Driver, Ways
+from spackmon.query.fields import Bind, Driver, Way, Ways
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given
@@ -192,20 +195,44 @@ class Rows:
         # Each way has its own order and limit, which a UNION takes only from within.
         return select(union_all(*(select(found.subquery()) for found in pages)).subquery())
 
-    def _page(self, page: Page, bind: Bind, way: ColumnElement[bool] | None) -> Select[Any]:
+    def _page(self, page: Page, bind: Bind, way: Way | None) -> Select[Any]:
         keys = self.keys
         order = _order(keys, from_end=page.from_end)
         sort_values = [key.value.label(f"key{number}") for number, key in enumerate(keys)]
         position = func.row_number().over(order_by=order).label("position")
-        statement = _between(self._select(way, position, *sort_values), keys, page, bind).order_by(*order)
+        condition = None if way is None else and_(way.is_taken, way.condition)
+        statement = _between(self._select(condition, position, *sort_values), keys, page, bind)
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
-        return statement.limit(literal_column(str(page.size + 1)))
+        limit: ColumnElement[Any] = literal_column(str(page.size + 1))
+        return statement.order_by(*order).limit(limit if way is None else _rows_if(way.is_taken, limit))
 
     def every(self, columns: Sequence[ColumnElement[Any]], page: Page, bind: Bind) -> Select[Any]:
         """Every row between a page's cursors, whatever its size, with these columns of the row."""
         statement = _between(self._select(self._every_way, *columns, of_row=True), self.keys, page, bind)
         return statement.order_by(*_order(self.keys, from_end=False))
+
+
+class _rows_if(FunctionElement[int]):  # noqa: N801 -- a function of SQL
+    """So many rows, or none at all if something that no row decides is false.
+
+    SQLite asks such a condition of each row that it meets, but looks at no row where none is wanted;
+    PostgreSQL asks it once, and plans for the number of rows that it reads.
+    """
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_rows_if)
+def _rows_if_anywhere(element: _rows_if, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(list(element.clauses)[1], **options)
+
+
+@compiles(_rows_if, "sqlite")
+def _rows_if_in_sqlite(element: _rows_if, compiler: SQLCompiler, **options: Any) -> str:
+    condition, rows = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"CASE WHEN {condition} THEN {rows} ELSE 0 END"
 
 
 def _order(keys: Sequence[SortKey], *, from_end: bool) -> list[ColumnElement[Any]]:

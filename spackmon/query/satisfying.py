@@ -32,7 +32,7 @@ from spackmon.graph.abstract_spec import AbstractEdge, AbstractSpec
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 from spackmon.models import Build, Closure, Dependency, ProvidedVirtual, Spec
-from spackmon.query.fields import Filtering, Ways
+from spackmon.query.fields import Filtering, Way, Ways
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.spec_conditions import (
@@ -125,15 +125,16 @@ class _Query:
         self, spec_id: ColumnElement[Any], together: ColumnElement[bool], one_by_one: ColumnElement[bool]
     ) -> Ways:
         """The ways to find the rows whose spec has an id that is asked for, given as both conditions."""
-        ways: list[ColumnElement[bool]] = []
+        ways: list[Way] = []
         many: list[ColumnElement[bool]] = []
         for found, most in self._together.starts(self._wanted):
             few = found.limit(literal_column(str(most + 1))).cte()
             (few_id,) = few.c
             is_few = select(func.count()).select_from(few).scalar_subquery() <= most
-            ways.append(and_(*many, is_few, among(spec_id, select(few_id)), one_by_one))
+            rare = and_(among(spec_id, select(few_id), leads=True), one_by_one)
+            ways.append(Way(and_(*many, is_few), rare))
             many.append(not_(is_few))
-        return Ways(together, (*ways, and_(*many, one_by_one)))
+        return Ways(together, (*ways, Way(all_of(many), one_by_one)))
 
 
 class _Satisfaction:

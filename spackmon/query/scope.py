@@ -10,6 +10,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 Attribute = InstrumentedAttribute[Any]
 
 
+def referred_table(foreign_key: Attribute) -> FromClause:
+    """The table whose rows' ids `foreign_key` holds."""
+    (key,) = foreign_key.property.columns[0].foreign_keys
+    table: FromClause = key.column.table
+    return table
+
+
 class Scope:
     """One aliased table of a SELECT, and the joins that its fields ask for as they are compiled.
 
@@ -23,6 +30,7 @@ class Scope:
         self._trunk = trunk or self
         self._followed: dict[str, Scope] = {}
         self._joins: list[tuple[FromClause, ColumnElement[bool]]] = []
+        self._needed: list[tuple[FromClause, ColumnElement[bool]]] = []
         self.limits: Mapping[str, Any] = {}
 
     def limited(self, limits: Mapping[str, Any]) -> "Scope":
@@ -48,11 +56,16 @@ class Scope:
         """The row that `foreign_key` refers to; joined from the left, so that no row is dropped."""
         known = self._followed.get(foreign_key.key)
         if known is None:
-            (key,) = foreign_key.property.columns[0].foreign_keys
-            known = Scope(key.column.table, self._names, self._trunk)
-            self._trunk._joins.append((known.source, known.source.c[key.column.key] == self[foreign_key]))
+            known = Scope(referred_table(foreign_key), self._names, self._trunk)
+            self._trunk._joins.append((known.source, known.row_id == self[foreign_key]))
             self._followed[foreign_key.key] = known
         return known
+
+    def follow_into(self, foreign_key: Attribute, rows: FromClause) -> None:
+        """What `foreign_key` refers to is one of `rows`; a row for which it is not, is left out."""
+        found = Scope(rows, self._names, self._trunk)
+        self._trunk._needed.append((found.source, found.row_id == self[foreign_key]))
+        self._followed[foreign_key.key] = found
 
     def attach(self, table: FromClause, condition: "Callable[[Scope], ColumnElement[bool]]") -> "Scope":
         """The rows of a table that fulfil a condition, joined from the left: this row stands beside each."""
@@ -74,6 +87,8 @@ class Scope:
     def joined(self, base: FromClause | None = None) -> FromClause:
         """The FROM of this scope's statement, once every field has been compiled; `base` holds `source`."""
         whole = self.source if base is None else base
+        for other, condition in self._needed:
+            whole = whole.join(other, condition)
         for other, condition in self._joins:
             whole = whole.outerjoin(other, condition)
         return whole

@@ -55,26 +55,56 @@ class among(FunctionElement[bool]):  # noqa: N801 -- a function of SQL
     """The column has one of the values that a selection gives, for rows that are looked at one by one.
 
     PostgreSQL joins what stands behind IN, and so reads all rows before it shows the newest; values in an
-    array, which it collects once, leave the order of the rows alone.
+    array, which it collects once, leave the order of the rows alone. SQLite does as much for a column that
+    is an expression, unless it `leads`: then the rows are found by the values.
     """
 
     type = Boolean()
-    inherit_cache = True
+    inherit_cache = False
 
-    def __init__(self, column: ColumnElement[Any], found: Select[Any]) -> None:
+    def __init__(self, column: ColumnElement[Any], found: Select[Any], *, leads: bool = False) -> None:
         super().__init__(column, found.scalar_subquery())
+        self.leads = leads
+
+    def self_group(self, against: Any = None) -> "among":
+        """As it is: what has no boolean type would be compared with 1, and no index be used."""
+        return self
 
 
 @compiles(among)
 def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
     column, found = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} IN {found}"
+    return f"{'' if element.leads else '+'}{column} IN {found}"
 
 
 @compiles(among, "postgresql")
 def _among_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
     column, found = (compiler.process(clause, **options) for clause in element.clauses)
     return f"{column} = ANY (ARRAY{found})"
+
+
+class _besides(FunctionElement[Any]):  # noqa: N801 -- a function of SQL
+    """The column, by whose values SQLite does not look for rows."""
+
+    inherit_cache = True
+
+
+@compiles(_besides)
+def _column_besides(element: _besides, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_besides, "sqlite")
+def _sqlite_column_besides(element: _besides, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+def besides(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
+    """The column has one of the values that a selection gives, for rows that something rarer leads to.
+
+    SQLite begins with the first index that it finds, and half of a site may have the same parameters.
+    """
+    return _besides(column).in_(found)
 
 
 def joined(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
@@ -101,6 +131,8 @@ def fits(
                 )
             )
         )
+    if choice is joined and by_name and wanted.name is not None:
+        choice = besides
     conditions += _fits_architecture(node, wanted, choice)
     conditions += _has_parameters(node, wanted, choice)
     return conditions

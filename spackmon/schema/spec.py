@@ -88,7 +88,9 @@ class SpecGraph:
     )
     edges: list[Dependency] = listing(
         models.Dependency,
-        belongs=expressions.is_in_graph,
+        ids=expressions.itself_and_descendants,
+        ends=[models.Dependency.parent_id, models.Dependency.child_id],
+        belongs=expressions.is_followed,
         rows=300,
         order=[
             (models.Dependency.parent_id, models.Spec.hash),
