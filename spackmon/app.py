@@ -62,6 +62,8 @@ def create_app(settings: Settings) -> Starlette:
 
     application = Starlette(
         routes=[
+            # Routes are tried in this order, and most requests are questions.
+            *graphql_routes,
             *write_routes(settings.url_api_prefix),
             *service_info_routes(settings.url_api_prefix),
             *read_routes(settings.url_api_prefix),
@@ -69,7 +71,6 @@ def create_app(settings: Settings) -> Starlette:
             *cdash.routes,
             *auth_http.routes,
             *health.routes,
-            *graphql_routes,
             *cdash_links.routes,
             *pages.routes,
             Mount("/static", static_files(), name="static"),

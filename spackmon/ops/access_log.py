@@ -1,18 +1,22 @@
 """One JSON line per request, with an id that the answer carries too; the last net under every fault."""
 
+import json
+import logging
 import re
+import secrets
 import time
-import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spackmon.answers import message as json_message
 
 log = structlog.get_logger()
+# Its messages are whole JSON lines: structlog's way to them is a tenth of what a small answer costs.
+requests = logging.getLogger("spackmon.requests")
 
 # What comes in lands in our log and in the answer's header: only what is plainly an id is taken over.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -40,7 +44,7 @@ class AccessLog:
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 seen["status"] = message["status"]
-                MutableHeaders(scope=message)["X-Request-ID"] = request_id
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
             elif message["type"] == "http.response.body":
                 seen["sent_bytes"] += len(message.get("body", b""))
             await send(message)
@@ -58,16 +62,22 @@ class AccessLog:
             sentence = f"the server met a fault of its own; its log has it under {request_id}"
             await json_message(500, sentence)(scope, receive, send_marked)
         finally:
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
+            line = {
+                "event": "request",
+                "method": scope["method"],
+                "path": scope["path"],
                 **seen,
-                milliseconds=round((time.perf_counter() - began) * 1000, 2),
-                client=(scope.get("client") or ("",))[0],
-            )
+                "milliseconds": round((time.perf_counter() - began) * 1000, 2),
+                "client": (scope.get("client") or ("",))[0],
+                "request_id": request_id,
+                "level": "info",
+                "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            }
+            requests.info(json.dumps(line))
 
 
 def _request_id(scope: Scope) -> str:
-    given = Headers(scope=scope).get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode(
+        "latin-1"
+    )
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)

@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from spackmon.ops.access_log import requests
+
 _STEPS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -14,11 +16,18 @@ _STEPS: list[structlog.typing.Processor] = [
 ]
 
 
+class _JsonLines(structlog.stdlib.ProcessorFormatter):
+    """Makes a JSON line of every message but the access log's, which are JSON lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return str(record.msg) if record.name == requests.name else super().format(record)
+
+
 def configure_logging() -> None:
     """Send structlog and the standard library's logging to stderr as JSON lines, from INFO on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _JsonLines(
             foreign_pre_chain=_STEPS,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,

@@ -96,7 +96,7 @@ def _whole_or_prefix(text: str) -> str:
 
 def without_nul(name: str, text: str) -> str:
     """The text, unless it has a NUL or a lone surrogate, which no database text has."""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)):
         raise Refused(
             "ARGUMENT_INVALID", 400, f"`{name}` must be text without NUL characters or lone surrogates"
         )
