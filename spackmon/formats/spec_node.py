@@ -1,7 +1,7 @@
 """One node of a spec document: what Spack 0.16 to 1.2 wrote about a concrete spec."""
 
 import re
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from spackmon.formats.fields import (
     INTEGER_BITS,
@@ -18,6 +18,14 @@ from spackmon.formats.fields import (
     storable_json,
 )
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+
+Hashes = tuple[tuple[str, str], ...]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+# A usual node is 1,500 characters and some 6 kB with what is kept of it.
+_KNOWN_NODES = 4_096
+_KNOWN_CHARACTERS = 10_000
 
 # The strongest first: a full_hash covers the build dependencies and the package's recipe, a build_hash the
 # build dependencies, the DAG hash of those Spacks neither.
@@ -48,6 +56,25 @@ class NodeEntry(NamedTuple):
     dependencies: tuple[DependencyEntry, ...]
 
 
+class _Known(dict[Key, Value]):
+    """What was made of the nodes read last, by their JSON: a site's graphs have most of theirs in common.
+
+    Nothing but the time it takes depends on it.
+    """
+
+    def keep(self, key: Key, document: str, value: Value) -> None:
+        """Keep one more, and let go of all others when there are too many."""
+        if len(document) > _KNOWN_CHARACTERS:
+            return
+        if len(self) >= _KNOWN_NODES:
+            self.clear()
+        self[key] = value
+
+
+_known_entries: _Known[tuple[int, Hashes, str], NodeEntry] = _Known()
+_known_nodes: _Known[tuple[tuple[str, str], Hashes, str], SpecNode] = _Known()
+
+
 def read_entry(name: str, content: dict[str, Any], element: object, format_version: int) -> NodeEntry:
     """The entry of the node `name` with the fields `content`; `element` is what stood in the document.
 
@@ -55,6 +82,20 @@ def read_entry(name: str, content: dict[str, Any], element: object, format_versi
     hash that is present stands in (build_hash, then hash). Raises FieldUnfit.
     """
     hashes = _hashes(content)
+    document = storable_json(element, "the node")
+    # By its hashes, too: a file may keep a node under a hash that the node itself does not state.
+    key = format_version, hashes, document
+    known = _known_entries.get(key)
+    if known is not None:
+        return known._replace(content=content)
+    entry = _read_entry(name, hashes, content, document, format_version)
+    _known_entries.keep(key, document, entry._replace(content={}))
+    return entry
+
+
+def _read_entry(
+    name: str, hashes: Hashes, content: dict[str, Any], document: str, format_version: int
+) -> NodeEntry:
     kinds = dict(hashes)
     if format_version >= 3:
         kind = "hash"
@@ -66,7 +107,7 @@ def read_entry(name: str, content: dict[str, Any], element: object, format_versi
         name=name,
         hashes=hashes,
         identity=(kind, kinds[kind]),
-        document=storable_json(element, "the node"),
+        document=document,
         content=content,
         dependencies=tuple(_dependencies(content.get("dependencies"))),
     )
@@ -78,6 +119,16 @@ def spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, Targ
     `targets` holds the targets already read by their JSON, and is added to: a graph repeats its few,
     long descriptions in every node.
     """
+    key = entry.identity, entry.hashes, entry.document
+    known = _known_nodes.get(key)
+    # What edges name depends on the document around the node.
+    if known is None or known.edges != edges:
+        known = _spec_node(entry, edges, targets)
+        _known_nodes.keep(key, entry.document, known)
+    return known
+
+
+def _spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, TargetDescription]) -> SpecNode:
     content = entry.content
     architecture = object_of(required(content, "arch"), "arch")
     external = content.get("external")
