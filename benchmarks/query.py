@@ -38,10 +38,13 @@ query ($satisfying: String!) {
   specs(first: 100, satisfying: $satisfying) { nodes { name version hash } pageInfo { hasNextPage } }
 }
 """
-# Three constraints and a range of a dependency's versions; many specs, some and hardly any satisfy them.
+# Three constraints and a range of a dependency's versions; thousands of specs, hundreds and a few satisfy the
+# first three, none the others.
 QUERIES = (
+    "+pic target=zen2 %gcc@11: ^zlib@1.2.11:1.2.13",
+    "hdf5@1.12: ~pic target=zen2 ^zlib@1.2.8:1.2.12",
+    "hdf5@1.14: ~pic target=zen2 %gcc@11 ^openmpi@3.1:",
     "+pic %gcc@11: target=zen2 ^zlib@1.2.11:1.2.13",
-    "hdf5@1.12: +pic target=zen2 ^zlib@1.2.8:1.2.12",
     "hdf5@1.8.22 ~pic %gcc@9 ^openmpi@4.1:4.1.1",
 )
 CONTAINING_IDS = """
