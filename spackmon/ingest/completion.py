@@ -182,7 +182,7 @@ def complete_phases(connection: Connection, attempt_id: int, report: InstallRepo
     if report.log and WHOLE_LOG not in told:
         whole_created = _add_whole_log(connection, attempt_id, report.log)
         created, changed = created + whole_created, changed or whole_created
-    if changed:
+    if changed and WHOLE_LOG in known:
         settle_whole_log(connection, attempt_id)
     return created, changed
 

@@ -47,7 +47,7 @@ from spackmon.ingest.matching import (
 from spackmon.ingest.merging import settle_build
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.sources import add_source, find_source, note_hash, touch_source
+from spackmon.ingest.sources import KnownSource, add_source, find_source, note_hash, touch_source
 from spackmon.ingest.specs import get_or_create_packages, store_graph
 from spackmon.ingest.waiting import Waiting
 from spackmon.models import utc_now
@@ -81,7 +81,7 @@ _INSERT_ATTEMPT = Statement(
 
 _STATE = Statement(
     """
-    SELECT b.spec_id, b.package_id, s.hash AS spec_hash
+    SELECT b.spec_id, s.hash AS spec_hash
     FROM build b LEFT JOIN spec s ON s.id = b.spec_id
     WHERE b.id = :build_id
     """
@@ -145,9 +145,8 @@ def apply_install(
         )
         if moved:
             place = dataclasses.replace(_again(connection, told, place), moved=True)
-    receipt = _complete(connection, told, place, now)
-    if receipt.changed:
-        join_by_package(connection, place.build_id, now)
+    receipt, is_moved = _complete(connection, told, place, now)
+    if is_moved and join_by_package(connection, place.build_id, now):
         place = _again(connection, told, place)
     state = _STATE.run(connection, build_id=place.build_id)[0]
     return dataclasses.replace(receipt, build_id=place.build_id, spec_hash=state.spec_hash)
@@ -192,11 +191,11 @@ def _keep_packages(connection: Connection, told: _Told) -> None:
     packages = {told.package_id, *(build.package_id for build in told.waiting)}
     known = _find_source(connection, told)
     if known is not None:
-        packages.add(_STATE.run(connection, build_id=known[1])[0].package_id)
+        packages.add(known.package_id)
     lock_packages(connection, packages)
 
 
-def _find_source(connection: Connection, told: _Told) -> tuple[int, int, int] | None:
+def _find_source(connection: Connection, told: _Told) -> KnownSource | None:
     return find_source(connection, told.report.source, told.where.owner_id, told.where.across_owners)
 
 
@@ -205,22 +204,24 @@ def _known_place(connection: Connection, told: _Told, now: datetime) -> _Place |
     known = _find_source(connection, told)
     if known is None:
         return None
-    source_id, build_id, attempt_id = known
-    lock_builds(connection, [build_id])
+    lock_builds(connection, [known.build_id])
     if _find_source(connection, told) != known:
         # It became part of another build while this waited for it.
         return _known_place(connection, told, now)
-    state = _STATE.run(connection, build_id=build_id)[0]
+    place = _Place(known.build_id, known.attempt_id, known.id)
+    state = _STATE.run(connection, build_id=known.build_id)[0]
     if state.spec_id is not None or told.spec_id is None or told.package_id is None:
-        return _Place(build_id, attempt_id, source_id)
-    link(connection, build_id, told.spec_id, told.package_id, now)
-    return _again(connection, told, _Place(build_id, attempt_id, source_id, moved=True))
+        return place
+    link(connection, known.build_id, told.spec_id, told.package_id, now)
+    return dataclasses.replace(_again(connection, told, place), moved=True)
 
 
 def _again(connection: Connection, told: _Told, place: _Place) -> _Place:
     """Where the attempt is after builds may have become one."""
     known = _find_source(connection, told)
-    return place if known is None else dataclasses.replace(place, build_id=known[1], attempt_id=known[2])
+    if known is None:
+        return place
+    return dataclasses.replace(place, build_id=known.build_id, attempt_id=known.attempt_id)
 
 
 def _new_place(connection: Connection, told: _Told, now: datetime) -> _Place:
@@ -300,8 +301,13 @@ def _sighting(told: _Told) -> Sighting:
     )
 
 
-def _complete(connection: Connection, told: _Told, place: _Place, now: datetime) -> InstallReceipt:
-    """Add what the report tells; the receipt lacks what may still change, the build and its spec."""
+def _complete(
+    connection: Connection, told: _Told, place: _Place, now: datetime
+) -> tuple[InstallReceipt, bool]:
+    """Add what the report tells; whether that may change which other reports are about the same run.
+
+    The receipt lacks what may still change, the build and its spec.
+    """
     report, build_id, attempt_id = told.report, place.build_id, place.attempt_id
     attempt_changed = not place.attempt_created and complete_attempt(connection, attempt_id, told.facts)
     phases_created, phases_changed = complete_phases(connection, attempt_id, report)
@@ -313,15 +319,15 @@ def _complete(connection: Connection, told: _Told, place: _Place, now: datetime)
         and told.unknown_hash is not None
         and note_hash(connection, place.source_id, told.unknown_hash)
     )
-    changed = (
-        place.source_id is None or place.moved or attempt_changed or phases_changed or events_created > 0
-        or build_changed or tagged or hash_noted or told.specs_created > 0
-    )  # fmt: skip
-    if changed:
+    is_moved = place.source_id is None or place.moved or attempt_changed or build_changed or hash_noted
+    added = phases_changed or events_created > 0 or tagged
+    if is_moved or added:
         settle_build(connection, build_id, now)
         if place.source_id is not None:
             touch_source(connection, place.source_id, now)
-    return InstallReceipt(
-        build_id, place.build_created, place.attempt_created, changed, spec_hash=None,
-        specs_created=told.specs_created, phases_created=phases_created, events_created=events_created,
+    receipt = InstallReceipt(
+        build_id, place.build_created, place.attempt_created, is_moved or added or told.specs_created > 0,
+        spec_hash=None, specs_created=told.specs_created, phases_created=phases_created,
+        events_created=events_created,
     )  # fmt: skip
+    return receipt, is_moved

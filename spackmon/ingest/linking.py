@@ -179,19 +179,17 @@ def complete_environment(
         return build_id, True
 
 
-def join_by_package(connection: Connection, build_id: int, now: datetime) -> None:
+def join_by_package(connection: Connection, build_id: int, now: datetime) -> bool:
     """Make one build of this and those that can only be about the same run, though they know no spec.
 
-    Call it when a build or what is known of it is new.
+    Whether this one is part of another now. To be called when something that decides about it is new.
     """
     runs = runs_of(connection, [build_id])
     package_id = runs[0].package_id
     if package_id is None:
-        return
+        return False
     if runs[0].spec_id is None:
-        for run in runs:
-            _join(connection, run, now)
-        return
+        return _join(connection, runs[0], now)
     for run in runs:
         where = where_of(connection, runs)
         waiting = builds_of_package(
@@ -204,16 +202,19 @@ def join_by_package(connection: Connection, build_id: int, now: datetime) -> Non
                 link_by_hash(connection, other.build_id, spec_hash, now)
             if not other.seen.unknown_hashes:
                 _join(connection, other, now)
+    return False
 
 
-def _join(connection: Connection, run: Run, now: datetime) -> None:
-    """Merge a build that knows no spec into the only one that its run may be a run of."""
+def _join(connection: Connection, run: Run, now: datetime) -> bool:
+    """Merge a build that knows no spec into the only one that its run may be a run of, if there is one."""
     if run.package_id is None or run.seen.begin is None:
-        return
+        return False
     where = where_of(connection, runs_of(connection, [run.build_id]))
     found = builds_of_package(connection, run.package_id, where, run.seen.begin, run.seen.end)
     others = [build.id for build in found if build.id != run.build_id]
     lock_builds(connection, [run.build_id, *others])
     same = only_run(run.seen, runs_of(connection, others))
-    if same is not None:
-        _merge(connection, run.build_id, same.build_id, where, now)
+    if same is None:
+        return False
+    _merge(connection, run.build_id, same.build_id, where, now)
+    return True

@@ -1,5 +1,6 @@
 """Who told about an attempt: whatever comes from the same source later is about the same one."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -10,8 +11,8 @@ from spackmon.status import SourceKind
 
 _FIND = Statement(
     """
-    SELECT s.id, s.build_id, s.attempt_id
-    FROM build_source s
+    SELECT s.id, s.build_id, s.attempt_id, b.package_id
+    FROM build_source s JOIN build b ON b.id = s.build_id
     WHERE s.kind = :kind AND s.key = :key AND (s.owner_id = :owner_id OR :across_owners = 1)
     ORDER BY CASE WHEN s.owner_id = :owner_id THEN 0 ELSE 1 END, s.id
     LIMIT 1
@@ -41,6 +42,16 @@ _NOTE_HASH = Statement(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class KnownSource:
+    """A source that told about an attempt, and the package of its build as far as that is known."""
+
+    id: int
+    build_id: int
+    attempt_id: int
+    package_id: int | None
+
+
 def ms1_source(build_id: int, attempt_number: int) -> Source:
     """What a client of ms1, which names no run of its own, tells about an attempt that it begins."""
     return Source(SourceKind.MS1, f"{build_id}/{attempt_number}")
@@ -48,13 +59,13 @@ def ms1_source(build_id: int, attempt_number: int) -> Source:
 
 def find_source(
     connection: Connection, source: Source, owner_id: int, across_owners: bool
-) -> tuple[int, int, int] | None:
-    """A source's id with those of its build and attempt, if anything came from it before."""
+) -> KnownSource | None:
+    """Where a source belongs, if anything came from it before."""
     found = _FIND.run(
         connection, kind=source.kind.value, key=source.key, owner_id=owner_id,
         across_owners=int(across_owners),
     )  # fmt: skip
-    return (found[0].id, found[0].build_id, found[0].attempt_id) if found else None
+    return KnownSource(*found[0]) if found else None
 
 
 def add_source(
