@@ -61,6 +61,8 @@ def import_paths(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read everything and store nothing.")] = False,
 ) -> None:
     """Store the specs and builds of PATHS; what is damaged is named, and the rest goes in."""
+    if url is not None and user is not None:
+        raise typer.BadParameter("with --url they belong to the token's person", param_hint="--user")
     summary = Summary()
     with _progress(paths, summary) as bar:
         importing = _Import(read_paths(paths, spack_version, tuple(tag or ())), summary, bar)

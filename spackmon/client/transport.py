@@ -46,6 +46,20 @@ class Answer:
         return parsed if isinstance(parsed, dict) else {}
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Followed by what only reads and shows no token: elsewhere it would end up with somebody else."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if req.data is not None or req.has_header("Authorization"):
+            return None
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+_opener = urllib.request.build_opener(_Redirects)
+
+
 class Transport:
     """Sends requests to addresses below `base`, as a person with a token or as nobody."""
 
@@ -118,7 +132,7 @@ class Transport:
     def _once(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         request = urllib.request.Request(url, body, dict(headers), method=method)  # noqa: S310 -- checked
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout_seconds) as response:  # noqa: S310
+            with _opener.open(request, timeout=self._timeout_seconds) as response:
                 answer = Answer(response.status, _small(response.headers.items()), response.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -1,7 +1,10 @@
 """The Python client against a running server, over good connections and bad ones."""
 
 import json
+import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from tests.client.proxy import answer, bad_connection
 from tests.formats.corpus import documents
 from tests.server import Server, served
 
+DATA = Path(__file__).parents[1] / "data"
 ENVIRONMENT = {
     "hostname": "node1", "platform": "linux", "host_os": "ubuntu22.04", "host_target": "zen3",
     "kernel_version": "5.15",
@@ -50,6 +54,29 @@ def test_files_are_uploaded_and_the_second_time_they_are_known(server: Server, t
     ((place, refused),) = again.refused
     assert place == str(damaged)
     assert "JSON" in refused.sentence
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 -- the library's name
+        pass
+
+
+def test_a_buildcache_at_an_address_is_the_one_in_the_directory(server: Server) -> None:
+    cache = DATA / "formats" / "buildcache"
+    web = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(cache)))
+    threading.Thread(target=web.serve_forever, daemon=True).start()
+    try:
+        client = client_of(server)
+        there = client.upload_buildcache(f"http://127.0.0.1:{web.server_port}/")
+        assert there.created > 0
+        assert there.refused == ()
+        here = client.upload_buildcache(cache)
+        assert (here.created, here.refused) == (0, ())
+        ((_, refused),) = client.upload_buildcache(f"http://127.0.0.1:{web.server_port}/blobs").refused
+        assert refused.code == "BUILDCACHE_EMPTY"
+    finally:
+        web.shutdown()
+        web.server_close()
 
 
 def test_the_old_client_s_methods_report_a_build(server: Server, tmp_path: Path) -> None:
@@ -130,6 +157,15 @@ def test_a_bad_connection_is_outlived_and_nothing_comes_twice(server: Server) ->
     assert {one.status for one in sent[500:]} == {"created"}
     assert len(proxy.heads) == 6
     assert server.ask("{ builds(first: 1) { totalCount } }")["builds"]["totalCount"] == 600
+
+
+def test_a_token_is_not_carried_to_where_a_server_points(server: Server) -> None:
+    away = answer("302 Found", f"Location: {server.url}/api/submissions/k")
+    with bad_connection(server.url, away, away) as proxy:
+        with pytest.raises(Refused, match="the server answered 302"):
+            client_of(server, proxy.url).service_info()
+        with pytest.raises(Refused, match="the server answered 302"):
+            list(client_of(server, proxy.url).send(reports(1)))
 
 
 def test_a_server_that_stays_away_is_one_sentence() -> None:
