@@ -156,9 +156,10 @@ class PhaseWatch:
         self._start: Optional[int] = None
 
     def starts(self, original: Any, phase: Any, *arguments: Any, **named: Any) -> Any:
-        """Spack is about to run a phase."""
+        """Spack is about to run a phase, unless it was told to stop before it."""
+        returned = original(phase, *arguments, **named)
         self._journal.guard(self._begin)(phase)
-        return original(phase, *arguments, **named)
+        return returned
 
     def exits(self, original: Any, phase: Any, *arguments: Any, **named: Any) -> Any:
         """Spack has run it."""
@@ -171,8 +172,8 @@ class PhaseWatch:
         self._number += 1
         self._began_at = time.time()
         # The new installer has one log for all phases, to which there is a link; the old one a log for each.
-        self._start = _start_of_phase(package.log_path) if os.path.islink(package.log_path) else None
         if self._number == 1:
+            self._start = _start_of_phases(package.log_path) if os.path.islink(package.log_path) else None
             stage: Dict[str, Any] = {"name": "stage", "status": "SUCCESS"}
             if self._start:
                 stage["log"] = _slice(package, 0, self._start)
@@ -197,6 +198,7 @@ class PhaseWatch:
         }
         until = "next" if end is None else None
         self._journal.phase(package.spec.dag_hash(), done, until, instead_of=self._name)
+        self._start = end
 
     def _log(self, phase: Any, end: Optional[int]) -> Any:
         package = phase.builder.pkg
@@ -347,8 +349,8 @@ def _slice(package: Any, start: int, end: Optional[int]) -> Tuple[str, int, Opti
     return os.path.realpath(package.log_path), start, end, later_path
 
 
-def _start_of_phase(log_path: str) -> int:
-    """Where the log of a phase begins: at the line that names it, if the installer writes one."""
+def _start_of_phases(log_path: str) -> int:
+    """Where the log of the first phase begins: at the line that names it, if the installer writes one."""
     size = _flushed_size(log_path)
     with open(log_path, "rb") as log:
         log.seek(max(0, size - _PHASE_LINE_BYTES))
