@@ -126,19 +126,15 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> B
     created = _INSERT_BUILD.run(
         connection, **key, package_id=spec.package_id, status=BuildStatus.NOTRUN.value, now=now
     )
-    if created:
-        build_id = created[0].id
-        has_others = _begin(connection, build_id, key, report.spack_version, now)
-        is_new = not (has_others and _give_way(connection, build_id, key, report.environment, now))
-    if not created or not is_new:
-        is_new = False
-        build = _FIND_BUILD.run(connection, **key)[0]
-        build_id = build.id
-        begun = build.status != BuildStatus.NOTRUN
-        if report.announces_run and begun and not build.rerun_announced:
-            _ANNOUNCE_RERUN.run(connection, build_id=build_id, now=now)
-    tag_build(connection, build_id, report.tags)
-    return BuildReceipt(build_id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
+    is_new = bool(created)
+    if created and _begin(connection, created[0].id, key, report.spack_version, now):
+        is_new = not _give_way(connection, created[0].id, key, report.environment, now)
+    build = created[0] if is_new else _FIND_BUILD.run(connection, **key)[0]
+    begun = not is_new and build.status != BuildStatus.NOTRUN
+    if begun and report.announces_run and not build.rerun_announced:
+        _ANNOUNCE_RERUN.run(connection, build_id=build.id, now=now)
+    tag_build(connection, build.id, report.tags)
+    return BuildReceipt(build.id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
 
 
 def _find_spec(connection: Connection, report: BuildReport) -> Row[*tuple[Any, ...]]:

@@ -2,19 +2,27 @@
 
 import dataclasses
 import itertools
+import json
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spackmon.errors import Refused
+from spackmon.formats import ms1
 from spackmon.formats.submission import (
     AttributeValue,
+    BuildReport,
     ConcretizationFailureReport,
     Environment,
     Event,
     InstalledFile,
     InstallPhase,
+    SpecReport,
 )
+from spackmon.graph.spec import SpecNode
+from spackmon.models import utc_now
 from spackmon.status import BuildStatus, EventKind, SourceKind
 from tests.ingest.installs import (
     HERE,
@@ -30,6 +38,7 @@ from tests.ingest.installs import (
 )
 from tests.ingest.reports import Site, build_report, graph, spec, spec_report
 from tests.ingest.test_concurrent_writers import in_parallel
+from tests.player import exchanges
 
 EVERYTHING: dict[str, Any] = {
     "status": BuildStatus.FAILED,
@@ -48,6 +57,12 @@ EVERYTHING: dict[str, Any] = {
     "install_files": (InstalledFile("/opt/zlib/lib/libz.so"),),
     "attributes": {"symbols": (AttributeValue("symbol", "/opt/zlib/lib/libz.so", value="inflate"),)},
     "tags": ("nightly",),
+}
+MS1 = {
+    "specs/new/": ms1.read_spec,
+    "builds/new/": ms1.read_build,
+    "builds/phases/update/": ms1.read_phase,
+    "builds/update/": ms1.read_status,
 }
 SOURCES = "SELECT kind FROM build_source ORDER BY kind"
 FAILED, SUCCESS = BuildStatus.FAILED, BuildStatus.SUCCESS
@@ -102,6 +117,40 @@ def test_what_ms1_a_prefix_and_cdash_saw_is_one_build_with_three_sources(site: S
     assert site.rows(SOURCES) == [("CDASH",), ("MS1",), ("PREFIX",)]
     assert told_about(site, ZLIB)["phase"] == [("configure", "SUCCESS", 3.0, b"checking\n")]
     assert site.attempts(build_id) == [("SUCCESS", ["configure"])]
+
+
+def test_what_a_client_of_017_reported_live_and_left_on_disk_is_one_build_each(site: Site) -> None:
+    nodes: dict[str, SpecNode] = {}
+    environment, build_ids = HERE, dict[int, int]()
+    for exchange in exchanges("0.17-success"):
+        if exchange["method"] == "GET":
+            continue
+        sent = json.loads(exchange["request_body"])
+        if "build_id" in sent:
+            sent["build_id"] = build_ids[sent["build_id"]]
+        report = MS1[exchange["path"].split("/ms1/")[1]](sent)
+        receipt = site.apply(report)
+        if isinstance(report, BuildReport):
+            recorded = json.loads(exchange["response_body"])["data"]["build"]["build_id"]
+            build_ids[recorded], environment = receipt.build_id, report.environment
+        elif isinstance(report, SpecReport):
+            nodes.update(report.graph.nodes)
+    built = set(build_ids.values())
+    hashes = "SELECT s.hash FROM build b JOIN spec s ON s.id = b.spec_id WHERE b.id = :b"
+    for build_id in built:
+        ((full_hash,),) = site.rows(hashes, b=build_id)
+        seen = nodes[full_hash]
+        dag_hash = dict(seen.hashes)["hash"]
+        told: dict[str, Any] = {"environment": environment, "status": SUCCESS}
+        on_disk = install(SourceKind.PREFIX, dag_hash, graph=None, spec_hash=dag_hash, **told)
+        assert site.apply(on_disk).build_id == build_id
+        now = utc_now()
+        there = Environment("site", "", "", environment.target, "")
+        uploaded = cdash(seen, environment=there, status=SUCCESS, started_at=now, finished_at=now)
+        assert site.apply(uploaded).build_id == build_id
+        kinds = site.rows("SELECT kind FROM build_source WHERE build_id = :b ORDER BY kind", b=build_id)
+        assert kinds == [("CDASH",), ("MS1",), ("PREFIX",)]
+    assert count(site, "build") == len(built) > 1
 
 
 _numbers = itertools.count()
@@ -193,6 +242,8 @@ def test_a_build_of_an_unknown_spec_is_linked_when_the_spec_comes(site: Site) ->
     root = spec("hdf5", "1.12", ZLIB)
     waiting = site.apply(cdash(root, spec_hash=root.hash, status=FAILED, package_name=None))
     assert waiting.spec_hash is None
+    with pytest.raises(Refused, match="the spec of build"):
+        site.phase(waiting.build_id, "install")
     site.apply(spec_report(root, ZLIB))
     assert told_about(site, root)["build"][0][0] == root.hash
     assert site.rows("SELECT count(*) FROM build_package_version") == [(1,)]
