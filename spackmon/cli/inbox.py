@@ -10,7 +10,7 @@ from spackmon.cli.console import complain, print_table, printable
 from spackmon.cli.database import open_database
 from spackmon.cli.reports import read_cdash_upload, read_report
 from spackmon.errors import Refused
-from spackmon.formats import report_json
+from spackmon.formats.batch_line import read_line
 from spackmon.formats.cdash import INBOX_KIND as CDASH_KIND
 from spackmon.formats.json_body import read_json
 from spackmon.formats.submission import Submission
@@ -73,7 +73,7 @@ def replay(
 
 def _read(kind: str, body: bytes) -> Iterable[Submission]:
     if kind == INBOX_KIND:
-        return report_json.read(read_json(body))
+        return read_line(body)
     if kind.startswith(CDASH_KIND):
         return (read_cdash_upload(kind.removeprefix(CDASH_KIND), body),)
     return (read_report(kind, read_json(body)),)

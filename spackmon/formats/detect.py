@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spackmon.errors import Refused
-from spackmon.formats import ms1, spec_json
+from spackmon.formats import ms1, report_json, spec_json
 from spackmon.formats.buildcache import is_manifest
 from spackmon.formats.cdash import read_cdash
 from spackmon.formats.compression import MAXIMUM_DOCUMENT_BYTES, unpacked
@@ -100,6 +100,8 @@ def _settled(values: Iterator[Value], spack_version: str | None) -> Iterator[Sub
 
 
 def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
+    if report_json.is_report(content):
+        return report_json.read(content)
     if is_lock_file(content):
         return read_lock_file(content, spack_version)
     if is_install_database(content):

@@ -7,12 +7,11 @@ where it is long or not UTF-8, gzipped in base64.
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from spackmon.formats import detect, spec_json
+from spackmon.formats import spec_json
 from spackmon.formats.analysis import attributes, environment_variables, installed_files
 from spackmon.formats.fields import (
     INTEGER_BITS,
     FieldUnfit,
-    base64_bytes,
     list_of,
     name_of,
     named_fields,
@@ -25,7 +24,6 @@ from spackmon.formats.fields import (
 )
 from spackmon.formats.report_line import ENVIRONMENT_NAMES, write
 from spackmon.formats.report_values import (
-    MAXIMUM_LOG_BYTES,
     Logs,
     moment,
     optional_seconds,
@@ -48,20 +46,21 @@ _PHASE_STATUS_CHARACTERS = 100
 
 Value = TypeVar("Value")
 
-__all__ = ["read", "write"]
+__all__ = ["TYPES", "is_report", "read", "write"]
+
+
+def is_report(content: object) -> bool:
+    """Whether a parsed JSON value says that it is such an object."""
+    kind = content.get("type") if isinstance(content, dict) else None
+    return isinstance(kind, str) and kind in TYPES
 
 
 def read(line: dict[str, Any]) -> Iterator[Submission]:
-    """What one line reports; a document of many specs gives many.
+    """What an object that `is_report` reports.
 
-    Raises Refused FIELD_MISSING or FIELD_INVALID naming the field, SPEC_MALFORMED, and what reading a
-    document raises.
+    Raises Refused FIELD_MISSING or FIELD_INVALID naming the field, and SPEC_MALFORMED.
     """
-    with named_fields():
-        kind = name_of(line, "type")
-        if kind not in _READERS:
-            raise FieldUnfit(f"type must be one of {', '.join(_READERS)}")
-    return _READERS[kind](line)
+    return _READERS[line["type"]](line)
 
 
 def _install(line: dict[str, Any]) -> Iterator[Submission]:
@@ -126,26 +125,12 @@ def _concretization_failure(line: dict[str, Any]) -> Iterator[Submission]:
     )
 
 
-def _document(line: dict[str, Any]) -> Iterator[Submission]:
-    with named_fields():
-        name = name_of(line, "name")
-        spack_version = optional_name(line, "spack_version")
-        if line.get("text") is not None:
-            text = line["text"]
-            if not isinstance(text, str):
-                raise FieldUnfit("text must be a string")
-            content = text.encode("utf-8", "surrogatepass")
-        else:
-            content = base64_bytes(required(line, "base64"), "base64")
-    yield from detect.read_document(name, content, spack_version, maximum_bytes=MAXIMUM_LOG_BYTES)
-
-
 _READERS = {
     "install": _install,
     "spec": _spec,
     "concretization_failure": _concretization_failure,
-    "document": _document,
 }
+TYPES = frozenset(_READERS)
 
 
 def _entries(line: dict[str, Any], field: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -19,8 +19,7 @@ from spackmon.answers import refusal
 from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
 from spackmon.errors import Refused
-from spackmon.formats import report_json
-from spackmon.formats.json_body import read_json
+from spackmon.formats.batch_line import read_line
 from spackmon.ingest import batches
 from spackmon.ingest.batches import Line, Outcome, Progress
 from spackmon.rest_compat.body import discard_body
@@ -181,7 +180,7 @@ def _read(group: list[Numbered]) -> list[Line]:
 
 def _report(line: bytes) -> Sequence[Any] | Refused:
     try:
-        return tuple(report_json.read(read_json(line)))
+        return tuple(read_line(line))
     except Refused as refused:
         return refused
     except Exception:

@@ -91,6 +91,12 @@ def test_trees_and_archives_are_stored_once_and_what_is_no_report_is_named(
     assert dump(local) == before
 
 
+def test_lines_for_a_server_are_a_file_too(shell: Shell) -> None:
+    lines = EXAMPLES / "installs.jsonl"
+    assert table(shell.run("import", SPECS, lines))["builds"][0] > 0
+    assert table(shell.run("import", lines))["builds"][:2] == [0, 0]
+
+
 def test_a_dry_run_reads_everything_and_stores_nothing(shell: Shell) -> None:
     before = dump(shell.environment["SPACKMON_DATABASE_URL"])
     finished = shell.run("import", "--dry-run", *TREES)

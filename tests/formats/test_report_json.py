@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spackmon.errors import Refused
 from spackmon.formats import report_json, spec_json
-from spackmon.formats.json_body import read_json
+from spackmon.formats.batch_line import read_line
 from spackmon.formats.report_values import MAXIMUM_LOG_BYTES
 from spackmon.formats.submission import (
     AttributeValue,
@@ -105,7 +105,7 @@ _failures = st.builds(ConcretizationFailureReport, _name, st.none(), _name, _tex
 
 
 def read_back(line: bytes) -> list[Submission]:
-    return list(report_json.read(read_json(line)))
+    return list(read_line(line))
 
 
 @settings(max_examples=150, deadline=None)
@@ -143,9 +143,9 @@ def test_a_file_travels_as_it_is_and_gives_all_its_specs() -> None:
     packed = base64.b64encode(gzip.compress(texts.encode())).decode()
     for content in ({"text": texts}, {"base64": packed}):
         line = {"type": "document", "name": "specs.json", "spack_version": "1.2.0", **content}
-        assert len(list(report_json.read(line))) == 3
+        assert len(list(read_line(json.dumps(line).encode()))) == 3
     with pytest.raises(Refused, match=r"specs\.json"):
-        list(report_json.read({"type": "document", "name": "specs.json", "text": "hello"}))
+        list(read_line(b'{"type": "document", "name": "specs.json", "text": "hello"}'))
 
 
 _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decode()
@@ -155,7 +155,8 @@ _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decod
     ("line", "code", "named"),
     [
         ({}, "FIELD_MISSING", "type is missing"),
-        ({"type": "wish"}, "FIELD_INVALID", "type must be one of install, spec"),
+        ({"type": "wish"}, "FIELD_INVALID", "type must be one of concretization_failure, install"),
+        ({"type": []}, "FIELD_INVALID", "type must be a string"),
         ({"type": "install"}, "FIELD_MISSING", "source is missing"),
         ({"type": "document", "name": "a"}, "FIELD_MISSING", "base64 is missing"),
         ({"type": "document", "name": "a", "text": 3}, "FIELD_INVALID", "text must be a string"),
@@ -195,7 +196,7 @@ _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decod
 def test_what_is_wrong_is_named(line: dict[str, Any], code: str, named: str) -> None:
     whole = line if not line or "type" in line else INSTALL | line
     with pytest.raises(Refused) as refused:
-        list(report_json.read(json.loads(json.dumps(whole))))
+        list(read_line(json.dumps(whole).encode()))
     assert refused.value.code == code
     assert named in refused.value.sentence
     assert refused.value.status == 400
