@@ -50,13 +50,17 @@ _BUILDS_OF_SPEC = over_rows(
     "value text",
     f"""
     SELECT b.id, b.environment_id, b.owner_id, b.spec_id
-    FROM build b JOIN build_environment e ON e.id = b.environment_id
-    WHERE (
-        b.spec_id IN (SELECT h.spec_id FROM {{input}} i JOIN spec_hash h ON h.value = i.value)
-        OR b.spec_id IS NULL AND b.id IN (
-            SELECT s.build_id FROM {{input}} i JOIN build_source s ON s.spec_hash = i.value
-        )
-    ) AND {_ENVIRONMENT_FITS}
+    FROM (
+        SELECT known.id
+        FROM {{input}} i
+        JOIN spec_hash h ON h.value = i.value
+        JOIN build known ON known.spec_id = h.spec_id
+        UNION
+        SELECT s.build_id FROM {{input}} i JOIN build_source s ON s.spec_hash = i.value
+    ) c
+    JOIN build b ON b.id = c.id
+    JOIN build_environment e ON e.id = b.environment_id
+    WHERE {_ENVIRONMENT_FITS}
     ORDER BY b.id
     """,  # noqa: S608 -- of our own constants
 )
@@ -223,7 +227,12 @@ def same_run(told: Sighting, run: Run, *, by_times: bool = False) -> bool:
         return _hashes_fit(told, run) and overlap(told, run.seen)
     if told.status == run.seen.status == BuildStatus.SUCCESS:
         return True
-    return not run.has_own_times or told.begin is None or overlap(told, run.seen)
+    if told.begin is None:
+        return True
+    # A report never arrives before what it reports: even where only that moment is known, this came after.
+    if run.seen.end is not None and told.begin > run.seen.end + _SLACK:
+        return False
+    return not run.has_own_times or overlap(told, run.seen)
 
 
 def _hashes_fit(told: Sighting, run: Run) -> bool:

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -203,6 +204,15 @@ def test_two_runs_of_one_source_that_failed_alike_are_two_attempts(site: Site) -
         install(SourceKind.STAGE, "s", status=FAILED, started_at=START, finished_at=after(58), log=b"broken")
     )
     assert site.attempts(build_id) == [("FAILED", ["spack-build-out"]), ("FAILED", [])]
+
+
+def test_a_run_that_begins_after_another_ended_is_another_one(site: Site) -> None:
+    build_id = site.build(ZLIB)
+    site.status(build_id, "SUCCESS")
+    later = utc_now() + timedelta(hours=1)
+    site.apply(live(status=BuildStatus.RUNNING, started_at=later))
+    assert site.attempts(build_id) == [("SUCCESS", []), ("RUNNING", [])]
+    assert site.build_status(build_id) == "RUNNING"
 
 
 def test_a_build_in_another_environment_is_another_build(site: Site) -> None:
