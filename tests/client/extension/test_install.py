@@ -65,6 +65,18 @@ def test_phases_come_with_their_logs_and_seconds(variant: str, tmp_path: Path) -
     assert "copying" not in _output(phases, "build")
 
 
+def test_a_phase_that_the_new_installer_names_in_its_log_begins_with_that_line(tmp_path: Path) -> None:
+    with recording() as server:
+        Spack(tmp_path, "1.2-new", server.url)("monitor", "install", "libgreet", FAKE_PHASE_LINES="1")
+    phases = phases_of(server.of("libgreet"))
+    assert {name: _output(phases, name) for name in phases} == {
+        "stage": "==> No patches needed for libgreet\n",
+        "edit": "==> libgreet: Executing phase: 'edit'\n",
+        "build": "==> libgreet: Executing phase: 'build'\ncompiling greet.c\n",
+        "install": "==> libgreet: Executing phase: 'install'\ncopying libgreet\n",
+    }
+
+
 @VISIBLE
 def test_a_failure_says_where_and_how_and_cancels_what_depends_on_it(variant: str, tmp_path: Path) -> None:
     with recording() as server:
