@@ -39,10 +39,10 @@ def test_the_paths_work_without_their_last_slash_and_never_redirect(server: Serv
 
 
 def test_the_prefix_is_a_setting(sqlite_url: str, tmp_path: Path) -> None:
-    with served(sqlite_url, tmp_path, url_api_prefix="api/old") as server:
-        assert server.http.get("/api/old/").json()["status"] == "running"
+    with served(sqlite_url, tmp_path, url_api_prefix="monitor/old") as server:
+        assert server.http.get("/monitor/old/").json()["status"] == "running"
         assert server.http.get("/ms1/").status_code == 404
-        assert server.post("/api/old/builds/update/", {}).status_code == 400
+        assert server.post("/monitor/old/builds/update/", {}).status_code == 400
 
 
 def test_a_build_has_one_id_for_its_owner_and_is_closed_to_others(server: Server) -> None:
