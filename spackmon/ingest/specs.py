@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import Connection
 
@@ -376,6 +377,8 @@ def _provided(node: SpecNode, seen: Iterable[tuple[str, str]]) -> dict[tuple[str
     return provided
 
 
-def _list(texts: Sequence[str]) -> str:
+# Edges by the hundred thousand share a few lists of virtuals, and architectures a few of features.
+@lru_cache(maxsize=1024)
+def _list(texts: tuple[str, ...]) -> str:
     # Compact, as filters by an element expect it.
     return json.dumps(texts, separators=(",", ":"))
