@@ -65,5 +65,5 @@ $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)
 .demo/loaded: | $(INSTALLED)
 	@rm -rf .demo
 	@export SPACKMON_DATA_DIR=.demo && $(BIN)/spackmon db upgrade && $(BIN)/spackmon user add demo \
-	  && $(BIN)/spackmon upload --user demo examples/builds && $(BIN)/spackmon import examples/specs.jsonl
+	  && $(BIN)/spackmon upload --user demo examples/builds && $(BIN)/spackmon import examples/specs.jsonl examples/installs.jsonl
 	@touch $@
