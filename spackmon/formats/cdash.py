@@ -13,7 +13,8 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import unescape
 
 from spackmon.errors import Refused
-from spackmon.formats.cdash_names import Built, built_by
+from spackmon.formats.cdash_names import Built, built_by, package_asked_for
+from spackmon.formats.fields import named_fields, short_key, short_text, storable_text
 from spackmon.formats.submission import (
     ConcretizationFailureReport,
     Environment,
@@ -23,8 +24,6 @@ from spackmon.formats.submission import (
     Source,
 )
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
-from spackmon.graph.spec_syntax import parse_spec
-from spackmon.graph.spec_tokens import SpecSyntaxError
 from spackmon.status import BuildStatus, EventKind, SourceKind
 
 INBOX_KIND = "cdash?"
@@ -38,8 +37,10 @@ _TEXT_ELEMENTS = (
     "BuildCommand|ConfigureCommand|TestCommand|FullCommandLine|Name|Value|Site|BuildName|UpdateReturnStatus"
 )
 _TEXT_ATTRIBUTES = "BuildName|BuildStamp|Name|Generator|Hostname"
+_SHORT_ATTRIBUTES = ("Name", "BuildStamp", "Generator", "OSName", "OSRelease", "VendorString")
 _FAILED_BEFORE_ANY_PHASE = "Pre-configure errors occured in Spack's process"  # spelt so in Spack
-_UNSOLVED = re.compile(r"failed to concretize `(.+?)` for|\A(\S.*?) is unsatisfiable")
+# No search for an end that begins again at each of many beginnings: that takes quadratic time.
+_UNSOLVED = re.compile(r"failed to concretize `([^`\n]+)` for|\A(\S.*?) is unsatisfiable")
 _ENTITY = re.compile(r"&(?:lt|gt|amp);")
 _LARGEST_LINE = 2**31 - 1
 _PASSED, _FAILED, _NOT_RUN = "SUCCESS", "ERROR", "NOTRUN"
@@ -73,44 +74,49 @@ def read_cdash(body: bytes | bytearray, address: Address = Address()) -> CDashRe
     imported. Raises Refused with what is wrong in it or missing from both.
     """
     root = read_xml(body, _TEXT_ELEMENTS, _TEXT_ATTRIBUTES)
-    if root.tag == "Update":
-        return _update(root, address)
-    if root.tag != "Site":
-        raise _unknown(f"its outermost element is {root.tag!r}")
-    run = _run(root, address)
-    for part, read in (("Build", _build), ("Configure", _configure), ("Test", _test), ("Testing", _testing)):
-        element = root.find(part)
-        if element is not None:
-            return read(element, run)
-    raise _unknown(f"a Site with {[child.tag for child in root][:5]}")
+    with named_fields():
+        if root.tag == "Update":
+            return _update(root, address)
+        if root.tag != "Site":
+            raise _unknown(f"its outermost element is {root.tag[:100]!r}")
+        run = _run(root, address)
+        for part, read in (
+            ("Build", _build), ("Configure", _configure), ("Test", _test), ("Testing", _testing)
+        ):  # fmt: skip
+            element = root.find(part)
+            if element is not None:
+                return read(element, run)
+        raise _unknown(f"this is a Site with {[child.tag[:100] for child in root][:5]}")
 
 
 def _run(site: Element, address: Address) -> _Run:
-    told = {name: plain(value) for name, value in site.attrib.items()}
-    generator = told.get("Generator", "")
+    told = {name: short_text(plain(site.get(name)), name) for name in _SHORT_ATTRIBUTES}
+    generator = told["Generator"]
     spack = _GENERATOR.match(generator)
-    address = _completed(address, told.get("Name"), told.get("BuildStamp"), told.get("BuildName"))
+    # That is the whole command where its user gave none.
+    build_name = plain(site.get("BuildName"))
+    address = _completed(address, told["Name"], told["BuildStamp"], build_name)
     return _Run(
         address=address,
         spack_version=spack[1] if spack else None,
         spack_revision=spack[2] if spack else None,
         environment=Environment(
             hostname=address.site,
-            platform=told.get("OSName", "").lower(),
+            platform=told["OSName"].lower(),
             operating_system="",
-            target=told.get("VendorString", ""),
-            kernel_version=told.get("OSRelease", ""),
+            target=told["VendorString"],
+            kernel_version=told["OSRelease"],
         ),
         is_spacks=spack is not None or not generator,
     )
 
 
-def _completed(address: Address, site: str | None, stamp: str | None, build: str | None) -> Address:
+def _completed(address: Address, site: str, stamp: str, build: str) -> Address:
     completed = Address(
-        project=address.project,
-        site=site or address.site,
-        stamp=stamp or address.stamp,
-        build=build or address.build,
+        project=short_text(address.project, "project"),
+        site=short_text(site or address.site, "site"),
+        stamp=short_text(stamp or address.stamp, "stamp"),
+        build=storable_text(build or address.build, "build"),
     )
     for name, value in (("site", completed.site), ("stamp", completed.stamp)):
         if not value:
@@ -130,7 +136,7 @@ def _report(
 ) -> InstallReport:
     # Without the project: a file that is imported does not say it, and is the same run.
     address = run.address
-    key = f"{address.site}/{address.stamp}/{address.build}"
+    key = short_key(f"{address.site}/{address.stamp}/{address.build}")
     return InstallReport(
         source=Source(SourceKind.CDASH, key),
         spec_hash=built.spec_hash,
@@ -195,7 +201,7 @@ def _update(update: Element, address: Address) -> CDashReport:
     run = _Run(
         address=address,
         spack_version=None,
-        spack_revision=_text(update, "Revision").strip() or None,
+        spack_revision=short_text(_text(update, "Revision").strip(), "Revision") or None,
         environment=Environment(address.site, "", "", "", ""),
         is_spacks=True,
     )
@@ -210,10 +216,7 @@ def _update(update: Element, address: Address) -> CDashReport:
 def _concretization_failure(message: str) -> ConcretizationFailureReport:
     unsolved = _UNSOLVED.search(message)
     asked = next(filter(None, unsolved.groups())) if unsolved else None
-    try:
-        name = None if asked is None else parse_spec(asked).name
-    except SpecSyntaxError:
-        name = None
+    name = None if asked is None else package_asked_for(asked)
     # Only the commit of that Spack is told, which is no version.
     return ConcretizationFailureReport(name, None, "", abstract_spec=asked, message=message)
 
@@ -318,5 +321,5 @@ def _moment(element: Element, name: str) -> datetime | None:
 
 
 def _unknown(found: str) -> Refused:
-    expected = "expected a Build, Configure, Update, Test or Testing document of CDash"
-    return Refused("CDASH_UNKNOWN", 400, f"{expected}, and here is {found}")
+    expected = "a Build, Configure, Update, Test or Testing document of CDash was expected"
+    return Refused("CDASH_UNKNOWN", 400, f"{expected}, and {found}")

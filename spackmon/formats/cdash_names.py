@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]*"
+# No package has so long a name that an index could not hold it: that is something else.
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_-]{0,199}"
 _HASH = r"[a-z2-7]{32}"
 # A version that begins otherwise would make `py-foo-bar-1.0` a `py-foo` of version `bar-1.0`.
 _VERSION = r"(?:[0-9][\w.+-]{0,80}?|develop|main|master|head|trunk|stable)"
@@ -36,7 +37,7 @@ def built_by(build_name: str, command: str, text: str) -> Built:
     if heads and name not in heads:
         name, spec_hash = (heads.pop() if len(heads) == 1 else None), None
     elif name is None:
-        name = _one_package(command)
+        name = package_asked_for(command)
     if name is not None and spec_hash is None:
         spec_hash = _hash_in_paths(name, text)
     return Built(name, spec_hash)
@@ -50,11 +51,13 @@ def _from_build_name(build_name: str) -> tuple[str | None, str | None]:
     return (found[1] if found else None), None
 
 
-def _one_package(command: str) -> str | None:
+def package_asked_for(spec: str) -> str | None:
+    """The package that a spec names as its user typed it; None where that is no single one."""
     try:
-        return parse_spec(command).name
+        name = parse_spec(spec).name
     except SpecSyntaxError:
         return None
+    return name if name is not None and re.fullmatch(_NAME, name) else None
 
 
 def _hash_in_paths(package: str, text: str) -> str | None:

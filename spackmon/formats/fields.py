@@ -6,6 +6,7 @@ back the value in its Python type and raise FieldUnfit, which the format turns i
 
 import base64
 import binascii
+import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ SHORT_TEXT_BYTES = 500
 """The longest name, version or hash. A row of a PostgreSQL index holds 2,700 bytes, five of these among them
 (the environment of a build), and a version's key can be three times as long as the version."""
 
+_KEY_BYTES = 400
+
 INTEGER_BITS = 32
 ROW_ID_BITS = 64
-
 
 _SENTENCE_CHARACTERS = 400
 
@@ -102,6 +104,14 @@ def short_text(value: object, field: str) -> str:
     if len(text.encode()) > SHORT_TEXT_BYTES:
         raise FieldUnfit(f"{field} must be at most {SHORT_TEXT_BYTES} bytes long")
     return text
+
+
+def short_key(key: str) -> str:
+    """A source's own name of a run, as an index can hold it: what is cut off of a long one is in a digest."""
+    written = key.encode()
+    if len(written) <= SHORT_TEXT_BYTES:
+        return key
+    return f"{written[:_KEY_BYTES].decode(errors='ignore')}#{hashlib.sha256(written).hexdigest()[:32]}"
 
 
 def required(owner: dict[str, Any], field: str, path: str = "") -> Any:

@@ -7,17 +7,21 @@ come from outside, or depend on what failed: which, is not said. Source: Spack's
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from xml.etree.ElementTree import Element
 
 from spackmon.errors import Refused
 from spackmon.formats.build_logs import divided
+from spackmon.formats.fields import FieldUnfit, named_fields, short_key, short_text
+from spackmon.formats.report_values import moment
 from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
 from spackmon.status import BuildStatus, EventKind, SourceKind
 
 _HASH = re.compile("[a-z2-7]{32}")
+_PACKAGE = re.compile("[A-Za-z0-9_.-]{1,200}")
 _SPACKS_MOMENT = "%a, %d %b %Y %H:%M:%S"
 # The template's own line breaks and indentation around a log.
 _TEMPLATE_END = re.compile(rb"\n {12}\Z")
@@ -45,13 +49,14 @@ def read_junit(body: bytes | bytearray) -> Iterator[InstallReport]:
     """
     root = read_xml(body, "system-err", _TEXT_ATTRIBUTES)
     if root.tag not in ("testsuites", "testsuite"):
-        raise _unknown(f"the outermost element is {root.tag!r}")
+        raise _unknown(f"the outermost element is {root.tag[:100]!r}")
     foreign = None
     for element in root.iter("testsuite"):
-        suite = _suite(element)
+        with named_fields():
+            suite = _suite(element)
         for case in element.findall("testcase"):
-            if not _HASH.fullmatch(case.get("name", "")) or not case.get("classname"):
-                foreign = foreign or f"a test case has the name {plain(case.get('name'))!r}"
+            if not (_HASH.fullmatch(case.get("name", "")) and _PACKAGE.fullmatch(case.get("classname", ""))):
+                foreign = foreign or f"a test case has the name {plain(case.get('name'))[:100]!r}"
             elif case.find("skipped") is None:
                 yield _report(case, suite)
     if foreign is not None:
@@ -61,7 +66,8 @@ def read_junit(body: bytes | bytearray) -> Iterator[InstallReport]:
 def _suite(element: Element) -> _Suite:
     properties = {p.get("name"): plain(p.get("value")) for p in element.iterfind("properties/property")}
     # linux-debian12-zen2: no part but the last has a dash.
-    platform, _, rest = properties.get("architecture", "").partition("-")
+    architecture = short_text(properties.get("architecture", ""), "architecture")
+    platform, _, rest = architecture.partition("-")
     operating_system, _, target = rest.partition("-")
     timestamp = plain(element.get("timestamp"))
     return _Suite(
@@ -86,9 +92,9 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
         logs = divided(log or b"")
         phases, log = _phases(logs.by_phase, failure is not None), logs.whole
     return InstallReport(
-        source=Source(SourceKind.JUNIT, f"{suite.timestamp}/{suite.name}/{spec_hash}"),
+        source=Source(SourceKind.JUNIT, short_key(f"{suite.timestamp}/{suite.name}/{spec_hash}")),
         spec_hash=spec_hash,
-        package_name=plain(case.get("classname")),
+        package_name=case.get("classname"),
         environment=suite.environment,
         status=None if is_test else BuildStatus.SUCCESS if failure is None else BuildStatus.FAILED,
         started_at=None if is_test else suite.started_at,
@@ -118,13 +124,12 @@ def _seconds(text: str) -> float | None:
 
 
 def _moment(text: str) -> datetime | None:
-    for read in (datetime.fromisoformat, lambda spacks: datetime.strptime(spacks, _SPACKS_MOMENT)):
-        try:
-            moment = read(text.strip())
-        except (ValueError, OverflowError):
-            continue
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return None
+    with suppress(ValueError):
+        text = datetime.strptime(text.strip(), _SPACKS_MOMENT).isoformat()
+    try:
+        return moment(text.strip(), "timestamp")
+    except FieldUnfit:
+        return None
 
 
 def _unknown(found: str) -> Refused:

@@ -19,6 +19,7 @@ from spackmon.formats.fields import (
     optional_integer,
     optional_name,
     required,
+    short_text,
     storable_text,
     tags_of,
 )
@@ -109,7 +110,8 @@ def _spec(line: dict[str, Any]) -> Iterator[Submission]:
 def _concretization_failure(line: dict[str, Any]) -> Iterator[Submission]:
     document = line.get("document")
     with named_fields():
-        spack_version = name_of(line, "spack_version")
+        # Empty where the source does not tell it, as CDash.
+        spack_version = short_text(required(line, "spack_version"), "spack_version")
         abstract_spec = optional_text(line, "spec")
         name = optional_name(line, "package")
         message = optional_text(line, "message")

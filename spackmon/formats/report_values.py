@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import math
 import zlib
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -12,6 +11,11 @@ from spackmon.formats.fields import FieldUnfit, base64_bytes, storable_text
 
 # All logs of one report: beyond it a small line would unpack into more than a server's memory.
 MAXIMUM_LOG_BYTES = 256 << 20
+
+# What a broken clock or a wrong unit tells. Runs are compared with some slack, and a moment at the end of all
+# time would have none: each later report about the same spec would fail at it.
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_MAXIMUM_SECONDS = 10**9
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -57,14 +61,21 @@ def moment(value: object, field: str) -> datetime | None:
     if value is None:
         return None
     try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime.fromtimestamp(value, UTC)
-        if isinstance(value, str):
-            found = datetime.fromisoformat(value)
-            return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        found = _moment(value)
     except (ValueError, OverflowError, OSError):
-        pass
+        found = None
+    if found is not None and _EARLIEST <= found < _LATEST:
+        return found
     raise FieldUnfit(f"{field} must be seconds since 1970 or a time such as 2026-11-22T08:44:33Z")
+
+
+def _moment(value: object) -> datetime | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return datetime.fromtimestamp(value, UTC)
+    if isinstance(value, str):
+        found = datetime.fromisoformat(value)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    return None
 
 
 def optional_seconds(owner: dict[str, Any], field: str, path: str = "") -> float | None:
@@ -74,13 +85,9 @@ def optional_seconds(owner: dict[str, Any], field: str, path: str = "") -> float
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FieldUnfit(f"{path}{field} must be a number of seconds")
-    try:
-        seconds = float(value)
-    except OverflowError:
-        seconds = math.inf
-    if not 0 <= seconds < math.inf:
-        raise FieldUnfit(f"{path}{field} must be a number of seconds from 0 on")
-    return seconds
+    if not 0 <= value <= _MAXIMUM_SECONDS:
+        raise FieldUnfit(f"{path}{field} must be a number of seconds from 0 to {_MAXIMUM_SECONDS}")
+    return float(value)
 
 
 def optional_text(owner: dict[str, Any], field: str, path: str = "") -> str | None:

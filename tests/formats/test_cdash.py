@@ -1,5 +1,6 @@
 """What CDash documents of Spack say, and what they do not."""
 
+import time
 from datetime import UTC, datetime
 from html import escape
 
@@ -13,6 +14,7 @@ from tests.uploads import SPACK, document, recorded
 
 HASH, OTHER_HASH = "jijskg7ltq6v6kahrpz5775tdjg6vmud", "xud3wf2j464fnjawaah6qea5suvi4u26"
 AT = Address(project="demo")
+UNSOLVED = b"failed to concretize `"
 
 
 def read(part: str, build: str = "nightly", generator: str = SPACK) -> InstallReport:
@@ -80,6 +82,24 @@ def test_what_could_not_be_concretized_is_no_build() -> None:
     )
 
 
+def test_a_message_that_begins_again_and_again_is_seen_through_at_once() -> None:
+    begun = time.monotonic()
+    failure = read_cdash(
+        b"<Update><UpdateReturnStatus>%s</UpdateReturnStatus></Update>" % (UNSOLVED * 50_000)
+    )
+    assert time.monotonic() - begun < 20
+    assert isinstance(failure, ConcretizationFailureReport)
+    assert (failure.name, failure.abstract_spec) == (None, None)
+
+
+def test_a_build_named_by_a_long_command_has_a_short_key_of_its_own() -> None:
+    command = "spack install " + " ".join(f"package-{number}" for number in range(100))
+    keys = {read("<Build/>", f"{command} - {name}").source.key for name in ("zlib", "bzip2", "zlib")}
+    assert len(keys) == 2
+    assert all(len(key) <= 500 and key.startswith("node1/20260101-0100-Nightly/spack inst") for key in keys)
+    assert read("<Build/>", f"{command} - zlib").package_name == "zlib"
+
+
 @pytest.mark.parametrize(
     ("build", "command", "errors", "name", "spec_hash"),
     [
@@ -90,6 +110,8 @@ def test_what_could_not_be_concretized_is_no_build() -> None:
         (f"zlib-{HASH}", "", "", "zlib", HASH),
         (f"zlib@1.3%gcc@12 hash={HASH} arch=linux-debian12-zen2 (small)", "/abc", "", "zlib", HASH),
         ("zlib@1.3%gcc@12 arch=linux-debian12-zen2 (small)", "", "", "zlib", None),
+        ("nightly", "z" * 201, "", None, None),
+        (f"nightly - {'z' * 201}", "", "", None, None),
         ("", "", "", None, None),
     ],
 )
@@ -200,6 +222,8 @@ def test_the_document_counts_and_its_address_completes_it() -> None:
     report = read_cdash(b"<Site><Build/></Site>", at)
     assert isinstance(report, InstallReport)
     assert report.source.key == "elsewhere/stamp/other"
+    with pytest.raises(Refused, match="build must not contain a NUL"):
+        read_cdash(b"<Site><Build/></Site>", Address("demo", "elsewhere", "stamp", "a\0"))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +239,13 @@ def test_the_document_counts_and_its_address_completes_it() -> None:
             "DTD",
         ),
         (b'<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>', "XML_UNSAFE", "DTD"),
-        (b"<html/>", "CDASH_UNKNOWN", "'html'"),
+        (b"<html/>", "CDASH_UNKNOWN", "was expected, and its outermost element is 'html'"),
+        (
+            b'<Site Name="%s" BuildStamp="b"><Build/></Site>' % (b"a" * 501),
+            "FIELD_INVALID",
+            "Name must be at",
+        ),
+        (b'<Site Name="a" BuildStamp="b" OSName="%s"/>' % (b"a" * 501), "FIELD_INVALID", "OSName must be at"),
         (b'<Site Name="a" BuildStamp="b"><Notes/></Site>', "CDASH_UNKNOWN", "Notes"),
         (b"<Update/>", "CDASH_INCOMPLETE", "site"),
         (b'<Site Name="a"><Build/></Site>', "CDASH_INCOMPLETE", "stamp"),

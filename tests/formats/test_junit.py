@@ -72,6 +72,14 @@ def test_a_test_run_is_a_phase_and_leaves_the_install_as_it_was() -> None:
     assert [(phase.name, phase.status) for phase in report.phases] == [("test", "ERROR")]
 
 
+def test_what_no_index_could_hold_is_cut_or_named() -> None:
+    long = of_cases(case("")).replace(b'"top"', b'"%s"' % (b"+a" * 500))
+    (report,) = read_junit(long)
+    assert len(report.source.key) <= 500
+    with pytest.raises(Refused, match="a test case has the name"):
+        next(read_junit(of_cases(case("").replace("zlib", "z" * 201))))
+
+
 def test_cases_of_others_are_named_after_all_of_spacks_were_read() -> None:
     reports = read_junit(of_cases(case("", "test_adds"), case("")))
     assert next(reports).spec_hash == HASH

@@ -99,9 +99,10 @@ _installs = st.builds(
 )  # fmt: skip
 _specs = st.builds(SpecReport, st.sampled_from(GRAPHS), maybe(_name))
 _abstract = '{"_meta":{"version":5},"nodes":[{"name":"hdf5","versions":[":"],"concrete":false}]}'
-_failures = st.builds(ConcretizationFailureReport, _name, st.none(), _name, _text, maybe(_text)) | st.builds(
-    ConcretizationFailureReport, _name, st.just(_abstract), _name, maybe(_text), maybe(_text)
-)
+_version = _name | st.just("")  # CDash tells none
+_failures = st.builds(
+    ConcretizationFailureReport, _name, st.none(), _version, _text, maybe(_text)
+) | st.builds(ConcretizationFailureReport, _name, st.just(_abstract), _version, maybe(_text), maybe(_text))
 
 
 def read_back(line: bytes) -> list[Submission]:
@@ -169,6 +170,8 @@ _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decod
         ({"started_at": "0001-01-01T00:00:00+14:00"}, "FIELD_INVALID", "started_at must be"),
         ({"duration_seconds": -1}, "FIELD_INVALID", "duration_seconds must be a number of seconds from 0"),
         ({"duration_seconds": 10**400}, "FIELD_INVALID", "duration_seconds must be"),
+        ({"duration_seconds": 1e18}, "FIELD_INVALID", "duration_seconds must be"),
+        ({"finished_at": "9999-12-31T23:59:59"}, "FIELD_INVALID", "finished_at must be"),
         ({"phases": [{"name": "build"}]}, "FIELD_MISSING", "phases.0.status is missing"),
         ({"phases": [3]}, "FIELD_INVALID", "phases.0 must be an object, not a number"),
         ({"phases": {"build": 1}}, "FIELD_INVALID", "phases must be a list, not an object"),
