@@ -20,6 +20,7 @@ from graphql import (
     parse,
 )
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Text,
     case,
@@ -42,6 +43,7 @@ from spackmon.query.fields import (
     Embedded,
     Expression,
     Identity,
+    IdsOf,
     Listing,
     Lookup,
     NodeLookup,
@@ -141,8 +143,23 @@ class Compiler(ConnectionCompilation):
         if meaning.limits is not None:
             row = row.limited(meaning.limits(self._arguments(parent, asked.node), self))
         type_ = parent.fields[asked.name].type
-        body = self._object(type_, asked, row, depth + 1)
+        if meaning.collects is None:
+            body = self._object(type_, asked, row, depth + 1)
+        else:
+            collected = self._collected(*meaning.collects, row)
+            body = self._object(type_, asked, row.collecting(collected), depth + 1)
+            body = scalar(select(body).add_cte(collected, nest_here=True))
         return body if meaning.present is None else _or_null(type_, meaning.present(row), body)
+
+    def _collected(self, model: Any, ids_of: IdsOf, row: Scope) -> CTE:
+        """The rows that several lists share: a graph's nodes are listed, and its edges find both ends there.
+
+        To find them for each list by the index would be most of what a graph costs.
+        """
+        ids = ids_of(row).subquery(f"t{next(self._names)}")
+        table = model.__table__.alias(f"t{next(self._names)}")
+        rows = select(*table.c).select_from(ids.join(table, table.c["id"] == ids.c["id"]))
+        return rows.correlate_except(None).cte(f"t{next(self._names)}", nesting=True)
 
     def _lookup(
         self,

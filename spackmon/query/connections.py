@@ -31,7 +31,7 @@ from spackmon.query.fields import (
 from spackmon.query.json_text import NULL, constant, joined
 from spackmon.query.limits import largest_page
 from spackmon.query.paging import Page, Rows, SortKey, read_page, sort_keys
-from spackmon.query.scope import Attribute, Scope, referred_table
+from spackmon.query.scope import Scope
 from spackmon.query.selection import Selected
 from spackmon.query.values import Given
 
@@ -47,31 +47,18 @@ class ConnectionCompilation(Compilation):
     def _listing(
         self, meaning: Listing, type_: GraphQLOutputType, asked: Selected, row: Scope, depth: int
     ) -> Json:
-        child = row.beneath(meaning.model.__table__)
-        source: FromClause = child.source
-        if meaning.ids is not None:
-            ids = meaning.ids(row).subquery(f"t{next(self._names)}")
-            if meaning.ends:
-                self._join_ends(child, meaning.ends, ids)
-            else:
-                source = ids.join(child.source, child.row_id == ids.c["id"])
+        collected = row.collected if meaning.is_collected else None
+        table = meaning.model.__table__
+        child = row.beneath(table if collected is None or meaning.ends else collected)
+        if collected is not None:
+            for end in meaning.ends:
+                child.follow_into(end, collected)
         body = self._object(type_, asked, child, depth + 1)
         order = [child.along(path[:-1])[path[-1]] for path in meaning.order]
         holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
-        statement = select(body.label("body")).select_from(child.joined(source)).where(*holds)
+        statement = select(body.label("body")).select_from(child.joined()).where(*holds)
         rows = self._rows(statement.order_by(*order))
         return scalar(select(self._json.array(rows.c["body"])).select_from(rows))
-
-    def _join_ends(self, child: Scope, ends: Sequence[Attribute], ids: FromClause) -> None:
-        """Join what `ends` refer to, of which the `ids` are known: all of it is collected once.
-
-        A graph's edges find both their ends there; by the index that would be most of what a graph costs.
-        """
-        table = referred_table(ends[0]).alias(f"t{next(self._names)}")
-        rows = select(*table.c).select_from(ids.join(table, table.c["id"] == ids.c["id"]))
-        collected = rows.correlate_except(None).cte(f"t{next(self._names)}", nesting=True)
-        for end in ends:
-            child.follow_into(end, collected)
 
     def _connection(
         self, meaning: Connected, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int

@@ -59,24 +59,27 @@ class Relation:
 class Embedded:
     """An object that lives in the same row; null where `present` is false.
 
-    `limits` makes of its arguments what its fields are limited by (`Scope.limits`).
+    `limits` makes of its arguments what its fields are limited by (`Scope.limits`). `collects` is a model and
+    what selects the ids of some of its rows, in a column `id`: lists in the object share them
+    (`Scope.collected`).
     """
 
     present: Callable[[Scope], ColumnElement[bool]] | None
     limits: "Limits | None"
+    collects: "Collects | None"
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """All rows of a table that belong to this row, in order; `rows` is how many that may well be.
 
-    `belongs(row, other)` is the condition; `ids(row)` selects their ids in a column `id`, or with `ends` the
-    ids of all rows that these foreign keys of theirs refer to.
+    `belongs(row, other)` is the condition. If it `is_collected`, they are what the object around collects,
+    or with `ends` the rows of which these foreign keys all refer to that.
     """
 
     model: Any
     belongs: "Belongs | None"
-    ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None
+    is_collected: bool
     ends: tuple[Attribute, ...]
     order: tuple[tuple[Attribute, ...], ...]
     rows: int
@@ -207,6 +210,8 @@ class Filtering(Protocol):
 
 Limits = Callable[[Mapping[str, Given], Filtering], Mapping[str, Any]]
 Predicate = Callable[[Scope, Given, Filtering], Condition]
+IdsOf = Callable[[Scope], Select[Any] | CompoundSelect[Any]]
+Collects = tuple[Any, IdsOf]
 Satisfying = Callable[[Scope, str], Ways]
 Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
 Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]
@@ -247,9 +252,10 @@ def embedded(
     present: Callable[[Scope], ColumnElement[bool]] | None = None,
     arguments: Sequence[StrawberryArgument] = (),
     limits: "Limits | None" = None,
+    collects: "Collects | None" = None,
 ) -> Any:
     """A field that is an object made of this same row."""
-    return _field(Embedded(present, limits), description, arguments=arguments)
+    return _field(Embedded(present, limits, collects), description, arguments=arguments)
 
 
 def listing(
@@ -258,13 +264,13 @@ def listing(
     description: str,
     order: Sequence[Attribute | tuple[Attribute, ...]],
     belongs: Belongs | None = None,
-    ids: Callable[[Scope], Select[Any] | CompoundSelect[Any]] | None = None,
+    is_collected: bool = False,
     ends: Sequence[Attribute] = (),
     rows: int = 10,
 ) -> Any:
     """A field that lists rows whose number the thing itself bounds; open-ended ones are connections."""
     paths = tuple(step if isinstance(step, tuple) else (step,) for step in order)
-    return _field(Listing(model, belongs, ids, tuple(ends), paths, rows), description)
+    return _field(Listing(model, belongs, is_collected, tuple(ends), paths, rows), description)
 
 
 def connection(

@@ -32,11 +32,18 @@ class Scope:
         self._joins: list[tuple[FromClause, ColumnElement[bool]]] = []
         self._needed: list[tuple[FromClause, ColumnElement[bool]]] = []
         self.limits: Mapping[str, Any] = {}
+        self.collected: FromClause | None = None
 
     def limited(self, limits: Mapping[str, Any]) -> "Scope":
         """The same row for the fields of an embedded object, whose arguments are its `limits`."""
         same = copy(self)
         same.limits = limits
+        return same
+
+    def collecting(self, rows: FromClause) -> "Scope":
+        """The same row for the fields of an embedded object, whose lists share these `rows`."""
+        same = copy(self)
+        same.collected = rows
         return same
 
     def __getitem__(self, attribute: Attribute) -> ColumnElement[Any]:

@@ -78,7 +78,7 @@ class SpecGraph:
 
     nodes: list["Spec"] = listing(
         models.Spec,
-        ids=expressions.itself_and_descendants,
+        is_collected=True,
         rows=100,
         order=[
             (models.Spec.package_version_id, models.PackageVersion.package_id, models.Package.name),
@@ -88,7 +88,7 @@ class SpecGraph:
     )
     edges: list[Dependency] = listing(
         models.Dependency,
-        ids=expressions.itself_and_descendants,
+        is_collected=True,
         ends=[models.Dependency.parent_id, models.Dependency.child_id],
         belongs=expressions.is_followed,
         rows=300,
@@ -294,6 +294,7 @@ class Spec(Node):
     graph: SpecGraph = embedded(
         arguments=[argument("depth", int | None, "Not farther than so many edges below it."), _DEPTYPES],
         limits=expressions.graph_limits,
+        collects=(models.Spec, expressions.itself_and_descendants),
         description="The graph below it, whole if nothing limits it.",
     )
     walk: list[SpecVisit] = computed(
