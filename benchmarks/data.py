@@ -55,12 +55,21 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class Error:
+    """An error that a client reported from a phase's log."""
+
+    text: str
+    log_line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Phase:
     """A phase as its client reported it."""
 
     name: str
     status: str
     log: bytes
+    errors: tuple[Error, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +234,7 @@ def _hash(text: bytes) -> str:
     return base64.b32encode(hashlib.sha1(text, usedforsecurity=False).digest()).decode().lower()
 
 
+_UNDECLARED = ("PATH_MAX", "errno", "environ", "stdout", "optarg", "SIZE_MAX", "va_copy", "strnlen")
 _PHASES = (("cmake", "build", "install"), ("configure", "build", "install"), ("edit", "build", "install"))
 
 
@@ -235,8 +245,7 @@ def _build(number: int, spec_hash: str, random: Random) -> Build:
         fails = random.random() < 0.2
         broken = random.randrange(len(names)) if fails else len(names)
         phases = tuple(
-            Phase(name, "ERROR" if place == broken else "SUCCESS", _log(name, place == broken, random))
-            for place, name in enumerate(names[: broken + 1])
+            _phase(name, random, fails=place == broken) for place, name in enumerate(names[: broken + 1])
         )
         attempts.append(("FAILED" if fails else "SUCCESS", phases))
     _, _, operating_system, target = _LINES[number % len(_LINES)]
@@ -254,12 +263,15 @@ def _build(number: int, spec_hash: str, random: Random) -> Build:
     )
 
 
-def _log(phase: str, fails: bool, random: Random) -> bytes:
+def _phase(name: str, random: Random, *, fails: bool) -> Phase:
     lines = [
-        f"==> {phase}: [{at:4}%] compiling unit_{random.randrange(10_000)}.c with -O2 -g -fPIC"
+        f"==> {name}: [{at:4}%] compiling unit_{random.randrange(10_000)}.c with -O2 -g -fPIC"
         for at in range(0, 100, 10)
     ]
-    if fails:
-        line = random.randrange(2000)
-        lines.append(f"unit_7.c:{line}:5: error: ‘undeclared’ undeclared (first use in this function)")
-    return "\n".join(lines).encode() + b"\n"
+    errors = []
+    for _ in range(random.randrange(1, 4) if fails else 0):
+        symbol, line = random.choice(_UNDECLARED), random.randrange(2000)
+        lines.append(f"unit_7.c:{line}:5: error: ‘{symbol}’ undeclared (first use in this function)")
+        errors.append(Error(lines[-1], len(lines)))
+    log = "\n".join(lines).encode() + b"\n"
+    return Phase(name, "ERROR" if fails else "SUCCESS", log, tuple(errors))

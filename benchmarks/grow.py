@@ -23,7 +23,8 @@ _SPEC, _BUILD = models.Spec.__table__, models.Build.__table__
 _COPIED: tuple[Any, ...] = (
     _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.Dependency.__table__,
     models.ProvidedVirtual.__table__, models.Closure.__table__, _BUILD, models.build_tag,
-    models.Attempt.__table__, models.Phase.__table__, models.LogChunk.__table__,
+    models.Attempt.__table__, models.BuildSource.__table__, models.BuildEvent.__table__,
+    models.Phase.__table__, models.LogChunk.__table__,
     models.EnvironmentVariable.__table__, models.InstallFile.__table__, models.Analysis.__table__,
     models.Attribute.__table__, models.BuildPackageVersion.__table__,
 )  # fmt: skip
@@ -71,6 +72,8 @@ def _copy(connection: Connection, table: Any, highest: Mapping[Any, int], factor
 def _copied(column: Any, copy: int, highest: Mapping[Any, int]) -> ColumnElement[Any]:
     if column in _HASHES:
         return func.substr(column, 1, _UNCHANGED_CHARACTERS).concat(f"{copy:02}")
+    if column is models.BuildSource.__table__.c.key:
+        return column.concat(f"/{copy}")
     referred = _referred(column)
     value: ColumnElement[Any] = column
     return value + copy * highest[referred] if referred in highest else value

@@ -10,9 +10,9 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, TextClause, insert, select, text
 
-from benchmarks.data import SPACK_VERSION, Build, Site
+from benchmarks.data import SPACK_VERSION, Build, Error, Site
 from spackmon import models
 from spackmon.auth.people import add_person
 from spackmon.database import Database
@@ -20,12 +20,25 @@ from spackmon.formats import spec_json
 from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
 from spackmon.logs import chunks
+from spackmon.logs.fingerprint import fingerprint
+from spackmon.status import EventKind
 
 _OLDEST = datetime(2022, 1, 1, tzinfo=UTC)
 _DURATION = timedelta(minutes=10)
 _BETWEEN_BUILDS = timedelta(minutes=40)
 _ROWS_AT_ONCE = 2_000
 
+# As the migration that brought sources.
+_SOURCES = text(
+    """
+    INSERT INTO build_source (
+        build_id, attempt_id, owner_id, kind, key, first_reported_at, last_reported_at
+    )
+    SELECT b.id, a.id, b.owner_id, 'MS1', CAST(b.id AS text) || '/' || CAST(a.number AS text),
+        a.started_at, a.finished_at
+    FROM attempt a JOIN build b ON b.id = a.build_id ORDER BY a.id
+    """
+)
 _PACKAGE_VERSIONS_BELOW = text(
     """
     INSERT INTO build_package_version (package_version_id, build_id, package_id)
@@ -49,12 +62,19 @@ def load(database: Database, site: Site) -> None:
         database.write(partial(store.apply, submission=report, person_id=1))
         hashes.update(dict.fromkeys(report.graph.nodes))
     database.write(lambda connection: _load_builds(connection, site, list(hashes)))
-    database.write(lambda connection: connection.execute(_PACKAGE_VERSIONS_BELOW))
+    for derived in (_SOURCES, _PACKAGE_VERSIONS_BELOW):
+        database.write(partial(_run, statement=derived))
     tidy(database)
 
 
+def _run(connection: Connection, statement: TextClause) -> None:
+    connection.execute(statement)
+
+
 def _load_builds(connection: Connection, site: Site, hashes: Sequence[str]) -> None:
-    spec_ids = {row.hash: row.id for row in connection.execute(select(models.Spec.hash, models.Spec.id))}
+    version = models.Spec.package_version_id == models.PackageVersion.id
+    specs = select(models.Spec.hash, models.Spec.id, models.PackageVersion.package_id).where(version)
+    spec_ids = {row.hash: (row.id, row.package_id) for row in connection.execute(specs)}
     person_ids = {
         row.name: row.id for row in connection.execute(select(models.Person.name, models.Person.id))
     }
@@ -86,6 +106,7 @@ def set_sequences(connection: Connection, tables: Iterable[Any]) -> None:
 _TABLES: tuple[Any, ...] = (
     models.Tag.__table__, models.BuildEnvironment.__table__, models.Build.__table__, models.build_tag,
     models.Attempt.__table__, models.Phase.__table__, models.LogChunk.__table__,
+    models.ErrorGroup.__table__, models.BuildEvent.__table__,
     models.EnvironmentVariable.__table__, models.InstallFile.__table__, models.Analysis.__table__,
     models.Attribute.__table__,
 )  # fmt: skip
@@ -94,7 +115,7 @@ _TABLES: tuple[Any, ...] = (
 class _Rows:
     """Builds as rows, numbered as they come."""
 
-    def __init__(self, spec_ids: Mapping[str, int], person_ids: Mapping[str, int]) -> None:
+    def __init__(self, spec_ids: Mapping[str, tuple[int, int]], person_ids: Mapping[str, int]) -> None:
         self._spec_ids, self._person_ids = spec_ids, person_ids
         self._numbers = {table: count(1) for table in _TABLES}
         self._known: dict[tuple[Any, Any], int] = {}
@@ -107,8 +128,9 @@ class _Rows:
         environment_id = yield from self._once(environment, build.environment, environment_row)
         build_id = next(self._numbers[models.Build.__table__])
         began = _OLDEST + build_id * _BETWEEN_BUILDS
+        spec_id, package_id = self._spec_ids[build.spec_hash]
         yield models.Build.__table__, {
-            "id": build_id, "spec_id": self._spec_ids[build.spec_hash], "environment_id": environment_id,
+            "id": build_id, "spec_id": spec_id, "package_id": package_id, "environment_id": environment_id,
             "owner_id": self._person_ids[build.owner], "status": build.attempts[-1][0],
             "duration_seconds": _DURATION.total_seconds(), "rerun_announced": False,
             "configure_arguments": "--enable-shared", "created_at": began, "updated_at": began + _DURATION,
@@ -124,6 +146,7 @@ class _Rows:
                 "finished_at": began + _DURATION, "duration_seconds": _DURATION.total_seconds(),
             }  # fmt: skip
             yield from self._phases(attempt_id, phases, began)
+            yield from self._errors(attempt_id, [error for phase in phases for error in phase.errors])
         yield from self._analysis(build_id, build, began)
 
     def _phases(
@@ -140,6 +163,17 @@ class _Rows:
                     "phase_id": phase_id, "number": chunk.number, "first_line": chunk.first_line,
                     "size_bytes": chunk.size_bytes, "content": chunk.content,
                 }  # fmt: skip
+
+    def _errors(self, attempt_id: int, errors: Sequence[Error]) -> Iterator[tuple[Any, dict[str, Any]]]:
+        for position, error in enumerate(errors, 1):
+            print_ = fingerprint(error.text)
+            row = {"fingerprint": print_, "text": error.text}
+            group_id = yield from self._once(models.ErrorGroup.__table__, print_, row)
+            yield models.BuildEvent.__table__, {
+                "id": next(self._numbers[models.BuildEvent.__table__]), "attempt_id": attempt_id,
+                "position": position, "kind": EventKind.ERROR, "text": error.text,
+                "log_line": error.log_line, "error_group_id": group_id,
+            }  # fmt: skip
 
     def _analysis(self, build_id: int, build: Build, began: datetime) -> Iterator[tuple[Any, dict[str, Any]]]:
         for name, value in build.variables.items():

@@ -6,7 +6,7 @@ plain resolver does; `eager` looks ahead and loads all levels beforehand, as a g
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -173,7 +173,7 @@ def builds_with(session: Session, name: str, version: str, *, eager: bool) -> by
 
 
 def newest_builds(session: Session, *, eager: bool) -> bytes:
-    """The newest 50 builds with their specs, environments, tags and phases, and how many there are."""
+    """The newest 50 builds with their specs, environments, tags, phases and errors, and how many builds."""
     statement = select(Build).order_by(Build.id.desc()).limit(51)
     if eager:
         statement = statement.options(
@@ -184,7 +184,8 @@ def newest_builds(session: Session, *, eager: bool) -> bytes:
         )
     found = list(session.scalars(statement))
     total = session.scalar(select(func.count()).select_from(Build))
-    nodes = [_listed(one) for one in found[:50]]
+    errors = _error_counts(session, found[:50], eager=eager)
+    nodes = [_listed(one, errors) for one in found[:50]]
     return _body(
         {"builds": {"totalCount": total, "nodes": nodes, "pageInfo": {"hasNextPage": len(found) > 50}}}
     )
@@ -226,7 +227,18 @@ def whole_graph(session: Session, spec_hash: str, *, eager: bool) -> bytes:
     return _body({"spec": {**_named(root), "graph": {"nodes": nodes, "edges": shown}}})
 
 
-def _listed(build: Any) -> dict[str, Any]:
+def _error_counts(session: Session, builds: Sequence[Any], *, eager: bool) -> dict[int, int]:
+    """How many errors the newest attempts have that have any; all at once, or one after the other."""
+    event = models.BuildEvent
+    count = select(event.attempt_id, func.count()).where(event.kind == "ERROR").group_by(event.attempt_id)
+    attempts = [build.attempts[-1].id for build in builds]
+    found: dict[int, int] = {}
+    for some in [attempts] if eager else [[attempt] for attempt in attempts]:
+        found.update(session.execute(count.where(event.attempt_id.in_(some))).tuples())
+    return found
+
+
+def _listed(build: Any, errors: Mapping[int, int]) -> dict[str, Any]:
     return {
         **_one(build),
         "tags": [{"name": tag.name} for tag in build.tags],
@@ -234,6 +246,7 @@ def _listed(build: Any) -> dict[str, Any]:
             {"name": p.name, "status": p.status, "reportedAt": _moment(p.reported_at)}
             for p in build.attempts[-1].phases
         ],
+        "errorCount": errors.get(build.attempts[-1].id, 0),
     }  # fmt: skip
 
 

@@ -65,6 +65,7 @@ NEWEST = """
       environment { hostname operatingSystem kernelVersion }
       tags { name }
       phases { name status reportedAt }
+      errorCount
     }
     pageInfo { hasNextPage }
   }
