@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from spackmon.errors import Refused
 from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox, store
+from spackmon.ingest.locks import take_turn
 from spackmon.ingest.receipts import (
     AnalysisReceipt,
     BuildReceipt,
@@ -97,6 +98,8 @@ def apply_lines(
 
     Raises what the store raises beside Refused; then nothing of these lines is written.
     """
+    if len(lines) > 1 or any(len(line.report) > 1 for line in lines if not isinstance(line.report, Refused)):
+        take_turn(connection)
     outcomes = [_apply(connection, line, person_id) for line in lines]
     if key is not None:
         _advance(connection, person_id, key, outcomes)
@@ -121,6 +124,7 @@ def apply_each(
     connection: Connection, reports: Iterable[Submission], person_id: int, *, across_owners: bool
 ) -> list[Receipt | Refused]:
     """Write reports that have nothing to do with each other; of each the receipt, or why it was refused."""
+    take_turn(connection)
     outcomes: list[Receipt | Refused] = []
     for report in reports:
         try:

@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import random
 import socket
 import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -154,6 +156,25 @@ def test_done_lines_are_not_looked_at_again_and_a_key_is_its_sender_s_own(server
     answers = server.post(PATH, body_of(install(1)), token=other, **{"Idempotency-Key": "k"})
     assert json.loads(answers.text)["status"] == "created"
     assert lines_done(server, "never heard of") == 0
+
+
+def test_eight_clients_with_the_same_lines_in_other_orders_do_not_undo_each_other(server: Server) -> None:
+    lines = [
+        line
+        for number, document in enumerate(SPECS)
+        for line in (
+            install(number, spec=document, status="RUNNING"),
+            install(number, status="SUCCESS", phases=[{"name": "build", "status": "SUCCESS"}]),
+            {"type": "install", "source": {"kind": "PREFIX", "key": f"/{number}"}, "spec": document,
+             "status": "SUCCESS"},
+        )
+    ]  # fmt: skip
+    orders = [random.Random(seed).sample(lines, len(lines)) for seed in range(8)]
+    with ThreadPoolExecutor(len(orders)) as clients:
+        for answers in clients.map(lambda order: send(server, body_of(*order)), orders):
+            assert "refused" not in statuses(answers)
+    assert builds(server) <= len(SPECS)
+    assert statuses(send(server, body_of(*lines))) == ["known"] * len(lines)
 
 
 def test_a_body_that_ends_too_early_gives_what_it_has(server: Server) -> None:
