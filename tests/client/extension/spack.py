@@ -19,7 +19,7 @@ import spackmon.client
 
 FAKE = Path(__file__).with_name("fake")
 EXTENSION = Path(spackmon.client.__file__).with_name("spack-monitor")
-VARIANTS = ("0.23", "1.2-old", "1.2-new")
+VARIANTS = ("0.23", "1.1-new", "1.2-old", "1.2-new")
 TOKEN = "a-token"
 
 Line = dict[str, Any]

@@ -1,4 +1,4 @@
-"""`spack monitor install` in fakes of three Spacks: what is reported, when, and that nobody notices."""
+"""`spack monitor install` in fakes of four Spacks: what is reported, when, and that nobody notices."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_every_package_is_reported_as_it_starts_and_ends(variant: str, tmp_path:
     assert isinstance(report, InstallReport)
     assert report.graph is not None
     assert report.graph.root == running["spec_hash"]
-    assert report.spack_version == ("0.23.0" if variant == "0.23" else "1.2.0")
+    assert report.spack_version == variant.partition("-")[0] + ".0"
     assert server.authorizations == {f"Bearer {TOKEN}"}
 
 
@@ -179,6 +179,27 @@ def test_a_concretization_failure_is_reported(variant: str, tmp_path: Path) -> N
     assert list(read(line))
 
 
+@VISIBLE
+def test_a_concretization_failure_of_an_environment_is_reported(variant: str, tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, variant, server.url)
+        code, _, _ = spack("monitor", "install", FAKE_ENVIRONMENT="demo-base libgreet@99")
+    assert code == 1
+    (line,) = server.lines
+    assert (line["type"], line["spec"]) == ("concretization_failure", "demo-base libgreet@99")
+    assert line["message"] == "Cannot satisfy 'libgreet@99'"
+
+
+def test_a_spack_that_hands_a_context_to_its_commands_gets_it_back(tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, "1.2-new", server.url, environment={"FAKE_CONTEXT": "1"})
+        assert spack("monitor", "install", "libgreet")[0] == 0
+        assert spack("monitor", "install", "libgreet@99")[0] == 1
+        assert spack("monitor", "push", "libgreet")[0] == 0
+    assert _statuses(server.lines) == ["RUNNING", "SUCCESS", "SUCCESS"]
+    assert [line["spec"] for line in server.lines if line["type"] != "install"] == ["libgreet@99"]
+
+
 def test_an_environment_is_installed_as_a_whole(tmp_path: Path) -> None:
     with recording() as server:
         spack = Spack(tmp_path, "1.2-new", server.url)
@@ -198,6 +219,32 @@ def test_ctrl_c_cancels_what_was_not_done(variant: str, tmp_path: Path) -> None:
         _wait_until(lambda: _statuses(server.lines)[-1:] == ["CANCELLED"])
     assert process.returncode != 0
     assert _statuses(server.of("slow")) == ["RUNNING", "CANCELLED"]
+
+
+@VISIBLE
+def test_of_an_installer_that_is_not_known_what_it_left_is_reported(variant: str, tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, variant, server.url, environment={"FAKE_UNKNOWN": "installer"})
+        code, _, complaints = spack("monitor", "install", "broken-user")
+    assert code == 1
+    assert "Traceback" not in complaints
+    assert _statuses(server.of("libgreet")) == ["SUCCESS"]
+    assert "compiling greet.c" in json.dumps(server.of("libgreet"))
+    if not variant.endswith("-new"):
+        assert _statuses(server.of("broken-app")) == ["FAILED"]
+    assert not server.of("broken-user")
+
+
+@pytest.mark.parametrize("variant", ["0.23", "1.2-old"])
+def test_of_tasks_that_are_not_heard_of_what_they_left_is_reported(variant: str, tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, variant, server.url, environment={"FAKE_UNKNOWN": "tasks"})
+        code, _, _ = spack("monitor", "install", "broken-user")
+    assert code == 1
+    assert _statuses(server.of("libgreet")) == ["RUNNING", "SUCCESS"]
+    assert _statuses(server.of("broken-app")) == ["RUNNING", "FAILED"]
+    assert "no member named nmae" in _output(phases_of(server.of("broken-app")), "build")
+    assert not server.of("broken-user")
 
 
 def test_a_log_is_sent_while_the_build_goes_on(tmp_path: Path) -> None:

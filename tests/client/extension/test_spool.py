@@ -101,6 +101,18 @@ def test_an_install_does_not_fail_of_a_spool_that_cannot_be_written(
     assert "libgreet" in output
 
 
+def test_where_the_home_cannot_be_written_reports_wait_among_the_temporary_files(tmp_path: Path) -> None:
+    places = {"FAKE_HOME": "/proc/nobody", "TMPDIR": str(tmp_path)}
+    spack = Spack(tmp_path, url=_dead_address(), environment=places)
+    code, _, complaints = spack("monitor", "install", "libgreet")
+    assert (code, complaints) == (0, "")
+    (place,) = tmp_path.glob("spack-monitor-*")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o700
+    with recording() as server:
+        assert spack("monitor", "flush", SPACKMON_URL=server.url)[0] == 0
+    assert [line["status"] for line in server.of("libgreet") if "status" in line] == ["RUNNING", "SUCCESS"]
+
+
 def test_an_install_does_not_fail_when_the_spool_goes_away_under_it(tmp_path: Path) -> None:
     spack = Spack(tmp_path, "1.2-new", _dead_address())
     process = spack.start("monitor", "install", "slow")

@@ -5,7 +5,8 @@ states to its display. In the builds, which are forked from it, each phase says 
 done. Where builds are not forked (macOS, Python 3.14), phases come from the new installer's states, or with
 the end of the build from what it left.
 
-A version that has something else instead is watched as far as the rest goes.
+A version that has something else instead is watched as far as the rest goes; what nobody told of is found
+afterwards, in the database and by the logs.
 """
 
 import functools
@@ -13,12 +14,11 @@ import importlib
 import multiprocessing
 import sys
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-import spack.cmd
 import spack.environment
 
-from . import facts
+from . import afterwards, facts
 from .journal import Journal
 from .phases import PhaseWatch
 
@@ -43,21 +43,28 @@ class Watch:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._phases = PhaseWatch(journal)
         self._undo: List[Tuple[Any, str, Any]] = []
+        self._sees_installs = False
+        self._has_begun = False
+        self._began_at = time.time()
 
     def __enter__(self) -> "Watch":
         for attach in (self._watch_installers, self._watch_phases):
             self._journal.guard(attach)()
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, _: Any, error: Optional[BaseException], *__: Any) -> None:
         while self._undo:
             owner, name, original = self._undo.pop()
             setattr(owner, name, original)
+        if not self._sees_installs:
+            self._journal.guard(afterwards.report_of_nobody)(self._journal, self._began_at, error)
 
-    def ended_with(self, error: BaseException, words: List[str]) -> None:
+    def ended_with(self, error: BaseException, wanted: Callable[[], List[Any]]) -> None:
         """The command ended so; if it was the concretizer that found no way, that is reported."""
-        self._journal.guard(_report_not_concretized)(self._journal, error, words)
+        if not self._has_begun:
+            self._journal.guard(_report_not_concretized)(self._journal, error, wanted)
 
     def _watch_installers(self) -> None:
         seen = set()
@@ -71,54 +78,73 @@ class Watch:
             installer = getattr(module, "PackageInstaller", None)
             if installer is not None and installer not in seen:
                 seen.add(installer)
-                self._replace(installer, "install", self._install)
-                self._watch_tasks(module, installer)
+                hears_tasks = self._watch_tasks(module, installer)
+                install = functools.partial(self._install, hears_tasks=hears_tasks)
+                self._sees_installs |= self._replace(installer, "install", install)
 
-    def _watch_tasks(self, module: Any, installer: Any) -> None:
-        """The old installer: a task starts, succeeds, or fails with all that depend on it."""
-        self._replace(installer, "_install_task", self._task_of_installer_starts)
-        self._replace(installer, "_update_installed", self._task_installed)
-        self._replace(installer, "_update_failed", self._task_failed)
+    def _watch_tasks(self, module: Any, installer: Any) -> bool:
+        """The old installer: a task starts, succeeds, or fails with all that depend on it.
+
+        Whether all of that will be heard.
+        """
+        starts = [self._replace(installer, "_install_task", self._task_of_installer_starts)]
+        ends = [
+            self._replace(installer, "_update_installed", self._task_installed),
+            self._replace(installer, "_update_failed", self._task_failed),
+        ]
         for name in ("Task", "BuildTask", "RewireTask"):
             task_class = getattr(module, name, None)
             for method in ("start", "execute"):
                 if task_class is not None:
-                    self._replace(task_class, method, self._task_starts)
+                    starts.append(self._replace(task_class, method, self._task_starts))
+        return any(starts) and all(ends)
 
     def _watch_phases(self) -> None:
         phase_class = importlib.import_module("spack.builder").InstallationPhase
-        phases = PhaseWatch(self._journal)
         # Not the execution itself: whoever reads the traceback of a failed build shall not find us in it.
-        self._replace(phase_class, "_on_phase_start", phases.starts)
-        self._replace(phase_class, "_on_phase_exit", phases.exits)
+        self._replace(phase_class, "_on_phase_start", self._phases.starts)
+        self._replace(phase_class, "_on_phase_exit", self._phases.exits)
 
-    def _replace(self, owner: Any, name: str, around: Callable[..., Any]) -> None:
-        """Put `around(original, *arguments)` in the place of a method of the class's own, if it has that."""
-        original = vars(owner).get(name)
+    def _replace(self, owner: Any, name: str, around: Callable[..., Any]) -> bool:
+        """Put `around(original, *arguments)` in the place of a method; False when the class has none."""
+        owner = next((base for base in owner.__mro__ if name in vars(base)), None)
+        if any((owner, name) == replaced[:2] for replaced in self._undo):
+            return True
+        original = vars(owner)[name] if owner is not None else None
         if not callable(original):
-            return
+            return False
 
         def watched(*arguments: Any, **named: Any) -> Any:
             return around(original, *arguments, **named)
 
         self._undo.append((owner, name, original))
         setattr(owner, name, functools.wraps(original)(watched))
+        return True
 
-    def _install(self, original: Any, installer: Any, *arguments: Any, **named: Any) -> Any:
+    def _install(
+        self, original: Any, installer: Any, *arguments: Any, hears_tasks: bool, **named: Any
+    ) -> Any:
         if _is_bootstrapping():
             with self._journal.muted():
                 return original(installer, *arguments, **named)
-        packages = self._journal.guard(_watched)(self._journal, installer)
+        self._has_begun = True
+        began_at = time.time()
+        # Said here, before builds are forked: a stage that was kept does not tell whose log it has.
+        self._phases.has_one_log = not hasattr(installer, "build_requests")
+        watched = self._journal.guard(_watched)(self._journal, installer, hears_tasks)
         try:
-            return original(installer, *arguments, **named)
-        except BaseException:
-            if packages is not None:
-                self._journal.guard(lambda: self._journal.broken_off(packages()))()
+            returned = original(installer, *arguments, **named)
+        except BaseException as error:
+            self._journal.guard(_settle)(self._journal, watched, began_at, error)
             raise
+        self._journal.guard(_settle)(self._journal, watched, began_at, None)
+        return returned
 
-    def _task_of_installer_starts(self, original: Any, installer: Any, task: Any, *arguments: Any) -> Any:
+    def _task_of_installer_starts(
+        self, original: Any, installer: Any, task: Any, *arguments: Any, **named: Any
+    ) -> Any:
         self._task_starting(task)
-        return original(installer, task, *arguments)
+        return original(installer, task, *arguments, **named)
 
     def _task_starts(self, original: Any, task: Any, *arguments: Any, **named: Any) -> Any:
         self._task_starting(task)
@@ -143,7 +169,9 @@ class _States:
 
     def __init__(self, journal: Journal, installer: Any) -> None:
         self._journal, self._installer = journal, installer
-        self.specs = dict(installer.build_graph.nodes)
+        # 1.1 keeps the nodes itself; later versions add to their graph as they go.
+        self._graph = getattr(installer, "build_graph", installer)
+        self.specs = dict(self._graph.nodes)
         self._phases: Dict[str, Tuple[str, float]] = {}
         self._reports_phases = not _are_builds_forked()
 
@@ -153,7 +181,7 @@ class _States:
             self._journal.started(spec)
 
     def changed(self, spec_hash: str, state: str) -> None:
-        spec = self.specs.get(spec_hash) or self._installer.build_graph.nodes.get(spec_hash)
+        spec = self.specs.get(spec_hash) or self._graph.nodes.get(spec_hash)
         if spec is None:
             return
         self.specs[spec_hash] = spec
@@ -164,6 +192,7 @@ class _States:
         elif state == "finished":
             # One that was never in any other state was installed by somebody else, or is external.
             self._journal.succeeded(spec)
+            del self.specs[spec_hash]
         else:
             self._journal.started(spec)
 
@@ -188,29 +217,52 @@ class _States:
         return None if known is None else str(known)
 
 
-def _watched(journal: Journal, installer: Any) -> Callable[[], List[Any]]:
-    """Begin to watch one installer; what tells afterwards which packages it had to install."""
-    if hasattr(installer, "build_graph"):
-        journal.begin(list(installer.build_graph.nodes.values()))
+class _Watched(NamedTuple):
+    """An installer: what it was to install and has not said the end of, and whether it says that at all."""
+
+    open_specs: Callable[[], List[Any]]
+    is_heard: bool
+
+
+def _watched(journal: Journal, installer: Any, hears_tasks: bool) -> _Watched:
+    """Begin to watch one installer. Raises when it is none that is known."""
+    if not hasattr(installer, "build_requests"):
         states = _States(journal, installer)
-        for display_name, method in (("build_status", "update_state"), ("ui", "on_state_changed")):
-            display = getattr(installer, display_name, None)
-            if hasattr(display, method):
-                _listen(display, method, journal.guard(states.changed))
-            if hasattr(display, "add_build"):
-                _listen(display, "add_build", journal.guard(states.added))
-        return lambda: list(states.specs.values())
+        journal.begin(list(states.specs.values()))
+        return _Watched(lambda: list(states.specs.values()), _hear_states(journal, installer, states))
     journal.begin([request.pkg.spec for request in installer.build_requests])
-    started = journal.was_started
-    return lambda: (
-        [
-            spec
-            for request in installer.build_requests
-            for spec in request.pkg.spec.traverse()
-            if started(spec.dag_hash())
-        ]
-        + [task.pkg.spec for task in installer.build_tasks.values()]
-    )
+
+    def open_specs() -> List[Any]:
+        reached = [spec for request in installer.build_requests for spec in request.pkg.spec.traverse()]
+        waiting = [task.pkg.spec for task in installer.build_tasks.values()]
+        return [spec for spec in reached if journal.was_started(spec.dag_hash()) or not hears_tasks] + waiting
+
+    return _Watched(open_specs, hears_tasks)
+
+
+def _hear_states(journal: Journal, installer: Any, states: _States) -> bool:
+    is_heard = False
+    for display_name, method in (("build_status", "update_state"), ("ui", "on_state_changed")):
+        display = getattr(installer, display_name, None)
+        if hasattr(display, method):
+            _listen(display, method, journal.guard(states.changed))
+            is_heard = True
+        if hasattr(display, "add_build"):
+            _listen(display, "add_build", journal.guard(states.added))
+    return is_heard
+
+
+def _settle(
+    journal: Journal, watched: Optional[_Watched], began_at: float, error: Optional[BaseException]
+) -> None:
+    """The installer is done: what has no end by now will have none, or none that was told."""
+    if watched is None:
+        afterwards.report_of_nobody(journal, began_at, error)
+    elif not watched.is_heard:
+        afterwards.report(journal, watched.open_specs(), began_at)
+    elif error is not None:
+        for spec in watched.open_specs():
+            journal.cancelled(spec)
 
 
 def _listen(display: Any, method: str, listener: Callable[[str, str], None]) -> None:
@@ -246,22 +298,26 @@ def _report_failed(journal: Journal, spec: Any, error: Optional[BaseException]) 
         journal.cancelled(spec)
 
 
-def _report_not_concretized(journal: Journal, error: BaseException, words: List[str]) -> None:
-    """Every version has its own errors for that; all are raised below a function of the same modules."""
+def _report_not_concretized(journal: Journal, error: BaseException, wanted: Callable[[], List[Any]]) -> None:
+    """Every version has its own errors for that; all are raised below functions of the same modules."""
     traceback = error.__traceback__
-    while traceback is not None:
-        module = str(traceback.tb_frame.f_globals.get("__name__"))
-        if module.startswith(("spack.solver", "spack.concretize")):
-            break
+    while traceback is not None and not _is_concretizer(traceback.tb_frame):
         traceback = traceback.tb_next
-    else:
+    if traceback is None:
         return
-    if words:
-        abstract = list(spack.cmd.parse_specs(words))
-    else:
+    abstract = list(wanted())
+    if not abstract:
         environment = spack.environment.active_environment()
         abstract = list(environment.user_specs) if environment is not None else []
     journal.not_concretized(abstract, error)
+
+
+def _is_concretizer(frame: Any) -> bool:
+    module = str(frame.f_globals.get("__name__"))
+    # Before 1.0 an environment concretizes in processes whose errors arrive without their traceback.
+    return module.startswith(("spack.solver", "spack.concretize")) or (
+        module.startswith("spack.environment") and "concretize" in frame.f_code.co_name
+    )
 
 
 def _is_bootstrapping() -> bool:

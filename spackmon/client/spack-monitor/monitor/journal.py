@@ -73,6 +73,15 @@ class Journal:
 
         self._guarded(report)
 
+    def found(self, spec: Any) -> None:
+        """A package was installed, and nobody told so at the time."""
+
+        def report() -> None:
+            if self._is_news(spec):
+                self._end(spec, "SUCCESS", {"prefix": str(spec.prefix)})
+
+        self._guarded(report)
+
     def failed(self, spec: Any, problem: Optional[str], log_path: Optional[str]) -> None:
         """A package did not install; its log is there, if it has one."""
 
@@ -93,11 +102,6 @@ class Journal:
                 self._end(spec, "CANCELLED", collect)
 
         self._guarded(report)
-
-    def broken_off(self, specs: Iterable[Any]) -> None:
-        """The installer ended with an error: what of these specs has no end by now will have none."""
-        for spec in specs:
-            self.cancelled(spec)
 
     def not_concretized(self, abstract: Sequence[Any], error: BaseException) -> None:
         """The solver found no way to install these specs."""
@@ -126,6 +130,10 @@ class Journal:
     def was_started(self, spec_hash: str) -> bool:
         """Whether this run reported that the package is being installed."""
         return spec_hash in self._started_at
+
+    def has_ended(self, spec_hash: str) -> bool:
+        """Whether this run reported how the package ended."""
+        return spec_hash in self._ended
 
     def problem(self, where: str, error: BaseException) -> None:
         """Remember that something could not be watched or reported."""

@@ -3,12 +3,20 @@
 A log is not read here, which would take its time: where it is, and from where to where, is enough.
 """
 
+import array
 import os
 import sys
 import time
 from typing import Any, Dict, Optional, Tuple
 
 from .journal import Journal
+
+# Not when they are needed: that is within the build's sandbox, where Python's own files may be out of reach.
+try:
+    import fcntl
+    import termios
+except ImportError:  # Windows
+    fcntl = termios = None  # type: ignore[assignment]
 
 # A build shall not lose 20 ms in a phase.
 _DRAIN_SECONDS = 0.012
@@ -24,6 +32,9 @@ class PhaseWatch:
     """
 
     def __init__(self, journal: Journal) -> None:
+        # The new installer has one log for all phases, in the stage or linked from there; the old one a log
+        # for each. None: nobody knows.
+        self.has_one_log: Optional[bool] = None
         self._journal = journal
         self._number = 0
         self._name: Optional[str] = None
@@ -46,9 +57,9 @@ class PhaseWatch:
         spec_hash = package.spec.dag_hash()
         self._number += 1
         self._began_at = time.time()
-        # The new installer has one log for all phases, to which there is a link; the old one a log for each.
         if self._number == 1:
-            self._start = _start_of_phases(package.log_path) if os.path.islink(package.log_path) else None
+            has_one = os.path.islink(package.log_path) if self.has_one_log is None else self.has_one_log
+            self._start = _start_of_phases(package.log_path) if has_one else None
             stage: Dict[str, Any] = {"name": "stage", "status": "SUCCESS"}
             if self._start:
                 stage["log"] = _slice(package, 0, self._start)
@@ -115,10 +126,8 @@ def _flushed_size(log_path: str) -> int:
 
 def _is_piped() -> bool:
     """Whether something waits in the pipe behind the standard output."""
-    import array
-    import fcntl
-    import termios
-
+    if fcntl is None:
+        return False
     waiting = array.array("i", [0])
     try:
         fcntl.ioctl(1, termios.FIONREAD, waiting)

@@ -1,8 +1,10 @@
 """Where reports go and where they wait: the environment first, then what `spack monitor login` stored."""
 
+import contextlib
 import json
 import os
 import re
+import tempfile
 from typing import Dict, NamedTuple, Optional
 
 _DEFAULT_SPOOL_MEGABYTES = 512
@@ -40,7 +42,7 @@ def read(login_file: str, spool: str) -> Settings:
     return Settings(
         url=url.rstrip("/") if url and is_address(url) else None,
         token=token or None,
-        spool=environment.get("SPACKMON_SPOOL") or spool,
+        spool=environment.get("SPACKMON_SPOOL") or _writable(spool),
         maximum_bytes=int(megabytes * (1 << 20)),
         wait_seconds=_number(environment.get("SPACKMON_WAIT_SECONDS"), _DEFAULT_WAIT_SECONDS),
     )
@@ -78,6 +80,17 @@ def _stored(login_file: str) -> Dict[str, str]:
     if not isinstance(stored, dict):
         return {}
     return {name: value for name, value in stored.items() if isinstance(value, str)}
+
+
+def _writable(directory: str) -> str:
+    """The directory, or where a home cannot be written one of ours among the temporary files."""
+    with contextlib.suppress(OSError):
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+    if os.access(directory, os.W_OK | os.X_OK) or not hasattr(os, "getuid"):
+        return directory
+    other = os.path.join(tempfile.gettempdir(), f"spack-monitor-{os.getuid()}")
+    is_somebody_elses = os.path.lexists(other) and os.lstat(other).st_uid != os.getuid()
+    return directory if is_somebody_elses or os.path.islink(other) else other
 
 
 def _number(text: Optional[str], default: float) -> float:

@@ -67,21 +67,26 @@ def setup_parser(subparser: ArgumentParser) -> None:
     login.add_argument("--no-token", action="store_true", help="the server lets everybody report")
 
 
-def monitor(parser: ArgumentParser, args: Namespace) -> Any:
-    """Run a subcommand; what it gives back is Spack's exit status."""
+def monitor(parser: ArgumentParser, args: Namespace, ctx: Any = None) -> Any:
+    """Run a subcommand; what it gives back is Spack's exit status.
+
+    Versions after 1.2 hand their context to commands that ask for it, and want it with most calls.
+    """
+    args.context = () if ctx is None else (ctx,)
     return _SUBCOMMANDS[args.monitor_command](parser, args)
 
 
 def _install(parser: ArgumentParser, args: Namespace) -> Any:
     watched = _begin(args)
     if watched is None:
-        return spack.cmd.install.install(parser, args)
+        return spack.cmd.install.install(parser, args, *args.context)
     watch, finish = watched
     try:
         with watch:
-            return spack.cmd.install.install(parser, args)
+            return spack.cmd.install.install(parser, args, *args.context)
     except Exception as error:
-        watch.ended_with(error, args.spec)
+        words = getattr(args, "spec", None) or []
+        watch.ended_with(error, lambda: spack.cmd.parse_specs(words, *args.context))
         raise
     finally:
         finish()
@@ -100,26 +105,33 @@ def _begin(args: Namespace) -> Optional[Tuple["Watch", Callable[[], None]]]:
         run = spool.begin()
         tags = [tag.strip() for tag in args.monitor_tags.split(",") if tag.strip()]
         watch = attach.Watch(journal.Journal(spool, run, tags))
-        sender = _start_sender(run, login_file, settings.spool)
     except Exception:
         _say_under_debug()
         return None
+    sender = _start_sender(run, login_file, settings.spool)
     return watch, lambda: _finish(sender, run, settings)
 
 
-def _start_sender(run: "Run", login_file: str, spool_directory: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(  # noqa: S603 -- our own code, in Spack's own Python
-        [sys.executable, "-I", "-c", _SENDER, _ROOT, run.directory, login_file, spool_directory],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd="/",
-    )
+def _start_sender(run: "Run", login_file: str, spool_directory: str) -> Optional["subprocess.Popen[bytes]"]:
+    """The process beside the install; None where none can be had: then the next one sends the reports."""
+    try:
+        return subprocess.Popen(  # noqa: S603 -- our own code, in Spack's own Python
+            [sys.executable, "-I", "-c", _SENDER, _ROOT, run.directory, login_file, spool_directory],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd="/",
+        )
+    except Exception:
+        _say_under_debug()
+        return None
 
 
-def _finish(sender: "subprocess.Popen[bytes]", run: "Run", settings: "Settings") -> None:
+def _finish(sender: Optional["subprocess.Popen[bytes]"], run: "Run", settings: "Settings") -> None:
     """Tell the sender that the install is over; wait a moment for it, as long as the server answers."""
+    if sender is None:
+        return
     try:
         if sender.stdin is not None:
             sender.stdin.close()
@@ -139,16 +151,17 @@ def _say_under_debug() -> None:
 
 
 def _push(parser: ArgumentParser, args: Namespace) -> int:
-    specs = _chosen(args.installed, args.of_all, args.of_environment)
+    specs = _chosen(args, args.of_all, args.of_environment)
     return _report("pushed", specs, with_symbols=False)
 
 
 def _analyze(parser: ArgumentParser, args: Namespace) -> int:
-    return _report("analyzed", _chosen(args.installed, False, not args.installed), with_symbols=True)
+    return _report("analyzed", _chosen(args, False, not args.installed), with_symbols=True)
 
 
-def _chosen(words: List[str], is_all: bool, is_environment: bool) -> List[Any]:
+def _chosen(args: Namespace, is_all: bool, is_environment: bool) -> List[Any]:
     """The installed specs that were asked for; externals have nothing to tell. Raises SpackError."""
+    words = args.installed
     if bool(words) + is_all + is_environment != 1:
         raise spack.error.SpackError("say which specs: SPEC..., or --all, or --env")
     database = spack.store.STORE.db
@@ -161,7 +174,7 @@ def _chosen(words: List[str], is_all: bool, is_environment: bool) -> List[Any]:
         found = database.query()
     else:
         found = []
-        for wanted in spack.cmd.parse_specs(words):
+        for wanted in spack.cmd.parse_specs(words, *args.context):
             matching = database.query(wanted)
             if not matching:
                 raise spack.error.SpackError(f"no installed spec matches {wanted}")
@@ -262,8 +275,10 @@ def _places() -> Tuple["Settings", str, "Spool"]:
     from .. import settings as settings_module
     from .. import spool as spool_module
 
-    login_file = os.path.join(spack.paths.user_config_path, "monitor.json")
-    settings = settings_module.read(login_file, os.path.join(spack.paths.user_cache_path, "monitor"))
+    usual = os.path.expanduser(os.path.join("~", ".spack"))
+    login_file = os.path.join(getattr(spack.paths, "user_config_path", usual), "monitor.json")
+    spool = os.path.join(getattr(spack.paths, "user_cache_path", usual), "monitor")
+    settings = settings_module.read(login_file, spool)
     return settings, login_file, spool_module.Spool(settings.spool, settings.maximum_bytes)
 
 

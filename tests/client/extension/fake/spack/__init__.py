@@ -1,4 +1,4 @@
-"""As much of Spack as `spack monitor` meets: 0.23, and 1.2 with its old and its new installer.
+"""As much of Spack as `spack monitor` meets: 0.23, 1.1's new installer, and 1.2 with its old and its new one.
 
 Written from what the public sources and recorded runs of these versions show of names, of the order of
 calls, of the processes they happen in and of the files that are left. FAKE_SPACK says which it is.
@@ -7,7 +7,7 @@ calls, of the processes they happen in and of the files that are left. FAKE_SPAC
 import os
 
 VARIANT = os.environ["FAKE_SPACK"]
-spack_version = "0.23.0" if VARIANT == "0.23" else "1.2.0"
+spack_version = VARIANT.partition("-")[0] + ".0"
 
 
 def get_version():

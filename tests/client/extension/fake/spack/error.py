@@ -5,4 +5,6 @@ class SpackError(Exception):
 
 
 class InstallError(SpackError):
-    pass
+    def __init__(self, message, long_message=None, pkg=None):
+        super().__init__(message, long_message)
+        self.pkg = pkg

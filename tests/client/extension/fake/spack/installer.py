@@ -1,5 +1,6 @@
 """The installer of 0.23, and the old one of 1.2, whose tasks start and complete: a process for each build."""
 
+import functools
 import multiprocessing
 import os
 import shutil
@@ -103,9 +104,10 @@ class PackageInstaller:
                 sys.stderr.write(f"==> Error: Failed to install {spec.name}: {error}\n")
                 if self.fail_fast:
                     raise spack.error.InstallError("Terminating after first install failure") from None
-        missing = [r.pkg.name for r in self.build_requests if r.pkg.spec.dag_hash() not in self.installed]
+        missing = [r.pkg for r in self.build_requests if r.pkg.spec.dag_hash() not in self.installed]
         if missing:
-            raise spack.error.InstallError("Installation request failed: " + ", ".join(missing))
+            names = ", ".join(pkg.name for pkg in missing)
+            raise spack.error.InstallError("Installation request failed: " + names, pkg=missing[0])
 
     def _install_task(self, task, install_status):
         if spack.VARIANT == "0.23":
@@ -127,6 +129,14 @@ class PackageInstaller:
 
     def _update_installed(self, task):
         self.installed.add(task.pkg.spec.dag_hash())
+
+
+if os.environ.get("FAKE_UNKNOWN") == "tasks":
+    # A version that tells its tasks' ends to methods of other names.
+    HIDDEN = {name: vars(PackageInstaller)[name] for name in ("_update_installed", "_update_failed")}
+    for name in HIDDEN:
+        delattr(PackageInstaller, name)
+    PackageInstaller.__getattr__ = lambda self, name: functools.partial(HIDDEN[name], self)
 
 
 class BuildProcessInstaller:
@@ -200,3 +210,8 @@ class log_output:  # noqa: N801 -- the real one's name
         for descriptor, saved in zip((1, 2), self.saved):
             os.dup2(saved, descriptor)
             os.close(saved)
+
+
+if os.environ.get("FAKE_UNKNOWN") == "installer":
+    UnderAnotherName = PackageInstaller
+    del PackageInstaller

@@ -27,7 +27,7 @@ class Database:
         return spec.dag_hash() in self._read()
 
     def get_record(self, spec):
-        return SimpleNamespace(installation_time=self._read()[spec.dag_hash()]["time"])
+        return SimpleNamespace(installed=True, installation_time=self._read()[spec.dag_hash()]["time"])
 
     def query(self, wanted=None, installed=True):
         names = [row["name"] for row in self._read().values()]
