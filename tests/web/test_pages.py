@@ -51,7 +51,11 @@ def test_a_newcomer_finds_the_lines_that_the_service_prints_at_its_start(server:
 
 
 def test_the_lines_follow_the_prefix_and_the_open_door(sqlite_url: str, tmp_path: Path) -> None:
-    settings = {"url_api_prefix": "monitor/old", "disable_authentication": True, "domain_name": "https://site"}
+    settings = {
+        "url_api_prefix": "monitor/old",
+        "disable_authentication": True,
+        "domain_name": "https://site",
+    }
     with served(sqlite_url, tmp_path, **settings) as server:
         text = page_of(server, "/")
     line = "--monitor-host https://site --monitor-prefix monitor/old --monitor-no-auth zlib"
