@@ -22,7 +22,7 @@ from spackmon.formats.fields import (
     storable_json,
 )
 from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.spec_node import DependencyEntry, NodeEntry, read_entry, spec_node
+from spackmon.formats.spec_node import DependencyEntry, NodeEntry, known_node, read_entry, spec_node
 from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
 from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
@@ -32,6 +32,8 @@ FORMAT_VERSIONS = range(2, 6)
 
 # A graph up to this size cannot have too many descendants, so that only a giant's are counted.
 _SMALL_GRAPH_NODES = 2_000
+
+_Carriers = dict[str, list[tuple[str, NodeEntry]]]
 
 
 def read(document: object, known: KnownNodes | None = None) -> SpecGraph:
@@ -53,9 +55,9 @@ def read(document: object, known: KnownNodes | None = None) -> SpecGraph:
         if found is not None:
             ready[entry.identity[1]] = found.node
     # Where nodes have several hashes, what an edge means depends on the others in the document.
-    unambiguous = all(len(entry.hashes) == 1 for entry in entries.values())
-    nodes = _resolved(entries, ready if unambiguous else {})
-    if known is not None and unambiguous:
+    is_plain = all(entry.children is not None for entry in entries.values())
+    nodes = _resolved(entries, ready, is_plain=is_plain)
+    if known is not None and is_plain:
         for identity, node in nodes.items():
             known.remember(entries[identity], node, format_version)
     try:
@@ -148,27 +150,37 @@ def _entry(position: int, element: object, format_version: int) -> NodeEntry:
         raise _malformed(f"{_place(position, name)}: {unfit.sentence}") from None
 
 
-def _resolved(entries: dict[str, NodeEntry], ready: dict[str, SpecNode]) -> dict[str, SpecNode]:
-    """The nodes with their edges; one in `ready` has them, if all of them end in this document, too."""
-    carriers: dict[str, list[tuple[str, NodeEntry]]] = {}
-    for entry in entries.values():
-        for kind, value in entry.hashes:
-            carriers.setdefault(value, []).append((kind, entry))
+def _resolved(
+    entries: dict[str, NodeEntry], ready: dict[str, SpecNode], *, is_plain: bool
+) -> dict[str, SpecNode]:
+    """The nodes with their edges; where `is_plain`, what is known of one holds if its children are here."""
     nodes: dict[str, SpecNode] = {}
+    carriers: _Carriers = {}
     targets: dict[str, TargetDescription] = {}
     for position, (identity, entry) in enumerate(entries.items()):
-        known = ready.get(identity)
-        if known is not None and all(edge.child in entries for edge in known.edges):
-            nodes[identity] = known
-            continue
+        if is_plain:
+            known = ready.get(identity) or known_node(entry)
+            if known is not None and all(child in entries for child in entry.children or ()):
+                nodes[identity] = known
+                continue
+        carriers = carriers or _carriers(entries)
         try:
-            nodes[identity] = spec_node(entry, _edges(entry, carriers), targets)
+            nodes[identity] = spec_node(entry, _edges(entry, carriers), targets, is_plain=is_plain)
         except FieldUnfit as unfit:
             raise _malformed(f"{_place(position, entry.name)}: {unfit.sentence}") from None
     return nodes
 
 
-def _edges(entry: NodeEntry, carriers: dict[str, list[tuple[str, NodeEntry]]]) -> tuple[Edge, ...]:
+def _carriers(entries: dict[str, NodeEntry]) -> _Carriers:
+    """The nodes by each of their hashes."""
+    carriers: _Carriers = {}
+    for entry in entries.values():
+        for kind, value in entry.hashes:
+            carriers.setdefault(value, []).append((kind, entry))
+    return carriers
+
+
+def _edges(entry: NodeEntry, carriers: _Carriers) -> tuple[Edge, ...]:
     """The edges of a node, one for each child and its virtuals."""
     edges: dict[tuple[str, tuple[str, ...]], Edge] = {}
     for dependency in entry.dependencies:
@@ -180,7 +192,7 @@ def _edges(entry: NodeEntry, carriers: dict[str, list[tuple[str, NodeEntry]]]) -
     return tuple(edges.values())
 
 
-def _child(dependency: DependencyEntry, carriers: dict[str, list[tuple[str, NodeEntry]]]) -> str:
+def _child(dependency: DependencyEntry, carriers: _Carriers) -> str:
     """The identity of the node that is meant: of the same name if any, by the same kind of hash if any."""
     for kind, value in dependency.hashes:
         found = carriers.get(value)

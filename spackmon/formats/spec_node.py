@@ -1,5 +1,6 @@
 """One node of a spec document: what Spack 0.16 to 1.2 wrote about a concrete spec."""
 
+import marshal
 import re
 from typing import Any, NamedTuple, TypeVar
 
@@ -46,14 +47,19 @@ class DependencyEntry(NamedTuple):
 
 
 class NodeEntry(NamedTuple):
-    """A node as a document states it; `spec_node` makes the SpecNode once its edges are looked up."""
+    """A node as a document states it; `spec_node` makes the SpecNode once its edges are looked up.
+
+    `children` are the hashes of its dependencies where it and each of them have one hash alone: in a document
+    of such nodes, what an edge means depends on nothing else. Otherwise it is None.
+    """
 
     name: str
     hashes: tuple[tuple[str, str], ...]
     identity: tuple[str, str]
     document: str
-    content: dict[str, Any]
     dependencies: tuple[DependencyEntry, ...]
+    children: tuple[str, ...] | None
+    content: dict[str, Any]
 
 
 class _Known(dict[Key, Value]):
@@ -62,17 +68,17 @@ class _Known(dict[Key, Value]):
     Nothing but the time it takes depends on it.
     """
 
-    def keep(self, key: Key, document: str, value: Value) -> None:
+    def keep(self, key: Key, size: int, value: Value) -> None:
         """Keep one more, and let go of all others when there are too many."""
-        if len(document) > _KNOWN_CHARACTERS:
+        if size > _KNOWN_CHARACTERS:
             return
         if len(self) >= _KNOWN_NODES:
             self.clear()
         self[key] = value
 
 
-_known_entries: _Known[tuple[int, Hashes, str], NodeEntry] = _Known()
-_known_nodes: _Known[tuple[tuple[str, str], Hashes, str], SpecNode] = _Known()
+_known_entries: _Known[tuple[int, Hashes, bytes], NodeEntry] = _Known()
+_known_nodes: _Known[tuple[tuple[str, str], Hashes, str, bool], SpecNode] = _Known()
 
 
 def read_entry(name: str, content: dict[str, Any], element: object, format_version: int) -> NodeEntry:
@@ -82,15 +88,29 @@ def read_entry(name: str, content: dict[str, Any], element: object, format_versi
     hash that is present stands in (build_hash, then hash). Raises FieldUnfit.
     """
     hashes = _hashes(content)
-    document = storable_json(element, "the node")
+    words = _words(element)
     # By its hashes, too: a file may keep a node under a hash that the node itself does not state.
-    key = format_version, hashes, document
+    key = format_version, hashes, words
     known = _known_entries.get(key)
     if known is not None:
-        return known._replace(content=content)
+        return NodeEntry(*known[:-1], content)
+    document = storable_json(element, "the node")
     entry = _read_entry(name, hashes, content, document, format_version)
-    _known_entries.keep(key, document, entry._replace(content={}))
+    if words:
+        _known_entries.keep(key, len(words), NodeEntry(*entry[:-1], {}))
     return entry
+
+
+def _words(element: Any) -> bytes:
+    """Bytes that two values share only if they are written as the same JSON; empty if they are none.
+
+    They are made in a third of the time that JSON takes. Later versions of marshal give equal values several
+    forms.
+    """
+    try:
+        return marshal.dumps(element, 2)
+    except ValueError:
+        return b""
 
 
 def _read_entry(
@@ -103,28 +123,38 @@ def _read_entry(
         kind = next((kind for kind in _HASH_KINDS if kind in kinds), "full_hash")
     if kind not in kinds:
         raise FieldUnfit(f"{kind} is missing", missing=True)
+    dependencies = tuple(_dependencies(content.get("dependencies")))
+    is_plain = len(hashes) == 1 and all(len(one.hashes) == 1 for one in dependencies)
     return NodeEntry(
         name=name,
         hashes=hashes,
         identity=(kind, kinds[kind]),
         document=document,
+        dependencies=dependencies,
+        children=tuple([one.hashes[0][1] for one in dependencies]) if is_plain else None,
         content=content,
-        dependencies=tuple(_dependencies(content.get("dependencies"))),
     )
 
 
-def spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, TargetDescription]) -> SpecNode:
-    """The canonical node of `entry`. Raises FieldUnfit.
+def known_node(entry: NodeEntry) -> SpecNode | None:
+    """What was made of such a node in a document in which all nodes have `children`, if that is known."""
+    return _known_nodes.get((entry.identity, entry.hashes, entry.document, True))
+
+
+def spec_node(
+    entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, TargetDescription], *, is_plain: bool
+) -> SpecNode:
+    """The canonical node of `entry`; `is_plain`, all nodes of its document have `children`.
 
     `targets` holds the targets already read by their JSON, and is added to: a graph repeats its few,
-    long descriptions in every node.
+    long descriptions in every node. Raises FieldUnfit.
     """
-    key = entry.identity, entry.hashes, entry.document
+    key = entry.identity, entry.hashes, entry.document, is_plain
     known = _known_nodes.get(key)
     # What edges name depends on the document around the node.
     if known is None or known.edges != edges:
         known = _spec_node(entry, edges, targets)
-        _known_nodes.keep(key, entry.document, known)
+        _known_nodes.keep(key, len(entry.document), known)
     return known
 
 

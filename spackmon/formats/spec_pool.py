@@ -133,7 +133,7 @@ def _connected(
     targets: dict[str, TargetDescription] = {}
     for identity, entry in entries.items():
         try:
-            nodes[identity] = spec_node(entry, _edges(entry.dependencies, carriers), targets)
+            nodes[identity] = spec_node(entry, _edges(entry.dependencies, carriers), targets, is_plain=False)
         except FieldUnfit as unfit:
             damage.add(f"{entry.name}/{identity}: {unfit.sentence}")
     return nodes
