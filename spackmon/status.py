@@ -33,3 +33,7 @@ class SourceKind(StrEnum):
     INSTALL_DATABASE = "INSTALL_DATABASE"
     CDASH = "CDASH"
     JUNIT = "JUNIT"
+
+
+TELL_NO_MACHINE = frozenset({SourceKind.CDASH, SourceKind.STAGE, SourceKind.INSTALL_DATABASE})
+"""Sources that do not say on which machine a build ran; a site of CDash need not be one."""

@@ -198,10 +198,10 @@ def _give_way(
             continue
         lock_builds(connection, [other.id])
         known = where_of(connection, runs_of(connection, [other.id]))
-        both = completed_environment(known.environment, known.is_cdash, environment, told_is_cdash=False)
+        both = completed_environment(known.environment, known.no_machine, environment, told_no_machine=False)
         if both == environment:
             for statement in _UNDO_BEGIN:
                 statement.run(connection, build_id=build_id)
-            complete_environment(connection, other.id, environment, is_cdash=False, now=now)
+            complete_environment(connection, other.id, environment, no_machine=False, now=now)
             return True
     return False

@@ -39,12 +39,12 @@ def environment_of(connection: Connection, environment_id: int) -> Environment:
 
 
 def completed_environment(
-    known: Environment, known_is_cdash: bool, told: Environment, told_is_cdash: bool
+    known: Environment, known_no_machine: bool, told: Environment, told_no_machine: bool
 ) -> Environment:
-    """What two sources know together; of CDash only the target counts beside another."""
-    if known_is_cdash and not told_is_cdash:
+    """What two sources know together; of one that names no machine only the target counts beside another."""
+    if known_no_machine and not told_no_machine:
         return dataclasses.replace(told, target=told.target or known.target)
-    if told_is_cdash and not known_is_cdash:
+    if told_no_machine and not known_no_machine:
         return dataclasses.replace(known, target=known.target or told.target)
     fields = (field.name for field in dataclasses.fields(Environment))
     return Environment(*(getattr(known, name) or getattr(told, name) for name in fields))

@@ -141,7 +141,7 @@ def apply_install(
     place = _known_place(connection, told, now) or _new_place(connection, told, now)
     if report.environment is not None and not place.build_created:
         _, moved = complete_environment(
-            connection, place.build_id, report.environment, told.where.is_cdash, now, _names(report)
+            connection, place.build_id, report.environment, told.where.no_machine, now, _names(report)
         )
         if moved:
             place = dataclasses.replace(_again(connection, told, place), moved=True)
@@ -172,11 +172,11 @@ def _told(
     environment = report.environment or NOTHING_TOLD
     environment_id, _ = get_or_create_environment(connection, environment)
     create_tags(connection, report.tags)
-    is_cdash = report.source.kind is SourceKind.CDASH
+    no_machine = report.source.kind is SourceKind.CDASH
     return _Told(
         report, facts_of(report, now), hashes, spec_id, package_id, specs_created, waiting,
         events=group_errors(connection, report.events),
-        where=Where(environment, is_cdash, person_id, across_owners),
+        where=Where(environment, no_machine, person_id, across_owners),
         environment_id=environment_id,
     )  # fmt: skip
 

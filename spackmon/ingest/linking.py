@@ -25,7 +25,7 @@ from spackmon.ingest.rows import Statement
 from spackmon.ingest.specs import store_graph
 from spackmon.ingest.waiting import Waiting
 from spackmon.models import utc_now
-from spackmon.status import SourceKind
+from spackmon.status import TELL_NO_MACHINE, SourceKind
 
 _SPEC = Statement(
     """
@@ -138,21 +138,22 @@ def where_of(
     connection: Connection, runs: Sequence[Run], beside: frozenset[tuple[str, str]] = frozenset()
 ) -> Where:
     """The circumstances of a build, of which these are the runs, as its sources `beside` these told them."""
-    is_cdash = all(kind == SourceKind.CDASH for run in runs for kind, _ in run.seen.sources - beside)
+    kinds = {kind for run in runs for kind, _ in run.seen.sources - beside}
+    no_machine = SourceKind.CDASH in kinds and kinds <= TELL_NO_MACHINE
     environment = environment_of(connection, runs[0].environment_id)
-    return Where(environment, is_cdash, runs[0].owner_id)
+    return Where(environment, no_machine, runs[0].owner_id)
 
 
 def _merge(connection: Connection, source_id: int, target_id: int, where: Where, now: datetime) -> int:
     """Make one build of two, in an environment of which both know a part; its id."""
-    target_id, _ = complete_environment(connection, target_id, where.environment, where.is_cdash, now)
+    target_id, _ = complete_environment(connection, target_id, where.environment, where.no_machine, now)
     if source_id != target_id:
         merge_builds(connection, source_id, target_id, now)
     return target_id
 
 
 def complete_environment(
-    connection: Connection, build_id: int, told: Environment, is_cdash: bool, now: datetime,
+    connection: Connection, build_id: int, told: Environment, no_machine: bool, now: datetime,
     by: frozenset[tuple[str, str]] = frozenset(),
 ) -> tuple[int, bool]:  # fmt: skip
     """Add what is `told` to what is known of a build's environment, `by` one of its sources.
@@ -161,7 +162,7 @@ def complete_environment(
     """
     runs = runs_of(connection, [build_id])
     known = where_of(connection, runs, by)
-    both = completed_environment(known.environment, known.is_cdash, told, is_cdash)
+    both = completed_environment(known.environment, known.no_machine, told, no_machine)
     if both == known.environment:
         return build_id, False
     environment_id, _ = get_or_create_environment(connection, both)

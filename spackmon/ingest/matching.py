@@ -5,8 +5,8 @@ another saw are the same one if
 
 - it is the same spec, by any of its hashes; or, where one of them does not know the spec, the same package at
   overlapping times, and no other run fits;
-- the environments do not contradict each other: what both tell is equal. Of CDash only the target counts,
-  because a site need not be a machine's name;
+- the environments do not contradict each other: what both tell is equal. Only the target counts where
+  no source but CDash could have named the machine (TELL_NO_MACHINE): a site need not be one;
 - the states do not contradict each other: they are equal, or one of them is not an end;
 - they have no kind of source in common: two names of one kind are two runs;
 - their times, where both know them, do not exclude each other, unless both succeeded: an installed prefix
@@ -24,16 +24,21 @@ from sqlalchemy import Connection
 
 from spackmon.formats.submission import Environment
 from spackmon.ingest.rows import Statement, over_rows
-from spackmon.status import FINISHED, BuildStatus, SourceKind
+from spackmon.status import FINISHED, TELL_NO_MACHINE, BuildStatus, SourceKind
 
 # Clocks of one machine, and file times cut to seconds; a failed build that is tried again takes longer.
 _SLACK = timedelta(seconds=60)
 
-_ENVIRONMENT_FITS = """
+_NO_MACHINE = ", ".join(f"'{kind}'" for kind in sorted(TELL_NO_MACHINE))
+
+_ENVIRONMENT_FITS = f"""
     (e.target = '' OR :target = '' OR e.target = :target)
     AND (
-        :is_cdash = 1
-        OR NOT EXISTS (SELECT 1 FROM build_source s WHERE s.build_id = b.id AND s.kind <> 'CDASH')
+        :no_machine = 1
+        OR EXISTS (SELECT 1 FROM build_source s WHERE s.build_id = b.id AND s.kind = 'CDASH')
+        AND NOT EXISTS (
+            SELECT 1 FROM build_source s WHERE s.build_id = b.id AND s.kind NOT IN ({_NO_MACHINE})
+        )
         OR (e.hostname = '' OR :hostname = '' OR e.hostname = :hostname)
         AND (e.platform = '' OR :platform = '' OR e.platform = :platform)
         AND (
@@ -43,7 +48,7 @@ _ENVIRONMENT_FITS = """
         AND (e.kernel_version = '' OR :kernel_version = '' OR e.kernel_version = :kernel_version)
     )
     AND (b.owner_id = :owner_id OR :across_owners = 1)
-"""
+"""  # noqa: S608 -- of our own constants
 
 # A spec that was read from a file lacks the full_hash that 0.16 and 0.17 reported it by, and is another row.
 _BUILDS_OF_SPEC = over_rows(
@@ -144,17 +149,17 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Whose builds count, and in which environment: `is_cdash` that only its target does."""
+    """Whose builds count, and in which environment: `no_machine` that only its target does."""
 
     environment: Environment
-    is_cdash: bool
+    no_machine: bool
     owner_id: int
     across_owners: bool = False
 
     def parameters(self) -> dict[str, str | int]:
         """As the statements take it."""
         return {
-            **dataclasses.asdict(self.environment), "is_cdash": int(self.is_cdash),
+            **dataclasses.asdict(self.environment), "no_machine": int(self.no_machine),
             "owner_id": self.owner_id, "across_owners": int(self.across_owners),
         }  # fmt: skip
 

@@ -179,6 +179,30 @@ def test_the_reports_of_a_run_give_the_same_rows_in_any_order(
     assert len(told_about(site, shuffled)["build"]) == len(told_about(site, shuffled)["attempt"]) == 1
 
 
+def test_what_a_source_told_of_its_machine_stays_when_it_tells_less(site: Site) -> None:
+    for environment in (HERE, dataclasses.replace(HERE, platform="", kernel_version="")):
+        site.apply(live(environment=environment))
+    assert site.rows("SELECT e.platform, e.kernel_version FROM build b JOIN build_environment e "
+                     "ON e.id = b.environment_id") == [("linux", "#1 SMP")]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [(2, 3, 0, 1), (3, 2, 0, 1), (0, 2, 3, 1), (2, 0, 3, 1)], ids=str)
+def test_a_failed_stage_lends_a_site_of_cdash_no_machine(site: Site, order: tuple[int, ...]) -> None:
+    told = [
+        live(status=BuildStatus.RUNNING, started_at=START),
+        live(status=FAILED, finished_at=after(90)),
+        cdash(status=FAILED, spec_hash=ZLIB.hash),
+        install(
+            SourceKind.STAGE, "spack-stage-zlib", graph=None, spec_hash=ZLIB.hash, environment=None,
+            status=FAILED, finished_at=after(90),
+        ),
+    ]  # fmt: skip
+    for place in order:
+        site.apply(told[place])
+    assert site.rows("SELECT b.status, e.hostname FROM build b JOIN build_environment e "
+                     "ON e.id = b.environment_id") == [("FAILED", HERE.hostname)]  # fmt: skip
+
+
 def test_a_failure_and_a_success_are_two_attempts_in_the_order_of_their_times(site: Site) -> None:
     success = site.apply(prefix(started_at=after(1000), finished_at=after(1090)))
     failure = site.apply(
