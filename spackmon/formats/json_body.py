@@ -12,6 +12,10 @@ from spackmon.errors import Refused
 # curly quote. A longer body therefore has its log cut out and unescaped piece by piece.
 _LARGE_BODY_BYTES = 1 << 18
 
+# Each value takes 60 bytes and more: `[],[],…` takes 24 times its size, and 90 kB of gzip hold 90 MB of it.
+# Specs have a comma or a bracket every 13 bytes, so that the largest file of them that is taken has fewer.
+_MAXIMUM_VALUES = 24_000_000
+
 _LOG_KEY = re.compile(rb'(?<!\\)"output"\s*:\s*"')
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 # A piece ends neither within an escape nor within a pair of surrogates nor within a UTF-8 sequence.
@@ -43,6 +47,7 @@ def read_json(body: bytes | bytearray) -> dict[str, Any]:
 
 def parse(text: str) -> Any:
     """The value of a JSON text. Raises ValueError or RecursionError; NaN and infinities are no JSON."""
+    _check_values(text)
     try:
         return _decoder.decode(text)
     except (json.JSONDecodeError, _NotJsonError):
@@ -53,12 +58,19 @@ def parse(text: str) -> Any:
 
 def parse_unambiguous(text: str) -> Any:
     """As `parse`, but an object with a key given twice is no JSON either."""
+    _check_values(text)
     try:
         return _unambiguous_decoder.decode(text)
     except (json.JSONDecodeError, _NotJsonError):
         raise
     except ValueError:
         raise _NotJsonError("an integer in it has too many digits") from None
+
+
+def _check_values(text: str) -> None:
+    """Count what separates values, in strings as well: none of those is so long and so full of it."""
+    if len(text) > _MAXIMUM_VALUES and sum(map(text.count, ",[{")) > _MAXIMUM_VALUES:
+        raise _NotJsonError(f"it has more than {_MAXIMUM_VALUES:,} values")
 
 
 def _object(body: bytes | bytearray) -> dict[str, Any]:

@@ -202,6 +202,15 @@ def test_a_bomb_is_refused_before_it_is_unpacked(compress):
         assert "it must be at most 2 MiB" in refused.sentence
 
 
+def test_more_values_than_memory_holds_are_counted_before_they_are_read():
+    begun = time.monotonic()
+    for written in (b'{"a":[%s[]]}', b"[%s0]"):
+        found, refused = refusal(written % (b"[]," * 13_000_000))
+        assert (found, refused.code) == ([], "DOCUMENT_DAMAGED")
+        assert refused.sentence.endswith("it is not JSON: it has more than 24,000,000 values")
+    assert time.monotonic() - begun < 20
+
+
 @pytest.mark.parametrize(
     "head", [b"", b"{", b"[1,\n", b"<", b"spec:\n", b"-----BEGIN PGP SIGNED MESSAGE-----\n"]
 )
