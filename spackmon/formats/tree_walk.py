@@ -66,7 +66,8 @@ def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
     try:
         whole = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as problem:
-        yield _refused(str(path), "FILE_UNREADABLE", f"it cannot be read: {problem}")
+        reason = getattr(problem, "strerror", None) or str(problem)
+        yield _refused(str(path), "FILE_UNREADABLE", f"it cannot be read: {reason}")
         return
     if whole.is_dir():
         start = whole.parent if whole.name == METADATA and is_prefix(whole) else whole
