@@ -234,7 +234,7 @@ def _error_counts(session: Session, builds: Sequence[Any], *, eager: bool) -> di
     attempts = [build.attempts[-1].id for build in builds]
     found: dict[int, int] = {}
     for some in [attempts] if eager else [[attempt] for attempt in attempts]:
-        found.update(session.execute(count.where(event.attempt_id.in_(some))).tuples())
+        found.update((row[0], row[1]) for row in session.execute(count.where(event.attempt_id.in_(some))))
     return found
 
 

@@ -38,8 +38,7 @@ query ($satisfying: String!) {
   specs(first: 100, satisfying: $satisfying) { nodes { name version hash } pageInfo { hasNextPage } }
 }
 """
-# Three constraints and a range of a dependency's versions; thousands of specs, hundreds and a few satisfy the
-# first three, none the others.
+# Thousands of specs, hundreds and a few satisfy the first three, none the others.
 QUERIES = (
     "+pic target=zen2 %gcc@11: ^zlib@1.2.11:1.2.13",
     "hdf5@1.12: ~pic target=zen2 ^zlib@1.2.8:1.2.12",
@@ -83,8 +82,9 @@ query ($hash: String!) {
 }
 """
 _CLIENTS = 4
-# PostgreSQL plans a prepared statement anew in its first five runs, and then decides for a plan to keep.
-SETTLING = 6
+# PostgreSQL plans a prepared statement anew in its first five runs on a connection, and then decides for a
+# plan to keep; the pool may have opened a second connection while the first one was not there yet.
+SETTLING = 12
 
 
 class _Fetching:
@@ -98,7 +98,7 @@ class _Fetching:
 
 
 class _Ready(_Fetching):
-    """A reader that has the answer already, so that only what surrounds it costs anything."""
+    """A reader that has the answer already: only what surrounds it costs anything."""
 
     def __init__(self, answer: bytes) -> None:
         self._answer = answer

@@ -38,8 +38,10 @@ _SQLITE_BUSY_SECONDS = 30.0
 _SERIALIZATION_FAILURE, _DEADLOCK_DETECTED = "40001", "40P01"
 _READ_THREADS = 4
 STATEMENT_TIMEOUT_SECONDS = 30.0
-# Enough that a round trip is cheap beside it, few enough that the rows are small beside the process.
-STREAMED_ROWS = 500
+# Enough that a round trip is cheap beside it (on a busy machine it is a wait for a processor), little enough
+# that it is small beside the process; the first rows come soon.
+_STREAMED_BYTES = 1 << 20
+_FIRST_STREAMED_ROWS, _MOST_STREAMED_ROWS = 500, 5_000
 # Often enough for a limit in seconds; less often than any of it could be measured.
 _SQLITE_STEPS_BETWEEN_LOOKS = 50_000
 # What a client reports, a build's environment above all, may hold its secrets: errors do not quote it.
@@ -228,6 +230,12 @@ async def _stoppable(work: Coroutine[Any, Any, Result], stop: Callable[[], Await
         raise
 
 
+def _rows_to_follow(rows: list[tuple[bytes, ...]]) -> int:
+    """How many rows like these make a batch."""
+    size = sum(len(value) for row in rows for value in row)
+    return max(1, min(_MOST_STREAMED_ROWS, len(rows) * _STREAMED_BYTES // max(size, 1)))
+
+
 class _SqliteConnection:
     """A connection that cannot write and gives a statement, or a batch of rows, only so much time."""
 
@@ -298,8 +306,10 @@ class _SqliteReader:
 
         try:
             cursor = await run(lambda opened: opened.execute(statement, parameters))
-            while rows := await run(lambda _: cursor.fetchmany(STREAMED_ROWS)):
+            cursor.arraysize = _FIRST_STREAMED_ROWS
+            while rows := await run(lambda _: cursor.fetchmany()):
                 yield rows
+                cursor.arraysize = _rows_to_follow(rows)
         finally:
             connection.close()
 
@@ -370,8 +380,10 @@ class _PostgresqlReader:
             await self._configure(connection)
             cursor = connection.cursor(name="export")
             await _stoppable(cursor.execute(statement, parameters), connection.cancel_safe)
-            while rows := await _stoppable(cursor.fetchmany(STREAMED_ROWS), connection.cancel_safe):
+            cursor.arraysize = _FIRST_STREAMED_ROWS
+            while rows := await _stoppable(cursor.fetchmany(), connection.cancel_safe):
                 yield rows
+                cursor.arraysize = _rows_to_follow(rows)
         except psycopg.errors.QueryCanceled as error:
             raise _too_slow(self._timeout_seconds) from error
         finally:

@@ -203,7 +203,7 @@ def test_an_error_on_the_way_cuts_the_answer(builds: Server, accept: str) -> Non
         assert answer.status_code == 200
         for piece in answer.iter_bytes():
             received += piece
-    assert received.count(b"\n") > 500
+    assert received.count(b"\n") >= 500
     assert b'"node-0"' not in received
 
 
