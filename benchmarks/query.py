@@ -82,8 +82,7 @@ query ($hash: String!) {
 }
 """
 _CLIENTS = 4
-# PostgreSQL plans a prepared statement anew in its first five runs on a connection, and then decides for a
-# plan to keep; the pool may have opened a second connection while the first one was not there yet.
+# PostgreSQL plans a statement anew in its first five runs on a connection, of which the pool may have two.
 SETTLING = 12
 
 
@@ -268,11 +267,10 @@ def _satisfying(loaded: Loaded, asked: Service, rounds: int) -> list[Result]:
     costs = interleaved(_meter(loaded), works, rounds)
     results = []
     for query, cost in costs.items():
+        what = f"specs(satisfying: {query!r})"
         results += [
-            Result(
-                TOPIC, loaded.name, f"specs(satisfying: {query!r}), first 100", cost.wall, "ms", at_most(25)
-            ),
-            Result(TOPIC, loaded.name, f"specs(satisfying: {query!r}), CPU", cost.cpu, "ms"),
+            Result(TOPIC, loaded.name, f"{what}, first 100", cost.wall, "ms", at_most(25)),
+            Result(TOPIC, loaded.name, f"{what}, CPU", cost.cpu, "ms"),
         ]
     return results
 
@@ -383,11 +381,9 @@ def _http(loaded: Loaded, asked: Service, rounds: int) -> list[Result]:
 
 
 def _requests_of_many(
-    threads: ThreadPoolExecutor,
-    clients: Sequence[httpx.Client],
-    request: Callable[[httpx.Client], None],
+    threads: ThreadPoolExecutor, clients: Sequence[httpx.Client], request: Callable[[httpx.Client], None],
     runs: int,
-) -> None:
+) -> None:  # fmt: skip
     def requests(client: httpx.Client) -> None:
         for _ in range(runs):
             request(client)
