@@ -8,12 +8,14 @@ class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
 
     `code` is for programs (`SPEC_UNKNOWN`), `status` for HTTP, `sentence` for the sender: it names the
     field and what was expected. What it quotes may be anything a client sent, and it goes into answers,
-    logs and the database: characters that one of them cannot hold are escaped, and it is cut.
+    logs and the database: characters that one of them cannot hold are escaped, and it is cut. `position` is
+    the offset, from 0, of the character that could not be read, where the input is a text that people write.
     """
 
-    def __init__(self, code: str, status: int, sentence: str) -> None:
+    def __init__(self, code: str, status: int, sentence: str, *, position: int | None = None) -> None:
         self.code = code
         self.status = status
+        self.position = position
         self.sentence = _printable(sentence)
         super().__init__(self.sentence)
 

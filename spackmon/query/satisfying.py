@@ -99,12 +99,12 @@ def _affected(impact: Scope) -> Found:
 
 
 def read_spec(text: str) -> AbstractSpec:
-    """The spec that `text` states; Refused SPEC_SYNTAX says at which character, from 1, it cannot be read."""
+    """The spec that `text` states; Refused SPEC_SYNTAX says at which character it cannot be read."""
     try:
         return parse_spec(without_nul("satisfying", text))
     except SpecSyntaxError as error:
         sentence = f"the spec {text!r} cannot be read at character {error.position + 1}: {error.problem}"
-        raise Refused("SPEC_SYNTAX", 400, sentence) from None
+        raise Refused("SPEC_SYNTAX", 400, sentence, position=error.position) from None
 
 
 class _Query:

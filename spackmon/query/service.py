@@ -6,8 +6,7 @@ What is not SQL (introspection) runs in graphql-core; one operation may hold bot
 import json
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar, cast
 
@@ -36,6 +35,7 @@ from spackmon.query.compilation import Deciding, Plan
 from spackmon.query.compile import Compiler
 from spackmon.query.export import Export, ExportCompiler
 from spackmon.query.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size, check_aliases
+from spackmon.query.refusals import InvalidRequestError, error_body, invalid_if_refused, told, unread
 from spackmon.query.registry import read_registry
 from spackmon.query.selection import Selected
 from spackmon.query.unpack import unpacked
@@ -146,17 +146,17 @@ class QueryService:
         """
         try:
             body = await self._run(query, variables or {}, operation_name, self._limits, explain=explain)
-        except _InvalidError as invalid:
+        except InvalidRequestError as invalid:
             return Answer(error_body(invalid.code, invalid.errors), refused=True)
         except Refused as refused:
-            return Answer(error_body(refused.code, [GraphQLError(refused.sentence)], with_data=True))
+            return Answer(error_body(refused.code, [told(refused)], with_data=True))
         return Answer(body)
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of one of our own operations, which no limit is meant for; Refused on an error."""
         try:
             found: dict[str, Any] = json.loads(await self._run(query, variables or {}, None, None))["data"]
-        except _InvalidError as invalid:
+        except InvalidRequestError as invalid:
             raise Refused(invalid.code, 400, invalid.errors[0].message) from invalid
         return found
 
@@ -173,7 +173,7 @@ class QueryService:
         try:
             operation = self._operation(query, operation_name, self._limits)
             coerced = self._coerced(operation, variables or {})
-        except _InvalidError as invalid:
+        except InvalidRequestError as invalid:
             raise Refused(invalid.code, 400, invalid.errors[0].message) from invalid
         measure = Measure(self._registry, operation.fragments, coerced)
         compiler = ExportCompiler(self._registry, self._dialect, operation.fragments, coerced)
@@ -211,7 +211,7 @@ class QueryService:
             return {}
         values = get_variable_values(self._schema, definitions, dict(variables))
         if isinstance(values, list):
-            raise _InvalidError("VARIABLES_INVALID", values)
+            raise InvalidRequestError("VARIABLES_INVALID", values)
         return values.coerced
 
     async def _fetched(self, plan: Plan, variables: Mapping[str, Any], spent: _Spent) -> bytes:
@@ -228,24 +228,26 @@ class QueryService:
             document = self._read(query, limits)
             self._documents.put(query, document)
         if isinstance(document, list):
-            raise _InvalidError("GRAPHQL_VALIDATION_FAILED", document)
+            raise InvalidRequestError("GRAPHQL_VALIDATION_FAILED", document)
         if name is None and len(document) == 1:
             return next(iter(document.values()))
         if name is None:
-            raise _InvalidError.of(
+            raise InvalidRequestError.of(
                 "OPERATION_NAME_MISSING", "the document has several operations: give `operationName`"
             )
         if name not in document:
-            raise _InvalidError.of("OPERATION_UNKNOWN", f"the document has no operation named {name[:100]!r}")
+            raise InvalidRequestError.of(
+                "OPERATION_UNKNOWN", f"the document has no operation named {name[:100]!r}"
+            )
         return document[name]
 
     def _read(self, query: str, limits: Limits | None) -> _Document:
         try:
             document = parse(query, max_tokens=None if limits is None else limits.tokens)
         except GraphQLError as error:
-            raise _unread(error) from error
+            raise unread(error) from error
         if limits is not None:
-            with _invalid_if_refused():
+            with invalid_if_refused():
                 check_aliases(document, limits.aliases)
         errors = validate(self._schema, document, max_errors=20)
         if errors:
@@ -256,7 +258,7 @@ class QueryService:
         }
         operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
         if any(node.operation is not OperationType.QUERY for node in operations):
-            raise _InvalidError.of("OPERATION_UNSUPPORTED", "this server answers queries only")
+            raise InvalidRequestError.of("OPERATION_UNSUPPORTED", "this server answers queries only")
         return {node.name.value if node.name else "": _Operation(node, fragments) for node in operations}
 
     def _prepared(
@@ -267,7 +269,7 @@ class QueryService:
             found = self._prepare(operation, variables, limits)
             operation.prepared.put(_key(operation, variables), found)
         elif limits is not None and not limits.admit(found.size):
-            with _invalid_if_refused():
+            with invalid_if_refused():
                 limits.check(found.size)
         return found
 
@@ -278,7 +280,7 @@ class QueryService:
         fields = compiler.root_fields(self._query, operation.node.selection_set)
         plain_fields = {key: asked for key, asked in fields.items() if asked.name not in _INTROSPECTION}
         introspected = {key: asked for key, asked in fields.items() if asked.name in _INTROSPECTION}
-        with _invalid_if_refused():
+        with invalid_if_refused():
             measure = Measure(self._registry, operation.fragments, variables)
             size = measure.size(self._query, plain_fields)
             if limits is not None:
@@ -305,7 +307,7 @@ class QueryService:
     ) -> bytes:
         result = execute_sync(self._schema, introspection, variable_values=dict(variables))
         if result.errors:
-            raise _InvalidError("INTROSPECTION_FAILED", result.errors)
+            raise InvalidRequestError("INTROSPECTION_FAILED", result.errors)
         members = {**json.loads(data), **(result.data or {})}
         return json.dumps({key: members[key] for key in keys}).encode()
 
@@ -361,39 +363,3 @@ def _whole(asked: Selected) -> FieldNode:
         directives=(),
         selection_set=SelectionSetNode(selections=selections),
     )
-
-
-class _InvalidError(Exception):
-    """A request that has no answer: it never ran."""
-
-    def __init__(self, code: str, errors: list[GraphQLError]) -> None:
-        super().__init__(code)
-        self.code, self.errors = code, errors
-
-    @classmethod
-    def of(cls, code: str, sentence: str) -> "_InvalidError":
-        return cls(code, [GraphQLError(sentence)])
-
-
-@contextmanager
-def _invalid_if_refused() -> Iterator[None]:
-    """What is refused here is refused before anything ran: the answer has no data at all."""
-    try:
-        yield
-    except Refused as refused:
-        raise _InvalidError.of(refused.code, refused.sentence) from refused
-
-
-def _unread(error: GraphQLError) -> _InvalidError:
-    # The library tells these apart in its sentences only.
-    if "tokens. Parsing aborted" in error.message:
-        return _InvalidError("TOO_MANY_TOKENS", [error])
-    if "nested too deeply" in error.message:
-        return _InvalidError("QUERY_TOO_DEEP", [error])
-    return _InvalidError("GRAPHQL_PARSE_FAILED", [error])
-
-
-def error_body(code: str, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:
-    """A response with nothing but errors; `with_data`, it says that there is no data."""
-    formatted = [{**error.formatted, "extensions": {"code": code}} for error in errors]
-    return json.dumps({"errors": formatted, **({"data": None} if with_data else {})}).encode()

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from graphql import GraphQLError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.errors import Refused
-from spackmon.query.service import error_body
+from spackmon.query.refusals import error_body, told
 from spackmon.services import Services
 from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.graphiql import graphiql_page
@@ -47,7 +46,7 @@ async def graphql(request: Request[Services]) -> Response:
 
 
 def _refusal(refused: Refused) -> Response:
-    body = error_body(refused.code, [GraphQLError(refused.sentence)])
+    body = error_body(refused.code, [told(refused)])
     return Response(body, refused.status, {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept"})
 
 

@@ -70,6 +70,7 @@ def test_what_is_no_spec_is_refused_with_the_character(site: AskedSite, answer) 
     error = site.error("query($s: String!) { specs(satisfying: $s) { totalCount } }", s=answer["query"])
     assert error["extensions"]["code"] == "SPEC_SYNTAX"
     if answer["position"] is not None:
+        assert error["extensions"]["position"] == answer["position"]
         assert f"cannot be read at character {answer['position'] + 1}: " in error["message"]
 
 

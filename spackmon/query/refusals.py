@@ -1,0 +1,55 @@
+"""Requests that get no data: what is wrong with them, as GraphQL tells it."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from graphql import GraphQLError
+
+from spackmon.errors import Refused
+
+
+class InvalidRequestError(Exception):
+    """A request that has no answer: it never ran."""
+
+    def __init__(self, code: str, errors: list[GraphQLError]) -> None:
+        super().__init__(code)
+        self.code, self.errors = code, errors
+
+    @classmethod
+    def of(cls, code: str, sentence: str) -> "InvalidRequestError":
+        """The one with that sentence."""
+        return cls(code, [GraphQLError(sentence)])
+
+
+@contextmanager
+def invalid_if_refused() -> Iterator[None]:
+    """What is refused here is refused before anything ran: the answer has no data at all."""
+    try:
+        yield
+    except Refused as refused:
+        raise InvalidRequestError(refused.code, [told(refused)]) from refused
+
+
+def told(refused: Refused) -> GraphQLError:
+    """The error as GraphQL has it; its code is given to `error_body`."""
+    place = None if refused.position is None else {"position": refused.position}
+    return GraphQLError(refused.sentence, extensions=place)
+
+
+def unread(error: GraphQLError) -> InvalidRequestError:
+    """A document that the parser refused."""
+    # The library tells these apart in its sentences only.
+    if "tokens. Parsing aborted" in error.message:
+        return InvalidRequestError("TOO_MANY_TOKENS", [error])
+    if "nested too deeply" in error.message:
+        return InvalidRequestError("QUERY_TOO_DEEP", [error])
+    return InvalidRequestError("GRAPHQL_PARSE_FAILED", [error])
+
+
+def error_body(code: str, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:
+    """A response with nothing but errors; `with_data`, it says that there is no data."""
+    formatted = [
+        {**error.formatted, "extensions": {"code": code, **(error.extensions or {})}} for error in errors
+    ]
+    return json.dumps({"errors": formatted, **({"data": None} if with_data else {})}).encode()
