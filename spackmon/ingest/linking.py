@@ -162,7 +162,10 @@ def complete_environment(
     """
     runs = runs_of(connection, [build_id])
     known = where_of(connection, runs, by)
-    both = completed_environment(known.environment, known.no_machine, told, no_machine)
+    is_alone = not any(run.seen.sources - by for run in runs)
+    both = completed_environment(
+        known.environment, no_machine if is_alone else known.no_machine, told, no_machine
+    )
     if both == known.environment:
         return build_id, False
     environment_id, _ = get_or_create_environment(connection, both)
