@@ -32,7 +32,9 @@ RECIPES = {
     "slow": (
         "1.0",
         ["gcc"],
-        {"build": "echo building; touch $FAKE_ROOT/building; until [ -e $FAKE_ROOT/go ]; do sleep 0.05; done",
+        # An end of its own: a test that kills the install leaves this shell behind.
+        {"build": "echo building; touch $FAKE_ROOT/building; n=0;"
+                  " until [ -e $FAKE_ROOT/go ] || [ $n -eq 600 ]; do sleep 0.05; n=$((n + 1)); done",
          "install": "echo installed"},
     ),
     "many-phases": (
