@@ -26,8 +26,8 @@ run: install ## serve on http://127.0.0.1:8000, with an embedded database in .sp
 demo: install .demo/loaded ## serve example builds, from a database of their own in .demo/
 	@SPACKMON_DATA_DIR=.demo exec $(BIN)/spackmon serve
 
-test: install ## run every test, three at a time
-	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
+test: install ## run every test, two at a time
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py
