@@ -37,3 +37,11 @@ class SourceKind(StrEnum):
 
 TELL_NO_MACHINE = frozenset({SourceKind.CDASH, SourceKind.STAGE, SourceKind.INSTALL_DATABASE})
 """Sources that do not say on which machine a build ran; a site of CDash need not be one."""
+
+
+class InstalledFrom(StrEnum):
+    """Where what was installed came from: built here, a binary of a cache, or outside of Spack."""
+
+    SOURCE = "SOURCE"
+    BUILD_CACHE = "BUILD_CACHE"
+    EXTERNAL = "EXTERNAL"

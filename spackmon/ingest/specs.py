@@ -9,15 +9,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from spackmon.graph.closure import descendants, seen_by_caret
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.rows import over_rows
-from spackmon.ingest.waiting import Waiting, waiting_for
+from spackmon.ingest.claims import waiting_for
+from spackmon.ingest.rows import Statement, over_rows
 from spackmon.models import utc_now
 
 SpecKey = tuple[str, str]
@@ -193,13 +194,45 @@ _CLOSURE = over_rows(
 class StoredSpec:
     """The root of a stored graph; `created` is false when it was known before.
 
-    `created_count` specs of the graph are new; `waiting` are builds of them that came before.
+    `created_count` specs of the graph are new; `waiting` are claims that came before, each with the hash.
     """
 
     spec_id: int
     created: bool
     created_count: int
-    waiting: Sequence[Waiting]
+    waiting: Sequence[tuple[int, str]]
+
+
+# A hash string may name several specs: 0.16 and 0.17 have one `hash` for several `full_hash`es.
+_FIND_SPEC = Statement(
+    """
+    SELECT s.id, s.hash, p.name, p.id AS package_id
+    FROM spec_hash h
+    JOIN spec s ON s.id = h.spec_id
+    JOIN package_version v ON v.id = s.package_version_id
+    JOIN package p ON p.id = v.package_id
+    WHERE h.value = :value AND (:spec_id = 0 OR s.id = :spec_id)
+    ORDER BY CASE WHEN h.kind = s.hash_kind THEN 0 ELSE 1 END, s.id DESC
+    LIMIT 1
+    """
+)
+
+_SPEC_HASH = Statement("SELECT hash FROM spec WHERE id = :spec_id")
+
+
+def find_spec(connection: Connection, shown_hash: str, spec_id: int = 0) -> Row[*tuple[Any, ...]] | None:
+    """The spec that a client means by a hash: its `id`, `hash`, `name` and `package_id`.
+
+    `spec_id` says which it is, if it has that hash.
+    """
+    found = _FIND_SPEC.run(connection, value=shown_hash, spec_id=spec_id)
+    return found[0] if found else None
+
+
+def hash_of_spec(connection: Connection, spec_id: int | None) -> str | None:
+    """The hash by which a spec is known."""
+    found = () if spec_id is None else _SPEC_HASH.run(connection, spec_id=spec_id)
+    return found[0].hash if found else None
 
 
 def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
@@ -216,7 +249,7 @@ def store_graph(connection: Connection, graph: SpecGraph, spack_version: str | N
     if missing:
         created = _create(connection, missing, graph.format_version, spack_version, ids)
     unseen = [node for node in graph.nodes.values() if digests[_key(node)] not in seen.get(_key(node), ())]
-    waiting: Sequence[Waiting] = ()
+    waiting: Sequence[tuple[int, str]] = ()
     if unseen:
         hashes = sorted({(value, kind, ids[_key(node)]) for node in unseen for kind, value in node.hashes})
         _HASHES.run(connection, hashes)

@@ -14,13 +14,11 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.ingest.analysis import apply_analysis
-from spackmon.ingest.builds import apply_build
 from spackmon.ingest.concretization import apply_concretization_failure
 from spackmon.ingest.installs import apply_install
 from spackmon.ingest.linking import apply_spec
+from spackmon.ingest.ms1 import apply_analysis, apply_build, apply_phase, apply_status
 from spackmon.ingest.receipts import Receipt
-from spackmon.ingest.runs import apply_phase, apply_status
 
 # PostgreSQL's class of limits that a value runs into: an index row of at most 2,704 bytes.
 _PROGRAM_LIMIT_EXCEEDED = "54"
@@ -31,8 +29,8 @@ def apply(
 ) -> Receipt:
     """Write a submission in the caller's transaction, which is rolled back if this raises.
 
-    `across_owners`: an install may be about anybody's build, not only the person's own; for the site's
-    operator, who imports what all have installed.
+    `across_owners`: whose builds they are is not certain; for the site's operator, who imports what all have
+    installed.
 
     Raises Refused: SPEC_UNKNOWN, BUILD_UNKNOWN, BUILD_NOT_YOURS, and VALUE_REFUSED for what the database
     cannot hold.

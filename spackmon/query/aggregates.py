@@ -164,10 +164,10 @@ def table(
         *column_key.labelled(rows.row, dialect_name, "column"),
     ]
     names = [column.name for column in labelled]
-    facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.updated_at)]
+    facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.started_at)]
     builds = nested(rows.whole(*labelled, *facts))
     cell = [builds.c["row"], builds.c["column"]]
-    newest_first = [builds.c["updated_at"].desc(), builds.c["id"].desc()]
+    newest_first = [builds.c["started_at"].desc().nulls_last(), builds.c["id"].desc()]
     age = func.row_number().over(partition_by=cell, order_by=newest_first).label("age")
     aged = nested(select(builds, age))
     by = [aged.c[name] for name in names]

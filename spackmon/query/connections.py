@@ -58,7 +58,9 @@ class ConnectionCompilation(Compilation):
                 child.follow_into(end, collected)
         body = self._object(type_, asked, child, depth + 1)
         order = [child.along(path[:-1])[path[-1]] for path in meaning.order]
-        holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
+        holds = child.is_counted()
+        if meaning.belongs is not None:
+            holds.append(meaning.belongs(row, child))
         statement = select(body.label("body")).select_from(child.joined()).where(*holds)
         rows = self._rows(statement.order_by(*order))
         return scalar(select(self._json.array(rows.c["body"])).select_from(rows))
@@ -141,7 +143,9 @@ class ConnectionCompilation(Compilation):
         row: Scope,
     ) -> Rows:
         child = row.beneath(meaning.model.__table__)
-        holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
+        holds = child.is_counted()
+        if meaning.belongs is not None:
+            holds.append(meaning.belongs(row, child))
         types = parent.fields[asked.name].args
         driver = None
         if "where" in arguments:

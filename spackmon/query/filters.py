@@ -167,7 +167,7 @@ def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
         passes = _passes(input_name, value, other, filtering)
         sought = _unless(passes) if name == "every" else passes
         belonging = belongs(row, other)
-        rows = select(constant("")).select_from(other.joined()).where(belonging, sought)
+        rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
         found = rows.correlate_except(None).exists()
         return found if name == "some" else not_(found)
 

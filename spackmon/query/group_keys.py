@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    case,
     cast,
     func,
     literal_column,
@@ -21,7 +22,6 @@ from sqlalchemy import (
 )
 
 from spackmon.models import (
-    Attempt,
     Build,
     BuildEvent,
     Compiler,
@@ -31,7 +31,7 @@ from spackmon.models import (
     ProvidedVirtual,
     Spec,
     Tag,
-    build_tag,
+    attempt_tag,
 )
 from spackmon.query.events import is_first_error
 from spackmon.query.json_text import constant
@@ -128,43 +128,45 @@ def _provider_id(spec: Scope, virtual: str) -> ColumnElement[Any]:
 
 def tag(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     """Each of the tags: a build has a row for every one."""
-    given = build.attach(build_tag, lambda given: given.source.c.build_id == build.row_id)
+    newest = build[Build.newest_attempt_id]
+    given = build.attach(attempt_tag, lambda given: given.source.c.attempt_id == newest)
     word = given.attach(Tag.__table__, lambda word: word.row_id == given.source.c.tag_id)
     return [word[Tag.name]]
 
 
 def error_group(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     """The group of the newest attempt's first error, as its fingerprint and its text."""
-    attempt = build.attach(Attempt.__table__, lambda attempt: _is_newest(build, attempt))
-    event = attempt.attach(BuildEvent.__table__, lambda event: is_first_error(attempt, event))
+    newest = build[Build.newest_attempt_id]
+    event = build.attach(BuildEvent.__table__, lambda event: is_first_error(newest, event))
     group = event.follow(BuildEvent.error_group_id)
     return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
 
 
-def _is_newest(build: Scope, attempt: Scope) -> ColumnElement[bool]:
-    # Joined, as in _provider_id.
-    later = Attempt.__table__.alias()
-    after = select(constant("")).where(
-        later.c.build_id == attempt[Attempt.build_id], later.c.number > attempt[Attempt.number]
-    )
-    return and_(attempt[Attempt.build_id] == build.row_id, ~after.correlate_except(later).exists())
-
-
 def day(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-    """The day in UTC, as `2026-03-01`."""
-    moment = build[Build.created_at]
+    """The day in UTC on which the newest run began, as `2026-03-01`."""
+    return _date(build, dialect_name, 10, "YYYY-MM-DD")
+
+
+def month(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The month in UTC in which the newest run began, as `2026-03`."""
+    return _date(build, dialect_name, 7, "YYYY-MM")
+
+
+def _date(build: Scope, dialect_name: str, characters: int, format_: str) -> Sequence[ColumnElement[Any]]:
+    moment = build[Build.started_at]
     if dialect_name == "sqlite":
-        return [func.substr(moment, 1, 10, type_=Text())]
-    return [func.to_char(func.timezone(constant("UTC"), moment), constant("YYYY-MM-DD"), type_=Text())]
+        return [func.substr(moment, 1, characters, type_=Text())]
+    return [func.to_char(func.timezone(constant("UTC"), moment), constant(format_), type_=Text())]
 
 
 def week(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-    """The ISO week in UTC, as `2026-W09`."""
-    moment = build[Build.created_at]
+    """The ISO week in UTC in which the newest run began, as `2026-W09`."""
+    moment = build[Build.started_at]
     if dialect_name != "sqlite":
         return [func.to_char(func.timezone(constant("UTC"), moment), constant('IYYY"-W"IW'), type_=Text())]
     # A week belongs to the year that its Thursday is in; SQLite knows %G and %V from 3.46 on only.
     thursday = func.date(moment, constant("-3 days"), constant("weekday 4"))
     day_of_year = cast(func.strftime(constant("%j"), thursday), Integer)
     number = (day_of_year + literal_column("6", Integer())) // literal_column("7", Integer())
-    return [func.printf(constant("%s-W%02d"), func.strftime(constant("%Y"), thursday), number, type_=Text())]
+    written = func.printf(constant("%s-W%02d"), func.strftime(constant("%Y"), thursday), number, type_=Text())
+    return [case((moment.is_not(None), written))]

@@ -59,7 +59,7 @@ _HASHES = refer_by(models.SpecHash.spec_id)
 _DEPENDENCIES = refer_by(models.Dependency.parent_id)
 _DEPENDENTS = refer_by(models.Dependency.child_id)
 _BUILDS = refer_by(models.Build.spec_id)
-_RESULTS = refer_by(models.Attribute.analysis_id, models.Analysis.build_id, models.Build.spec_id)
+_RESULTS = refer_by(models.Attribute.attempt_id, models.Attempt.build_id, models.Build.spec_id)
 
 
 @strawberry.type(description="A hash under which a client showed a spec.")
