@@ -10,9 +10,9 @@ from spackmon.runs.facts import Run
 from spackmon.runs.phases import RunPhase
 
 _FACTS = (
-    "environment_id", "status", "started_at", "finished_at", "end_is_inferred", "duration_seconds", "reported_at",
-    "spack_version", "spack_revision", "installed_from", "prefix", "configure_arguments", "environment_set_id",
-    "manifest_id",
+    "environment_id", "status", "started_at", "finished_at", "end_is_inferred", "duration_seconds",
+    "reported_at", "spack_version", "spack_revision", "installed_from", "prefix", "configure_arguments",
+    "environment_set_id", "manifest_id",
 )  # fmt: skip
 
 _READ = over_rows(
@@ -55,7 +55,8 @@ _PUT_PHASES = over_rows(
     "name text, position integer, status text, duration_seconds double precision, log_id bigint",
     """
     INSERT INTO phase (attempt_id, name, position, status, duration_seconds, reported_at, log_id)
-    SELECT CAST(:attempt_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :reported_at, i.log_id
+    SELECT CAST(:attempt_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :reported_at,
+        i.log_id
     FROM {input} i
     WHERE true
     ORDER BY i.position

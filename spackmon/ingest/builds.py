@@ -1,9 +1,9 @@
 """Builds: what the runs of one spec on one machine by one owner have in common.
 
-A build is its owner, its spec and its machine. A run whose sources name only a part of the machine belongs to the
-only machine of its owner's builds of that spec that this may be a part of. So builds are a function of runs, as
-runs are of claims. A number that a client was told leads on to what became of its build for ever: the older of
-two builds that turn out to be one stays.
+A build is its owner, its spec and its machine. A run whose sources name only a part of the machine belongs
+to the only machine of its owner's builds of that spec that this may be a part of. So builds are a function
+of runs, as runs are of claims. A number that a client was told leads on to what became of its build for
+ever: the older of two builds that turn out to be one stays.
 """
 
 from collections.abc import Mapping, Sequence
@@ -111,15 +111,16 @@ _MAKE_POSITIVE = Statement(
 _NEWEST = Statement("SELECT id FROM attempt WHERE build_id = :build_id ORDER BY number DESC LIMIT 1")
 
 _REPEATED = (
-    "status", "started_at", "finished_at", "duration_seconds", "installed_from", "prefix", "configure_arguments",
-    "environment_set_id", "manifest_id",
+    "status", "started_at", "finished_at", "duration_seconds", "installed_from", "prefix",
+    "configure_arguments", "environment_set_id", "manifest_id",
 )  # fmt: skip
 
 _REPEAT_NEWEST = Statement(
     f"""
     UPDATE build SET updated_at = :now, newest_attempt_id = :attempt_id,
-        {", ".join(f"{name} = (SELECT a.{name} FROM attempt a WHERE a.id = :attempt_id)" for name in _REPEATED)}
-    WHERE id = :build_id
+        {
+        ", ".join(f"{name} = (SELECT a.{name} FROM attempt a WHERE a.id = :attempt_id)" for name in _REPEATED)
+    } WHERE id = :build_id
     """  # noqa: S608 -- of our own constants
 )
 
@@ -191,7 +192,7 @@ def set_identity(
 def place_for(
     connection: Connection, spec_id: int, owner_id: int, environment_id: int, machine: Machine
 ) -> tuple[int | None, bool]:
-    """The build that a run on a machine belongs to as things stand, and whether `settle_machines` must follow.
+    """The build that a run on a machine belongs to as yet, and whether `settle_machines` must follow.
 
     It must where the machine is new to the runs of the spec: that may change what the others are a part of.
     """

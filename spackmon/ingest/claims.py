@@ -97,8 +97,8 @@ _PUT_PHASES = over_rows(
     """,
 )
 
-# By the time within which they must touch; what is untimed; the run that it is counted to; and the same thing at
-# any time for one that is untimed itself.
+# By the time within which they must touch; what is untimed; the run that it is counted to; and the same
+# thing at any time for one that is untimed itself.
 _NEIGHBOURS = Statement(
     """
     SELECT c.id FROM claim c

@@ -1,4 +1,4 @@
-"""Errors and warnings as claims report them, and the groups of errors that are the same but for paths and numbers."""
+"""Errors and warnings as claims report them, and groups of errors that differ in paths and numbers alone."""
 
 from collections.abc import Sequence
 
@@ -50,8 +50,8 @@ _INSERT = over_rows(
 def add_events(connection: Connection, claim_id: int, events: Sequence[Event]) -> int:
     """Add the events of a report to a claim; how many of them are new.
 
-    Of one report they stay in its order; those of several stand by the lines of the log that they are about, so
-    that the order of the reports does not matter.
+    Of one report they stay in its order; those of several stand by the lines of the log that they are
+    about, so that the order of the reports does not matter.
     """
     if not events:
         return 0

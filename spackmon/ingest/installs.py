@@ -61,8 +61,8 @@ def apply_install(
     resolved = settle(connection, claim_id, now)
     return InstallReceipt(
         resolved.build_id, resolved.build_created, resolved.attempt_created,
-        resolved.changed or changed or specs_created > 0, hash_of_spec(connection, resolved.spec_id), specs_created,
-        resolved.phases_created, events_created,
+        resolved.changed or changed or specs_created > 0, hash_of_spec(connection, resolved.spec_id),
+        specs_created, resolved.phases_created, events_created,
     )  # fmt: skip
 
 
@@ -140,8 +140,8 @@ def _phases(connection: Connection, report: InstallReport, now: datetime) -> tup
 
 
 def phase_claim(
-    connection: Connection, name: str, position: int, status: str, seconds: float | None, output: bytes | None,
-    now: datetime,
+    connection: Connection, name: str, position: int, status: str, seconds: float | None,
+    output: bytes | None, now: datetime,
 ) -> PhaseClaim:  # fmt: skip
     """A phase as it is reported, its log stored."""
     if not output:

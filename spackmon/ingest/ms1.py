@@ -3,23 +3,23 @@
 A client names no run: it asks for a build and then reports about that number. What it reports belongs to the
 newest claim of that number, with these exceptions:
 
-- The client had announced a re-run after the claim began: its next report begins another claim. Clients ask for a
-  build once a run, and 0.16 and 0.17 never finish the package that broke, so that an announcement is the
-  only sign that its run is over.
+- The client had announced a re-run after the claim began: its next report begins another claim. Clients
+  ask for a build once a run, and 0.16 and 0.17 never finish the package that broke, so that an announcement
+  is the only sign that its run is over.
 - The claim has a reported end, nothing was announced:
   - a phase that the claim has already begins another one;
   - a phase that it does not have arrived late (`monitor upload` replays statuses before phases) and is added;
   - a status equal to the claim's is no change (0.18 marks a failed package twice);
   - any other status begins another one.
 
-What comes late, or has a log that was written long before, was not reported while it ran: its times are those in
-its logs, without their zone, and not those of its arrival.
+What comes late, or has a log that was written long before, was not reported while it ran: its times are
+those in its logs, without their zone, and not those of its arrival.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection
@@ -49,7 +49,7 @@ from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.status import FINISHED, BuildStatus, SourceKind
 
 _ZONES = timedelta(hours=14)
-"""How far a local time may be from UTC; later than that after its log, a report is none of a running client."""
+"""How far a local time may be from UTC."""
 
 _NEWEST = Statement(
     """
@@ -146,8 +146,9 @@ def apply_status(connection: Connection, report: StatusReport, person_id: int) -
     claim = stored.claim
     if _is_over(stored):
         if report.status is claim.status and stored.next_run is None:
-            return StatusReceipt(_place(connection, claim).build_id, *_named(connection, claim))
-        stored = _next_claim(connection, stored, now)
+            return StatusReceipt(_place(connection, claim).build_id, *_named(connection, claim.spec_id))
+        # Of a run that nobody announced nothing but its end is known.
+        stored = _next_claim(connection, stored, now, began_at=None)
         claim = stored.claim
     finished_at = now if report.status in FINISHED and claim.is_live else None
     claim = replace(
@@ -158,7 +159,7 @@ def apply_status(connection: Connection, report: StatusReport, person_id: int) -
     for other in not_run:
         waiting = claims.load_claims(connection, [other])[other]
         _save(connection, replace(waiting, claim=replace(waiting.claim, cancelled_at=now)), now)
-    return StatusReceipt(resolved.build_id, *_named(connection, claim))
+    return StatusReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
 def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> PhaseReceipt:
@@ -170,8 +171,10 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> 
     stored, _ = _lock(connection, report.build_id, person_id)
     known = {phase.name: phase for phase in stored.claim.phases}
     if _is_over(stored) and (report.name in known or stored.next_run is not None):
-        stored, known = _next_claim(connection, stored, now), {}
+        stored, known = _next_claim(connection, stored, now, began_at=now), {}
     phase = _reported(connection, report, known, now)
+    if known.get(report.name) == phase and stored.claim.cancelled_at is stored.claim.abandoned_at is None:
+        return _phase_receipt(connection, report, _place(connection, stored.claim))
     claim = replace(
         stored.claim,
         phases=tuple({**known, phase.name: phase}.values()),
@@ -180,15 +183,20 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> 
     )  # fmt: skip
     claims.put_phases(connection, claim.id, [phase], now)
     resolved = _save(connection, replace(stored, claim=_as_it_ran(claim, now)), now)
-    spec_hash, spec_name = _named(connection, claim)
-    stored_id = phase_id(connection, resolved.attempt_id, phase.name)
+    return _phase_receipt(connection, report, resolved)
+
+
+def _phase_receipt(connection: Connection, report: PhaseReport, resolved: Resolved) -> PhaseReceipt:
+    spec_hash, spec_name = _named(connection, resolved.spec_id)
+    stored_id = phase_id(connection, resolved.attempt_id, report.name)
     return PhaseReceipt(stored_id, report.name, report.status, resolved.build_id, spec_hash, spec_name)
 
 
 def apply_analysis(connection: Connection, report: AnalysisReport, person_id: int) -> AnalysisReceipt:
     """Store what a report has of a build's newest run; parts that are not in it stay as they are.
 
-    An analysis is no run: it never begins one. Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
+    An analysis is no run: it never begins one. Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and
+    SPEC_UNKNOWN.
     """
     now = utc_now()
     stored, _ = _lock(connection, report.build_id, person_id)
@@ -203,7 +211,7 @@ def apply_analysis(connection: Connection, report: AnalysisReport, person_id: in
     if report.attributes:
         replace_attributes(connection, claim.id, report.attributes, now)
     resolved = _save(connection, replace(stored, claim=claim), now)
-    return AnalysisReceipt(resolved.build_id, *_named(connection, claim))
+    return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
 def _spec_of(connection: Connection, report: BuildReport) -> tuple[int, Sequence[tuple[int, str]]]:
@@ -219,7 +227,7 @@ def _spec_of(connection: Connection, report: BuildReport) -> tuple[int, Sequence
 
 def _series(spec_hash: str, report: BuildReport) -> str:
     """What all runs of one build have in common, as the client names it."""
-    environment = "\0".join(str(value) for value in machine_of(report.environment).__getstate__())
+    environment = "\0".join(astuple(report.environment))
     return f"{spec_hash}/{hashlib.sha256(environment.encode()).hexdigest()[:16]}"
 
 
@@ -227,7 +235,8 @@ def _begin(connection: Connection, stored: StoredClaim, series: str, now: dateti
     """Add the first claim of a series; the number of its build, and whether that is new."""
     claim_id = claims.add_claim(connection, stored)
     if claim_id is None:
-        # Another series of the same spec, whose environment has the same words, or its spec was another row then.
+        # Another series of the same spec, whose environment has the same words, or its spec was another row
+        # then.
         count = _COUNT.run(connection, owner_id=stored.claim.owner_id, keys=f"{series}/%")[0].claims
         claim = replace(stored.claim, key=f"{series}/{count + 1}")
         return _begin(connection, replace(stored, claim=claim), series, now)
@@ -334,8 +343,10 @@ def _is_over(stored: StoredClaim) -> bool:
     return stored.next_run is not None or stored.claim.has_ended
 
 
-def _next_claim(connection: Connection, stored: StoredClaim, now: datetime) -> StoredClaim:
-    """Begin the next run of a client's build, as it was announced."""
+def _next_claim(
+    connection: Connection, stored: StoredClaim, now: datetime, *, began_at: datetime | None
+) -> StoredClaim:
+    """Begin the next run of a client's build, as it was announced; else it began at `began_at`."""
     announced = json.loads(stored.next_run) if stored.next_run else {}
     before = stored.claim
     series, _, number = before.key.rpartition("/")
@@ -343,7 +354,7 @@ def _next_claim(connection: Connection, stored: StoredClaim, now: datetime) -> S
         id=0, owner_id=before.owner_id, owner_is_certain=True, kind=before.kind,
         key=f"{series}/{int(number) + 1}", first_reported_at=now, last_reported_at=now,
         package_id=before.package_id, spec_id=before.spec_id, machine=before.machine, is_live=True,
-        started_at=datetime.fromisoformat(announced["at"]) if announced else now,
+        started_at=datetime.fromisoformat(announced["at"]) if announced else began_at,
         spack_version=announced.get("spack_version", before.spack_version),
         tags=frozenset(announced.get("tags", ())),
     )  # fmt: skip
@@ -389,11 +400,11 @@ def _place(connection: Connection, claim: Claim) -> Resolved:
     return Resolved(where.build_id, where.attempt_id, claim.spec_id, False, False, 0, False)
 
 
-def _named(connection: Connection, claim: Claim) -> tuple[str, str]:
-    """The hash and the name of the claim's spec."""
-    if claim.spec_id is None:
+def _named(connection: Connection, spec_id: int | None) -> tuple[str, str]:
+    """The hash and the name of a spec."""
+    if spec_id is None:
         raise Refused("SPEC_UNKNOWN", 409, "the spec of this build is not known yet: report it first")
-    row = _SPEC.run(connection, spec_id=claim.spec_id)[0]
+    row = _SPEC.run(connection, spec_id=spec_id)[0]
     return row.hash, row.name
 
 

@@ -160,7 +160,7 @@ class _Writing:
         return builds.add_build(self._connection, *identity, self._now), True
 
     def _delete(self, gone: set[int], rows: dict[int, Any], written: Iterable[tuple[int, Run]]) -> None:
-        """Delete attempts of which no claim speaks any longer; their builds lead to where their claims went."""
+        """Delete attempts without claims; their builds lead to where the claims went."""
         for attempt_id in gone:
             row = rows[attempt_id]
             to = next(

@@ -39,9 +39,9 @@ from spackmon.models.people import Person, Token
 
 __all__ = [
     "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment", "BuildEvent",
-    "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
-    "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "Log", "LogChunk",
-    "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
-    "ProvidedVirtual", "Ruling", "Spec", "SpecDocument", "SpecHash", "SubmissionBatch", "Tag", "Target",
-    "Token", "attempt_tag", "utc_now",
+    "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure",
+    "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "Log",
+    "LogChunk", "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet",
+    "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec", "SpecDocument", "SpecHash", "SubmissionBatch",
+    "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

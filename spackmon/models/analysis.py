@@ -29,7 +29,8 @@ class Analysis(Base):
 class Attribute(Base):
     """A value that an analyzer gave to a run or to one of its files; one of the three values is set.
 
-    `attempt_id` is its analysis's. `path` is the file as the analyzer named it, `install_file_id` the row of the run's manifest that has it.
+    `attempt_id` is its analysis's. `path` is the file as the analyzer named it, `install_file_id` the row
+    of the run's manifest that has it.
     """
 
     __tablename__ = "attribute"

@@ -81,10 +81,11 @@ class InstallFile(Base):
 class Build(Base):
     """What the runs of one spec on one machine by one owner have in common, and the newest of them.
 
-    `environment_id` is the machine as far as the runs together name it. A run whose spec nobody knows (CDash) is
-    a build of its own: then `spec_id` is null. `package_id` is the spec's package, or without a spec what is
-    built as far as that was reported. `newest_attempt_id` and what follows it repeat the newest run's facts, so
-    that lists filter and sort by them; derived, as all of the row is (`spackmon.ingest.builds`).
+    `environment_id` is the machine as far as the runs together name it. A run whose spec nobody knows
+    (CDash) is a build of its own: then `spec_id` is null. `package_id` is the spec's package, or without a
+    spec what is built as far as that was reported. `newest_attempt_id` and what follows it repeat the
+    newest run's facts, so that lists filter and sort by them; derived, as all of the row is
+    (`spackmon.ingest.builds`).
     """
 
     __tablename__ = "build"

@@ -24,8 +24,8 @@ class Claim(Base):
     found to speak of. The window is the time within which another claim of the run must touch, null where the
     claim does not tell when it ran.
 
-    Of ms1 alone: `told_build_id` is the build's number that the client was given; `next_run` is JSON of what it
-    announced for the next one (`at`, `spack_version`, `tags`), which its next report begins.
+    Of ms1 alone: `told_build_id` is the build's number that the client was given; `next_run` is JSON of
+    what it announced for the next one (`at`, `spack_version`, `tags`), which its next report begins.
     """
 
     __tablename__ = "claim"

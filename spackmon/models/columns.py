@@ -21,7 +21,8 @@ RowId = BigInteger().with_variant(Integer(), "sqlite")
 ByteOrderedText = Text().with_variant(TEXT(collation="C"), "postgresql")
 
 
-# Rows that questions see only where they are counted to a run: others stand for what another claim says better.
+# Rows that questions see only where they are counted to a run: others stand for what another claim says
+# better.
 COUNTED = {"info": {"counted": "attempt_id"}}
 
 

@@ -1,8 +1,8 @@
 """What one source reported of one run: the only thing that runs are derived from.
 
-A claim is as its source told it and changes by its own source alone; `claims.completed` adds a later report of
-the same source, in any order. Its contents (variables, manifest, logs) are named by the rows that hold them,
-equal contents by equal rows.
+A claim is as its source told it and changes by its own source alone; `claims.completed` adds a later report
+of the same source, in any order. Its contents (variables, manifest, logs) are named by the rows that hold
+them, equal contents by equal rows.
 """
 
 from collections.abc import Iterator
@@ -72,11 +72,11 @@ class PhaseClaim:
 class Claim:
     """What the source `kind`, `key` of `owner_id` reported of one run.
 
-    `owner_is_certain` is false where an operator imported what somebody had built. The spec is `spec_id`, or
-    `spec_hash` where no such spec is known. Of the times see `spackmon.runs.times`: `time_uncertainty_seconds`
-    is how far they may be off, `is_live` that reports came while it ran. `cancelled_at` is when another failure
-    of the same client ended what had not run; `abandoned_at` when a client that had begun, and was
-    silent for long, was given up.
+    `owner_is_certain` is false where an operator imported what somebody had built. The spec is `spec_id`,
+    or `spec_hash` where no such spec is known. Of the times see `spackmon.runs.times`:
+    `time_uncertainty_seconds` is how far they may be off, `is_live` that reports came while it ran.
+    `cancelled_at` is when another failure of the same client ended what had not run; `abandoned_at` when a
+    client that had begun, and was silent for long, was given up.
     """
 
     id: int
@@ -165,7 +165,7 @@ class Claim:
 
 
 def same_version(one: str | None, other: str | None) -> bool:
-    """Whether two versions of Spack may be one: `0.23.0 (eedc414…)` is `0.23.0`, and `0.17.0-2-gabc` 0.17.0."""
+    """Whether two versions of Spack may be one: `0.23.0 (eedc414…)` is 0.23.0, `0.17.0-2-gabc` is 0.17.0."""
     if not one or not other:
         return True
     return _release(one) == _release(other)

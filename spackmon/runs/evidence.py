@@ -2,8 +2,8 @@
 
 Facts that both know and that differ contradict: owner, package, spec, machine, Spack, prefix, how it ended,
 where it was installed from, when it ran, and two names of one kind of source. Times in logs, equal to the
-microsecond, prove one run whatever the reports' own times and names: a run that was saved is uploaded later, and
-twice.
+microsecond, prove one run whatever the reports' own times and names: a run that was saved is uploaded
+later, and twice.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from spackmon.runs.claim import Claim, same_prefix, same_revision, same_version
 from spackmon.runs.times import SKEW_SECONDS, Span
 from spackmon.status import BuildStatus, SourceKind
 
-# A site of CDash need not be a machine, its kernel is the release and not the version; JUnit tells for what the
-# spec was built.
+# A site of CDash need not be a machine, its kernel is the release and not the version; JUnit tells for what
+# the spec was built.
 _NAMES_NO_HOST = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
 # What is there now was made by the last success.
 OF_LAST_SUCCESS = frozenset({SourceKind.PREFIX, SourceKind.INSTALL_DATABASE, SourceKind.MS1})

@@ -3,7 +3,7 @@
 | fact | taken from |
 |---|---|
 | status | a reported end, by PRECEDENCE; else what follows from the claims (`Claim.outcome`) |
-| start, end, duration | one claim, that agree: the first by PRECEDENCE with both ends, its own before bounds |
+| start, end, duration | the first by _CLOCKS that has both ends, the run's own before bounds |
 | machine | each field from the first that names it; CDASH and JUNIT name no machine beside others |
 | Spack, prefix, variables, arguments, manifest | the first by PRECEDENCE that has it |
 | tags | all of them |
@@ -197,12 +197,12 @@ def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, flo
         started_at = claim.span.begin
     if finished_at is None and started_at is not None and seconds is not None:
         finished_at = claim.last_reported_moment
-    if started_at is None:
-        begun = (c.started_at for c in timed if c.started_at is not None and c.started_at <= finished_at)
-        started_at = next(begun, None)
-    if finished_at is None:
-        finished_at = next((c.finished_at for c in timed if c.finished_at is not None and c.has_ended
-                            and c.finished_at >= started_at), None)  # fmt: skip
+    if started_at is None and finished_at is not None:
+        begun = (c.started_at for c in timed if c.started_at is not None)
+        started_at = next((moment for moment in begun if moment <= finished_at), None)
+    if finished_at is None and started_at is not None:
+        ended = (c.finished_at for c in timed if c.finished_at is not None and c.has_ended)
+        finished_at = next((moment for moment in ended if moment >= started_at), None)
     return started_at, finished_at, seconds
 
 

@@ -1,4 +1,4 @@
-"""Two reports of one source, as one claim: the same whatever the order in which they came, and twice as once."""
+"""Two reports of one source are one claim: the same in any order, and twice as once."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -7,7 +7,8 @@ from typing import Any
 from spackmon.runs.claim import PHASE_FAILED, Claim, Machine, PhaseClaim
 from spackmon.status import BuildStatus
 
-# An end outranks what comes before it. Of two ends the worse one counts: a part of the source saw that failure.
+# An end outranks what comes before it. Of two ends the worse one counts: a part of the source saw that
+# failure.
 _RANK = {
     status: rank
     for rank, status in enumerate(
@@ -25,8 +26,8 @@ _RANK = {
 def completed(one: Claim, other: Claim) -> Claim:
     """What two reports of one source say together.
 
-    A beginning only becomes earlier and an end later; of two texts the longer one counts, of two contents the one
-    with the higher row, of two logs of a phase the longer one.
+    A beginning only becomes earlier and an end later; of two texts the longer one counts, of two contents
+    the one with the higher row, of two logs of a phase the longer one.
     """
     return dataclasses.replace(
         one,

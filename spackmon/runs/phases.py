@@ -1,8 +1,8 @@
 """The phases of a run, from those that its claims report.
 
-A phase has its status from the claim that saw it best, a failure before all; its seconds and its log each from
-the best claim that has them, of logs the longer one. The log of a whole run stands as a phase of its own, unless
-the phases' own logs hold most of it.
+A phase has its status from the claim that saw it best, a failure before all; its seconds and its log each
+from the best claim that has them, of logs the longer one. The log of a whole run stands as a phase of its
+own, unless the phases' own logs hold most of it.
 """
 
 from collections.abc import Collection, Sequence

@@ -1,9 +1,9 @@
 """Which claims speak of one run: a pure function of the set of claims, whatever the order in which they came.
 
 1. Claims whose logs prove one run are together.
-2. Claims of the same spec, or of the same prefix, that tell when they ran are together where nothing contradicts
-   it, the closest pair first. A claim that fits two runs equally well belongs to neither: two runs in one are
-   worse than one run twice.
+2. Claims of the same spec, or of the same prefix, that tell when they ran are together where nothing
+contradicts it, the closest pair first. A claim that fits two runs equally well belongs to neither: two runs
+in one are worse than one run twice.
 3. Claims that know no spec belong to the only run of their package that they fit.
 4. Claims that do not tell when they ran: what is installed now belongs to the last success, anything else to
    the only run of its spec that it fits.

@@ -4,7 +4,7 @@
 |---|---|---|
 | EXTENSION, PREFIX, INSTALL_DATABASE, STAGE | the run's | the run's |
 | MS1 while it ran | when the client began with the package: not after the run's | arrival of the status |
-| CDASH | the command's, before it concretized: not after the run's | begin and the package seconds added up: not after the run's; arrival of a live upload: not before it |
+| CDASH | the command's, not after the run's | package seconds added to it, not after the run's; or arrival |
 | JUNIT | the command's: not after the run's | as CDash, without an arrival |
 
 So the run lies somewhere within the span of CDASH and JUNIT, and begins within that of MS1.
@@ -90,7 +90,8 @@ def span_of(claim: "Claim") -> Span | None:
     )
     first = begin if begin is not None else end
     last = moment if moment is not None else first
-    assert first is not None and last is not None  # noqa: S101 -- one of both is given
+    assert first is not None  # noqa: S101 -- one of both is given
+    assert last is not None  # noqa: S101 -- as above
     if claim.kind in _ENCLOSING:
         last = _end_of_command(claim, last)
     elif not claim.has_ended and claim.outcome == claim.status:

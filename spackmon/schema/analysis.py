@@ -82,8 +82,7 @@ class AnalysisResult(Node):
     analyzer: str = column(*_ANALYZER, description="Who found it.")
     install_file: InstallFile | None = relation(
         models.Attribute.install_file_id,
-        description="The file it was found in; null if it is about the build, or about a file that the manifest "
-        "does not have.",
+        description="The file it was found in; null if it is about the build, or not in the manifest.",
     )
     path: str | None = column(
         models.Attribute.path, description="The path of that file, as the analyzer named it."

@@ -1,4 +1,4 @@
-"""Claims: what each source reported of a run. One seen live, by CDash and by an import is one run of three claims."""
+"""Claims: what each source reported of a run."""
 
 from datetime import datetime
 from enum import Enum

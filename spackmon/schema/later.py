@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from spackmon.schema.tag import Tag, TagFilter
 
 __all__ = [
-    "Analysis", "AnalysisFilter", "AnalysisResultFilter", "Architecture", "ArchitectureFilter", "ArchitectureOrder",
-    "Attempt", "AttemptFilter", "AttemptOrder", "Build", "BuildFilter", "BuildOrder", "BuildPhase", "BuildPhaseFilter",
-    "ConcretizationFailure", "ConcretizationFailureFilter", "ConcretizationFailureOrder",
-    "ErrorGroupFilter", "InstallFile", "InstallFileFilter", "InstallFileOrder", "PackageVersionFilter", "Spec",
-    "SpecFilter", "SpecOrder", "Tag", "TagFilter",
+    "Analysis", "AnalysisFilter", "AnalysisResultFilter", "Architecture", "ArchitectureFilter",
+    "ArchitectureOrder", "Attempt", "AttemptFilter", "AttemptOrder", "Build", "BuildFilter", "BuildOrder",
+    "BuildPhase", "BuildPhaseFilter", "ConcretizationFailure", "ConcretizationFailureFilter",
+    "ConcretizationFailureOrder", "ErrorGroupFilter", "InstallFile", "InstallFileFilter",
+    "InstallFileOrder", "PackageVersionFilter", "Spec", "SpecFilter", "SpecOrder", "Tag", "TagFilter",
 ]  # fmt: skip
 
 _MODULES = {

@@ -14,7 +14,7 @@ HDF5 = spec("hdf5", "1.12.2", ZLIB)
 NETCDF = spec("netcdf-c", "4.9.0", HDF5, ZLIB)
 
 LOG = (
-    "SELECT c.content FROM log_chunk c JOIN phase p ON p.id = c.phase_id WHERE p.name = :name ORDER BY number"
+    "SELECT c.content FROM log_chunk c JOIN phase p ON p.log_id = c.log_id WHERE p.name = :name ORDER BY number"
 )
 
 
@@ -69,7 +69,7 @@ def test_tags_add_up_over_the_reports_of_a_build(site: Site) -> None:
     site.apply(spec_report(ZLIB))
     for tags in (("ci", "nightly"), ("ci", "release")):
         site.apply(build_report(ZLIB.hash, tags=tags))
-    assert site.rows("SELECT name FROM tag t JOIN build_tag b ON b.tag_id = t.id ORDER BY name") == [
+    assert site.rows("SELECT name FROM tag t JOIN attempt_tag b ON b.tag_id = t.id ORDER BY name") == [
         ("ci",), ("nightly",), ("release",),
     ]  # fmt: skip
 

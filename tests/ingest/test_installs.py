@@ -3,7 +3,6 @@
 import dataclasses
 import itertools
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,8 +22,8 @@ from spackmon.formats.submission import (
     SpecReport,
 )
 from spackmon.graph.spec import SpecNode
-from spackmon.models import utc_now
 from spackmon.status import BuildStatus, EventKind, SourceKind
+from tests.ingest.conftest import Clock
 from tests.ingest.installs import (
     HERE,
     START,
@@ -65,7 +64,7 @@ MS1 = {
     "builds/phases/update/": ms1.read_phase,
     "builds/update/": ms1.read_status,
 }
-SOURCES = "SELECT kind FROM build_source ORDER BY kind"
+SOURCES = "SELECT kind FROM claim ORDER BY kind"
 FAILED, SUCCESS = BuildStatus.FAILED, BuildStatus.SUCCESS
 
 
@@ -85,9 +84,9 @@ def test_everything_that_a_report_tells_is_kept(site: Site) -> None:
         ("/opt/zlib", "FAILED", 90.0, "--prefix=/opt/zlib")
     ]
     assert site.rows("SELECT name, value FROM environment_variable") == [("CC", "gcc")]
-    files = "SELECT path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id"
+    files = "SELECT f.path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id"
     assert site.rows(files) == [("/opt/zlib/lib/libz.so", "inflate")]
-    assert site.rows("SELECT kind, key FROM build_source") == [("PREFIX", "/opt/zlib#1")]
+    assert site.rows("SELECT kind, key FROM claim") == [("PREFIX", "/opt/zlib#1")]
     assert site.rows("SELECT fingerprint FROM error_group") == [("main.c:#: error: 'x' undeclared",)]
     assert site.rows("SELECT name FROM tag") == [("nightly",)]
     assert site.rows("SELECT name FROM package p JOIN build b ON b.package_id = p.id") == [("zlib",)]
@@ -116,11 +115,13 @@ def test_what_ms1_a_prefix_and_cdash_saw_is_one_build_with_three_sources(site: S
     from_cdash = site.apply(cdash(status=SUCCESS, spack_revision="abc"))
     assert (from_cdash.build_id, from_cdash.spec_hash) == (build_id, ZLIB.hash)
     assert site.rows(SOURCES) == [("CDASH",), ("MS1",), ("PREFIX",)]
-    assert told_about(site, ZLIB)["phase"] == [("configure", "SUCCESS", 3.0, b"checking\n")]
+    assert told_about(site, ZLIB)["phase"] == [(1, "configure", "SUCCESS", 3.0, b"checking\n")]
     assert site.attempts(build_id) == [("SUCCESS", ["configure"])]
 
 
-def test_what_a_client_of_017_reported_live_and_left_on_disk_is_one_build_each(site: Site) -> None:
+def test_what_a_client_of_017_reported_live_and_left_on_disk_is_one_build_each(
+    site: Site, clock: Clock
+) -> None:
     nodes: dict[str, SpecNode] = {}
     environment, build_ids = HERE, dict[int, int]()
     for exchange in exchanges("0.17-success"):
@@ -145,11 +146,14 @@ def test_what_a_client_of_017_reported_live_and_left_on_disk_is_one_build_each(s
         told: dict[str, Any] = {"environment": environment, "status": SUCCESS}
         on_disk = install(SourceKind.PREFIX, dag_hash, graph=None, spec_hash=dag_hash, **told)
         assert site.apply(on_disk).build_id == build_id
-        now = utc_now()
+        now = clock.now
         there = Environment("site", "", "", environment.target, "")
         uploaded = cdash(seen, environment=there, status=SUCCESS, started_at=now, finished_at=now)
         assert site.apply(uploaded).build_id == build_id
-        kinds = site.rows("SELECT kind FROM build_source WHERE build_id = :b ORDER BY kind", b=build_id)
+        kinds = site.rows(
+            "SELECT c.kind FROM claim c JOIN attempt a ON a.id = c.attempt_id WHERE a.build_id = :b ORDER BY kind",
+            b=build_id,
+        )
         assert kinds == [("CDASH",), ("MS1",), ("PREFIX",)]
     assert count(site, "build") == len(built) > 1
 
@@ -233,7 +237,7 @@ def test_two_runs_of_one_source_that_failed_alike_are_two_attempts(site: Site) -
 def test_a_run_that_begins_after_another_ended_is_another_one(site: Site) -> None:
     build_id = site.build(ZLIB)
     site.status(build_id, "SUCCESS")
-    later = utc_now() + timedelta(hours=1)
+    later = after(3600)
     site.apply(live(status=BuildStatus.RUNNING, started_at=later))
     assert site.attempts(build_id) == [("SUCCESS", []), ("RUNNING", [])]
     assert site.build_status(build_id) == "RUNNING"
@@ -297,11 +301,14 @@ def test_linked_to_a_spec_that_has_a_build_two_become_one_and_the_old_number_sta
     assert site.rows("SELECT id, build_id FROM merged_build") == [(waiting, build_id)]
     assert site.attempts(build_id) == [("FAILED", ["install", "configure", "build"])]
     assert count(site, "build_event") == 2
-    files = "SELECT build_id, path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id"
+    files = """SELECT n.build_id, f.path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id
+        JOIN attempt n ON n.id = a.attempt_id"""
     assert site.rows(files) == [(build_id, "/opt/zlib/lib/libz.so", "inflate")]
     assert site.rows(SOURCES) == [("CDASH",), ("MS1",)]
     site.analysis(waiting, environment_variables={"CXX": "g++"})
-    assert site.rows("SELECT build_id, name FROM environment_variable") == [(build_id, "CXX")]
+    variables = """SELECT a.build_id, v.name FROM attempt a
+        JOIN environment_variable v ON v.environment_set_id = a.environment_set_id"""
+    assert site.rows(variables) == [(build_id, "CXX")]
     assert site.apply(old).changed is False
 
 
@@ -367,7 +374,7 @@ def test_reports_of_many_runs_at_once_end_as_one_after_another_would(site: Site)
     for node in nodes:
         told = told_about(site, node)
         assert len(told["build"]) == len(told["attempt"]) == 1
-        assert len({(kind, key) for kind, key, *_ in told["source"]}) == 3
+        assert len({(kind, key) for kind, key, *_ in told["claim"]}) == 3
 
 
 def test_a_concretization_failure_may_be_told_in_words(site: Site) -> None:
