@@ -15,6 +15,7 @@ from xml.sax.saxutils import unescape
 from spackmon.errors import Refused
 from spackmon.formats.cdash_names import Built, built_by, package_asked_for
 from spackmon.formats.fields import named_fields, short_key, short_text, storable_text
+from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS
 from spackmon.formats.submission import (
     ConcretizationFailureReport,
     Environment,
@@ -136,6 +137,7 @@ def _report(
 ) -> InstallReport:
     # Without the project: a file that is imported does not say it, and is the same run.
     address = run.address
+    enclosed = started_at is not None or finished_at is not None
     key = short_key(f"{address.site}/{address.stamp}/{address.build}")
     return InstallReport(
         source=Source(SourceKind.CDASH, key),
@@ -147,6 +149,8 @@ def _report(
         status=status,
         started_at=started_at,
         finished_at=finished_at,
+        time_uncertainty_seconds=BESIDE_PACKAGES_SECONDS if enclosed else None,
+        times_enclose_run=enclosed,
         phases=phases,
         events=events,
         tags=(address.project,) if address.project else (),

@@ -19,7 +19,7 @@ from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, divided, read_logs
 from spackmon.formats.directory_names import NamedBuild, named_build
 from spackmon.formats.environment_changes import environment_changes
 from spackmon.formats.folder import Folder, Problems, read_file
-from spackmon.formats.moments import end_of_run
+from spackmon.formats.moments import ended
 from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, SourceKind
 
@@ -74,6 +74,7 @@ class _Failure(TypedDict):
     package_name: str
     status: BuildStatus
     finished_at: datetime | None
+    time_uncertainty_seconds: float | None
     phases: tuple[InstallPhase, ...]
     log: bytes | None
 
@@ -81,16 +82,18 @@ class _Failure(TypedDict):
 def _failure(named: NamedBuild, logs: BuildLogs, written_at_seconds: float | None) -> _Failure:
     """What both kinds of stages tell.
 
-    Nothing but the log's own time on disk says when the build ended; where the log has times that this
-    contradicts, the stage is a copy.
+    The log's own time on disk says when the build ended; where the log has times that this contradicts, the
+    stage is a copy, and its local times are all there is.
     """
     seconds = [] if written_at_seconds is None else [written_at_seconds]
+    end = ended(seconds, logs.ended_at)
     return _Failure(
         source=_source(named, logs),
         spec_hash=named.spec_hash,
         package_name=logs.package_name or named.package_name,
         status=BuildStatus.FAILED,
-        finished_at=end_of_run(seconds, logs.ended_at),
+        finished_at=end.at,
+        time_uncertainty_seconds=end.uncertainty_seconds,
         phases=_phases(logs),
         log=logs.whole,
     )

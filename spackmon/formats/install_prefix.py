@@ -24,7 +24,7 @@ from spackmon.formats.fields import optional_name
 from spackmon.formats.folder import Folder, Problems, json_object
 from spackmon.formats.install_times import InstallTimes, read_times
 from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.moments import end_of_run, start_of_run
+from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run
 from spackmon.formats.report_line import ENVIRONMENT_NAMES
 from spackmon.formats.submission import (
     Environment,
@@ -90,14 +90,15 @@ class _Manifest:
     files: tuple[InstalledFile, ...]
     prefix: str | None
 
-    def ended_at(self, log_ended_at: datetime | None) -> datetime | None:
+    def ended(self, log_ended_at: datetime | None) -> Moment:
         """When the newest file was written that fits the log or, if that has no times, Spack's files."""
         own = f"{self.prefix}/{METADATA}/"
         spack_ended_at = log_ended_at
         if spack_ended_at is None:
             written = end_of_run((s for path, s in self._times() if path.startswith(own)), None)
             spack_ended_at = None if written is None else written.replace(tzinfo=None)
-        return end_of_run((seconds for _, seconds in self._times()), spack_ended_at)
+        at = end_of_run((seconds for _, seconds in self._times()), spack_ended_at)
+        return local_moment(log_ended_at) if at is None else Moment(at)
 
     def _times(self) -> Iterator[tuple[str, float]]:
         for file in self.files:
@@ -126,7 +127,7 @@ def _report(
     if graph is None and spec_hash is None and package_name is None:
         return None
     place = (manifest.prefix if manifest else None) or installed_at
-    ended_at = manifest.ended_at(logs.ended_at) if manifest else None
+    ended = manifest.ended(logs.ended_at) if manifest else local_moment(logs.ended_at)
     return InstallReport(
         source=_source(place or _label(graph) or prefix.name, files, logs),
         graph=graph,
@@ -136,8 +137,9 @@ def _report(
         spack_version=circumstances.spack_version,
         spack_revision=circumstances.spack_revision,
         status=BuildStatus.SUCCESS,
-        started_at=start_of_run(ended_at, times.total_seconds),
-        finished_at=ended_at,
+        started_at=start_of_run(ended.at, times.total_seconds),
+        finished_at=ended.at,
+        time_uncertainty_seconds=ended.uncertainty_seconds,
         duration_seconds=times.total_seconds,
         prefix=place,
         phases=succeeded(logs, times.phase_seconds),

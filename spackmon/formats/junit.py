@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element
 from spackmon.errors import Refused
 from spackmon.formats.build_logs import divided
 from spackmon.formats.fields import FieldUnfit, named_fields, short_key, short_text
+from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, end_of_command
 from spackmon.formats.report_values import moment
 from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
@@ -38,6 +39,7 @@ class _Suite:
     name: str
     timestamp: str
     started_at: datetime | None
+    finished_at: datetime | None
     environment: Environment
 
 
@@ -51,9 +53,11 @@ def read_junit(body: bytes | bytearray) -> Iterator[InstallReport]:
     if root.tag not in ("testsuites", "testsuite"):
         raise _unknown(f"the outermost element is {root.tag[:100]!r}")
     foreign = None
+    # Spack begins all the suites of a command together, and a suite's packages may be built after another's.
+    packages_seconds = sum(_seconds(suite.get("time", "")) or 0.0 for suite in root.iter("testsuite"))
     for element in root.iter("testsuite"):
         with named_fields():
-            suite = _suite(element)
+            suite = _suite(element, packages_seconds)
         for case in element.findall("testcase"):
             if not (_HASH.fullmatch(case.get("name", "")) and _PACKAGE.fullmatch(case.get("classname", ""))):
                 foreign = foreign or f"a test case has the name {plain(case.get('name'))[:100]!r}"
@@ -63,17 +67,19 @@ def read_junit(body: bytes | bytearray) -> Iterator[InstallReport]:
         raise _unknown(foreign)
 
 
-def _suite(element: Element) -> _Suite:
+def _suite(element: Element, packages_seconds: float) -> _Suite:
     properties = {p.get("name"): plain(p.get("value")) for p in element.iterfind("properties/property")}
     # linux-debian12-zen2: no part but the last has a dash.
     architecture = short_text(properties.get("architecture", ""), "architecture")
     platform, _, rest = architecture.partition("-")
     operating_system, _, target = rest.partition("-")
     timestamp = plain(element.get("timestamp"))
+    started_at = _moment(timestamp)
     return _Suite(
         name=plain(element.get("name")),
         timestamp=timestamp,
-        started_at=_moment(timestamp),
+        started_at=started_at,
+        finished_at=end_of_command(started_at, packages_seconds),
         environment=Environment("", platform, operating_system, target, ""),
     )
 
@@ -91,6 +97,7 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
     else:
         logs = divided(log or b"")
         phases, log = _phases(logs.by_phase, failure is not None), logs.whole
+    encloses = suite.started_at is not None and not is_test
     return InstallReport(
         source=Source(SourceKind.JUNIT, short_key(f"{suite.timestamp}/{suite.name}/{spec_hash}")),
         spec_hash=spec_hash,
@@ -98,6 +105,9 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
         environment=suite.environment,
         status=None if is_test else BuildStatus.SUCCESS if failure is None else BuildStatus.FAILED,
         started_at=None if is_test else suite.started_at,
+        finished_at=None if is_test else suite.finished_at,
+        time_uncertainty_seconds=BESIDE_PACKAGES_SECONDS if encloses else None,
+        times_enclose_run=encloses,
         duration_seconds=None if is_test else seconds,
         phases=phases,
         log=log,
