@@ -8,10 +8,11 @@ from spackmon.models.columns import Base, RowId
 
 
 class LogChunk(Base):
-    """A run of a phase's log, zstd-compressed UTF-8; chunks joined by `number` (from 0) are the log.
+    """A run of a phase's log, zstd-compressed; chunks joined by `number` (from 0) are the log, byte for byte.
 
-    A lone surrogate that a client sent is kept by Python's `surrogatepass`. `first_line` counts from 1;
-    a chunk ends with a line, except where one line is longer than a chunk.
+    Any bytes may be in it: readers of text put U+FFFD for what is not UTF-8. A lone surrogate that a client
+    sent is kept by Python's `surrogatepass`. `first_line` counts from 1; a chunk ends with a line, except
+    where one line is longer than a chunk.
     """
 
     __tablename__ = "log_chunk"

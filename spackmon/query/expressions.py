@@ -23,7 +23,7 @@ from spackmon.models import Closure, Dependency, LogChunk, SpecDocument
 from spackmon.query.fields import Filtering
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
-from spackmon.query.unpack import LOG, TAIL
+from spackmon.query.unpack import BASE64, LOG, TAIL
 from spackmon.query.values import Given, plain
 
 
@@ -110,6 +110,11 @@ def log_text(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     return _marked_chunks(LOG, phase, json)
 
 
+def log_base64(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's compressed chunks, marked for `unpack`."""
+    return _marked_chunks(BASE64, phase, json)
+
+
 def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     """The log's last two chunks, marked for `unpack`: a line that had no room in one began the other, so
     that together they hold more than CHUNK_BYTES, or the whole log.
@@ -118,7 +123,7 @@ def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
 
 
 def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The log's size in bytes of UTF-8."""
+    """The log's size in bytes."""
     chunks = LogChunk.__table__.alias()
     total = select(func.sum(chunks.c.size_bytes)).where(chunks.c.phase_id == phase.row_id)
     return cast(total.correlate_except(chunks).scalar_subquery(), Text)

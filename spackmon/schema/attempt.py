@@ -137,14 +137,22 @@ class AttemptOrder:
 class Log:
     """What a phase printed."""
 
-    text: str = expression(expressions.log_text, is_json=True, cost=500, description="The whole text.")
+    text: str = expression(
+        expressions.log_text,
+        is_json=True,
+        cost=500,
+        description="The whole text, with U+FFFD for bytes that are not UTF-8.",
+    )
+    base64: str = expression(
+        expressions.log_base64, is_json=True, cost=500, description="Its exact bytes, in base64."
+    )
     tail: str = expression(
         expressions.log_tail,
         is_json=True,
         cost=100,
         description="The text's last lines, 200 kB of it at most.",
     )
-    size_bytes: int = expression(expressions.log_size, is_json=True, description="Its size as UTF-8.")
+    size_bytes: int = expression(expressions.log_size, is_json=True, description="Its size in bytes.")
 
 
 @strawberry.type(description="A phase of a build, as `configure`.")
