@@ -25,7 +25,7 @@ from spackmon.formats.submission import (
     Source,
 )
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 INBOX_KIND = "cdash?"
 """What the kind of an upload begins with in the inbox; its query follows."""
@@ -135,6 +135,7 @@ def _report(
     phases: tuple[InstallPhase, ...] = (),
     events: tuple[Event, ...] = (),
 ) -> InstallReport:
+    # Spack reports no package that it took from a binary cache.
     # Without the project: a file that is imported does not say it, and is the same run.
     address = run.address
     enclosed = started_at is not None or finished_at is not None
@@ -147,6 +148,7 @@ def _report(
         spack_version=run.spack_version,
         spack_revision=run.spack_revision,
         status=status,
+        installed_from=InstalledFrom.SOURCE if status is not None else None,
         started_at=started_at,
         finished_at=finished_at,
         time_uncertainty_seconds=BESIDE_PACKAGES_SECONDS if enclosed else None,

@@ -9,17 +9,18 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
 from spackmon.errors import Refused
 from spackmon.formats.build_logs import divided
 from spackmon.formats.fields import FieldUnfit, named_fields, short_key, short_text
-from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, end_of_command
+from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, UNKNOWN_ZONE_SECONDS, end_of_command
 from spackmon.formats.report_values import moment
 from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.logs.phases import first_time, last_time
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 _HASH = re.compile("[a-z2-7]{32}")
 _PACKAGE = re.compile("[A-Za-z0-9_.-]{1,200}")
@@ -28,6 +29,7 @@ _SPACKS_MOMENT = "%a, %d %b %Y %H:%M:%S"
 _TEMPLATE_END = re.compile(rb"\n {12}\Z")
 _OF_TEST_RUN = re.compile(rb"\s*(?:==> (?:\[[^\]\n]*\] )?)?Testing package ")
 _FAILED_CASE = ("failure", "error")
+_LONGEST_COMMAND_SECONDS = 7 * 86400
 # What Spack's template does not escape.
 _TEXT_ATTRIBUTES = "name|message|value"
 
@@ -91,9 +93,13 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
     seconds = _seconds(case.get("time", ""))
     message = "" if failure is None else plain(failure.get("message")).strip()
     # A test run that failed leaves the install as it was.
+    installed_from = None
     is_test = log is not None and _OF_TEST_RUN.match(log) is not None
     if is_test:
         phases, log = _phases({"test": log or b""}, failure is not None), None
+    elif failure is None and _is_of_another_run(log or b"", seconds, suite.started_at):
+        # Of a binary from a cache, Spack shows the log that came with it.
+        installed_from, phases, log = InstalledFrom.BUILD_CACHE, (), None
     else:
         logs = divided(log or b"")
         phases, log = _phases(logs.by_phase, failure is not None), logs.whole
@@ -109,10 +115,24 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
         time_uncertainty_seconds=BESIDE_PACKAGES_SECONDS if encloses else None,
         times_enclose_run=encloses,
         duration_seconds=None if is_test else seconds,
+        installed_from=installed_from,
         phases=phases,
         log=log,
         events=(Event(EventKind.ERROR, message),) if message else (),
     )
+
+
+def _is_of_another_run(log: bytes, seconds: float | None, began_at: datetime | None) -> bool:
+    """Whether a log has times that the install cannot have had: more of them, or on another day."""
+    first, last = first_time(log), last_time(log)
+    if first is None or last is None:
+        return False
+    if seconds is not None and (last - first).total_seconds() > seconds + 1:
+        return True
+    if began_at is None:
+        return False
+    away = abs((first.replace(tzinfo=UTC) - began_at).total_seconds())
+    return away > UNKNOWN_ZONE_SECONDS + _LONGEST_COMMAND_SECONDS
 
 
 def _phases(log_by_phase: Mapping[str, bytes], failed: bool) -> tuple[InstallPhase, ...]:

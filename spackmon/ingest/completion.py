@@ -180,7 +180,8 @@ def complete_phases(connection: Connection, attempt_id: int, report: InstallRepo
             changed = True
     created = len(ids)
     if report.log and WHOLE_LOG not in told:
-        whole_created = _add_whole_log(connection, attempt_id, report.log)
+        status = "ERROR" if report.status is BuildStatus.FAILED else "SUCCESS"
+        whole_created = _add_whole_log(connection, attempt_id, report.log, status)
         created, changed = created + whole_created, changed or whole_created
     if changed and WHOLE_LOG in known:
         settle_whole_log(connection, attempt_id)
@@ -199,11 +200,11 @@ def _insert_phases(
     return {row.name: row.id for row in created}
 
 
-def _add_whole_log(connection: Connection, attempt_id: int, log: bytes) -> bool:
+def _add_whole_log(connection: Connection, attempt_id: int, log: bytes, status: str) -> bool:
     known = {row.name: row for row in _READ_PHASES.run(connection, attempt_id=attempt_id)}
     if WHOLE_LOG in known or _hold_most_of(known, len(log)):
         return False
-    whole = InstallPhase(WHOLE_LOG, "SUCCESS")
+    whole = InstallPhase(WHOLE_LOG, status)
     write_log(connection, _insert_phases(connection, attempt_id, known, [whole])[WHOLE_LOG], log)
     return True
 
