@@ -218,6 +218,7 @@ def _create() -> None:
         sa.Column("finished_at", UtcDateTime(), nullable=True),
         sa.Column("duration_seconds", sa.Float(precision=53), nullable=True),
         sa.Column("time_uncertainty_seconds", sa.Float(precision=53), nullable=False),
+        sa.Column("times_enclose_run", sa.Boolean(), nullable=False),
         sa.Column("window_begins_at", UtcDateTime(), nullable=True),
         sa.Column("window_ends_at", UtcDateTime(), nullable=True),
         sa.Column("cancelled_at", UtcDateTime(), nullable=True),

@@ -15,6 +15,7 @@ from xml.sax.saxutils import unescape
 from spackmon.errors import Refused
 from spackmon.formats.cdash_names import Built, built_by, package_asked_for
 from spackmon.formats.fields import named_fields, short_key, short_text, storable_text
+from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS
 from spackmon.formats.submission import (
     ConcretizationFailureReport,
     Environment,
@@ -24,7 +25,7 @@ from spackmon.formats.submission import (
     Source,
 )
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 INBOX_KIND = "cdash?"
 """What the kind of an upload begins with in the inbox; its query follows."""
@@ -134,8 +135,10 @@ def _report(
     phases: tuple[InstallPhase, ...] = (),
     events: tuple[Event, ...] = (),
 ) -> InstallReport:
+    # Spack reports no package that it took from a binary cache.
     # Without the project: a file that is imported does not say it, and is the same run.
     address = run.address
+    enclosed = started_at is not None or finished_at is not None
     key = short_key(f"{address.site}/{address.stamp}/{address.build}")
     return InstallReport(
         source=Source(SourceKind.CDASH, key),
@@ -145,8 +148,11 @@ def _report(
         spack_version=run.spack_version,
         spack_revision=run.spack_revision,
         status=status,
+        installed_from=InstalledFrom.SOURCE if status is not None else None,
         started_at=started_at,
         finished_at=finished_at,
+        time_uncertainty_seconds=BESIDE_PACKAGES_SECONDS if enclosed else None,
+        times_enclose_run=enclosed,
         phases=phases,
         events=events,
         tags=(address.project,) if address.project else (),

@@ -3,6 +3,10 @@
 Prefixes of the new installer have the spec, the log and the manifest only; older ones also tell durations,
 the environment and the configure arguments. Where one of the files is damaged the others are taken.
 
+What came from a binary cache has beside these the `binary_distribution` of the one who made it, and what else
+is there (log, environment, arguments, mostly the times, too) tells of the build over there: none of it is
+reported of this installation.
+
 A prefix is where its own manifest says it is, wherever the directory was copied to. When the build ended is
 what the manifest says of the newest file that fits the log; a file's own time on disk would be a copy's.
 """
@@ -10,7 +14,7 @@ what the manifest says of the newest file that fits the log; a file's own time o
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -24,7 +28,7 @@ from spackmon.formats.fields import optional_name
 from spackmon.formats.folder import Folder, Problems, json_object
 from spackmon.formats.install_times import InstallTimes, read_times
 from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.moments import end_of_run, start_of_run
+from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run
 from spackmon.formats.report_line import ENVIRONMENT_NAMES
 from spackmon.formats.submission import (
     Environment,
@@ -35,7 +39,7 @@ from spackmon.formats.submission import (
     SpecReport,
 )
 from spackmon.graph.spec import SpecGraph
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 METADATA = ".spack"
 
@@ -46,6 +50,7 @@ _CHANGES = "spack-build-env.txt"
 _ARGUMENTS = "spack-configure-args.txt"
 _ARCHIVED = "archived-files"
 _ARCHIVING_ERRORS = "errors.txt"
+_MADE_ELSEWHERE = "binary_distribution"
 _SPECS = frozenset({"spec.json", "spec.yaml"})
 # Written when a build has succeeded; the spec is there from its beginning on.
 _OF_SUCCESS = frozenset({_MANIFEST, _TIMES, WHOLE_LOG, f"{WHOLE_LOG}.gz"})
@@ -90,14 +95,23 @@ class _Manifest:
     files: tuple[InstalledFile, ...]
     prefix: str | None
 
-    def ended_at(self, log_ended_at: datetime | None) -> datetime | None:
+    def ended(self, log_ended_at: datetime | None) -> Moment:
         """When the newest file was written that fits the log or, if that has no times, Spack's files."""
         own = f"{self.prefix}/{METADATA}/"
         spack_ended_at = log_ended_at
         if spack_ended_at is None:
             written = end_of_run((s for path, s in self._times() if path.startswith(own)), None)
             spack_ended_at = None if written is None else written.replace(tzinfo=None)
-        return end_of_run((seconds for _, seconds in self._times()), spack_ended_at)
+        at = end_of_run((seconds for _, seconds in self._times()), spack_ended_at)
+        return local_moment(log_ended_at) if at is None else Moment(at)
+
+    def unpacked_at(self) -> datetime | None:
+        """When a file of a binary was last changed on its way in, where those that were not have no time.
+
+        Spack gives files in its tarballs the time 0, since 0.21; before, they keep that of the build.
+        """
+        times = [seconds for _, seconds in self._times()]
+        return end_of_run(times, None) if 0 in times else None
 
     def _times(self) -> Iterator[tuple[str, float]]:
         for file in self.files:
@@ -119,33 +133,53 @@ def _report(
     logs = attempt(read_logs, files) or BuildLogs({}, None)
     times = attempt(_times, files) or InstallTimes()
     manifest = attempt(_manifest, files)
-    circumstances = attempt(_circumstances, files) or _Circumstances()
     named = named_build(prefix.name)
     spec_hash = times.spec_hash or (named.spec_hash if named else None)
     package_name = logs.package_name or times.package_name or (named.package_name if named else None)
     if graph is None and spec_hash is None and package_name is None:
         return None
     place = (manifest.prefix if manifest else None) or installed_at
-    ended_at = manifest.ended_at(logs.ended_at) if manifest else None
-    return InstallReport(
+    install = InstallReport(
         source=_source(place or _label(graph) or prefix.name, files, logs),
         graph=graph,
         spec_hash=spec_hash if graph is None else None,
         package_name=package_name if graph is None else None,
+        status=BuildStatus.SUCCESS,
+        prefix=place,
+        install_files=None if manifest is None else manifest.files,
+    )
+    if times.from_cache or _MADE_ELSEWHERE in files.names:
+        return _unpacked(install, manifest, times)
+    circumstances = attempt(_circumstances, files) or _Circumstances()
+    ended = manifest.ended(logs.ended_at) if manifest else local_moment(logs.ended_at)
+    return replace(
+        install,
+        installed_from=InstalledFrom.SOURCE,
         environment=circumstances.environment,
         spack_version=circumstances.spack_version,
         spack_revision=circumstances.spack_revision,
-        status=BuildStatus.SUCCESS,
-        started_at=start_of_run(ended_at, times.total_seconds),
-        finished_at=ended_at,
+        started_at=start_of_run(ended.at, times.total_seconds),
+        finished_at=ended.at,
+        time_uncertainty_seconds=ended.uncertainty_seconds,
         duration_seconds=times.total_seconds,
-        prefix=place,
         phases=succeeded(logs, times.phase_seconds),
         log=logs.whole,
         events=attempt(_archiving_errors, prefix) or (),
         configure_arguments=attempt(files.text, _ARGUMENTS),
         environment_variables=attempt(_changes, files),
-        install_files=None if manifest is None else manifest.files,
+    )
+
+
+def _unpacked(install: InstallReport, manifest: _Manifest | None, times: InstallTimes) -> InstallReport:
+    """The installation of a binary; only the old installer leaves times of it."""
+    seconds = times.total_seconds if times.from_cache else None
+    ended_at = None if manifest is None else manifest.unpacked_at()
+    return replace(
+        install,
+        installed_from=InstalledFrom.BUILD_CACHE,
+        started_at=start_of_run(ended_at, seconds),
+        finished_at=ended_at,
+        duration_seconds=seconds,
     )
 
 

@@ -63,6 +63,19 @@ _BUILD_OF_MACHINE = Statement(
     """
 )
 
+# Runs of a spec that is not known, by the hash that their sources name it by.
+_BUILD_OF_UNKNOWN = Statement(
+    """
+    SELECT b.id FROM claim c
+    JOIN attempt a ON a.id = c.attempt_id
+    JOIN build b ON b.id = a.build_id
+    WHERE c.spec_hash = :spec_hash AND b.spec_id IS NULL AND b.owner_id = :owner_id
+        AND b.environment_id = :environment_id
+    ORDER BY b.id
+    LIMIT 1
+    """
+)
+
 # Behind the others: a number is unique at any moment.
 _BEHIND = "number + (SELECT COALESCE(max(a.number), 0) FROM attempt a WHERE a.build_id = :target_id)"
 
@@ -108,7 +121,14 @@ _MAKE_POSITIVE = Statement(
     "UPDATE attempt SET number = -1000000000 - number WHERE build_id = :build_id AND number <= -1000000000"
 )
 
-_NEWEST = Statement("SELECT id FROM attempt WHERE build_id = :build_id ORDER BY number DESC LIMIT 1")
+# What was announced and has not begun hides nothing that ran.
+_NEWEST = Statement(
+    """
+    SELECT id FROM attempt WHERE build_id = :build_id
+    ORDER BY CASE WHEN status = 'NOTRUN' THEN 1 ELSE 0 END, number DESC
+    LIMIT 1
+    """
+)
 
 _REPEATED = (
     "status", "started_at", "finished_at", "duration_seconds", "installed_from", "prefix",
@@ -208,6 +228,16 @@ def place_for(
     machines = {**_machines(rows), environment_id: machine}
     whole = _whole(environment_id, machines)
     return next((row.build_id for row in rows if row.build_environment_id == whole), None), True
+
+
+def place_of_unknown(
+    connection: Connection, spec_hash: str, owner_id: int, environment_id: int
+) -> int | None:
+    """The build of other runs of a spec that is not known, in the same place."""
+    rows = _BUILD_OF_UNKNOWN.run(
+        connection, spec_hash=spec_hash, owner_id=owner_id, environment_id=environment_id
+    )
+    return rows[0].id if rows else None
 
 
 def move_attempt(connection: Connection, attempt_id: int, build_id: int) -> None:

@@ -17,10 +17,11 @@ from spackmon.runs.times import window
 from spackmon.status import BuildStatus, InstalledFrom, SourceKind
 
 _FACTS = (
-    "package_id", "spec_id", "spec_hash", "environment_id", "status", "is_live", "started_at", "finished_at",
-    "duration_seconds", "time_uncertainty_seconds", "window_begins_at", "window_ends_at", "cancelled_at",
-    "abandoned_at", "spack_version", "spack_revision", "prefix", "installed_from", "environment_set_id",
-    "manifest_id", "configure_arguments", "tags", "told_build_id", "next_run", "last_reported_at",
+    "package_id", "spec_id", "spec_hash", "environment_id", "status", "is_live", "started_at",
+    "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run", "window_begins_at",
+    "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision", "prefix",
+    "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "tags", "told_build_id",
+    "next_run", "last_reported_at",
 )  # fmt: skip
 """The columns that a report may change."""
 
@@ -249,6 +250,7 @@ def _facts(stored: StoredClaim) -> dict[str, Any]:
         **{name: getattr(claim, name) for name in _PLAIN},
         "status": claim.status.value,
         "is_live": claim.is_live,
+        "times_enclose_run": claim.times_enclose_run,
         "installed_from": None if claim.installed_from is None else claim.installed_from.value,
         "tags": json.dumps(sorted(claim.tags)),
         "window_begins_at": begins_at,
@@ -272,6 +274,7 @@ def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str])
         machine=Machine(row.hostname, row.platform, row.operating_system, row.target, row.kernel_version),
         status=BuildStatus(row.status),
         is_live=bool(row.is_live),
+        times_enclose_run=bool(row.times_enclose_run),
         installed_from=None if row.installed_from is None else InstalledFrom(row.installed_from),
         tags=frozenset(json.loads(row.tags)),
         phases=phases,

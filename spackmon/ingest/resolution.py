@@ -151,6 +151,8 @@ class _Writing:
             )
             if is_unsettled:
                 self._unsettled.add((run.spec_id, run.owner_id))
+        elif run.spec_hash is not None:
+            build_id = builds.place_of_unknown(self._connection, run.spec_hash, run.owner_id, environment_id)
         if build_id is not None:
             return build_id, False
         identity = run.spec_id, run.package_id, environment_id, run.owner_id

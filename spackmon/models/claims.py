@@ -56,6 +56,7 @@ class Claim(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     time_uncertainty_seconds: Mapped[float] = mapped_column(Float(53))
+    times_enclose_run: Mapped[bool] = mapped_column(Boolean)
     window_begins_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     window_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

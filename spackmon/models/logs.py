@@ -19,8 +19,9 @@ class Log(Base):
 class LogChunk(Base):
     """A run of a log's bytes, zstd-compressed; chunks joined by `number` (from 0) are the log.
 
-    Any byte may be in it; a lone surrogate that a client sent is kept by Python's `surrogatepass`.
-    `first_line` counts from 1; a chunk ends with a line, except where one line is longer than a chunk.
+    Any byte may be in it: readers of text put U+FFFD for what is not UTF-8. A lone surrogate that a client
+    sent is kept by Python's `surrogatepass`. `first_line` counts from 1; a chunk ends with a line, except
+    where one line is longer than a chunk.
     """
 
     __tablename__ = "log_chunk"

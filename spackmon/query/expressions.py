@@ -23,7 +23,7 @@ from spackmon.models import Closure, Dependency, Log, LogChunk, Phase, SpecDocum
 from spackmon.query.fields import Filtering
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
-from spackmon.query.unpack import LOG, TAIL
+from spackmon.query.unpack import BASE64, LOG, TAIL
 from spackmon.query.values import Given, plain
 
 
@@ -107,6 +107,11 @@ def has_log(phase: Scope) -> ColumnElement[bool]:
 def log_text(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     """The log's compressed chunks, marked for `unpack`: no database can decompress them."""
     return _marked_chunks(LOG, phase, json)
+
+
+def log_base64(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's compressed chunks, marked for `unpack`."""
+    return _marked_chunks(BASE64, phase, json)
 
 
 def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:

@@ -46,7 +46,7 @@ async def download_attribute(request: Request[Services]) -> Response:
     attribute = _found(data["analysisResult"], request)
     value = attribute["jsonValue"] if attribute["value"] is None else attribute["value"]
     if attribute["binaryValue"] is not None:
-        value = bytes.fromhex(attribute["binaryValue"]).decode("utf-8", "surrogatepass")
+        value = _text(bytes.fromhex(attribute["binaryValue"]))
     # In ASCII, because a text from a binary may hold what UTF-8 cannot.
     return Response(json.dumps(value), media_type="application/json")
 
@@ -124,6 +124,14 @@ def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
             for edge in spec["dependencies"]
         ],
     }
+
+
+def _text(value: bytes) -> str:
+    """The text that an old client sent, or bytes of other origin with U+FFFD for what is not UTF-8."""
+    try:
+        return value.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return value.decode("utf-8", "replace")
 
 
 def _attribute(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,9 +74,10 @@ class Claim:
 
     `owner_is_certain` is false where an operator imported what somebody had built. The spec is `spec_id`,
     or `spec_hash` where no such spec is known. Of the times see `spackmon.runs.times`:
-    `time_uncertainty_seconds` is how far they may be off, `is_live` that reports came while it ran.
-    `cancelled_at` is when another failure of the same client ended what had not run; `abandoned_at` when a
-    client that had begun, and was silent for long, was given up.
+    `time_uncertainty_seconds` is how far they may be off, `times_enclose_run` that they are those of a
+    whole command, `is_live` that reports came while it ran. `cancelled_at` is when another failure of the
+    same client ended what had not run; `abandoned_at` when a client that had begun, and was silent for
+    long, was given up.
     """
 
     id: int
@@ -96,6 +97,7 @@ class Claim:
     finished_at: datetime | None = None
     duration_seconds: float | None = None
     time_uncertainty_seconds: float = 0.0
+    times_enclose_run: bool = False
     cancelled_at: datetime | None = None
     abandoned_at: datetime | None = None
     spack_version: str | None = None

@@ -28,6 +28,7 @@ PRECEDENCE = (
     SourceKind.PREFIX,
     SourceKind.INSTALL_DATABASE,
     SourceKind.STAGE,
+    SourceKind.FAILURE_MARKER,
     SourceKind.JUNIT,
     SourceKind.CDASH,
 )
@@ -48,6 +49,7 @@ _CLOCKS = (
     SourceKind.MS1,
     SourceKind.STAGE,
     SourceKind.INSTALL_DATABASE,
+    SourceKind.FAILURE_MARKER,
     SourceKind.JUNIT,
     SourceKind.CDASH,
 )
@@ -84,6 +86,7 @@ class Run:
     claims: Group
     owner_id: int
     spec_id: int | None
+    spec_hash: str | None
     package_id: int | None
     machine: Machine
     status: BuildStatus
@@ -121,6 +124,7 @@ def run_of(claims: Group) -> Run:
         claims=claims,
         owner_id=next((claim.owner_id for claim in best if claim.owner_is_certain), best[0].owner_id),
         spec_id=first(lambda claim: claim.spec_id),
+        spec_hash=first(lambda claim: claim.spec_hash),
         package_id=first(lambda claim: claim.package_id),
         machine=_machine(best),
         status=status,
@@ -183,7 +187,7 @@ def _times(best: Sequence[Claim], status: BuildStatus, is_reported: bool) -> Tim
     if not ends:
         return Times(started_at, None, None, end_is_inferred=False)
     if seconds is None and not is_inferred and started_at is not None and finished_at is not None:
-        # CDASH tells the time of the whole command.
+        # The times of a whole command say nothing of how long its parts took.
         is_own = timed[0].kind is not SourceKind.CDASH
         seconds = max(0.0, (finished_at - started_at).total_seconds()) if is_own else None
     return Times(started_at, finished_at, seconds, is_inferred)
@@ -211,7 +215,7 @@ def _completeness(claim: Claim) -> tuple[bool, bool]:
     has_both = (
         claim.started_at is not None and (claim.finished_at is not None or claim.duration_seconds is not None)
     ) or (claim.finished_at is not None and claim.duration_seconds is not None)
-    is_bound = claim.kind in _NAMES_NO_MACHINE
+    is_bound = claim.times_enclose_run or claim.kind in _NAMES_NO_MACHINE
     return not has_both, is_bound
 
 

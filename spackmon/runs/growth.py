@@ -44,6 +44,7 @@ def completed(one: Claim, other: Claim) -> Claim:
         finished_at=max(_known(one.finished_at, other.finished_at), default=None),
         duration_seconds=max(_known(one.duration_seconds, other.duration_seconds), default=None),
         time_uncertainty_seconds=max(one.time_uncertainty_seconds, other.time_uncertainty_seconds),
+        times_enclose_run=one.times_enclose_run or other.times_enclose_run,
         # A client that was given up is there after all.
         abandoned_at=None,
         spack_version=_longer(one.spack_version, other.spack_version),

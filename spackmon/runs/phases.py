@@ -40,9 +40,11 @@ def phases_of(best: Sequence["Claim"], *, has_failed: bool) -> tuple[RunPhase, .
         for phase in claim.phases:
             by_name.setdefault(phase.name, []).append(phase)
     _drop_whole_log(by_name)
-    lists = [names for claim in best for names in _orders(claim, by_name)]
+    whole = [WHOLE_LOG] if WHOLE_LOG in by_name else []
+    lists = [names for claim in best for names in _orders(claim, set(by_name) - {WHOLE_LOG})]
     return tuple(
-        _phase(by_name[name], position, has_failed) for position, name in enumerate(ordered(lists), 1)
+        _phase(by_name[name], position, has_failed)
+        for position, name in enumerate((*whole, *ordered(lists)), 1)
     )
 
 

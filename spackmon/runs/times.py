@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 SKEW_SECONDS = 120.0
 """How far the clocks of two machines may be apart."""
 
-_ENCLOSING = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
-_BEGINS_EARLY = _ENCLOSING | {SourceKind.MS1}
-# How long a command may concretize and build other packages before this one, where nothing bounds it.
+# How much later than it says a command's run may have ended, where the source does not say it.
 _COMMAND = {SourceKind.CDASH: timedelta(minutes=15), SourceKind.JUNIT: timedelta(hours=1)}
 # An upload that comes later than this after what it reports was not sent by the command itself.
 _LIVE = timedelta(hours=6)
@@ -82,20 +80,19 @@ def span_of(claim: "Claim") -> Span | None:
         begin = _before(end, claim.duration_seconds)
     if begin is None and end is None:
         return None
-    has_begin = begin is not None and claim.kind not in _BEGINS_EARLY
-    has_end = (
-        claim.has_ended
-        and claim.kind not in _ENCLOSING
-        and (end is not None or claim.duration_seconds is not None)
-    )
+    is_enclosing = claim.times_enclose_run or claim.kind in _COMMAND
+    begins_early = is_enclosing or claim.kind is SourceKind.MS1
+    has_begin = begin is not None and not begins_early
+    tells_end = end is not None or claim.duration_seconds is not None
     first = begin if begin is not None else end
     last = moment if moment is not None else first
     assert first is not None  # noqa: S101 -- one of both is given
     assert last is not None  # noqa: S101 -- as above
-    if claim.kind in _ENCLOSING:
-        last = _end_of_command(claim, last)
-    elif not claim.has_ended and claim.outcome == claim.status:
+    if is_enclosing:
+        return Span(first, max(first, _end_of_command(claim, last)), has_begin, False, 0.0)
+    if not claim.has_ended and claim.outcome == claim.status:
         last = _after(last, _LONGEST_CUT)
+    has_end = claim.has_ended and tells_end
     return Span(first, max(first, last), has_begin, has_end, claim.time_uncertainty_seconds)
 
 
@@ -123,10 +120,12 @@ def _live(claim: "Claim") -> Span:
 
 
 def _end_of_command(claim: "Claim", reported_end: datetime) -> datetime:
-    bounded = _after(reported_end, _COMMAND[claim.kind])
+    later = timedelta(seconds=claim.time_uncertainty_seconds)
     arrival = claim.first_reported_at
     is_live = claim.kind is SourceKind.CDASH and reported_end <= arrival <= _after(reported_end, _LIVE)
-    return arrival if is_live else bounded
+    if is_live:
+        return arrival
+    return _after(reported_end, later or _COMMAND.get(claim.kind, later))
 
 
 def _after(moment: datetime, delay: timedelta) -> datetime:

@@ -185,7 +185,15 @@ class AttemptOrder:
 class Log:
     """What a phase printed."""
 
-    text: str = expression(expressions.log_text, is_json=True, cost=500, description="The whole text.")
+    text: str = expression(
+        expressions.log_text,
+        is_json=True,
+        cost=500,
+        description="The whole text, with U+FFFD for bytes that are not UTF-8.",
+    )
+    base64: str = expression(
+        expressions.log_base64, is_json=True, cost=500, description="Its exact bytes, in base64."
+    )
     tail: str = expression(
         expressions.log_tail,
         is_json=True,

@@ -25,6 +25,9 @@ class SourceKind(Enum):
     EXTENSION = strawberry.enum_value("EXTENSION", description="`spack monitor` of today's Spack.")
     PREFIX = strawberry.enum_value("PREFIX", description="What Spack left in the prefix it installed to.")
     STAGE = strawberry.enum_value("STAGE", description="What a failed build left in its stage.")
+    FAILURE_MARKER = strawberry.enum_value(
+        "FAILURE_MARKER", description="A mark of an installation tree's database that a build failed."
+    )
     INSTALL_DATABASE = strawberry.enum_value(
         "INSTALL_DATABASE", description="The database of an installation tree."
     )

@@ -1,5 +1,6 @@
 """The pages: each a GraphQL document and a template of one name in templates/, and nothing else."""
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -110,11 +111,11 @@ def _by_id(request: Asked) -> Mapping[str, Any]:
 
 
 def _log_text(request: Asked, data: Mapping[str, Any]) -> Response:
-    """The whole log as it came: for curl and less, and for a browser, which must not guess at HTML."""
+    """The whole log, byte for byte: for curl and less, and for a browser, which must not guess at HTML."""
     if data["phase"]["log"] is None:
         raise nothing_here(request)
     headers = {**_HEADERS, "X-Content-Type-Options": "nosniff"}
-    return PlainTextResponse(data["phase"]["log"]["text"], headers=headers)
+    return PlainTextResponse(base64.b64decode(data["phase"]["log"]["base64"]), headers=headers)
 
 
 def _rendered(request: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:

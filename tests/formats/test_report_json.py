@@ -27,7 +27,7 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from tests.formats.corpus import FORMATS, documents
 
 GRAPHS = [spec_json.read(document) for name in FORMATS for document in documents(name)[:6]]
@@ -70,6 +70,9 @@ _installs = st.builds(
     status=maybe(st.sampled_from(BuildStatus)),
     started_at=maybe(_moments),
     finished_at=maybe(_moments),
+    time_uncertainty_seconds=maybe(_seconds),
+    times_enclose_run=st.booleans(),
+    installed_from=maybe(st.sampled_from(InstalledFrom)),
     duration_seconds=maybe(_seconds),
     prefix=maybe(_text),
     phases=st.lists(

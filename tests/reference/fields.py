@@ -3,6 +3,7 @@
 A field that is not named here is the column of its name in the row's own table.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -233,9 +234,12 @@ def _log(rows: Rows, phase: Any) -> list[Any]:
     return sorted(rows.by(models.LogChunk, "phase_id", phase.id), key=lambda chunk: int(chunk.number))
 
 
+def _log_bytes(rows: Rows, phase: Any) -> bytes:
+    return chunks.join(chunk.content for chunk in _log(rows, phase))
+
+
 def _log_text(rows: Rows, phase: Any) -> str:
-    joined = chunks.join(chunk.content for chunk in _log(rows, phase))
-    return joined.decode("utf-8", "surrogatepass").encode("utf-8", "replace").decode()
+    return _log_bytes(rows, phase).decode("utf-8", "replace")
 
 
 def _document(rows: Rows, spec: Any) -> Any:
@@ -282,6 +286,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Parameter", "value"): lambda rows, element: element.value,
     ("Log", "sizeBytes"): lambda rows, phase: sum(chunk.size_bytes for chunk in _log(rows, phase)),
     # The site's logs are shorter than a tail may be.
+    ("Log", "base64"): lambda rows, phase: base64.b64encode(_log_bytes(rows, phase)).decode(),
     ("Log", "tail"): lambda rows, phase: _log_text(rows, phase),
     ("Log", "text"): _log_text,
     ("Spec", "document"): _document,
