@@ -25,7 +25,7 @@ from spackmon.rest_compat.reads import read_routes
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
-from spackmon.settings import Settings, retired_settings
+from spackmon.settings import Settings, old_settings
 from spackmon.web import cdash_links, pages
 from spackmon.web.graphql import graphql_routes
 from spackmon.web.security import SecurityHeaders
@@ -97,5 +97,5 @@ def _limits(settings: Settings) -> Limits:
 def _warn(settings: Settings) -> None:
     if settings.enable_github_auth:
         log.warning("ENABLE_GITHUB_AUTH is set, but sign-in by GitHub is not available yet")
-    if retired := retired_settings():
-        log.warning("settings without a meaning any more are ignored", settings=list(retired))
+    for sentence in old_settings(settings):
+        log.warning(sentence)

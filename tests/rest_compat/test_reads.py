@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.player import Player, exchanges
+from tests.player import MACHINE, Player, exchanges
 from tests.server import Server
 
 
@@ -58,7 +58,7 @@ def test_findings_are_listed_and_downloaded_as_they_were_sent(analyzed: Server) 
 def test_json_and_binary_findings_come_back_as_they_were_sent(analyzed: Server) -> None:
     spec = analyzed.http.get("/ms1/specs/name/zapp/").json()[0]
     build_id = analyzed.post(
-        "/ms1/builds/new/", {"full_hash": spec["full_hash"], "spack_version": "0.17.0"}
+        "/ms1/builds/new/", {**MACHINE, "full_hash": spec["full_hash"], "spack_version": "0.17.0"}
     ).json()["data"]["build"]["build_id"]
     found = [
         {"install_file": "bin/zapp", "name": "symbolator-json", "json_value": {"b": [1, None], "a": "é"}},
