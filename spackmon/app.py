@@ -21,6 +21,7 @@ from spackmon.ops.access_log import AccessLog
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
 from spackmon.rest_compat import cdash, submissions
+from spackmon.rest_compat.data.routes import data_routes
 from spackmon.rest_compat.reads import read_routes
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
@@ -67,6 +68,7 @@ def create_app(settings: Settings) -> Starlette:
             *write_routes(settings.url_api_prefix),
             *service_info_routes(settings.url_api_prefix),
             *read_routes(settings.url_api_prefix),
+            *data_routes(),
             *submissions.routes,
             *cdash.routes,
             *auth_http.routes,

@@ -27,12 +27,10 @@ def test_specs_are_found_by_name_in_the_shape_scripts_read(analyzed: Server) -> 
     specs = analyzed.http.get("/ms1/specs/name/zapp/").json()
     assert [spec["version"] for spec in specs] == ["1.2"]
     assert specs[0]["full_hash"] == "ppcguxnb7y5mic7impxieztzoiwugrn5"
-    assert specs[0]["compiler"] == {"name": "gcc", "version": "12.2.0"}
-    assert {edge["name"] for edge in specs[0]["dependencies"]} == {"autodemo", "cmakedemo", "libzeta"}
-    assert {
+    assert specs[0].keys() == {
         "id", "name", "version", "full_hash", "build_hash", "hash", "package_hash", "namespace",
-        "spack_version", "arch", "compiler", "parameters", "dependencies",
-    } <= specs[0].keys()  # fmt: skip
+        "spack_version", "arch", "compiler", "parameters", "dependencies", "add_date", "modify_date", "label",
+    }  # fmt: skip
     assert len(analyzed.http.get("/ms1/specs/name/libzeta").json()) == 2
     assert analyzed.http.get("/ms1/specs/name/nobody/").json() == []
 
