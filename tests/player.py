@@ -18,6 +18,11 @@ from typing import Any
 
 CAPTURES = Path(__file__).parent / "data" / "captures"
 GO_ON = {200, 201}  # with anything else a real client gives up
+MACHINE = {
+    "hostname": "node1", "platform": "linux", "host_os": "ubuntu22.04", "host_target": "zen3",
+    "kernel_version": "5.15",
+}  # fmt: skip
+"""What builds/new says about a machine."""
 _BUILD_ID = re.compile("<buildId>([0-9]+)</buildId>")  # the clients' own expression
 
 

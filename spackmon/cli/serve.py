@@ -35,8 +35,8 @@ def serve(
     from spackmon.app import create_app
     from spackmon.ops.logging import configure_logging
 
-    configure_logging()
     settings = load_settings()
+    configure_logging(settings.log_level)
     given = {"host": host, "port": port}
     settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     _prepare_database(settings)

@@ -61,6 +61,12 @@ class InstallFile(Node):
     path: str = column(models.InstallFile.path, description="Its absolute path.")
     type: str | None = column(models.InstallFile.type, description="`file`, `dir` or `link`.")
     mode: int | None = column(models.InstallFile.mode, description="Its mode bits, with the file type's.")
+    owner: float | None = column(
+        models.InstallFile.owner, description="Its user's number, a whole one of up to 64 bits."
+    )
+    group: float | None = column(
+        models.InstallFile.group, description="Its group's number, a whole one of up to 64 bits."
+    )
     hash: str | None = column(models.InstallFile.hash, description="The hash of its content.")
     size_bytes: float | None = column(
         models.InstallFile.size_bytes, description="Its size; a whole number of up to 64 bits."

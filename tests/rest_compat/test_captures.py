@@ -76,8 +76,8 @@ def test_a_build_has_one_id_for_its_owner_and_is_closed_to_others(server: Server
         ("builds/update", {"build_id": "x", "status": "SUCCESS"}, 400, "build_id"),
         ("builds/phases/update", {"build_id": 999, "phase_name": "a", "status": "b"}, 404, "999"),
         ("analyze/builds", {"build_id": 999, "metadata": {}}, 404, "999"),
-        ("builds/new", {"full_hash": "unknown", "spack_version": "0.17"}, 404, "unknown"),
-        ("builds/new", {"spack_version": "0.17"}, 400, "full_hash"),
+        ("builds/new", {**player.MACHINE, "full_hash": "unknown", "spack_version": "0.17"}, 404, "unknown"),
+        ("builds/new", {**player.MACHINE, "spack_version": "0.17"}, 400, "full_hash"),
         ("specs/new", {"spack_version": "0.17"}, 400, "spec"),
         ("specs/new", b"[]", 400, "JSON"),
         ("specs/new", b"", 400, "JSON"),
@@ -94,6 +94,15 @@ def test_what_cannot_be_applied_is_named_and_kept(
     assert message.endswith(f"(kept as inbox entry {entry.id})")
     assert (entry.kind, entry.person, entry.error_message in message) == (path, server.user, True)
     assert kept == (body if isinstance(body, bytes) else answer.request.content)
+
+
+def test_a_build_is_announced_with_its_whole_machine(server: Server) -> None:
+    body = {**player.MACHINE, "full_hash": "f" * 32, "spack_version": "0.17.0"}
+    for field in body:
+        for without in ({**body, field: ""}, {**body, field: None}, {k: body[k] for k in body if k != field}):
+            answer = server.post("/ms1/builds/new/", without)
+            assert answer.status_code == 400
+            assert answer.json()["message"].startswith(f"{field} ")
 
 
 def test_what_nobody_signed_is_not_kept(server: Server) -> None:
