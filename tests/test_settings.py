@@ -12,6 +12,7 @@ import pytest
 from spackmon.errors import Refused
 from spackmon.secret_file import read_or_create
 from spackmon.settings import RETIRED, load_settings, retired_settings, setting_names
+from tests.waiting import GIVE_UP_SECONDS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 
@@ -102,7 +103,7 @@ def test_a_file_that_is_no_settings_file_is_refused(text: str, monkeypatch: pyte
 def test_the_program_stops_with_the_sentence_and_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACKMON_PORT", "eighty")
     program = Path(sys.executable).with_name("spackmon")
-    run = subprocess.run([program, "serve"], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([program, "serve"], capture_output=True, text=True, timeout=GIVE_UP_SECONDS)
     assert (run.returncode, run.stdout) == (1, "")
     assert re.fullmatch(r"spackmon: PORT is 'eighty'[^\n]*\n", run.stderr)
 
