@@ -11,7 +11,7 @@ from spackmon.database import Database
 from spackmon.ops.migrations import upgrade
 from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer
 
-pytest_plugins = ["tests.no_skips", "tests.server"]
+pytest_plugins = ["tests.no_skips", "tests.properties", "tests.server"]
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import GIVE_UP_SECONDS
+
 CAPTURES = Path(__file__).parent / "data" / "captures"
 GO_ON = {200, 201}  # with anything else a real client gives up
 MACHINE = {
@@ -126,7 +128,7 @@ class Player:
         url = path if path.startswith("http") else self.url + path
         request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=GIVE_UP_SECONDS) as answer:
                 return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()

@@ -16,6 +16,7 @@ from spackmon.ops.migrations import upgrade
 from spackmon.secret_file import read_or_create
 from spackmon.settings import load_settings, old_settings, setting_names
 from tests.server import served
+from tests.waiting import GIVE_UP_SECONDS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
 OLD_FILE = Path(__file__).parent / "data" / "old-settings.yml"
@@ -186,7 +187,7 @@ def test_the_program_stops_with_the_sentence_and_without_a_traceback(
 ) -> None:
     monkeypatch.setenv(name, value)
     program = Path(sys.executable).with_name("spackmon")
-    run = subprocess.run([program, "serve"], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([program, "serve"], capture_output=True, text=True, timeout=GIVE_UP_SECONDS)
     assert (run.returncode, run.stdout) == (1, "")
     assert re.fullmatch(rf"spackmon: {name.removeprefix('SPACKMON_')} is '{value}'[^\n]*\n", run.stderr)
     assert list(Path.cwd().rglob("*.sqlite3")) == []

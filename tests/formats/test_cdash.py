@@ -1,6 +1,5 @@
 """What CDash documents of Spack say, and what they do not."""
 
-import time
 from datetime import UTC, datetime
 from html import escape
 
@@ -83,11 +82,10 @@ def test_what_could_not_be_concretized_is_no_build() -> None:
 
 
 def test_a_message_that_begins_again_and_again_is_seen_through_at_once() -> None:
-    begun = time.monotonic()
+    # A search that goes to the end from each beginning would look at 10**13 characters.
     failure = read_cdash(
-        b"<Update><UpdateReturnStatus>%s</UpdateReturnStatus></Update>" % (UNSOLVED * 50_000)
+        b"<Update><UpdateReturnStatus>%s</UpdateReturnStatus></Update>" % (UNSOLVED * 1_000_000)
     )
-    assert time.monotonic() - begun < 20
     assert isinstance(failure, ConcretizationFailureReport)
     assert (failure.name, failure.abstract_spec) == (None, None)
 

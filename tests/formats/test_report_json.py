@@ -112,7 +112,7 @@ def read_back(line: bytes) -> list[Submission]:
     return list(read_line(line))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(report=_installs | _specs | _failures)
 def test_what_is_written_is_read_back_equal_and_is_one_line(report: Submission) -> None:
     line = report_json.write(report)

@@ -9,6 +9,7 @@ from spackmon.formats.submission import SpecReport
 from spackmon.graph.spec import SpecNode
 from spackmon.ingest.receipts import SpecReceipt
 from tests.ingest.reports import Site, build_report, spec, spec_report
+from tests.waiting import GIVE_UP_SECONDS
 
 WRITERS = 8
 
@@ -47,7 +48,9 @@ def in_parallel(site: Site, jobs: list[Any]) -> list[Any]:
 def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(site: Site) -> None:
     graphs = overlapping_graphs(20)
     # Four clients post each graph at the same moment, each with its nodes in another order.
-    reports = [spec_report(root, *in_some_order(others)) for root, *others in graphs for _ in range(4)]
+    reports = [
+        spec_report(root, *in_some_order(others, seed)) for root, *others in graphs for seed in range(4)
+    ]
     receipts = in_parallel(site, [lambda s, r=report: s.apply(r) for report in reports])
     assert sum(receipt.created for receipt in receipts) == len(graphs)
     nodes = {node.hash: node for graph in graphs for node in graph}
@@ -67,9 +70,9 @@ def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(sit
     assert set(parallel) == closure_of(nodes)
 
 
-def in_some_order(nodes: list[SpecNode]) -> list[SpecNode]:
+def in_some_order(nodes: list[SpecNode], seed: int) -> list[SpecNode]:
     """The same nodes, shuffled."""
-    return random.sample(nodes, len(nodes))
+    return random.Random(seed).sample(nodes, len(nodes))
 
 
 def closure_of(nodes: dict[str, SpecNode]) -> set[tuple[str, str]]:
@@ -90,14 +93,14 @@ def test_large_graphs_from_eight_writers_in_eight_orders_are_stored_once(site: S
 
     def post(report: SpecReport) -> SpecReceipt:
         site.rows("SELECT 1")
-        together.wait(timeout=60)
+        together.wait(timeout=GIVE_UP_SECONDS)
         receipt: SpecReceipt = site.apply(report)
         return receipt
 
     for turn in range(4):
         leaves = [spec(f"leaf-{turn}-{number}", "1.0") for number in range(800)]
         root = spec(f"environment-{turn}", "1.0", *leaves)
-        reports = [spec_report(root, *in_some_order(leaves)) for _ in range(WRITERS)]
+        reports = [spec_report(root, *in_some_order(leaves, seed)) for seed in range(WRITERS)]
         with ThreadPoolExecutor(WRITERS) as threads:
             receipts = list(threads.map(post, reports))
         assert sum(receipt.created for receipt in receipts) == 1

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
@@ -161,7 +161,7 @@ def test_what_a_client_of_017_reported_live_and_left_on_disk_is_one_build_each(
 _numbers = itertools.count()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(order=st.permutations(range(len(parts_of_one_run(ZLIB)))), spec_at=st.integers(0, 9))
 def test_the_reports_of_a_run_give_the_same_rows_in_any_order(
     site: Site, order: list[int], spec_at: int

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
@@ -99,9 +99,7 @@ def without_types(groups: Sequence[Row]) -> list[Row]:
     ]
 
 
-MANY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)  # fmt: skip
+MANY = settings(max_examples=40)
 
 
 def test_groups_of_builds_are_those_of_a_plain_loop(site: AskedSite) -> None:

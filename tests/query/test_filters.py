@@ -297,7 +297,7 @@ def test_a_filter_finds_what_looking_at_every_row_finds(furnished: AskedSite) ->
     checker = Checker(furnished)
     filters = Filters(checker.world)
 
-    @settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=300, suppress_health_check=list(HealthCheck))
     @given(data=st.data(), filter_name=st.sampled_from(sorted(ROOTS)), as_variable=st.booleans())
     def check(data: st.DataObject, filter_name: str, as_variable: bool) -> None:
         noun = filter_name.removesuffix("Filter")

@@ -12,6 +12,7 @@ from spackmon.ingest import inbox
 from tests import player
 from tests.player import Player
 from tests.server import Server, in_database, new_token, served
+from tests.waiting import GIVE_UP_SECONDS
 
 
 @pytest.mark.parametrize("name", player.names())
@@ -140,7 +141,7 @@ def test_every_answer_carries_a_request_id_and_takes_over_the_clients(server: Se
 
 def test_a_body_above_one_gibibyte_is_refused_unread(server: Server) -> None:
     address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=GIVE_UP_SECONDS) as connection:
         connection.sendall(
             f"POST /ms1/specs/new/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
             f"Content-Length: {2**30 + 1}\r\n\r\n".encode()

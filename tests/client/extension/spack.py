@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import spackmon.client
+from tests.waiting import GIVE_UP_SECONDS, until
 
 FAKE = Path(__file__).with_name("fake")
 EXTENSION = Path(spackmon.client.__file__).with_name("spack-monitor")
@@ -47,7 +47,12 @@ class Spack:
             "AWS_SECRET_ACCESS_KEY": "hunter2",
         }
         if self.url is not None:
-            known |= {"SPACKMON_URL": self.url, "SPACKMON_TOKEN": TOKEN}
+            # A server that answers is waited for, however busy the machine is.
+            known |= {
+                "SPACKMON_URL": self.url,
+                "SPACKMON_TOKEN": TOKEN,
+                "SPACKMON_WAIT_SECONDS": str(GIVE_UP_SECONDS),
+            }
         return subprocess.Popen(
             [self.python, "-m", "spack.main", *arguments],
             env=known | self.environment | environment,
@@ -58,7 +63,7 @@ class Spack:
     def __call__(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Its exit status, output and complaints."""
         process = self.start(*arguments, **environment)
-        output, complaints = process.communicate(timeout=60)
+        output, complaints = process.communicate(timeout=GIVE_UP_SECONDS)
         return process.returncode, output, complaints
 
     @property
@@ -89,10 +94,7 @@ class Recorder:
 
     def wait_for(self, count: int) -> None:
         """Until so many lines have come."""
-        deadline = time.monotonic() + 20
-        while len(self.lines) < count:
-            assert time.monotonic() < deadline, f"only {len(self.lines)} of {count} reports came"
-            time.sleep(0.02)
+        until(lambda: len(self.lines) >= count, f"report {count}")
 
 
 @contextmanager
