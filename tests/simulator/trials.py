@@ -1,0 +1,63 @@
+"""One history after another: delivered in several orders to fresh databases, judged, and compared."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from random import Random
+
+from sqlalchemy import insert
+
+from spackmon.database import Database
+from spackmon.models import Person
+from tests.simulator import reading
+from tests.simulator.arriving import Delivered, deliver
+from tests.simulator.claims import Claims, claims_of
+from tests.simulator.dump import canonical_dump, differences
+from tests.simulator.histories import OWNERS
+from tests.simulator.judging import Verdict, judge
+from tests.simulator.steps import Arrival, arranged
+from tests.simulator.telling import told
+from tests.simulator.truth import History
+
+Fresh = Callable[[], AbstractContextManager[Database]]
+"""Opens a new migrated database."""
+
+
+def try_history(history: History, dice: Random, fresh: Fresh, orders: int) -> Verdict:
+    """Deliver a history in so many orders, each to a database that `fresh` opens, and judge each."""
+    steps = told(history, dice)
+    verdict = Verdict()
+    first = None
+    for _ in range(orders):
+        arrivals = arranged(steps, dice)
+        with fresh() as database:
+            people(database)
+            delivered = deliver(database, arrivals)
+            claims = _claims(arrivals, delivered)
+            stored = database.read_once(reading.attempts)
+            dump = database.read_once(canonical_dump)
+        verdict.add(judge(stored, claims, delivered))
+        if first is None:
+            first = dump
+        else:
+            verdict.note("other orders")
+            if tables := differences(first, dump):
+                verdict.note("order differences", ", ".join(tables))
+                for table in tables:
+                    verdict.note(f"order: {table}")
+    return verdict
+
+
+def people(database: Database) -> None:
+    """The persons who report."""
+    rows = [{"id": owner, "name": f"person-{owner}", "created_at": datetime.now(UTC)} for owner in OWNERS]
+    database.write_once(lambda connection: connection.execute(insert(Person), rows))
+
+
+def _claims(arrivals: list[Arrival], delivered: Delivered) -> Claims:
+    claimants = delivered.claimants
+    return claims_of(
+        (arrival.moment, arrival.step.claimant, arrival.step.submission)
+        for arrival in arrivals
+        if arrival.step.claimant in claimants
+    )
