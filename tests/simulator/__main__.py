@@ -40,9 +40,12 @@ def main() -> int:
     total = Verdict()
     began = time.monotonic()
     seed = arguments.seed * 1_000_000 if arguments.only is None else arguments.only
-    with tempfile.TemporaryDirectory() as directory, template(Path(directory)) as fresh:
+    with tempfile.TemporaryDirectory() as directory:
+        empty = Path(directory) / "empty.db"
+        upgrade(f"sqlite:///{empty}")
+        fresh = copies_of(empty, Path(directory))
         while total.counts["runs"] < arguments.runs * arguments.orders:
-            verdict = _one(seed, fresh, arguments.orders)
+            verdict = try_seed(seed, fresh, arguments.orders)
             total.add(verdict)
             seed += 1
             if arguments.only is not None:
@@ -52,7 +55,8 @@ def main() -> int:
     return int(any(total.counts[fault] for fault in FAULTS))
 
 
-def _one(seed: int, fresh: Fresh, orders: int) -> Verdict:
+def try_seed(seed: int, fresh: Fresh, orders: int) -> Verdict:
+    """The verdict over the history of a seed, which its examples name."""
     dice = Random(seed)
     verdict = try_history(history(dice), dice, fresh, orders)
     for what, examples in verdict.examples.items():
@@ -60,16 +64,13 @@ def _one(seed: int, fresh: Fresh, orders: int) -> Verdict:
     return verdict
 
 
-@contextmanager
-def template(directory: Path) -> Iterator[Fresh]:
-    """A function that opens a copy of a migrated database."""
-    empty = directory / "empty.db"
-    upgrade(f"sqlite:///{empty}")
+def copies_of(template: Path, directory: Path) -> Fresh:
+    """Opens copies of a migrated SQLite file, one at a time."""
 
     @contextmanager
     def fresh() -> Iterator[Database]:
         path = directory / "history.db"
-        shutil.copy(empty, path)
+        shutil.copy(template, path)
         database = Database(f"sqlite:///{path}")
         try:
             yield database
@@ -78,7 +79,7 @@ def template(directory: Path) -> Iterator[Fresh]:
             for left in directory.glob("history.db*"):
                 left.unlink()
 
-    yield fresh
+    return fresh
 
 
 def report(total: Verdict) -> str:

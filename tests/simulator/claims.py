@@ -5,16 +5,17 @@ The judge's own rules, from the issue's points 2 and 3:
 - Facts that two claims have and that differ contradict: owner, spec (by any hash), package, prefix, version
   and commit of Spack, machine (the site of a CDash is none), how the run ended, and the keys of one kind of
   source. Kernels are no fact: CDash reports `uname -r`, Spack `uname -v`.
-- Times contradict where they do not touch, two minutes of skew granted. Where both claims know the start, or
-  both the end, these must agree as well. A row of the database, a stage and a prefix of the new installer
-  know the end alone. CDash and JUnit know that the run began after the command did; a live upload, that the
-  run was over when it came; of one that came as a file it may be two days later. The logs of an uploaded ms1
-  run have local times, up to 14 hours away. A run whose end nobody reported may last for ever.
-- Two claims of one run *must* be one attempt if they do not contradict, share a hash or a prefix, and the
-  times that both state touch. Where one of them might as well belong to another run that was reported, two
-  attempts are the smaller evil, and counted apart.
+- Times contradict where they do not touch, two minutes of skew granted and what a source states that its
+  times may be off. Where both claims know the start exactly, or both the end, these must agree as well. A
+  row of the database, a stage and a prefix of the new installer know the end alone. CDash and JUnit have the
+  time of a command, in which the run took place, and which may have ended an hour later. The logs of an
+  uploaded ms1 run have local times, up to 14 hours away. A run whose end nobody reported may last for ever.
+- Two claims of one run *must* be one attempt if they do not contradict, share a hash or a prefix, and both
+  have a time. Where one of them might as well belong to another run that was reported, two attempts are the
+  smaller evil, and counted apart.
 - Claims of two runs *may* be one attempt if nothing in them contradicts, and the stray ones have no claim of
   their own run that they must be with: nobody could know better. That is counted apart, too.
+- A client of ms1 that only named a build has reported no run: wherever that stands is right.
 """
 
 import math
@@ -35,7 +36,7 @@ from tests.simulator.steps import Claimant
 from tests.simulator.truth import Run
 
 SLACK_SECONDS = 120.0
-FILE_SECONDS = 2 * 86400.0
+COMMAND_SECONDS = 3600.0
 ZONE_SECONDS = 14 * 3600.0
 
 
@@ -54,8 +55,11 @@ class Claim:
     started: float | None = None
     finished: float | None = None
     seconds: float | None = None
+    uncertain_seconds: float = 0.0
+    encloses: bool = False
     first_arrival: float = math.inf
     last_arrival: float = -math.inf
+    installed_from: str | None = None
     variables: dict[str, str] | None = None
     arguments: str | None = None
     files: frozenset[str] | None = None
@@ -85,41 +89,38 @@ class Claim:
         return self.who.name.startswith("saved")
 
     @property
+    def only_announces(self) -> bool:
+        """An ms1 client named the build and was never heard of again: nothing ran that anybody saw."""
+        return self.kind == "MS1" and not self.phases and self.status is None and self.variables is None
+
+    @property
     def starts_exactly(self) -> bool:
         """Whether it knows when its run began."""
-        return self.started is not None and self.kind in ("EXTENSION", "PREFIX")
+        return self.started is not None and self.kind != "MS1" and self._is_exact
 
     @property
     def ends_exactly(self) -> bool:
         """Whether it knows when its run ended."""
-        if self.kind == "MS1" and not self.is_upload:
-            return self.status in FINISHED
-        return self.finished is not None and self.kind != "CDASH"
+        if self.kind == "MS1":
+            return self.status in FINISHED and not self.is_upload
+        return self.finished is not None and self._is_exact
+
+    @property
+    def _is_exact(self) -> bool:
+        return not (self.encloses or self.uncertain_seconds)
 
     @property
     def span(self) -> tuple[float, float] | None:
-        """The time that it states, None where it states none."""
+        """The time in which its run was, by what it states and how far that may be off; None of no time."""
         if self.kind == "MS1":
             return self._span_of_ms1()
-        if self.kind == "CDASH" and self.started is not None and self.finished is not None:
-            return self.started, max(self.finished, self.who.ended_by or 0.0)
-        if self.kind == "JUNIT" and self.started is not None:
-            return self.started, self.started + (self.seconds or 0.0)
-        if self.started is None and self.finished is None:
+        times = [moment for moment in (self.started, self.finished) if moment is not None]
+        if not times:
             return None
-        if self.started is None:
-            return self.finished or 0.0, self.finished or 0.0
-        return self.started, math.inf if self.finished is None else self.finished
-
-    @property
-    def widest_span(self) -> tuple[float, float]:
-        """The time in which its run may have been."""
-        span = self.span
-        if span is None:
-            return -math.inf, math.inf
-        if self.kind == "JUNIT" or (self.kind == "CDASH" and self.who.ended_by is None):
-            return span[0], max(span[1], span[0] + FILE_SECONDS)
-        return span
+        begin, end = times[0], times[-1]
+        if self.finished is None and self.status not in FINISHED:
+            end = math.inf
+        return begin - (0.0 if self.encloses else self.uncertain_seconds), end + self.uncertain_seconds
 
     def _span_of_ms1(self) -> tuple[float, float] | None:
         if not self.is_upload:
@@ -173,6 +174,12 @@ class Claim:
         self.arguments = self.arguments or report.configure_arguments
         if report.install_files is not None:
             self.files = frozenset(file.path for file in report.install_files)
+        # What reports state themselves, once they can.
+        self.encloses |= getattr(report, "times_enclose_run", self.kind in ("CDASH", "JUNIT"))
+        assumed = COMMAND_SECONDS if self.encloses else 0.0
+        uncertain = getattr(report, "time_uncertainty_seconds", assumed) or 0.0
+        self.uncertain_seconds = max(self.uncertain_seconds, uncertain)
+        self.installed_from = self.installed_from or getattr(report, "installed_from", None)
         self.tags |= set(report.tags)
         for phase in report.phases:
             logs = self.phases.setdefault(phase.name, set())
@@ -199,10 +206,14 @@ def contradict(one: Claim, other: Claim) -> bool:
         return True
     if one.kind == other.kind and one.who.key and other.who.key and one.who.key != other.who.key:
         return True
-    return not _touch(one, other, one.widest_span, other.widest_span)
+    return not times_touch(one, other)
 
 
-def _touch(one: Claim, other: Claim, span: tuple[float, float], others: tuple[float, float]) -> bool:
+def times_touch(one: Claim, other: Claim) -> bool:
+    """Whether they may be about one time; what has no time touches everything."""
+    span, others = one.span, other.span
+    if span is None or others is None:
+        return True
     if one.starts_exactly and other.starts_exactly and abs(span[0] - others[0]) > SLACK_SECONDS:
         return False
     if one.ends_exactly and other.ends_exactly and abs(span[1] - others[1]) > SLACK_SECONDS:
@@ -214,11 +225,6 @@ def share(one: Claim, other: Claim) -> bool:
     """Whether both name one hash or one prefix."""
     by_hash = one.has_hash and other.has_hash and one.run.spec.hash == other.run.spec.hash
     return by_hash or (one.prefix is not None and one.prefix == other.prefix)
-
-
-def states_touch(one: Claim, other: Claim) -> bool:
-    """Whether the times that both state touch."""
-    return one.span is not None and other.span is not None and _touch(one, other, one.span, other.span)
 
 
 @dataclass(slots=True)
@@ -249,7 +255,7 @@ class Claims:
                         continue
                     self.might[one].add(other)
                     self.might[other].add(one)
-                elif share(one, other) and states_touch(one, other):
+                elif share(one, other) and one.span is not None and other.span is not None:
                     self.must[one].add(other)
                     self.must[other].add(one)
 

@@ -5,12 +5,10 @@ from html import escape
 from random import Random
 
 from spackmon.formats.cdash import Address, read_cdash
-from spackmon.formats.submission import Environment, InstallPhase, InstallReport, Source
-from spackmon.logs.phases import divide
-from spackmon.status import BuildStatus, SourceKind
-from tests.simulator.extension import events
+from spackmon.formats.junit import read_junit
+from spackmon.status import BuildStatus
 from tests.simulator.histories import CONFIGURES
-from tests.simulator.steps import Claimant, Step, moment
+from tests.simulator.steps import Claimant, Step
 from tests.simulator.truth import Command, Run
 
 PROJECT = "demo"
@@ -35,8 +33,7 @@ def cdash(command: Command, runs: list[Run], skew: float, dice: Random) -> list[
         name = command.cdash_build if len(reported) == 1 else f"{command.cdash_build} - {run.spec.package}"
         key = f"{command.machine.site}/{stamp(command)}/{name}"
         documents = _documents(command, reported, run, name, skew, mentions_hash)
-        ended_by = at + len(documents) * 0.3 if is_live else None
-        who = Claimant(run, "CDASH", key, ended_by=ended_by)
+        who = Claimant(run, "CDASH", key)
         for document in documents:
             at += 0.3
             # A file that is imported does not say its project.
@@ -99,25 +96,28 @@ def twice(text: str) -> str:
 
 
 def junit(command: Command, runs: list[Run], skew: float) -> list[Step]:
-    """A file with a case for each package; all have the moment at which the first one began."""
-    began = command.runs[0].started + skew
-    timestamp = datetime.fromtimestamp(began, UTC).strftime("%a, %d %b %Y %H:%M:%S")
+    """A file with a case for each package; all have the moment at which the command began."""
+    timestamp = datetime.fromtimestamp(command.started + skew, UTC).strftime("%a, %d %b %Y %H:%M:%S")
+    cases = {run.spec.hash: run for run in runs if run.phases or run.is_cached}
+    seconds = sum(run.seconds for run in command.runs)
+    written = "".join(_case(run) for run in cases.values())
+    document = (
+        f'<testsuites><testsuite name="{command.root.package}" errors="0" tests="{len(cases)}" failures="0" '
+        f'time="{seconds}" timestamp="{timestamp}"><properties><property name="architecture" '
+        f'value="linux-debian12-{command.machine.target}"/></properties>{written}</testsuite></testsuites>'
+    )
     steps = []
-    for run in runs:
-        if not (run.phases or run.is_cached):
-            continue
-        key = f"{timestamp}/{command.root.package}/{run.spec.hash}"
-        failed = run.status is BuildStatus.FAILED
-        parts = divide(run.log).phases
-        last = len(parts) - 1
-        report = InstallReport(
-            source=Source(SourceKind.JUNIT, key), spec_hash=run.spec.hash, package_name=run.spec.package,
-            environment=Environment("", "linux", "debian12", run.machine.target, ""), status=run.status,
-            started_at=moment(int(began)), duration_seconds=run.seconds, events=events(run),
-            phases=tuple(
-                InstallPhase(part.name, "ERROR" if failed and place == last else "SUCCESS", output=part.text)
-                for place, part in enumerate(parts)
-            ),
-        )  # fmt: skip
-        steps.append(Step(run.owner, Claimant(run, "JUNIT", key), report, command.ended))
+    for report in read_junit(document.encode()):
+        run = cases[report.spec_hash or ""]
+        steps.append(Step(run.owner, Claimant(run, "JUNIT", report.source.key), report, command.ended))
     return steps
+
+
+def _case(run: Run) -> str:
+    log = escape(run.log.decode())
+    if run.status is BuildStatus.FAILED:
+        result = f'<failure message="it broke in {escape(run.token)}">\n{log}</failure>'
+    else:
+        result = f"<system-out>\n{log}</system-out>"
+    package, spec_hash = run.spec.package, run.spec.hash
+    return f'<testcase classname="{package}" name="{spec_hash}" time="{run.seconds}">{result}</testcase>'

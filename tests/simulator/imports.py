@@ -6,8 +6,8 @@ from spackmon.formats.install_database import read_install_database
 from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, SourceKind
 from tests.simulator.documents import DATABASE_VERSIONS, on_disk, row
-from tests.simulator.extension import files
-from tests.simulator.steps import Claimant, Step, moment
+from tests.simulator.extension import files, installed_from
+from tests.simulator.steps import Claimant, Step, known, moment
 from tests.simulator.truth import Run, Store, digest
 
 
@@ -19,8 +19,9 @@ class Disk:
         self.skew = skew
         self.dice = dice
         self.claimants: dict[tuple[str, int], Claimant] = {}
-        # Some prefixes have lost their manifest, and with it every time.
-        self.untimed = {one.run.number for one in store.installs if dice.random() < 0.05}
+        # Some prefixes have lost their manifest and some stages were copied: only the log has times.
+        runs = [one.run.number for one in [*store.installs, *store.failures]]
+        self.untimed = {number for number in runs if dice.random() < 0.05}
 
     def imported(self, at: float) -> list[Step]:
         """Prefixes and stages, each with luck, and the whole database."""
@@ -42,8 +43,12 @@ class Disk:
 
     def _prefix(self, run: Run, at: float) -> Step:
         key = f"{run.prefix}#{digest(run.number)}"
-        is_new, ended = run.spack.has_new_installer, run.ended + self._clock(run, "PREFIX")
+        # What lies in the prefix of a binary is of the machine that built it, but for the manifest.
+        is_new = run.spack.has_new_installer or run.is_cached
         is_timed = run.number not in self.untimed
+        ended, uncertain = run.ended + self._clock(run, "PREFIX"), None
+        if not is_timed:
+            ended, uncertain = _by_the_log(run)
         phases = tuple(InstallPhase(p.name, p.status, p.seconds, p.log) for p in run.phases)
         report = InstallReport(
             source=Source(SourceKind.PREFIX, key),
@@ -53,7 +58,11 @@ class Disk:
             spack_revision=None if is_new else run.spack.revision,
             status=BuildStatus.SUCCESS,
             started_at=moment(ended - run.seconds) if is_timed and not is_new else None,
-            finished_at=moment(ended) if is_timed else None,
+            finished_at=None if ended is None else moment(ended),
+            **known(
+                time_uncertainty_seconds=uncertain,
+                installed_from=installed_from(run),
+            ),
             duration_seconds=None if is_new else run.seconds,
             prefix=run.prefix,
             phases=() if is_new else phases,
@@ -67,12 +76,16 @@ class Disk:
     def _stage(self, run: Run, at: float) -> Step:
         key = f"spack-stage-{run.spec.package}-{run.spec.hash}#{digest(run.log)}"
         is_new = run.spack.has_new_installer
+        ended, uncertain = run.ended + self._clock(run, "STAGE"), None
+        if run.number in self.untimed:
+            ended, uncertain = _by_the_log(run)
         report = InstallReport(
             source=Source(SourceKind.STAGE, key),
             spec_hash=run.spec.hash,
             package_name=run.spec.package,
             status=BuildStatus.FAILED,
-            finished_at=moment(run.ended + self._clock(run, "STAGE")),
+            finished_at=None if ended is None else moment(ended),
+            **known(time_uncertainty_seconds=uncertain),
             phases=() if is_new else tuple(InstallPhase(p.name, p.status, None, p.log) for p in run.phases),
             log=run.log if is_new else None,
             configure_arguments=None if is_new else run.arguments,
@@ -103,3 +116,10 @@ class Disk:
     def _installed_at(self, run: Run) -> float:
         at = run.ended + 0.5 + self._clock(run, "INSTALL_DATABASE")
         return moment(round(at, 3)).timestamp()
+
+
+def _by_the_log(run: Run) -> tuple[float | None, float | None]:
+    """The local time of the last command taken for UTC, where reports can say how far that may be off."""
+    if not run.phases or run.spack.has_new_installer or not known(time_uncertainty_seconds=1):
+        return None, None
+    return run.ended - run.phases[-1].seconds + run.machine.zone_seconds, 14 * 3600.0

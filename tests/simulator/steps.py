@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
+from typing import Any
 
-from spackmon.formats.submission import BuildReport, PhaseReport, StatusReport, Submission
+from spackmon.formats.submission import BuildReport, InstallReport, Submission
 from tests.simulator.truth import Run
 
 
@@ -13,14 +14,12 @@ class Claimant:
     """One source of one true run, the unit that may be joined with others.
 
     `key` is the source's own name of the run, None of an ms1 client, which has none: `name` stands for it.
-    `is_exact`: it knows when the run began and ended. `ended_by`: the run was over then (a live upload).
     """
 
     run: Run
     kind: str
     key: str | None
     name: str = ""
-    ended_by: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,10 +70,11 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def known(**fields: Any) -> dict[str, Any]:
+    """Those of the fields that reports have yet."""
+    names = InstallReport.__dataclass_fields__
+    return {name: value for name, value in fields.items() if name in names}
+
+
 UNNUMBERED = 0
 """The build of a phase or status before `numbered`."""
-
-__all__ = [
-    "UNNUMBERED", "Arrival", "BuildReport", "Claimant", "PhaseReport", "StatusReport", "Step", "arranged",
-    "moment",
-]  # fmt: skip

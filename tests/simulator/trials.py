@@ -15,7 +15,7 @@ from tests.simulator.claims import Claims, claims_of
 from tests.simulator.dump import canonical_dump, differences
 from tests.simulator.histories import OWNERS
 from tests.simulator.judging import Verdict, judge
-from tests.simulator.steps import Arrival, arranged
+from tests.simulator.steps import Arrival, Step, arranged
 from tests.simulator.telling import told
 from tests.simulator.truth import History
 
@@ -25,7 +25,11 @@ Fresh = Callable[[], AbstractContextManager[Database]]
 
 def try_history(history: History, dice: Random, fresh: Fresh, orders: int) -> Verdict:
     """Deliver a history in so many orders, each to a database that `fresh` opens, and judge each."""
-    steps = told(history, dice)
+    return try_steps(told(history, dice), dice, fresh, orders)
+
+
+def try_steps(steps: list[Step], dice: Random, fresh: Fresh, orders: int) -> Verdict:
+    """The same of what is reported already."""
     verdict = Verdict()
     first = None
     for _ in range(orders):
