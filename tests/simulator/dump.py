@@ -25,7 +25,7 @@ _REPORTED = frozenset({
 
 
 def canonical_dump(connection: Connection) -> dict[str, list[Any]]:
-    """The rows of every table, sorted; of each table only those that no other row of the dump contains."""
+    """The rows of every table, sorted; also what nothing refers to any longer."""
     tables = [table for table in Base.metadata.sorted_tables if table.name not in _NO_FACTS]
     return _Dump(connection, tables).whole()
 

@@ -25,6 +25,17 @@ from tests.simulator.truth import Run
 _CLOCKS_SECONDS = 61.0
 _WHOLE_LOG = "spack-build-out"
 _EXAMPLES = 5
+FAULTS = (
+    "fused",
+    "doubled",
+    "lost",
+    "lost claims",
+    "facts",
+    "numbers",
+    "order differences",
+    "refused",
+    "unclaimed",
+)
 
 
 @dataclass(slots=True)
@@ -274,3 +285,11 @@ def _kinds(here: list[Claim]) -> str:
 def _example(here: list[Claim], runs: set[Run]) -> str:
     told = ", ".join(f"{claim.kind} of {claim.run.number}" for claim in here)
     return f"{told}: {sorted(runs, key=lambda run: run.number)}"
+
+
+def report(total: Verdict) -> str:
+    """Counts, then examples of what is wrong."""
+    lines = [f"{total.counts[what]:8} {what}" for what in sorted(total.counts)]
+    for fault in (*FAULTS, "undecidable"):
+        lines += [f"{fault}: {example}" for example in total.examples.get(fault, [])]
+    return "\n".join(lines)

@@ -6,11 +6,10 @@ from random import Random
 import pytest
 
 from spackmon.status import FINISHED, BuildStatus
-from tests.simulator.__main__ import FAULTS
 from tests.simulator.arriving import Delivered
 from tests.simulator.claims import Claim, Claims, claims_of
 from tests.simulator.histories import history
-from tests.simulator.judging import Verdict, judge
+from tests.simulator.judging import FAULTS, Verdict, judge
 from tests.simulator.reading import StoredAttempt, StoredPhase, StoredSource
 from tests.simulator.steps import arranged, moment
 from tests.simulator.telling import told

@@ -1,8 +1,10 @@
 """One history after another: delivered in several orders to fresh databases, judged, and compared."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 
 from sqlalchemy import insert
@@ -13,7 +15,7 @@ from tests.simulator import reading
 from tests.simulator.arriving import Delivered, deliver
 from tests.simulator.claims import Claims, claims_of
 from tests.simulator.dump import canonical_dump, differences
-from tests.simulator.histories import OWNERS
+from tests.simulator.histories import OWNERS, history
 from tests.simulator.judging import Verdict, judge
 from tests.simulator.steps import Arrival, Step, arranged
 from tests.simulator.telling import told
@@ -23,9 +25,9 @@ Fresh = Callable[[], AbstractContextManager[Database]]
 """Opens a new migrated database."""
 
 
-def try_history(history: History, dice: Random, fresh: Fresh, orders: int) -> Verdict:
+def try_history(happened: History, dice: Random, fresh: Fresh, orders: int) -> Verdict:
     """Deliver a history in so many orders, each to a database that `fresh` opens, and judge each."""
-    return try_steps(told(history, dice), dice, fresh, orders)
+    return try_steps(told(happened, dice), dice, fresh, orders)
 
 
 def try_steps(steps: list[Step], dice: Random, fresh: Fresh, orders: int) -> Verdict:
@@ -65,3 +67,30 @@ def _claims(arrivals: list[Arrival], delivered: Delivered) -> Claims:
         for arrival in arrivals
         if arrival.step.claimant in claimants
     )
+
+
+def try_seed(seed: int, fresh: Fresh, orders: int) -> Verdict:
+    """The verdict over the history of a seed, which its examples name."""
+    dice = Random(seed)
+    verdict = try_history(history(dice), dice, fresh, orders)
+    for what, examples in verdict.examples.items():
+        verdict.examples[what] = [f"[{seed}] {example}" for example in examples]
+    return verdict
+
+
+def copies_of(template: Path, directory: Path) -> Fresh:
+    """Opens copies of a migrated SQLite file, one at a time."""
+
+    @contextmanager
+    def fresh() -> Iterator[Database]:
+        path = directory / "history.db"
+        shutil.copy(template, path)
+        database = Database(f"sqlite:///{path}")
+        try:
+            yield database
+        finally:
+            database.close()
+            for left in directory.glob("history.db*"):
+                left.unlink()
+
+    return fresh
