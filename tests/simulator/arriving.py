@@ -59,9 +59,8 @@ def _deliver(connection: Connection, arrivals: list[Arrival], delivered: Deliver
     builds: dict[str, int] = {}
     now = moment(0)
     with clock(lambda: now):
-        for number, arrival in enumerate(arrivals):
-            # No two at one moment: a claim of ms1 is recognized by the moments at which it spoke.
-            now = moment(round(arrival.moment, 3) + number * 1e-6)
+        for arrival in arrivals:
+            now = arrival.at
             step = arrival.step
             submission = step.numbered(builds)
             if submission is None:

@@ -20,7 +20,7 @@ _NO_FACTS = frozenset({
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
-    "received_at", "rerun_announced",
+    "received_at", "told_build_id",
 })  # fmt: skip
 
 
@@ -54,12 +54,15 @@ class _Dump:
             name, value = column.name, row[column.name]
             if name in _REPORTED or name == "id":
                 continue
+            if name == "newest_attempt_id":
+                # The attempt refers to its build: its number is enough.
+                name, value = "newest", self._numbers["attempt"].get(value, {}).get("number")
             target = _target(table, column.name)
             if target is not None and value is not None:
                 value = self._reference(target, value)
             pairs.append((name, _value(value)))
-        if table.name == "phase":
-            pairs.append(("log", self._logs.get(row["id"])))
+        if table.name == "log":
+            pairs.append(("content", self._logs.get(row["id"])))
         return tuple(pairs)
 
     def _reference(self, target: str, number: Any) -> Any:
@@ -102,9 +105,9 @@ def _value(value: Any) -> Any:
 def _logs(connection: Connection) -> dict[int, bytes]:
     table = Base.metadata.tables["log_chunk"]
     pieces: dict[int, list[bytes]] = defaultdict(list)
-    for row in connection.execute(select(table).order_by(table.c.phase_id, table.c.number)):
-        pieces[row.phase_id].append(bytes(row.content))
-    return {phase: chunks.join(parts) for phase, parts in pieces.items()}
+    for row in connection.execute(select(table).order_by(table.c.log_id, table.c.number)):
+        pieces[row.log_id].append(bytes(row.content))
+    return {log: chunks.join(parts) for log, parts in pieces.items()}
 
 
 def differences(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> list[str]:

@@ -72,44 +72,49 @@ def attempts(connection: Connection) -> list[StoredAttempt]:
             StoredSource(row.owner_id, row.kind, row.key, *map(_moment, (row.first, row.last)))  # type: ignore[arg-type]
         )
     logs: dict[int, list[bytes]] = defaultdict(list)
-    for row in _rows(connection, "SELECT phase_id, content FROM log_chunk ORDER BY phase_id, number"):
-        logs[row.phase_id].append(bytes(row.content))
+    for row in _rows(connection, "SELECT log_id, content FROM log_chunk ORDER BY log_id, number"):
+        logs[row.log_id].append(bytes(row.content))
     for row in _rows(connection, "SELECT * FROM phase ORDER BY position, id"):
-        stored = StoredPhase(row.name, row.status, row.duration_seconds, chunks.join(logs[row.id]))
-        found[row.attempt_id].phases.append(stored)
-    for row in _rows(connection, "SELECT attempt_id, text FROM build_event ORDER BY position"):
+        log = chunks.join(logs.get(row.log_id, ()))
+        found[row.attempt_id].phases.append(StoredPhase(row.name, row.status, row.duration_seconds, log))
+    for row in _rows(connection, _EVENTS):
         found[row.attempt_id].events.append(row.text)
     _facts(connection, found)
     return list(found.values())
 
 
 def _facts(connection: Connection, found: dict[int, StoredAttempt]) -> None:
-    """Today they stand on the build: what an older attempt had is nowhere."""
-    newest = {attempt.build_id: attempt for attempt in found.values() if attempt.is_newest}
-    for row in _rows(connection, "SELECT id, prefix, configure_arguments FROM build"):
-        facts = {"prefix": row.prefix, "arguments": row.configure_arguments}
-        newest[row.id].facts = facts | {"variables": {}, "tags": set(), "files": set()}
-    for row in _rows(connection, "SELECT build_id, name, value FROM environment_variable"):
-        newest[row.build_id].facts["variables"][row.name] = row.value
+    sets: dict[int, dict[str, str]] = defaultdict(dict)
+    for row in _rows(connection, "SELECT environment_set_id, name, value FROM environment_variable"):
+        sets[row.environment_set_id][row.name] = row.value
+    manifests: dict[int, set[str]] = defaultdict(set)
+    for row in _rows(connection, "SELECT manifest_id, path FROM install_file"):
+        manifests[row.manifest_id].add(row.path)
+    for row in _rows(connection, "SELECT * FROM attempt"):
+        found[row.id].facts = {
+            "prefix": row.prefix, "arguments": row.configure_arguments, "installed_from": row.installed_from,
+            "variables": sets.get(row.environment_set_id, {}), "files": manifests.get(row.manifest_id, set()),
+            "tags": set(),
+        }  # fmt: skip
     for row in _rows(
-        connection, "SELECT bt.build_id, t.name FROM build_tag bt JOIN tag t ON t.id = bt.tag_id"
+        connection, "SELECT x.attempt_id, t.name FROM attempt_tag x JOIN tag t ON t.id = x.tag_id"
     ):
-        newest[row.build_id].facts["tags"].add(row.name)
-    for row in _rows(connection, "SELECT build_id, path FROM install_file"):
-        newest[row.build_id].facts["files"].add(row.path)
+        found[row.attempt_id].facts["tags"].add(row.name)
 
 
 _ATTEMPTS = """
     SELECT a.id, a.build_id, b.owner_id, a.number, a.status, s.hash, a.started_at, a.finished_at,
         a.duration_seconds, a.spack_version, a.spack_revision, e.hostname
     FROM attempt a JOIN build b ON b.id = a.build_id
-    JOIN build_environment e ON e.id = b.environment_id LEFT JOIN spec s ON s.id = b.spec_id
+    JOIN build_environment e ON e.id = a.environment_id LEFT JOIN spec s ON s.id = b.spec_id
     ORDER BY a.id
 """
 _SOURCES = """
     SELECT attempt_id, owner_id, kind, key, first_reported_at AS first, last_reported_at AS last
-    FROM build_source ORDER BY id
+    FROM claim WHERE attempt_id IS NOT NULL ORDER BY id
 """
+_TAGS = "SELECT x.attempt_id, t.name FROM attempt_tag x JOIN tag t ON t.id = x.tag_id"
+_EVENTS = "SELECT attempt_id, text FROM build_event WHERE attempt_id IS NOT NULL ORDER BY position"
 _column = UtcDateTime()
 
 

@@ -52,16 +52,22 @@ class Arrival:
 
     moment: float
     step: Step
+    number: int
+
+    @property
+    def at(self) -> datetime:
+        """The moment; no two steps have one, so that a client of ms1 is recognized by when it spoke."""
+        return moment(round(self.moment, 3) + self.number * 1e-6)
 
 
 def arranged(steps: list[Step], dice: Random) -> list[Arrival]:
     """One order in which the steps may arrive; a fifth of what is not live arrives twice."""
     late = (0.0, 30.0, 600.0, 86400.0, 30 * 86400.0)
     arrivals = []
-    for step in steps:
+    for number, step in enumerate(steps):
         for _ in range(1 if step.is_live or dice.random() < 0.8 else 2):
             delay = 0.0 if step.is_live else dice.choice(late) * dice.uniform(0.1, 1.5)
-            arrivals.append(Arrival(step.earliest + delay, step))
+            arrivals.append(Arrival(step.earliest + delay, step, number))
     return sorted(arrivals, key=lambda arrival: arrival.moment)
 
 

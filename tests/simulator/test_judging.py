@@ -26,10 +26,9 @@ class World:
         arrivals = arranged(told(history(dice), dice), dice)
         self.delivered = Delivered(sent=len(arrivals))
         spoken = []
-        for number, arrival in enumerate(arrivals):
+        for arrival in arrivals:
             if arrival.step.claimant is not None:
-                now = moment(round(arrival.moment, 3) + number * 1e-6)
-                self.delivered.moments[now] = arrival.step.claimant
+                self.delivered.moments[arrival.at] = arrival.step.claimant
                 spoken.append((arrival.moment, arrival.step.claimant, arrival.step.submission))
         self.claims: Claims = claims_of(spoken)
         by_run: dict[Run, list[Claim]] = defaultdict(list)
