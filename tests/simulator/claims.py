@@ -68,6 +68,10 @@ class Claim:
     events: set[str] = field(default_factory=set)
     whole_log: bytes | None = None
 
+    def __repr__(self) -> str:
+        span = "at no time" if self.span is None else "{:.0f} to {:.0f}".format(*self.span)
+        return f"{self.kind} of {self.run.number} ({self.status}, {span})"
+
     @property
     def run(self) -> Run:
         """Whose it is in truth."""

@@ -1,9 +1,10 @@
 """Specs as each Spack writes them: in what it sends, in a prefix, as a row of its database.
 
-They agree in the DAG hash. 0.16 and 0.17 send a full hash that 0.16 does not write to disk, and leave build
-dependencies out of what lies in a database; 0.18 sends another full hash than it uses afterwards.
+They agree in the DAG hash. 0.16 and 0.17 leave build dependencies out of what lies in a database, 0.16 all
+hashes, too; 0.18 sends a full hash that is nowhere else.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -23,43 +24,39 @@ DATABASE_VERSIONS = {1: "5", 2: "6", 3: "6", 4: "7", 5: "8"}
 @cache
 def sent(spec: Spec) -> SpecGraph:
     """What a client posts: every hash, every dependency."""
-    return _read(spec, lambda node: _node(node, _SENT[node.format_version], with_build=True))
+    return _read(spec, lambda node: _node(node, _SENT[node.format_version], "full_hash"))
 
 
 @cache
 def on_disk(spec: Spec) -> SpecGraph:
     """What lies in a prefix."""
-    return _read(spec, lambda node: _node(node, _ON_DISK[node.format_version], with_build=True))
+    edges = "full_hash" if spec.format_version < 3 else "hash"
+    return _read(spec, lambda node: _node(node, _ON_DISK[node.format_version], edges))
 
 
 def row(spec: Spec) -> dict[str, Any]:
     """The value of `spec` in a row of the install database, which stands under the DAG hash."""
-    node = _node(spec, _IN_DATABASE[spec.format_version], with_build=spec.format_version >= 3)
+    node = _node(spec, _IN_DATABASE[spec.format_version], "hash", leaves_out_build=spec.format_version < 3)
     return {node.pop("name"): node} if spec.format_version == 1 else node
 
 
-_SENT = {
-    1: ("hash", "full_hash", "build_hash"), 2: ("hash", "full_hash", "build_hash"), 3: ("hash", "full_hash"),
-    4: ("hash",), 5: ("hash",),
-}  # fmt: skip
-_ON_DISK = {
-    1: ("hash", "build_hash"),
-    2: ("hash", "full_hash", "build_hash"),
-    3: ("hash",),
-    4: ("hash",),
-    5: ("hash",),
-}
+_ALL = ("hash", "full_hash", "build_hash")
+_SENT = {1: _ALL, 2: _ALL, 3: ("hash", "full_hash"), 4: ("hash",), 5: ("hash",)}
+_ON_DISK = {1: _ALL, 2: _ALL, 3: ("hash",), 4: ("hash",), 5: ("hash",)}
 _IN_DATABASE = {1: (), 2: ("hash", "full_hash"), 3: ("hash",), 4: ("hash",), 5: ("hash",)}
 
 
-def _read(spec: Spec, write: Any) -> SpecGraph:
+def _read(spec: Spec, write: Callable[[Spec], dict[str, Any]]) -> SpecGraph:
     nodes = [write(node) for node in spec.walk()]
     if spec.format_version == 1:
         return spec_json.read([{node.pop("name"): node} for node in nodes])
     return spec_json.read({"_meta": {"version": spec.format_version}, "nodes": nodes})
 
 
-def _node(spec: Spec, kinds: tuple[str, ...], *, with_build: bool) -> dict[str, Any]:
+def _node(
+    spec: Spec, kinds: tuple[str, ...], edges_by: str, *, leaves_out_build: bool = False
+) -> dict[str, Any]:
+    """A node with these kinds of hashes, whose edges name their ends by one of them."""
     node: dict[str, Any] = {
         "name": spec.package, "version": spec.version,
         "arch": {"platform": "linux", "platform_os": "debian12", "target": "x86_64_v3"},
@@ -69,22 +66,18 @@ def _node(spec: Spec, kinds: tuple[str, ...], *, with_build: bool) -> dict[str, 
     node |= {"namespace": "builtin", "parameters": {"flavour": spec.flavour, **_FLAGS}}
     if spec.format_version != 2:
         node["package_hash"] = f"{spec.package}===="
-    children = [child for child in spec.children if with_build or child.package not in BUILD_ONLY]
-    if children:
-        edges = [_edge(child, kinds) for child in children]
-        node["dependencies"] = dict(edges) if spec.format_version == 1 else [edge for _, edge in edges]
-    hashes = {"hash": spec.hash, "full_hash": spec.full_hash, "build_hash": spec.build_hash}
-    return node | {kind: hashes[kind] for kind in kinds}
+    children = [child for child in spec.children if not (leaves_out_build and child.package in BUILD_ONLY)]
+    if children and spec.format_version == 1:
+        node["dependencies"] = {child.package: _edge(child, "hash", edges_by) for child in children}
+    elif children:
+        kind = edges_by if spec.format_version < 4 else "hash"
+        node["dependencies"] = [{"name": child.package, **_edge(child, kind, kind)} for child in children]
+    return node | {kind: getattr(spec, kind) for kind in kinds}
 
 
-def _edge(child: Spec, kinds: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+def _edge(child: Spec, key: str, kind: str) -> dict[str, Any]:
+    """0.16 calls every hash `hash`."""
     deptypes = ["build"] if child.package in BUILD_ONLY else ["build", "link"]
-    if child.format_version == 1:
-        value = child.full_hash if "full_hash" in kinds else child.build_hash if kinds else child.hash
-        return child.package, {"hash": value, "type": deptypes}
-    if child.format_version <= 3:
-        kind = "full_hash" if "full_hash" in kinds else "hash"
-        value = child.full_hash if kind == "full_hash" else child.hash
-        return child.package, {"name": child.package, kind: value, "type": deptypes}
-    parameters = {"deptypes": deptypes, "virtuals": []}
-    return child.package, {"name": child.package, "hash": child.hash, "parameters": parameters}
+    if child.format_version < 4:
+        return {key: getattr(child, kind), "type": deptypes}
+    return {key: getattr(child, kind), "parameters": {"deptypes": deptypes, "virtuals": []}}

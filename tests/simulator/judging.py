@@ -283,8 +283,8 @@ def _kinds(here: list[Claim]) -> str:
 
 
 def _example(here: list[Claim], runs: set[Run]) -> str:
-    told = ", ".join(f"{claim.kind} of {claim.run.number}" for claim in here)
-    return f"{told}: {sorted(runs, key=lambda run: run.number)}"
+    said = ", ".join(map(repr, here))
+    return f"{said}: {sorted(runs, key=lambda run: run.number)}"
 
 
 def report(total: Verdict) -> str:
