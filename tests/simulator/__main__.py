@@ -4,6 +4,8 @@ import argparse
 import sys
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from itertools import count
 from pathlib import Path
 
 from spackmon.ops.migrations import upgrade
@@ -18,23 +20,37 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--orders", type=int, default=2, help="orders in which each history is delivered")
     parser.add_argument("--only", type=int, help="one history, by the seed that is printed with a fault")
+    parser.add_argument("--jobs", type=int, default=1, help="histories at a time")
     arguments = parser.parse_args()
-    total = Verdict()
     began = time.monotonic()
-    seed = arguments.seed * 1_000_000 if arguments.only is None else arguments.only
     with tempfile.TemporaryDirectory() as directory:
         empty = Path(directory) / "empty.db"
         upgrade(f"sqlite:///{empty}")
-        fresh = copies_of(empty, Path(directory))
-        while total.counts["runs"] < arguments.runs * arguments.orders:
-            verdict = try_seed(seed, fresh, arguments.orders)
-            total.add(verdict)
-            seed += 1
-            if arguments.only is not None:
-                break
+        if arguments.only is not None:
+            total = _one(arguments.only, empty, arguments.orders)
+        else:
+            total = _many(arguments, empty)
     print(report(total))
     print(f"{time.monotonic() - began:.0f} s")
     return int(any(total.counts[fault] for fault in FAULTS))
+
+
+def _many(arguments: argparse.Namespace, empty: Path) -> Verdict:
+    total = Verdict()
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        size = 4 * arguments.jobs
+        for first in count(arguments.seed * 1_000_000, size):
+            seeds = range(first, first + size)
+            for verdict in pool.map(_one, seeds, [empty] * size, [arguments.orders] * size):
+                total.add(verdict)
+            if total.counts["runs"] >= arguments.runs * arguments.orders:
+                return total
+    raise AssertionError("there is no last seed")
+
+
+def _one(seed: int, empty: Path, orders: int) -> Verdict:
+    with tempfile.TemporaryDirectory() as directory:
+        return try_seed(seed, copies_of(empty, Path(directory)), orders)
 
 
 if __name__ == "__main__":

@@ -19,28 +19,25 @@ def assert_as_it_was(verdict: Verdict) -> None:
 
 def test_many_histories_are_stored_as_they_happened_whatever_the_order(on_sqlite: Fresh) -> None:
     total = Verdict()
-    for seed in range(20):
+    for seed in range(8):
         total.add(try_seed(seed, on_sqlite, orders=2))
     print(report(total))
-    assert total.counts["runs"] > 700
+    assert total.counts["runs"] > 300
     assert_as_it_was(total)
 
 
 def test_histories_are_stored_alike_on_postgresql(on_postgresql: Fresh) -> None:
-    total = Verdict()
-    for seed in (101, 102):
-        total.add(try_seed(seed, on_postgresql, orders=2))
-    assert_as_it_was(total)
+    assert_as_it_was(try_seed(101, on_postgresql, orders=2))
 
 
 # Explaining takes minutes for histories, and the judge says what is wrong.
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.reuse, Phase.generate, Phase.shrink],
 )
-@given(drawn=histories(most_runs=4))
+@given(drawn=histories(most_runs=3))
 def test_no_small_history_is_stored_otherwise_than_it_happened(
     on_sqlite: Fresh, drawn: tuple[History, Random]
 ) -> None:
