@@ -20,8 +20,9 @@ class Disk:
         self.dice = dice
         self.claimants: dict[tuple[str, int], Claimant] = {}
         # Some prefixes have lost their manifest and some stages were copied: only the log has times.
-        runs = [one.run.number for one in [*store.installs, *store.failures]]
-        self.untimed = {number for number in runs if dice.random() < 0.05}
+        runs = [one.run for one in [*store.installs, *store.failures]]
+        # Without a log as well, a prefix is an install that has not ended.
+        self.untimed = {run.number for run in runs if run.phases and dice.random() < 0.05}
 
     def imported(self, at: float) -> list[Step]:
         """Prefixes and stages, each with luck, and the whole database."""

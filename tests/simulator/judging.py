@@ -188,7 +188,6 @@ def _wrong_facts(attempt: StoredAttempt, here: list[Claim], run: Run) -> Iterabl
         "variables": run.variables if any(claim.variables is not None for claim in here) else {},
         "arguments": run.arguments if any(claim.arguments is not None for claim in here) else None,
         "prefix": run.prefix if any(claim.prefix is not None for claim in here) else None,
-        "files": set(run.files) if any(claim.files is not None for claim in here) else set(),
         "tags": {tag for claim in here for tag in claim.tags},
     }
     for name, value in said.items():
@@ -198,6 +197,9 @@ def _wrong_facts(attempt: StoredAttempt, here: list[Claim], run: Run) -> Iterabl
     from_cache = next((c.installed_from for c in here if c.installed_from is not None), None) == "BUILD_CACHE"
     if "installed_from" in attempt.facts and (attempt.facts["installed_from"] == "BUILD_CACHE") != from_cache:
         yield f"installed from: {attempt.facts['installed_from']} for {run} by {_kinds(here)}"
+    files = [claim.files for claim in here if claim.files is not None] or [set()]
+    if attempt.facts["files"] not in files:
+        yield f"files: {attempt.facts['files']} of {run} by {_kinds(here)}"
     yield from _wrong_status(attempt, here, run)
     yield from _wrong_times(attempt, here, run)
     yield from _wrong_phases(attempt, here, run)
