@@ -22,6 +22,7 @@ from spackmon.ingest.completion import (
     complete_phases,
     facts_of,
 )
+from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.environments import NOTHING_TOLD, get_or_create_environment
 from spackmon.ingest.events import Grouped, add_events, group_errors
 from spackmon.ingest.linking import (
@@ -48,7 +49,7 @@ from spackmon.ingest.merging import settle_build
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.sources import KnownSource, add_source, find_source, note_hash, touch_source
-from spackmon.ingest.specs import get_or_create_packages, store_graph
+from spackmon.ingest.specs import store_graph
 from spackmon.ingest.waiting import Waiting
 from spackmon.models import utc_now
 from spackmon.status import SourceKind

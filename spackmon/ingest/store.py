@@ -19,6 +19,7 @@ from spackmon.ingest.builds import apply_build
 from spackmon.ingest.concretization import apply_concretization_failure
 from spackmon.ingest.installs import apply_install
 from spackmon.ingest.linking import apply_spec
+from spackmon.ingest.locks import share_graphs
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.runs import apply_phase, apply_status
 
@@ -49,6 +50,9 @@ def apply(
 
 
 def _apply(connection: Connection, submission: Submission, person_id: int, across_owners: bool) -> Receipt:
+    if isinstance(submission, BuildReport | InstallReport) and submission.graph is None:
+        # What a build contains is written with it; a report that has a graph keeps them all as it stores it.
+        share_graphs(connection)
     match submission:
         case SpecReport():
             return apply_spec(connection, submission)

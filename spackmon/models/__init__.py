@@ -26,6 +26,7 @@ from spackmon.models.graph import (
     ParameterSet,
     ProvidedVirtual,
     Spec,
+    SpecCompiler,
     SpecDocument,
     SpecHash,
     Target,
@@ -40,5 +41,6 @@ __all__ = [
     "BuildPackageVersion", "BuildSource", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
     "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "LogChunk", "MergedBuild", "Package",
     "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Spec",
-    "SpecDocument", "SpecHash", "SubmissionBatch", "Tag", "Target", "Token", "build_tag", "utc_now",
+    "SpecCompiler", "SpecDocument", "SpecHash", "SubmissionBatch", "Tag", "Target", "Token",
+    "build_tag", "utc_now",
 ]  # fmt: skip

@@ -1,0 +1,28 @@
+"""The compilers of a spec, from Spack 0.16 to today, each with the language that it compiles.
+
+Before spec format v5 a document names one compiler, which stands for all languages (so does the annotation
+that a later Spack leaves when it reads such a document). From v5 on a compiler is a dependency, and the
+edge's virtuals say the languages.
+"""
+
+from collections.abc import Iterable
+
+LANGUAGES = ("c", "cxx", "fortran")
+"""In the order in which the first one present says which compiler is *the* compiler of a spec."""
+
+Compiler = tuple[str, str]
+"""Name and version."""
+
+
+def compilers_of(
+    named: Compiler | None, edges: Iterable[tuple[Iterable[str], Compiler]]
+) -> list[tuple[str, Compiler]]:
+    """The languages with their compilers, the spec's own compiler first.
+
+    `named` is what its document names, `edges` are the virtuals and the package of each dependency.
+    """
+    found = {(language, named) for language in LANGUAGES} if named is not None else set()
+    found |= {
+        (virtual, provider) for virtuals, provider in edges for virtual in virtuals if virtual in LANGUAGES
+    }
+    return sorted(found, key=lambda one: (LANGUAGES.index(one[0]), one[1]))
