@@ -43,6 +43,8 @@ def upgrade() -> None:
             table.create_foreign_key(op.f(f"fk_spec_document_{column}"), other, [column], ["id"])
     with op.batch_alter_table("spec") as table:
         table.alter_column("names_compiler", existing_type=sa.Boolean(), nullable=False)
+        table.drop_index("ix_spec_compiler_id")
+        table.create_index(op.f("ix_spec_compiler_id_names_compiler"), ["compiler_id", "names_compiler"])
 
 
 def _columns() -> None:

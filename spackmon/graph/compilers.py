@@ -5,10 +5,10 @@ that a later Spack leaves when it reads such a document). From v5 on a compiler 
 edge's virtuals say the languages.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LANGUAGES = ("c", "cxx", "fortran")
-"""In the order in which the first one present says which compiler is *the* compiler of a spec."""
+"""The first one that a spec has says which of its compilers is *the* compiler (`main_compiler`)."""
 
 Compiler = tuple[str, str]
 """Name and version."""
@@ -17,7 +17,7 @@ Compiler = tuple[str, str]
 def compilers_of(
     named: Compiler | None, edges: Iterable[tuple[Iterable[str], Compiler]]
 ) -> list[tuple[str, Compiler]]:
-    """The languages with their compilers, the spec's own compiler first.
+    """The languages with their compilers, in the order of LANGUAGES.
 
     `named` is what its document names, `edges` are the virtuals and the package of each dependency.
     """
@@ -26,3 +26,10 @@ def compilers_of(
         (virtual, provider) for virtuals, provider in edges for virtual in virtuals if virtual in LANGUAGES
     }
     return sorted(found, key=lambda one: (LANGUAGES.index(one[0]), one[1]))
+
+
+def main_compiler(named: Compiler | None, compilers: Sequence[tuple[str, Compiler]]) -> Compiler | None:
+    """The one that the document names, otherwise that of the first language of `compilers_of`."""
+    if named is not None:
+        return named
+    return compilers[0][1] if compilers else None

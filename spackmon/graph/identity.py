@@ -4,9 +4,9 @@ A document names its spec by the strongest hash that it states, its key: in the 
 the full_hash (build dependencies and recipe included), else the build_hash (build dependencies included),
 else the DAG hash; since then the DAG hash. Documents with one key are of one spec. Those with a weaker key
 are of the spec of a stronger one if that is the only other spec that shows the key, and the two contradict
-each other in nothing. A DAG hash of before 0.18 may be that of several specs: a document that states no more is
-then of none of them but of a spec of its own, because a double is the smaller evil. The answer depends on
-the set of the documents alone, not on their order.
+each other in nothing. A DAG hash of before 0.18 may be that of several specs: a document that states no
+more is then of none of them but of a spec of its own, because a double is the smaller evil. The answer
+depends on the set of the documents alone, not on their order.
 """
 
 from collections.abc import Iterable

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -66,7 +67,7 @@ _DOCUMENTS = over_rows(
         spec_id, format_version, digest, document, hashes, edges, states_all_edges, package_version_id,
         namespace, compiler_id, architecture_id, parameter_set_id, package_hash, external, spack_version
     )
-    SELECT i.spec_id, :format_version, i.digest, i.document, i.hashes, i.edges, :states_all_edges, v.id,
+    SELECT i.spec_id, :format_version, i.digest, i.document, i.hashes, i.edges, true, v.id,
         i.namespace, c.id, a.id, ps.id, i.package_hash, i.external, :spack_version
     FROM {input} i
     JOIN package p ON p.name = i.name
@@ -83,13 +84,24 @@ _DOCUMENTS = over_rows(
 )
 
 
+_VERSIONS = over_rows(
+    "spec_id bigint, digest bytea",
+    "SELECT d.id, d.format_version, d.spack_version FROM {input} i "
+    "JOIN spec_document d ON d.spec_id = i.spec_id AND d.digest = i.digest",
+)
+
+_SET_VERSIONS = over_rows(
+    "id bigint, format_version integer, spack_version text",
+    "UPDATE spec_document SET format_version = i.format_version, spack_version = i.spack_version "
+    "FROM {input} i WHERE spec_document.id = i.id",
+)
+
+
 def insert_claims(
     connection: Connection,
     claims: list[tuple[int, Claim]],
     graph: SpecGraph,
     spack_version: str | None,
-    *,
-    states_all_edges: bool,
 ) -> None:
     """Store claims of specs, given by their ids; what they are made of is there."""
     rows = [
@@ -107,5 +119,26 @@ def insert_claims(
         rows,
         format_version=graph.format_version,
         spack_version=spack_version,
-        states_all_edges=states_all_edges,
+    )
+
+
+def set_oldest(
+    connection: Connection,
+    claims: Iterable[tuple[int, Claim]],
+    format_version: int,
+    spack_version: str | None,
+) -> None:
+    """Note of stored claims that an older format, or an older Spack, states them too."""
+    rows = sorted((spec_id, claim.digest) for spec_id, claim in claims)
+    stored = _VERSIONS.run(connection, rows)
+    _SET_VERSIONS.run(
+        connection,
+        [
+            (
+                row.id,
+                min(row.format_version, format_version),
+                spack_version if is_older(spack_version, row.spack_version) else row.spack_version,
+            )
+            for row in stored
+        ],
     )

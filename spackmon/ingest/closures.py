@@ -6,6 +6,7 @@ all above them; who calls it owns the graphs (`locks`), or has just created thes
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -49,11 +50,6 @@ _COMPILERS = over_rows(
 _ANCESTORS = over_rows(
     "id bigint",
     "SELECT DISTINCT c.ancestor_id FROM {input} i JOIN closure c ON c.descendant_id = i.id",
-)
-
-_DESCENDANTS = over_rows(
-    "id bigint",
-    "SELECT DISTINCT c.descendant_id FROM {input} i JOIN closure c ON c.ancestor_id = i.id",
 )
 
 _EDGES = over_rows(
@@ -109,6 +105,7 @@ _INSERT_PACKAGE_VERSIONS = over_rows(
         SELECT 1 FROM build_package_version p
         WHERE p.package_version_id = n.package_version_id AND p.build_id = n.build_id
     )
+    RETURNING build_id
     """,  # noqa: S608 -- of our own constants
 )
 
@@ -125,6 +122,7 @@ _DELETE_PACKAGE_VERSIONS = over_rows(
             WHERE c.ancestor_id = b.spec_id AND s.package_version_id = p.package_version_id
         )
     )
+    RETURNING build_id
     """,
 )
 
@@ -173,68 +171,87 @@ def ancestors_of(connection: Connection, spec_ids: Iterable[int]) -> set[int]:
     return {row.ancestor_id for row in _ANCESTORS.run(connection, _ids(spec_ids))}
 
 
-def recompute_closures(connection: Connection, spec_ids: Iterable[int], above: Iterable[int] = ()) -> int:
+@dataclass(slots=True)
+class Derived:
+    """How many rows were not what the edges say."""
+
+    closure: int = 0
+    provided_virtuals: int = 0
+    package_versions: int = 0
+
+
+def recompute_closures(connection: Connection, spec_ids: Iterable[int], above: Iterable[int] = ()) -> None:
     """Make what follows from the edges of some specs right, for them and for all above them.
 
-    `above` are further specs that may be above, by edges that are gone. The number of rows that differed.
-    Raises CyclicGraph.
+    `above` are further specs that may be above, by edges that are gone. Raises CyclicGraph.
     """
     changed = set(spec_ids)
-    affected = changed | ancestors_of(connection, changed) | set(above)
+    write_closures(connection, changed | ancestors_of(connection, changed) | set(above))
+
+
+def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
+    """Make what follows from edges right, for these specs and their builds; tells what differed.
+
+    Raises CyclicGraph.
+    """
+    affected = set(spec_ids)
     nodes = _graph_below(connection, affected)
     below, seen = descendants(nodes, _ANY_NUMBER), seen_by_caret(nodes)
-    differences = 0
-    # Those above come last: memory holds the rows of some specs, not of a database.
+    differences = Derived()
+    # Memory holds the stored rows of some specs, not of a database.
     ordered = [spec_id for spec_id in below if spec_id in affected]
     for start in range(0, len(ordered), _SPECS_AT_ONCE):
         some = ordered[start : start + _SPECS_AT_ONCE]
         closure = {
             (spec_id, child): child in seen[spec_id].nodes for spec_id in some for child in below[spec_id]
         }
+        differences.closure += _write_closure(connection, some, closure)
         virtuals = {
             (virtual, spec_id, child): (deptypes, (virtual, child) in seen[spec_id].virtuals)
             for spec_id in some
             for (virtual, child), deptypes in provided(nodes[spec_id].edges, seen[spec_id].virtuals).items()
         }
-        differences += write_difference(connection, some, closure, virtuals)
+        differences.provided_virtuals += _write_virtuals(connection, some, virtuals)
+        wrong = _DELETE_PACKAGE_VERSIONS.run(connection, _ids(some))
+        missing = _INSERT_PACKAGE_VERSIONS.run(connection, _ids(some))
+        differences.package_versions += len(wrong) + len(missing)
     return differences
 
 
-def write_difference(
+def _write_closure(
+    connection: Connection, spec_ids: Sequence[int], closure: Mapping[tuple[int, int], bool]
+) -> int:
+    stored = {(row[0], row[1]): bool(row[2]) for row in _STORED_CLOSURE.run(connection, _ids(spec_ids))}
+    wrong = {key for key, by_caret in stored.items() if closure.get(key) != by_caret}
+    missing = {key for key, by_caret in closure.items() if stored.get(key) != by_caret}
+    _DELETE_CLOSURE.run(connection, sorted(wrong))
+    insert_closure(connection, [(*key, closure[key]) for key in missing])
+    return len(wrong | missing)
+
+
+def _write_virtuals(
     connection: Connection,
     spec_ids: Sequence[int],
-    closure: Mapping[tuple[int, int], bool],
     virtuals: Mapping[tuple[str, int, int], tuple[int, bool]],
 ) -> int:
-    """Make the derived rows of some specs these, and those of their builds; how many differed."""
-    stored = {(row[0], row[1]): bool(row[2]) for row in _STORED_CLOSURE.run(connection, _ids(spec_ids))}
-    wrong = [key for key, by_caret in stored.items() if closure.get(key) != by_caret]
-    _DELETE_CLOSURE.run(connection, sorted(wrong))
-    added = [(*key, seen) for key, seen in closure.items() if stored.get(key) != seen]
-    insert_closure(connection, added)
-    stored_virtuals = {
+    stored = {
         (row[0], row[1], row[2]): (row[3], bool(row[4]))
         for row in _STORED_VIRTUALS.run(connection, _ids(spec_ids))
     }
-    wrong_virtuals = [key for key, value in stored_virtuals.items() if virtuals.get(key) != value]
-    _DELETE_VIRTUALS.run(connection, sorted(wrong_virtuals))
-    added_virtuals = [(*key, *value) for key, value in virtuals.items() if stored_virtuals.get(key) != value]
-    insert_provided_virtuals(connection, added_virtuals)
-    if wrong or added:
-        _DELETE_PACKAGE_VERSIONS.run(connection, _ids(spec_ids))
-        _INSERT_PACKAGE_VERSIONS.run(connection, _ids(spec_ids))
-    return len({*wrong, *((row[0], row[1]) for row in added)}) + len(
-        {*wrong_virtuals, *(row[:3] for row in added_virtuals)}
-    )
+    wrong = {key for key, value in stored.items() if virtuals.get(key) != value}
+    missing = {key for key, value in virtuals.items() if stored.get(key) != value}
+    _DELETE_VIRTUALS.run(connection, sorted(wrong))
+    insert_provided_virtuals(connection, [(*key, *virtuals[key]) for key in missing])
+    return len(wrong | missing)
 
 
 def _graph_below(connection: Connection, spec_ids: set[int]) -> dict[int, Node]:
-    """The edges of some specs and of all below them; what is below others than these is stored right."""
-    nodes = _nodes(connection, spec_ids)
-    boundary = {edge.child for node in nodes.values() for edge in node.edges} - spec_ids
-    if boundary:
-        further = {row.descendant_id for row in _DESCENDANTS.run(connection, _ids(boundary))}
-        nodes |= _nodes(connection, (boundary | further) - spec_ids)
+    """The edges of some specs and of all below them, level by level: closures may be what is wrong."""
+    nodes: dict[int, Node] = {}
+    level = spec_ids
+    while level:
+        nodes |= _nodes(connection, level)
+        level = {edge.child for spec_id in level for edge in nodes[spec_id].edges} - nodes.keys()
     return nodes
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from spackmon.errors import Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
 from spackmon.graph.identity import Key
 from spackmon.graph.versions import version_key
@@ -27,14 +28,16 @@ CLAIMS = over_rows(
     """,
 )
 
-_ROWS_OF_KEYS = over_rows(
+_OWN_ROWS = over_rows(
     "hash text, hash_kind text",
-    """
-    SELECT i.hash_kind, i.hash, s.id, s.hash = i.hash AND s.hash_kind = i.hash_kind AS is_own
-    FROM {input} i
-    JOIN spec_hash h ON h.value = i.hash AND h.kind = i.hash_kind
-    JOIN spec s ON s.id = h.spec_id
-    """,
+    "SELECT s.hash_kind, s.hash, s.id FROM {input} i "
+    "JOIN spec s ON s.hash = i.hash AND s.hash_kind = i.hash_kind",
+)
+
+_SHOWING = over_rows(
+    "hash text, hash_kind text",
+    "SELECT h.kind AS hash_kind, h.value AS hash, h.spec_id AS id FROM {input} i "
+    "JOIN spec_hash h ON h.value = i.hash AND h.kind = i.hash_kind",
 )
 
 _VALUES = over_rows(
@@ -166,33 +169,50 @@ COMPILERS = _Table(
 
 @dataclass(slots=True)
 class Differences:
-    """What was not as the claims of some specs say; `edges` are the specs whose edges differed."""
+    """How many rows were not as the claims of some specs say; `changed` are specs whose edges differed."""
 
+    moved: int = 0
     hashes: int = 0
+    edges: int = 0
     compilers: int = 0
     values: int = 0
-    edges: set[int] = field(default_factory=set)
+    changed: set[int] = field(default_factory=set)
+
+
+def write_hashes(connection: Connection, spec_ids: Iterable[int]) -> int:
+    """Make the hashes of some specs those that their claims show; how many rows differed."""
+    return _write_hashes(connection, _claims(connection, spec_ids))
 
 
 def write_settled(connection: Connection, spec_ids: Iterable[int]) -> Differences:
-    """Make the rows of some specs what their claims say together."""
+    """Make the rows of some specs what their claims say together; tells what differed."""
+    claims = _claims(connection, spec_ids)
+    differences = Differences(hashes=_write_hashes(connection, claims))
+    edges = _write_edges(connection, claims)
+    rows = {(*edge, deptypes) for edge, deptypes in edges.items()}
+    wrong = EDGES.write(connection, claims, rows)
+    differences.edges, differences.changed = len({row[:3] for row in wrong}), {row[0] for row in wrong}
+    _write_compilers_and_values(connection, claims, edges, differences)
+    return differences
+
+
+def _claims(connection: Connection, spec_ids: Iterable[int]) -> dict[int, list[Claimed]]:
     claims: dict[int, list[Claimed]] = {}
     for claim in CLAIMS.run(connection, ids(spec_ids)):
         claims.setdefault(claim.spec_id, []).append(claim)
     for claimed in claims.values():
         claimed.sort(key=rank)
+    return claims
+
+
+def _write_hashes(connection: Connection, claims: Mapping[int, Sequence[Claimed]]) -> int:
     hashes = {
         (value, kind, spec_id)
         for spec_id, claimed in claims.items()
         for claim in claimed
         for kind, value in json.loads(claim.hashes)
     }
-    differences = Differences(hashes=len(HASHES.write(connection, claims, hashes)))
-    edges = _write_edges(connection, claims)
-    rows = {(*edge, deptypes) for edge, deptypes in edges.items()}
-    differences.edges = {row[0] for row in EDGES.write(connection, claims, rows)}
-    _write_compilers_and_values(connection, claims, edges, differences)
-    return differences
+    return len(HASHES.write(connection, claims, hashes))
 
 
 def key_of(claim: Claimed) -> Key:
@@ -216,7 +236,7 @@ def _write_edges(
 ) -> dict[tuple[int, int, str], int]:
     """The edges of specs; notes at each claim whether it states all of its spec's."""
     stated = {claim.id: json.loads(claim.edges) for claimed in claims.values() for claim in claimed}
-    rows = _rows_of(connection, {(kind, value) for edges in stated.values() for kind, value, _, _ in edges})
+    rows = _children(connection, {(kind, value) for edges in stated.values() for kind, value, _, _ in edges})
     union: dict[tuple[int, int, str], int] = {}
     of_claim: dict[int, dict[tuple[int, int, str], int]] = {}
     for spec_id, claimed in claims.items():
@@ -240,15 +260,22 @@ def _write_edges(
     return union
 
 
-def _rows_of(connection: Connection, keys: set[Key]) -> dict[Key, int]:
+def rows_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:
+    """The spec that has each key as its identity, of those that are one's."""
+    rows = sorted((value, kind) for kind, value in keys)
+    return {(row.hash_kind, row.hash): row.id for row in _OWN_ROWS.run(connection, rows)}
+
+
+def _children(connection: Connection, keys: set[Key]) -> dict[Key, int]:
     """The spec of each key: its own, otherwise the only one that shows it."""
-    found: dict[Key, int] = {}
-    own: dict[Key, int] = {}
-    for kind, value, spec_id, is_own in _ROWS_OF_KEYS.run(
-        connection, sorted((value, kind) for kind, value in keys)
-    ):
-        (own if is_own else found)[kind, value] = spec_id
-    return {**found, **own}
+    own = rows_of(connection, keys)
+    others = sorted((value, kind) for kind, value in keys - own.keys())
+    shown = {(row.hash_kind, row.hash): row.id for row in _SHOWING.run(connection, others)}
+    if lost := keys - own.keys() - shown.keys():
+        kind, value = min(lost)
+        sentence = f"a spec depends on one with the {kind} {value}, which is not there"
+        raise Refused("DATABASE_DAMAGED", 500, sentence)
+    return {**own, **shown}
 
 
 def _write_compilers_and_values(
@@ -278,7 +305,8 @@ def _write_compilers_and_values(
     values = {
         (
             spec_id, claimed[0].package_version_id, _first(claimed, "namespace"),
-            id_of[compilers[spec_id][0][1]] if compilers[spec_id] else None, int(named[spec_id] is not None),
+            named[spec_id] or (id_of[compilers[spec_id][0][1]] if compilers[spec_id] else None),
+            int(named[spec_id] is not None),
             claimed[0].architecture_id, claimed[0].parameter_set_id, _first(claimed, "package_hash"),
             _first(claimed, "external"), claimed[0].format_version, _oldest_spack(claimed),
         )

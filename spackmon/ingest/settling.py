@@ -15,7 +15,7 @@ from spackmon.graph.identity import LINKING_KINDS, Key, Stated, owners
 from spackmon.ingest.closures import ancestors_of, recompute_closures
 from spackmon.ingest.moving import end_specs, forget_derived
 from spackmon.ingest.rows import over_rows
-from spackmon.ingest.settled import CLAIMS, Claimed, ids, key_of, rank, write_settled
+from spackmon.ingest.settled import CLAIMS, Claimed, Differences, ids, key_of, rank, rows_of, write_settled
 from spackmon.models import utc_now
 
 _ADD_HASHES = over_rows(
@@ -32,12 +32,6 @@ _ADD_HASHES = over_rows(
 _SHOWING = over_rows(
     "value text, kind text",
     "SELECT DISTINCT h.spec_id FROM {input} i JOIN spec_hash h ON h.value = i.value AND h.kind = i.kind",
-)
-
-_OWN_ROWS = over_rows(
-    "hash text, hash_kind text",
-    "SELECT s.hash_kind, s.hash, s.id FROM {input} i "
-    "JOIN spec s ON s.hash = i.hash AND s.hash_kind = i.hash_kind",
 )
 
 _SPLIT = over_rows(
@@ -72,8 +66,10 @@ def add_hashes(connection: Connection, hashes: Iterable[tuple[str, str, int]]) -
     _ADD_HASHES.run(connection, sorted(hashes))
 
 
-def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[int] = ()) -> None:
-    """Write what follows from new claims of some specs; `created` are those that this transaction wrote.
+def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[int] = ()) -> Differences:
+    """Write what follows from the claims of some specs; tells what differed.
+
+    `created` are those that this transaction wrote.
 
     Raises Refused SPEC_MALFORMED if a spec would depend on itself.
     """
@@ -86,13 +82,16 @@ def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[in
     _MOVE_CLAIMS.run(connection, sorted(moved.items()))
     forget_derived(connection, ended)
     dirty = {*spec_ids, *left, *moved.values(), *parents} - ended.keys()
-    changed = write_settled(connection, dirty).edges | {*created, *left, *moved.values()}
+    differences = write_settled(connection, dirty)
+    differences.moved = len(moved)
+    changed = differences.changed | {*created, *left, *moved.values()}
     end_specs(connection, ended)
     try:
         recompute_closures(connection, changed - ended.keys(), above - ended.keys())
     except CyclicGraph:
         sentence = "the spec cannot be read: together with other documents it makes a spec depend on itself"
         raise Refused("SPEC_MALFORMED", 400, sentence) from None
+    return differences
 
 
 def _component(connection: Connection, spec_ids: set[int]) -> list[Claimed]:
@@ -123,10 +122,7 @@ def _places(connection: Connection, claims: Sequence[Claimed]) -> tuple[dict[int
         one.hashes.update((kind, value) for kind, value in json.loads(claim.hashes))
         one.about.add(claim.package_version_id)
     owner = owners(stated.values())
-    rows = {
-        (row.hash_kind, row.hash): row.id
-        for row in _OWN_ROWS.run(connection, sorted((value, kind) for kind, value in owner))
-    }
+    rows = rows_of(connection, owner)
     missing = sorted((key[1], key[0], first[key].id) for key in set(owner.values()) - rows.keys())
     for row in _SPLIT.run(connection, missing, now=utc_now()):
         rows[row.hash_kind, row.hash] = row.id

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spackmon.graph.closure import descendants, provided, seen_by_caret
-from spackmon.graph.compilers import compilers_of
+from spackmon.graph.compilers import compilers_of, main_compiler
 from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
-from spackmon.ingest.claims import Claim, claims_of, insert_claims, is_older
+from spackmon.ingest.claims import Claim, claims_of, insert_claims, is_older, set_oldest
 from spackmon.ingest.closures import (
     insert_closure,
     insert_compilers,
@@ -35,7 +35,7 @@ _KNOWN = over_rows(
     "hash text, hash_kind text",
     """
     SELECT i.hash, i.hash_kind, s.id, s.hash = i.hash AND s.hash_kind = i.hash_kind AS is_own,
-        d.digest, d.states_all_edges, d.spack_version
+        d.digest, d.states_all_edges, d.format_version, d.spack_version
     FROM {input} i
     JOIN spec_hash h ON h.value = i.hash AND h.kind = i.hash_kind
     JOIN spec s ON s.id = h.spec_id
@@ -94,11 +94,21 @@ class StoredSpec:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is stored of a document: the spec of each key, which claims are new, who states all edges."""
+    """What is stored of a document: the spec of each key, and which claims are new.
+
+    `older` are claims, with their specs, that only a later Spack or format made before; `states_all_edges`:
+    no other document says more of the specs of the claims that are not new.
+    """
 
     ids: Mapping[Key, int]
     unseen: Sequence[Claim]
+    older: Sequence[tuple[int, Claim]]
     states_all_edges: bool
+
+    @property
+    def is_all(self) -> bool:
+        """Nothing of the document is new."""
+        return not self.unseen and not self.older
 
 
 class _ChangesKnownSpecs(Exception):  # noqa: N818 -- leads to the other way of writing
@@ -117,8 +127,8 @@ def store_graph(
     claims = claims_of(graph)
     root = claims[0].key
     if not keeps_graphs:
-        known = _known(connection, claims, spack_version)
-        if not known.unseen:
+        known = _known(connection, claims, graph.format_version, spack_version)
+        if known.is_all:
             return StoredSpec(known.ids[root], False, 0, ())
     if connection.dialect.name == "sqlite":
         return _store(connection, graph, claims, spack_version, alone=True)
@@ -142,60 +152,67 @@ def _store(
     alone: bool,
 ) -> StoredSpec:
     root = claims[0].key
-    known = _known(connection, claims, spack_version)
-    if not known.unseen:
+    known = _known(connection, claims, graph.format_version, spack_version)
+    if known.is_all:
         return StoredSpec(known.ids[root], False, 0, ())
-    if not alone and any(claim.key in known.ids for claim in known.unseen):
+    if not alone and (known.older or any(claim.key in known.ids for claim in known.unseen)):
         raise _ChangesKnownSpecs
     missing = [claim for claim in known.unseen if claim.key not in known.ids]
     insert_dimensions(connection, [claim.node for claim in known.unseen], _compilers(graph, known.unseen))
     created = _create(connection, graph, missing, spack_version)
     if len(created) < len(missing):
         # Another transaction wrote the others in the meantime, hardly ever in other words.
-        known = _known(connection, claims, spack_version)
-        if any(claim.key in known.ids for claim in known.unseen if claim.key not in created):
+        known = _known(connection, claims, graph.format_version, spack_version)
+        if known.older or any(claim.key in known.ids for claim in known.unseen if claim.key not in created):
             raise _ChangesKnownSpecs
     ids = {**known.ids, **created}
     new = [(ids[claim.key], claim) for claim in known.unseen if claim.key in ids]
     hashes = sorted({(value, kind, spec_id) for spec_id, claim in new for kind, value in claim.hashes})
     add_hashes(connection, hashes)
-    is_new_alone = len(new) == len(created) and not _LINKED.run(
-        connection, [row for row in hashes if row[1] in LINKING_KINDS]
+    is_new_alone = (
+        len(new) == len(created)
+        and not known.older
+        and not _LINKED.run(connection, [row for row in hashes if row[1] in LINKING_KINDS])
     )
     if not is_new_alone and not alone:
         raise _ChangesKnownSpecs
-    insert_claims(connection, new, graph, spack_version, states_all_edges=True)
+    insert_claims(connection, new, graph, spack_version)
     if is_new_alone:
         _relate(connection, graph, created, ids, as_stated=known.states_all_edges)
     else:
-        settle(connection, {spec_id for spec_id, _ in new}, created.values())
-        ids = dict(_known(connection, claims, None).ids)
+        set_oldest(connection, known.older, graph.format_version, spack_version)
+        settle(connection, {spec_id for spec_id, _ in (*new, *known.older)}, created.values())
+        ids = dict(_known(connection, claims, graph.format_version, spack_version).ids)
     stored_ids = {ids[key] for key in created}
     kept = stored_ids & set(created.values())
     waiting = waiting_for(connection, {value for value, _, _ in hashes})
     return StoredSpec(ids[root], created.get(root) == ids[root], len(kept), waiting)
 
 
-def _known(connection: Connection, claims: Iterable[Claim], spack_version: str | None) -> _Known:
+def _known(
+    connection: Connection, claims: Iterable[Claim], format_version: int, spack_version: str | None
+) -> _Known:
     ids: dict[Key, int] = {}
-    stored: dict[tuple[Key, bytes], tuple[int, bool, str | None]] = {}
-    for hash_, kind, spec_id, is_own, digest, states_all_edges, version in _KNOWN.run(
+    stored: dict[tuple[Key, bytes], tuple[int, bool, int, str | None]] = {}
+    for hash_, kind, spec_id, is_own, digest, *rest in _KNOWN.run(
         connection, [(claim.node.hash, claim.node.hash_kind) for claim in claims]
     ):
         if is_own:
             ids[kind, hash_] = spec_id
         if digest is not None:
-            stored[(kind, hash_), digest] = spec_id, bool(states_all_edges), version
-    unseen = []
+            stored[(kind, hash_), digest] = spec_id, *rest
+    unseen, older = [], []
     whole = True
     for claim in claims:
         found = stored.get((claim.key, claim.digest))
-        if found is not None:
-            ids.setdefault(claim.key, found[0])
-            whole = whole and found[1]
-        if found is None or is_older(spack_version, found[2]):
+        if found is None:
             unseen.append(claim)
-    return _Known(ids, unseen, whole)
+            continue
+        ids.setdefault(claim.key, found[0])
+        whole = whole and bool(found[1])
+        if format_version < found[2] or is_older(spack_version, found[3]):
+            older.append((found[0], claim))
+    return _Known(ids, unseen, older, whole)
 
 
 def _create(
@@ -205,10 +222,10 @@ def _create(
     rows = []
     for claim in missing:
         node = claim.node
-        compilers = _compilers_of(graph, node)
+        compiler = main_compiler(node.compiler, _compilers_of(graph, node))
         rows.append((
             node.hash, node.hash_kind, node.name, node.version, node.namespace,
-            *(compilers[0][1] if compilers else (None, None)), int(node.compiler is not None),
+            *(compiler or (None, None)), int(node.compiler is not None),
             node.platform, node.operating_system, digest_of(node.target.document),
             digest_of(node.parameters), node.package_hash, node.external,
         ))  # fmt: skip

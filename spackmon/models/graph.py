@@ -103,19 +103,22 @@ class Spec(Base):
     `hash` is its identity and `hash_kind` says which of Spack's hashes that is: the strongest that a document
     in format v1 or v2 states (`full_hash`, `build_hash`, `hash`), the DAG `hash` from v3 on
     (`graph.identity`). Where documents differ, the values are those of the oldest format's longest document.
-    `compiler_id` is the C compiler if it has one, else that of C++, else of Fortran; `names_compiler`, the
-    spec names it itself, as formats before v5 do, and does not depend on it.
+    `compiler_id` is the compiler that a document names (`names_compiler`), as formats before v5 do,
+    otherwise that of C, without one that of C++, else that of Fortran.
     """
 
     __tablename__ = "spec"
-    __table_args__ = (UniqueConstraint("hash", "hash_kind"),)
+    __table_args__ = (
+        UniqueConstraint("hash", "hash_kind"),
+        Index(None, "compiler_id", "names_compiler"),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     hash: Mapped[str] = mapped_column(ByteOrderedWord)
     hash_kind: Mapped[str] = mapped_column(ByteOrderedWord)
     package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id), index=True)
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
-    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id), index=True)
+    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
     names_compiler: Mapped[bool]
     architecture_id: Mapped[int] = mapped_column(ForeignKey(Architecture.id), index=True)
     parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), index=True)
