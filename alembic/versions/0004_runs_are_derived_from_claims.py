@@ -6,7 +6,7 @@ from alembic import op
 from spackmon.models.columns import ByteOrderedText, JsonText, RowId, UtcDateTime
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

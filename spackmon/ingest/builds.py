@@ -86,6 +86,10 @@ _MOVE_ATTEMPTS = Statement(
     """  # noqa: S608 -- of our own constants
 )
 
+_ENVIRONMENTS = Statement("SELECT DISTINCT environment_id FROM attempt WHERE build_id = :build_id")
+
+_MOVE_ALL = Statement("UPDATE attempt SET build_id = :target_id WHERE build_id = :build_id")
+
 _MOVE_ATTEMPT = Statement(
     f"""
     UPDATE attempt SET build_id = :target_id, number = {_BEHIND}
@@ -289,6 +293,24 @@ def settle_machines(connection: Connection, spec_id: int, owner_id: int, now: da
 def is_alone(connection: Connection, build_id: int, attempt_id: int) -> bool:
     """Whether a build has no other run than this one."""
     return not _OTHERS.run(connection, build_id=build_id, attempt_id=attempt_id)
+
+
+def join_builds(connection: Connection, build_id: int, other_id: int, now: datetime) -> None:
+    """Make the runs of one build those of another, whose identity is the same; its number leads there."""
+    for row in _ENVIRONMENTS.run(connection, build_id=other_id):
+        _MOVE_ATTEMPTS.run(
+            connection, build_id=other_id, target_id=build_id, environment_id=row.environment_id
+        )
+    leave_build(connection, other_id, build_id)
+    settle_build(connection, build_id, now)
+
+
+def take_over(connection: Connection, build_id: int, target_id: int) -> None:
+    """Make a build without runs what another one is, with all of its runs."""
+    row = _READ.run(connection, build_id=target_id)[0]
+    _FORGET_IDENTITY.run(connection, build_id=target_id)
+    set_identity(connection, build_id, (row.spec_id, row.package_id, row.environment_id, row.owner_id))
+    _MOVE_ALL.run(connection, build_id=target_id, target_id=build_id)
 
 
 def leave_build(connection: Connection, build_id: int, target_id: int) -> None:

@@ -10,13 +10,14 @@ from spackmon.formats.submission import Environment, InstallReport
 from spackmon.ingest import claims, contents
 from spackmon.ingest.analysis import replace_attributes
 from spackmon.ingest.claims import StoredClaim
+from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.environments import NOTHING_TOLD, get_or_create_environment
 from spackmon.ingest.events import add_events
 from spackmon.ingest.linking import link_waiting
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.resolution import settle
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.specs import find_spec, get_or_create_packages, hash_of_spec, store_graph
+from spackmon.ingest.specs import find_spec, hash_of_spec, store_graph
 from spackmon.logs.phases import first_time
 from spackmon.models import utc_now
 from spackmon.runs.claim import Claim, Machine, PhaseClaim

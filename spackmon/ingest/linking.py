@@ -17,7 +17,7 @@ from spackmon.models import utc_now
 
 def apply_spec(connection: Connection, report: SpecReport) -> SpecReceipt:
     """Store a graph; one that is known to the last document costs one statement."""
-    stored = store_graph(connection, report.graph, report.spack_version)
+    stored = store_graph(connection, report.graph, report.spack_version, keeps_graphs=False)
     link_waiting(connection, stored.waiting, (), utc_now())
     root = report.graph.nodes[report.graph.root]
     return SpecReceipt(stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version)

@@ -181,7 +181,19 @@ class _Writing:
             self._leads |= {build_id: to for build_id, to in moved.items() if build_id != to}
         for build_id in sorted(self._touched):
             if not builds.settle_build(self._connection, build_id, self._now):
-                builds.leave_build(self._connection, build_id, self._end_of(build_id))
+                self._leave(build_id, self._end_of(build_id))
+
+    def _leave(self, build_id: int, target_id: int) -> None:
+        """Let a build without runs lead to another one; the older number of both stays."""
+        if target_id < build_id:
+            builds.leave_build(self._connection, build_id, target_id)
+            return
+        builds.take_over(self._connection, build_id, target_id)
+        builds.leave_build(self._connection, target_id, build_id)
+        self._leads = {b: build_id if to == target_id else to for b, to in self._leads.items()}
+        self._leads.pop(build_id, None)
+        self._leads[target_id] = build_id
+        builds.settle_build(self._connection, build_id, self._now)
 
     def _end_of(self, build_id: int) -> int:
         seen = {build_id}

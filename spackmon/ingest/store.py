@@ -17,6 +17,7 @@ from spackmon.formats.submission import (
 from spackmon.ingest.concretization import apply_concretization_failure
 from spackmon.ingest.installs import apply_install
 from spackmon.ingest.linking import apply_spec
+from spackmon.ingest.locks import share_graphs
 from spackmon.ingest.ms1 import apply_analysis, apply_build, apply_phase, apply_status
 from spackmon.ingest.receipts import Receipt
 
@@ -47,6 +48,10 @@ def apply(
 
 
 def _apply(connection: Connection, submission: Submission, person_id: int, across_owners: bool) -> Receipt:
+    match submission:
+        case BuildReport(graph=None) | InstallReport(graph=None) | PhaseReport() | StatusReport():
+            # What a build contains is written with it; a report that has a graph keeps them all itself.
+            share_graphs(connection)
     match submission:
         case SpecReport():
             return apply_spec(connection, submission)

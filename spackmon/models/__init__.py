@@ -29,6 +29,7 @@ from spackmon.models.graph import (
     ParameterSet,
     ProvidedVirtual,
     Spec,
+    SpecCompiler,
     SpecDocument,
     SpecHash,
     Target,
@@ -42,6 +43,6 @@ __all__ = [
     "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure",
     "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "Log",
     "LogChunk", "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet",
-    "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec", "SpecDocument", "SpecHash", "SubmissionBatch",
-    "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec", "SpecCompiler", "SpecDocument", "SpecHash",
+    "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

@@ -28,10 +28,12 @@ from spackmon.query.values import Given, plain
 
 
 def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The first document that showed a spec."""
+    """The document that the spec's values are from: the longest of the oldest format."""
     documents = SpecDocument.__table__.alias()
     first = select(documents.c.document).where(documents.c.spec_id == spec.row_id)
-    return first.order_by(documents.c.id).limit(1).correlate_except(documents).scalar_subquery()
+    longest = func.length(documents.c.document).desc()
+    first = first.order_by(documents.c.format_version, longest, documents.c.digest)
+    return first.limit(1).correlate_except(documents).scalar_subquery()
 
 
 def deptypes(dependency: Scope, json: JsonWriter) -> ColumnElement[Any]:

@@ -13,12 +13,10 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Text,
-    and_,
     case,
     cast,
     func,
     literal_column,
-    select,
 )
 
 from spackmon.models import (
@@ -28,7 +26,6 @@ from spackmon.models import (
     ErrorGroup,
     Package,
     PackageVersion,
-    ProvidedVirtual,
     Spec,
     Tag,
     attempt_tag,
@@ -36,9 +33,6 @@ from spackmon.models import (
 from spackmon.query.events import is_first_error
 from spackmon.query.json_text import constant
 from spackmon.query.scope import Attribute, Scope
-
-# Of a mixed toolchain the first of these says what compiled a spec.
-_LANGUAGES = ("c", "cxx", "fortran")
 
 KeyColumns = Callable[[Scope, str], Sequence[ColumnElement[Any]]]
 
@@ -86,44 +80,10 @@ def version(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
 
 
 def compiler(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-    """The compiler as `name@version`, in Spack's order of versions.
-
-    From format v5 on it is the direct dependency that provides `c`, else `cxx`, else `fortran`.
-    """
-    named = spec.follow(Spec.compiler_id)
-    compiler_id = func.coalesce(*(_provider_id(spec, language) for language in _LANGUAGES))
-    node = spec.attach(Spec.__table__, lambda node: node.row_id == compiler_id)
-    node_version = node.follow(Spec.package_version_id)
-    node_package = node_version.follow(PackageVersion.package_id)
-    name = func.coalesce(named[Compiler.name], node_package[Package.name], type_=Text())
-    number = func.coalesce(named[Compiler.version], node_version[PackageVersion.version], type_=Text())
-    order = func.coalesce(named[Compiler.version_key], node_version[PackageVersion.version_key])
-    return [name, order, name.concat(constant("@")).concat(number)]
-
-
-def _provider_id(spec: Scope, virtual: str) -> ColumnElement[Any]:
-    """The direct dependency that provides a virtual to a spec whose document names no compiler.
-
-    Joined, not selected for each row: a subquery takes four times as long for 60,000 specs.
-    """
-
-    def is_first(edge: Scope) -> ColumnElement[bool]:
-        earlier = ProvidedVirtual.__table__.alias()
-        provides = (
-            earlier.c.virtual == constant(virtual),
-            earlier.c.spec_id == edge[ProvidedVirtual.spec_id],
-            earlier.c.deptypes != 0,
-        )
-        before = select(constant("")).where(*provides, earlier.c.child_id < edge[ProvidedVirtual.child_id])
-        return and_(
-            spec[Spec.compiler_id].is_(None),
-            edge[ProvidedVirtual.virtual] == constant(virtual),
-            edge[ProvidedVirtual.spec_id] == spec.row_id,
-            edge[ProvidedVirtual.deptypes] != 0,
-            ~before.correlate_except(earlier).exists(),
-        )
-
-    return spec.attach(ProvidedVirtual.__table__, is_first)[ProvidedVirtual.child_id]
+    """The compiler as `name@version`, in Spack's order of versions."""
+    known = spec.follow(Spec.compiler_id)
+    name, number = known[Compiler.name], known[Compiler.version]
+    return [name, known[Compiler.version_key], name.concat(constant("@")).concat(number)]
 
 
 def tag(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:

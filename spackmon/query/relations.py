@@ -28,6 +28,18 @@ def share(ours: Attribute, theirs: Attribute) -> Belongs:
     return belongs
 
 
+def paired(ours: Attribute, theirs: Attribute) -> Belongs:
+    """The rows that stand with the row in a table of pairs; `ours` and `theirs` are its columns."""
+    pairs = ours.class_.__table__
+
+    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
+        pair = pairs.alias()
+        mine = select(pair.c[theirs.key]).where(pair.c[ours.key] == row.row_id)
+        return other.row_id.in_(mine.correlate_except(pair))
+
+    return belongs
+
+
 def of_newest_attempt(foreign_key: Attribute) -> Belongs:
     """The rows that belong to a build's newest attempt."""
     return share(Build.newest_attempt_id, foreign_key)

@@ -19,8 +19,8 @@ _OS = value_of(models.Spec.architecture_id, models.Architecture.operating_system
 _PACKAGE_IS = "The package's name."
 _VERSION_IS = "The package's version."
 _COMPILER_IS = (
-    "The compiler, as `gcc@12.2.0`; from spec format v5 on the direct dependency that provides `c`, "
-    "else `cxx`, else `fortran`."
+    "The compiler, as `gcc@12.2.0`: the one that a document names (before spec format v5), otherwise that "
+    "of C, without one that of C++, else that of Fortran."
 )
 _TARGET_IS = "The microarchitecture that the spec is built for."
 _OS_IS = "The operating system that the spec is built for."

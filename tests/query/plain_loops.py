@@ -34,11 +34,11 @@ def spec_labels(one: Row) -> dict[str, Label]:
 
 def compiler_label(one: Row) -> Label:
     """The compiler that a spec names, or else the dependency that is one."""
-    found = one["compiler"]
+    found = one["compiler"] if one["namesCompiler"] else None
     for language in LANGUAGES:
         providers = [edge["child"] for edge in one["dependencies"] if language in edge["virtuals"]]
         if found is None and providers:
-            found = min(providers, key=lambda child: int(child["id"].partition(":")[2]))
+            found = min(providers, key=lambda child: (child["name"], child["version"]))
     if found is None:
         return (None,) * 3
     name, version = found["name"], found["version"]

@@ -24,7 +24,7 @@ BUILD_KEYS = [
 SPEC_KEYS = BUILD_KEYS[:5]
 
 SPEC_FACTS = """fragment spec on Spec {
-  name version compiler { name version } architecture { operatingSystem target { name } }
+  name version compiler { name version } namesCompiler architecture { operatingSystem target { name } }
   dependencies { virtuals child { id name version } } }"""
 BUILD_FACTS = """{ builds(first: 100) { nodes {
   status createdAt updatedAt durationSeconds package { name } spec { ...spec } environment { hostname }

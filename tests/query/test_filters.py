@@ -70,6 +70,8 @@ def _holds(world: World, noun: str, row: Row, name: str, asked: Any) -> bool:
     if kind == "DependencyFilter":
         return any(asked.items() <= {**found}.items() for found in value)
     other = kind.removesuffix("ListFilter").removesuffix("Filter")
+    if other in FIELDS and not kind.endswith("ListFilter") and isinstance(value, list):
+        return any(passes(world, other, one, asked) for one in value)
     if other in FIELDS and not kind.endswith("ListFilter"):
         return value is not None and passes(world, other, value, asked)
     if other in FIELDS:

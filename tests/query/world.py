@@ -236,6 +236,16 @@ def _tagged(world: World, row: Row) -> list[Row]:
     return [build for build in world.some("build") if build["id"] in ids]
 
 
+def _compiled(world: World, row: Row) -> list[Row]:
+    ids = {one["spec_id"] for one in world.some("spec_compiler", compiler_id=row["id"])}
+    return [spec for spec in world.some("spec") if spec["id"] in ids]
+
+
+def _compilers(world: World, row: Row) -> list[Row]:
+    ids = {one["compiler_id"] for one in world.some("spec_compiler", spec_id=row["id"])}
+    return [compiler for compiler in world.some("compiler") if compiler["id"] in ids]
+
+
 VERSION = column("version")
 PACKAGE_VERSION = to("package_version", "package_version_id")
 PACKAGE = then(PACKAGE_VERSION, to("package", "package_id"))
@@ -330,7 +340,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "durationSeconds": column("duration_seconds"),
         "reportedAt": column("reported_at"), "attempt": to("attempt", "attempt_id"),
     },
-    "Compiler": {"name": column("name"), "version": VERSION, "specs": of("spec", "compiler_id")},
+    "Compiler": {"name": column("name"), "version": VERSION, "specs": _compiled},
     "ConcretizationFailure": {
         "package": to("package", "package_id"), "owner": to("person", "owner_id"),
         "spackVersion": column("spack_version"), "reportedAt": column("reported_at"),
@@ -365,7 +375,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
     "Spec": {
         "hash": column("hash"), "hashes": of("spec_hash", "spec_id"), "name": then(PACKAGE, column("name")),
         "version": then(PACKAGE_VERSION, VERSION), "namespace": column("namespace"), "package": PACKAGE,
-        "compiler": to("compiler", "compiler_id"), "architecture": to("architecture", "architecture_id"),
+        "compiler": _compilers, "architecture": to("architecture", "architecture_id"),
         "parameters": _parameters, "external": column("external"), "packageHash": column("package_hash"),
         "formatVersion": column("format_version"), "spackVersion": column("spack_version"),
         "recordedAt": column("recorded_at"), "dependencies": of("dependency", "parent_id"),

@@ -59,7 +59,7 @@ def _spec_facts(rows: Rows, spec: Any) -> dict[str, Any]:
     target = fields.TO_ONE["Architecture", "target"](rows, architecture)
     edges = fields.TO_MANY["Spec", "dependencies"](rows, spec)
     return {
-        **_facts(rows, "Spec", spec, "name", "version"),
+        **_facts(rows, "Spec", spec, "name", "version", "namesCompiler"),
         "compiler": compiler and _facts(rows, "Compiler", compiler, "name", "version"),
         "architecture": {"operatingSystem": architecture.operating_system, "target": {"name": target.name}},
         "dependencies": [

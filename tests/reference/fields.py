@@ -37,6 +37,7 @@ MODELS: dict[str, Any] = {
     "PackageVersion": models.PackageVersion,
     "Person": models.Person,
     "Spec": models.Spec,
+    "SpecCompiler": models.SpecCompiler,
     "SpecHash": models.SpecHash,
     "Tag": models.Tag,
     "Target": models.Target,
@@ -102,6 +103,7 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("PackageVersion", "package"): _to(models.Package, "package_id"),
     ("Spec", "architecture"): _to(models.Architecture, "architecture_id"),
     ("Spec", "compiler"): _to(models.Compiler, "compiler_id"),
+    ("SpecCompiler", "compiler"): _to(models.Compiler, "compiler_id"),
     ("Spec", "package"): _package_of,
     ("Spec", "packageVersion"): _version_of,
 }
@@ -114,6 +116,16 @@ def _each(model: Any, key: str) -> Related:
 def _specs_of_package(rows: Rows, package: Any) -> list[Any]:
     versions = rows.by(models.PackageVersion, "package_id", package.id)
     return [spec for version in versions for spec in rows.by(models.Spec, "package_version_id", version.id)]
+
+
+def _compiled(rows: Rows, compiler: Any) -> list[Any]:
+    ids = {one.spec_id for one in rows.by(models.SpecCompiler, "compiler_id", compiler.id)}
+    return [rows.get(models.Spec, spec_id) for spec_id in ids]
+
+
+def _compilers(rows: Rows, spec: Any) -> list[Any]:
+    ids = {one.compiler_id for one in rows.by(models.SpecCompiler, "spec_id", spec.id)}
+    return [rows.get(models.Compiler, compiler_id) for compiler_id in ids]
 
 
 def _results_of_build(rows: Rows, build: Any) -> list[Any]:
@@ -164,7 +176,7 @@ TO_MANY: dict[tuple[str, str], Related] = {
         tag for tag in rows.all(models.Tag) if tag.id in rows.tags_of_builds[build.id]
     ),
     ("BuildEnvironment", "builds"): _each(models.Build, "environment_id"),
-    ("Compiler", "specs"): _each(models.Spec, "compiler_id"),
+    ("Compiler", "specs"): _compiled,
     ("ErrorGroup", "builds"): _builds_of_group,
     ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),
     ("Package", "builds"): _each(models.Build, "package_id"),
@@ -175,6 +187,7 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Person", "builds"): _each(models.Build, "owner_id"),
     ("Spec", "analysisResults"): _results_of_spec,
     ("Spec", "builds"): _each(models.Build, "spec_id"),
+    ("Spec", "compilers"): _each(models.SpecCompiler, "spec_id"),
     ("Spec", "dependencies"): _each(models.Dependency, "parent_id"),
     ("Spec", "dependents"): _each(models.Dependency, "child_id"),
     ("Spec", "hashes"): _each(models.SpecHash, "spec_id"),
@@ -208,6 +221,7 @@ def _parameters(rows: Rows, spec: Any) -> list[Element]:
 
 # What filters alone know.
 FILTERED_TO_ONE = {("AnalysisResult", "analysis"): _to(models.Analysis, "analysis_id")}
+FILTERED_TO_ANY: dict[tuple[str, str], Related] = {("Spec", "compiler"): _compilers}
 FILTERED_TO_MANY: dict[tuple[str, str], Related] = {
     ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
     ("Spec", "parameters"): _parameters,
@@ -223,6 +237,10 @@ LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "phases"): lambda rows, phase: phase.position,
     ("Build", "sources"): lambda rows, source: (source.first_reported_at, source.id),
     ("Build", "tags"): lambda rows, tag: tag.name,
+    ("Spec", "compilers"): lambda rows, one: (
+        one.language, rows.get(models.Compiler, one.compiler_id).name,
+        rows.get(models.Compiler, one.compiler_id).version_key,
+    ),
     ("Spec", "dependencies"): lambda rows, edge: (
         _package_of(rows, rows.get(models.Spec, edge.child_id)).name, edge.child_id, edge.virtuals
     ),
@@ -244,7 +262,11 @@ def _log_text(rows: Rows, phase: Any) -> str:
 
 def _document(rows: Rows, spec: Any) -> Any:
     documents = rows.by(models.SpecDocument, "spec_id", spec.id)
-    return json.loads(min(documents, key=lambda document: document.id).document)
+
+    def first(one: Any) -> Any:
+        return one.format_version, -len(one.document), bytes(one.digest)
+
+    return json.loads(min(documents, key=first).document)
 
 
 def _events(attempt_of: Callable[[Rows, Any], Any], kind: str) -> Callable[[Rows, Any], int]:
