@@ -81,6 +81,7 @@ class _Writing:
         self._touched: set[int] = set()
         self._unsettled: set[tuple[int, int]] = set()
         self._leads: dict[int, int] = {}
+        self._left: set[int] = set()
 
     def write(self, runs: list[Run], claim_id: int) -> Resolved:
         """Write runs, which are all of their claims' attempts; where the claim is counted to now."""
@@ -180,11 +181,12 @@ class _Writing:
             self._touched |= set(moved)
             self._leads |= {build_id: to for build_id, to in moved.items() if build_id != to}
         for build_id in sorted(self._touched):
-            if not builds.settle_build(self._connection, build_id, self._now):
+            if build_id not in self._left and not builds.settle_build(self._connection, build_id, self._now):
                 self._leave(build_id, self._end_of(build_id))
 
     def _leave(self, build_id: int, target_id: int) -> None:
         """Let a build without runs lead to another one; the older number of both stays."""
+        self._left.add(max(build_id, target_id))
         if target_id < build_id:
             builds.leave_build(self._connection, build_id, target_id)
             return
