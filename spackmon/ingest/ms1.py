@@ -50,6 +50,7 @@ from spackmon.status import FINISHED, BuildStatus, SourceKind
 
 _ZONES = timedelta(hours=14)
 """How far a local time may be from UTC."""
+_SLACK = timedelta(minutes=2)
 
 _NEWEST = Statement(
     """
@@ -182,7 +183,9 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> 
         cancelled_at=None, abandoned_at=None, last_reported_at=now,
     )  # fmt: skip
     claims.put_phases(connection, claim.id, [phase], now)
-    resolved = _save(connection, replace(stored, claim=_as_it_ran(claim, now)), now)
+    if claim.is_live and (claim.has_ended or _is_late(phase, stored.claim, now)):
+        claim = _as_it_ran(claim)
+    resolved = _save(connection, replace(stored, claim=claim), now)
     return _phase_receipt(connection, report, resolved)
 
 
@@ -378,12 +381,18 @@ def _reported(
     return replace(phase, reported_at=before.reported_at)
 
 
-def _as_it_ran(claim: Claim, now: datetime) -> Claim:
-    """The claim with the times in its logs, where its reports came long after the run."""
+def _is_late(phase: PhaseClaim, before: Claim, now: datetime) -> bool:
+    """Whether a phase's log was begun before a client that is running could have begun it."""
+    if phase.mark is None:
+        return False
+    began_at = datetime.fromisoformat(phase.mark).replace(tzinfo=UTC)
+    last = max([before.started_at or now, *(one.reported_at for one in before.phases)])
+    return not last - _ZONES - _SLACK <= began_at <= now + _ZONES + _SLACK
+
+
+def _as_it_ran(claim: Claim) -> Claim:
+    """The claim with the times in its logs, since its reports came long after the run."""
     began = [datetime.fromisoformat(p.mark).replace(tzinfo=UTC) for p in claim.phases if p.mark is not None]
-    is_late = claim.has_ended or any(abs(now - moment) > _ZONES + timedelta(days=1) for moment in began)
-    if not claim.is_live or not is_late:
-        return claim
     return replace(
         claim, is_live=False, finished_at=None, started_at=min(began, default=None),
         time_uncertainty_seconds=_ZONES.total_seconds() if began else 0.0,

@@ -81,11 +81,12 @@ def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[in
     parents = {row.parent_id for row in _PARENTS.run(connection, ids(left))}
     _MOVE_CLAIMS.run(connection, sorted(moved.items()))
     forget_derived(connection, ended)
+    # Before edges are looked up: a key that is nobody's own any more is that of the spec that shows it.
+    end_specs(connection, ended)
     dirty = {*spec_ids, *left, *moved.values(), *parents} - ended.keys()
     differences = write_settled(connection, dirty)
     differences.moved = len(moved)
     changed = differences.changed | {*created, *left, *moved.values()}
-    end_specs(connection, ended)
     try:
         recompute_closures(connection, changed - ended.keys(), above - ended.keys())
     except CyclicGraph:

@@ -20,6 +20,7 @@ from typing import TypeVar
 from spackmon.runs.claim import Claim, Machine
 from spackmon.runs.phases import RunPhase, phases_of
 from spackmon.runs.resolve import Group
+from spackmon.runs.times import SKEW_SECONDS
 from spackmon.status import FINISHED, BuildStatus, InstalledFrom, SourceKind
 
 PRECEDENCE = (
@@ -173,50 +174,54 @@ def _completed(machines: Iterable[Machine]) -> Machine:
 
 
 def _times(best: Sequence[Claim], status: BuildStatus, is_reported: bool) -> Times:
-    timed = [claim for claim in best if claim.span is not None]
-    timed.sort(key=lambda claim: (*_completeness(claim), _CLOCKS.index(claim.kind), claim.name))
-    ends = status in FINISHED
+    timed = sorted((claim for claim in best if claim.span is not None), key=_worse_clock)
+    has_ended = status in FINISHED
     if not timed:
-        last = max(claim.last_reported_at for claim in best) if ends else None
+        last = max(claim.last_reported_at for claim in best) if has_ended else None
         seconds = next((c.duration_seconds for c in best if c.duration_seconds is not None), None)
-        return Times(None, last, seconds, end_is_inferred=ends)
+        return Times(None, last, seconds, end_is_inferred=has_ended)
     started_at, finished_at, seconds = _ends(timed)
-    is_inferred = ends and (finished_at is None or not is_reported)
-    if ends and finished_at is None:
-        finished_at = max(moment for claim in timed if (moment := _last_moment(claim)) is not None)
-    if not ends:
+    if not has_ended:
         return Times(started_at, None, None, end_is_inferred=False)
-    if seconds is None and not is_inferred and started_at is not None and finished_at is not None:
-        # The times of a whole command say nothing of how long its parts took.
-        is_own = timed[0].kind is not SourceKind.CDASH
-        seconds = max(0.0, (finished_at - started_at).total_seconds()) if is_own else None
+    is_inferred = finished_at is None or not is_reported
+    if finished_at is None:
+        finished_at = max(moment for claim in timed if (moment := _last_moment(claim)) is not None)
     return Times(started_at, finished_at, seconds, is_inferred)
 
 
+def _worse_clock(claim: Claim) -> tuple[bool, bool, bool, int, tuple[str, str, int]]:
+    """What sorts the best clock first: the run's own, certain, with both ends."""
+    has_both = claim.duration_seconds is not None or (
+        claim.started_at is not None and claim.finished_at is not None
+    )
+    is_uncertain = claim.time_uncertainty_seconds > SKEW_SECONDS
+    return _is_bound(claim), is_uncertain, not has_both, _CLOCKS.index(claim.kind), claim.name
+
+
+def _is_bound(claim: Claim) -> bool:
+    """Whether its times are those of a whole command, which say nothing of how long its parts took."""
+    return claim.times_enclose_run or claim.kind in _NAMES_NO_MACHINE
+
+
 def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, float | None]:
-    """Start, end and duration of one claim; where none has both ends, the start of one and a later end."""
+    """Start, end and duration of the best clock; where it has one end alone, the other of the next."""
     claim = timed[0]
     started_at, finished_at, seconds = claim.started_at, claim.finished_at, claim.duration_seconds
     if started_at is None and finished_at is not None and seconds is not None and claim.span is not None:
         started_at = claim.span.begin
     if finished_at is None and started_at is not None and seconds is not None:
         finished_at = claim.last_reported_moment
-    if started_at is None and finished_at is not None:
-        begun = (c.started_at for c in timed if c.started_at is not None)
-        started_at = next((moment for moment in begun if moment <= finished_at), None)
-    if finished_at is None and started_at is not None:
-        ended = (c.finished_at for c in timed if c.finished_at is not None and c.has_ended)
-        finished_at = next((moment for moment in ended if moment >= started_at), None)
+    is_own = not _is_bound(claim)
+    for other in timed[1:]:
+        if started_at is None and other.started_at is not None and finished_at is not None:
+            if other.started_at <= finished_at:
+                started_at, is_own = other.started_at, is_own and not _is_bound(other)
+        elif finished_at is None and other.finished_at is not None and other.has_ended:
+            if started_at is None or other.finished_at >= started_at:
+                finished_at, is_own = other.finished_at, is_own and not _is_bound(other)
+    if seconds is None and is_own and started_at is not None and finished_at is not None:
+        seconds = max(0.0, (finished_at - started_at).total_seconds())
     return started_at, finished_at, seconds
-
-
-def _completeness(claim: Claim) -> tuple[bool, bool]:
-    """What sorts claims that tell both ends first, and of these the ones whose ends are the run's own."""
-    has_both = (
-        claim.started_at is not None and (claim.finished_at is not None or claim.duration_seconds is not None)
-    ) or (claim.finished_at is not None and claim.duration_seconds is not None)
-    is_bound = claim.times_enclose_run or claim.kind in _NAMES_NO_MACHINE
-    return not has_both, is_bound
 
 
 def _last_moment(claim: Claim) -> datetime | None:

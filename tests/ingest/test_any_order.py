@@ -2,14 +2,20 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spackmon.formats.detect import read_document
 from spackmon.formats.submission import SpecReport
 from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode
-from tests.ingest.reports import Site, build_report, spec
+from spackmon.ingest.moving import references
+from spackmon.models import Base, Spec
+from tests.ingest.reports import Site, build_report, graph, spec
+
+PARTS = Path(__file__).parent.parent / "data" / "in-parts"
 
 QUESTIONS = {
     "spec": """
@@ -124,10 +130,68 @@ def test_the_order_of_documents_does_not_matter(
         assert second[name] == rows, name
 
 
+def test_files_of_one_spec_complete_each_other_in_both_orders(site: Site) -> None:
+    for names, edges in (
+        (("0.16-index.json", "0.16.spec.yaml"), 1),
+        (("spack-v2.lock", "0.16.spec.json"), 0),
+    ):
+        read = [
+            [
+                (report.graph, "0.16.0")
+                for report in read_document(name, (PARTS / name).read_bytes(), "0.16.0")
+            ]
+            for name in names
+        ]
+        first, second = _after(site, read[0] + read[1]), _after(site, read[1] + read[0])
+        assert first == second
+        assert len(first["spec"]) == len({row[2] for row in first["spec"]}) == edges + 1
+        assert len(first["edges"]) == len(first["closure"]) == edges
+
+
+def test_every_reference_to_a_spec_follows_when_two_are_one(site: Site) -> None:
+    columns = {
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.references(Spec.__table__.c.id)
+    }
+    moved = {f"{table.name}.{column.name}" for table, column in references()}
+    anew = {
+        "dependency.child_id", "dependency.parent_id", "provided_virtual.child_id",
+        "provided_virtual.spec_id", "spec_compiler.spec_id", "spec_document.spec_id", "spec_hash.spec_id",
+    }  # fmt: skip
+    assert moved | anew == columns
+    assert "build.spec_id" in moved
+
+
+def test_builds_of_two_specs_that_are_one_are_of_that_one(site: Site) -> None:
+    weak = spec("zlib", "1", hash="d" * 32, hash_kind="build_hash", hashes=(("build_hash", "d" * 32),))
+    strong = dataclasses.replace(
+        weak, hash="f" * 32, hash_kind="full_hash", document="{}",
+        hashes=(("full_hash", "f" * 32), ("build_hash", "e" * 32)),
+    )  # fmt: skip
+    link = dataclasses.replace(
+        strong, document="[]", hashes=(("full_hash", "f" * 32), ("build_hash", "d" * 32))
+    )
+    site.apply(SpecReport(graph(weak, format_version=1), "0.16.0"))
+    site.apply(SpecReport(graph(strong, format_version=1), "0.16.0"))
+    ids = [
+        site.apply(build_report(shown, host=host)).build_id
+        for shown, host in (("d" * 32, "a"), ("f" * 32, "a"), ("d" * 32, "b"))
+    ]
+    site.apply(SpecReport(graph(link, format_version=1), "0.16.0"))
+    assert site.rows("SELECT hash FROM spec") == [("f" * 32,)]
+    builds = site.rows("SELECT id FROM build")
+    assert len(builds) == 2
+    for shown in ("d" * 32, "e" * 32, "f" * 32):
+        again = site.apply(build_report(shown, host="b"))
+        assert (again.build_created, again.build_id) == (False, ids[2])
+
+
 def _after(site: Site, reports: list[tuple[SpecGraph, str]]) -> dict[str, list[Any]]:
     site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
-    for graph, version in reports:
-        site.apply(SpecReport(graph, version))
-        if graph.nodes[graph.root].hash_kind == "full_hash":
-            site.apply(build_report(graph.root))
+    for document, version in reports:
+        site.apply(SpecReport(document, version))
+        if document.nodes[document.root].hash_kind == "full_hash":
+            site.apply(build_report(document.root))
     return contents(site)

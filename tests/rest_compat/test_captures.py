@@ -29,6 +29,17 @@ def test_all_recorded_clients_go_on_over_the_same_data(server: Server) -> None:
     assert [problem for name in player.names() * 2 for problem in client.play(name)] == []
 
 
+@pytest.mark.parametrize(
+    "names", [("0.16-analyze", "0.16-success"), ("0.16-success", "0.16-analyze")], ids=" then ".join
+)
+def test_what_one_client_leaves_out_of_a_spec_another_adds(server: Server, names: tuple[str, str]) -> None:
+    client = Player(server.url, server.user, server.token)
+    assert [problem for name in names for problem in client.play(name)] == []
+    question = '{ specs(where: {dependency: {name: "cmake"}}, orderBy: {name: ASC}) { nodes { name } } }'
+    nodes = server.ask(question)["specs"]["nodes"]
+    assert [node["name"] for node in nodes] == ["cmakedemo", "zapp", "zbundle"]
+
+
 def test_the_paths_work_without_their_last_slash_and_never_redirect(server: Server) -> None:
     client = Player(server.url, server.user, server.token)
     spec, build = list(player.exchanges("0.17-success"))[1:3]
