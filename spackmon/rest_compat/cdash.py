@@ -7,7 +7,8 @@ it came with.
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
@@ -21,8 +22,10 @@ from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
 from spackmon.errors import Refused
 from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
+from spackmon.formats.submission import InstallReport
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
+from spackmon.models import utc_now
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
 from spackmon.services import Services
@@ -61,9 +64,18 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
     address = Address(project, told.get("site", ""), told.get("stamp", ""), told.get("build", ""))
     damage = _damage(told.get("MD5", "").strip().lower(), body)
     try:
-        return Upload(read_cdash(body, address), damage)
+        return Upload(_arrived(read_cdash(body, address), utc_now()), damage)
     except Refused as refused:
         raise damage or refused from None
+
+
+def _arrived(report: CDashReport, now: datetime) -> CDashReport:
+    """The report, whose run had ended when it came: a command sends it when all is over."""
+    if not isinstance(report, InstallReport) or report.finished_at is None or not report.times_enclose_run:
+        return report
+    seconds = (now - report.finished_at).total_seconds()
+    later = report.time_uncertainty_seconds or 0.0
+    return replace(report, time_uncertainty_seconds=min(later, max(1.0, seconds)))
 
 
 async def submit(request: Request[Services]) -> Response:

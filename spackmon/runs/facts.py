@@ -213,12 +213,11 @@ def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, flo
         finished_at = claim.last_reported_moment
     is_own = not _is_bound(claim)
     for other in timed[1:]:
-        if started_at is None and other.started_at is not None and finished_at is not None:
-            if other.started_at <= finished_at:
-                started_at, is_own = other.started_at, is_own and not _is_bound(other)
-        elif finished_at is None and other.finished_at is not None and other.has_ended:
-            if started_at is None or other.finished_at >= started_at:
-                finished_at, is_own = other.finished_at, is_own and not _is_bound(other)
+        begun, ended = other.started_at, other.finished_at if other.has_ended else None
+        if started_at is None and finished_at is not None and begun is not None and begun <= finished_at:
+            started_at, is_own = begun, is_own and not _is_bound(other)
+        elif finished_at is None and started_at is not None and ended is not None and ended >= started_at:
+            finished_at, is_own = ended, is_own and not _is_bound(other)
     if seconds is None and is_own and started_at is not None and finished_at is not None:
         seconds = max(0.0, (finished_at - started_at).total_seconds())
     return started_at, finished_at, seconds

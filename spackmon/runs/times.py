@@ -4,10 +4,11 @@
 |---|---|---|
 | EXTENSION, PREFIX, INSTALL_DATABASE, STAGE | the run's | the run's |
 | MS1 while it ran | when the client began with the package: not after the run's | arrival of the status |
-| CDASH | the command's, not after the run's | package seconds added to it, not after the run's; or arrival |
-| JUNIT | the command's: not after the run's | as CDash, without an arrival |
+| CDASH | the command's, not after the run's | package seconds added to it, not after the run's |
+| JUNIT | the command's, not after the run's | as CDASH |
 
-So the run lies somewhere within the span of CDASH and JUNIT, and begins within that of MS1.
+So the run lies somewhere within the span of CDASH and JUNIT, which ends later by what the source says of it, and
+begins within that of MS1.
 """
 
 from dataclasses import dataclass
@@ -24,8 +25,6 @@ SKEW_SECONDS = 120.0
 
 # How much later than it says a command's run may have ended, where the source does not say it.
 _COMMAND = {SourceKind.CDASH: timedelta(minutes=15), SourceKind.JUNIT: timedelta(hours=1)}
-# An upload that comes later than this after what it reports was not sent by the command itself.
-_LIVE = timedelta(hours=6)
 # How long a run may go on whose source was cut.
 _LONGEST_CUT = timedelta(hours=24)
 
@@ -121,10 +120,6 @@ def _live(claim: "Claim") -> Span:
 
 def _end_of_command(claim: "Claim", reported_end: datetime) -> datetime:
     later = timedelta(seconds=claim.time_uncertainty_seconds)
-    arrival = claim.first_reported_at
-    is_live = claim.kind is SourceKind.CDASH and reported_end <= arrival <= _after(reported_end, _LIVE)
-    if is_live:
-        return arrival
     return _after(reported_end, later or _COMMAND.get(claim.kind, later))
 
 
