@@ -7,8 +7,8 @@
 | CDASH | the command's, not after the run's | package seconds added to it, not after the run's |
 | JUNIT | the command's, not after the run's | as CDASH |
 
-So the run lies somewhere within the span of CDASH and JUNIT, which ends later by what the source says of it, and
-begins within that of MS1.
+So the run lies somewhere within the span of CDASH and JUNIT, which ends later by what the source says of
+it, and begins within that of MS1.
 """
 
 from dataclasses import dataclass
