@@ -107,6 +107,8 @@ class ConnectionCompilation(Compilation):
         fields = self._selector.fields(type_, asked.selections, depth)
         names = {part.name for part in fields.values()}
         measured = sorted(names & aggregates.MEASURES) if meaning.is_of_builds else []
+        if meaning.is_of_builds and not self.decided(arguments["includeInstalled"]):
+            rows = aggregates.built(rows)
         found = aggregates.groups(rows, keys, first, measured, self._rows, self.dialect_name)
         group = Scope(self._rows(found), self._names)
         return self._all_objects(type_, fields, group, [group.source.c["place"]], depth)
@@ -116,6 +118,8 @@ class ConnectionCompilation(Compilation):
         first = aggregates.read_first(self.decided(arguments.get("first")))
         row_key, column_key = (self.decided(arguments[name]) for name in ("rows", "columns"))
         builds = self._filtered(Connected(Build, None), parent, asked, arguments, row)
+        if not self.decided(arguments["includeInstalled"]):
+            builds = aggregates.built(builds)
         if "package" in arguments:
             builds = aggregates.of_package(builds, arguments["package"], self.bind)
         found = aggregates.table(builds, row_key, column_key, first, self._rows, self.dialect_name)

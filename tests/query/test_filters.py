@@ -39,7 +39,7 @@ ROOTS = {
 
 # Nouns that no root field lists: where they are found.
 REACHED = {
-    "Analysis": ("Build", "analyses"), "BuildSource": ("Build", "sources"),
+    "Analysis": ("Build", "analyses"), "Claim": ("Build", "sources"),
     "EnvironmentVariable": ("Build", "environmentVariables"),
     "Parameter": ("Spec", "parameters"), "SpecHash": ("Spec", "hashes"),
 }  # fmt: skip
