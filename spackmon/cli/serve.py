@@ -14,6 +14,7 @@ from spackmon.cli.console import complain
 from spackmon.cli.database import ensure_migrated
 from spackmon.database import Database
 from spackmon.errors import Refused
+from spackmon.ops.migrations import has_old_tables
 from spackmon.settings import Settings, load_settings
 
 # Clients open a connection for every request, and a site's nightly builds begin together.
@@ -102,6 +103,10 @@ def _prepare_database(settings: Settings) -> None:
     database = Database(settings.database_url)
     try:
         ensure_migrated(database)
+        if has_old_tables(database):
+            complain(
+                "the old server's tables in this database stay as they are, and none of their rows is shown"
+            )
     except OperationalError as error:
         # Writes are held through an outage; a service that does not start would lose them. The driver tells
         # an outage from a wrong password only in its text, which whoever sees it can read.

@@ -110,9 +110,8 @@ def _text(value: bytes) -> str:
 
 
 def _attribute(result: Mapping[str, Any]) -> dict[str, Any]:
-    file = result["installFile"]
     return {
-        "filename": None if file is None else file["path"],
+        "filename": result["path"],
         "id": shapes.number(result["id"]),
         "analyzer": result["analyzer"],
         "name": result["name"],

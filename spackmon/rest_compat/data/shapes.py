@@ -183,10 +183,11 @@ def environment_variables(row: Row) -> list[Shaped]:
 
 
 def install_file(row: Row) -> Shaped:
-    """An installed file."""
+    """An installed file, of the first run that installed it: runs that installed the same share it."""
+    of = next((run["build"] for run in row["attempts"]["nodes"]), None)
     values = {
         "id": number(row["id"]),
-        "build": number(row["build"]["id"]),
+        "build": None if of is None else number(of["id"]),
         "name": row["path"],
         "ftype": row["type"] or "",
         "mode": row["mode"],
@@ -195,7 +196,8 @@ def install_file(row: Row) -> Shaped:
         "category": None,
         "hash": row["hash"] or "",
     }
-    return _dated(values, "install-file", row["build"]["createdAt"], row["build"]["updatedAt"])
+    times = ("createdAt", "updatedAt")
+    return _dated(values, "install-file", *(None if of is None else of[time] for time in times))
 
 
 def features(rows: list[Row]) -> list[Shaped]:
