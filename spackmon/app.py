@@ -20,7 +20,7 @@ from spackmon.ops import health
 from spackmon.ops.access_log import AccessLog
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
-from spackmon.rest_compat import cdash, submissions
+from spackmon.rest_compat import cdash, cdash_api, submissions
 from spackmon.rest_compat.reads import read_routes
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> Starlette:
             *read_routes(settings.url_api_prefix),
             *submissions.routes,
             *cdash.routes,
+            *cdash_api.routes,
             *auth_http.routes,
             *health.routes,
             *cdash_links.routes,
