@@ -180,3 +180,21 @@ def test_the_old_name_prints_what_it_stored(shell: Shell, tmp_path: Path) -> Non
     assert [line.split()[-1] for line in first[1:3]] == ["1.2.0", "created"]
     assert again[2].split() == ["Status", "exists"]
     assert first[3].startswith("demo-top v2.0 ")
+
+
+def test_specs_are_counted_one_by_one_and_no_document_is_a_spec(shell: Shell) -> None:
+    lock = DATA / "formats" / "spack-1.2.lock.gz"
+    specs = len(json.loads(gzip.decompress(lock.read_bytes()))["concrete_specs"])
+    assert table(shell.run("import", "--dry-run", lock)) == {"specs": [specs]}
+    assert table(shell.run("import", lock)) == {"specs": [specs, 0, 0]}
+    assert table(shell.run("import", lock)) == {"specs": [0, 0, specs]}
+
+
+def test_what_is_newer_is_named_and_goes_in(shell: Shell, tmp_path: Path) -> None:
+    document = json.loads(gzip.decompress((DATA / "formats" / "spack-1.2.lock.gz").read_bytes()))
+    document["_meta"] |= {"lockfile-version": 8, "specfile-version": 6}
+    (tmp_path / "spack.lock").write_text(json.dumps(document))
+    finished = shell.run("import", tmp_path)
+    assert finished.returncode == 0
+    assert "lockfile-version 8 is newer than 7" in finished.stderr
+    assert table(finished)["specs"][0] == len(document["concrete_specs"])
