@@ -81,6 +81,11 @@ class Recorder:
     lines: list[Line] = field(default_factory=list)
     authorizations: set[str | None] = field(default_factory=set)
     status: int = 200
+    may_answer: threading.Event = field(default_factory=threading.Event)
+    is_asked: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     def of(self, package: str) -> list[Line]:
         """What was reported of one package; its name is told with the first report."""
@@ -104,6 +109,8 @@ def recording() -> Iterator[Recorder]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             recorder.authorizations.add(self.headers["Authorization"])
+            recorder.is_asked.set()
+            recorder.may_answer.wait(60)
             answers = b'{"message": "no"}'
             if recorder.status == 200:
                 assert self.path == "/api/submissions", self.path

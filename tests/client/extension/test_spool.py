@@ -31,6 +31,18 @@ def test_what_a_dead_server_did_not_take_is_sent_by_flush(tmp_path: Path) -> Non
     assert not [path for path in spack.spool.iterdir() if path.is_dir()]
 
 
+def test_flush_beside_a_running_sender_says_so_and_leaves_the_rest_to_it(tmp_path: Path) -> None:
+    with recording() as server:
+        server.may_answer.clear()
+        spack = Spack(tmp_path, url=server.url)
+        assert spack("monitor", "install", "libgreet", SPACKMON_WAIT_SECONDS="0")[0] == 0
+        assert server.is_asked.wait(60)
+        code, output, complaints = spack("monitor", "flush")
+        server.may_answer.set()
+    assert (code, complaints) == (0, "")
+    assert output == f"sent 0 reports to {server.url}; a sender is running and sends the rest\n"
+
+
 def test_what_waits_is_sent_by_the_next_install(tmp_path: Path) -> None:
     spack = Spack(tmp_path, url=_dead_address())
     spack("monitor", "install", "libgreet")

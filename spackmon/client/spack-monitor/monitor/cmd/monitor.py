@@ -195,9 +195,9 @@ def _report(done: str, specs: List[Any], with_symbols: bool) -> int:
         for number, spec in enumerate(specs, 1):
             run.add(installed.report(spec, with_symbols), spec.dag_hash())
             if number % _SENT_AT_ONCE == 0:
-                taken += sending.send(run, is_over=False)
+                taken += sending.send(run, is_over=False) or 0
                 print(f"{number} of {len(specs)}")
-        taken += sending.send(run, is_over=True)
+        taken += sending.send(run, is_over=True) or 0
     except sender.Away as problem:
         return _complain(
             f"{problem}\n{taken} of {len(specs)} were sent; `spack monitor flush` sends what waits"
@@ -227,14 +227,21 @@ def _flush(parser: ArgumentParser, args: Namespace) -> int:
     if settings.url is None:
         return _complain("where to? run `spack monitor login URL`, or set SPACKMON_URL")
     sending = sender.Sender(spool, settings)
-    taken = 0
+    taken = left = 0
+    is_beside = False
     try:
         for run in spool.runs():
-            taken += sending.send(run, is_over=run.is_abandoned)
+            is_over = run.is_abandoned
+            sent = sending.send(run, is_over)
+            taken += sent or 0
+            if sent is None or not is_over:
+                is_beside = True
+            else:
+                left += len(run.names())
     except sender.Away as problem:
         return _complain(f"{problem}\nsent {taken} reports; the others wait")
-    print(f"sent {taken} reports to {settings.url}")
-    left = sum(len(run.names()) for run in spool.runs() if run.is_abandoned)
+    beside = "; a sender is running and sends the rest" if is_beside else ""
+    print(f"sent {taken} reports to {settings.url}{beside}")
     return _complain(f"{left} reports wait still: {spool.log_path} says why") if left else 0
 
 

@@ -29,6 +29,7 @@ RECIPES = {
         },
     ),
     "broken-user": ("0.1", ["gcc", "broken-app", "demo-base"], {"install": "true"}),
+    "unfetched": ("3.1", ["gcc"], {"install": "true"}),
     "slow": (
         "1.0",
         ["gcc"],
