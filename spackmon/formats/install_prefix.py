@@ -7,7 +7,8 @@ What came from a binary cache has beside these the `binary_distribution` of the 
 is there (log, environment, arguments, mostly the times, too) tells of the build over there: none of it is
 reported of this installation.
 
-A prefix is where its own manifest says it is, wherever the directory was copied to. When the build ended is
+A prefix is where its own manifest says it is, wherever the directory was copied to; but a binary has the
+manifest of the prefix that it was built in, byte for byte, wherever it is unpacked. When the build ended is
 what the manifest says of the newest file that fits the log; a file's own time on disk would be a copy's.
 """
 
@@ -24,7 +25,7 @@ from spackmon.formats.analysis import installed_files
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
 from spackmon.formats.directory_names import named_build
 from spackmon.formats.environment_changes import environment_changes
-from spackmon.formats.fields import optional_name
+from spackmon.formats.fields import escaped, optional_name
 from spackmon.formats.folder import Folder, Problems, json_object
 from spackmon.formats.install_times import InstallTimes, read_times
 from spackmon.formats.known_nodes import KnownNodes
@@ -73,8 +74,8 @@ def read_prefix(
 ) -> Iterator[SpecReport | InstallReport]:
     """The build that was installed into `prefix`; only its spec where the install has not ended.
 
-    `installed_at` is the path of the prefix if it is not the one in the manifest, None if that is not known
-    either; `known` holds nodes of the specs of other prefixes. Raises Refused FILE_DAMAGED after the report,
+    `installed_at` is the path of the prefix where the manifest does not say it, None if it is not known;
+    `known` holds nodes of the specs of other prefixes. Raises Refused FILE_DAMAGED after the report,
     naming the files that are not in it.
     """
     files = Folder(prefix / METADATA)
@@ -92,8 +93,22 @@ def read_prefix(
 
 @dataclass(frozen=True, slots=True)
 class _Manifest:
-    files: tuple[InstalledFile, ...]
+    """`prefix` is where it was written."""
+
+    files: tuple[InstalledFile, ...] | None
     prefix: str | None
+
+    def files_at(self, prefix: str | None) -> tuple[InstalledFile, ...] | None:
+        """The files as they are called in another prefix, into which they were unpacked."""
+        if self.files is None or self.prefix is None or prefix in (None, self.prefix):
+            return self.files
+        below = f"{self.prefix}/"
+        return tuple(
+            replace(file, path=f"{prefix}{file.path[len(self.prefix) :]}")
+            if f"{file.path}/".startswith(below)
+            else file
+            for file in self.files
+        )
 
     def ended(self, log_ended_at: datetime | None) -> Moment:
         """When the newest file was written that fits the log or, if that has no times, Spack's files."""
@@ -114,7 +129,7 @@ class _Manifest:
         return end_of_run(times, None) if 0 in times else None
 
     def _times(self) -> Iterator[tuple[str, float]]:
-        for file in self.files:
+        for file in self.files or ():
             if file.modified_at_seconds is not None:
                 yield file.path, file.modified_at_seconds
 
@@ -132,26 +147,27 @@ def _report(
     attempt = problems.attempt
     logs = attempt(read_logs, files) or BuildLogs({}, None)
     times = attempt(_times, files) or InstallTimes()
-    manifest = attempt(_manifest, files)
+    manifest = _manifest(files, problems)
     named = named_build(prefix.name)
     spec_hash = times.spec_hash or (named.spec_hash if named else None)
     package_name = logs.package_name or times.package_name or (named.package_name if named else None)
     if graph is None and spec_hash is None and package_name is None:
         return None
-    place = (manifest.prefix if manifest else None) or installed_at
+    was_unpacked = times.from_cache or _MADE_ELSEWHERE in files.names
+    place = (installed_at or manifest.prefix) if was_unpacked else (manifest.prefix or installed_at)
     install = InstallReport(
-        source=_source(place or _label(graph) or prefix.name, files, logs),
+        source=_source(place or _label(graph) or prefix.name, files, logs, was_unpacked),
         graph=graph,
         spec_hash=spec_hash if graph is None else None,
         package_name=package_name if graph is None else None,
         status=BuildStatus.SUCCESS,
         prefix=place,
-        install_files=None if manifest is None else manifest.files,
+        install_files=manifest.files_at(place),
     )
-    if times.from_cache or _MADE_ELSEWHERE in files.names:
+    if was_unpacked:
         return _unpacked(install, manifest, times)
     circumstances = attempt(_circumstances, files) or _Circumstances()
-    ended = manifest.ended(logs.ended_at) if manifest else local_moment(logs.ended_at)
+    ended = manifest.ended(logs.ended_at)
     return replace(
         install,
         installed_from=InstalledFrom.SOURCE,
@@ -170,10 +186,10 @@ def _report(
     )
 
 
-def _unpacked(install: InstallReport, manifest: _Manifest | None, times: InstallTimes) -> InstallReport:
+def _unpacked(install: InstallReport, manifest: _Manifest, times: InstallTimes) -> InstallReport:
     """The installation of a binary; only the old installer leaves times of it."""
     seconds = times.total_seconds if times.from_cache else None
-    ended_at = None if manifest is None else manifest.unpacked_at()
+    ended_at = manifest.unpacked_at()
     return replace(
         install,
         installed_from=InstalledFrom.BUILD_CACHE,
@@ -203,14 +219,22 @@ def _times(files: Folder) -> InstallTimes:
     return InstallTimes() if content is None else read_times(content)
 
 
-def _manifest(files: Folder) -> _Manifest | None:
-    content = files.json(_MANIFEST)
+def _manifest(files: Folder, problems: Problems) -> _Manifest:
+    """The manifest, which says where it was written even if not all its entries can be read."""
+    content = problems.attempt(files.json, _MANIFEST)
     if content is None:
-        return None
-    listed = installed_files(content, _MANIFEST)
+        return _Manifest(None, None)
+    # Python writes a byte of a path that is no UTF-8 as half of a surrogate pair.
+    entries = {escaped(path): _storable(entry) for path, entry in content.items()}
     own = f"/{METADATA}"
-    prefix = next((file.path.removesuffix(own) for file in listed if file.path.endswith(own)), None)
-    return _Manifest(listed, prefix or None)
+    prefix = next((path.removesuffix(own) for path in entries if path.endswith(own)), None)
+    return _Manifest(problems.attempt(installed_files, entries, _MANIFEST), prefix or None)
+
+
+def _storable(entry: object) -> object:
+    if not isinstance(entry, dict):
+        return entry
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in entry.items()}
 
 
 def _circumstances(files: Folder) -> _Circumstances:
@@ -245,10 +269,14 @@ def _archiving_errors(prefix: Path) -> tuple[Event, ...]:
     return tuple(Event(EventKind.WARNING, line) for line in lines if line.strip())
 
 
-def _source(place: str, files: Folder, logs: BuildLogs) -> Source:
-    """A prefix and one installation into it, which the times of its files tell from the next."""
+def _source(place: str, files: Folder, logs: BuildLogs, was_unpacked: bool) -> Source:
+    """A prefix and one installation into it, which the times of its files tell from the next.
+
+    `spack monitor` computes the same key: both know one installation.
+    """
     digest = hashlib.sha256(place.encode())
-    told = [written for name in (_MANIFEST, _TIMES) if (written := _read_whole(files, name)) is not None]
+    names = (_MANIFEST, _TIMES, _MADE_ELSEWHERE) if was_unpacked else (_MANIFEST, _TIMES)
+    told = [written for name in names if (written := _read_whole(files, name)) is not None]
     for written in told or [logs.whole or b"", *logs.by_phase.values()]:
         digest.update(hashlib.sha256(written).digest())
     return Source(SourceKind.PREFIX, f"{place[-_KEY_PATH_CHARACTERS:]}#{digest.hexdigest()[:32]}")

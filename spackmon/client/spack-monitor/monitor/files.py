@@ -109,13 +109,16 @@ def read_prefix(prefix: str, written_by: float, with_log: bool, was_unpacked: bo
     arguments and machine are those of the build that made the binary, somewhere else and some other day.
     """
     folder = os.path.join(prefix, ".spack")
-    if was_unpacked or is_unpacked(prefix):
-        files = _manifest_at(prefix)
-        return dict({"install_files": files} if files else {}, prefix=prefix, installed_from="BUILD_CACHE")
     try:
         times = _times(read_json(os.path.join(folder, _TIMES)))
     except (KeyError, TypeError):
-        times = _Times(None, {})
+        times = _Times(None, {}, False)
+    if was_unpacked or is_unpacked(prefix):
+        unpacked: Dict[str, Any] = {"prefix": prefix, "installed_from": "BUILD_CACHE"}
+        if times.is_of_a_binary and times.total_seconds is not None:
+            unpacked["duration_seconds"] = times.total_seconds
+        files = _manifest_at(prefix)
+        return dict(unpacked, install_files=files) if files else unpacked
     report: Dict[str, Any] = {
         "prefix": prefix,
         "installed_from": "SOURCE",
@@ -224,6 +227,7 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
 class _Times(NamedTuple):
     total_seconds: Optional[float]
     phase_seconds: Dict[str, float]
+    is_of_a_binary: bool
 
 
 def _place(manifest: Optional[Dict[str, Any]]) -> Optional[str]:
@@ -246,14 +250,15 @@ def _manifest_at(prefix: str) -> Dict[str, Any]:
 
 def _times(content: Optional[Dict[str, Any]]) -> _Times:
     if not content:
-        return _Times(None, {})
+        return _Times(None, {}, False)
     total = content.get("total")
     phases: Dict[str, float] = {}
     for phase in content.get("phases") or []:
         # A path of several names is a part of a phase.
         if "/" not in phase["path"] and isinstance(phase["seconds"], (int, float)):
             phases.setdefault(phase["name"], phase["seconds"])
-    return _Times(total if isinstance(total, (int, float)) else None, phases)
+    is_of_a_binary = content.get("cache") is True
+    return _Times(total if isinstance(total, (int, float)) else None, phases, is_of_a_binary)
 
 
 def _phases_of_success(seconds: Dict[str, float], by_phase: List[Tuple[str, bytes]]) -> List[Dict[str, Any]]:
