@@ -20,7 +20,7 @@ from spackmon.ops import health
 from spackmon.ops.access_log import AccessLog
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
-from spackmon.rest_compat import cdash, submissions
+from spackmon.rest_compat import cdash, cdash_api, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT
 from spackmon.rest_compat.reads import read_routes
@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> Starlette:
             *api_docs_routes(_documented_nouns(), DEFAULT_LIMIT),
             *submissions.routes,
             *cdash.routes,
+            *cdash_api.routes,
             *auth_http.routes,
             *health.routes,
             *cdash_links.routes,

@@ -75,5 +75,5 @@ def _read(kind: str, body: bytes) -> Iterable[Submission]:
     if kind == INBOX_KIND:
         return read_line(body)
     if kind.startswith(CDASH_KIND):
-        return (read_cdash_upload(kind.removeprefix(CDASH_KIND), body),)
+        return read_cdash_upload(kind.removeprefix(CDASH_KIND), body)
     return (read_report(kind, read_json(body)),)

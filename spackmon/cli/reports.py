@@ -18,8 +18,9 @@ def read_report(kind: str, body: dict[str, Any]) -> Submission:
     raise Refused("KIND_UNKNOWN", 400, f"{kind!r} is no write of ms1")
 
 
-def read_cdash_upload(query: str, body: bytes) -> Submission:
+def read_cdash_upload(query: str, body: bytes) -> tuple[Submission, ...]:
     """What an upload to /submit.php with this query reports, by today's settings. Raises Refused."""
     from spackmon.rest_compat.cdash import read_upload
 
-    return read_upload(query, body, load_settings().cdash_projects).report
+    report = read_upload(query, body, load_settings().cdash_projects).report
+    return () if report is None else (report,)

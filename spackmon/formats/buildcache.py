@@ -98,7 +98,10 @@ def _attempt(reports: Iterator[SpecReport], path: str, damage: Damage) -> Iterat
     try:
         yield from reports
     except Refused as refused:
-        damage.add(f"{path}: {refused.sentence}")
+        if refused.code == "DOCUMENT_NEWER":
+            damage.newer.append(f"{path}: {refused.sentence}")
+        else:
+            damage.add(f"{path}: {refused.sentence}")
 
 
 def _index(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecReport]:

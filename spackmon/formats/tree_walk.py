@@ -127,8 +127,7 @@ class _Walk:
             if _is_spack_itself(directory, directories):
                 is_spacks, entered = True, entered - _PROGRAM
             is_spacks = is_spacks or _DATABASE in directories
-            of_environment = _MANIFEST_OF_ENVIRONMENT in files
-            yield from self._files(directory, files, passing_over=is_spacks or of_environment)
+            yield from self._files(directory, files, is_spacks=is_spacks)
             if _is_buildcache(directory, directories):
                 read = partial(_buildcache, directory, self._spack_version)
                 yield self._thing(
@@ -160,7 +159,8 @@ class _Walk:
             )
         return None
 
-    def _files(self, directory: Path, names: list[str], *, passing_over: bool) -> Iterator[Found]:
+    def _files(self, directory: Path, names: list[str], *, is_spacks: bool) -> Iterator[Found]:
+        of_environment = _MANIFEST_OF_ENVIRONMENT in names
         if is_saved_run(frozenset(names)):
             saved = [file.path for file in saved_files(directory)]
             yield self._thing(directory, partial(read_saved_run, directory), saved)
@@ -168,7 +168,11 @@ class _Walk:
         known = _NO_DOCUMENTS_OF_DATABASE if directory.name == _DATABASE else _NO_DOCUMENTS
         for name in sorted(set(names) - known):
             found = self.file(directory / name)
-            yield replace(found, read=partial(_understood, found.read, name)) if passing_over else found
+            if is_spacks or of_environment:
+                # A prefix that is being made, or that Spack has lost, holds files of any kind.
+                any_kind = is_spacks and name not in _DOCUMENTS_OF_SPACK
+                found = replace(found, read=partial(_understood, found.read, any_kind=any_kind))
+            yield found
 
     def _thing(self, path: Path, read: Callable[[], Iterator[Submission]], files: list[Path]) -> Found:
         size_bytes = 0
@@ -196,12 +200,12 @@ def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
         raise Refused(refused.code, refused.status, refused.sentence.removeprefix(": ")) from None
 
 
-def _understood(read: Callable[[], Iterator[Submission]], name: str) -> Iterator[Submission]:
-    """What a file among Spack's own states; it need not be a document at all."""
+def _understood(read: Callable[[], Iterator[Submission]], *, any_kind: bool) -> Iterator[Submission]:
+    """What a file among Spack's own states; it need not be a document, `any_kind` not even a whole one."""
     try:
         yield from read()
     except Refused as refused:
-        if refused.code not in _NOT_UNDERSTOOD and name in _DOCUMENTS_OF_SPACK:
+        if not any_kind and refused.code not in _NOT_UNDERSTOOD:
             raise
 
 

@@ -20,7 +20,10 @@ def apply_spec(connection: Connection, report: SpecReport) -> SpecReceipt:
     stored = store_graph(connection, report.graph, report.spack_version, keeps_graphs=False)
     link_waiting(connection, stored.waiting, (), utc_now())
     root = report.graph.nodes[report.graph.root]
-    return SpecReceipt(stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version)
+    return SpecReceipt(
+        stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version,
+        stored.created_count,
+    )  # fmt: skip
 
 
 def link_waiting(

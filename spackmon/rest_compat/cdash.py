@@ -43,9 +43,9 @@ _NOTHING_BUILT = "0"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What an upload reports, and what was wrong with its MD5."""
+    """What an upload reports of a build, if anything, and what was wrong with its MD5."""
 
-    report: CDashReport
+    report: CDashReport | None
     damage: Refused | None
 
 
@@ -97,9 +97,7 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
     projects = request.state.settings.cdash_projects
     try:
         upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
-        receipt: Receipt = await request.state.database.write_held(
-            lambda connection: store.apply(connection, upload.report, sender.person_id)
-        )
+        receipt = None if upload.report is None else await _stored(request, upload.report, sender)
     except Refused as refused:
         return _refusal(refused, await keep(request, INBOX_KIND + query, body, refused, sender))
     except Exception:
@@ -108,11 +106,20 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
         fault = Refused("INTERNAL", 503, sentence)
         return _refusal(fault, await keep(request, INBOX_KIND + query, body, fault, sender))
     build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
-    told = f"  <md5>{_md5(body)}</md5>\n  <buildId>{build_id}</buildId>\n"
+    told = f"  <md5>{_md5(body)}</md5>\n"
+    if receipt is not None:
+        told += f"  <buildId>{build_id}</buildId>\n"
     if upload.damage is None:
         return _answer("OK", "", told)
     # Spack sends nothing twice, and what is whole was not cut: it is taken, and kept to be looked at.
     return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), told)
+
+
+async def _stored(request: Request[Services], report: CDashReport, sender: Sender) -> Receipt:
+    receipt: Receipt = await request.state.database.write_held(
+        lambda connection: store.apply(connection, report, sender.person_id)
+    )
+    return receipt
 
 
 # What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.

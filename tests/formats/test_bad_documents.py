@@ -95,11 +95,11 @@ def test_a_file_that_is_no_document_is_refused_in_a_sentence(written, code, sent
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"_meta": {"lockfile-version": 8}}, "_meta.lockfile-version must be 1 to 7"),
-        ({"_meta": {"lockfile-version": True}}, "_meta.lockfile-version must be 1 to 7"),
+        ({"_meta": {"lockfile-version": 0}}, "_meta.lockfile-version must be a number, from 1"),
+        ({"_meta": {"lockfile-version": True}}, "_meta.lockfile-version must be a number, from 1"),
         (
-            {"_meta": {"lockfile-version": 6, "specfile-version": 9}},
-            "_meta.specfile-version must be at most 5",
+            {"_meta": {"lockfile-version": 6, "specfile-version": 0}},
+            "_meta.specfile-version must be a number, from 1",
         ),
         ({"roots": {}}, "roots must be a list, not an object"),
         ({"roots": [{"hash": 1}]}, "roots.0.hash must be a string"),

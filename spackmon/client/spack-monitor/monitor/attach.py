@@ -1,4 +1,4 @@
-"""How a running install is watched, by what Spack 0.22 to 1.2 have in common.
+"""How a running install is watched, by what Spack 0.22 to 1.3 have in common.
 
 In the parent, the old installer tells the fates of its tasks to methods of its own, and the new one tells
 states to its display. In the builds, which are forked from it, each phase says that it starts and that it is

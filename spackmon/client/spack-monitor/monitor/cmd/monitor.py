@@ -70,7 +70,7 @@ def setup_parser(subparser: ArgumentParser) -> None:
 def monitor(parser: ArgumentParser, args: Namespace, ctx: Any = None) -> Any:
     """Run a subcommand; what it gives back is Spack's exit status.
 
-    Versions after 1.2 hand their context to commands that ask for it, and want it with most calls.
+    From 1.3 on Spack hands its context to commands that ask for it, and wants it with most calls.
     """
     args.context = () if ctx is None else (ctx,)
     return _SUBCOMMANDS[args.monitor_command](parser, args)
@@ -207,6 +207,8 @@ def _report(done: str, specs: List[Any], with_symbols: bool) -> int:
 
 
 def _status(parser: ArgumentParser, args: Namespace) -> int:
+    from .. import RUN_ON, facts
+
     settings, login_file, spool = _places()
     waiting = [(run, name) for run in spool.runs() for name in run.names()]
     size_bytes = sum(run.size_bytes(name) for run, name in waiting)
@@ -215,6 +217,9 @@ def _status(parser: ArgumentParser, args: Namespace) -> int:
     print(f"login    {login_file}")
     print(f"spool    {settings.spool}")
     print(f"waiting  {len(waiting)} reports, {size_bytes / 1e6:.1f} MB")
+    print(
+        f"spack    {facts.spack_version()[0] or 'of an unknown version'}; the extension was run on {RUN_ON}"
+    )
     for line in spool.last_lines(5):
         print(f"log      {line}")
     return 0
@@ -230,14 +235,18 @@ def _flush(parser: ArgumentParser, args: Namespace) -> int:
     taken = left = 0
     is_beside = False
     try:
+        deadline = time.time() + settings.wait_seconds
         for run in spool.runs():
             is_over = run.is_abandoned
             sent = sending.send(run, is_over)
+            while sent is None and os.path.isdir(run.directory) and time.time() < deadline:
+                time.sleep(_LOOK_SECONDS)
+                sent = sending.send(run, is_over)
             taken += sent or 0
-            if sent is None or not is_over:
-                is_beside = True
-            else:
+            if sent is not None and is_over:
                 left += len(run.names())
+            else:
+                is_beside = is_beside or os.path.isdir(run.directory)
     except sender.Away as problem:
         return _complain(f"{problem}\nsent {taken} reports; the others wait")
     beside = "; a sender is running and sends the rest" if is_beside else ""
