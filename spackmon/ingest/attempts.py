@@ -19,7 +19,7 @@ _READ = over_rows(
     "id bigint",
     f"""
     SELECT a.id, a.build_id, {", ".join(f"a.{name}" for name in _FACTS)},
-        b.owner_id, b.spec_id, b.package_id
+        b.owner_id, b.spec_id, b.package_id, b.environment_id AS build_environment_id
     FROM attempt a JOIN build b ON b.id = a.build_id
     WHERE a.id IN (SELECT i.id FROM {{input}} i)
     """,  # noqa: S608 -- of our own constants

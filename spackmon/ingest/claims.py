@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.formats.submission import Source
+from spackmon.ingest.orphans import delete_unused
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.times import window
@@ -151,6 +152,9 @@ _WHERE = Statement(
 )
 
 
+_SHARED = {"environment_set": "environment_set_id", "manifest": "manifest_id"}
+
+
 @dataclass(frozen=True, slots=True)
 class StoredClaim:
     """A claim with what only the store knows of it; `told_build_id` and `next_run` as the table has them."""
@@ -181,9 +185,26 @@ def add_claim(connection: Connection, stored: StoredClaim) -> int | None:
     return claim_id
 
 
-def update_claim(connection: Connection, stored: StoredClaim) -> None:
-    """Write what a report changed of a claim, but for its phases."""
-    _UPDATE.run(connection, id=stored.claim.id, **_facts(stored))
+def update_claim(connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime) -> None:
+    """Write what a report changed of a claim; new phases are reported `now`."""
+    _UPDATE.run(connection, id=after.claim.id, **_facts(after))
+    put_phases(connection, after.claim.id, set(after.claim.phases) - set(before.claim.phases), now)
+
+
+def _replaced(before: StoredClaim, after: StoredClaim) -> set[int | None]:
+    """The logs that a claim's phases had and have no longer."""
+    return {p.log_id for p in before.claim.phases} - {p.log_id for p in after.claim.phases}
+
+
+def release(connection: Connection, before: StoredClaim, after: StoredClaim) -> None:
+    """Delete what a claim had brought and has no longer, when no run refers to it any more."""
+    for table, name in _SHARED.items():
+        one, other = getattr(before.claim, name), getattr(after.claim, name)
+        if one != other:
+            delete_unused(connection, table, [one])
+    if before.environment_id != after.environment_id:
+        delete_unused(connection, "build_environment", [before.environment_id])
+    delete_unused(connection, "log", _replaced(before, after))
 
 
 def put_phases(connection: Connection, claim_id: int, phases: Iterable[PhaseClaim], now: datetime) -> None:

@@ -19,7 +19,7 @@ from spackmon.logs import chunks
 _CHUNKS_AT_ONCE = 16
 
 _FIND = {
-    table: Statement(f"SELECT id FROM {table} WHERE digest = :digest")  # noqa: S608 -- of our own constants
+    table: Statement(f"SELECT id FROM {table} WHERE digest = :digest {{lock}}", lock="FOR KEY SHARE")  # noqa: S608
     for table in ("log", "environment_set", "manifest")
 }
 

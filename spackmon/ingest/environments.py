@@ -15,7 +15,9 @@ _FIND = Statement(
     SELECT id FROM build_environment
     WHERE hostname = :hostname AND platform = :platform AND operating_system = :operating_system
         AND target = :target AND kernel_version = :kernel_version
-    """
+    {lock}
+    """,
+    lock="FOR KEY SHARE",
 )
 
 _INSERT = Statement(

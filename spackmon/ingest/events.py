@@ -15,9 +15,9 @@ _GROUPS = over_rows(
     """
     INSERT INTO error_group (fingerprint, text)
     SELECT i.fingerprint, i.text FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM error_group g WHERE g.fingerprint = i.fingerprint)
+    WHERE NOT EXISTS (SELECT 1 FROM error_group g WHERE g.fingerprint = i.fingerprint AND g.text <= i.text)
     ORDER BY i.fingerprint
-    ON CONFLICT DO NOTHING
+    ON CONFLICT (fingerprint) DO UPDATE SET text = excluded.text WHERE excluded.text < error_group.text
     """,
 )
 
@@ -72,9 +72,12 @@ def _place(event: Event) -> tuple[object, ...]:
 
 def _write(connection: Connection, claim_id: int, events: Sequence[Event]) -> None:
     prints = [fingerprint(e.text) if e.kind is EventKind.ERROR else None for e in events]
-    # Of two errors with one fingerprint the first one speaks for both.
-    first_text = {p: e.text for e, p in reversed(list(zip(events, prints, strict=True))) if p is not None}
-    _GROUPS.run(connection, sorted(first_text.items()))
+    # Of errors with one fingerprint the least text speaks for all, whichever came first.
+    least: dict[str, str] = {}
+    for event, print_ in zip(events, prints, strict=True):
+        if print_ is not None:
+            least[print_] = min(event.text, least.get(print_, event.text))
+    _GROUPS.run(connection, sorted(least.items()))
     rows = [
         (
             position, e.kind.value, e.text, e.log_line, e.source_file, e.source_line, e.pre_context,

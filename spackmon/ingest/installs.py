@@ -48,11 +48,12 @@ def apply_install(
     now = utc_now()
     subject = _subject(connection, report)
     reported = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
-    known_id = claims.find_claim(connection, report.source, person_id)
-    before = claims.load_claims(connection, [known_id]) if known_id is not None else {}
-    packages = {subject.package_id, *(stored.claim.package_id for stored in before.values())}
+    found_id = claims.find_claim(connection, report.source, person_id)
+    found = claims.load_claims(connection, [found_id]) if found_id is not None else {}
+    packages = {subject.package_id, *(one.claim.package_id for one in found.values())}
     link_waiting(connection, subject.waiting, packages, now)
-    claim_id, changed = _write(connection, report, reported, now)
+    claim_id, known, stored = _write(connection, report, reported, now)
+    changed = stored is not None
     specs_created = subject.specs_created
     events_created = add_events(connection, claim_id, report.events)
     if report.attributes:
@@ -60,6 +61,8 @@ def apply_install(
     if not (changed or events_created):
         return _known(connection, claim_id, specs_created)
     resolved = settle(connection, claim_id, now)
+    if known is not None and stored is not None:
+        claims.release(connection, known, stored)
     return InstallReceipt(
         resolved.build_id, resolved.build_created, resolved.attempt_created,
         resolved.changed or changed or specs_created > 0, hash_of_spec(connection, resolved.spec_id),
@@ -160,13 +163,13 @@ def phase_claim(
 
 def _write(
     connection: Connection, report: InstallReport, reported: StoredClaim, now: datetime
-) -> tuple[int, bool]:
-    """Write a report into its source's claim: the claim's id, and whether anything in it is new."""
+) -> tuple[int, StoredClaim | None, StoredClaim | None]:
+    """Write a report into its source's claim: its id, what it was if it was there, and is if that is new."""
     claim_id = claims.find_claim(connection, report.source, reported.claim.owner_id)
     if claim_id is None:
         claim_id = claims.add_claim(connection, reported)
         if claim_id is not None:
-            return claim_id, True
+            return claim_id, None, reported
         # Somebody reported from the same source at the same moment, and has committed.
         claim_id = claims.find_claim(connection, report.source, reported.claim.owner_id)
         assert claim_id is not None  # noqa: S101 -- the insert met it
@@ -177,10 +180,10 @@ def _write(
     if differs(before.claim, after):
         environment_id, _ = get_or_create_environment(connection, after.machine)
         after = replace(after, last_reported_at=now)
-        claims.update_claim(connection, replace(before, claim=after, environment_id=environment_id))
-        claims.put_phases(connection, claim_id, set(after.phases) - set(before.claim.phases), now)
-        return claim_id, True
-    return claim_id, False
+        stored = replace(before, claim=after, environment_id=environment_id)
+        claims.update_claim(connection, before, stored, now)
+        return claim_id, before, stored
+    return claim_id, before, None
 
 
 def differs(one: Claim, other: Claim) -> bool:

@@ -38,5 +38,5 @@ def link_waiting(
         if spec is None or claim.spec_id is not None:
             continue
         linked = replace(claim, spec_id=spec.id, package_id=spec.package_id, spec_hash=None)
-        claims.update_claim(connection, replace(stored[claim_id], claim=linked))
+        claims.update_claim(connection, stored[claim_id], replace(stored[claim_id], claim=linked), now)
         settle(connection, claim_id, now)

@@ -156,10 +156,10 @@ def apply_status(connection: Connection, report: StatusReport, person_id: int) -
         claim, status=report.status, finished_at=finished_at, cancelled_at=None, abandoned_at=None,
         last_reported_at=now,
     )  # fmt: skip
-    resolved = _save(connection, replace(stored, claim=claim), now)
+    resolved = _save(connection, stored, claim, now)
     for other in not_run:
         waiting = claims.load_claims(connection, [other])[other]
-        _save(connection, replace(waiting, claim=replace(waiting.claim, cancelled_at=now)), now)
+        _save(connection, waiting, replace(waiting.claim, cancelled_at=now), now)
     return StatusReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
@@ -182,10 +182,9 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> 
         status=BuildStatus.RUNNING if stored.claim.status is BuildStatus.NOTRUN else stored.claim.status,
         cancelled_at=None, abandoned_at=None, last_reported_at=now,
     )  # fmt: skip
-    claims.put_phases(connection, claim.id, [phase], now)
     if claim.is_live and (claim.has_ended or _is_late(phase, stored.claim, now)):
         claim = _as_it_ran(claim)
-    resolved = _save(connection, replace(stored, claim=claim), now)
+    resolved = _save(connection, stored, claim, now)
     return _phase_receipt(connection, report, resolved)
 
 
@@ -213,7 +212,7 @@ def apply_analysis(connection: Connection, report: AnalysisReport, person_id: in
         claim = replace(claim, configure_arguments=report.configure_arguments)
     if report.attributes:
         replace_attributes(connection, claim.id, report.attributes, now)
-    resolved = _save(connection, replace(stored, claim=claim), now)
+    resolved = _save(connection, stored, claim, now)
     return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
@@ -266,17 +265,18 @@ def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now
             "tags": sorted(report.tags),
         }
         if stored.next_run is None:
-            claims.update_claim(connection, replace(stored, next_run=json.dumps(announced)))
+            claims.update_claim(connection, stored, replace(stored, next_run=json.dumps(announced)), now)
         return _place(connection, claim).build_id
     changed = replace(claim, tags=claim.tags | set(report.tags))
     if report.announces_run:
+        # What an earlier command announced never ran: its words are not this run's.
         changed = replace(
-            changed, is_live=True, started_at=now, cancelled_at=None, spack_version=report.spack_version,
-            last_reported_at=now,
+            claim, tags=frozenset(report.tags), is_live=True, started_at=now, cancelled_at=None,
+            spack_version=report.spack_version, last_reported_at=now,
         )  # fmt: skip
     elif changed.tags == claim.tags:
         return _place(connection, claim).build_id
-    return _save(connection, replace(stored, claim=changed), now).build_id
+    return _save(connection, stored, changed, now).build_id
 
 
 def _lock(
@@ -364,7 +364,7 @@ def _next_claim(
     following = StoredClaim(claim, stored.environment_id, stored.told_build_id)
     claim_id = claims.add_claim(connection, following)
     assert claim_id is not None  # noqa: S101 -- the package is locked, and this claim was its series' newest
-    claims.update_claim(connection, replace(stored, next_run=None))
+    claims.update_claim(connection, stored, replace(stored, next_run=None), now)
     return replace(following, claim=replace(claim, id=claim_id))
 
 
@@ -399,9 +399,13 @@ def _as_it_ran(claim: Claim) -> Claim:
     )  # fmt: skip
 
 
-def _save(connection: Connection, stored: StoredClaim, now: datetime) -> Resolved:
-    claims.update_claim(connection, stored)
-    return settle(connection, stored.claim.id, now)
+def _save(connection: Connection, before: StoredClaim, claim: Claim, now: datetime) -> Resolved:
+    """Write what a claim is now, and derive the runs that this touches."""
+    after = replace(before, claim=claim)
+    claims.update_claim(connection, before, after, now)
+    resolved = settle(connection, claim.id, now)
+    claims.release(connection, before, after)
+    return resolved
 
 
 def _place(connection: Connection, claim: Claim) -> Resolved:

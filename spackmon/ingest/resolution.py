@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from spackmon.ingest import attempts, builds, claims
 from spackmon.ingest.claims import StoredClaim
 from spackmon.ingest.environments import get_or_create_environment
+from spackmon.ingest.orphans import delete_unused
 from spackmon.runs.claim import Claim
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import Rulings, may_be_one, resolve
@@ -111,6 +112,9 @@ class _Writing:
         attempts.count_findings(self._connection, written)
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)
         self._settle()
+        if rows and self._touched:
+            old = {i for row in rows.values() for i in (row.environment_id, row.build_environment_id)}
+            delete_unused(self._connection, "build_environment", old)
         attempt_id, run, attempt_created = mine
         build_id = self._build_of(attempt_id)
         return Resolved(

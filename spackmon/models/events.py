@@ -9,7 +9,7 @@ from spackmon.models.columns import COUNTED, Base, ByteOrderedText, RowId
 
 
 class ErrorGroup(Base):
-    """Errors that are the same but for paths and numbers; `text` is the first one seen.
+    """Errors that are the same but for paths and numbers; `text` is the least of theirs.
 
     `fingerprint` is what `spackmon.logs.fingerprint` makes of it.
     """

@@ -69,7 +69,7 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
         raise damage or refused from None
 
 
-def _arrived(report: CDashReport, now: datetime) -> CDashReport:
+def _arrived(report: CDashReport | None, now: datetime) -> CDashReport | None:
     """The report, whose run had ended when it came: a command sends it when all is over."""
     if not isinstance(report, InstallReport) or report.finished_at is None or not report.times_enclose_run:
         return report

@@ -15,6 +15,7 @@ from spackmon.status import BuildStatus, SourceKind
 # A site of CDash need not be a machine, its kernel is the release and not the version; JUnit tells for what
 # the spec was built.
 _NAMES_NO_HOST = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
+_LEFT_BEHIND = frozenset({SourceKind.STAGE, SourceKind.FAILURE_MARKER})
 # What is there now was made by the last success.
 OF_LAST_SUCCESS = frozenset({SourceKind.PREFIX, SourceKind.INSTALL_DATABASE, SourceKind.MS1})
 
@@ -108,8 +109,10 @@ def _different_machines(one: Claim, other: Claim) -> bool:
 def _ended_differently(one: Claim, other: Claim) -> bool:
     if not (one.has_ended and other.has_ended):
         return False
-    # Of a run that was broken off one source says FAILED and another CANCELLED.
-    return (one.status is BuildStatus.SUCCESS) != (other.status is BuildStatus.SUCCESS)
+    if one.status is other.status:
+        return False
+    # What a run that was broken off left behind looks like a failure.
+    return BuildStatus.SUCCESS in (one.status, other.status) or not {one.kind, other.kind} & _LEFT_BEHIND
 
 
 def _at_different_times(one: Claim, other: Claim) -> bool:

@@ -14,7 +14,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from spackmon.runs.claim import Claim, Machine
@@ -212,6 +212,9 @@ def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, flo
     if finished_at is None and started_at is not None and seconds is not None:
         finished_at = claim.last_reported_moment
     is_own = not _is_bound(claim)
+    if not is_own and seconds is not None and started_at is not None:
+        # The command's begin, and the run's own length: together they are bounds that agree.
+        finished_at = started_at + timedelta(seconds=seconds)
     for other in timed[1:]:
         begun, ended = other.started_at, other.finished_at if other.has_ended else None
         if started_at is None and finished_at is not None and begun is not None and begun <= finished_at:

@@ -24,7 +24,7 @@ SKEW_SECONDS = 120.0
 """How far the clocks of two machines may be apart."""
 
 # How much later than it says a command's run may have ended, where the source does not say it.
-_COMMAND = {SourceKind.CDASH: timedelta(minutes=15), SourceKind.JUNIT: timedelta(hours=1)}
+_COMMAND_SECONDS = {SourceKind.CDASH: 900.0, SourceKind.JUNIT: 3600.0}
 # How long a run may go on whose source was cut.
 _LONGEST_CUT = timedelta(hours=24)
 
@@ -33,14 +33,22 @@ _LONGEST_CUT = timedelta(hours=24)
 class Span:
     """The time of a run: from `begin` to `end`, one of which may stand for both.
 
-    `has_begin` and `has_end` tell whether that end is the run's own, not a bound.
+    `has_begin` and `has_end` tell whether that end is the run's own, not a bound. Where the span is a whole
+    command's (`encloses_run`), the run may have ended `late_seconds` after it.
     """
 
     begin: datetime
     end: datetime
     has_begin: bool
     has_end: bool
-    tolerance_seconds: float
+    tolerance_seconds: float = 0.0
+    encloses_run: bool = False
+    late_seconds: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return (self.end - self.begin).total_seconds()
 
     def gap_seconds(self, other: "Span") -> float:
         """The time between both, 0 where they overlap."""
@@ -57,16 +65,25 @@ class Span:
         return self.gap_seconds(other)
 
     def touches(self, other: "Span") -> bool:
-        """Whether one run may have both: they overlap, and not both of its ends are elsewhere."""
+        """Whether one run may have both: they overlap, and neither its length nor both ends differ."""
         allowed = SKEW_SECONDS + self.tolerance_seconds + other.tolerance_seconds
-        if self.gap_seconds(other) > allowed:
+        late = self.late_seconds if other.begin > self.end else other.late_seconds
+        if self.gap_seconds(other) > allowed + late:
             return False
+        if self.encloses_run or other.encloses_run:
+            return _has_room(self, other, allowed) and _has_room(other, self, allowed)
         if not (self.has_begin and other.has_begin and self.has_end and other.has_end):
             return True
         return (
             abs((self.begin - other.begin).total_seconds()) <= allowed
             or abs((self.end - other.end).total_seconds()) <= allowed
         )
+
+
+def _has_room(command: Span, run: Span, allowed_seconds: float) -> bool:
+    """Whether a command took as long as a run: it adds up the seconds of its packages."""
+    is_whole = run.has_begin and run.has_end
+    return not (command.encloses_run and is_whole) or run.seconds <= command.seconds + allowed_seconds
 
 
 def span_of(claim: "Claim") -> Span | None:
@@ -79,7 +96,7 @@ def span_of(claim: "Claim") -> Span | None:
         begin = _before(end, claim.duration_seconds)
     if begin is None and end is None:
         return None
-    is_enclosing = claim.times_enclose_run or claim.kind in _COMMAND
+    is_enclosing = claim.times_enclose_run or claim.kind in _COMMAND_SECONDS
     begins_early = is_enclosing or claim.kind is SourceKind.MS1
     has_begin = begin is not None and not begins_early
     tells_end = end is not None or claim.duration_seconds is not None
@@ -88,7 +105,8 @@ def span_of(claim: "Claim") -> Span | None:
     assert first is not None  # noqa: S101 -- one of both is given
     assert last is not None  # noqa: S101 -- as above
     if is_enclosing:
-        return Span(first, max(first, _end_of_command(claim, last)), has_begin, False, 0.0)
+        last, late = max(first, last), _late_seconds(claim)
+        return Span(first, last, has_begin, False, encloses_run=True, late_seconds=late)
     if not claim.has_ended and claim.outcome == claim.status:
         last = _after(last, _LONGEST_CUT)
     has_end = claim.has_ended and tells_end
@@ -103,7 +121,7 @@ def window(claim: "Claim") -> tuple[datetime, datetime] | None:
     # Half of the skew on each side: both windows overlap then where the spans are a whole one apart.
     margin = timedelta(seconds=SKEW_SECONDS / 2 + own.tolerance_seconds)
     try:
-        return own.begin - margin, own.end + margin
+        return own.begin - margin, own.end + margin + timedelta(seconds=own.late_seconds)
     except OverflowError:
         return own.begin, own.end
 
@@ -118,9 +136,8 @@ def _live(claim: "Claim") -> Span:
     return Span(begin, last, False, False, claim.time_uncertainty_seconds)
 
 
-def _end_of_command(claim: "Claim", reported_end: datetime) -> datetime:
-    later = timedelta(seconds=claim.time_uncertainty_seconds)
-    return _after(reported_end, later or _COMMAND.get(claim.kind, later))
+def _late_seconds(claim: "Claim") -> float:
+    return claim.time_uncertainty_seconds or _COMMAND_SECONDS.get(claim.kind, 0.0)
 
 
 def _after(moment: datetime, delay: timedelta) -> datetime:

@@ -121,7 +121,7 @@ class ErrorGroupFilter:
         compares(models.ErrorGroup.fingerprint), description="What its errors have in common, as a hash."
     )
     text: StringFilter | None = predicate(
-        compares(models.ErrorGroup.text), description="The first error of it that was seen."
+        compares(models.ErrorGroup.text), description="The least of its errors' texts, in the order of bytes."
     )
     events: Quantified[BuildEventFilter] | None = predicate(
         related("BuildEventFilter", models.BuildEvent, _EVENTS), description="Its errors."
@@ -136,7 +136,7 @@ class ErrorGroupFilter:
 class ErrorGroupOrder:
     """What groups of errors are sorted by."""
 
-    text: Direction | None = sorted_by(models.ErrorGroup.text, description="The first error of it.")
+    text: Direction | None = sorted_by(models.ErrorGroup.text, description="The least of its texts.")
     fingerprint: Direction | None = sorted_by(
         models.ErrorGroup.fingerprint, description="What its errors have in common."
     )
@@ -150,7 +150,9 @@ class ErrorGroup(Node):
     fingerprint: str = column(
         models.ErrorGroup.fingerprint, description="What its errors have in common, as a hash."
     )
-    text: str = column(models.ErrorGroup.text, description="The first error of it that was seen.")
+    text: str = column(
+        models.ErrorGroup.text, description="The least of its errors' texts, in the order of bytes."
+    )
     first_seen: datetime | None = expression(
         of_events.first_seen, cost=10, description="When the first run that had such an error began."
     )
