@@ -57,8 +57,11 @@ _LOAD = over_rows(
     f"""
     SELECT c.id, c.attempt_id, {", ".join(f"c.{name}" for name in (*_IDENTITY, *_FACTS))},
         e.hostname, e.platform, e.operating_system, e.target, e.kernel_version,
-        (SELECT count(*) FROM build_event v WHERE v.claim_id = c.id) AS event_count
+        (SELECT count(*) FROM build_event v WHERE v.claim_id = c.id) AS event_count,
+        (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
+        s.format_version < 3 AND s.hash_kind <> 'full_hash' AS is_weak_spec
     FROM claim c JOIN build_environment e ON e.id = c.environment_id
+    LEFT JOIN spec s ON s.id = c.spec_id
     WHERE c.id IN (SELECT i.id FROM {{input}} i)
     ORDER BY c.id
     """,  # noqa: S608 -- as above
@@ -300,6 +303,8 @@ def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str])
         tags=frozenset(json.loads(row.tags)),
         phases=phases,
         event_count=row.event_count,
+        dag_hash=row.dag_hash,
+        is_weak_spec=bool(row.is_weak_spec),
         analyzers=analyzers,
     )
     return StoredClaim(claim, row.environment_id, row.told_build_id, row.next_run)

@@ -73,11 +73,12 @@ class Claim:
     """What the source `kind`, `key` of `owner_id` reported of one run.
 
     `owner_is_certain` is false where an operator imported what somebody had built. The spec is `spec_id`,
-    or `spec_hash` where no such spec is known. Of the times see `spackmon.runs.times`:
-    `time_uncertainty_seconds` is how far they may be off, `times_enclose_run` that they are those of a
-    whole command, `is_live` that reports came while it ran. `cancelled_at` is when another failure of the
-    same client ended what had not run; `abandoned_at` when a client that had begun, and was silent for
-    long, was given up.
+    or `spec_hash` where no such spec is known; `is_weak_spec` tells that its documents name it by
+    `dag_hash` alone, which several specs of before Spack 0.18 may share. Of the times see
+    `spackmon.runs.times`: `time_uncertainty_seconds` is how far they may be off, `times_enclose_run` that
+    they are those of a whole command, `is_live` that reports came while it ran. `cancelled_at` is when
+    another failure of the same client ended what had not run; `abandoned_at` when a client that had begun,
+    and was silent for long, was given up.
     """
 
     id: int
@@ -90,6 +91,8 @@ class Claim:
     package_id: int | None = None
     spec_id: int | None = None
     spec_hash: str | None = None
+    dag_hash: str | None = None
+    is_weak_spec: bool = False
     machine: Machine = field(default_factory=Machine)
     status: BuildStatus = BuildStatus.NOTRUN
     is_live: bool = False

@@ -22,21 +22,21 @@ OF_LAST_SUCCESS = frozenset({SourceKind.PREFIX, SourceKind.INSTALL_DATABASE, Sou
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """How strongly two claims agree: by facts that both know alike, then by time."""
+    """How strongly two claims agree: by time, and as far as clocks allow to tell by facts that both know."""
 
     agreement: int
     distance_seconds: float
 
     @property
-    def rank(self) -> tuple[int, float]:
+    def rank(self) -> tuple[int, int, float]:
         """What sorts the strongest first."""
-        return -self.agreement, self.distance_seconds
+        return int(self.distance_seconds // SKEW_SECONDS), -self.agreement, self.distance_seconds
 
     def is_clearly_better(self, other: "Evidence") -> bool:
         """Whether clocks that are off could not have made the other the better one."""
-        if self.agreement != other.agreement:
-            return self.agreement > other.agreement
-        return self.distance_seconds + SKEW_SECONDS < other.distance_seconds
+        if abs(self.distance_seconds - other.distance_seconds) > SKEW_SECONDS:
+            return self.distance_seconds < other.distance_seconds
+        return self.agreement > other.agreement
 
 
 def same_logs(one: Claim, other: Claim) -> bool:
@@ -56,12 +56,18 @@ def same_logs(one: Claim, other: Claim) -> bool:
 def same_spec(one: Claim, other: Claim) -> bool:
     """Whether both know what was built, and it is the same."""
     if one.spec_id is not None and other.spec_id is not None:
-        return one.spec_id == other.spec_id
+        return one.spec_id == other.spec_id or _shares_weak_hash(one, other)
     return (
         one.spec_hash is not None
         and one.spec_id is other.spec_id is None
         and one.spec_hash == other.spec_hash
     )
+
+
+def _shares_weak_hash(one: Claim, other: Claim) -> bool:
+    # What lies on disk may name a spec by a DAG hash that several share: any of them may be meant.
+    is_weak = one.is_weak_spec or other.is_weak_spec
+    return is_weak and one.dag_hash is not None and one.dag_hash == other.dag_hash
 
 
 def contradict(one: Claim, other: Claim) -> bool:

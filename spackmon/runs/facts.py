@@ -124,7 +124,8 @@ def run_of(claims: Group) -> Run:
     return Run(
         claims=claims,
         owner_id=next((claim.owner_id for claim in best if claim.owner_is_certain), best[0].owner_id),
-        spec_id=first(lambda claim: claim.spec_id),
+        spec_id=first(lambda claim: None if claim.is_weak_spec else claim.spec_id)
+        or first(lambda claim: claim.spec_id),
         spec_hash=first(lambda claim: claim.spec_hash),
         package_id=first(lambda claim: claim.package_id),
         machine=_machine(best),
