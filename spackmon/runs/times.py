@@ -25,7 +25,7 @@ SKEW_SECONDS = 120.0
 
 # How much later than it says a command's run may have ended, where the source does not say it.
 _COMMAND_SECONDS = {SourceKind.CDASH: 900.0, SourceKind.JUNIT: 3600.0}
-# How long a run may go on whose source was cut.
+# How long a run may have gone on whose source does not say when it ended.
 _LONGEST_CUT = timedelta(hours=24)
 
 
@@ -97,8 +97,7 @@ def span_of(claim: "Claim") -> Span | None:
     if begin is None and end is None:
         return None
     is_enclosing = claim.times_enclose_run or claim.kind in _COMMAND_SECONDS
-    begins_early = is_enclosing or claim.kind is SourceKind.MS1
-    has_begin = begin is not None and not begins_early
+    has_begin = begin is not None and not is_enclosing
     tells_end = end is not None or claim.duration_seconds is not None
     first = begin if begin is not None else end
     last = moment if moment is not None else first
@@ -107,7 +106,7 @@ def span_of(claim: "Claim") -> Span | None:
     if is_enclosing:
         last, late = max(first, last), _late_seconds(claim)
         return Span(first, last, has_begin, False, encloses_run=True, late_seconds=late)
-    if not claim.has_ended and claim.outcome == claim.status:
+    if not tells_end:
         last = _after(last, _LONGEST_CUT)
     has_end = claim.has_ended and tells_end
     return Span(first, max(first, last), has_begin, has_end, claim.time_uncertainty_seconds)
