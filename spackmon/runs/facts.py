@@ -222,6 +222,8 @@ def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, flo
             started_at, is_own = begun, is_own and not _is_bound(other)
         elif finished_at is None and started_at is not None and ended is not None and ended >= started_at:
             finished_at, is_own = ended, is_own and not _is_bound(other)
+    if started_at is not None and finished_at is not None:
+        finished_at = max(started_at, finished_at)
     if seconds is None and is_own and started_at is not None and finished_at is not None:
         seconds = max(0.0, (finished_at - started_at).total_seconds())
     return started_at, finished_at, seconds

@@ -4,7 +4,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 _BEGIN = datetime(2026, 2, 1, tzinfo=UTC)
 _ERRORS = [
@@ -38,6 +38,7 @@ def install_report(dice: random.Random, number: int, spec_hash: str | None) -> I
         finished_at=began + timedelta(seconds=30),
         duration_seconds=dice.choice([None, 30.0]),
         prefix=dice.choice([None, f"/opt/{number}", "/opt/é"]),
+        installed_from=dice.choice([None, None, *InstalledFrom]),
         phases=_phases(dice),
         events=tuple(_event(dice) for _ in range(dice.choice([0, 1, 2, 4]))),
     )

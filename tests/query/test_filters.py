@@ -175,6 +175,8 @@ class Filters:
                 return [*sorted(known), 0.0, 1e300]
             case "BuildStatusFilter" | "DeptypesFilter" | "EventKindFilter" | "SourceKindFilter":
                 return sorted(known)
+            case "InstalledFromFilter":
+                return sorted({*known, "SOURCE"})
             case "VersionFilter":
                 return sorted({*known, *VERSIONS})
             case "ParameterValueFilter":

@@ -23,14 +23,20 @@ class Draws:
     def own(self, type_name: str, name: str) -> dict[str, Draw]:
         """The arguments that a field is always given."""
         own: dict[str, dict[str, Draw]] = {
-            "BuildConnection.groupBy": {"keys": lambda: self.keys("Build"), "first": self.count},
+            "BuildConnection.groupBy": {
+                "keys": lambda: self.keys("Build"), "first": self.count,
+                "includeInstalled": lambda: self.dice.chance(50),
+            },
             "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
             "Query.build": {"id": lambda: self.id("Build")},
             "Query.commonDependencies": {"hashes": self.whole_hash},
             "Query.diff": {"a": self.hash, "b": self.hash, "ignore": self.package},
             "Query.errorGroup": {"fingerprint": self.fingerprint},
             "Query.impact": {"of": self.values.spec},
-            "Query.matrix": {"rows": self.key, "columns": self.key, "first": self.count},
+            "Query.matrix": {
+                "rows": self.key, "columns": self.key, "first": self.count,
+                "includeInstalled": lambda: self.dice.chance(50),
+            },
             "Query.node": {"id": lambda: self.id(self.dice.choice(_with_ids()))},
             "Query.package": {"name": self.package},
             "Query.path": {"from": self.hash, "to": self.package, "first": lambda: self.dice.below(5)},
@@ -38,7 +44,7 @@ class Draws:
             "Query.satisfies": {"hash": self.hash, "spec": self.values.spec},
             "Query.spec": self.dice.choice([{"hash": self.hash}, {"id": lambda: self.id("Spec")}]),
             "SpecConnection.groupBy": {"keys": lambda: self.keys("Spec"), "first": self.count},
-        }
+        }  # fmt: skip
         return own.get(f"{type_name}.{name}", {})
 
     def common(self) -> dict[str, Draw]:

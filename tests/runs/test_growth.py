@@ -12,7 +12,8 @@ from tests.runs.claims import claims
 
 
 def plain(one: Claim) -> dict[str, object]:
-    return {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+    facts = {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+    return {**facts, "phases": frozenset(one.phases)}
 
 
 @given(claims(), st.data())
