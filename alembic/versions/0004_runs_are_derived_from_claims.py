@@ -14,8 +14,8 @@ branch_labels = None
 depends_on = None
 
 _SET_ASIDE = (
-    "build", "attempt", "phase", "build_source", "merged_build", "build_tag", "build_event", "analysis", "attribute",
-    "install_file", "environment_variable",
+    "build", "attempt", "phase", "build_source", "merged_build", "build_tag", "build_event", "analysis",
+    "attribute", "install_file", "environment_variable",
 )  # fmt: skip
 
 
@@ -25,8 +25,8 @@ def upgrade() -> None:
     inspector = sa.inspect(connection)
     if not is_sqlite:
         op.drop_constraint(op.f("fk_log_chunk_phase_id"), "log_chunk")
-    # The chunks of logs stay where they are, many gigabytes of them: revision 0005 takes the first phase's number
-    # as that of the log, and deletes the chunks of phases that have the same log.
+    # The chunks of logs stay where they are, many gigabytes of them: revision 0005 takes the number of the
+    # first phase as that of its log, and deletes the chunks of other phases that have the same log.
     op.execute("ALTER TABLE log_chunk RENAME COLUMN phase_id TO log_id")
     for table in _SET_ASIDE:
         _free_names(inspector, table, is_sqlite)
@@ -51,8 +51,8 @@ def _free_names(inspector: sa.Inspector, table: str, is_sqlite: bool) -> None:
 
 
 def _set_aside_phases_of_sqlite() -> None:
-    # SQLite cannot change what a foreign key refers to, but it follows a table that gets another name: so that of
-    # log_chunk refers to `log` from now on. In its old way of renaming it does not follow.
+    # SQLite cannot change what a foreign key refers to, but it follows a table that gets another name: that
+    # of log_chunk refers to `log` from now on. In its old way of renaming it does not follow.
     op.rename_table("phase", "log")
     op.execute("PRAGMA legacy_alter_table = ON")
     op.rename_table("log", "landed_phase")

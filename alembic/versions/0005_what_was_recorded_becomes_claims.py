@@ -1,8 +1,8 @@
 """What was recorded before runs were derived from claims becomes claims, runs, and contents that runs share.
 
-Each source of a run becomes a claim. What the landed tables say of a build or of a run, and not of a source, is
-the claim of the source that knew most of it. Nothing is read whole: contents are digested a page at a time, builds
-carried a batch at a time, and the rest is moved by statements over whole tables.
+Each source of a run becomes a claim. What the landed tables say of a build or of a run, and not of a source,
+goes to the claim of the source that saw the run best. No table is read whole: contents are digested a page at
+a time, builds carried a batch at a time, and the rest is moved by statements over whole tables.
 """
 
 import hashlib
@@ -105,7 +105,8 @@ def _pages(
     """The rows of a table in the order of a key of a number and a number or text, read `size` at a time."""
     one, two = key
     page = _statement(
-        f"SELECT {columns} FROM {table} WHERE ({one}, {two}) > (:one, :two) ORDER BY {one}, {two} LIMIT {size}"
+        f"SELECT {columns} FROM {table} WHERE ({one}, {two}) > (:one, :two)"
+        f" ORDER BY {one}, {two} LIMIT {size}"
     )
     last = {"one": 0, "two": -1 if two == "number" else ""}
     while rows := connection.execute(page, last).all():
@@ -137,7 +138,7 @@ def _carry_logs(connection: sa.Connection) -> None:
 
 
 def _digested(phase_id: int, chunks: Iterable[Any]) -> dict[str, Any]:
-    """The digest, size and mark of a phase's log; a chunk that cannot be decompressed counts as it is stored."""
+    """The digest, size and mark of a phase's log; a chunk that nobody can decompress counts as it is."""
     digest, size_bytes, marks = hashlib.sha256(), 0, _FirstTime()
     decompressor = zstandard.ZstdDecompressor()
     for chunk in chunks:
@@ -183,9 +184,9 @@ class _FirstTime:
 
 
 def _carry_environments(connection: sa.Connection) -> None:
-    columns, key = "build_id, name, value", ("build_id", "name")
-    _note_contents(connection, "environment_note", _pages(connection, "landed_environment_variable", columns, key,
-                                                          _ROWS_AT_ONCE))  # fmt: skip
+    landed, columns, key = "landed_environment_variable", "build_id, name, value", ("build_id", "name")
+    variables = _pages(connection, landed, columns, key, _ROWS_AT_ONCE)
+    _note_contents(connection, "environment_note", variables)
     _share(
         "environment_set", "environment_note",
         "INSERT INTO environment_variable (environment_set_id, name, value) SELECT c.id, r.name, r.value",
@@ -201,12 +202,13 @@ def _carry_manifests(connection: sa.Connection) -> None:
     _note_contents(connection, "manifest_note", files)
     _share(
         "manifest", "manifest_note",
-        f"INSERT INTO install_file (manifest_id, {values}) SELECT c.id, {values}", "landed_install_file r", "r.path",
+        f"INSERT INTO install_file (manifest_id, {values}) SELECT c.id, {values}",
+        "landed_install_file r", "r.path",
     )  # fmt: skip
 
 
 def _note_contents(connection: sa.Connection, table: str, rows: Iterable[Any]) -> None:
-    """Note the SHA-256 of the compact JSON of each build's rows, a list of lists in the order of their names."""
+    """Note the SHA-256 of the compact JSON of each build's rows, a list of lists in their order."""
     _note(connection, table, (
         {"build_id": build_id, "digest": _digest(of_build)}
         for build_id, of_build in groupby(rows, itemgetter(0))
@@ -235,7 +237,7 @@ def _share(content: str, notes: str, insert: str, landed: str, order: str) -> No
 # Builds, runs and claims, a batch of builds at a time.
 
 _PRECEDENCE = ("EXTENSION", "MS1", "PREFIX", "INSTALL_DATABASE", "STAGE", "JUNIT", "CDASH")
-"""Which source saw a run best: all that the landed tables say of a run becomes the claim of the first of these."""
+"""Which source saw a run best: what the landed tables say of a run goes to the first one's claim."""
 
 _EVENT_PRECEDENCE = ("CDASH", "EXTENSION", "JUNIT", "MS1", "STAGE", "PREFIX", "INSTALL_DATABASE")
 """The same for errors and warnings."""
@@ -255,7 +257,8 @@ _BUILDS = _statement(
 )  # fmt: skip
 _ATTEMPTS = _statement(
     """
-    SELECT build_id, id, number, status, spack_version, spack_revision, started_at, finished_at, duration_seconds
+    SELECT build_id, id, number, status, spack_version, spack_revision, started_at, finished_at,
+        duration_seconds
     FROM landed_attempt WHERE build_id BETWEEN :first AND :last ORDER BY build_id, number
     """,
     "started_at", "finished_at",
@@ -284,6 +287,7 @@ _TAGS = _statement(
     """
 )
 
+_BUILD = ("id", "spec_id", "package_id", "environment_id", "owner_id", "created_at", "updated_at")
 _CONTENTS = ("prefix", "configure_arguments", "environment_set_id", "manifest_id")
 
 
@@ -379,8 +383,8 @@ def _source_of_unsourced(claim_id: int, build: Any, attempt: Any) -> _Source:
 def _rows_of(build: Any, runs: Sequence[_Run], tags: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The rows that a build, its runs and their sources become, each with its table.
 
-    What the landed tables say of the build alone is of its first run that an import saw, which brought most of it;
-    without one of the newest.
+    What the landed tables say of the build alone belongs to its first run that another source than ms1 saw,
+    for that brought most of it; where there is none, to its newest.
     """
     newest = runs[-1] if runs else None
     chosen = next((run for run in runs if any(source.kind != "MS1" for source in run.sources)), newest)
@@ -388,8 +392,7 @@ def _rows_of(build: Any, runs: Sequence[_Run], tags: Sequence[str]) -> Iterator[
     repeated = ("started_at", "finished_at", "duration_seconds", *_CONTENTS)
     of_newest = attempts[id(newest)] if newest else {}
     yield "build", {
-        **{name: getattr(build, name) for name in ("id", "spec_id", "package_id", "environment_id", "owner_id",
-                                                   "created_at", "updated_at")},
+        **{name: getattr(build, name) for name in _BUILD},
         "newest_attempt_id": of_newest.get("id"), "status": of_newest.get("status", build.status),
         **{name: of_newest.get(name) for name in repeated},
     }  # fmt: skip
@@ -404,8 +407,7 @@ def _rows_of(build: Any, runs: Sequence[_Run], tags: Sequence[str]) -> Iterator[
                 # Its next claim's key is the one after that of its last one.
                 claim["key"] = f"{build.id}/{number_of[source.id]}"
                 if build.rerun_announced and source.id == live[-1]:
-                    claim["next_run"] = json.dumps({"at": build.updated_at.isoformat(), "spack_version":
-                                                    run.attempt.spack_version, "tags": list(tags)})  # fmt: skip
+                    claim["next_run"] = _next_run(build, run, tags)
             yield "claim", claim
         yield (
             "run_note",
@@ -414,6 +416,12 @@ def _rows_of(build: Any, runs: Sequence[_Run], tags: Sequence[str]) -> Iterator[
         if run is chosen:
             yield "fact_note", {"build_id": build.id, "attempt_id": attempt["id"], "claim_id": best.id,
                                 "manifest_id": build.manifest_id}  # fmt: skip
+
+
+def _next_run(build: Any, newest: _Run, tags: Sequence[str]) -> str:
+    """What a client announced: it sends its version and, as a rule, the same tags with each of its runs."""
+    announced = {"at": build.updated_at.isoformat(), "spack_version": newest.attempt.spack_version}
+    return json.dumps({**announced, "tags": list(tags)})
 
 
 def _attempt(build: Any, run: _Run, is_chosen: bool) -> dict[str, Any]:
@@ -425,8 +433,9 @@ def _attempt(build: Any, run: _Run, is_chosen: bool) -> dict[str, Any]:
     elif finished_at is None:
         finished_at, is_inferred = _last_moment(run), seconds is None
     return {
-        "id": landed.id, "build_id": build.id, "number": landed.number, "environment_id": build.environment_id,
-        "status": landed.status, "started_at": landed.started_at, "finished_at": finished_at,
+        "id": landed.id, "build_id": build.id, "number": landed.number,
+        "environment_id": build.environment_id, "status": landed.status, "started_at": landed.started_at,
+        "finished_at": finished_at,
         "end_is_inferred": is_inferred, "duration_seconds": seconds,
         "reported_at": min(source.first_reported_at for source in run.sources),
         "spack_version": landed.spack_version, "spack_revision": landed.spack_revision,
@@ -455,7 +464,7 @@ def _claim(
         "spec_hash": source.spec_hash if build.spec_id is None else None,
         "environment_id": build.environment_id, "status": status, "is_live": source.is_live,
         "started_at": landed.started_at, "finished_at": landed.finished_at,
-        "duration_seconds": landed.duration_seconds, "time_uncertainty_seconds": 0.0,
+        "duration_seconds": landed.duration_seconds, "time_uncertainty_seconds": 0.0, "times_enclose_run": False,
         "cancelled_at": cancelled_at, "spack_version": landed.spack_version,
         "spack_revision": landed.spack_revision,
         **{name: attempt[name] if is_best else None for name in _CONTENTS},
@@ -470,7 +479,7 @@ def _claim(
 def _reported_status(build: Any, run: _Run, attempt: Mapping[str, Any]) -> tuple[str, datetime | None]:
     """What a source itself said of how its run stands, and when another failure cancelled it.
 
-    Clients of ms1 did not say that a run failed of which a phase had, nor that they cancelled what had not run.
+    Clients of ms1 did not say that a run failed of which a phase had, nor that one was cancelled.
     """
     status: str = run.attempt.status
     if run.is_live and run.attempt.finished_at is None:
@@ -481,7 +490,6 @@ def _reported_status(build: Any, run: _Run, attempt: Mapping[str, Any]) -> tuple
     return status, None
 
 
-_LIVE = timedelta(hours=6)
 _CUT = timedelta(hours=24)
 _COMMAND = {"CDASH": timedelta(minutes=15), "JUNIT": timedelta(hours=1)}
 # Half of how far two clocks may be apart.
@@ -492,8 +500,8 @@ def _window(claim: Mapping[str, Any], run: _Run, phases: Any | None) -> tuple[da
     """The time within which another claim of the run must touch.
 
     From the beginning to the end, which is that of the last phase where none was reported. A command whose
-    seconds CDASH and JUNIT report may have done something else first: it ended a quarter of an hour, or an hour,
-    later at most; or when its upload came, if that was within six hours. A run that goes on may do so for a day.
+    seconds CDASH and JUNIT report may have done something else first: it ended a quarter of an hour, or an
+    hour, later at most. A run that goes on may do so for a day.
     """
     begin: datetime = claim["started_at"]
     end: datetime | None = claim["finished_at"]
@@ -508,9 +516,7 @@ def _window(claim: Mapping[str, Any], run: _Run, phases: Any | None) -> tuple[da
         end = _after(begin, timedelta(seconds=own if own is not None else phases.seconds if phases else 0.0))
     end = max(begin, end)
     if claim["kind"] in _COMMAND:
-        arrival = claim["first_reported_at"]
-        is_upload = claim["kind"] == "CDASH" and end <= arrival <= _after(end, _LIVE)
-        end = arrival if is_upload else _after(end, _COMMAND[claim["kind"]])
+        end = _after(end, _COMMAND[claim["kind"]])
     elif is_open:
         end = _after(end, _CUT)
     return _after(begin, -_MARGIN), _after(end, _MARGIN)
@@ -538,8 +544,8 @@ _MOVES = (
     LEFT JOIN log_note n ON n.phase_id = p.id LEFT JOIN log l ON l.digest = n.digest
     """,
     """
-    INSERT INTO build_event (id, claim_id, attempt_id, position, kind, text, log_line, source_file, source_line,
-        pre_context, post_context, error_group_id)
+    INSERT INTO build_event (id, claim_id, attempt_id, position, kind, text, log_line, source_file,
+        source_line, pre_context, post_context, error_group_id)
     SELECT e.id, r.events_claim_id, e.attempt_id, e.position, e.kind, e.text, e.log_line, e.source_file,
         e.source_line, e.pre_context, e.post_context, e.error_group_id
     FROM landed_build_event e JOIN run_note r ON r.attempt_id = e.attempt_id
@@ -554,12 +560,13 @@ _MOVES = (
     FROM landed_analysis a JOIN fact_note f ON f.build_id = a.build_id
     """,
     """
-    INSERT INTO attribute (id, analysis_id, attempt_id, path, install_file_id, name, value, binary_value, json_value)
+    INSERT INTO attribute (id, analysis_id, attempt_id, path, install_file_id, name, value, binary_value,
+        json_value)
     SELECT t.id, t.analysis_id, f.attempt_id, i.path,
         (SELECT n.id FROM install_file n WHERE n.manifest_id = f.manifest_id AND n.path = i.path),
         t.name, t.value, t.binary_value, t.json_value
-    FROM landed_attribute t JOIN landed_analysis a ON a.id = t.analysis_id JOIN fact_note f ON f.build_id = a.build_id
-    LEFT JOIN landed_install_file i ON i.id = t.install_file_id
+    FROM landed_attribute t JOIN landed_analysis a ON a.id = t.analysis_id
+    JOIN fact_note f ON f.build_id = a.build_id LEFT JOIN landed_install_file i ON i.id = t.install_file_id
     """,
     "INSERT INTO merged_build (id, build_id) SELECT m.id, m.build_id FROM landed_merged_build m",
 )
@@ -575,13 +582,13 @@ def _keep_numbers(connection: sa.Connection) -> None:
         return
     for table in _NUMBERED:
         op.execute(
-            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT COALESCE(max(id), 0) + 1 FROM {table}),"
-            " false)"
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'),"
+            f" (SELECT COALESCE(max(id), 0) + 1 FROM {table}), false)"
         )
     op.execute(
         "SELECT setval(pg_get_serial_sequence('build', 'id'),"
-        " GREATEST((SELECT COALESCE(max(id), 0) + 1 FROM build), last_value + CASE WHEN is_called THEN 1 ELSE 0 END),"
-        " false) FROM landed_build_id_seq"
+        " GREATEST((SELECT COALESCE(max(id), 0) + 1 FROM build),"
+        " last_value + CASE WHEN is_called THEN 1 ELSE 0 END), false) FROM landed_build_id_seq"
     )
 
 
@@ -589,8 +596,8 @@ def _drop_landed(connection: sa.Connection) -> None:
     for table in ("log_note", "environment_note", "manifest_note", "run_note", "fact_note"):
         op.drop_table(table)
     for table in (
-        "attribute", "analysis", "build_event", "install_file", "environment_variable", "build_source", "build_tag",
-        "merged_build", "phase", "attempt", "build",
+        "attribute", "analysis", "build_event", "install_file", "environment_variable", "build_source",
+        "build_tag", "merged_build", "phase", "attempt", "build",
     ):  # fmt: skip
         op.drop_table(f"landed_{table}")
     if connection.dialect.name == "postgresql":

@@ -1,8 +1,8 @@
 """A database of revision 0002, as the program of then filled it, and what it says.
 
-`tests/data/migrations/revision-0002.json.gz` has the rows of every table of reports: all recorded sessions and the
-installs of tests/data, played and imported by several people, some twice, with runs that were announced, that two
-sources saw, that nobody ended, and that turned out to be one.
+`tests/data/migrations/revision-0002.json.gz` has the rows of every table of reports: all recorded sessions
+and the installs of tests/data, played and imported by several people, some twice, with runs that were
+announced, that two sources saw, that nobody ended, and that turned out to be one.
 """
 
 import base64

@@ -147,8 +147,11 @@ def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
                 " JOIN log_chunk c ON c.log_id = l.id") == [
         (1, hashlib.sha256(b"bytes").digest(), 3, b"bytes")
     ]  # fmt: skip
-    assert rows("SELECT a.id, v.name, v.value FROM attempt a"
-                " JOIN environment_variable v ON v.environment_set_id = a.environment_set_id") == [(2, "CC", "gcc")]  # fmt: skip
+    variables = (
+        "SELECT a.id, v.name, v.value FROM attempt a"
+        " JOIN environment_variable v ON v.environment_set_id = a.environment_set_id"
+    )
+    assert rows(variables) == [(2, "CC", "gcc")]
     assert rows("SELECT told_build_id FROM claim WHERE next_run IS NOT NULL") == [(9,)]
     assert rows("SELECT document, message FROM concretization_failure") == [("{}", None)]
     # The number of a build that is gone is not given to another.
