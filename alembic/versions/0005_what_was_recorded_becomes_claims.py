@@ -158,7 +158,9 @@ class _FirstTime:
     Spack begins a line with `==> [2026-11-22-09:12:18.718217]`, with colours before and within.
     """
 
-    _TIME = re.compile(rb"(?<=[\nm])==>(?:\x1b\[[0-9;]*m)* \[(\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d\.\d{1,6})\]")
+    _TIME = re.compile(rb"==>(?:\x1b\[[0-9;]*m)* \[(\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d\.\d{1,6})\]")
+    # What an arrow at the start of a line follows: the line before, or the end of its colour.
+    _BEFORE_ARROW = b"\nm"
     # A line that is longer than a chunk is cut anywhere.
     _OVERLAP_BYTES = 200
 
@@ -173,6 +175,8 @@ class _FirstTime:
             return
         seen = self._before + text
         for found in self._TIME.finditer(seen):
+            if found.start() == 0 or seen[found.start() - 1] not in self._BEFORE_ARROW:
+                continue
             try:
                 moment = datetime.strptime(found[1].decode(), "%Y-%m-%d-%H:%M:%S.%f")
             except ValueError:
@@ -215,11 +219,14 @@ def _note_contents(connection: sa.Connection, table: str, rows: Iterable[Any]) -
     ))  # fmt: skip
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+
+
 def _digest(rows: Iterable[Any]) -> bytes:
     digest = hashlib.sha256()
     for position, row in enumerate(rows):
         digest.update(b"," if position else b"[")
-        digest.update(json.dumps(tuple(row[1:]), ensure_ascii=True, separators=(",", ":")).encode())
+        digest.update(_COMPACT.encode(tuple(row[1:])).encode())
     digest.update(b"]")
     return digest.digest()
 
