@@ -105,7 +105,7 @@ def _pages(
     """The rows of a table in the order of a key of a number and a number or text, read `size` at a time."""
     one, two = key
     page = _statement(
-        f"SELECT {columns} FROM {table} WHERE ({one}, {two}) > (:one, :two)"
+        f"SELECT {columns} FROM {table} WHERE ({one}, {two}) > (:one, :two)"  # noqa: S608 -- of our own constants
         f" ORDER BY {one}, {two} LIMIT {size}"
     )
     last = {"one": 0, "two": -1 if two == "number" else ""}
@@ -117,9 +117,7 @@ def _pages(
 def _note(connection: sa.Connection, table: str, notes: Iterable[Mapping[str, Any]]) -> None:
     remaining = iter(notes)
     while batch := list(islice(remaining, _NOTES_AT_ONCE)):
-        names = list(batch[0])
-        values = ", ".join(f":{name}" for name in names)
-        connection.execute(sa.text(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), batch)
+        _insert(connection, table, batch)
 
 
 def _carry_logs(connection: sa.Connection) -> None:
@@ -233,8 +231,8 @@ def _digest(rows: Iterable[Any]) -> bytes:
 
 def _share(content: str, notes: str, insert: str, landed: str, order: str) -> None:
     """Make one row of equal contents, with the rows of the first build that has it."""
-    first = f"(SELECT min(build_id) AS build_id, digest FROM {notes} GROUP BY digest)"
-    op.execute(f"INSERT INTO {content} (digest) SELECT n.digest FROM {first} n ORDER BY n.build_id")
+    first = f"(SELECT min(build_id) AS build_id, digest FROM {notes} GROUP BY digest)"  # noqa: S608 -- as above
+    op.execute(f"INSERT INTO {content} (digest) SELECT n.digest FROM {first} n ORDER BY n.build_id")  # noqa: S608 -- as above
     op.execute(
         f"{insert} FROM {first} n JOIN {content} c ON c.digest = n.digest"
         f" JOIN {landed} ON r.build_id = n.build_id ORDER BY c.id, {order}"
@@ -259,7 +257,7 @@ _BUILDS = _statement(
     LEFT JOIN environment_note en ON en.build_id = b.id LEFT JOIN environment_set e ON e.digest = en.digest
     LEFT JOIN manifest_note mn ON mn.build_id = b.id LEFT JOIN manifest m ON m.digest = mn.digest
     WHERE b.id > :last ORDER BY b.id LIMIT {_BUILDS_AT_ONCE}
-    """,
+    """,  # noqa: S608 -- as above
     "created_at", "updated_at",
 )  # fmt: skip
 _ATTEMPTS = _statement(
@@ -377,7 +375,7 @@ def _insert(connection: sa.Connection, table: str, rows: Sequence[Mapping[str, A
     if rows:
         names = list(rows[0])
         values = ", ".join(f":{name}" for name in names)
-        connection.execute(_statement(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), rows)
+        connection.execute(_statement(f"INSERT INTO {table} ({', '.join(names)}) VALUES ({values})"), rows)  # noqa: S608 -- as above
 
 
 def _source_of_unsourced(claim_id: int, build: Any, attempt: Any) -> _Source:
@@ -471,7 +469,8 @@ def _claim(
         "spec_hash": source.spec_hash if build.spec_id is None else None,
         "environment_id": build.environment_id, "status": status, "is_live": source.is_live,
         "started_at": landed.started_at, "finished_at": landed.finished_at,
-        "duration_seconds": landed.duration_seconds, "time_uncertainty_seconds": 0.0, "times_enclose_run": False,
+        "duration_seconds": landed.duration_seconds, "time_uncertainty_seconds": 0.0,
+        "times_enclose_run": False,
         "cancelled_at": cancelled_at, "spack_version": landed.spack_version,
         "spack_revision": landed.spack_revision,
         **{name: attempt[name] if is_best else None for name in _CONTENTS},
@@ -589,7 +588,7 @@ def _keep_numbers(connection: sa.Connection) -> None:
         return
     for table in _NUMBERED:
         op.execute(
-            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'),"
+            f"SELECT setval(pg_get_serial_sequence('{table}', 'id'),"  # noqa: S608 -- as above
             f" (SELECT COALESCE(max(id), 0) + 1 FROM {table}), false)"
         )
     op.execute(

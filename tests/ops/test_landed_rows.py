@@ -282,6 +282,20 @@ def test_statuses_that_no_client_reported_are_inferred_and_not_claimed(landed: D
     assert {claim_id: one.claim.outcome for claim_id, one in stored.items()} == expected
 
 
+def test_a_run_whose_source_was_not_noted_is_a_client_s(landed: Database) -> None:
+    """A client's runs were named by numbers, which merged builds could have given before."""
+    forgotten = "SELECT attempt_id FROM build_source WHERE key = '11/2' AND kind = 'MS1'"
+    [(attempt_id,)] = rows(landed, forgotten)
+    landed.write_once(lambda c: c.execute(text(f"DELETE FROM build_source WHERE attempt_id = {attempt_id}")))
+    upgrade(url_of(landed))
+    claim = f"SELECT kind, is_live, told_build_id, status FROM claim WHERE attempt_id = {attempt_id}"
+    assert rows(landed, claim) == [("MS1", True, 11, "SUCCESS")]
+    assert (
+        rows(landed, "SELECT a.id FROM attempt a LEFT JOIN claim c ON c.attempt_id = a.id WHERE c.id IS NULL")
+        == []
+    )
+
+
 def test_the_number_of_a_merged_build_is_not_given_again(landed: Database) -> None:
     upgrade(url_of(landed))
     added = (
