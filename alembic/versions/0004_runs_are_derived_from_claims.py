@@ -1,4 +1,7 @@
-"""Runs are derived from claims: what each source reported of a run, with the contents that runs share."""
+"""Runs are derived from claims: what each source reported of a run, with the contents that runs share.
+
+The tables alone: the landed ones are set aside as `landed_…`, and revision 0005 carries over what they hold.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,15 +14,49 @@ branch_labels = None
 depends_on = None
 
 _SET_ASIDE = (
-    "log_chunk", "build_event", "attribute", "analysis", "install_file", "environment_variable", "build_source",
-    "build_tag", "merged_build", "phase", "attempt", "build",
+    "build", "attempt", "phase", "build_source", "merged_build", "build_tag", "build_event", "analysis",
+    "attribute", "install_file", "environment_variable",
 )  # fmt: skip
 
 
 def upgrade() -> None:
+    connection = op.get_bind()
+    is_sqlite = connection.dialect.name == "sqlite"
+    inspector = sa.inspect(connection)
+    if not is_sqlite:
+        op.drop_constraint(op.f("fk_log_chunk_phase_id"), "log_chunk")
+    # The chunks of logs stay where they are, many gigabytes of them: revision 0005 takes the number of the
+    # first phase as that of its log, and deletes the chunks of other phases that have the same log.
+    op.execute("ALTER TABLE log_chunk RENAME COLUMN phase_id TO log_id")
     for table in _SET_ASIDE:
-        op.drop_table(table)
+        _free_names(inspector, table, is_sqlite)
+        if is_sqlite and table == "phase":
+            _set_aside_phases_of_sqlite()
+        else:
+            op.rename_table(table, f"landed_{table}")
     _create()
+
+
+def _free_names(inspector: sa.Inspector, table: str, is_sqlite: bool) -> None:
+    """Let the new tables have the names of an old one's indexes and sequence."""
+    for index in inspector.get_indexes(table):
+        if not index.get("duplicates_constraint"):
+            op.drop_index(op.f(str(index["name"])), table)
+    if is_sqlite:
+        return
+    constraints = [inspector.get_pk_constraint(table), *inspector.get_unique_constraints(table)]
+    for constraint in constraints:
+        op.execute(f"ALTER INDEX {constraint['name']} RENAME TO landed_{constraint['name']}")
+    op.execute(f"ALTER SEQUENCE IF EXISTS {table}_id_seq RENAME TO landed_{table}_id_seq")
+
+
+def _set_aside_phases_of_sqlite() -> None:
+    # SQLite cannot change what a foreign key refers to, but it follows a table that gets another name: that
+    # of log_chunk refers to `log` from now on. In its old way of renaming it does not follow.
+    op.rename_table("phase", "log")
+    op.execute("PRAGMA legacy_alter_table = ON")
+    op.rename_table("log", "landed_phase")
+    op.execute("PRAGMA legacy_alter_table = OFF")
 
 
 def _create() -> None:
@@ -79,16 +116,6 @@ def _create() -> None:
         sa.Column("size_bytes", RowId, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_log")),
         sa.UniqueConstraint("digest", name=op.f("uq_log_digest")),
-    )
-    op.create_table(
-        "log_chunk",
-        sa.Column("log_id", RowId, nullable=False),
-        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("first_line", sa.Integer(), nullable=False),
-        sa.Column("size_bytes", RowId, nullable=False),
-        sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["log_id"], ["log.id"], name=op.f("fk_log_chunk_log_id")),
-        sa.PrimaryKeyConstraint("log_id", "number", name=op.f("pk_log_chunk")),
     )
     op.create_table(
         "build",

@@ -1,7 +1,7 @@
 """The schema's history leads to the models, on both databases, and keeps what is in place."""
 
+import hashlib
 import shutil
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from spackmon.database import Database
 from spackmon.models import Base
 from spackmon.ops.migrations import SCRIPTS, check, upgrade
+from tests.ops.landed import upgrade_to
 
 REBUILDS_PERSON = '''
 """A revision that SQLite can only do by copying a table that others refer to."""
@@ -53,22 +54,6 @@ FILLED = [
     " reported_at) VALUES (1, 1, 1, '0.19', :b, '{}', :t)",
 ]
 """What the first revision could hold: builds of two people, one tried twice, and all that refers to them."""
-
-
-def at_first_revision(url: str, folder: Path) -> None:
-    """Bring a database no further than the first revision."""
-    shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns("000[2-9]_*"))
-    upgrade(url, folder)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database without any table."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.db'}"
-        return
-    with request.getfixturevalue("postgresql_databases").empty() as url:
-        yield url
 
 
 def test_the_migrations_lead_to_exactly_the_models(database: Database) -> None:
@@ -135,7 +120,7 @@ def test_an_upgrade_keeps_the_rows_that_refer_to_a_rebuilt_table(database_url: s
 def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
     empty_url: str, tmp_path: Path
 ) -> None:
-    at_first_revision(empty_url, tmp_path / "first")
+    upgrade_to(1, empty_url, tmp_path / "first")
     database = Database(empty_url)
     values = {"t": "2024-01-01T00:00:00.000000Z", "b": b"bytes"}
     for statement in FILLED:
@@ -154,9 +139,20 @@ def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
         (7, 1, 1, "SUCCESS"),
         (9, 2, 2, "FAILED"),
     ]
-    sources = "SELECT build_id, attempt_id, owner_id, kind, key FROM build_source ORDER BY attempt_id"
-    assert rows(sources) == [(7, 1, 1, "MS1", "7/1"), (7, 2, 1, "MS1", "7/2"), (9, 3, 2, "MS1", "9/1")]
-    assert rows("SELECT count(*) FROM build_source WHERE first_reported_at = last_reported_at") == [(3,)]
+    claims = "SELECT told_build_id, attempt_id, owner_id, kind, key FROM claim ORDER BY attempt_id"
+    assert rows(claims) == [(7, 1, 1, "MS1", "7/1"), (7, 2, 1, "MS1", "7/2"), (9, 3, 2, "MS1", "9/1")]
+    assert rows("SELECT count(*) FROM claim WHERE first_reported_at = last_reported_at AND is_live") == [(3,)]
+    # What cannot be read is kept as it is.
+    assert rows("SELECT p.id, l.digest, l.size_bytes, c.content FROM phase p JOIN log l ON l.id = p.log_id"
+                " JOIN log_chunk c ON c.log_id = l.id") == [
+        (1, hashlib.sha256(b"bytes").digest(), 3, b"bytes")
+    ]  # fmt: skip
+    variables = (
+        "SELECT a.id, v.name, v.value FROM attempt a"
+        " JOIN environment_variable v ON v.environment_set_id = a.environment_set_id"
+    )
+    assert rows(variables) == [(2, "CC", "gcc")]
+    assert rows("SELECT told_build_id FROM claim WHERE next_run IS NOT NULL") == [(9,)]
     assert rows("SELECT document, message FROM concretization_failure") == [("{}", None)]
     # The number of a build that is gone is not given to another.
     numbers = [_new_build_after_the_newest_is_gone(database) for _ in range(2)]
@@ -170,14 +166,9 @@ def _execute(statement: str, values: dict[str, object], connection: Connection) 
 
 def _new_build_after_the_newest_is_gone(database: Database) -> int:
     added = (
-        "INSERT INTO build (environment_id, owner_id, status, rerun_announced, created_at, updated_at)"
-        " VALUES (1, 1, 'NOTRUN', false, '2024-01-01', '2024-01-01') RETURNING id"
+        "INSERT INTO build (environment_id, owner_id, status, created_at, updated_at)"
+        " VALUES (1, 1, 'NOTRUN', '2024-01-01', '2024-01-01') RETURNING id"
     )
-    if not database.is_sqlite:
-        # Rows were given their numbers by hand.
-        added = added.replace("(environment_id", "(id, environment_id").replace(
-            "VALUES (1,", "VALUES (nextval('build_id_seq') + 9, 1,"
-        )
     build_id: int = database.write_once(lambda c: c.execute(text(added)).scalar_one())
     database.write_once(lambda c: c.execute(text(f"DELETE FROM build WHERE id = {build_id}")))
     return build_id
