@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+DEMO := .demo
 # Stamps: a second `make run` installs nothing, so that it starts at once.
 INSTALLED := .venv/installed
 NODE_MODULES := .venv/node-modules-installed
@@ -23,8 +24,8 @@ install: $(INSTALLED) $(ASSETS) ## create .venv and build the front-end assets
 run: install ## serve on http://127.0.0.1:8000, with an embedded database in .spackmon/
 	@exec $(BIN)/spackmon serve
 
-demo: install .demo/loaded ## serve example builds, from a database of their own in .demo/
-	@SPACKMON_DATA_DIR=.demo exec $(BIN)/spackmon serve
+demo: install $(DEMO)/loaded ## serve example builds, from a database of their own in .demo/
+	@SPACKMON_DATA_DIR=$(DEMO) exec $(BIN)/spackmon serve
 
 test: install ## run every test, two at a time
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
@@ -65,8 +66,11 @@ $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)
 	@$(NPM) run --silent build
 	@touch $@
 
-.demo/loaded: | $(INSTALLED)
-	@rm -rf .demo
-	@export SPACKMON_DATA_DIR=.demo && $(BIN)/spackmon db upgrade && $(BIN)/spackmon user add demo \
-	  && $(BIN)/spackmon upload --user demo examples/builds && $(BIN)/spackmon import examples/specs.jsonl examples/installs.jsonl
+$(DEMO)/loaded: | $(INSTALLED)
+	@rm -rf $(DEMO)
+	@export SPACKMON_DATA_DIR=$(DEMO) && $(BIN)/spackmon db upgrade \
+	  && $(BIN)/spackmon user add demo && $(BIN)/spackmon user add ada \
+	  && $(BIN)/spackmon upload --user demo examples/builds \
+	  && $(BIN)/spackmon import --user demo examples/specs.jsonl examples/installs.jsonl \
+	  && $(BIN)/spackmon import --user ada examples/nightly.jsonl
 	@touch $@

@@ -6,6 +6,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "examples.md"
@@ -13,7 +14,7 @@ _HEAD = """\
 # Questions
 
 Each is a file in [examples/](../examples), a test asks it, and GraphiQL offers it under *Examples*. The names
-in them are those of the builds that `make demo` serves; some ask for more than these hold.
+in them are those of the builds that `make demo` serves.
 
 """
 
@@ -37,6 +38,18 @@ def _read(path: Path) -> Example:
     comment = re.match(r"(?:#.*\n)+", query)
     assert comment, f"{path.name} begins with no sentence"
     return Example(path.name, " ".join(line.lstrip("# ") for line in comment[0].splitlines()), query)
+
+
+# What GraphiQL opens with.
+FIRST = _read(ROOT / "frontend" / "src" / "example.graphql")
+
+
+def says_nothing(answer: Any) -> bool:
+    """No object, or one of which a list is empty."""
+    if isinstance(answer, dict):
+        lists = [member for member in answer.values() if isinstance(member, list)]
+        return any(not members for members in lists)
+    return not answer
 
 
 def page() -> str:

@@ -20,11 +20,19 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.examples import FIRST, says_nothing
 from tests.waiting import GIVE_UP_SECONDS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [path for pattern in ("*.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))]
 ADDRESS = "http://127.0.0.1:8000"
+# A newcomer's question is one that what was reported before it answers.
+ANSWERED = {"README.md", "quickstart.md"}
+# What curl learnt after 2018, whose version many a site's machines have.
+NEW_IN_CURL = re.compile(
+    r"--(json|fail-with-body|url-query|variable|expand-\w+|output-dir|remove-on-error|no-clobber|parallel|rate"
+    r"|retry-all-errors|etag-save|etag-compare|create-file-mode|skip-existing|no-progress-meter)\b"
+)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 # Spack itself takes minutes to install: what its 0.17 sent stands in, with its options and its environment.
@@ -129,9 +137,25 @@ def test_every_example_does_what_the_document_says(document: Path, made: Made) -
     printed = _shell(made, script).split("@@\n")[1:]
     for command, want, got in zip(commands, wanted, printed, strict=True):
         assert not want or got.strip() == want.strip(), command
-    for query in _blocks(document, "graphql"):
+    first = [FIRST.query] if document.name == "quickstart.md" else []
+    for query in [*_blocks(document, "graphql"), *first]:
         answer = httpx.post(f"{made.url}/graphql", json={"query": query}, timeout=GIVE_UP_SECONDS).json()
         assert "errors" not in answer, query
+        if document.name in ANSWERED:
+            assert not [key for key, value in answer["data"].items() if says_nothing(value)], query
+
+
+def test_every_curl_line_is_one_for_a_curl_of_2018() -> None:
+    places = [*DOCUMENTS, *(ROOT / "spackmon").rglob("*.py"), *(ROOT / "spackmon").rglob("*.html")]
+    # A command goes on where its line ends with a backslash.
+    lines = [
+        line
+        for path in places
+        for line in path.read_text().replace("\\\n", "").splitlines()
+        if "curl " in line
+    ]
+    assert len(lines) > 10
+    assert not [line for line in lines if NEW_IN_CURL.search(line)]
 
 
 def test_the_first_lines_of_make_run_can_be_pasted(made: Made) -> None:

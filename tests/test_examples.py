@@ -1,43 +1,34 @@
-"""Every example asks what can be asked, of what real clients sent, and learns something."""
+"""Every example asks what can be asked, and `make demo` has an answer to it."""
 
-import json
-from typing import Any
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
-from tests.examples import PAGE, ROOT, examples, page
-from tests.player import Player
-from tests.server import Server
+import pytest
 
-SESSIONS = ["0.16-analyze", "0.16-libabigail", "0.16-success", "0.17-analyze", "0.17-fail", "0.17-success",
-            "0.19dev-fail", "0.19dev-failconc", "0.19dev-success"]  # fmt: skip
-
-
-def _load(server: Server) -> None:
-    player = Player(server.url, server.user, server.token)
-    for session in SESSIONS:
-        assert player.play(session) == []
-    for line in (ROOT / "examples" / "specs.jsonl").read_text(encoding="utf-8").splitlines():
-        body = json.loads(line)
-        answer = server.post("/ms1/specs/new/", {**body, "spack_version": "1.2.0"})
-        assert answer.status_code in (200, 201), answer.text
-    installs = (ROOT / "examples" / "installs.jsonl").read_bytes()
-    answers = server.post("/api/submissions", installs).text.splitlines()
-    assert {json.loads(line)["status"] for line in answers} == {"created", "changed"}
+from tests.examples import FIRST, PAGE, ROOT, examples, page, says_nothing
+from tests.server import Server, served
+from tests.waiting import GIVE_UP_SECONDS
 
 
-def _says_nothing(answer: Any) -> bool:
-    """No object, or one whose lists are empty."""
-    if isinstance(answer, dict):
-        lists = [member for member in answer.values() if isinstance(member, list)]
-        return any(not members for members in lists)
-    return not answer
+@pytest.fixture
+def demo(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    """What `make demo` serves; the test runs once on each kind of database."""
+    data = tmp_path / "demo"
+    subprocess.run(
+        ["make", f"DEMO={data}", data / "loaded"], cwd=ROOT, check=True, timeout=GIVE_UP_SECONDS,
+        env={**os.environ, "SPACKMON_DATABASE_URL": database_url},
+    )  # fmt: skip
+    with served(database_url, data) as server:
+        yield server
 
 
-def test_every_example_finds_something(server: Server) -> None:
-    _load(server)
+def test_every_example_finds_something_in_the_demo(demo: Server) -> None:
     assert len(examples()) >= 25
-    for example in examples():
-        answered = server.ask(example.query)
-        silent = [key for key, answer in answered.items() if _says_nothing(answer)]
+    for example in [*examples(), FIRST]:
+        answered = demo.ask(example.query)
+        silent = [key for key, answer in answered.items() if says_nothing(answer)]
         assert answered, example.name
         assert not silent, f"{example.name}: {answered}"
 

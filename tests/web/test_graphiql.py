@@ -99,17 +99,19 @@ def test_an_example_is_chosen_by_keyboard_run_and_undone(server: Server, new_pag
 
 
 def test_on_a_telephone_the_answer_stands_below_the_query(server: Server, new_page: NewPage) -> None:
-    page = new_page(server.url, viewport={"width": 390, "height": 844})
+    page = new_page(server.url, viewport={"width": 320, "height": 568})
     _open(page)
     query = page.locator(".graphiql-editors").bounding_box()
     answer = page.locator(".graphiql-response").bounding_box()
     assert query is not None
     assert answer is not None
     assert answer["y"] >= query["y"] + query["height"]
-    assert min(query["width"], answer["width"]) > 300
+    assert min(query["width"], answer["width"]) > 230
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 def test_without_scripts_the_page_says_how_to_ask_from_a_shell(server: Server, new_page: NewPage) -> None:
-    page = new_page(server.url, java_script_enabled=False)
+    page = new_page(server.url, java_script_enabled=False, viewport={"width": 320, "height": 568})
     page.goto("/graphql")
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
     expect(page.locator("pre")).to_contain_text(f"{server.url}/graphql")

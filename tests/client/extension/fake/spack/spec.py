@@ -20,7 +20,8 @@ RECIPES = {
     "demo-base": ("1.2", ["gcc"], {"install": "echo demo-base is installed"}),
     "broken-app": (
         "1.0",
-        ["gcc", "libgreet"],
+        # After both, so that --fail-fast finds nothing else half built.
+        ["gcc", "libgreet", "demo-base"],
         {
             "autoreconf": "true",
             "configure": "echo checking for a compiler; echo configured",
@@ -35,7 +36,7 @@ RECIPES = {
         ["gcc"],
         # It ends with the process that started it: a test that kills the install leaves this shell behind.
         {"build": "echo building; touch $FAKE_ROOT/building;"
-                  " until [ -e $FAKE_ROOT/go ] || ! kill -0 $PPID; do sleep 0.05; done",
+                  " until [ -e $FAKE_ROOT/go ] || ! kill -0 $PPID 2>/dev/null; do sleep 0.05; done",
          "install": "echo installed"},
     ),
     "many-phases": (
