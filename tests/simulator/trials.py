@@ -48,7 +48,8 @@ def try_steps(steps: list[Step], dice: Random, fresh: Fresh, orders: int) -> Ver
         else:
             verdict.note("other orders")
             if tables := differences(first, dump):
-                verdict.note("order differences", ", ".join(tables))
+                differing = [f"{table} ({', '.join(columns)})" for table, columns in tables.items()]
+                verdict.note("order differences", "; ".join(differing))
                 for table in tables:
                     verdict.note(f"order: {table}")
     return verdict
