@@ -184,7 +184,7 @@ def _judge_runs(runs: set[Run], claims: Claims, places: dict[Claim, set[int]], v
 
 
 def _wrong_facts(attempt: StoredAttempt, here: list[Claim], run: Run, announced: set[str]) -> Iterable[str]:
-    """Each as `fact: what is stored, what is true`; `announced` are tags of which nobody knows whose they are."""
+    """Each as `fact: what is stored, what is true`; `announced` tags may be anybody's."""
     if attempt.owner != run.owner:
         yield f"owner: {attempt.owner} for {run}"
     said: dict[str, Any] = {
