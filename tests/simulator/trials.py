@@ -62,11 +62,11 @@ def people(database: Database) -> None:
 
 
 def _claims(arrivals: list[Arrival], delivered: Delivered) -> Claims:
-    claimants = delivered.claimants
+    """Of what was taken; what was refused is counted by itself."""
     return claims_of(
         (arrival.moment, arrival.step.claimant, arrival.step.submission)
         for arrival in arrivals
-        if arrival.step.claimant in claimants
+        if arrival.step.claimant is not None and arrival.at in delivered.moments
     )
 
 
