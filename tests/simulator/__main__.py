@@ -3,7 +3,6 @@
 import argparse
 import sys
 import tempfile
-import time
 from concurrent.futures import ProcessPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -22,7 +21,6 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="one history, by the seed that is printed with a fault")
     parser.add_argument("--jobs", type=int, default=1, help="histories at a time")
     arguments = parser.parse_args()
-    began = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
         empty = Path(directory) / "empty.db"
         upgrade(f"sqlite:///{empty}")
@@ -31,7 +29,6 @@ def main() -> int:
         else:
             total = _many(arguments, empty)
     print(report(total))
-    print(f"{time.monotonic() - began:.0f} s")
     return int(any(total.counts[fault] for fault in FAULTS))
 
 

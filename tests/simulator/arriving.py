@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from spackmon.database import Database
 from spackmon.errors import Refused
@@ -71,6 +72,10 @@ def _deliver(connection: Connection, arrivals: list[Arrival], delivered: Deliver
                     receipt: Any = store.apply(connection, submission, step.owner)
             except Refused as refused:
                 delivered.refused.append((step, f"{refused.code}: {refused.sentence}"))
+                continue
+            except DBAPIError as crash:
+                # A fault of the store: counted, and the rest of the history goes on.
+                delivered.refused.append((step, str(crash.orig)))
                 continue
             if step.build_name is not None and hasattr(receipt, "build_created"):
                 builds[step.build_name] = receipt.build_id

@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from spackmon.formats.moments import UNKNOWN_ZONE_SECONDS
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
@@ -36,8 +37,6 @@ from tests.simulator.steps import Claimant
 from tests.simulator.truth import Run
 
 SLACK_SECONDS = 120.0
-COMMAND_SECONDS = 3600.0
-ZONE_SECONDS = 14 * 3600.0
 
 
 @dataclass(slots=True, eq=False)
@@ -133,7 +132,7 @@ class Claim:
             return None
         if self.started is not None:
             return self.started, max(self.started, self.run.ended)
-        return self.run.started - ZONE_SECONDS, self.run.ended + ZONE_SECONDS
+        return self.run.started - UNKNOWN_ZONE_SECONDS, self.run.ended + UNKNOWN_ZONE_SECONDS
 
     def take(self, submission: Submission, arrival: float) -> None:
         """Add what a submission says."""
@@ -178,12 +177,9 @@ class Claim:
         self.arguments = self.arguments or report.configure_arguments
         if report.install_files is not None:
             self.files = frozenset(file.path for file in report.install_files)
-        # What reports state themselves, once they can.
-        self.encloses |= getattr(report, "times_enclose_run", self.kind in ("CDASH", "JUNIT"))
-        assumed = COMMAND_SECONDS if self.encloses else 0.0
-        uncertain = getattr(report, "time_uncertainty_seconds", assumed) or 0.0
-        self.uncertain_seconds = max(self.uncertain_seconds, uncertain)
-        self.installed_from = self.installed_from or getattr(report, "installed_from", None)
+        self.encloses |= report.times_enclose_run
+        self.uncertain_seconds = max(self.uncertain_seconds, report.time_uncertainty_seconds or 0.0)
+        self.installed_from = self.installed_from or report.installed_from
         self.tags |= set(report.tags)
         for phase in report.phases:
             logs = self.phases.setdefault(phase.name, set())

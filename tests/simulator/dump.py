@@ -110,6 +110,19 @@ def _logs(connection: Connection) -> dict[int, bytes]:
     return {log: chunks.join(parts) for log, parts in pieces.items()}
 
 
-def differences(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> list[str]:
-    """The tables that differ."""
-    return [name for name in one if one[name] != other[name]]
+def differences(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> dict[str, list[str]]:
+    """The tables that differ, each with the columns whose values do (none where rows pair them otherwise)."""
+    return {
+        table: [name for name in _columns(one[table], other[table]) if _values(one, table, name)
+                != _values(other, table, name)]
+        for table in one
+        if one[table] != other[table]
+    }  # fmt: skip
+
+
+def _columns(*dumps: list[Any]) -> list[str]:
+    return [name for name, _ in next((rows[0] for rows in dumps if rows), ())]
+
+
+def _values(dump: dict[str, list[Any]], table: str, column: str) -> list[str]:
+    return sorted(repr(dict(row)[column]) for row in dump[table])

@@ -1,9 +1,7 @@
 """What `spack monitor install` sends of a command: the start, the phases and the end of each run."""
 
 from random import Random
-from typing import Any
 
-from spackmon import status
 from spackmon.formats.submission import (
     Event,
     InstalledFile,
@@ -12,9 +10,9 @@ from spackmon.formats.submission import (
     Source,
     Submission,
 )
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from tests.simulator.documents import sent
-from tests.simulator.steps import Claimant, Step, known, moment
+from tests.simulator.steps import Claimant, Step, moment
 from tests.simulator.truth import Command, Run
 
 
@@ -63,7 +61,7 @@ def _end(run: Run, said: dict, skew: float) -> InstallReport:
         started_at=moment(run.started + skew),
         finished_at=moment(run.ended + skew),
         duration_seconds=run.seconds,
-        **known(installed_from=installed_from(run)),
+        installed_from=installed_from(run),
         prefix=run.prefix if succeeded else None,
         phases=tuple(InstallPhase(phase.name, phase.status, phase.seconds) for phase in run.phases),
         events=events(run),
@@ -78,10 +76,9 @@ def events(run: Run) -> tuple[Event, ...]:
     return (Event(EventKind.ERROR, f"it broke in {run.token}"),) if run.status is BuildStatus.FAILED else ()
 
 
-def installed_from(run: Run) -> Any:
-    """Where the binary came from, as reports say it once they can."""
-    word = "BUILD_CACHE" if run.is_cached else "SOURCE"
-    return getattr(status, "InstalledFrom", dict)(word) if known(installed_from=word) else None
+def installed_from(run: Run) -> InstalledFrom:
+    """Whether it was built or unpacked."""
+    return InstalledFrom.BUILD_CACHE if run.is_cached else InstalledFrom.SOURCE
 
 
 def files(run: Run) -> tuple[InstalledFile, ...]:

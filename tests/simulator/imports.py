@@ -3,11 +3,12 @@
 from random import Random
 
 from spackmon.formats.install_database import read_install_database
+from spackmon.formats.moments import UNKNOWN_ZONE_SECONDS
 from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, SourceKind
 from tests.simulator.documents import DATABASE_VERSIONS, on_disk, row
 from tests.simulator.extension import files, installed_from
-from tests.simulator.steps import Claimant, Step, known, moment
+from tests.simulator.steps import Claimant, Step, moment
 from tests.simulator.truth import Run, Store, digest
 
 
@@ -58,12 +59,10 @@ class Disk:
             spack_version=None if is_new else run.spack.version,
             spack_revision=None if is_new else run.spack.revision,
             status=BuildStatus.SUCCESS,
-            started_at=moment(ended - run.seconds) if is_timed and not is_new else None,
+            started_at=None if ended is None or is_new else moment(ended - run.seconds),
             finished_at=None if ended is None else moment(ended),
-            **known(
-                time_uncertainty_seconds=uncertain,
-                installed_from=installed_from(run),
-            ),
+            time_uncertainty_seconds=uncertain,
+            installed_from=installed_from(run),
             duration_seconds=None if is_new else run.seconds,
             prefix=run.prefix,
             phases=() if is_new else phases,
@@ -86,7 +85,7 @@ class Disk:
             package_name=run.spec.package,
             status=BuildStatus.FAILED,
             finished_at=None if ended is None else moment(ended),
-            **known(time_uncertainty_seconds=uncertain),
+            time_uncertainty_seconds=uncertain,
             phases=() if is_new else tuple(InstallPhase(p.name, p.status, None, p.log) for p in run.phases),
             log=run.log if is_new else None,
             configure_arguments=None if is_new else run.arguments,
@@ -120,7 +119,8 @@ class Disk:
 
 
 def _by_the_log(run: Run) -> tuple[float | None, float | None]:
-    """The local time of the last command taken for UTC, where reports can say how far that may be off."""
-    if not run.phases or run.spack.has_new_installer or not known(time_uncertainty_seconds=1):
+    """The local time of the last command taken for UTC, and how far that may be off."""
+    if run.spack.has_new_installer:
         return None, None
-    return run.ended - run.phases[-1].seconds + run.machine.zone_seconds, 14 * 3600.0
+    last_began = run.started + sum(phase.seconds for phase in run.phases[:-1])
+    return last_began + run.machine.zone_seconds, UNKNOWN_ZONE_SECONDS

@@ -81,6 +81,8 @@ def _files(run: Run, report: InstallReport) -> dict[str, Any]:
     if report.duration_seconds is not None:
         phases = [{"name": phase.name, "seconds": phase.duration_seconds} for phase in report.phases]
         files["install_times.json"] = {"phases": phases, "total": {"seconds": report.duration_seconds}}
+    if run.is_cached:
+        files["binary_distribution"] = {"relative_prefix": Path(run.prefix).name}
     if report.environment is not None:
         files["install_environment.json"] = _environment(report) | {
             "spack_version": f"{report.spack_version} ({report.spack_revision})"

@@ -122,7 +122,10 @@ def _judge_attempt(
         excused = written <= runs and _is_undecidable(here, claims, places, attempt.id)
         verdict.note("undecidable" if excused else "fused", _example(here, runs | written))
     elif len(runs) == 1:
-        for problem in _wrong_facts(attempt, here, runs.pop()):
+        announced = {
+            tag for c, at in places.items() if c.only_announces and attempt.id in at for tag in c.tags
+        }
+        for problem in _wrong_facts(attempt, here, runs.pop(), announced):
             verdict.note("facts", problem)
             verdict.note(f"facts: {problem.split(':')[0]}", problem)
     elif not runs and not written and not any(attempt.id in places[claim] for claim in places):
@@ -180,8 +183,8 @@ def _judge_runs(runs: set[Run], claims: Claims, places: dict[Claim, set[int]], v
             verdict.note("ambiguous" if torn else "apart", f"{run}: {sorted(claim.kind for claim in own)}")
 
 
-def _wrong_facts(attempt: StoredAttempt, here: list[Claim], run: Run) -> Iterable[str]:
-    """Each as `fact: what is stored, what is true`."""
+def _wrong_facts(attempt: StoredAttempt, here: list[Claim], run: Run, announced: set[str]) -> Iterable[str]:
+    """Each as `fact: what is stored, what is true`; `announced` tags may be anybody's."""
     if attempt.owner != run.owner:
         yield f"owner: {attempt.owner} for {run}"
     said: dict[str, Any] = {
@@ -192,6 +195,8 @@ def _wrong_facts(attempt: StoredAttempt, here: list[Claim], run: Run) -> Iterabl
     }
     for name, value in said.items():
         stored = attempt.facts.get(name)
+        if name == "tags" and isinstance(stored, set):
+            stored = stored - (announced - value)
         if stored != value:
             yield f"{name}: {stored!r}, not {value!r} of {run} by {_kinds(here)}"
     from_cache = next((c.installed_from for c in here if c.installed_from is not None), None) == "BUILD_CACHE"
@@ -235,7 +240,13 @@ def _wrong_times(attempt: StoredAttempt, here: list[Claim], run: Run) -> Iterabl
         ended = [claim for claim in here if claim.finished is not None]
         if not ended or started > run.ended + _CLOCKS_SECONDS:
             yield f"start: {started} is the arrival, for {by}"
-    if None not in (started, finished, attempt.seconds) and abs(finished - started - attempt.seconds) > 2:
+    # A command's times are no run's: where nothing else is known, a duration is shorter than they are.
+    is_of_run = any(not claim.encloses for claim in here)
+    if (
+        is_of_run
+        and None not in (started, finished, attempt.seconds)
+        and (abs(finished - started - attempt.seconds) > 2)
+    ):
         yield f"duration: {attempt.seconds} s between {started} and {finished} for {by}"
 
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
 
-from spackmon.formats.submission import BuildReport, InstallReport, Submission
+from spackmon.formats.submission import BuildReport, Submission
 from tests.simulator.truth import Run
 
 
@@ -74,12 +73,6 @@ def arranged(steps: list[Step], dice: Random) -> list[Arrival]:
 def moment(seconds: float) -> datetime:
     """With its zone."""
     return datetime.fromtimestamp(seconds, UTC)
-
-
-def known(**fields: Any) -> dict[str, Any]:
-    """Those of the fields that reports have yet."""
-    names = InstallReport.__dataclass_fields__
-    return {name: value for name, value in fields.items() if name in names}
 
 
 UNNUMBERED = 0

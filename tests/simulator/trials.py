@@ -48,7 +48,8 @@ def try_steps(steps: list[Step], dice: Random, fresh: Fresh, orders: int) -> Ver
         else:
             verdict.note("other orders")
             if tables := differences(first, dump):
-                verdict.note("order differences", ", ".join(tables))
+                differing = [f"{table} ({', '.join(columns)})" for table, columns in tables.items()]
+                verdict.note("order differences", "; ".join(differing))
                 for table in tables:
                     verdict.note(f"order: {table}")
     return verdict
@@ -61,11 +62,11 @@ def people(database: Database) -> None:
 
 
 def _claims(arrivals: list[Arrival], delivered: Delivered) -> Claims:
-    claimants = delivered.claimants
+    """Of what was taken; what was refused is counted by itself."""
     return claims_of(
         (arrival.moment, arrival.step.claimant, arrival.step.submission)
         for arrival in arrivals
-        if arrival.step.claimant in claimants
+        if arrival.step.claimant is not None and arrival.at in delivered.moments
     )
 
 
