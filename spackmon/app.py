@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,9 +15,9 @@ from spackmon import answers
 from spackmon.auth import http as auth_http
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
-from spackmon.database import Database
+from spackmon.database import Database, Unprepared
 from spackmon.errors import Refused
-from spackmon.ops import health
+from spackmon.ops import health, migrations
 from spackmon.ops.access_log import AccessLog
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
@@ -41,12 +42,17 @@ def create_app(settings: Settings) -> Starlette:
     Raises Refused when a secret that it needs cannot be made, or a trusted document not be read.
     """
     trusted_documents = TrustedDocuments.of(settings.persisted_documents, schema._schema)
-    access_tokens = AccessTokens(settings.signing_key(), settings.api_token_expires_seconds)
+    access_tokens = AccessTokens(settings.signing_key, settings.api_token_expires_seconds)
+    _open_early(access_tokens)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         _warn(settings)
-        database = Database(settings.database_url)
+        database = Database(
+            settings.database_url,
+            hold_seconds=settings.hold_seconds,
+            prepare=partial(_prepare, settings, access_tokens),
+        )
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         try:
             async with database.reader(settings.statement_timeout_seconds) as reader:
@@ -82,6 +88,27 @@ def create_app(settings: Settings) -> Starlette:
     # A redirect ends an old client's build: the paths it may spell in two ways are there twice.
     application.router.redirect_slashes = False
     return application
+
+
+def _open_early(access_tokens: AccessTokens) -> None:
+    """Find a wrong secret at the start; one that cannot be made yet is no reason not to start."""
+    try:
+        access_tokens.open()
+    except Refused as refused:
+        if refused.code != "SECRET_NOT_MADE":
+            raise
+
+
+def _prepare(settings: Settings, access_tokens: AccessTokens) -> None:
+    """What has to be there before the first transaction. Raises Unprepared, and what the database raises."""
+    try:
+        settings.make_data_dir()
+        access_tokens.open()
+    except OSError as error:
+        raise Unprepared(f"DATA_DIR cannot be made: {error.strerror}") from error
+    except Refused as refused:
+        raise Unprepared(refused.sentence) from refused
+    migrations.prepare(settings.database_url)
 
 
 def _limits(settings: Settings) -> Limits:

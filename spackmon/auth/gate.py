@@ -52,6 +52,7 @@ class Gate:
         credentials = credentials.strip()
         if scheme.lower() != "bearer" or not credentials:
             raise Refused("UNAUTHENTICATED", 401, "this request needs an access token")
+        await self._wait_for_key()
         if looks_like_token(credentials):
             statement = _of_token().where(Token.digest == digest(credentials))
         else:
@@ -68,6 +69,7 @@ class Gate:
         """
         name, secret = _basic(authorization)
         claims = await (self._by_token if looks_like_token(secret) else self._by_password)(name, secret)
+        await self._wait_for_key()
         if claims is None:
             raise Refused("CREDENTIALS_WRONG", 403, f"{name!r} and this token or password do not fit")
         return self._access_tokens.issue(claims, issuer)
@@ -84,6 +86,11 @@ class Gate:
             return None
         fits = await anyio.to_thread.run_sync(is_password, row.password_hash, secret, limiter=self._passwords)
         return Claims(name, None) if fits else None
+
+    async def _wait_for_key(self) -> None:
+        """The key lies beside the database and is made with it, where the service began on a full disk."""
+        if not self._access_tokens.is_open:
+            await self._database.read_held(lambda _: None)
 
     async def _anonymous(self) -> Sender:
         row = await self._first(select(Person.id).where(Person.name == ANONYMOUS))

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from spackmon.database import Database
+from spackmon.database import Database, Unprepared
+from spackmon.errors import Refused
 from spackmon.ops import migrations
 from spackmon.settings import Settings, load_settings
 
@@ -27,10 +28,8 @@ def ensure_migrated(database: Database) -> None:
 
     Raises Refused when the latter is not at this program's revision.
     """
-    # A check only reads: a command need not wait for a running server's writes.
-    refused = migrations.check(database)
-    if refused is None:
-        return
-    if not database.is_sqlite or refused.code == "DATABASE_TOO_NEW":
-        raise refused
-    migrations.upgrade(database.url.render_as_string(hide_password=False))
+    try:
+        # A check only reads: a command need not wait for a running server's writes.
+        migrations.prepare(database.url.render_as_string(hide_password=False))
+    except Unprepared as unprepared:
+        raise Refused("DATABASE_UNPREPARED", 503, str(unprepared)) from None
