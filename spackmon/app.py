@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
+import anyio
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,12 +18,14 @@ from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
 from spackmon.database import Database, Unprepared
 from spackmon.errors import Refused
-from spackmon.ops import health, migrations
+from spackmon.ops import health, migrations, upkeep
 from spackmon.ops.access_log import AccessLog
+from spackmon.ops.spool import Spool
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
 from spackmon.rest_compat import cdash, submissions
 from spackmon.rest_compat.reads import read_routes
+from spackmon.rest_compat.replays import reader as reader_of
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
@@ -53,16 +56,25 @@ def create_app(settings: Settings) -> Starlette:
             hold_seconds=settings.hold_seconds,
             prepare=partial(_prepare, settings, access_tokens),
         )
+        spool = Spool(settings.spool)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         try:
-            async with database.reader(settings.statement_timeout_seconds) as reader:
+            async with (
+                database.reader(settings.statement_timeout_seconds) as reader,
+                anyio.create_task_group() as tasks,
+            ):
+                await upkeep.first_look(database)
+                tasks.start_soon(upkeep.watch, database)
+                tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
                 yield {
                     "settings": settings,
                     "database": database,
                     "gate": gate,
+                    "spool": spool,
                     "query": QueryService(schema, database, reader, _limits(settings)),
                     "trusted_documents": trusted_documents,
                 }
+                tasks.cancel_scope.cancel()
         finally:
             database.close()
 

@@ -105,6 +105,11 @@ class Settings(BaseSettings):
         description="The directory of the embedded database and of generated secrets; made if missing, "
         "relative to the working directory.",
     )
+    spool_dir: AbsolutePath | None = Field(
+        default=None,
+        description="A directory for reports that come while the database cannot be used for longer than "
+        "they are held. Not set: `spool` in `DATA_DIR`.",
+    )
     hold_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -296,6 +301,11 @@ class Settings(BaseSettings):
         if self.domain_port in (None, implied) or urlsplit(self.domain_name).port is not None:
             return self.domain_name
         return f"{self.domain_name}:{self.domain_port}"
+
+    @property
+    def spool(self) -> Path:
+        """Where reports wait for the database."""
+        return self.spool_dir or self.data_dir / "spool"
 
     def make_data_dir(self) -> None:
         """Make `DATA_DIR` if it is missing. Raises OSError."""

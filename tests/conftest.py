@@ -10,6 +10,7 @@ import pytest
 from spackmon.database import Database
 from spackmon.ops.migrations import upgrade
 from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer
+from tests.faulty_disk import FaultyDisk, built
 
 pytest_plugins = ["tests.no_skips", "tests.server"]
 
@@ -79,3 +80,18 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def faulty_disk_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What makes the disk of a process fail (tests/faulty_disk), compiled."""
+    try:
+        return built(tmp_path_factory.mktemp("faulty_disk"))
+    except FileNotFoundError:
+        pytest.skip("no C compiler")
+
+
+@pytest.fixture
+def faulty_disk(faulty_disk_library: Path, tmp_path: Path) -> FaultyDisk:
+    """A disk of a test's own, well at first."""
+    return FaultyDisk(faulty_disk_library, tmp_path / "disk", tmp_path / "notes")

@@ -2,10 +2,11 @@
 
 import asyncio
 import sqlite3
-import threading
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
 from spackmon.database.condition import Condition
@@ -77,29 +78,30 @@ class SqliteReader:
         timeout_seconds: float,
         hold_seconds: float,
         condition: Condition,
-        prepare: Callable[[], None],
+        turn: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        """`prepare` sees to the tables before the first statement; it may raise what a statement may."""
+        """`turn` is entered around everything that uses the file; entering may raise what a statement may."""
         self._path, self._timeout_seconds, self._hold_seconds = path, timeout_seconds, hold_seconds
-        self._condition, self._prepare = condition, prepare
-        self._local = threading.local()
+        self._condition, self._turn = condition, turn
+        self._idle: deque[_SqliteConnection] = deque()
         self._threads = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="sqlite-read")
 
     def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
-        self._prepare()
-        connection: _SqliteConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = _SqliteConnection(self._path, self._timeout_seconds)
-            self._local.connection = connection
-        try:
+        with self._turn():
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = _SqliteConnection(self._path, self._timeout_seconds)
             (value,) = connection.run(lambda opened: opened.execute(statement, parameters).fetchone())
-        except sqlite3.Error as error:
-            if classify(error).outcome is Outcome.PASSING:
-                # One that was opened while the file could only be read stays so.
-                self._local.connection = None
-                connection.close()
-            raise
+            # One that met an error is not used again: it may have been opened when it could not be written.
+            self._idle.append(connection)
         return bytes(value)
+
+    def close_idle(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            with suppress(IndexError):
+                self._idle.pop().close()
 
     async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         loop = asyncio.get_running_loop()
@@ -129,8 +131,8 @@ class SqliteReader:
 
     def _connection_for_export(self) -> _SqliteConnection:
         try:
-            self._prepare()
-            return _SqliteConnection(self._path, self._timeout_seconds)
+            with self._turn():
+                return _SqliteConnection(self._path, self._timeout_seconds)
         except Exception as error:
             trouble = classify(error)
             if trouble.outcome is Outcome.BROKEN:
@@ -139,3 +141,4 @@ class SqliteReader:
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)
+        self.close_idle()

@@ -3,8 +3,8 @@
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from typing import TypeVar
 
 import anyio
@@ -56,7 +56,8 @@ class Database:
         writers = _SQLITE_WRITERS if self.is_sqlite else POSTGRESQL_CONNECTIONS - _READERS
         self._writers, self._readers = anyio.CapacityLimiter(writers), anyio.CapacityLimiter(_READERS)
         self._prepare = prepare
-        self._preparing = threading.Lock()
+        self._preparing, self._one_by_one = threading.Lock(), threading.Lock()
+        self._reader: SqliteReader | PostgresqlReader | None = None
         self._wrote_at_seconds = 0.0
 
     @property
@@ -66,21 +67,16 @@ class Database:
 
     def write_once(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction, in this thread; it is rolled back if it raises."""
-        self._prepared()
-        if not self.is_sqlite:
-            with self.engine.begin() as connection:
-                result = work(connection)
-        else:
-            with self._sqlite_writer, self.engine.begin() as connection:
-                result = work(connection)
+        writer = self._sqlite_writer if self.is_sqlite else nullcontext()
+        with self._turn(), writer, self.engine.begin() as connection:
+            result = work(connection)
         self._wrote_at_seconds = time.monotonic()
         self.condition.worked(wrote=True)
         return result
 
     def read_once(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work`, which only reads, in this thread; it waits for no writer."""
-        self._prepared()
-        with self.engine.connect() as connection:
+        with self._turn(), self.engine.connect() as connection:
             result = work(connection.execution_options(**{READS_ONLY: True}))
         self.condition.worked(wrote=False)
         return result
@@ -146,7 +142,32 @@ class Database:
         if trouble.outcome is Outcome.BUSY:
             log.info("transaction_retried", reason=trouble.reason)
         if trouble.outlives_connection:
-            self.engine.dispose()
+            self._close_idle()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Around everything that uses the database, which is prepared then.
+
+        SQLite's connections of one process share what they have opened: as long as one of them is left from
+        when the file could only be read, no other can write. Then it is one after the other, by new ones.
+        """
+        trouble = self.condition.trouble
+        if not self.is_sqlite or trouble is None or not trouble.outlives_connection:
+            self._prepared()
+            yield
+            return
+        with self._one_by_one:
+            self._close_idle()
+            try:
+                self._prepared()
+                yield
+            finally:
+                self._close_idle()
+
+    def _close_idle(self) -> None:
+        self.engine.dispose()
+        if isinstance(self._reader, SqliteReader):
+            self._reader.close_idle()
 
     def _prepared(self) -> None:
         if self._prepare is None:
@@ -170,11 +191,11 @@ class Database:
         if self.condition.trouble is None and time.monotonic() < self._wrote_at_seconds + _PROBE_SECONDS:
             return None
         try:
-            self._prepared()
-            if self.is_sqlite:
-                self._probe_sqlite()
-            else:
-                self._probe_postgresql()
+            with self._turn():
+                if self.is_sqlite:
+                    self._probe_sqlite()
+                else:
+                    self._probe_postgresql()
         except Exception as error:
             trouble = classify(error)
             if trouble.outcome is Outcome.BROKEN:
@@ -224,10 +245,11 @@ class Database:
         limits = (statement_timeout_seconds, self.hold_seconds, self.condition)
         opened: SqliteReader | PostgresqlReader
         if self.is_sqlite:
-            opened = SqliteReader(self.url.database or "", *limits, self._prepared)
+            opened = SqliteReader(self.url.database or "", *limits, self._turn)
         else:
             opened = PostgresqlReader(self.url, *limits, self._prepared_in_thread)
             await opened.open()
+        self._reader = opened
         try:
             yield opened
         finally:

@@ -37,12 +37,13 @@ async def wait_for(database: Database) -> None:
 async def _what_is_missing(database: Database) -> str | None:
     try:
         with anyio.fail_after(_PATIENCE_SECONDS):
-            return await anyio.to_thread.run_sync(_look, database, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(look, database, abandon_on_cancel=True)
     except TimeoutError:
         return f"the database did not answer within {_PATIENCE_SECONDS:.0f} s"
 
 
-def _look(database: Database) -> str | None:
+def look(database: Database) -> str | None:
+    """Why the database cannot be used now, in a sentence without its names; None when it can."""
     try:
         if reason := database.probe():
             return reason

@@ -1,0 +1,41 @@
+"""What a serving process does beside its requests, for as long as it runs."""
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from spackmon.database import Database
+from spackmon.ingest.inbox import Reader
+from spackmon.ops.health import look
+from spackmon.ops.spool import Spool
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS = 1.0
+# The start waits so long for the database; then the service answers, if only to say what it waits for.
+_START_SECONDS = 2.0
+
+
+async def first_look(database: Database) -> None:
+    """Make the tables or see that they are there; without either the service starts all the same."""
+    with anyio.move_on_after(_START_SECONDS):
+        await anyio.to_thread.run_sync(look, database, abandon_on_cancel=True)
+
+
+async def watch(database: Database) -> None:
+    """See the end of an outage, also when nobody asks: what waits for it must not wait for a request."""
+    while True:
+        await anyio.sleep(_LOOK_SECONDS)
+        if database.condition.trouble is not None:
+            await anyio.to_thread.run_sync(look, database)
+
+
+async def drain(spool: Spool, database: Database, read: Reader) -> None:
+    """Apply what was spooled, also before this process began, as soon as the database can be used."""
+    while True:
+        if database.condition.trouble is None:
+            try:
+                await anyio.to_thread.run_sync(spool.drain, database, read)
+            except Exception:
+                log.exception("spool_not_drained")
+        await anyio.sleep(_LOOK_SECONDS)
