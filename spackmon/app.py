@@ -66,6 +66,7 @@ def create_app(settings: Settings) -> Starlette:
                 await upkeep.first_look(database)
                 tasks.start_soon(upkeep.watch, database)
                 tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
+                tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
                 yield {
                     "settings": settings,
                     "database": database,

@@ -141,6 +141,11 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("url_api_prefix", "api_url_prefix"),
         description="The path under which Spack clients report (also `API_URL_PREFIX`).",
     )
+    run_silence_seconds: float = Field(
+        default=172_800.0,
+        ge=0,
+        description="After how long without a report a run that has not ended counts as cancelled; 0: never.",
+    )
     cdash_projects: Names = Field(
         default=frozenset(),
         description="The projects that `/submit.php` takes reports for, with commas between. Not set: every "
@@ -222,7 +227,8 @@ class Settings(BaseSettings):
 
     @field_validator(
         "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",
-        "maximum_aliases", "maximum_tokens", "statement_timeout_seconds", "hold_seconds", mode="before",
+        "maximum_aliases", "maximum_tokens", "statement_timeout_seconds", "hold_seconds",
+        "run_silence_seconds", mode="before",
     )  # fmt: skip
     @classmethod
     def _number(cls, value: Any) -> Any:

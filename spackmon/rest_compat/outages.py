@@ -1,4 +1,4 @@
-"""A write that cannot wait for the database any longer: spooled, if what its client reads can be told truly."""
+"""A write that cannot wait for the database any longer: spooled, where its client can be told the truth."""
 
 import time
 
