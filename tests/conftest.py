@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,12 +84,14 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture(scope="session")
-def faulty_disk_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What makes the disk of a process fail (tests/faulty_disk), compiled."""
-    try:
-        return built(tmp_path_factory.mktemp("faulty_disk"))
-    except FileNotFoundError:
-        pytest.skip("no C compiler")
+def faulty_disk_library() -> Iterator[Path]:
+    """What makes the disk of a process fail (tests/faulty_disk), compiled where PostgreSQL's user can read."""
+    with tempfile.TemporaryDirectory(prefix="spackmon-disk-") as directory:
+        Path(directory).chmod(0o755)
+        try:
+            yield built(Path(directory))
+        except FileNotFoundError:
+            pytest.skip("no C compiler")
 
 
 @pytest.fixture

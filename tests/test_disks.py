@@ -95,9 +95,9 @@ def test_sqlite_on_a_disk_that_cannot_be_written_is_held_told_and_logged_once(
 
 @pytest.fixture
 def postgresql_on_a_faulty_disk(
-    private_postgresql: PostgresqlServer, faulty_disk_library: Path, tmp_path: Path
+    private_postgresql: PostgresqlServer, faulty_disk_library: Path
 ) -> Iterator[tuple[PostgresqlServer, FaultyDisk]]:
-    disk = FaultyDisk(faulty_disk_library, private_postgresql.tables, tmp_path / "notes")
+    disk = FaultyDisk(faulty_disk_library, private_postgresql.tables, faulty_disk_library.parent / "notes")
     private_postgresql.stop()
     with pytest.MonkeyPatch.context() as patched:
         for name, value in disk.environment.items():

@@ -45,6 +45,10 @@ class GracefulServer(uvicorn.Server):
         for listening in sockets or ():
             listening.close()
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and not cycle.response_complete:
+                connection.shutdown()
         deadline = time.monotonic() + _LAST_CONNECTIONS_SECONDS
         while self.server_state.connections and not self.force_exit and time.monotonic() < deadline:
             await asyncio.sleep(0.02)

@@ -15,7 +15,7 @@ POSTGRESQL_CONNECTIONS = 32
 # Waiting for a connection keeps a thread from others; whoever gets none is held as in an outage.
 _POOL_SECONDS = 5.0
 # A commit is on the disk before it is acknowledged: in WAL mode, NORMAL syncs at checkpoints alone, and a
-# power failure takes the minutes since the last one (docs/decisions/0006-a-commit-is-on-the-disk.md).
+# power failure takes the minutes since the last one (docs/decisions/0008-a-commit-is-on-the-disk.md).
 SYNCHRONOUS = "FULL"
 # What a client reports, a build's environment above all, may hold its secrets: errors do not quote it.
 _NOT_IN_LOGS = True

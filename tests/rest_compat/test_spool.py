@@ -28,13 +28,13 @@ def site(private_postgresql: PostgresqlServer) -> PostgresqlServer:
 
 
 def begun(client: Player) -> list[dict[str, Any]]:
-    """Play a session up to its builds; what its client reports of them then."""
-    session = list(player.exchanges("0.17-success"))
-    for exchange in session[: len(session) // 2]:
+    """Play a session until all its builds have begun; what its client reports of them then."""
+    session = list(player.exchanges("0.17-upload"))
+    session = session[: [e["path"] for e in session].index("/ms1/specs/new/", 2)]
+    last = max(place for place, e in enumerate(session) if e["path"].endswith("builds/new/"))
+    for exchange in session[: last + 1]:
         assert client._play(exchange) is None
-    rest = [e for e in session[len(session) // 2 :] if not e["path"].endswith(("builds/new/", "specs/new/"))]
-    assert all(json.loads(e["request_body"])["build_id"] in client.build_ids for e in rest)
-    return rest
+    return session[last + 1 :]
 
 
 def report(client: Player, exchange: dict[str, Any]) -> dict[str, Any]:
