@@ -1,7 +1,7 @@
 """What a commit costs when it is on the disk before it is acknowledged: SQLite's FULL against its NORMAL.
 
-`python -m benchmarks.durability [DIRECTORY]`; the directory is on the disk that is measured. In turns, so that
-the load of the machine meets both.
+`python -m benchmarks.durability [DIRECTORY]`; the directory is on the disk that is measured. In turns, so
+that the load of the machine meets both.
 """
 
 import statistics
@@ -33,9 +33,8 @@ def main() -> None:
                 times.setdefault((name, "a graph"), []).append(_graphs(database, bodies))
                 times.setdefault((name, "a small write"), []).append(_small_writes(database))
     for (name, what), seconds in sorted(times.items(), key=lambda item: item[0][1]):
-        print(
-            f"{what:14} {name:7} {statistics.median(seconds) * 1000:8.2f} ms (fastest {min(seconds) * 1000:.2f})"
-        )
+        median, fastest = statistics.median(seconds) * 1000, min(seconds) * 1000
+        print(f"{what:14} {name:7} {median:8.2f} ms (fastest {fastest:.2f})")
 
 
 def _opened(directory: Path, synchronous: str) -> Database:

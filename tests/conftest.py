@@ -85,7 +85,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def faulty_disk_library() -> Iterator[Path]:
-    """What makes the disk of a process fail (tests/faulty_disk), compiled where PostgreSQL's user can read."""
+    """What makes a process's disk fail (tests/faulty_disk), compiled where PostgreSQL's user can read it."""
     with tempfile.TemporaryDirectory(prefix="spackmon-disk-") as directory:
         Path(directory).chmod(0o755)
         try:

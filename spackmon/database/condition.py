@@ -16,6 +16,8 @@ class Condition:
     def __init__(self) -> None:
         self._trouble: Trouble | None = None
         self._since_seconds = 0.0
+        # An outage may show itself in two ways in turns; each is worth a line.
+        self._logged: set[Trouble] = set()
         self._changing = threading.Lock()
 
     @property
@@ -37,6 +39,9 @@ class Condition:
             if self._trouble is None:
                 self._since_seconds = time.monotonic()
             self._trouble = trouble
+            if trouble in self._logged:
+                return
+            self._logged.add(trouble)
         log.warning("database_trouble", reason=trouble.reason, error=_first_line(error))
 
     def worked(self, *, wrote: bool) -> None:
@@ -45,6 +50,7 @@ class Condition:
             return
         with self._changing:
             ended, self._trouble = self._trouble, None
+            self._logged.clear()
         if ended is not None:
             log.info("database_recovered", reason=ended.reason)
 

@@ -112,10 +112,10 @@ def test_reports_are_applied_once_though_the_server_is_killed_while_it_applies_t
     token = server.token
     site.start()
     spool = spool_of(server)
-    while count := waiting_in(spool):
-        with served_by_process(site.url, tmp_path, token=token):
-            while waiting_in(spool) == count:
-                time.sleep(0.001)
+    count = waiting_in(spool)
+    with served_by_process(site.url, tmp_path, token=token):
+        while waiting_in(spool) == count:
+            pass
     with served_by_process(site.url, tmp_path, token=token) as server:
         assert settled(server) == undisturbed
 
