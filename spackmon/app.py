@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
+import anyio
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -14,16 +16,18 @@ from spackmon import answers
 from spackmon.auth import http as auth_http
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
-from spackmon.database import Database
+from spackmon.database import Database, Unprepared
 from spackmon.errors import Refused
-from spackmon.ops import health
+from spackmon.ops import health, migrations, upkeep
 from spackmon.ops.access_log import AccessLog
+from spackmon.ops.spool import Spool
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
 from spackmon.rest_compat import cdash, cdash_api, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT
 from spackmon.rest_compat.reads import read_routes
+from spackmon.rest_compat.replays import reader as reader_of
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
@@ -45,22 +49,37 @@ def create_app(settings: Settings) -> Starlette:
     Raises Refused when a secret that it needs cannot be made, or a trusted document not be read.
     """
     trusted_documents = TrustedDocuments.of(settings.persisted_documents, schema._schema)
-    access_tokens = AccessTokens(settings.signing_key(), settings.api_token_expires_seconds)
+    access_tokens = AccessTokens(settings.signing_key, settings.api_token_expires_seconds)
+    _open_early(access_tokens)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         _warn(settings)
-        database = Database(settings.database_url)
+        database = Database(
+            settings.database_url,
+            hold_seconds=settings.hold_seconds,
+            prepare=partial(_prepare, settings, access_tokens),
+        )
+        spool = Spool(settings.spool)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         try:
-            async with database.reader(settings.statement_timeout_seconds) as reader:
+            async with (
+                database.reader(settings.statement_timeout_seconds) as reader,
+                anyio.create_task_group() as tasks,
+            ):
+                await upkeep.first_look(database)
+                tasks.start_soon(upkeep.watch, database)
+                tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
+                tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
                 yield {
                     "settings": settings,
                     "database": database,
                     "gate": gate,
+                    "spool": spool,
                     "query": QueryService(schema, database, reader, _limits(settings)),
                     "trusted_documents": trusted_documents,
                 }
+                tasks.cancel_scope.cancel()
         finally:
             database.close()
 
@@ -97,6 +116,27 @@ def create_app(settings: Settings) -> Starlette:
 
 def _documented_nouns() -> list[DocumentedNoun]:
     return [DocumentedNoun(noun.name, noun.maximum, noun.source.document) for noun in NOUNS]
+
+
+def _open_early(access_tokens: AccessTokens) -> None:
+    """Find a wrong secret at the start; one that cannot be made yet is no reason not to start."""
+    try:
+        access_tokens.open()
+    except Refused as refused:
+        if refused.code != "SECRET_NOT_MADE":
+            raise
+
+
+def _prepare(settings: Settings, access_tokens: AccessTokens) -> None:
+    """What has to be there before the first transaction. Raises Unprepared, and what the database raises."""
+    try:
+        settings.make_data_dir()
+        access_tokens.open()
+    except OSError as error:
+        raise Unprepared(f"DATA_DIR cannot be made: {error.strerror}") from error
+    except Refused as refused:
+        raise Unprepared(refused.sentence) from refused
+    migrations.prepare(settings.database_url)
 
 
 def _limits(settings: Settings) -> Limits:

@@ -7,16 +7,24 @@ from pathlib import Path
 from spackmon.errors import Refused
 
 _RANDOM_BYTES = 32
+_NOT_THE_OWNER = 0o077
 
 
 def read_or_create(path: Path) -> str:
     """The secret in `path`, made of 256 random bits if there is none yet.
 
-    Processes that start together get the same one. Raises Refused when the file cannot be used.
+    Processes that start together get the same one. Raises Refused: SECRET_UNUSABLE when what is in the file
+    cannot be used, SECRET_NOT_MADE (503) when it is not there and cannot be made now.
     """
-    try:
-        if not path.exists():
+    if not path.exists():
+        try:
             _create(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise Refused("SECRET_NOT_MADE", 503, f"the secret in {path} cannot be made: {reason}") from None
+    try:
+        if path.stat().st_mode & _NOT_THE_OWNER:
+            path.chmod(0o600)
         secret = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Refused("SECRET_UNUSABLE", 500, f"the secret in {path} cannot be used: {error}") from None
@@ -32,6 +40,9 @@ def _create(path: Path) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_urlsafe(_RANDOM_BYTES) + "\n")
+            file.flush()
+            # A power failure could otherwise leave the name of the file, and nothing in it.
+            os.fsync(file.fileno())
         # A link appears whole or not at all, and loses against one that is there already.
         os.link(draft, path)
     except FileExistsError:

@@ -6,6 +6,7 @@ from starlette.datastructures import State
 
 from spackmon.auth.gate import Gate
 from spackmon.database import Database
+from spackmon.ops.spool import Spool
 from spackmon.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,4 +22,5 @@ class Services(State):
     query: "QueryService"
     trusted_documents: "TrustedDocuments"
     gate: Gate
+    spool: Spool
     request_id: str

@@ -6,6 +6,7 @@ start stops with one sentence.
 """
 
 import difflib
+import errno
 import os
 import re
 from collections.abc import Mapping
@@ -50,6 +51,8 @@ _RESERVED_PATHS = frozenset(
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
 _TLS_PORT = 443
 _EMBEDDED = "spackmon.sqlite3"
+# A disk that is full or mounted read-only: no setting is wrong, and it may be well again in a moment.
+_PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _SECRET_KEYS = frozenset({"jwt_server_secret"})
 
 
@@ -101,6 +104,17 @@ class Settings(BaseSettings):
         description="The directory of the embedded database and of generated secrets; made if missing, "
         "relative to the working directory.",
     )
+    spool_dir: AbsolutePath | None = Field(
+        default=None,
+        description="A directory for reports that come while the database cannot be used for longer than "
+        "they are held. Not set: `spool` in `DATA_DIR`.",
+    )
+    hold_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="How long a write waits for a database that is away, full or read-only.",
+    )
     host: str = Field(
         default="127.0.0.1", description="The address to listen at; `0.0.0.0` for every interface."
     )
@@ -128,6 +142,11 @@ class Settings(BaseSettings):
         default="ms1",
         validation_alias=AliasChoices("url_api_prefix", "api_url_prefix"),
         description="The path under which Spack clients report (also `API_URL_PREFIX`).",
+    )
+    run_silence_seconds: float = Field(
+        default=172_800.0,
+        ge=0,
+        description="After how long without a report a run that has not ended counts as cancelled; 0: never.",
     )
     cdash_projects: Names = Field(
         default=frozenset(),
@@ -210,7 +229,8 @@ class Settings(BaseSettings):
 
     @field_validator(
         "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",
-        "maximum_aliases", "maximum_tokens", "statement_timeout_seconds", mode="before",
+        "maximum_aliases", "maximum_tokens", "statement_timeout_seconds", "hold_seconds",
+        "run_silence_seconds", mode="before",
     )  # fmt: skip
     @classmethod
     def _number(cls, value: Any) -> Any:
@@ -291,6 +311,15 @@ class Settings(BaseSettings):
             return self.domain_name
         return f"{self.domain_name}:{self.domain_port}"
 
+    @property
+    def spool(self) -> Path:
+        """Where reports wait for the database."""
+        return self.spool_dir or self.data_dir / "spool"
+
+    def make_data_dir(self) -> None:
+        """Make `DATA_DIR` if it is missing. Raises OSError."""
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def signing_key(self) -> str:
         """The key of access tokens; made on first need where none is set. Raises Refused."""
         if self.jwt_server_secret is not None:
@@ -299,7 +328,7 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of this process; `DATA_DIR` exists afterwards.
+    """The settings of this process; `DATA_DIR` exists afterwards, if its disk can be written now.
 
     Raises Refused with one sentence that names the key and the value.
     """
@@ -309,9 +338,10 @@ def load_settings() -> Settings:
     except ValidationError as error:
         raise _refusal(error) from None
     try:
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        settings.make_data_dir()
     except OSError as error:
-        raise _wrong("DATA_DIR", str(settings.data_dir), error.strerror or str(error)) from None
+        if error.errno not in _PASSING_ERRORS:
+            raise _wrong("DATA_DIR", str(settings.data_dir), error.strerror or str(error)) from None
     return settings
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from spackmon.database import Database
 from spackmon.ops.migrations import upgrade
 from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer
+from tests.faulty_disk import FaultyDisk, built
 
 pytest_plugins = ["tests.no_skips", "tests.properties", "tests.server"]
 
@@ -79,3 +81,20 @@ def database(database_url: str) -> Iterator[Database]:
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def faulty_disk_library() -> Iterator[Path]:
+    """What makes a process's disk fail (tests/faulty_disk), compiled where PostgreSQL's user can read it."""
+    with tempfile.TemporaryDirectory(prefix="spackmon-disk-") as directory:
+        Path(directory).chmod(0o755)
+        try:
+            yield built(Path(directory))
+        except FileNotFoundError:
+            pytest.skip("no C compiler")
+
+
+@pytest.fixture
+def faulty_disk(faulty_disk_library: Path, tmp_path: Path) -> FaultyDisk:
+    """A disk of a test's own, well at first."""
+    return FaultyDisk(faulty_disk_library, tmp_path / "disk", tmp_path / "notes")

@@ -47,6 +47,11 @@ class PostgresqlServer:
         return str(self._server.get_uri(driver="psycopg"))
 
     @property
+    def tables(self) -> Path:
+        """The directory of all databases' tables."""
+        return Path(self._server.pgdata) / "base"
+
+    @property
     def process_id(self) -> int:
         """The postmaster's."""
         return int(self._server.get_pid())

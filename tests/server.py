@@ -37,6 +37,7 @@ class Server:
     database_url: str
     http: httpx.Client = field(repr=False)
     process: subprocess.Popen[bytes] | None = None
+    log: Path | None = None
 
     def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of a GraphQL answer without errors."""
@@ -75,24 +76,31 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
 
 
 @contextlib.contextmanager
-def served_by_process(database_url: str, data_dir: Path) -> Iterator[Server]:
-    """`spackmon serve` as it is started by a site; a test may kill it."""
+def served_by_process(
+    database_url: str, data_dir: Path, environment: Mapping[str, str] | None = None, token: str | None = None
+) -> Iterator[Server]:
+    """`spackmon serve` as it is started by a site; a test may kill it. Its log is `serve.log` in `data_dir`.
+
+    `token` is that of the user, where the database cannot be asked for a new one.
+    """
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    environment = {
+    variables = {
         **os.environ,
         "SPACKMON_DATABASE_URL": database_url, "SPACKMON_DATA_DIR": str(data_dir),
-        "SPACKMON_PORT": str(port),
+        "SPACKMON_PORT": str(port), **(environment or {}),
     }  # fmt: skip
     program = Path(sys.executable).with_name("spackmon")
-    process = subprocess.Popen(
-        [program, "serve"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    log = data_dir / "serve.log"
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(
+            [program, "serve"], env=variables, stdout=subprocess.DEVNULL, stderr=stderr
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(url, process)
         with httpx.Client(base_url=url, timeout=GIVE_UP_SECONDS) as http:
-            yield Server(url, USER, new_token(database_url), database_url, http, process)
+            yield Server(url, USER, token or new_token(database_url), database_url, http, process, log)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()

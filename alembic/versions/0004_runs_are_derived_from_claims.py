@@ -289,6 +289,14 @@ def _create() -> None:
         postgresql_where=sa.text("status = 'NOTRUN'"),
     )
     op.create_index(
+        "ix_claim_open",
+        "claim",
+        ["last_reported_at"],
+        unique=False,
+        sqlite_where=sa.text("status IN ('RUNNING', 'NOTRUN')"),
+        postgresql_where=sa.text("status IN ('RUNNING', 'NOTRUN')"),
+    )
+    op.create_index(
         op.f("ix_claim_package_id_window_ends_at"), "claim", ["package_id", "window_ends_at"], unique=False
     )
     op.create_index(op.f("ix_claim_spec_hash"), "claim", ["spec_hash"], unique=False)

@@ -5,8 +5,10 @@ that was shown for it: without that a revoked token would go on writing until it
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 import jwt
 
@@ -34,11 +36,27 @@ class Claims:
 
 
 class AccessTokens:
-    """Issues and reads access tokens with one key."""
+    """Issues and reads access tokens with one key, which `key` gets from where it is stored."""
 
-    def __init__(self, key: str, lifetime_seconds: int) -> None:
-        self._key = key
+    def __init__(self, key: Callable[[], str], lifetime_seconds: int) -> None:
+        self._get_key = key
+        self._opened_key: str | None = None
         self._lifetime_seconds = lifetime_seconds
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the key is there; without it nothing can be issued or read."""
+        return self._opened_key is not None
+
+    def open(self) -> None:
+        """Get the key, once. Raises Refused when it cannot be had."""
+        if self._opened_key is None:
+            self._opened_key = self._get_key()
+
+    @property
+    def _key(self) -> str:
+        self.open()
+        return cast(str, self._opened_key)
 
     def issue(self, claims: Claims, issuer: str) -> AccessToken:
         """An access token from now on; `issuer` is the address of the token endpoint."""

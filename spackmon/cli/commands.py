@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spackmon.cli import db, extension, imports, inbox, old_names, people, schema, serve, tokens, upload
+from spackmon.cli import db, extension, imports, inbox, old_names, people, schema, serve, tokens, unit, upload
 
 
 def command_line() -> typer.Typer:
@@ -21,6 +21,7 @@ def command_line() -> typer.Typer:
     )
     app.callback()(_program)
     app.command()(serve.serve)
+    app.add_typer(unit.app, name="unit")
     app.add_typer(db.app, name="db")
     app.add_typer(people.app, name="user")
     app.add_typer(tokens.app, name="token")

@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from spackmon.database import Database
+from sqlalchemy.exc import DBAPIError
+
+from spackmon.cli.console import complain
+from spackmon.database import Database, Unprepared
+from spackmon.database.outcome import Outcome, classify
+from spackmon.errors import Refused
 from spackmon.ops import migrations
 from spackmon.settings import Settings, load_settings
 
@@ -27,10 +32,28 @@ def ensure_migrated(database: Database) -> None:
 
     Raises Refused when the latter is not at this program's revision.
     """
-    # A check only reads: a command need not wait for a running server's writes.
-    refused = migrations.check(database)
-    if refused is None:
-        return
-    if not database.is_sqlite or refused.code == "DATABASE_TOO_NEW":
-        raise refused
-    migrations.upgrade(database.url.render_as_string(hide_password=False))
+    try:
+        # A check only reads: a command need not wait for a running server's writes.
+        migrations.prepare(database.url.render_as_string(hide_password=False))
+    except Unprepared as unprepared:
+        raise Refused("DATABASE_UNPREPARED", 503, str(unprepared)) from None
+
+
+def check_settings_database(settings: Settings) -> None:
+    """Bring the database of a service that starts up to date, if it answers.
+
+    Raises Refused when somebody has to do something first. An outage is no such thing: writes are held
+    through it, and a service that did not start would lose them.
+    """
+    database = Database(settings.database_url)
+    try:
+        ensure_migrated(database)
+    except DBAPIError as error:
+        trouble = classify(error)
+        if trouble.outcome is Outcome.BROKEN:
+            raise
+        # The driver tells an outage from a wrong password only in its text, which whoever sees it can read.
+        reason = str(error.orig).strip().splitlines()[0]
+        complain(f"the database (DATABASE_URL) cannot be used yet, writes will wait for it: {reason}")
+    finally:
+        database.close()

@@ -8,14 +8,10 @@ import typer
 
 from spackmon.cli.console import complain, print_table, printable
 from spackmon.cli.database import open_database
-from spackmon.cli.reports import read_cdash_upload, read_report
 from spackmon.errors import Refused
-from spackmon.formats.batch_line import read_line
-from spackmon.formats.cdash import INBOX_KIND as CDASH_KIND
-from spackmon.formats.json_body import read_json
 from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
-from spackmon.ingest.batches import INBOX_KIND
+from spackmon.settings import load_settings
 
 app = typer.Typer(help="See, and try again, what clients sent and could not be applied.")
 
@@ -72,8 +68,7 @@ def replay(
 
 
 def _read(kind: str, body: bytes) -> Iterable[Submission]:
-    if kind == INBOX_KIND:
-        return read_line(body)
-    if kind.startswith(CDASH_KIND):
-        return read_cdash_upload(kind.removeprefix(CDASH_KIND), body)
-    return (read_report(kind, read_json(body)),)
+    # Only the command that reads reports pays for loading the service's writes.
+    from spackmon.rest_compat.replays import reader
+
+    return reader(load_settings().cdash_projects)(kind, body)

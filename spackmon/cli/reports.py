@@ -4,7 +4,6 @@ from typing import Any
 
 from spackmon.errors import Refused
 from spackmon.formats.submission import Submission
-from spackmon.settings import load_settings
 
 
 def read_report(kind: str, body: dict[str, Any]) -> Submission:
@@ -16,11 +15,3 @@ def read_report(kind: str, body: dict[str, Any]) -> Submission:
         if write.kind == kind:
             return write.read(body)
     raise Refused("KIND_UNKNOWN", 400, f"{kind!r} is no write of ms1")
-
-
-def read_cdash_upload(query: str, body: bytes) -> tuple[Submission, ...]:
-    """What an upload to /submit.php with this query reports, by today's settings. Raises Refused."""
-    from spackmon.rest_compat.cdash import read_upload
-
-    report = read_upload(query, body, load_settings().cdash_projects).report
-    return () if report is None else (report,)

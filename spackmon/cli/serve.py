@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy.exc import OperationalError
 
-from spackmon.cli.console import complain
-from spackmon.cli.database import ensure_migrated
-from spackmon.database import Database
+from spackmon.cli.supervisor import Supervisor
 from spackmon.errors import Refused
-from spackmon.ops.migrations import has_old_tables
 from spackmon.settings import Settings, load_settings
 
 # Clients open a connection for every request, and a site's nightly builds begin together.
 _BACKLOG = 2048
-# A log of 50 MB over a slow line may take that long; whoever stops the service should not cut it.
-_LAST_REQUESTS_SECONDS = 30
+_FIRST_ACTIVATED = 3
+_FOR_THE_SUPERVISOR = frozenset({"LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID", "NOTIFY_SOCKET"})
 
 
 def serve(
@@ -28,33 +24,68 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="The port to listen at, instead of PORT.", min=1, max=65535)
     ] = None,
+    fd: Annotated[
+        list[int] | None,
+        typer.Option(help="Listen at this inherited socket instead, a file descriptor; may be repeated."),
+    ] = None,
 ) -> None:
-    """Serve the API and the pages."""
-    # Only this command pays for loading the service.
-    import uvicorn
+    """Serve the API and the pages.
 
-    from spackmon.app import create_app
+    SIGHUP replaces the serving process by one with the program and the settings of now, and no connection
+    is refused or cut; SIGTERM lets it finish its requests first.
+    """
     from spackmon.ops.logging import configure_logging
 
     settings = load_settings()
     configure_logging(settings.log_level)
     given = {"host": host, "port": port}
     settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
-    _prepare_database(settings)
-    application = create_app(settings)
-    with _listen(settings.host, settings.port) as listening:
+    inherited = _inherited(fd or _activated())
+    sockets = inherited or [_listen(settings.host, settings.port)]
+    if inherited:
+        settings = _at(settings, inherited[0])
+
+    def on_ready() -> None:
         print(welcome(settings, program=sys.argv[0]), flush=True)
-        uvicorn.Server(
-            uvicorn.Config(
-                application,
-                loop="uvloop",
-                http="httptools",
-                # The service writes its own access log, with request ids.
-                access_log=False,
-                log_config=None,
-                timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
-            )
-        ).run(sockets=[listening])
+
+    sys.exit(Supervisor(sockets, _workers_environment(settings), on_ready).run())
+
+
+def _activated() -> list[int]:
+    """The sockets that systemd listens at for this process (sd_listen_fds(3))."""
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = os.environ.get("LISTEN_FDS", "")
+    return list(range(_FIRST_ACTIVATED, _FIRST_ACTIVATED + int(count))) if count.isdecimal() else []
+
+
+def _inherited(descriptors: list[int]) -> list[socket.socket]:
+    sockets = []
+    for descriptor in descriptors:
+        try:
+            inherited = socket.socket(fileno=descriptor)
+            listens = inherited.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        except OSError:
+            listens = 0
+        if not listens:
+            sentence = f"file descriptor {descriptor} is not a listening socket (--fd, LISTEN_FDS)"
+            raise Refused("SOCKET_UNUSABLE", 500, sentence)
+        sockets.append(inherited)
+    return sockets
+
+
+def _at(settings: Settings, listening: socket.socket) -> Settings:
+    """The settings with the address of a socket that somebody else made; one in a file has none."""
+    if listening.family not in (socket.AF_INET, socket.AF_INET6):
+        return settings
+    host, port = listening.getsockname()[:2]
+    return settings.model_copy(update={"host": host, "port": port})
+
+
+def _workers_environment(settings: Settings) -> dict[str, str]:
+    """This process's, with the address that its options or sockets say, and without what is for it alone."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _FOR_THE_SUPERVISOR}
+    return {**inherited, "SPACKMON_HOST": settings.host, "SPACKMON_PORT": str(settings.port)}
 
 
 def welcome(settings: Settings, program: str) -> str:
@@ -97,23 +128,6 @@ def _spack_install(settings: Settings) -> str:
     if settings.disable_authentication:
         options.append("--monitor-no-auth")
     return f"spack install {' '.join(options)} zlib"
-
-
-def _prepare_database(settings: Settings) -> None:
-    database = Database(settings.database_url)
-    try:
-        ensure_migrated(database)
-        if has_old_tables(database):
-            complain(
-                "the old server's tables in this database stay as they are, and none of their rows is shown"
-            )
-    except OperationalError as error:
-        # Writes are held through an outage; a service that does not start would lose them. The driver tells
-        # an outage from a wrong password only in its text, which whoever sees it can read.
-        reason = str(error.orig).strip().splitlines()[0]
-        complain(f"the database (DATABASE_URL) does not answer yet, writes will wait for it: {reason}")
-    finally:
-        database.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

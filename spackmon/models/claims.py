@@ -14,6 +14,7 @@ from spackmon.models.people import Person
 _UNTIMED = text("window_begins_at IS NULL")
 _OF_MS1 = text("told_build_id IS NOT NULL")
 _NOT_RUN = text("status = 'NOTRUN'")
+_OPEN = text("status IN ('RUNNING', 'NOTRUN')")
 
 
 class Claim(Base):
@@ -37,6 +38,7 @@ class Claim(Base):
         Index(
             "ix_claim_not_run", "owner_id", "environment_id", sqlite_where=_NOT_RUN, postgresql_where=_NOT_RUN
         ),
+        Index("ix_claim_open", "last_reported_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index(None, "spec_id", "owner_id"),
     )
 

@@ -3,12 +3,12 @@
 import anyio
 import anyio.to_thread
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.database import Database
+from spackmon.database.outcome import Outcome, classify
 from spackmon.ops import migrations
 from spackmon.services import Services
 
@@ -37,12 +37,23 @@ async def wait_for(database: Database) -> None:
 async def _what_is_missing(database: Database) -> str | None:
     try:
         with anyio.fail_after(_PATIENCE_SECONDS):
-            refused = await anyio.to_thread.run_sync(migrations.check, database, abandon_on_cancel=True)
+            return await anyio.to_thread.run_sync(look, database, abandon_on_cancel=True)
     except TimeoutError:
         return f"the database did not answer within {_PATIENCE_SECONDS:.0f} s"
-    except SQLAlchemyError:
+
+
+def look(database: Database) -> str | None:
+    """Why the database cannot be used now, in a sentence without its names; None when it can."""
+    try:
+        if reason := database.probe():
+            return reason
+        refused = migrations.check(database)
+    except Exception as error:
         # The driver's own words name hosts and users: they are for the log of whoever runs it.
-        return "the database does not answer"
+        trouble = classify(error)
+        if trouble.outcome is Outcome.BROKEN:
+            raise
+        return trouble.reason
     return None if refused is None else refused.sentence
 
 

@@ -38,6 +38,8 @@ def configure_logging(level: str = "INFO") -> None:
     logging.basicConfig(handlers=[handler], level=level, force=True)
     # A check of the revision, which /readyz makes, is no event.
     logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
+    # That the database is away is said once; its pool would say so of every try.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     # Through the same handler, whose lock keeps lines of several threads apart.
     structlog.configure(
         processors=[*_STEPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

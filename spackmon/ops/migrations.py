@@ -3,14 +3,17 @@
 from pathlib import Path
 from typing import Any
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
-from spackmon.database import Database
+from spackmon.database import Database, Unprepared
 from spackmon.errors import Refused
+
+log = structlog.get_logger()
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
 
@@ -65,6 +68,25 @@ def _too_new(current: str | None, scripts: ScriptDirectory) -> Refused | None:
         503,
         f"the database is at revision {current}, which this program does not know: update spackmon",
     )
+
+
+def prepare(url: str) -> None:
+    """Bring an embedded database to the newest revision; a site's PostgreSQL waits for its people.
+
+    Raises Unprepared where somebody has to do something first, and what the database raises.
+    """
+    database = Database(url)
+    try:
+        refused = check(database)
+        if has_old_tables(database):
+            log.warning("the old server's tables in this database stay as they are, and are not shown")
+    finally:
+        database.close()
+    if refused is None:
+        return
+    if not database.is_sqlite or refused.code == "DATABASE_TOO_NEW":
+        raise Unprepared(refused.sentence)
+    upgrade(url)
 
 
 def configuration(scripts: Path = SCRIPTS) -> Config:

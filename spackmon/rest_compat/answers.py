@@ -30,6 +30,16 @@ def spec(
     report: SpecReport | ConcretizationFailureReport, receipt: SpecReceipt | ConcretizationFailureReceipt
 ) -> Answer:
     """specs/new: the root by its full hash, where it has one, and those of its direct dependencies."""
+    code = 201 if receipt.created else 200
+    return code, _body("success", {"spec": _spec(report), "created": receipt.created}, code)
+
+
+def promised_spec(report: SpecReport | ConcretizationFailureReport) -> Answer:
+    """specs/new, spooled: nobody can say yet whether it is new."""
+    return 200, _body("success", {"spec": _spec(report), "created": None}, 200)
+
+
+def _spec(report: SpecReport | ConcretizationFailureReport) -> dict[str, Any]:
     if isinstance(report, ConcretizationFailureReport):
         told: dict[str, Any] = {"full_hash": _FAILED_CONCRETIZATION, "name": report.name, "version": None}
         dependencies = {}
@@ -38,9 +48,7 @@ def spec(
         told = {"full_hash": _told_hash(root), "name": root.name, "version": root.version}
         children = [report.graph.nodes[edge.child] for edge in root.edges]
         dependencies = {child.name: _told_hash(child) for child in children}
-    told |= {"spack_version": report.spack_version, "specs": dependencies}
-    code = 201 if receipt.created else 200
-    return code, _body("success", {"spec": told, "created": receipt.created}, code)
+    return told | {"spack_version": report.spack_version, "specs": dependencies}
 
 
 def build(_: BuildReport, receipt: BuildReceipt) -> Answer:
@@ -60,6 +68,12 @@ def phase(_: PhaseReport, receipt: PhaseReceipt) -> Answer:
     return 200, _body(f"Phase {receipt.name} was successfully updated.", {"build_phase": told}, 200)
 
 
+def promised_phase(report: PhaseReport) -> Answer:
+    """builds/phases/update, spooled: the phase has no id yet."""
+    told = {"id": None, "status": report.status, "name": report.name}
+    return 200, _body(f"Phase {report.name} was taken and will be updated.", {"build_phase": told}, 200)
+
+
 def status(_: StatusReport, receipt: StatusReceipt) -> Answer:
     """builds/update."""
     return 200, _body("Status updated", {"build": _build(receipt, receipt.spec_hash)}, 200)
@@ -68,6 +82,21 @@ def status(_: StatusReport, receipt: StatusReceipt) -> Answer:
 def analysis(_: AnalysisReport, receipt: AnalysisReceipt) -> Answer:
     """analyze/builds."""
     return 200, _body("Metadata updated", {"build": _build(receipt, receipt.spec_hash)}, 200)
+
+
+def promised_status(report: StatusReport) -> Answer:
+    """builds/update, spooled."""
+    return 200, _body("Status taken, to be updated", {"build": _promised_build(report.build_id)}, 200)
+
+
+def promised_analysis(report: AnalysisReport) -> Answer:
+    """analyze/builds, spooled."""
+    return 200, _body("Metadata taken, to be updated", {"build": _promised_build(report.build_id)}, 200)
+
+
+def _promised_build(build_id: int) -> dict[str, Any]:
+    """A build of which no more is at hand than what the client itself said."""
+    return {"build_id": build_id, "spec_full_hash": None, "spec_name": None}
 
 
 def _build(receipt: BuildReceipt | StatusReceipt | AnalysisReceipt, spec_hash: str) -> dict[str, Any]:

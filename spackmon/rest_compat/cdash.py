@@ -28,6 +28,7 @@ from spackmon.ingest.receipts import InstallReceipt, Receipt
 from spackmon.models import utc_now
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
+from spackmon.rest_compat.outages import AWAY, is_its_turn, spool
 from spackmon.services import Services
 
 log = structlog.get_logger()
@@ -82,8 +83,10 @@ async def submit(request: Request[Services]) -> Response:
     """`PUT /submit.php?project=…&build=…&site=…&stamp=…&MD5=…` with one document as body."""
     try:
         query = _query(request)
-        sender = await request.state.gate.admit(request.headers.get("authorization"))
+        sender = await request.state.gate.admit(request.headers.get("authorization"), impatient=True)
     except Refused as refused:
+        if refused.code == AWAY:
+            return await _spool(request, query, await read_body(request, _MAXIMUM_BYTES), refused)
         await discard_body(request)
         return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
     try:
@@ -96,9 +99,13 @@ async def submit(request: Request[Services]) -> Response:
 async def _apply(request: Request[Services], query: str, sender: Sender, body: bytearray) -> Response:
     projects = request.state.settings.cdash_projects
     try:
+        if not await is_its_turn(request, can_be_spooled=True):
+            return await _spool(request, query, body, Refused(AWAY, 503, "the database does not answer"))
         upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
         receipt = None if upload.report is None else await _stored(request, upload.report, sender)
     except Refused as refused:
+        if refused.code == AWAY:
+            return await _spool(request, query, body, refused)
         return _refusal(refused, await keep(request, INBOX_KIND + query, body, refused, sender))
     except Exception:
         log.exception("write_failed", kind="cdash")
@@ -117,9 +124,18 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
 
 async def _stored(request: Request[Services], report: CDashReport, sender: Sender) -> Receipt:
     receipt: Receipt = await request.state.database.write_held(
-        lambda connection: store.apply(connection, report, sender.person_id)
+        lambda connection: store.apply(connection, report, sender.person_id), impatient=True
     )
     return receipt
+
+
+async def _spool(request: Request[Services], query: str, body: bytearray, away: Refused) -> Response:
+    """Take a document that will be applied; which build it is of, nobody can say yet."""
+    try:
+        await spool(request, INBOX_KIND + query, body, away)
+    except Refused as refused:
+        return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
+    return _answer("OK", "", f"  <md5>{_md5(body)}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
 
 
 # What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.

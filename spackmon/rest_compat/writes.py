@@ -25,28 +25,35 @@ from spackmon.ingest.receipts import Receipt
 from spackmon.rest_compat import answers
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
+from spackmon.rest_compat.outages import AWAY, is_its_turn, spool
 from spackmon.services import Services
 
 log = structlog.get_logger()
 
 Answer = Callable[[Any, Any], tuple[int, dict[str, Any]]]
+Promise = Callable[[Any], tuple[int, dict[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One address: how its body is read, and how the store's receipt is told to the client."""
+    """One address: how its body is read, and how the store's receipt is told to the client.
+
+    `promise` is what the client is told of a report that was spooled; there is none where it must learn
+    something that only the database knows.
+    """
 
     kind: str
     read: Callable[[dict[str, Any]], Submission]
     answer: Answer
+    promise: Promise | None
 
 
 WRITES = (
-    Write("specs/new", ms1.read_spec, answers.spec),
-    Write("builds/new", ms1.read_build, answers.build),
-    Write("builds/phases/update", ms1.read_phase, answers.phase),
-    Write("builds/update", ms1.read_status, answers.status),
-    Write("analyze/builds", ms1.read_analysis, answers.analysis),
+    Write("specs/new", ms1.read_spec, answers.spec, answers.promised_spec),
+    Write("builds/new", ms1.read_build, answers.build, None),
+    Write("builds/phases/update", ms1.read_phase, answers.phase, answers.promised_phase),
+    Write("builds/update", ms1.read_status, answers.status, answers.promised_status),
+    Write("analyze/builds", ms1.read_analysis, answers.analysis, answers.promised_analysis),
 )
 
 
@@ -62,8 +69,11 @@ def write_routes(prefix: str) -> list[Route]:
 def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
     async def endpoint(request: Request[Services]) -> Response:
         try:
-            sender = await request.state.gate.admit(request.headers.get("authorization"))
+            authorization = request.headers.get("authorization")
+            sender = await request.state.gate.admit(authorization, impatient=write.promise is not None)
         except Refused as refused:
+            if refused.code == AWAY and write.promise is not None:
+                return await _spool(request, write, await read_body(request), refused)
             await discard_body(request)
             return refusal(refused, challenge(request) if refused.status == 401 else None)
         return await _apply(request, write, sender, await read_body(request))
@@ -73,12 +83,17 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
 
 async def _apply(request: Request[Services], write: Write, sender: Sender, body: bytearray) -> Response:
     database = request.state.database
+    can_be_spooled = write.promise is not None
     try:
+        if not await is_its_turn(request, can_be_spooled=can_be_spooled):
+            return await _spool(request, write, body, Refused(AWAY, 503, "the database does not answer"))
         submission = await anyio.to_thread.run_sync(_read, write, body)
         receipt: Receipt = await database.write_held(
-            lambda connection: store.apply(connection, submission, sender.person_id)
+            lambda connection: store.apply(connection, submission, sender.person_id), impatient=can_be_spooled
         )
     except Refused as refused:
+        if refused.code == AWAY:
+            return await _spool(request, write, body, refused)
         return await _refuse(request, write, sender, body, refused)
     except Exception:
         log.exception("write_failed", kind=write.kind)
@@ -86,6 +101,19 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
         fault = Refused("INTERNAL", 500, f"the server met a fault of its own, logged as {request_id}")
         return await _refuse(request, write, sender, body, fault)
     status, answer = write.answer(submission, receipt)
+    return JSONResponse(answer, status_code=status)
+
+
+async def _spool(request: Request[Services], write: Write, body: bytearray, away: Refused) -> Response:
+    """Acknowledge a report that will be applied; what cannot be read, or needs the database, is refused."""
+    if write.promise is None:
+        return refusal(away)
+    try:
+        submission = await anyio.to_thread.run_sync(_read, write, body)
+        await spool(request, write.kind, body, away)
+    except Refused as refused:
+        return refusal(refused, challenge(request) if refused.status == 401 else None)
+    status, answer = write.promise(submission)
     return JSONResponse(answer, status_code=status)
 
 

@@ -1,6 +1,5 @@
 """What CDash documents of Spack say, and what they do not."""
 
-import time
 from datetime import UTC, datetime, timedelta
 from html import escape
 

@@ -13,7 +13,8 @@ OLD_ZLIB = spec("zlib", "1.2.8")
 HDF5 = spec("hdf5", "1.12.2", ZLIB)
 NETCDF = spec("netcdf-c", "4.9.0", HDF5, ZLIB)
 
-LOG = "SELECT c.content FROM log_chunk c JOIN phase p ON p.log_id = c.log_id WHERE p.name = :name ORDER BY number"
+LOG = """SELECT c.content FROM log_chunk c JOIN phase p ON p.log_id = c.log_id
+    WHERE p.name = :name ORDER BY number"""
 
 
 def refusal_of(site: Site, submission: Submission, person: int = Site.ada) -> tuple[str, int]:

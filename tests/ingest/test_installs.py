@@ -154,7 +154,8 @@ def test_what_a_client_of_017_reported_live_and_left_on_disk_is_one_build_each(
         uploaded = cdash(seen, environment=there, status=SUCCESS, started_at=now, finished_at=now)
         assert site.apply(uploaded).build_id == build_id
         kinds = site.rows(
-            "SELECT c.kind FROM claim c JOIN attempt a ON a.id = c.attempt_id WHERE a.build_id = :b ORDER BY kind",
+            "SELECT c.kind FROM claim c JOIN attempt a ON a.id = c.attempt_id "
+            "WHERE a.build_id = :b ORDER BY kind",
             b=build_id,
         )
         assert kinds == [("CDASH",), ("MS1",), ("PREFIX",)]
@@ -314,7 +315,8 @@ def test_linked_to_a_spec_that_has_a_build_two_become_one_and_the_old_number_sta
     assert site.rows("SELECT id, build_id FROM merged_build") == [(waiting, build_id)]
     assert site.attempts(build_id) == [("FAILED", ["configure", "build", "install"])]
     assert count(site, "build_event") == 2
-    files = """SELECT n.build_id, f.path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id
+    files = """SELECT n.build_id, f.path, value FROM install_file f
+        JOIN attribute a ON a.install_file_id = f.id
         JOIN attempt n ON n.id = a.attempt_id"""
     assert site.rows(files) == [(build_id, "/opt/zlib/lib/libz.so", "inflate")]
     assert site.rows(SOURCES) == [("CDASH",), ("MS1",)]
@@ -382,7 +384,8 @@ def test_each_run_keeps_what_it_was_run_with_and_the_build_shows_the_newest(site
     for run, begin, flags in (("2", 86400, "-O2"), ("1", 0, "-march=native")):
         build_id = site.apply(
             live(
-                run=run, graph=graph(ZLIB), status=SUCCESS, started_at=after(begin), finished_at=after(begin + 60),
+                run=run, graph=graph(ZLIB), status=SUCCESS, started_at=after(begin),
+                finished_at=after(begin + 60),
                 environment_variables={"CFLAGS": flags}, configure_arguments=flags, tags=(f"week{run}",),
                 install_files=(InstalledFile(f"/opt/{run}"),), prefix="/opt/zlib",
             )
@@ -393,8 +396,9 @@ def test_each_run_keeps_what_it_was_run_with_and_the_build_shows_the_newest(site
     newest = ("-O2", "-O2", "/opt/2")
     assert site.rows(facts.format(of="attempt")) == [("-march=native", "-march=native", "/opt/1"), newest]
     assert site.rows(facts.format(of="build")) == [newest]
-    assert site.rows("SELECT a.number, t.name FROM attempt a JOIN attempt_tag g ON g.attempt_id = a.id "
-                     "JOIN tag t ON t.id = g.tag_id ORDER BY a.number") == [(1, "week1"), (2, "week2")]  # fmt: skip
+    tags = """SELECT a.number, t.name FROM attempt a JOIN attempt_tag g ON g.attempt_id = a.id
+        JOIN tag t ON t.id = g.tag_id ORDER BY a.number"""
+    assert site.rows(tags) == [(1, "week1"), (2, "week2")]
     assert len(site.attempts(build_id)) == 2
 
 

@@ -18,7 +18,8 @@ from tests.query.installs import install_report
 from tests.query.plain_loops import LANGUAGES, Row, grouped, key_fields, measured, spec_labels, table, tagged
 
 BUILD_KEYS = [
-    "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK", "MONTH", "INSTALLED_FROM", "HOSTNAME",
+    "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK",
+    "MONTH", "INSTALLED_FROM", "HOSTNAME",
     "ERROR_GROUP",
 ]  # fmt: skip
 SPEC_KEYS = BUILD_KEYS[:5]

@@ -26,7 +26,9 @@ DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
     "a", "after", "b", "before", "columns", "depth", "deptypes", "fingerprint", "first", "from", "hash",
-    "hashes", "id", "ignore", "includeInstalled", "keys", "last", "maximumDepth", "name", "of", "order", "orderBy", "package",
+    "hashes", "id", "ignore", "includeInstalled", "keys", "last", "maximumDepth", "name", "of", "order",
+    "orderBy",
+    "package",
     "rows", "satisfying", "spec", "template", "to", "types", "where",
 }  # fmt: skip
 OMITTED = object()

@@ -84,7 +84,8 @@ def _claim(number: int, kind: SourceKind, key: str, owner: int) -> st.SearchStra
         spack_version=optional(st.sampled_from(["0.23.0", "1.2.0"])),
         spack_revision=optional(st.sampled_from(["eedc414", "eedc41405b59"])),
         prefix=optional(st.sampled_from(["/opt/a", "/opt/b"])),
-        installed_from=optional(st.sampled_from(InstalledFrom)), environment_set_id=optional(st.integers(1, 2)),
+        installed_from=optional(st.sampled_from(InstalledFrom)),
+        environment_set_id=optional(st.integers(1, 2)),
         tags=st.frozensets(st.sampled_from("xyz")), phases=PHASES, event_count=st.integers(0, 1),
         analyzers=st.frozensets(st.sampled_from(["abi"])),
     )  # fmt: skip

@@ -113,7 +113,8 @@ def test_a_claim_that_fits_two_runs_equally_well_is_of_neither() -> None:
 
 def test_the_interval_of_a_command_encloses_its_runs() -> None:
     upload = claim(
-        SourceKind.CDASH, "site", status=SUCCESS, started_at=after(-100), finished_at=after(-90), spec_id=None,
+        SourceKind.CDASH, "site", status=SUCCESS, started_at=after(-100), finished_at=after(-90),
+        spec_id=None,
         machine=Machine("cluster", "linux", "", "zen2", "6.1"), times_enclose_run=True,
         time_uncertainty_seconds=300.0,
     )  # fmt: skip
@@ -157,7 +158,8 @@ def test_what_a_person_says_of_two_claims_stands_above_all() -> None:
 
 def test_start_end_and_duration_of_a_run_are_of_one_clock() -> None:
     upload = claim(
-        SourceKind.CDASH, "site", status=SUCCESS, started_at=after(-100), finished_at=after(-90), spec_id=None,
+        SourceKind.CDASH, "site", status=SUCCESS, started_at=after(-100), finished_at=after(-90),
+        spec_id=None,
         times_enclose_run=True, time_uncertainty_seconds=300.0,
     )  # fmt: skip
     (run,) = map(run_of, resolve([upload, extension(duration_seconds=58.5), database()]))

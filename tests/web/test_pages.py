@@ -12,7 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from spackmon.cli.serve import welcome
-from spackmon.database import Database, Reader, _SqliteReader
+from spackmon.database import Database, Reader
+from spackmon.database.sqlite_reader import SqliteReader
 from spackmon.ops.migrations import upgrade
 from spackmon.settings import Settings
 from tests import player
@@ -205,14 +206,14 @@ def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server
 
 def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[str] = []
-    fetch: Callable[..., Any] = _SqliteReader.fetch
+    fetch: Callable[..., Any] = SqliteReader.fetch
 
     async def counted(reader: Reader, statement: str, parameters: Mapping[str, Any]) -> bytes:
         statements.append(statement)
         answer: bytes = await fetch(reader, statement, parameters)
         return answer
 
-    monkeypatch.setattr(_SqliteReader, "fetch", counted)
+    monkeypatch.setattr(SqliteReader, "fetch", counted)
     with served(sqlite_url, tmp_path) as server:
         Player(server.url, server.user, server.token).play("0.17-fail")
         path = build_of(server, "brokenlib")
@@ -223,11 +224,10 @@ def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: p
 
 
 def test_a_database_that_is_away_is_told_in_one_sentence(
-    private_postgresql: PostgresqlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    private_postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("spackmon.database.HELD_SECONDS", 1.0)
     upgrade(private_postgresql.url)
-    with served(private_postgresql.url, tmp_path) as server:
+    with served(private_postgresql.url, tmp_path, hold_seconds=1.0) as server:
         assert "No builds yet" in page_of(server, "/")
         private_postgresql.stop()
         assert "<p>The database did not answer for 1 s.</p>" in page_of(server, "/builds/1", 503)

@@ -1,0 +1,94 @@
+"""The process that serves: `python -m spackmon.cli.worker SOCKETS READY LIFELINE`, for the supervisor alone.
+
+SOCKETS are numbers of file descriptors with commas between. READY is written to when it serves; when LIFELINE
+is at its end the supervisor is gone, and nobody must find a server that nobody started.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import threading
+import time
+
+import uvicorn
+
+from spackmon.app import create_app
+from spackmon.cli.console import complain
+from spackmon.cli.database import check_settings_database
+from spackmon.cli.supervisor import READY
+from spackmon.errors import Refused
+from spackmon.ops.logging import configure_logging
+from spackmon.settings import load_settings
+
+# A write may be held so long for its database; a log of 50 MB over a slow line takes as much.
+_LAST_REQUESTS_SECONDS = 30
+# Who has just connected has sent nothing yet, and who keeps a connection may be about to use it again.
+_LAST_CONNECTIONS_SECONDS = 2.0
+
+
+class GracefulServer(uvicorn.Server):
+    """Says when it serves, and closes no connection on which a request may be under way."""
+
+    ready: int | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        if self.ready is not None:
+            os.write(self.ready, READY)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting; answer what comes on the connections there are, each for the last time."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets or ():
+            listening.close()
+        self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
+        for connection in self.server_state.connections:
+            cycle = getattr(connection, "cycle", None)
+            if cycle is not None and not cycle.response_complete:
+                connection.shutdown()
+        deadline = time.monotonic() + _LAST_CONNECTIONS_SECONDS
+        while self.server_state.connections and not self.force_exit and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+
+def serve(sockets: list[socket.socket], ready: int) -> None:
+    """Serve until a signal comes. Raises Refused when the settings or the database forbid it."""
+    configure_logging()
+    settings = load_settings()
+    check_settings_database(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        loop="uvloop",
+        http="httptools",
+        # The service writes its own access log, with request ids.
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS + round(settings.hold_seconds),
+    )
+    server = GracefulServer(config)
+    server.ready = ready
+    server.run(sockets=sockets)
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os._exit(1)
+
+
+def main() -> None:
+    """What the supervisor starts."""
+    numbers, ready, lifeline = sys.argv[1:]
+    threading.Thread(target=_end_with, args=[int(lifeline)], daemon=True).start()
+    try:
+        serve([socket.socket(fileno=int(number)) for number in numbers.split(",")], int(ready))
+    except Refused as refused:
+        complain(refused.sentence)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

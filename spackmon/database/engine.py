@@ -1,0 +1,88 @@
+"""The writing engines, and how SQLite's files are opened: every option of a connection stands here."""
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+SQLITE_BUSY_SECONDS = 30.0
+CONNECT_SECONDS = 5
+READS_ONLY = "spackmon_reads_only"
+POSTGRESQL_CONNECTIONS = 32
+# Waiting for a connection keeps a thread from others; whoever gets none is held as in an outage.
+_POOL_SECONDS = 5.0
+# A commit is on the disk before it is acknowledged: in WAL mode, NORMAL syncs at checkpoints alone, and a
+# power failure takes the minutes since the last one (docs/decisions/0008-a-commit-is-on-the-disk.md).
+SYNCHRONOUS = "FULL"
+# What a client reports, a build's environment above all, may hold its secrets: errors do not quote it.
+_NOT_IN_LOGS = True
+_OWNER_ALONE = 0o600
+_NOT_THE_OWNER = stat.S_IRWXG | stat.S_IRWXO
+
+
+def postgresql_engine(url: URL) -> Engine:
+    """For transactions that write."""
+    # Clients bring many short transactions; pre-ping would cost each a round trip, and a connection
+    # that a restart killed is noticed and replaced by the retry.
+    return create_engine(
+        url, pool_size=8, max_overflow=POSTGRESQL_CONNECTIONS - 8, pool_timeout=_POOL_SECONDS,
+        hide_parameters=_NOT_IN_LOGS, connect_args={"connect_timeout": CONNECT_SECONDS},
+    )  # fmt: skip
+
+
+def sqlite_engine(url: URL) -> Engine:
+    """For transactions that write; each begins with the lock of the one writer there can be."""
+    engine = create_engine(
+        url, hide_parameters=_NOT_IN_LOGS,
+        connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+    )  # fmt: skip
+
+    @event.listens_for(engine, "do_connect")
+    def protect(*_: Any) -> None:
+        protect_files(url.database or "")
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: object) -> None:
+        # The driver's own BEGIN comes too late and too weak: see begin() below.
+        connection.isolation_level = None
+        # Built in from SQLite 3.41 on; ingest hands over bytes as JSON.
+        connection.create_function("unhex", 1, _from_hexadecimal, deterministic=True)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
+        # Of macOS, whose fsync leaves the data in the disk's cache; elsewhere they mean nothing.
+        connection.execute("PRAGMA fullfsync = ON")
+        connection.execute("PRAGMA checkpoint_fullfsync = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(READS_ONLY):
+            return
+        # A transaction that reads first and writes later fails at once when another wrote in between.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def protect_files(database: str) -> None:
+    """See to it that nobody but its owner can read the SQLite file and what stands beside it.
+
+    SQLite makes files by the umask, and -wal and -shm with the mode of the database. What cannot be made
+    or changed is left to SQLite, whose error is the better one.
+    """
+    path = Path(database)
+    try:
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _OWNER_ALONE))
+        for file in (path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))):
+            if file.exists() and file.stat().st_mode & _NOT_THE_OWNER:
+                file.chmod(_OWNER_ALONE)
+    except OSError:
+        return
+
+
+def _from_hexadecimal(digits: str | None) -> bytes | None:
+    return None if digits is None else bytes.fromhex(digits)

@@ -1,0 +1,54 @@
+"""Runs whose client is gone: killed, or on a machine that went down, it never says how they ended.
+
+After a long silence such a run counts as CANCELLED. That is an inference: a report that comes after all is
+about a run that goes on.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from spackmon.ingest import claims
+from spackmon.ingest.locks import lock_packages
+from spackmon.ingest.resolution import settle
+from spackmon.ingest.rows import Statement
+
+# One process of a site at a time. The number is any that no other program takes in this database.
+_TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166303)")
+
+# A client that builds is silent within a phase. One that has more to build says nothing of what is to come
+# while it builds something else: as long as its owner reports from that machine, that may still be run.
+_SILENT = Statement(
+    """
+    SELECT c.id, c.package_id FROM claim c
+    WHERE c.status IN ('RUNNING', 'NOTRUN') AND c.kind IN ('MS1', 'EXTENSION')
+        AND c.abandoned_at IS NULL AND c.cancelled_at IS NULL AND c.last_reported_at < :silent_since_at
+        AND (c.is_live OR c.status = 'RUNNING')
+        AND (c.status = 'RUNNING' OR NOT EXISTS (
+            SELECT 1 FROM claim other
+            WHERE other.owner_id = c.owner_id AND other.environment_id = c.environment_id
+                AND other.last_reported_at >= :silent_since_at))
+    ORDER BY c.id
+    """
+)
+
+
+def end_silent_runs(connection: Connection, now: datetime, silence_seconds: float) -> int:
+    """End the runs of which nothing was reported for so long; how many. 0 while another process does it."""
+    if not _TURN.run(connection)[0][-1]:
+        return 0
+    silent_since = now - timedelta(seconds=silence_seconds)
+    silent = _SILENT.run(connection, silent_since_at=silent_since)
+    lock_packages(connection, [row.package_id for row in silent])
+    ended = 0
+    # Read once more, now that nobody can report about them.
+    for claim_id, stored in claims.load_claims(connection, [row.id for row in silent]).items():
+        claim = stored.claim
+        if claim.has_ended or claim.last_reported_at >= silent_since:
+            continue
+        given_up = replace(stored, claim=replace(claim, abandoned_at=now))
+        claims.update_claim(connection, stored, given_up, now)
+        settle(connection, claim_id, now)
+        ended += 1
+    return ended

@@ -1,0 +1,204 @@
+"""The spool: reports that were acknowledged while the database could not be used, on the service's own disk.
+
+A file each, whole or not at all, on the disk before its client is answered. They are applied in the order in
+which they came, each once: the transaction that applies one leaves a mark, by which a service that was killed
+between that and removing the file knows it. Services with the same directory share it.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import structlog
+import zstandard
+from sqlalchemy import Connection, delete, insert, select
+
+from spackmon.auth.access_tokens import Claims
+from spackmon.auth.people import ANONYMOUS, anonymous
+from spackmon.database import Database
+from spackmon.database.outcome import Outcome, classify
+from spackmon.errors import Refused
+from spackmon.ingest import inbox, store
+from spackmon.models import Person, SubmissionBatch, Token, utc_now
+
+log = structlog.get_logger()
+
+_ENDING = ".report"
+_LOCK = "lock"
+_OWNER_ALONE = 0o600
+_MARK = "spool:"
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A body as it came, of a kind that the inbox knows too; and who sent it, as far as could be seen."""
+
+    kind: str
+    claims: Claims
+    body: bytes
+
+
+class Spool:
+    """One directory; it is made when it is needed."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def is_empty(self) -> bool:
+        """Whether nothing waits to be applied."""
+        return next(self._waiting(), None) is None
+
+    def put(self, spooled: Spooled) -> None:
+        """Store a report; it is on the disk when this returns. Raises OSError."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        head = json.dumps({"kind": spooled.kind, **asdict(spooled.claims)}).encode()
+        with self._locked("order"):
+            name = self._next_name()
+            draft = self._directory / f".{name}.{os.getpid()}"
+            try:
+                _write(draft, head + b"\n" + zstandard.compress(spooled.body))
+                draft.rename(self._directory / name)
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
+        self._sync()
+        log.info("report_spooled", kind=spooled.kind, bytes=len(spooled.body))
+
+    def drain(self, database: Database, read: inbox.Reader) -> None:
+        """Apply what waits, oldest first, and stop where the database cannot be used.
+
+        What it refuses goes to the inbox, as it would have gone when it came.
+        """
+        if self.is_empty():
+            return
+        with self._locked(_LOCK):
+            done = []
+            for path in sorted(self._waiting()):
+                if not self._apply(database, path, read):
+                    break
+                path.unlink()
+                done.append(_MARK + path.name)
+            if done:
+                # A mark may go when its file cannot come back.
+                self._sync()
+                log.info("spool_drained", reports=len(done))
+                _forget(database, done)
+
+    def _waiting(self) -> Iterator[Path]:
+        try:
+            with os.scandir(self._directory) as entries:
+                for entry in entries:
+                    if entry.name.endswith(_ENDING):
+                        yield Path(entry.path)
+        except FileNotFoundError:
+            return
+
+    def _next_name(self) -> str:
+        """Later than all there are, though the clock may have been set back."""
+        last = max((path.name for path in self._waiting()), default="0").partition("-")[0]
+        return f"{max(time.time_ns(), int(last) + 1):020d}-{secrets.token_hex(4)}{_ENDING}"
+
+    def _apply(self, database: Database, path: Path, read: inbox.Reader) -> bool:
+        """Whether it is done with: applied, before or now, or in the inbox."""
+        spooled = _read(path)
+        if spooled is None:
+            log.error("spool_file_unreadable", file=path.name)
+            path.rename(path.with_suffix(".unreadable"))
+            return True
+        try:
+            database.write_once(lambda connection: _apply_once(connection, path.name, spooled, read))
+            return True
+        except Exception as error:
+            if classify(error).outcome in (Outcome.PASSING, Outcome.BUSY):
+                database.condition.failed(classify(error), error)
+                return False
+            log.exception("write_failed", kind=spooled.kind)
+        fault = Refused(
+            "INTERNAL", 500, "the server met a fault of its own when it applied what it had spooled"
+        )
+        database.write_once(lambda connection: _keep(connection, spooled, fault))
+        return True
+
+    @contextmanager
+    def _locked(self, name: str) -> Iterator[None]:
+        descriptor = os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ALONE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _sync(self) -> None:
+        descriptor = os.open(self._directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _write(path: Path, content: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _OWNER_ALONE)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read(path: Path) -> Spooled | None:
+    head, _, compressed = path.read_bytes().partition(b"\n")
+    try:
+        said = json.loads(head)
+        claims = Claims(said["person"], said["token_id"])
+        return Spooled(said["kind"], claims, zstandard.decompress(compressed))
+    except (ValueError, KeyError, TypeError, zstandard.ZstdError):
+        return None
+
+
+def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox.Reader) -> None:
+    person_id = _person_id(connection, spooled.claims)
+    if person_id is not None:
+        marks = select(SubmissionBatch.id).where(SubmissionBatch.key == _MARK + name)
+        if connection.execute(marks).first() is not None:
+            return
+        mark = {"owner_id": person_id, "key": _MARK + name, "lines_done": 1}
+        connection.execute(insert(SubmissionBatch).values(**mark, refused_lines="[]", updated_at=utc_now()))
+    try:
+        with connection.begin_nested():
+            if person_id is None or not _may_write(connection, spooled.claims):
+                raise Refused("TOKEN_REVOKED", 401, "the token was revoked or its person disabled")
+            for report in read(spooled.kind, spooled.body):
+                store.apply(connection, report, person_id)
+    except Refused as refused:
+        _keep(connection, spooled, refused)
+
+
+def _keep(connection: Connection, spooled: Spooled, refused: Refused) -> None:
+    inbox.keep(connection, spooled.kind, spooled.body, refused, _person_id(connection, spooled.claims))
+
+
+def _person_id(connection: Connection, claims: Claims) -> int | None:
+    if claims.person == ANONYMOUS:
+        return anonymous(connection)
+    return connection.execute(select(Person.id).where(Person.name == claims.person)).scalar()
+
+
+def _may_write(connection: Connection, claims: Claims) -> bool:
+    """What could not be seen without the database: the person is not disabled, the token not revoked."""
+    is_allowed = select(Person.id).where(Person.name == claims.person, Person.disabled_at.is_(None))
+    if claims.token_id is not None:
+        is_allowed = is_allowed.join(Token, Token.person_id == Person.id).where(
+            Token.id == claims.token_id, Token.revoked_at.is_(None)
+        )
+    return connection.execute(is_allowed).first() is not None
+
+
+def _forget(database: Database, marks: list[str]) -> None:
+    database.write_once(
+        lambda connection: connection.execute(delete(SubmissionBatch).where(SubmissionBatch.key.in_(marks)))
+    )

@@ -1,0 +1,60 @@
+"""What a serving process does beside its requests, for as long as it runs."""
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from spackmon.database import Database
+from spackmon.ingest import silence
+from spackmon.ingest.inbox import Reader
+from spackmon.models import utc_now
+from spackmon.ops.health import look
+from spackmon.ops.spool import Spool
+
+log = structlog.get_logger()
+
+_LOOK_SECONDS = 1.0
+_SILENCE_LOOK_SECONDS = 600.0
+# The start waits so long for the database; then the service answers, if only to say what it waits for.
+_START_SECONDS = 2.0
+
+
+async def first_look(database: Database) -> None:
+    """Make the tables or see that they are there; without either the service starts all the same."""
+    with anyio.move_on_after(_START_SECONDS):
+        await anyio.to_thread.run_sync(look, database, abandon_on_cancel=True)
+
+
+async def watch(database: Database) -> None:
+    """See the end of an outage, also when nobody asks: what waits for it must not wait for a request."""
+    while True:
+        await anyio.sleep(_LOOK_SECONDS)
+        if database.condition.trouble is not None:
+            await anyio.to_thread.run_sync(look, database)
+
+
+async def drain(spool: Spool, database: Database, read: Reader) -> None:
+    """Apply what was spooled, also before this process began, as soon as the database can be used."""
+    while True:
+        if database.condition.trouble is None:
+            try:
+                await anyio.to_thread.run_sync(spool.drain, database, read)
+            except Exception:
+                log.exception("spool_not_drained")
+        await anyio.sleep(_LOOK_SECONDS)
+
+
+async def end_silent_runs(database: Database, silence_seconds: float) -> None:
+    """Cancel the runs whose clients are gone; 0 seconds: never."""
+    while silence_seconds > 0:
+        await anyio.sleep(min(_SILENCE_LOOK_SECONDS, silence_seconds / 4))
+        if database.condition.trouble is None:
+            try:
+                ended = await database.write_held(
+                    lambda connection: silence.end_silent_runs(connection, utc_now(), silence_seconds)
+                )
+            except Exception:
+                log.exception("silent_runs_not_ended")
+            else:
+                if ended:
+                    log.info("silent_runs_ended", runs=ended)

@@ -1,0 +1,51 @@
+"""A write that cannot wait for the database any longer: spooled, where its client can be told the truth."""
+
+import time
+
+import anyio
+import anyio.to_thread
+import structlog
+from starlette.requests import Request
+
+from spackmon.errors import Refused
+from spackmon.ops.spool import Spooled
+from spackmon.services import Services
+
+log = structlog.get_logger()
+
+AWAY = "DATABASE_UNAVAILABLE"
+_LOOK_SECONDS = 0.05
+
+
+async def is_its_turn(request: Request[Services], *, can_be_spooled: bool) -> bool:
+    """Wait until what was spooled before is applied; False where this has to go behind it into the spool.
+
+    A client's reports mean something else in another order: a phase after the end of its run begins the
+    next run.
+    """
+    spool, database = request.state.spool, request.state.database
+    deadline = time.monotonic() + database.hold_seconds
+    while not spool.is_empty():
+        is_over = time.monotonic() > deadline
+        if can_be_spooled and (is_over or database.condition.trouble is not None):
+            return False
+        if is_over:
+            return True
+        await anyio.sleep(_LOOK_SECONDS)
+    return True
+
+
+async def spool(request: Request[Services], kind: str, body: bytes | bytearray, away: Refused) -> None:
+    """Put the body into the spool, for its sender as far as that can be seen without the database.
+
+    Raises Refused: 401 or 403 for who cannot be its sender, `away` where nobody can tell or the disk cannot
+    take it.
+    """
+    claims = request.state.gate.vouch(request.headers.get("authorization"))
+    if claims is None:
+        raise away
+    try:
+        await anyio.to_thread.run_sync(request.state.spool.put, Spooled(kind, claims, bytes(body)))
+    except OSError as error:
+        log.warning("not_spooled", kind=kind, bytes=len(body), reason=error.strerror)
+        raise away from None

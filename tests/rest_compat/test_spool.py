@@ -1,0 +1,139 @@
+"""An outage that is longer than writes are held: reports are acknowledged, spooled, and applied after it."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spackmon.auth.tokens import list_tokens, revoke_token
+from spackmon.ingest import inbox
+from spackmon.ops.migrations import upgrade
+from tests import player
+from tests.databases import PostgresqlServer
+from tests.player import Player
+from tests.server import USER, Server, in_database, served, served_by_process
+from tests.waiting import until
+
+WHOLE = """{
+  builds(first: 50) { nodes { status spec { name } attempts { number status phases { name status } } } }
+}"""
+
+
+@pytest.fixture
+def site(private_postgresql: PostgresqlServer) -> PostgresqlServer:
+    upgrade(private_postgresql.url)
+    return private_postgresql
+
+
+def begun(client: Player) -> list[dict[str, Any]]:
+    """Play a session until all its builds have begun; what its client reports of them then."""
+    session = list(player.exchanges("0.17-upload"))
+    session = session[: [e["path"] for e in session].index("/ms1/specs/new/", 2)]
+    last = max(place for place, e in enumerate(session) if e["path"].endswith("builds/new/"))
+    for exchange in session[: last + 1]:
+        assert client._play(exchange) is None
+    return session[last + 1 :]
+
+
+def report(client: Player, exchange: dict[str, Any]) -> dict[str, Any]:
+    body = json.loads(exchange["request_body"])
+    body["build_id"] = client.build_ids[body["build_id"]]
+    status, answer = client.write(exchange["path"], json.dumps(body).encode())
+    assert status in player.GO_ON, answer
+    data: dict[str, Any] = json.loads(answer)["data"]
+    return data
+
+
+def settled(server: Server) -> Any:
+    """What the database holds when the spool is empty."""
+    until(lambda: not waiting_in(spool_of(server)), "an empty spool")
+    return server.ask(WHOLE)
+
+
+def waiting_in(spool: Path) -> int:
+    return sum(path.suffix == ".report" for path in spool.iterdir())
+
+
+def spool_of(server: Server) -> Path:
+    assert server.log is not None
+    return server.log.parent / "spool"
+
+
+@pytest.fixture
+def undisturbed(postgresql_url: str, tmp_path: Path) -> Any:
+    """What the database holds of the same session without an outage."""
+    with served(postgresql_url, tmp_path / "undisturbed") as server:
+        client = Player(server.url, server.user, server.token)
+        for exchange in begun(client):
+            report(client, exchange)
+        return server.ask(WHOLE)
+
+
+def test_a_build_goes_on_through_a_long_outage_and_a_killed_server_and_is_whole_afterwards(
+    site: PostgresqlServer, tmp_path: Path, undisturbed: Any
+) -> None:
+    short = {"SPACKMON_HOLD_SECONDS": "0.5"}
+    with served_by_process(site.url, tmp_path, short) as server:
+        client = Player(server.url, server.user, server.token)
+        rest = begun(client)
+        report(client, rest[0])
+        site.stop()
+        for exchange in rest[1:-2]:
+            answer = report(client, exchange)
+            # What only the database knows is not invented.
+            assert answer.get("build_phase", {"id": None})["id"] is None
+        # A new build needs a number, which only the database gives.
+        build = next(e for e in player.exchanges("0.17-success") if e["path"].endswith("builds/new/"))
+        assert client.write(build["path"], build["request_body"].encode())[0] == 503
+        token = server.token
+        modes = {stat.S_IMODE(path.stat().st_mode) for path in spool_of(server).iterdir()}
+        assert modes == {0o600}
+    with served_by_process(site.url, tmp_path, short, token) as server:
+        client.url = server.url
+        site.start()
+        # In their order: what comes now goes behind what was spooled.
+        for exchange in rest[-2:]:
+            report(client, exchange)
+        assert settled(server) == undisturbed
+
+
+def test_reports_are_applied_once_though_the_server_is_killed_while_it_applies_them(
+    site: PostgresqlServer, tmp_path: Path, undisturbed: Any
+) -> None:
+    with served_by_process(site.url, tmp_path, {"SPACKMON_HOLD_SECONDS": "0.5"}) as server:
+        client = Player(server.url, server.user, server.token)
+        rest = begun(client)
+        site.stop()
+        for exchange in rest:
+            report(client, exchange)
+    token = server.token
+    site.start()
+    spool = spool_of(server)
+    count = waiting_in(spool)
+    with served_by_process(site.url, tmp_path, token=token):
+        while waiting_in(spool) == count:
+            pass
+    with served_by_process(site.url, tmp_path, token=token) as server:
+        assert settled(server) == undisturbed
+
+
+def test_what_turns_out_not_to_be_the_senders_to_report_waits_in_the_inbox(
+    site: PostgresqlServer, tmp_path: Path
+) -> None:
+    with served_by_process(site.url, tmp_path, {"SPACKMON_HOLD_SECONDS": "0.5"}) as server:
+        client = Player(server.url, server.user, server.token)
+        rest = begun(client)
+        site.stop()
+        report(client, rest[0])
+        # Nobody can vouch for who was never seen, or has the wrong key.
+        assert server.post(rest[0]["path"], {}, token="0" * 64).status_code in (401, 503)
+        assert server.post(rest[0]["path"], {}, token="a.b.c").status_code == 401
+    site.start()
+    token_id = in_database(server, lambda c: list_tokens(c, USER)[0].id)
+    in_database(server, lambda c: revoke_token(c, token_id))
+    with served_by_process(site.url, tmp_path) as server:
+        settled(server)
+        (entry,) = in_database(server, inbox.entries)
+        assert (entry.kind, entry.person, entry.error_code) == ("builds/phases/update", USER, "TOKEN_REVOKED")
