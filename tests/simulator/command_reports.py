@@ -1,11 +1,13 @@
 """What Spack reports when a command has ended: CDash's documents, and a JUnit file."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from random import Random
 
-from spackmon.formats.cdash import Address, read_cdash
+from spackmon.formats.cdash import Address, CDashReport, read_cdash
 from spackmon.formats.junit import read_junit
+from spackmon.formats.submission import InstallReport
 from spackmon.status import BuildStatus
 from tests.simulator.histories import CONFIGURES
 from tests.simulator.steps import Claimant, Step
@@ -38,10 +40,21 @@ def cdash(command: Command, runs: list[Run], skew: float, dice: Random) -> list[
             at += 0.3
             # A file that is imported does not say its project.
             submission = read_cdash(document, Address(project=PROJECT if is_live else ""))
+            if is_live:
+                submission = _bounded(submission, at)
             steps.append(Step(run.owner, who, submission, at, is_live))
     if dice.random() < 0.1:
         del steps[dice.randint(0, len(steps)) :]
     return steps
+
+
+def _bounded(submission: CDashReport, arrival: float) -> CDashReport:
+    """What was put to the server was over when it came."""
+    if not isinstance(submission, InstallReport) or submission.finished_at is None:
+        return submission
+    seconds = max(1.0, arrival - submission.finished_at.timestamp())
+    later = submission.time_uncertainty_seconds or 0.0
+    return replace(submission, time_uncertainty_seconds=min(later, seconds))
 
 
 def _documents(
