@@ -1,6 +1,7 @@
 """What could not be concretized, from a client's document or from the texts that other sources have."""
 
 import hashlib
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -8,7 +9,6 @@ from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.receipts import ConcretizationFailureReceipt
 from spackmon.ingest.rows import Statement
-from spackmon.models import utc_now
 
 _INSERT = Statement(
     """
@@ -26,7 +26,7 @@ _INSERT = Statement(
 
 
 def apply_concretization_failure(
-    connection: Connection, report: ConcretizationFailureReport, owner_id: int
+    connection: Connection, report: ConcretizationFailureReport, owner_id: int, now: datetime
 ) -> ConcretizationFailureReceipt:
     """Keep what could not be concretized; the same again from the same person and Spack is no change."""
     if report.name is not None:
@@ -34,7 +34,7 @@ def apply_concretization_failure(
     rows = _INSERT.run(
         connection, name=report.name, owner_id=owner_id, spack_version=report.spack_version,
         digest=_digest(report), document=report.document, abstract_spec=report.abstract_spec,
-        message=report.message, now=utc_now(),
+        message=report.message, now=now,
     )  # fmt: skip
     return ConcretizationFailureReceipt(created=bool(rows), name=report.name)
 

@@ -110,7 +110,10 @@ def _apply(connection: Connection, entry_id: int, read: Reader) -> list[Receipt]
         if entry.person_id is None:
             raise Refused("SENDER_UNKNOWN", 403, f"inbox entry {entry_id} does not say who sent it")
         reports = read(entry.kind, _body(connection, entry_id))
-        receipts = [store.apply(connection, report, entry.person_id) for report in reports]
+        receipts = [
+            store.apply(connection, report, entry.person_id, arrived_at=entry.received_at)
+            for report in reports
+        ]
     except Refused as refused:
         raise _NotApplied(refused) from refused
     connection.execute(update(InboxEntry).where(InboxEntry.id == entry_id).values(applied_at=utc_now()))
@@ -129,12 +132,12 @@ def _count_failure(connection: Connection, entry_id: int, refused: Refused) -> N
     )
 
 
-def _locked(connection: Connection, entry_id: int) -> Row[str, int | None, datetime | None]:
+def _locked(connection: Connection, entry_id: int) -> Row[str, int | None, datetime | None, datetime]:
     if not 0 < entry_id <= LARGEST_ROW_ID:
         raise _unknown(entry_id)
     # Two people who replay at once must not apply it twice.
     statement = (
-        select(InboxEntry.kind, InboxEntry.person_id, InboxEntry.applied_at)
+        select(InboxEntry.kind, InboxEntry.person_id, InboxEntry.applied_at, InboxEntry.received_at)
         .where(InboxEntry.id == entry_id)
         .with_for_update()
     )

@@ -14,12 +14,12 @@ from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.environments import NOTHING_TOLD, get_or_create_environment
 from spackmon.ingest.events import add_events
 from spackmon.ingest.linking import link_waiting
+from spackmon.ingest.locks import share_graphs
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.resolution import settle
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.specs import find_spec, hash_of_spec, store_graph
 from spackmon.logs.phases import first_time
-from spackmon.models import utc_now
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.growth import completed
 from spackmon.runs.phases import WHOLE_LOG
@@ -39,13 +39,12 @@ class _Subject:
 
 
 def apply_install(
-    connection: Connection, report: InstallReport, person_id: int, *, across_owners: bool = False
+    connection: Connection, report: InstallReport, person_id: int, now: datetime, *, across_owners: bool
 ) -> InstallReceipt:
-    """Add what a report says to the claim of its source, and derive the runs that this touches.
+    """Add what a report that came `now` says to the claim of its source, and derive the runs it touches.
 
     `across_owners`: whose build it is is not known, an operator imports what all have installed.
     """
-    now = utc_now()
     subject = _subject(connection, report)
     reported = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
     found_id = claims.find_claim(connection, report.source, person_id)
@@ -77,8 +76,13 @@ def _subject(connection: Connection, report: InstallReport) -> _Subject:
         stored = store_graph(connection, report.graph, report.spack_version)
         subject = _Subject(stored.spec_id, None, stored.created_count, stored.waiting)
         package_name = report.graph.nodes[report.graph.root].name
-    elif report.spec_hash and (found := find_spec(connection, report.spec_hash)) is not None:
-        return _Subject(found.id, found.package_id)
+    else:
+        # What a build contains is written with it; a graph is locked as it is stored.
+        share_graphs(connection)
+    if report.graph is None and report.spec_hash:
+        found = find_spec(connection, report.spec_hash)
+        if found is not None:
+            return _Subject(found.id, found.package_id)
     if not package_name:
         return subject
     get_or_create_packages(connection, {package_name})

@@ -12,13 +12,12 @@ from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.receipts import SpecReceipt
 from spackmon.ingest.resolution import settle
 from spackmon.ingest.specs import find_spec, store_graph
-from spackmon.models import utc_now
 
 
-def apply_spec(connection: Connection, report: SpecReport) -> SpecReceipt:
+def apply_spec(connection: Connection, report: SpecReport, now: datetime) -> SpecReceipt:
     """Store a graph; one that is known to the last document costs one statement."""
     stored = store_graph(connection, report.graph, report.spack_version, keeps_graphs=False)
-    link_waiting(connection, stored.waiting, (), utc_now())
+    link_waiting(connection, stored.waiting, (), now)
     root = report.graph.nodes[report.graph.root]
     return SpecReceipt(
         stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version,

@@ -39,12 +39,11 @@ from spackmon.ingest.claims import StoredClaim
 from spackmon.ingest.environments import get_or_create_environment
 from spackmon.ingest.installs import machine_of, phase_claim
 from spackmon.ingest.linking import link_waiting
-from spackmon.ingest.locks import lock_packages
+from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
 from spackmon.ingest.resolution import Resolved, settle
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
 from spackmon.ingest.specs import find_spec, store_graph
-from spackmon.models import utc_now
 from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.status import FINISHED, BuildStatus, SourceKind
 
@@ -104,12 +103,11 @@ _SPEC = Statement(
 )
 
 
-def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> BuildReceipt:
+def apply_build(connection: Connection, report: BuildReport, owner_id: int, now: datetime) -> BuildReceipt:
     """Get or create what a client of ms1 calls a build, and note its next run if it announces one.
 
     Raises Refused SPEC_UNKNOWN.
     """
-    now = utc_now()
     spec_id, waiting = _spec_of(connection, report)
     spec = find_spec(connection, report.spec_hash, spec_id)
     if spec is None:
@@ -136,14 +134,15 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> B
     return BuildReceipt(build_id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
 
 
-def apply_status(connection: Connection, report: StatusReport, person_id: int) -> StatusReceipt:
+def apply_status(
+    connection: Connection, report: StatusReport, person_id: int, now: datetime
+) -> StatusReceipt:
     """Set a build's status; FAILED cancels the client's builds there that have not run.
 
     Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
     """
-    now = utc_now()
     failed = report.status is BuildStatus.FAILED
-    stored, not_run = _lock(connection, report.build_id, person_id, with_not_run=failed)
+    stored, not_run = _lock(connection, report.build_id, person_id, now, with_not_run=failed)
     claim = stored.claim
     if _is_over(stored):
         if report.status is claim.status and stored.next_run is None:
@@ -163,13 +162,12 @@ def apply_status(connection: Connection, report: StatusReport, person_id: int) -
     return StatusReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
-def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> PhaseReceipt:
+def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now: datetime) -> PhaseReceipt:
     """Store a phase with its log; the same phase of an unfinished run again: the last one stays.
 
     Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
     """
-    now = utc_now()
-    stored, _ = _lock(connection, report.build_id, person_id)
+    stored, _ = _lock(connection, report.build_id, person_id, now)
     known = {phase.name: phase for phase in stored.claim.phases}
     if _is_over(stored) and (report.name in known or stored.next_run is not None):
         stored, known = _next_claim(connection, stored, now, began_at=now), {}
@@ -194,14 +192,15 @@ def _phase_receipt(connection: Connection, report: PhaseReport, resolved: Resolv
     return PhaseReceipt(stored_id, report.name, report.status, resolved.build_id, spec_hash, spec_name)
 
 
-def apply_analysis(connection: Connection, report: AnalysisReport, person_id: int) -> AnalysisReceipt:
+def apply_analysis(
+    connection: Connection, report: AnalysisReport, person_id: int, now: datetime
+) -> AnalysisReceipt:
     """Store what a report has of a build's newest run; parts that are not in it stay as they are.
 
     An analysis is no run: it never begins one. Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and
     SPEC_UNKNOWN.
     """
-    now = utc_now()
-    stored, _ = _lock(connection, report.build_id, person_id)
+    stored, _ = _lock(connection, report.build_id, person_id, now)
     claim = replace(stored.claim, last_reported_at=now)
     if report.install_files is not None:
         claim = replace(claim, manifest_id=contents.manifest_of(connection, report.install_files))
@@ -219,6 +218,7 @@ def apply_analysis(connection: Connection, report: AnalysisReport, person_id: in
 def _spec_of(connection: Connection, report: BuildReport) -> tuple[int, Sequence[tuple[int, str]]]:
     """The row of the spec that came along, or 0, and the claims that waited for what came."""
     if report.graph is None:
+        share_graphs(connection)
         return 0, ()
     stored = store_graph(connection, report.graph, report.spack_version)
     root = report.graph.nodes[report.graph.root]
@@ -280,15 +280,17 @@ def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now
 
 
 def _lock(
-    connection: Connection, build_id: int, person_id: int, *, with_not_run: bool = False
+    connection: Connection, build_id: int, person_id: int, now: datetime, *, with_not_run: bool = False
 ) -> tuple[StoredClaim, list[int]]:
     """The newest claim of a number that a client was told, kept for this transaction.
 
     With it, if wanted, the ids of the client's claims there that have not run.
     """
+    # What a build contains is written with it.
+    share_graphs(connection)
     found = _find(connection, build_id)
     if found is None:
-        return _adopt(connection, build_id, person_id), []
+        return _adopt(connection, build_id, person_id, now), []
     claim_id, owner_id, package_id = found
     if owner_id != person_id:
         raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
@@ -319,7 +321,7 @@ def _find(connection: Connection, build_id: int) -> tuple[int, int, int | None] 
     return (rows[0].id, rows[0].owner_id, rows[0].package_id) if rows else None
 
 
-def _adopt(connection: Connection, build_id: int, person_id: int) -> StoredClaim:
+def _adopt(connection: Connection, build_id: int, person_id: int, now: datetime) -> StoredClaim:
     """Begin a claim of a build that other sources alone have reported so far."""
     build = builds.read_build(connection, build_id)
     if build is None:
@@ -329,7 +331,6 @@ def _adopt(connection: Connection, build_id: int, person_id: int) -> StoredClaim
     if build.spec_id is None:
         raise Refused("SPEC_UNKNOWN", 409, f"the spec of build {build_id} is not known yet: report it first")
     lock_packages(connection, {build.package_id})
-    now = utc_now()
     claim = Claim(
         id=0, owner_id=person_id, owner_is_certain=True, kind=SourceKind.MS1,
         key=f"{build.spec_hash}/#{build.id}/1", first_reported_at=now, last_reported_at=now,

@@ -1,5 +1,7 @@
 """The only writer of build data: one submission, one transaction, and the same again is no change."""
 
+from datetime import datetime
+
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError
 
@@ -17,27 +19,37 @@ from spackmon.formats.submission import (
 from spackmon.ingest.concretization import apply_concretization_failure
 from spackmon.ingest.installs import apply_install
 from spackmon.ingest.linking import apply_spec
-from spackmon.ingest.locks import share_graphs
 from spackmon.ingest.ms1 import apply_analysis, apply_build, apply_phase, apply_status
 from spackmon.ingest.receipts import Receipt
+from spackmon.models import utc_now
+
+_OTHERS = SpecReport | ConcretizationFailureReport | BuildReport | PhaseReport | StatusReport | AnalysisReport
 
 # PostgreSQL's class of limits that a value runs into: an index row of at most 2,704 bytes.
 _PROGRAM_LIMIT_EXCEEDED = "54"
 
 
 def apply(
-    connection: Connection, submission: Submission, person_id: int, *, across_owners: bool = False
+    connection: Connection,
+    submission: Submission,
+    person_id: int,
+    *,
+    across_owners: bool = False,
+    arrived_at: datetime | None = None,
 ) -> Receipt:
     """Write a submission in the caller's transaction, which is rolled back if this raises.
 
     `across_owners`: whose builds they are is not certain; for the site's operator, who imports what all have
-    installed.
+    installed. `arrived_at` is when it came, where that was not now: what had to wait ran no later for it.
 
     Raises Refused: SPEC_UNKNOWN, BUILD_UNKNOWN, BUILD_NOT_YOURS, and VALUE_REFUSED for what the database
     cannot hold.
     """
+    now = arrived_at or utc_now()
     try:
-        return _apply(connection, submission, person_id, across_owners)
+        if isinstance(submission, InstallReport):
+            return apply_install(connection, submission, person_id, now, across_owners=across_owners)
+        return _apply(connection, submission, person_id, now)
     except (UnicodeEncodeError, OverflowError) as error:
         raise _value_refused(error) from error
     except DBAPIError as error:
@@ -47,26 +59,20 @@ def apply(
         raise
 
 
-def _apply(connection: Connection, submission: Submission, person_id: int, across_owners: bool) -> Receipt:
-    match submission:
-        case BuildReport(graph=None) | InstallReport(graph=None) | PhaseReport() | StatusReport():
-            # What a build contains is written with it; a report that has a graph keeps them all itself.
-            share_graphs(connection)
+def _apply(connection: Connection, submission: _OTHERS, person_id: int, now: datetime) -> Receipt:
     match submission:
         case SpecReport():
-            return apply_spec(connection, submission)
+            return apply_spec(connection, submission, now)
         case ConcretizationFailureReport():
-            return apply_concretization_failure(connection, submission, person_id)
+            return apply_concretization_failure(connection, submission, person_id, now)
         case BuildReport():
-            return apply_build(connection, submission, person_id)
+            return apply_build(connection, submission, person_id, now)
         case PhaseReport():
-            return apply_phase(connection, submission, person_id)
+            return apply_phase(connection, submission, person_id, now)
         case StatusReport():
-            return apply_status(connection, submission, person_id)
+            return apply_status(connection, submission, person_id, now)
         case AnalysisReport():
-            return apply_analysis(connection, submission, person_id)
-        case InstallReport():
-            return apply_install(connection, submission, person_id, across_owners=across_owners)
+            return apply_analysis(connection, submission, person_id, now)
 
 
 def _value_refused(error: BaseException | None) -> Refused:

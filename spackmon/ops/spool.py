@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
@@ -173,9 +174,14 @@ def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox
             if person_id is None or not _may_write(connection, spooled.claims):
                 raise Refused("TOKEN_REVOKED", 401, "the token was revoked or its person disabled")
             for report in read(spooled.kind, spooled.body):
-                store.apply(connection, report, person_id)
+                store.apply(connection, report, person_id, arrived_at=_arrived_at(name))
     except Refused as refused:
         _keep(connection, spooled, refused)
+
+
+def _arrived_at(name: str) -> datetime:
+    """When a file was put into the spool, by its name."""
+    return datetime.fromtimestamp(int(name.partition("-")[0]) / 1e9, UTC)
 
 
 def _keep(connection: Connection, spooled: Spooled, refused: Refused) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from spackmon.database import Database
-from spackmon.ingest import installs, linking, ms1
+from spackmon.ingest import store
 from tests.ingest.installs import START
 from tests.ingest.reports import Site
 
@@ -25,8 +25,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which the store takes its arrivals."""
     clock = Clock()
-    for module in (installs, linking, ms1):
-        monkeypatch.setattr(module, "utc_now", clock)
+    monkeypatch.setattr(store, "utc_now", clock)
     return clock
 
 
