@@ -27,8 +27,8 @@ def check(
 ) -> None:
     """Exit 0 when the database is at this program's revision and holds what was reported, 1 when not.
 
-    What follows from the documents of specs (dependencies, closures, compilers, what builds contain) is made
-    anew, some specs at a time, and compared.
+    What follows from the documents of specs (dependencies, closures, compilers, what builds contain), and the
+    runs that follow from what sources reported, are made anew, some at a time, and compared.
     """
     database = Database(load_settings().database_url)
     try:

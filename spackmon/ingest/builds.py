@@ -148,6 +148,23 @@ _REPEAT_NEWEST = Statement(
     """  # noqa: S608 -- of our own constants
 )
 
+_WRONG = over_rows(
+    "id bigint",
+    f"""
+    SELECT b.id FROM {{input}} i JOIN build b ON b.id = i.id
+    LEFT JOIN attempt a ON a.id = b.newest_attempt_id AND a.build_id = b.id
+    WHERE a.id IS NULL
+        OR {" OR ".join(f"b.{name} IS DISTINCT FROM a.{name}" for name in _REPEATED)}
+        OR EXISTS (
+            SELECT 1 FROM attempt o WHERE o.build_id = b.id AND o.id <> a.id
+                AND CASE WHEN o.status = 'NOTRUN' THEN 0 ELSE 1 END
+                    >= CASE WHEN a.status = 'NOTRUN' THEN 0 ELSE 1 END
+                AND (o.number > a.number OR o.status <> 'NOTRUN' AND a.status = 'NOTRUN')
+        )
+    ORDER BY b.id
+    """,  # noqa: S608 -- of our own constants
+)
+
 _PACKAGE_VERSIONS_BELOW = Statement(
     """
     INSERT INTO build_package_version (package_version_id, build_id, package_id)
@@ -337,6 +354,11 @@ def settle_build(connection: Connection, build_id: int, now: datetime) -> bool:
 def machine_of(row: Any) -> Machine:
     """The machine in a row of a build or of its runs."""
     return Machine(row.hostname, row.platform, row.operating_system, row.target, row.kernel_version)
+
+
+def wrong_builds(connection: Connection, build_ids: Sequence[int]) -> list[int]:
+    """Those of some builds that do not repeat the facts of their newest run."""
+    return [row.id for row in _WRONG.run(connection, [(build_id,) for build_id in build_ids])]
 
 
 def _machines(rows: Sequence[Any]) -> dict[int, Machine]:

@@ -13,11 +13,14 @@ from sqlalchemy import Connection
 
 from spackmon.database import Database
 from spackmon.graph.closure import CyclicGraph
+from spackmon.ingest.builds import settle_build, wrong_builds
 from spackmon.ingest.closures import write_closures
 from spackmon.ingest.locks import own_graphs
+from spackmon.ingest.resolution import settle as resettle
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.settled import write_hashes
 from spackmon.ingest.settling import settle
+from spackmon.models import utc_now
 
 ROWS_AT_ONCE = 500
 
@@ -92,12 +95,25 @@ def _of_no_spec(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:
     return {name: len(statement.run(connection)) for name, statement in _OF_NO_SPEC}
 
 
+def _runs(connection: Connection, claim_ids: Sequence[int]) -> Mapping[str, int]:
+    return {"runs": sum(resettle(connection, claim_id, utc_now()).changed for claim_id in claim_ids)}
+
+
+def _builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
+    wrong = wrong_builds(connection, build_ids)
+    for build_id in wrong:
+        settle_build(connection, build_id, utc_now())
+    return {"builds": len(wrong)}
+
+
 # In this order: what is looked up for one is right by those before it.
 CHECKS = (
     Check("spec", _hashes),
     Check("spec", _specs),
     Check("spec", _derived),
     Check("", _of_no_spec),
+    Check("claim", _runs),
+    Check("build", _builds),
 )
 
 

@@ -47,6 +47,11 @@ DAMAGES = {
         "AND spec_id NOT IN (SELECT k.spec_id FROM spec_compiler k WHERE k.language = 'fortran'))"],
     "hashes of specs": ["DELETE FROM spec_hash", "UPDATE spec_hash SET kind = 'build_hash'"],
     "values of specs": ["UPDATE spec SET compiler_id = NULL", "UPDATE spec SET format_version = 5"],
+    "runs": [
+        "UPDATE attempt SET status = 'FAILED'", "DELETE FROM phase", "UPDATE attempt SET prefix = '/other'",
+        "UPDATE attempt SET started_at = NULL",
+    ],
+    "builds": ["UPDATE build SET status = 'FAILED'", "UPDATE build SET newest_attempt_id = NULL"],
 }  # fmt: skip
 
 
