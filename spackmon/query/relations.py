@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, not_, or_, select
 
-from spackmon.models import Attempt, build_tag
+from spackmon.models import Attempt, Spec, SpecCompiler, build_tag
 from spackmon.query.fields import Belongs
 from spackmon.query.scope import Attribute, Scope
 
@@ -27,16 +27,11 @@ def share(ours: Attribute, theirs: Attribute) -> Belongs:
     return belongs
 
 
-def paired(ours: Attribute, theirs: Attribute) -> Belongs:
-    """The rows that stand with the row in a table of pairs; `ours` and `theirs` are its columns."""
-    pairs = ours.class_.__table__
-
-    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
-        pair = pairs.alias()
-        mine = select(pair.c[theirs.key]).where(pair.c[ours.key] == row.row_id)
-        return other.row_id.in_(mine.correlate_except(pair))
-
-    return belongs
+def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
+    """The specs of which a compiler compiles a language."""
+    other = SpecCompiler.__table__.alias()
+    mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id == compiler.row_id)
+    return or_(spec[Spec.compiler_id] == compiler.row_id, spec.row_id.in_(mixed.correlate_except(other)))
 
 
 def refer_by_newest_attempt(foreign_key: Attribute) -> Belongs:

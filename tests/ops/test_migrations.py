@@ -214,7 +214,8 @@ def test_documents_of_the_second_revision_are_claims_and_their_specs_have_compil
         " WHERE compiler_id IS NOT NULL)", {}))  # fmt: skip
     upgrade(empty_url)
     now = Site(migrated)
-    assert contents(now) == contents(site)
+    for name, rows in contents(site).items():
+        assert contents(now)[name] == rows, name
     assert len(contents(now)["compilers"]) > 100
     digests = "SELECT d.hashes, d.digest FROM spec_document d ORDER BY d.hashes"
     assert [(h, bytes(d)) for h, d in now.rows(digests)] == [(h, bytes(d)) for h, d in site.rows(digests)]
@@ -239,3 +240,6 @@ def _copy(site: Site, name: str, connection: Connection) -> None:
                 row[column] = bool(row[column])
     if values:
         connection.execute(insert(table), values)
+    if connection.dialect.name == "postgresql" and "id" in columns:
+        # The rows brought their numbers along.
+        connection.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
