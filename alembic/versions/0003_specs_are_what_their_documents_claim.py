@@ -68,12 +68,16 @@ def _columns() -> None:
         sa.Column("spec_id", RowId, nullable=False),
         sa.Column("language", ByteOrderedWord, nullable=False),
         sa.Column("compiler_id", RowId, nullable=False),
+        sa.Column("is_main", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["spec_id"], ["spec.id"], name=op.f("fk_spec_compiler_spec_id")),
         sa.ForeignKeyConstraint(["compiler_id"], ["compiler.id"], name=op.f("fk_spec_compiler_compiler_id")),
         sa.PrimaryKeyConstraint("spec_id", "language", "compiler_id", name=op.f("pk_spec_compiler")),
         sqlite_with_rowid=False,
     )
-    op.create_index(op.f("ix_spec_compiler_compiler_id_spec_id"), "spec_compiler", ["compiler_id", "spec_id"])
+    op.create_index(
+        "ix_spec_compiler_others", "spec_compiler", ["compiler_id", "spec_id"],
+        sqlite_where=sa.text("is_main = 0"), postgresql_where=sa.text("NOT is_main"),
+    )  # fmt: skip
 
 
 def _claims(connection: sa.Connection) -> None:
@@ -180,8 +184,8 @@ def _compilers(connection: sa.Connection) -> None:
     for language in _LANGUAGES:
         connection.execute(
             sa.text(
-                "INSERT INTO spec_compiler (spec_id, language, compiler_id)"
-                " SELECT s.id, :language, s.compiler_id FROM spec s WHERE s.compiler_id IS NOT NULL"
+                "INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main)"
+                " SELECT s.id, :language, s.compiler_id, true FROM spec s WHERE s.compiler_id IS NOT NULL"
             ),
             {"language": language},
         )
@@ -190,20 +194,23 @@ def _compilers(connection: sa.Connection) -> None:
         " JOIN package_version v ON v.id = c.package_version_id JOIN package p ON p.id = v.package_id"
     )
     named = " JOIN compiler k ON k.name = p.name AND k.version = v.version"
-    provides = " WHERE d.virtuals LIKE :virtual ON CONFLICT DO NOTHING"
+    provides = " WHERE d.virtuals LIKE :virtual"
     for language in _LANGUAGES:
         virtual = f'%"{language}"%'
         connection.execute(
             sa.text(
                 "INSERT INTO compiler (name, version, version_key)"
                 f" SELECT DISTINCT p.name, v.version, v.version_key{providers}{provides}"
+                " ON CONFLICT (name, version) DO NOTHING"
             ),
             {"virtual": virtual},
         )
         connection.execute(
             sa.text(
-                "INSERT INTO spec_compiler (spec_id, language, compiler_id)"
-                f" SELECT DISTINCT d.parent_id, CAST(:language AS text), k.id{providers}{named}{provides}"
+                "INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main)"
+                " SELECT DISTINCT d.parent_id, CAST(:language AS text), k.id, false"
+                f"{providers}{named}{provides}"
+                " ON CONFLICT (spec_id, language, compiler_id) DO NOTHING"
             ),
             {"virtual": virtual, "language": language},
         )
@@ -212,5 +219,11 @@ def _compilers(connection: sa.Connection) -> None:
             "UPDATE spec SET compiler_id = (SELECT k.compiler_id FROM spec_compiler k"
             " JOIN compiler c ON c.id = k.compiler_id WHERE k.spec_id = spec.id"
             " ORDER BY k.language, c.name, c.version LIMIT 1) WHERE compiler_id IS NULL"
+        )
+    )
+    connection.execute(
+        sa.text(
+            "UPDATE spec_compiler SET is_main = EXISTS (SELECT 1 FROM spec s"
+            " WHERE s.id = spec_compiler.spec_id AND s.compiler_id = spec_compiler.compiler_id)"
         )
     )

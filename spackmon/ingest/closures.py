@@ -41,9 +41,10 @@ _CLOSURE = over_rows(
 _COMPILERS = over_rows(
     "spec_id bigint, language text, name text, version text",
     """
-    INSERT INTO spec_compiler (spec_id, language, compiler_id)
-    SELECT i.spec_id, i.language, c.id FROM {input} i
+    INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main)
+    SELECT i.spec_id, i.language, c.id, s.compiler_id = c.id FROM {input} i
     JOIN compiler c ON c.name = i.name AND c.version = i.version
+    JOIN spec s ON s.id = i.spec_id
     """,
 )
 

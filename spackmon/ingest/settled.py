@@ -152,15 +152,16 @@ EDGES = _Table(
 COMPILERS = _Table(
     over_rows(
         "id bigint",
-        "SELECT c.spec_id, c.language, c.compiler_id FROM {input} i JOIN spec_compiler c ON c.spec_id = i.id",
+        "SELECT c.spec_id, c.language, c.compiler_id, c.is_main FROM {input} i "
+        "JOIN spec_compiler c ON c.spec_id = i.id",
     ),
     over_rows(
-        "spec_id bigint, language text, compiler_id bigint",
-        "INSERT INTO spec_compiler (spec_id, language, compiler_id) "
-        "SELECT i.spec_id, i.language, i.compiler_id FROM {input} i",
+        "spec_id bigint, language text, compiler_id bigint, is_main integer",
+        "INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main) "
+        "SELECT i.spec_id, i.language, i.compiler_id, i.is_main <> 0 FROM {input} i",
     ),
     over_rows(
-        "spec_id bigint, language text, compiler_id bigint",
+        "spec_id bigint, language text, compiler_id bigint, is_main integer",
         "DELETE FROM spec_compiler WHERE (spec_id, language, compiler_id) IN "
         "(SELECT i.spec_id, i.language, i.compiler_id FROM {input} i)",
     ),
@@ -300,12 +301,20 @@ def _write_compilers_and_values(
         for spec_id, id_ in named.items()
     }
     id_of = _compiler_ids(connection, {one for some in compilers.values() for _, one in some})
-    rows = {(s, language, id_of[one]) for s, some in compilers.items() for language, one in some}
+    main = {
+        spec_id: named[spec_id] or (id_of[some[0][1]] if some else None)
+        for spec_id, some in compilers.items()
+    }
+    rows = {
+        (spec_id, language, id_of[one], int(id_of[one] == main[spec_id]))
+        for spec_id, some in compilers.items()
+        for language, one in some
+    }
     differences.compilers = len(COMPILERS.write(connection, claims, rows))
     values = {
         (
             spec_id, claimed[0].package_version_id, _first(claimed, "namespace"),
-            named[spec_id] or (id_of[compilers[spec_id][0][1]] if compilers[spec_id] else None),
+            main[spec_id],
             int(named[spec_id] is not None),
             claimed[0].architecture_id, claimed[0].parameter_set_id, _first(claimed, "package_hash"),
             _first(claimed, "external"), claimed[0].format_version, _oldest_spack(claimed),

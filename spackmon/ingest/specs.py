@@ -89,7 +89,7 @@ _FIND_SPEC = Statement(
     JOIN package_version v ON v.id = s.package_version_id
     JOIN package p ON p.id = v.package_id
     WHERE h.value = :value AND (:spec_id = 0 OR s.id = :spec_id)
-    ORDER BY CASE WHEN h.kind = s.hash_kind THEN 0 ELSE 1 END, s.id DESC
+    ORDER BY CASE WHEN h.kind = s.hash_kind THEN 0 ELSE 1 END, s.hash, s.hash_kind
     LIMIT 1
     """
 )

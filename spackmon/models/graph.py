@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, ByteOrderedWord, JsonText, RowId, UtcDateTime
@@ -172,18 +172,23 @@ class SpecDocument(Base):
 class SpecCompiler(Base):
     """A compiler of a spec and the language (c, cxx, fortran) that it compiles for it.
 
-    One that a document of before format v5 names is that of all three.
+    One that a document of before format v5 names is that of all three. `is_main`: it is the spec's own
+    `compiler_id`, by which all but the specs of mixed toolchains are found.
     """
 
     __tablename__ = "spec_compiler"
     __table_args__ = (
-        Index(None, "compiler_id", "spec_id"),
+        Index(
+            "ix_spec_compiler_others", "compiler_id", "spec_id",
+            sqlite_where=text("is_main = 0"), postgresql_where=text("NOT is_main"),
+        ),
         {"sqlite_with_rowid": False},
-    )
+    )  # fmt: skip
 
     spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
     language: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
     compiler_id: Mapped[int] = mapped_column(ForeignKey(Compiler.id), primary_key=True)
+    is_main: Mapped[bool]
 
 
 class Dependency(Base):

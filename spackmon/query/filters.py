@@ -10,12 +10,26 @@ from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Integer, Text, and_, false, func, not_, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from spackmon.errors import Refused
 from spackmon.graph.parameters import indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
+from spackmon.models import Compiler, Spec, SpecCompiler
 from spackmon.query.fields import Belongs, Condition, Filtering, Predicate
 from spackmon.query.json_text import constant
 from spackmon.query.lookups import without_nul
@@ -174,17 +188,19 @@ def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
     return predicate
 
 
-def one_of_several(input_name: str, model: Any, ours: Attribute, theirs: Attribute) -> Predicate:
-    """At least one of several rows passes a filter; a table has pairs of us (`ours`) and them (`theirs`).
-
-    Those that pass are looked for first: they are few, and an index leads from each to all of us.
-    """
+def compiler_passes(input_name: str) -> Predicate:
+    """One of a spec's compilers passes a filter."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        pair, other = row.beneath(ours.class_.__table__), row.beneath(model.__table__)
-        passes = _passes(input_name, given, other, filtering)
-        together = pair.joined().join(other.joined(), pair[theirs] == other.row_id)
-        return Condition(row.row_id.in_(select(pair[ours]).select_from(together).where(passes)))
+        def passing() -> Select[Any]:
+            compiler = row.beneath(Compiler.__table__)
+            passes = _passes(input_name, given, compiler, filtering)
+            return select(compiler.row_id).select_from(compiler.joined()).where(passes)
+
+        other = SpecCompiler.__table__.alias()
+        mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id.in_(passing()))
+        # Nearly every spec has one compiler, which an index of its own finds.
+        return Condition(or_(row[Spec.compiler_id].in_(passing()), row.row_id.in_(mixed)))
 
     return predicate
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, not_, or_, select
 
-from spackmon.models import Build, attempt_tag
+from spackmon.models import Build, Spec, SpecCompiler, attempt_tag
 from spackmon.query.fields import Belongs
 from spackmon.query.scope import Attribute, Scope
 
@@ -28,16 +28,11 @@ def share(ours: Attribute, theirs: Attribute) -> Belongs:
     return belongs
 
 
-def paired(ours: Attribute, theirs: Attribute) -> Belongs:
-    """The rows that stand with the row in a table of pairs; `ours` and `theirs` are its columns."""
-    pairs = ours.class_.__table__
-
-    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
-        pair = pairs.alias()
-        mine = select(pair.c[theirs.key]).where(pair.c[ours.key] == row.row_id)
-        return other.row_id.in_(mine.correlate_except(pair))
-
-    return belongs
+def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
+    """The specs of which a compiler compiles a language."""
+    other = SpecCompiler.__table__.alias()
+    mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id == compiler.row_id)
+    return or_(spec[Spec.compiler_id] == compiler.row_id, spec.row_id.in_(mixed.correlate_except(other)))
 
 
 def of_newest_attempt(foreign_key: Attribute) -> Belongs:

@@ -5,14 +5,12 @@ import strawberry
 from spackmon import models
 from spackmon.query.fields import column, connection, identity, predicate, relation, sorted_by
 from spackmon.query.filters import compares, compares_versions, related
-from spackmon.query.relations import paired
+from spackmon.query.relations import is_compiled_by
 from spackmon.schema import later
 from spackmon.schema.filters import Direction, StringFilter, VersionFilter
 from spackmon.schema.groups import SpecConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
-
-_SPECS = paired(models.SpecCompiler.compiler_id, models.SpecCompiler.spec_id)
 
 
 @filter_input
@@ -24,7 +22,8 @@ class CompilerFilter:
         compares_versions(models.Compiler.version_key), description="Its version."
     )
     specs: Quantified[later.SpecFilter] | None = predicate(
-        related("SpecFilter", models.Spec, _SPECS), description="The specs of which it compiles a language."
+        related("SpecFilter", models.Spec, is_compiled_by),
+        description="The specs of which it compiles a language.",
     )
 
 
@@ -47,7 +46,7 @@ class Compiler(Node):
     version: str = column(models.Compiler.version, description="Its version.")
     specs: SpecConnection = connection(
         models.Spec,
-        belongs=_SPECS,
+        belongs=is_compiled_by,
         where=later.SpecFilter,
         order_by=later.SpecOrder,
         description="The specs of which it compiles a language.",

@@ -27,7 +27,7 @@ from spackmon.query.filters import (
     compares,
     compares_parameter_values,
     compares_versions,
-    one_of_several,
+    compiler_passes,
     related,
     through,
 )
@@ -160,10 +160,7 @@ class SpecFilter:
     )
     package: PackageFilter | None = predicate(through("PackageFilter", *_PACKAGE), description="The package.")
     compiler: CompilerFilter | None = predicate(
-        one_of_several(
-            "CompilerFilter", models.Compiler, models.SpecCompiler.spec_id, models.SpecCompiler.compiler_id
-        ),
-        description="One of its compilers, of any language.",
+        compiler_passes("CompilerFilter"), description="One of its compilers, of any language."
     )
     architecture: ArchitectureFilter | None = predicate(
         through("ArchitectureFilter", models.Spec.architecture_id), description="What it is built for."

@@ -235,7 +235,7 @@ def test_an_install_that_has_not_ended_is_a_spec_and_no_success(tmp_path: Path) 
         ("spec.json", b"{", "spec.json must be a JSON object"),
         (
             "spack-build-out.txt.gz",
-            gzip.compress(b"log" * 999)[:-5],
+            gzip.compress(b"log" * 999, mtime=0)[:-5],
             "spack-build-out.txt.gz cannot be read: its gzip data is cut short",
         ),
         ("install_times.json", b'{"phases": 1}', "install_times.json: phases must be a list"),

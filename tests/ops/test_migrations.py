@@ -9,11 +9,17 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, MetaData, Table, insert, text
 
 from spackmon.database import Database
+from spackmon.formats import spec_json
+from spackmon.formats.submission import SpecReport
+from spackmon.ingest.checking import check_database
 from spackmon.models import Base
 from spackmon.ops.migrations import SCRIPTS, check, upgrade
+from tests.formats.corpus import documents
+from tests.ingest.reports import Site
+from tests.ingest.test_any_order import contents
 from tests.ops.landed import upgrade_to
 
 REBUILDS_PERSON = '''
@@ -172,3 +178,59 @@ def _new_build_after_the_newest_is_gone(database: Database) -> int:
     build_id: int = database.write_once(lambda c: c.execute(text(added)).scalar_one())
     database.write_once(lambda c: c.execute(text(f"DELETE FROM build WHERE id = {build_id}")))
     return build_id
+
+
+TABLES_OF_SPECS = [
+    "package", "package_version", "compiler", "target", "architecture", "parameter_set", "parameter", "spec",
+    "spec_hash", "spec_document", "dependency", "closure", "provided_virtual",
+]  # fmt: skip
+
+
+def test_documents_of_the_second_revision_are_claims_and_their_specs_have_compilers(
+    empty_url: str, sqlite_url: str, tmp_path: Path
+) -> None:
+    site = Site(Database(sqlite_url))
+    for corpus in ("list-0.16", "nodes-v2-0.17", "nodes-v3-0.19", "nodes-v4-0.23", "nodes-v5-1.2"):
+        site.apply(SpecReport(spec_json.read(sorted(documents(corpus), key=_size)[-2]), "0.16"))
+    shutil.copytree(SCRIPTS, tmp_path / "second", ignore=shutil.ignore_patterns("000[3-9]_*"))
+    upgrade(empty_url, tmp_path / "second")
+    migrated = Database(empty_url)
+    for name in TABLES_OF_SPECS:
+        migrated.write_once(partial(_copy, site, name))
+    # A compiler that is a dependency was none in this revision.
+    for (hash_,) in site.rows("SELECT hash FROM spec WHERE NOT names_compiler"):
+        nameless = "UPDATE spec SET compiler_id = NULL WHERE hash = :hash"
+        migrated.write_once(partial(_execute, nameless, {"hash": hash_}))
+    migrated.write_once(partial(_execute, "DELETE FROM compiler WHERE id NOT IN (SELECT compiler_id FROM spec"
+        " WHERE compiler_id IS NOT NULL)", {}))  # fmt: skip
+    upgrade(empty_url)
+    now = Site(migrated)
+    for name, rows in contents(site).items():
+        assert contents(now)[name] == rows, name
+    assert len(contents(now)["compilers"]) > 100
+    digests = "SELECT d.hashes, d.digest FROM spec_document d ORDER BY d.hashes"
+    assert [(h, bytes(d)) for h, d in now.rows(digests)] == [(h, bytes(d)) for h, d in site.rows(digests)]
+    assert not any(sum(p.differences.values()) for p in check_database(migrated, repair=False))
+    for one in (migrated, site.database):
+        one.close()
+
+
+def _size(document: object) -> int:
+    return len(repr(document))
+
+
+def _copy(site: Site, name: str, connection: Connection) -> None:
+    """The rows of a table, as far as its columns are there."""
+    table = Table(name, MetaData(), autoload_with=connection)
+    columns = [column.name for column in table.columns]
+    rows = site.rows(f"SELECT {', '.join(columns)} FROM {name}")
+    values = [dict(zip(columns, row, strict=True)) for row in rows]
+    for row in values:
+        for column in row:
+            if column == "by_caret":
+                row[column] = bool(row[column])
+    if values:
+        connection.execute(insert(table), values)
+    if connection.dialect.name == "postgresql" and "id" in columns:
+        # The rows brought their numbers along.
+        connection.execute(text(f"SELECT setval('{name}_id_seq', (SELECT max(id) FROM {name}))"))
