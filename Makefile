@@ -13,7 +13,7 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_cache="$(CURDIR)/.venv/npm-cach
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test fuzz lint bench
+.PHONY: help install run demo test fuzz simulate lint bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ test: install ## run every test, two at a time
 
 fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py
+
+simulate: install ## 10,000 true runs, reported by random sources in random orders, against what is stored
+	$(BIN)/python -m tests.simulator --runs 10000 --seed $${SEED:-1}
 
 lint: install ## formatting, types, the walls between the packages
 	$(BIN)/ruff check

@@ -29,8 +29,12 @@ async def for_http_exception(_: Request, error: Exception) -> JSONResponse:
     """Starlette's own refusals, which would be plain text: no such path, another method."""
     if not isinstance(error, HTTPException):
         raise error
-    sentence = _SENTENCES.get(error.status_code, error.detail)
-    return message(error.status_code, sentence, dict(error.headers or {}))
+    return message(error.status_code, sentence_of(error), dict(error.headers or {}))
+
+
+def sentence_of(error: HTTPException) -> str:
+    """What Starlette refused, in a sentence."""
+    return _SENTENCES.get(error.status_code, error.detail)
 
 
 async def for_refused(_: Request, error: Exception) -> JSONResponse:

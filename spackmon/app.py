@@ -23,18 +23,22 @@ from spackmon.ops.access_log import AccessLog
 from spackmon.ops.spool import Spool
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
-from spackmon.rest_compat import cdash, submissions
+from spackmon.rest_compat import cdash, cdash_api, submissions
+from spackmon.rest_compat.data.routes import NOUNS, data_routes
+from spackmon.rest_compat.data.window import DEFAULT_LIMIT
 from spackmon.rest_compat.reads import read_routes
 from spackmon.rest_compat.replays import reader as reader_of
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
-from spackmon.settings import Settings, retired_settings
-from spackmon.web import cdash_links, pages
+from spackmon.settings import Settings, old_settings
+from spackmon.web import cdash_links, old_addresses, pages
+from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.graphql import graphql_routes
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
 from spackmon.web.trusted_documents import TrustedDocuments
+from spackmon.web.unknown import unknown_address
 
 log = structlog.get_logger()
 
@@ -86,16 +90,23 @@ def create_app(settings: Settings) -> Starlette:
             *write_routes(settings.url_api_prefix),
             *service_info_routes(settings.url_api_prefix),
             *read_routes(settings.url_api_prefix),
+            *data_routes(),
+            *api_docs_routes(_documented_nouns(), DEFAULT_LIMIT),
             *submissions.routes,
             *cdash.routes,
+            *cdash_api.routes,
             *auth_http.routes,
             *health.routes,
             *cdash_links.routes,
+            *old_addresses.routes,
             *pages.routes,
             Mount("/static", static_files(), name="static"),
         ],
         middleware=[Middleware(AccessLog), Middleware(SecurityHeaders)],
-        exception_handlers={HTTPException: answers.for_http_exception, Refused: answers.for_refused},
+        exception_handlers={
+            HTTPException: unknown_address(settings.url_api_prefix),
+            Refused: answers.for_refused,
+        },
         lifespan=lifespan,
     )
     # A redirect ends an old client's build: the paths it may spell in two ways are there twice.
@@ -124,6 +135,10 @@ def _prepare(settings: Settings, access_tokens: AccessTokens) -> None:
     migrations.prepare(settings.database_url)
 
 
+def _documented_nouns() -> list[DocumentedNoun]:
+    return [DocumentedNoun(noun.name, noun.maximum, noun.source.document) for noun in NOUNS]
+
+
 def _limits(settings: Settings) -> Limits:
     return Limits(
         tokens=settings.maximum_tokens,
@@ -137,5 +152,5 @@ def _limits(settings: Settings) -> Limits:
 def _warn(settings: Settings) -> None:
     if settings.enable_github_auth:
         log.warning("ENABLE_GITHUB_AUTH is set, but sign-in by GitHub is not available yet")
-    if retired := retired_settings():
-        log.warning("settings without a meaning any more are ignored", settings=list(retired))
+    for sentence in old_settings(settings):
+        log.warning(sentence)

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
@@ -36,18 +36,12 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from spackmon.errors import Refused
+from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.secret_file import read_or_create
 
 _PREFIX = "SPACKMON_"
 # Variables of the same prefix that this module, clients and the tests read and that set nothing.
 _NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
-# Keys of the old server that have lost their meaning: an old settings.yml still starts the service.
-RETIRED = frozenset(
-    {
-        "CACHE_DIR", "GITHUB_REPOSITORY", "GOOGLE_ANALYTICS_ID", "GOOGLE_ANALYTICS_SITE", "SECRET_KEY",
-        "SENDGRID_API_KEY", "SENDGRID_SENDER_EMAIL", "TWITTER_USERNAME", "USE_SQLITE",
-    }
-)  # fmt: skip
 _RESERVED_PATHS = frozenset(
     {
         "api", "auth", "buildSummary.php", "builds", "graphql", "healthz", "phases", "readyz", "static",
@@ -58,6 +52,7 @@ _FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
 _TLS_PORT = 443
 # A disk that is full or mounted read-only: no setting is wrong, and it may be well again in a moment.
 _PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_EMBEDDED = "spackmon.sqlite3"
 _SECRET_KEYS = frozenset({"jwt_server_secret"})
 
 
@@ -81,6 +76,10 @@ def _names(value: Any) -> Any:
     return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
 Truth = Annotated[bool, BeforeValidator(_old_truth)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
@@ -120,6 +119,9 @@ class Settings(BaseSettings):
         default="127.0.0.1", description="The address to listen at; `0.0.0.0` for every interface."
     )
     port: int = Field(default=8000, ge=1, le=65535, description="The TCP port to listen at.")
+    log_level: LogLevel = Field(
+        default="INFO", description="The least severe messages of the log; `INFO` has a line a request."
+    )
     disable_authentication: Truth = Field(
         default=False,
         description="Take writes from anybody, as the person `anonymous` "
@@ -262,9 +264,10 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _embedded_database(self) -> Self:
-        # Frozen for everybody but this default, which hangs on another setting.
+        # Frozen for everybody but this default, which hangs on other settings.
         if not self.database_url:
-            object.__setattr__(self, "database_url", self._embedded_database_url())
+            url = database_url(os.environ, _read_file(), _PREFIX) or self._embedded_database_url()
+            object.__setattr__(self, "database_url", url)
         return self
 
     @field_validator("database_url")
@@ -284,7 +287,7 @@ class Settings(BaseSettings):
         return url.render_as_string(hide_password=False)
 
     def _embedded_database_url(self) -> str:
-        url = URL.create("sqlite", database=str(self.data_dir / "spackmon.sqlite3"))
+        url = URL.create("sqlite", database=str(self.data_dir / _EMBEDDED))
         return url.render_as_string(hide_password=False)
 
     @property
@@ -347,14 +350,17 @@ def setting_names() -> tuple[str, ...]:
     return tuple(name.upper() for name in Settings.model_fields)
 
 
-def retired_settings() -> tuple[str, ...]:
-    """Old settings that are given and mean nothing any more; for a warning at the start."""
-    given = {name.removeprefix(_PREFIX) for name in os.environ if name.startswith(_PREFIX)}
-    return tuple(sorted(RETIRED & (given | set(_read_file()))))
+def old_settings(settings: Settings) -> list[str]:
+    """What of an old server's settings is set and does not do what it did; a sentence each."""
+    embedded = settings.data_dir / _EMBEDDED if settings.shown_database_url is None else None
+    prefixed = {key: value for key, value in os.environ.items() if key.startswith(_PREFIX)}
+    given = {key.removeprefix(_PREFIX): value for key, value in prefixed.items()}
+    return notices({**_read_file(), **given}, embedded)
 
 
 def _file_values() -> dict[str, Any]:
-    values = {key: value for key, value in _read_file().items() if value is not None and key not in RETIRED}
+    others = {*IGNORED, *DATABASE_PARTS}
+    values = {key: value for key, value in _read_file().items() if value is not None and key not in others}
     for key, value in values.items():
         if key not in (*setting_names(), "API_URL_PREFIX"):
             raise Refused("SETTING_UNKNOWN", 500, f"{key} in the settings file is not a setting{_hint(key)}")
@@ -363,7 +369,7 @@ def _file_values() -> dict[str, Any]:
     return {key.lower(): value for key, value in values.items()}
 
 
-def _read_file() -> Mapping[str, Any]:
+def _read_file() -> dict[str, Any]:
     path = os.environ.get(_PREFIX + "SETTINGS_FILE")
     if not path:
         return {}
@@ -384,7 +390,7 @@ def _read_file() -> Mapping[str, Any]:
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     for variable in sorted(environment):
         key = variable.removeprefix(_PREFIX)
-        known = {*setting_names(), "API_URL_PREFIX", *_NOT_SETTINGS, *RETIRED}
+        known = {*setting_names(), "API_URL_PREFIX", *_NOT_SETTINGS, *IGNORED, *DATABASE_PARTS}
         if key != variable and key not in known and (hint := _hint(key, _PREFIX)):
             raise Refused("SETTING_UNKNOWN", 500, f"{variable} is not a setting{hint}")
 

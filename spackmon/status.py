@@ -30,10 +30,15 @@ class SourceKind(StrEnum):
     EXTENSION = "EXTENSION"
     PREFIX = "PREFIX"
     STAGE = "STAGE"
+    FAILURE_MARKER = "FAILURE_MARKER"
     INSTALL_DATABASE = "INSTALL_DATABASE"
     CDASH = "CDASH"
     JUNIT = "JUNIT"
 
 
-TELL_NO_MACHINE = frozenset({SourceKind.CDASH, SourceKind.STAGE, SourceKind.INSTALL_DATABASE})
-"""Sources that do not say on which machine a build ran; a site of CDash need not be one."""
+class InstalledFrom(StrEnum):
+    """Where what a run installed came from: only SOURCE is a build."""
+
+    SOURCE = "SOURCE"
+    BUILD_CACHE = "BUILD_CACHE"
+    EXTERNAL = "EXTERNAL"

@@ -13,7 +13,7 @@ from spackmon.ops.migrations import upgrade
 from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer
 from tests.faulty_disk import FaultyDisk, built
 
-pytest_plugins = ["tests.no_skips", "tests.server"]
+pytest_plugins = ["tests.no_skips", "tests.properties", "tests.server"]
 
 
 @pytest.fixture(scope="session")

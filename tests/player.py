@@ -16,8 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import GIVE_UP_SECONDS
+
 CAPTURES = Path(__file__).parent / "data" / "captures"
 GO_ON = {200, 201}  # with anything else a real client gives up
+MACHINE = {
+    "hostname": "node1", "platform": "linux", "host_os": "ubuntu22.04", "host_target": "zen3",
+    "kernel_version": "5.15",
+}  # fmt: skip
+"""What builds/new says about a machine."""
 _BUILD_ID = re.compile("<buildId>([0-9]+)</buildId>")  # the clients' own expression
 
 
@@ -121,7 +128,7 @@ class Player:
         url = path if path.startswith("http") else self.url + path
         request = urllib.request.Request(url, data=body, headers=headers or {}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=GIVE_UP_SECONDS) as answer:
                 return answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, {k.lower(): v for k, v in error.headers.items()}, error.read()

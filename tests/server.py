@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token
 from spackmon.database import Database
 from spackmon.settings import Settings
+from tests.waiting import GIVE_UP_SECONDS, until
 
 USER = "builder"
 
@@ -66,14 +66,13 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
     thread.start()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        while not running.started:
-            assert thread.is_alive(), "the server did not start"
-            time.sleep(0.01)
-        with httpx.Client(base_url=url, timeout=60) as http:
+        until(lambda: running.started or not thread.is_alive(), "the server's start")
+        assert running.started, "the server did not start"
+        with httpx.Client(base_url=url, timeout=GIVE_UP_SECONDS) as http:
             yield Server(url, USER, new_token(database_url), database_url, http)
     finally:
         running.should_exit = True
-        thread.join(timeout=30)
+        thread.join(timeout=GIVE_UP_SECONDS)
 
 
 @contextlib.contextmanager
@@ -100,7 +99,7 @@ def served_by_process(
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(url, process)
-        with httpx.Client(base_url=url, timeout=60) as http:
+        with httpx.Client(base_url=url, timeout=GIVE_UP_SECONDS) as http:
             yield Server(url, USER, token or new_token(database_url), database_url, http, process, log)
     finally:
         process.send_signal(signal.SIGKILL)
@@ -135,11 +134,10 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
 
 
 def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+    def answers() -> bool:
         assert process.poll() is None, "the server did not start"
         with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/healthz").status_code == 200:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the server did not answer")
+            return httpx.get(f"{url}/healthz", timeout=GIVE_UP_SECONDS).status_code == 200
+        return False
+
+    until(answers, "the server's answer")

@@ -10,7 +10,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +24,7 @@ from tests.faulty_disk import FaultyDisk, State
 from tests.player import Player
 from tests.rest_compat.test_outages import assert_whole, variant
 from tests.server import USER, Server, new_token, served, served_by_process
+from tests.waiting import until
 
 REASONS: dict[State, str] = {
     "full": "the disk of the database is full",
@@ -46,10 +46,10 @@ def play_through(server: Server, begin: Callable[[], None], end: Callable[[], No
         try:
             assert server.http.get("/readyz").status_code == 200
             begin()
-            wait_until(lambda: readiness(server) == (503, reason))
+            until(lambda: readiness(server) == (503, reason))
             assert server.http.get("/healthz").status_code == 200
             end()
-            wait_until(lambda: readiness(server)[0] == 200)
+            until(lambda: readiness(server)[0] == 200)
         finally:
             end()
             is_over.set()
@@ -60,11 +60,6 @@ def play_through(server: Server, begin: Callable[[], None], end: Callable[[], No
 def readiness(server: Server) -> tuple[int, str | None]:
     answer = server.http.get("/readyz")
     return answer.status_code, answer.json().get("reason")
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    while not is_so():
-        time.sleep(0.02)
 
 
 def logged(server: Server, event: str) -> list[str]:
@@ -155,7 +150,7 @@ def test_a_server_that_starts_on_such_a_disk_says_so_and_comes_up_when_it_can(
         waiting = ThreadPoolExecutor().submit(Player(server.url, "nobody", "x").send, "GET", "/ms1/")
         faulty_disk.become("well")
         assert waiting.result()[0] == 200
-        wait_until(lambda: readiness(server)[0] == 200)
+        until(lambda: readiness(server)[0] == 200)
         assert Player(server.url, server.user, new_token(url)).play("0.17-success") == []
         logged(server, "database_recovered")
 
@@ -174,7 +169,7 @@ def test_after_a_crash_on_a_disk_that_cannot_be_written_the_next_start_recovers_
         playing = ThreadPoolExecutor().submit(Player(server.url, server.user, token).play, "0.17-fail")
         faulty_disk.become("well")
         assert playing.result() == []
-        wait_until(lambda: readiness(server)[0] == 200)
+        until(lambda: readiness(server)[0] == 200)
     assert_whole(url)
 
 
@@ -239,7 +234,7 @@ def acknowledged_before_power_loss(disk: FaultyDisk, synchronous: str) -> list[b
 
     with ThreadPoolExecutor(4) as pool:
         posts = [pool.submit(post, variant(recorded["request_body"], number)) for number in range(60)]
-        wait_until(lambda: len(acknowledged) >= 15)
+        until(lambda: len(acknowledged) >= 15)
         process.kill()
         process.wait()
         for one in posts:

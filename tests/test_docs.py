@@ -20,6 +20,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.waiting import GIVE_UP_SECONDS
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [path for pattern in ("*.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))]
 ADDRESS = "http://127.0.0.1:8000"
@@ -85,7 +87,7 @@ def made(tmp_path: Path) -> Iterator[Made]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=GIVE_UP_SECONDS)
 
 
 def _welcome(process: subprocess.Popen[str], said: Path) -> str:
@@ -102,7 +104,7 @@ def _welcome(process: subprocess.Popen[str], said: Path) -> str:
 def _shell(made: Made, script: str) -> str:
     finished = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        cwd=ROOT, env=made.environment, capture_output=True, text=True, timeout=200, check=False,
+        cwd=ROOT, env=made.environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
@@ -128,7 +130,7 @@ def test_every_example_does_what_the_document_says(document: Path, made: Made) -
     for command, want, got in zip(commands, wanted, printed, strict=True):
         assert not want or got.strip() == want.strip(), command
     for query in _blocks(document, "graphql"):
-        answer = httpx.post(f"{made.url}/graphql", json={"query": query}, timeout=60).json()
+        answer = httpx.post(f"{made.url}/graphql", json={"query": query}, timeout=GIVE_UP_SECONDS).json()
         assert "errors" not in answer, query
 
 

@@ -8,12 +8,22 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from spackmon.errors import Refused
+from spackmon.old_settings import DATABASE_PARTS, IGNORED
+from spackmon.ops.migrations import upgrade
 from spackmon.secret_file import read_or_create
-from spackmon.settings import RETIRED, load_settings, retired_settings, setting_names
+from spackmon.settings import load_settings, old_settings, setting_names
+from tests.server import served
+from tests.waiting import GIVE_UP_SECONDS
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "settings.md"
+OLD_FILE = Path(__file__).parent / "data" / "old-settings.yml"
+ON_A_HOST = {
+    "ENGINE": "django.db.backends.postgresql_psycopg2", "HOST": "db.example.org", "PORT": "5433",
+    "USER": "spack", "PASSWORD": "p@ss/w:rd", "NAME": "monitor",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +32,8 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in (*setting_names(), "API_URL_PREFIX", "SETTINGS_FILE"):
         monkeypatch.delenv(f"SPACKMON_{name}", raising=False)
-    monkeypatch.delenv("JWT_SERVER_SECRET", raising=False)
+    for name in ("JWT_SERVER_SECRET", *DATABASE_PARTS, *(f"SPACKMON_{name}" for name in DATABASE_PARTS)):
+        monkeypatch.delenv(name, raising=False)
 
 
 def write_file(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
@@ -47,7 +58,76 @@ def test_an_old_settings_file_is_understood_and_the_environment_wins(monkeypatch
     settings = load_settings()
     assert (settings.port, settings.url_api_prefix, settings.disable_authentication) == (82, "ms2", False)
     assert settings.public_url == "http://monitor.example.org:8080"
-    assert retired_settings() == ("TWITTER_USERNAME", "USE_SQLITE")
+    ignored = [sentence.split(" ")[0] for sentence in old_settings(settings)]
+    assert ignored == ["TWITTER_USERNAME", "USE_SQLITE"]
+
+
+def test_the_old_server_s_own_file_starts_the_service_and_each_key_that_does_nothing_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_file(monkeypatch, OLD_FILE.read_text())
+    settings = load_settings()
+    assert (settings.log_level, settings.api_token_expires_seconds) == ("WARNING", 6000)
+    assert settings.public_url == "http://127.0.0.1:5000"
+    sentences = old_settings(settings)
+    assert [sentence.split(" ")[0] for sentence in sentences[:-1]] == [
+        "DISABLE_CACHE", "ENABLE_SENTRY", "GITHUB_REPOSITORY", "SENTRY_DSN", "TWITTER_USERNAME",
+    ]  # fmt: skip
+    # Its USE_SQLITE is null, and that server meant a PostgreSQL.
+    assert f"builds are stored in {tmp_path}/.spackmon/spackmon.sqlite3" in sentences[-1]
+    upgrade(settings.database_url)
+    with served(settings.database_url, tmp_path) as server:
+        assert server.http.get("/ms1/").json()["status"] == "running"
+
+
+def set_parts(monkeypatch: pytest.MonkeyPatch, parts: dict[str, str], way: str) -> None:
+    """The parts of a database as the old server read them, with the prefix, or in the settings file."""
+    if way == "file":
+        write_file(monkeypatch, "".join(f"DATABASE_{name}: {value!r}\n" for name, value in parts.items()))
+        return
+    for name, value in parts.items():
+        monkeypatch.setenv(f"{way}DATABASE_{name}", value)
+
+
+@pytest.mark.parametrize("way", ["", "SPACKMON_", "file"])
+def test_the_old_server_s_database_variables_make_the_address(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parts(monkeypatch, ON_A_HOST, way)
+    url = make_url(load_settings().database_url)
+    assert (url.host, url.port, url.database) == ("db.example.org", 5433, "monitor")
+    assert (url.get_backend_name(), url.username, url.password) == ("postgresql", "spack", "p@ss/w:rd")
+    monkeypatch.setenv("SPACKMON_DATABASE_URL", "postgresql://elsewhere/other")
+    assert load_settings().database_url == "postgresql://elsewhere/other"
+
+
+def test_a_socket_s_directory_and_a_file_are_databases_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    set_parts(monkeypatch, {**ON_A_HOST, "HOST": "/run/postgresql"}, "")
+    url = make_url(load_settings().database_url)
+    assert (url.host, dict(url.query)) == (None, {"host": "/run/postgresql"})
+    set_parts(monkeypatch, {"ENGINE": "django.db.backends.sqlite3", "NAME": "here.sqlite3"}, "")
+    assert load_settings().database_url == f"sqlite:///{tmp_path}/here.sqlite3"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"ENGINE": "django.db.backends.mysql"}, "mysql"), ({"ENGINE": "postgresql.mysql"}, "mysql"),
+        ({"ENGINE": "django.db.backends.oracle"}, "oracle"), ({"ENGINE": ""}, "DATABASE_ENGINE is missing"),
+        ({"HOST": ""}, "DATABASE_HOST is missing"), ({"NAME": ""}, "DATABASE_NAME is missing"),
+        ({"USER": ""}, "DATABASE_USER is missing"), ({"PORT": "54 32"}, "DATABASE_PORT is '54 32'"),
+        ({"PORT": "70000"}, "DATABASE_PORT is '70000'"),
+    ],
+)  # fmt: skip
+def test_a_database_that_cannot_be_meant_stops_the_start_and_no_other_takes_its_place(
+    changes: dict[str, str], named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_parts(monkeypatch, {**ON_A_HOST, **changes}, "")
+    with pytest.raises(Refused, match=re.escape(named)) as refused:
+        load_settings()
+    assert "w:rd" not in refused.value.sentence
 
 
 @pytest.mark.parametrize(
@@ -68,7 +148,7 @@ def test_authentication_is_disabled_by_any_value_that_does_not_say_no(
         ("DATABASE_URL", "mysql://host/name"), ("DATABASE_URL", "nonsense"),
         ("DATABASE_URL", "sqlite:///:memory:"), ("URL_API_PREFIX", "graphql"), ("URL_API_PREFIX", "a b"),
         ("AUTH_SERVER", "ftp://host"), ("AUTH_SERVER", 'http://h"ost'), ("DATA_DIR", "/dev/null/x"),
-        ("DOMAIN_PORT", "x"),
+        ("DOMAIN_PORT", "x"), ("LOG_LEVEL", "LOUD"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_key_in_one_sentence(
@@ -99,12 +179,18 @@ def test_a_file_that_is_no_settings_file_is_refused(text: str, monkeypatch: pyte
         load_settings()
 
 
-def test_the_program_stops_with_the_sentence_and_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPACKMON_PORT", "eighty")
+@pytest.mark.parametrize(
+    ("name", "value"), [("SPACKMON_PORT", "eighty"), ("DATABASE_ENGINE", "django.db.backends.mysql")]
+)
+def test_the_program_stops_with_the_sentence_and_without_a_traceback(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
     program = Path(sys.executable).with_name("spackmon")
-    run = subprocess.run([program, "serve"], capture_output=True, text=True, timeout=60)
+    run = subprocess.run([program, "serve"], capture_output=True, text=True, timeout=GIVE_UP_SECONDS)
     assert (run.returncode, run.stdout) == (1, "")
-    assert re.fullmatch(r"spackmon: PORT is 'eighty'[^\n]*\n", run.stderr)
+    assert re.fullmatch(rf"spackmon: {name.removeprefix('SPACKMON_')} is '{value}'[^\n]*\n", run.stderr)
+    assert list(Path.cwd().rglob("*.sqlite3")) == []
 
 
 @pytest.mark.parametrize("name", ["PORT", "MAXIMUM_COST", "STATEMENT_TIMEOUT_SECONDS"])
@@ -148,4 +234,4 @@ def test_processes_that_start_together_make_one_secret_that_only_the_owner_reads
 def test_the_settings_page_has_every_setting_and_no_other() -> None:
     documented = re.findall(r"^\| `([A-Z_]+)` \|", DOCUMENT.read_text(), re.MULTILINE)
     assert sorted(documented) == sorted(setting_names())
-    assert set(re.findall(r"`([A-Z_]+)`", DOCUMENT.read_text())) >= RETIRED
+    assert set(re.findall(r"`([A-Z_]+)`", DOCUMENT.read_text())) >= {*IGNORED, *DATABASE_PARTS}

@@ -1,5 +1,8 @@
 """All commands, and nothing of what they do."""
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from spackmon.cli import db, extension, imports, inbox, old_names, people, schema, serve, tokens, unit, upload
@@ -16,6 +19,7 @@ def command_line() -> typer.Typer:
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
+    app.callback()(_program)
     app.command()(serve.serve)
     app.add_typer(unit.app, name="unit")
     app.add_typer(db.app, name="db")
@@ -29,3 +33,18 @@ def command_line() -> typer.Typer:
     for name, command in old_names.COMMANDS.items():
         app.command(name, hidden=True)(command)
     return app
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"spackmon {version('spackmon')}")
+        raise typer.Exit
+
+
+def _program(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """The build memory of a Spack site."""

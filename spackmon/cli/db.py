@@ -1,8 +1,14 @@
 """`spackmon db`: the schema of the database."""
 
+from collections import Counter
+from typing import Annotated
+
 import typer
 
+from spackmon.cli.console import print_table
 from spackmon.database import Database
+from spackmon.errors import Refused
+from spackmon.ingest.checking import check_database
 from spackmon.ops import migrations
 from spackmon.settings import load_settings
 
@@ -16,11 +22,29 @@ def upgrade() -> None:
 
 
 @app.command()
-def check() -> None:
-    """Exit 0 when the database is at this program's revision, 1 when not."""
+def check(
+    repair: Annotated[bool, typer.Option(help="Write what differs, instead of only counting it.")] = False,
+) -> None:
+    """Exit 0 when the database is at this program's revision and holds what was reported, 1 when not.
+
+    What follows from the documents of specs (dependencies, closures, compilers, what builds contain) is made
+    anew, some specs at a time, and compared.
+    """
     database = Database(load_settings().database_url)
     try:
         if refused := migrations.check(database):
             raise refused
+        differences = _differences(database, repair=repair)
     finally:
         database.close()
+    print_table(("", "REPAIRED" if repair else "DIFFERENT"), differences.items())
+    if not repair and any(differences.values()):
+        sentence = "what is stored is not what was reported: run `spackmon db check --repair`"
+        raise Refused("DATABASE_DIFFERS", 500, sentence)
+
+
+def _differences(database: Database, *, repair: bool) -> dict[str, int]:
+    differences: Counter[str] = Counter()
+    for progress in check_database(database, repair=repair):
+        differences.update(progress.differences)
+    return dict(differences)

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -77,7 +77,7 @@ def import_paths(
     summary.print(dry_run=dry_run)
     if importing.problems:
         raise Refused(
-            "IMPORT_INCOMPLETE", 400, f"{counted(importing.problems, 'document')} could not be stored"
+            "IMPORT_INCOMPLETE", 400, f"{counted(len(importing.problems), 'document')} could not be stored"
         )
 
 
@@ -88,7 +88,7 @@ class _Import:
     found: Iterator[Read]
     summary: Summary
     progress: Callable[[int], None]
-    problems: int = 0
+    problems: set[str] = field(default_factory=set)
 
     def reports(self) -> Iterator[Named]:
         """The reports, one after the other; what cannot be read is named in between."""
@@ -103,7 +103,9 @@ class _Import:
         """Name what could not be read or stored."""
         sentence = refused.sentence.removeprefix(f"{os.path.basename(place)}: ")
         complain(f"{place}: {sentence}")
-        self.problems += 1
+        # All that is understood went in.
+        if refused.code != "DOCUMENT_NEWER":
+            self.problems.add(place)
 
     def send(self, client: Client) -> None:
         """Send everything to a server."""
@@ -119,11 +121,11 @@ class _Import:
         """Write everything into a database, as this person's or anonymous."""
         owner = None if user is None else _person(database, user)
         for group in _groups(self.reports()):
-            for (place, _), outcome in zip(group, _write(database, group, owner), strict=True):
+            for (place, report), outcome in zip(group, _write(database, group, owner), strict=True):
                 if isinstance(outcome, Refused):
                     self.refuse(place, outcome)
                 else:
-                    self.summary.stored(outcome)
+                    self.summary.stored(report, outcome)
 
 
 def _person(database: Database, name: str) -> int:

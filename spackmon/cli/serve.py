@@ -36,8 +36,8 @@ def serve(
     """
     from spackmon.ops.logging import configure_logging
 
-    configure_logging()
     settings = load_settings()
+    configure_logging(settings.log_level)
     given = {"host": host, "port": port}
     settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
     inherited = _inherited(fd or _activated())

@@ -38,7 +38,7 @@ _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
 
 _METADATA = ".spack"
 _ARCHIVING_ERRORS = ("archived-files", "errors.txt")
-_NEVER_UNPACKED = frozenset({"spack-src", ".git"})
+_NEVER_UNPACKED = frozenset({"spack-src", ".spack-env", ".git"})
 _SUFFIXES = (".json", ".jsonl", ".lock", ".log", ".ndjson", ".txt", ".xml", ".yaml", ".yml")
 _BEGINNINGS = (b"{", b"[", b"<", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 

@@ -26,6 +26,9 @@ Fetch = Callable[[str], bytes]
 
 INDEX_PATHS = ("v3/manifests/index/index.manifest.json", "build_cache/index.json")
 
+FIRST_WHOLE_FORMAT = 3
+"""Since this format a node in an index has all its dependencies: its hash covers them."""
+
 _MANIFEST = re.compile(r"v3/manifests/spec/(?:[^/]+/)*[^/]+\.spec\.manifest\.json")
 _SPEC = re.compile(r"build_cache/[^/]+\.spec\.(?:json|json\.sig|yaml)")
 _HASH_IN_NAME = re.compile(r"-([a-z0-9]{32})\.spec\.")
@@ -68,7 +71,9 @@ def read_buildcache(
     for path in INDEX_PATHS:
         try:
             for report in _attempt(_index(fetch, path, spack_version), path, damage):
-                known.update(report.graph.nodes)
+                # Before Spack 0.18 an index leaves build dependencies out, which the spec's own file has.
+                if report.graph.format_version >= FIRST_WHOLE_FORMAT:
+                    known.update(report.graph.nodes)
                 yield report
             found = True
         except FileNotFoundError:
@@ -93,7 +98,10 @@ def _attempt(reports: Iterator[SpecReport], path: str, damage: Damage) -> Iterat
     try:
         yield from reports
     except Refused as refused:
-        damage.add(f"{path}: {refused.sentence}")
+        if refused.code == "DOCUMENT_NEWER":
+            damage.newer.append(f"{path}: {refused.sentence}")
+        else:
+            damage.add(f"{path}: {refused.sentence}")
 
 
 def _index(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecReport]:

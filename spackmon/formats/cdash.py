@@ -9,12 +9,14 @@ templates `reports/cdash/*.xml`, 0.12 to 1.2.
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import unescape
 
 from spackmon.errors import Refused
 from spackmon.formats.cdash_names import Built, built_by, package_asked_for
 from spackmon.formats.fields import named_fields, short_key, short_text, storable_text
+from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS
 from spackmon.formats.submission import (
     ConcretizationFailureReport,
     Environment,
@@ -24,13 +26,26 @@ from spackmon.formats.submission import (
     Source,
 )
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 INBOX_KIND = "cdash?"
 """What the kind of an upload begins with in the inbox; its query follows."""
 
 CDashReport = InstallReport | ConcretizationFailureReport
 
+# What CTest sends about other things: notes of a machine, coverage, files, that all is sent.
+_NOT_OF_BUILDS = frozenset(
+    {"Notes", "Done", "Coverage", "CoverageLog", "Upload", "DynamicAnalysis", "Project", "Subproject"}
+)
+# What stands in a Build beside its events. Anything else may be a failure in a form that is not read here.
+_OF_BUILD = frozenset(
+    {
+        "StartDateTime", "StartBuildTime", "BuildCommand", "Log", "EndDateTime", "EndBuildTime",
+        "ElapsedMinutes", "Labels", "Commands", "Targets",
+    }
+)  # fmt: skip
+_EVENTS = {"Error": EventKind.ERROR, "Warning": EventKind.WARNING}
+_OF_LAUNCHER = "Failure"
 _GENERATOR = re.compile(r"spack-(\S+)(?: \(([0-9a-f]{7,64})\))?")
 # What Spack's templates do not escape.
 _TEXT_ELEMENTS = (
@@ -67,8 +82,8 @@ class _Run:
     is_spacks: bool
 
 
-def read_cdash(body: bytes | bytearray, address: Address = Address()) -> CDashReport:
-    """What a Build, Configure, Update, Test or Testing document reports.
+def read_cdash(body: bytes | bytearray, address: Address = Address()) -> CDashReport | None:
+    """What a Build, Configure, Update, Test or Testing document reports; None of CTest's other documents.
 
     Where the document and its address differ the document counts: it says the same again when its file is
     imported. Raises Refused with what is wrong in it or missing from both.
@@ -77,16 +92,36 @@ def read_cdash(body: bytes | bytearray, address: Address = Address()) -> CDashRe
     with named_fields():
         if root.tag == "Update":
             return _update(root, address)
+        if root.tag in _NOT_OF_BUILDS:
+            return None
         if root.tag != "Site":
             raise _unknown(f"its outermost element is {root.tag[:100]!r}")
-        run = _run(root, address)
         for part, read in (
             ("Build", _build), ("Configure", _configure), ("Test", _test), ("Testing", _testing)
         ):  # fmt: skip
             element = root.find(part)
             if element is not None:
-                return read(element, run)
+                return read(element, _run(root, address))
+        if any(child.tag in _NOT_OF_BUILDS for child in root):
+            return None
         raise _unknown(f"this is a Site with {[child.tag[:100] for child in root][:5]}")
+
+
+def read_registration(content: dict[str, Any]) -> InstallReport:
+    """The build that `spack ci` announces to addBuild.php: project, site, name and stamp, nothing of the run.
+
+    Raises Refused CDASH_INCOMPLETE in the words of a CDash, naming the first that is missing.
+    """
+    told = {}
+    with named_fields():
+        for name in ("project", "site", "name", "stamp"):
+            value = content.get(name)
+            if not isinstance(value, str) or not value:
+                raise Refused("CDASH_INCOMPLETE", 400, f"Valid {name} required")
+            told[name] = storable_text(value, name)
+        address = _completed(Address(told["project"]), told["site"], told["stamp"], told["name"])
+    run = _Run(address, None, None, Environment(address.site, "", "", "", ""), is_spacks=True)
+    return _report(run, built_by(address.build, "", ""))
 
 
 def _run(site: Element, address: Address) -> _Run:
@@ -134,8 +169,10 @@ def _report(
     phases: tuple[InstallPhase, ...] = (),
     events: tuple[Event, ...] = (),
 ) -> InstallReport:
+    # Spack reports no package that it took from a binary cache.
     # Without the project: a file that is imported does not say it, and is the same run.
     address = run.address
+    enclosed = started_at is not None or finished_at is not None
     key = short_key(f"{address.site}/{address.stamp}/{address.build}")
     return InstallReport(
         source=Source(SourceKind.CDASH, key),
@@ -145,8 +182,11 @@ def _report(
         spack_version=run.spack_version,
         spack_revision=run.spack_revision,
         status=status,
+        installed_from=InstalledFrom.SOURCE if status is not None else None,
         started_at=started_at,
         finished_at=finished_at,
+        time_uncertainty_seconds=BESIDE_PACKAGES_SECONDS if enclosed else None,
+        times_enclose_run=enclosed,
         phases=phases,
         events=events,
         tags=(address.project,) if address.project else (),
@@ -154,17 +194,19 @@ def _report(
 
 
 def _build(build: Element, run: _Run) -> InstallReport:
+    """Without an error it succeeded, unless it has what is not understood: that may be one."""
     events = _events(build, run)
     failed = any(event.kind is EventKind.ERROR for event in events)
+    is_read = all(child.tag in _OF_BUILD or _is_event(child) for child in build)
     # A command names what was asked for; what failed may be below it, and only another document tells.
     command = "" if failed else _text(build, "BuildCommand")
     return _report(
         run,
         built_by(run.address.build, command, _all_texts(events)),
-        status=BuildStatus.FAILED if failed else BuildStatus.SUCCESS,
+        status=BuildStatus.FAILED if failed else BuildStatus.SUCCESS if is_read else None,
         started_at=_moment(build, "StartBuildTime"),
         finished_at=_moment(build, "EndBuildTime"),
-        phases=(InstallPhase("build", _FAILED if failed else _PASSED),),
+        phases=(InstallPhase("build", _FAILED if failed else _PASSED),) if failed or is_read else (),
         events=events,
     )
 
@@ -247,25 +289,46 @@ def _testing(testing: Element, run: _Run) -> InstallReport:
                 seconds += _seconds(_text(measured, "Value"))
         printed = original_bytes(test.findtext("Results/Measurement/Value"))
         outputs.append(printed + b"\n" if printed else b"")
-    worst = _FAILED if "failed" in statuses else _PASSED if "passed" in statuses else _NOT_RUN
+    worst = _PASSED if "passed" in statuses else _NOT_RUN
+    if statuses - {"passed", "notrun"}:
+        worst = _FAILED
     phase = InstallPhase("test", worst, None if worst == _NOT_RUN else seconds, b"".join(outputs))
     return _report(run, built_by(run.address.build, "", ""), phases=(phase,))
 
 
 def _events(part: Element, run: _Run) -> tuple[Event, ...]:
-    found = [_event(element) for element in part if element.tag in ("Warning", "Error")]
+    found = [_event(element) for element in part.iter() if element is not part and _is_event(element)]
     return tuple(_unescaped_again(event) for event in found) if _escaped_twice(found, run) else tuple(found)
 
 
+def _is_event(element: Element) -> bool:
+    return element.tag in _EVENTS or element.tag == _OF_LAUNCHER
+
+
 def _event(element: Element) -> Event:
+    if element.tag == _OF_LAUNCHER:
+        return _launched(element)
     return Event(
-        kind=EventKind.ERROR if element.tag == "Error" else EventKind.WARNING,
+        kind=_EVENTS[element.tag],
         text=_text(element, "Text"),
         log_line=_line(_text(element, "BuildLogLine") or _text(element, "TestLogLine")),
         source_file=_text(element, "SourceFile").strip() or None,
         source_line=_line(_text(element, "SourceLineNumber")),
         pre_context=_text(element, "PreContext") or None,
         post_context=_text(element, "PostContext") or None,
+    )
+
+
+def _launched(failure: Element) -> Event:
+    """A command that CTest's launchers saw end (CTEST_USE_LAUNCHERS), with all that it printed."""
+    command = " ".join(plain(part.text) for part in failure.iterfind("Command/Argument"))
+    printed = (_text(failure, f"Result/{name}").strip() for name in ("StdErr", "StdOut"))
+    ended = _text(failure, "Result/ExitCondition").strip()
+    return Event(
+        kind=EventKind.WARNING if plain(failure.get("type")) == "Warning" else EventKind.ERROR,
+        text=next(filter(None, printed), f"{command or 'a command'} ended with {ended or 'an error'}"),
+        source_file=_text(failure, "Action/SourceFile").strip() or None,
+        pre_context=command or None,
     )
 
 

@@ -5,10 +5,19 @@ from spackmon.errors import Refused
 _QUOTED = 3
 
 
+def newer(version: str, stated: int | str, latest: int) -> str:
+    """How a version is named that came after those known here."""
+    return f"its {version} {stated} is newer than {latest}, the latest that is known here"
+
+
 class Damage:
-    """Gathers the parts that had to be left out; `settle`, after all others went out, names them."""
+    """Gathers the parts that had to be left out; `settle`, after all others went out, names them.
+
+    `newer` are sentences about versions after those known here, whose parts are read as far as they can be.
+    """
 
     def __init__(self) -> None:
+        self.newer: list[str] = []
         self._quoted: list[str] = []
         self._parts = 0
 
@@ -19,10 +28,16 @@ class Damage:
             self._quoted.append(sentence)
 
     def settle(self) -> None:
-        """Raises Refused DOCUMENT_INCOMPLETE with the first reasons, if anything was left out."""
+        """Raises Refused DOCUMENT_INCOMPLETE with the first reasons, if anything was left out.
+
+        Raises Refused DOCUMENT_NEWER if all that is understood was read of a newer document.
+        """
+        newer = " and ".join(self.newer)
         if not self._parts:
+            if newer:
+                raise Refused("DOCUMENT_NEWER", 400, f"{newer}: what is understood of it was read")
             return
         parts = "a part of it" if self._parts == 1 else f"{self._parts} parts of it"
         more = "; …" if self._parts > len(self._quoted) else ""
-        sentence = f"{parts} cannot be read: {'; '.join(self._quoted)}{more}"
+        sentence = f"{parts} cannot be read: {'; '.join(self._quoted)}{more}{newer and f'; {newer}'}"
         raise Refused("DOCUMENT_INCOMPLETE", 400, sentence)

@@ -30,10 +30,11 @@ from spackmon.formats.text_documents import (
     yaml_values,
 )
 
+_BEFORE_ELEMENTS = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<![^>\[]*(?:\[[^\]]*\])?[^>]*>)*+", re.DOTALL)
 _OUTERMOST_ELEMENT = re.compile(rb"<([A-Za-z][\w.-]*)")
-_XML_HEAD_BYTES = 4096
+_XML_HEAD_BYTES = 1 << 16
 _JUNIT_ELEMENTS = frozenset({b"testsuites", b"testsuite"})
-_CDASH_ELEMENTS = frozenset({b"Site", b"Update"})
+_CDASH_ELEMENTS = frozenset({b"Site", b"Update", b"Done", b"Project"})
 _EXPECTED = (
     "a spec, a lock file, an install database, a buildcache's index, a CDash or a JUnit document was expected"
 )
@@ -73,12 +74,16 @@ def _submissions(data: bytes, spack_version: str | None) -> Iterator[Submission]
 
 
 def _xml(data: bytes) -> Iterator[Submission]:
-    outermost = _OUTERMOST_ELEMENT.search(data[:_XML_HEAD_BYTES])
+    beginning = data[:_XML_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf")
+    before = _BEFORE_ELEMENTS.match(beginning)
+    outermost = _OUTERMOST_ELEMENT.match(beginning, before.end() if before else 0)
     element = None if outermost is None else outermost[1]
     if element in _JUNIT_ELEMENTS:
         yield from read_junit(data)
     elif element in _CDASH_ELEMENTS:
-        yield read_cdash(data)
+        report = read_cdash(data)
+        if report is not None:
+            yield report
     else:
         raise _unknown("its outermost element is of neither CDash nor JUnit")
 
@@ -109,7 +114,7 @@ def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
     if is_find_output(content):
         return read_find_output(content, spack_version)
     if isinstance(content, list) or (isinstance(content, dict) and ("spec" in content or "nodes" in content)):
-        return iter((_spec(content, spack_version),))
+        return _specs(content, spack_version)
     if is_manifest(content) or (isinstance(content, dict) and "signing" in content):
         raise Refused(
             "DOCUMENT_UNKNOWN",
@@ -117,6 +122,21 @@ def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
             "it only names files of a buildcache: the directory that holds v3 and blobs was expected",
         )
     raise _unknown("it is JSON of another kind")
+
+
+def _specs(content: Any, spack_version: str | None) -> Iterator[SpecReport | ConcretizationFailureReport]:
+    """The one spec of a document; then, of a format that is newer, a sentence that it is."""
+    damage = Damage()
+    newer = spec_json.newer_version(content)
+    try:
+        yield _spec(content, spack_version)
+    except Refused as refused:
+        if newer is None:
+            raise
+        raise Refused(refused.code, refused.status, f"{newer}: {refused.sentence}") from None
+    if newer is not None:
+        damage.newer.append(newer)
+    damage.settle()
 
 
 def _spec(content: Any, spack_version: str | None) -> SpecReport | ConcretizationFailureReport:

@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import TypedDict
 
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, divided, read_logs
-from spackmon.formats.directory_names import NamedBuild, named_build
+from spackmon.formats.directory_names import named_build
 from spackmon.formats.environment_changes import environment_changes
 from spackmon.formats.folder import Folder, Problems, read_file
-from spackmon.formats.moments import end_of_run
+from spackmon.formats.moments import ended
 from spackmon.formats.submission import InstallPhase, InstallReport, Source
-from spackmon.status import BuildStatus, SourceKind
+from spackmon.status import BuildStatus, InstalledFrom, SourceKind
 
 _MARK = "spack-stage-"
 _LOG_FILE = re.compile(
     r"spack-stage-(?P<package>[\w.+-]{1,400})-(?P<hash>[a-z2-7]{32})-[a-z0-9_]{8}\.log", re.ASCII
 )
-_CHANGES = "spack-build-env-mods.txt"
-_ARGUMENTS = "spack-configure-args.txt"
+CHANGES = "spack-build-env-mods.txt"
+ARGUMENTS = "spack-configure-args.txt"
 
 
 def is_stage(directory_name: str) -> bool:
@@ -52,9 +52,9 @@ def read_stage(directory: Path) -> Iterator[InstallReport]:
     logs = problems.attempt(read_logs, files) or BuildLogs({}, None)
     if named is not None and (logs.whole or logs.by_phase):
         yield InstallReport(
-            **_failure(named, logs, files.modified_at_seconds(WHOLE_LOG)),
-            configure_arguments=problems.attempt(files.text, _ARGUMENTS),
-            environment_variables=problems.attempt(_changes, files),
+            **failure_of(*named, logs, files.modified_at_seconds(WHOLE_LOG)),
+            configure_arguments=problems.attempt(files.text, ARGUMENTS),
+            environment_variables=problems.attempt(changes, files),
         )
     problems.raise_any()
 
@@ -64,33 +64,41 @@ def read_stage_log(path: Path) -> Iterator[InstallReport]:
     named = _LOG_FILE.fullmatch(path.name)
     if named is not None:
         logs = divided(read_file(path))
-        build = NamedBuild(named["package"], named["hash"])
-        yield InstallReport(**_failure(build, logs, path.lstat().st_mtime))
+        yield InstallReport(**failure_of(named["package"], named["hash"], logs, path.lstat().st_mtime))
 
 
-class _Failure(TypedDict):
+class Failure(TypedDict):
+    """The fields of an InstallReport that a stage's name and its logs tell."""
+
     source: Source
-    spec_hash: str
+    spec_hash: str | None
     package_name: str
-    status: BuildStatus
+    status: BuildStatus | None
+    installed_from: InstalledFrom
     finished_at: datetime | None
+    time_uncertainty_seconds: float | None
     phases: tuple[InstallPhase, ...]
     log: bytes | None
 
 
-def _failure(named: NamedBuild, logs: BuildLogs, written_at_seconds: float | None) -> _Failure:
-    """What both kinds of stages tell.
+def failure_of(
+    package_name: str, spec_hash: str | None, logs: BuildLogs, written_at_seconds: float | None
+) -> Failure:
+    """What stages of either kind tell.
 
-    Nothing but the log's own time on disk says when the build ended; where the log has times that this
-    contradicts, the stage is a copy.
+    The log's own time on disk says when the build ended; where the log has times that this contradicts, the
+    stage is a copy, and its local times are all there is.
     """
     seconds = [] if written_at_seconds is None else [written_at_seconds]
-    return _Failure(
-        source=_source(named, logs),
-        spec_hash=named.spec_hash,
-        package_name=logs.package_name or named.package_name,
+    end = ended(seconds, logs.ended_at)
+    return Failure(
+        source=_source(logs.package_name or package_name, spec_hash, logs),
+        spec_hash=spec_hash,
+        package_name=logs.package_name or package_name,
         status=BuildStatus.FAILED,
-        finished_at=end_of_run(seconds, logs.ended_at),
+        installed_from=InstalledFrom.SOURCE,
+        finished_at=end.at,
+        time_uncertainty_seconds=end.uncertainty_seconds,
         phases=_phases(logs),
         log=logs.whole,
     )
@@ -105,15 +113,16 @@ def _phases(logs: BuildLogs) -> tuple[InstallPhase, ...]:
     )
 
 
-def _changes(files: Folder) -> dict[str, str] | None:
-    text = files.text(_CHANGES)
-    return None if text is None else environment_changes(text, _CHANGES)
+def changes(files: Folder) -> dict[str, str] | None:
+    """The changes to the environment that a stage keeps. Raises Refused, FieldUnfit."""
+    text = files.text(CHANGES)
+    return None if text is None else environment_changes(text, CHANGES)
 
 
-def _source(named: NamedBuild, logs: BuildLogs) -> Source:
+def _source(package_name: str, spec_hash: str | None, logs: BuildLogs) -> Source:
     """The log tells one attempt from the next; a log and a link to it are one source."""
     digest = hashlib.sha256()
     for text in [logs.whole or b"", *logs.by_phase.values()]:
         digest.update(text)
-    name = f"{_MARK}{logs.package_name or named.package_name}-{named.spec_hash}"
+    name = f"{_MARK}{package_name}-{spec_hash or 'develop'}"
     return Source(SourceKind.STAGE, f"{name}#{digest.hexdigest()[:32]}")

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,6 +20,9 @@ SHORT_TEXT_BYTES = 500
 (the environment of a build), and a version's key can be three times as long as the version."""
 
 _KEY_BYTES = 400
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_BYTES_AS_SURROGATES = range(0xDC80, 0xDD00)
 
 INTEGER_BITS = 32
 ROW_ID_BITS = 64
@@ -84,6 +88,13 @@ def storable_text(value: object, field: str) -> str:
         raise FieldUnfit(f"{field} must be a string, not {_kind(value)}")
     _check_storable(value, field)
     return value
+
+
+def escaped(text: str) -> str:
+    """`text` as a database can hold it: `\\xff` for a byte that is no UTF-8, which Python has as half of a
+    surrogate pair, and `\\x00` for NUL.
+    """
+    return text if text.isascii() and "\0" not in text else _UNSTORABLE.sub(_escape, text)
 
 
 def base64_bytes(value: object, field: str) -> bytes:
@@ -177,6 +188,12 @@ def integer(value: object, field: str, *, bits: int) -> int:
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise FieldUnfit(f"{field} must fit into {bits} bits")
     return value
+
+
+def _escape(unstorable: re.Match[str]) -> str:
+    code = ord(unstorable.group())
+    is_byte = code in _BYTES_AS_SURROGATES or code == 0
+    return f"\\x{code & 0xFF:02x}" if is_byte else "\ufffd"
 
 
 def _check_storable(text: str, field: str) -> None:

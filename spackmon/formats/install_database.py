@@ -6,11 +6,12 @@ dependencies. The rows of a buildcache's index have `in_buildcache` and no path:
 there is no install here. Source: `spack.database` in these Spacks.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from spackmon.errors import Refused
-from spackmon.formats.damage import Damage
+from spackmon.formats.damage import Damage, newer
 from spackmon.formats.fields import FieldUnfit, object_of, required, storable_text
 from spackmon.formats.report_values import moment
 from spackmon.formats.spec_pool import Kept, read_pool, reports
@@ -40,9 +41,10 @@ def read_install_database(
     try:
         database = object_of(document["database"], "database")
         rows = object_of(required(database, "installs", "database."), "database.installs")
-        pool = read_pool(_kept(rows, _format_version(database)), damage)
+        pool = read_pool(_kept(rows, _format_version(database, damage)), damage)
     except FieldUnfit as unfit:
-        raise Refused("DOCUMENT_DAMAGED", 400, f"the database cannot be read: {unfit.sentence}") from None
+        problem = "; ".join([unfit.sentence, *damage.newer])
+        raise Refused("DOCUMENT_DAMAGED", 400, f"the database cannot be read: {problem}") from None
     keys = {identity: key for key, identity in pool.by_key.items()}
     in_graphs: set[str] = set()
     for identity in pool.parents_first():
@@ -60,8 +62,12 @@ def read_install_database(
     damage.settle()
 
 
-def _format_version(database: dict[str, Any]) -> int:
+def _format_version(database: dict[str, Any], damage: Damage) -> int:
     version = database.get("version")
+    latest = max(_SPEC_FORMATS, key=int)
+    if isinstance(version, str) and re.fullmatch("[0-9]{1,3}", version) and int(version) > int(latest):
+        damage.newer.append(newer("database.version", version, int(latest)))
+        return _SPEC_FORMATS[latest]
     if not isinstance(version, str) or version not in _SPEC_FORMATS:
         raise FieldUnfit(f"database.version must be {', '.join(map(repr, _SPEC_FORMATS))}")
     return _SPEC_FORMATS[version]

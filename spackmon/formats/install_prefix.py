@@ -3,14 +3,19 @@
 Prefixes of the new installer have the spec, the log and the manifest only; older ones also tell durations,
 the environment and the configure arguments. Where one of the files is damaged the others are taken.
 
-A prefix is where its own manifest says it is, wherever the directory was copied to. When the build ended is
+What came from a binary cache has beside these the `binary_distribution` of the one who made it, and what else
+is there (log, environment, arguments, mostly the times, too) tells of the build over there: none of it is
+reported of this installation.
+
+A prefix is where its own manifest says it is, wherever the directory was copied to; but a binary has the
+manifest of the prefix that it was built in, byte for byte, wherever it is unpacked. When the build ended is
 what the manifest says of the newest file that fits the log; a file's own time on disk would be a copy's.
 """
 
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -20,11 +25,11 @@ from spackmon.formats.analysis import installed_files
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
 from spackmon.formats.directory_names import named_build
 from spackmon.formats.environment_changes import environment_changes
-from spackmon.formats.fields import optional_name
+from spackmon.formats.fields import escaped, optional_name
 from spackmon.formats.folder import Folder, Problems, json_object
 from spackmon.formats.install_times import InstallTimes, read_times
 from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.moments import end_of_run, start_of_run
+from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run
 from spackmon.formats.report_line import ENVIRONMENT_NAMES
 from spackmon.formats.submission import (
     Environment,
@@ -35,7 +40,7 @@ from spackmon.formats.submission import (
     SpecReport,
 )
 from spackmon.graph.spec import SpecGraph
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 METADATA = ".spack"
 
@@ -46,6 +51,7 @@ _CHANGES = "spack-build-env.txt"
 _ARGUMENTS = "spack-configure-args.txt"
 _ARCHIVED = "archived-files"
 _ARCHIVING_ERRORS = "errors.txt"
+_MADE_ELSEWHERE = "binary_distribution"
 _SPECS = frozenset({"spec.json", "spec.yaml"})
 # Written when a build has succeeded; the spec is there from its beginning on.
 _OF_SUCCESS = frozenset({_MANIFEST, _TIMES, WHOLE_LOG, f"{WHOLE_LOG}.gz"})
@@ -68,8 +74,8 @@ def read_prefix(
 ) -> Iterator[SpecReport | InstallReport]:
     """The build that was installed into `prefix`; only its spec where the install has not ended.
 
-    `installed_at` is the path of the prefix if it is not the one in the manifest, None if that is not known
-    either; `known` holds nodes of the specs of other prefixes. Raises Refused FILE_DAMAGED after the report,
+    `installed_at` is the path of the prefix where the manifest does not say it, None if it is not known;
+    `known` holds nodes of the specs of other prefixes. Raises Refused FILE_DAMAGED after the report,
     naming the files that are not in it.
     """
     files = Folder(prefix / METADATA)
@@ -87,20 +93,43 @@ def read_prefix(
 
 @dataclass(frozen=True, slots=True)
 class _Manifest:
-    files: tuple[InstalledFile, ...]
+    """`prefix` is where it was written."""
+
+    files: tuple[InstalledFile, ...] | None
     prefix: str | None
 
-    def ended_at(self, log_ended_at: datetime | None) -> datetime | None:
+    def files_at(self, prefix: str | None) -> tuple[InstalledFile, ...] | None:
+        """The files as they are called in another prefix, into which they were unpacked."""
+        if self.files is None or self.prefix is None or prefix in (None, self.prefix):
+            return self.files
+        below = f"{self.prefix}/"
+        return tuple(
+            replace(file, path=f"{prefix}{file.path[len(self.prefix) :]}")
+            if f"{file.path}/".startswith(below)
+            else file
+            for file in self.files
+        )
+
+    def ended(self, log_ended_at: datetime | None) -> Moment:
         """When the newest file was written that fits the log or, if that has no times, Spack's files."""
         own = f"{self.prefix}/{METADATA}/"
         spack_ended_at = log_ended_at
         if spack_ended_at is None:
             written = end_of_run((s for path, s in self._times() if path.startswith(own)), None)
             spack_ended_at = None if written is None else written.replace(tzinfo=None)
-        return end_of_run((seconds for _, seconds in self._times()), spack_ended_at)
+        at = end_of_run((seconds for _, seconds in self._times()), spack_ended_at)
+        return local_moment(log_ended_at) if at is None else Moment(at)
+
+    def unpacked_at(self) -> datetime | None:
+        """When a file of a binary was last changed on its way in, where those that were not have no time.
+
+        Spack gives files in its tarballs the time 0, since 0.21; before, they keep that of the build.
+        """
+        times = [seconds for _, seconds in self._times()]
+        return end_of_run(times, None) if 0 in times else None
 
     def _times(self) -> Iterator[tuple[str, float]]:
-        for file in self.files:
+        for file in self.files or ():
             if file.modified_at_seconds is not None:
                 yield file.path, file.modified_at_seconds
 
@@ -118,34 +147,55 @@ def _report(
     attempt = problems.attempt
     logs = attempt(read_logs, files) or BuildLogs({}, None)
     times = attempt(_times, files) or InstallTimes()
-    manifest = attempt(_manifest, files)
-    circumstances = attempt(_circumstances, files) or _Circumstances()
+    manifest = _manifest(files, problems)
     named = named_build(prefix.name)
     spec_hash = times.spec_hash or (named.spec_hash if named else None)
     package_name = logs.package_name or times.package_name or (named.package_name if named else None)
     if graph is None and spec_hash is None and package_name is None:
         return None
-    place = (manifest.prefix if manifest else None) or installed_at
-    ended_at = manifest.ended_at(logs.ended_at) if manifest else None
-    return InstallReport(
-        source=_source(place or _label(graph) or prefix.name, files, logs),
+    was_unpacked = times.from_cache or _MADE_ELSEWHERE in files.names
+    place = (installed_at or manifest.prefix) if was_unpacked else (manifest.prefix or installed_at)
+    install = InstallReport(
+        source=_source(place or _label(graph) or prefix.name, files, logs, was_unpacked),
         graph=graph,
         spec_hash=spec_hash if graph is None else None,
         package_name=package_name if graph is None else None,
+        status=BuildStatus.SUCCESS,
+        prefix=place,
+        install_files=manifest.files_at(place),
+    )
+    if was_unpacked:
+        return _unpacked(install, manifest, times)
+    circumstances = attempt(_circumstances, files) or _Circumstances()
+    ended = manifest.ended(logs.ended_at)
+    return replace(
+        install,
+        installed_from=InstalledFrom.SOURCE,
         environment=circumstances.environment,
         spack_version=circumstances.spack_version,
         spack_revision=circumstances.spack_revision,
-        status=BuildStatus.SUCCESS,
-        started_at=start_of_run(ended_at, times.total_seconds),
-        finished_at=ended_at,
+        started_at=start_of_run(ended.at, times.total_seconds),
+        finished_at=ended.at,
+        time_uncertainty_seconds=ended.uncertainty_seconds,
         duration_seconds=times.total_seconds,
-        prefix=place,
         phases=succeeded(logs, times.phase_seconds),
         log=logs.whole,
         events=attempt(_archiving_errors, prefix) or (),
         configure_arguments=attempt(files.text, _ARGUMENTS),
         environment_variables=attempt(_changes, files),
-        install_files=None if manifest is None else manifest.files,
+    )
+
+
+def _unpacked(install: InstallReport, manifest: _Manifest, times: InstallTimes) -> InstallReport:
+    """The installation of a binary; only the old installer leaves times of it."""
+    seconds = times.total_seconds if times.from_cache else None
+    ended_at = manifest.unpacked_at()
+    return replace(
+        install,
+        installed_from=InstalledFrom.BUILD_CACHE,
+        started_at=start_of_run(ended_at, seconds),
+        finished_at=ended_at,
+        duration_seconds=seconds,
     )
 
 
@@ -169,14 +219,22 @@ def _times(files: Folder) -> InstallTimes:
     return InstallTimes() if content is None else read_times(content)
 
 
-def _manifest(files: Folder) -> _Manifest | None:
-    content = files.json(_MANIFEST)
+def _manifest(files: Folder, problems: Problems) -> _Manifest:
+    """The manifest, which says where it was written even if not all its entries can be read."""
+    content = problems.attempt(files.json, _MANIFEST)
     if content is None:
-        return None
-    listed = installed_files(content, _MANIFEST)
+        return _Manifest(None, None)
+    # Python writes a byte of a path that is no UTF-8 as half of a surrogate pair.
+    entries = {escaped(path): _storable(entry) for path, entry in content.items()}
     own = f"/{METADATA}"
-    prefix = next((file.path.removesuffix(own) for file in listed if file.path.endswith(own)), None)
-    return _Manifest(listed, prefix or None)
+    prefix = next((path.removesuffix(own) for path in entries if path.endswith(own)), None)
+    return _Manifest(problems.attempt(installed_files, entries, _MANIFEST), prefix or None)
+
+
+def _storable(entry: object) -> object:
+    if not isinstance(entry, dict):
+        return entry
+    return {name: escaped(value) if isinstance(value, str) else value for name, value in entry.items()}
 
 
 def _circumstances(files: Folder) -> _Circumstances:
@@ -211,10 +269,14 @@ def _archiving_errors(prefix: Path) -> tuple[Event, ...]:
     return tuple(Event(EventKind.WARNING, line) for line in lines if line.strip())
 
 
-def _source(place: str, files: Folder, logs: BuildLogs) -> Source:
-    """A prefix and one installation into it, which the times of its files tell from the next."""
+def _source(place: str, files: Folder, logs: BuildLogs, was_unpacked: bool) -> Source:
+    """A prefix and one installation into it, which the times of its files tell from the next.
+
+    `spack monitor` computes the same key: both know one installation.
+    """
     digest = hashlib.sha256(place.encode())
-    told = [written for name in (_MANIFEST, _TIMES) if (written := _read_whole(files, name)) is not None]
+    names = (_MANIFEST, _TIMES, _MADE_ELSEWHERE) if was_unpacked else (_MANIFEST, _TIMES)
+    told = [written for name in names if (written := _read_whole(files, name)) is not None]
     for written in told or [logs.whole or b"", *logs.by_phase.values()]:
         digest.update(hashlib.sha256(written).digest())
     return Source(SourceKind.PREFIX, f"{place[-_KEY_PATH_CHARACTERS:]}#{digest.hexdigest()[:32]}")

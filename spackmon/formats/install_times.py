@@ -17,27 +17,19 @@ _FILE = "install_times.json"
 
 @dataclass(frozen=True, slots=True)
 class InstallTimes:
-    """`phase_seconds` in the order in which they ran."""
+    """`phase_seconds` in the order in which they ran; none where a binary was unpacked, `from_cache`."""
 
     total_seconds: float | None = None
     phase_seconds: Mapping[str, float | None] = field(default_factory=dict)
     package_name: str | None = None
     spec_hash: str | None = None
+    from_cache: bool = False
 
 
 def read_times(content: dict[str, Any]) -> InstallTimes:
-    """The times of the build. Raises FieldUnfit.
-
-    None of a binary that was taken from a cache: those are times of the unpacking, while log and environment
-    beside them tell of the build.
-    """
-    names = InstallTimes(
-        package_name=optional_name(content, "name", f"{_FILE}: "),
-        spec_hash=optional_name(content, "hash", f"{_FILE}: "),
-    )
-    if content.get("cache") is True:
-        return names
+    """The times of the installation. Raises FieldUnfit."""
     total = content.get("total")
+    from_cache = content.get("cache") is True
     phase_seconds: dict[str, float | None] = {}
     for position, listed in enumerate(list_of(content.get("phases") or [], f"{_FILE}: phases")):
         path = f"{_FILE}: phases.{position}"
@@ -49,7 +41,8 @@ def read_times(content: dict[str, Any]) -> InstallTimes:
         total_seconds=optional_seconds(total, "seconds", f"{_FILE}: total.")
         if isinstance(total, dict)
         else optional_seconds(content, "total", f"{_FILE}: "),
-        phase_seconds=phase_seconds,
-        package_name=names.package_name,
-        spec_hash=names.spec_hash,
+        phase_seconds={} if from_cache else phase_seconds,
+        package_name=optional_name(content, "name", f"{_FILE}: "),
+        spec_hash=optional_name(content, "hash", f"{_FILE}: "),
+        from_cache=from_cache,
     )

@@ -9,16 +9,18 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
 from spackmon.errors import Refused
 from spackmon.formats.build_logs import divided
 from spackmon.formats.fields import FieldUnfit, named_fields, short_key, short_text
+from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, UNKNOWN_ZONE_SECONDS, end_of_command
 from spackmon.formats.report_values import moment
 from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
 from spackmon.formats.xml_text import original_bytes, plain, read_xml
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.logs.phases import first_time, last_time
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 _HASH = re.compile("[a-z2-7]{32}")
 _PACKAGE = re.compile("[A-Za-z0-9_.-]{1,200}")
@@ -27,6 +29,7 @@ _SPACKS_MOMENT = "%a, %d %b %Y %H:%M:%S"
 _TEMPLATE_END = re.compile(rb"\n {12}\Z")
 _OF_TEST_RUN = re.compile(rb"\s*(?:==> (?:\[[^\]\n]*\] )?)?Testing package ")
 _FAILED_CASE = ("failure", "error")
+_LONGEST_COMMAND_SECONDS = 7 * 86400
 # What Spack's template does not escape.
 _TEXT_ATTRIBUTES = "name|message|value"
 
@@ -38,6 +41,7 @@ class _Suite:
     name: str
     timestamp: str
     started_at: datetime | None
+    finished_at: datetime | None
     environment: Environment
 
 
@@ -51,9 +55,11 @@ def read_junit(body: bytes | bytearray) -> Iterator[InstallReport]:
     if root.tag not in ("testsuites", "testsuite"):
         raise _unknown(f"the outermost element is {root.tag[:100]!r}")
     foreign = None
+    # Spack begins all the suites of a command together, and a suite's packages may be built after another's.
+    packages_seconds = sum(_seconds(suite.get("time", "")) or 0.0 for suite in root.iter("testsuite"))
     for element in root.iter("testsuite"):
         with named_fields():
-            suite = _suite(element)
+            suite = _suite(element, packages_seconds)
         for case in element.findall("testcase"):
             if not (_HASH.fullmatch(case.get("name", "")) and _PACKAGE.fullmatch(case.get("classname", ""))):
                 foreign = foreign or f"a test case has the name {plain(case.get('name'))[:100]!r}"
@@ -63,17 +69,19 @@ def read_junit(body: bytes | bytearray) -> Iterator[InstallReport]:
         raise _unknown(foreign)
 
 
-def _suite(element: Element) -> _Suite:
+def _suite(element: Element, packages_seconds: float) -> _Suite:
     properties = {p.get("name"): plain(p.get("value")) for p in element.iterfind("properties/property")}
     # linux-debian12-zen2: no part but the last has a dash.
     architecture = short_text(properties.get("architecture", ""), "architecture")
     platform, _, rest = architecture.partition("-")
     operating_system, _, target = rest.partition("-")
     timestamp = plain(element.get("timestamp"))
+    started_at = _moment(timestamp)
     return _Suite(
         name=plain(element.get("name")),
         timestamp=timestamp,
-        started_at=_moment(timestamp),
+        started_at=started_at,
+        finished_at=end_of_command(started_at, packages_seconds),
         environment=Environment("", platform, operating_system, target, ""),
     )
 
@@ -85,12 +93,17 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
     seconds = _seconds(case.get("time", ""))
     message = "" if failure is None else plain(failure.get("message")).strip()
     # A test run that failed leaves the install as it was.
+    installed_from = None
     is_test = log is not None and _OF_TEST_RUN.match(log) is not None
     if is_test:
         phases, log = _phases({"test": log or b""}, failure is not None), None
+    elif failure is None and _is_of_another_run(log or b"", seconds, suite.started_at):
+        # Of a binary from a cache, Spack shows the log that came with it.
+        installed_from, phases, log = InstalledFrom.BUILD_CACHE, (), None
     else:
         logs = divided(log or b"")
         phases, log = _phases(logs.by_phase, failure is not None), logs.whole
+    encloses = suite.started_at is not None and not is_test
     return InstallReport(
         source=Source(SourceKind.JUNIT, short_key(f"{suite.timestamp}/{suite.name}/{spec_hash}")),
         spec_hash=spec_hash,
@@ -98,11 +111,28 @@ def _report(case: Element, suite: _Suite) -> InstallReport:
         environment=suite.environment,
         status=None if is_test else BuildStatus.SUCCESS if failure is None else BuildStatus.FAILED,
         started_at=None if is_test else suite.started_at,
+        finished_at=None if is_test else suite.finished_at,
+        time_uncertainty_seconds=BESIDE_PACKAGES_SECONDS if encloses else None,
+        times_enclose_run=encloses,
         duration_seconds=None if is_test else seconds,
+        installed_from=installed_from,
         phases=phases,
         log=log,
         events=(Event(EventKind.ERROR, message),) if message else (),
     )
+
+
+def _is_of_another_run(log: bytes, seconds: float | None, began_at: datetime | None) -> bool:
+    """Whether a log has times that the install cannot have had: more of them, or on another day."""
+    first, last = first_time(log), last_time(log)
+    if first is None or last is None:
+        return False
+    if seconds is not None and (last - first).total_seconds() > seconds + 1:
+        return True
+    if began_at is None:
+        return False
+    away = abs((first.replace(tzinfo=UTC) - began_at).total_seconds())
+    return away > UNKNOWN_ZONE_SECONDS + _LONGEST_COMMAND_SECONDS
 
 
 def _phases(log_by_phase: Mapping[str, bytes], failed: bool) -> tuple[InstallPhase, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from spackmon.errors import Refused
 from spackmon.formats.json_body import read_json
+from spackmon.logs.phase_order import USUAL_ORDER
 
 
 class SavedKind(StrEnum):
@@ -51,8 +52,6 @@ _FILES = {
 _TIME = re.compile(r"^==> \[(\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d\.\d+)\]", re.MULTILINE)
 _NO_TIME = "~"  # after every time
 
-# For phases that printed nothing: those that only prepare come before those that make.
-_USUAL_ORDER = ("autoreconf", "bootstrap", "edit", "cmake", "qmake", "meson", "configure", "build", "install")
 
 # A failure makes the server cancel what has not run yet: what did run says so before.
 _STATUS_ORDER = {"SUCCESS": 0, "FAILED": 1, "FAILURE": 1}
@@ -123,7 +122,7 @@ def _in_order(phases: list[tuple[str, str, SavedFile]]) -> list[SavedFile]:
 
 
 def _usual_position(phase_name: str) -> int:
-    return _USUAL_ORDER.index(phase_name) if phase_name in _USUAL_ORDER else -1
+    return USUAL_ORDER.index(phase_name) if phase_name in USUAL_ORDER else -1
 
 
 def _first_time(output: object) -> str:

@@ -21,6 +21,7 @@ from spackmon.formats.local_save import (
     read_report,
     saved_files,
 )
+from spackmon.formats.moments import Moment, local_moment
 from spackmon.formats.submission import (
     BuildReport,
     ConcretizationFailureReport,
@@ -71,6 +72,7 @@ def _install(
     if build is None:
         return None
     phases = _phases(files, problems)
+    began = _began(run_name, phases)
     statuses = [problems.attempt(_status, file) for file in files if file.kind is SavedKind.STATUS]
     # 0.16 and 0.17 give no status of the package that broke, only of those that depend on it.
     broken = BuildStatus.FAILED if any(phase.status == "ERROR" for phase in phases) else None
@@ -80,7 +82,8 @@ def _install(
         environment=build.environment,
         spack_version=build.spack_version,
         status=next(filter(None, statuses), broken),
-        started_at=_started_at(run_name, phases),
+        started_at=began.at,
+        time_uncertainty_seconds=began.uncertainty_seconds,
         phases=tuple(InstallPhase(phase.name, phase.status, output=phase.output) for phase in phases),
         tags=build.tags,
     )
@@ -130,15 +133,15 @@ def _source(run_name: str, build_name: str, phases: list[PhaseReport]) -> Source
     return Source(SourceKind.MS1, f"saved/{run_name}/{build_name[:200]}")
 
 
-def _started_at(run_name: str, phases: list[PhaseReport]) -> datetime | None:
+def _began(run_name: str, phases: list[PhaseReport]) -> Moment:
     """The first time in the logs, of the zone in which the run's name has its time."""
     run = _RUN.fullmatch(run_name)
     began_at = next(filter(None, (first_time(phase.output or b"") for phase in phases)), None)
     if run is None or began_at is None:
-        return None
+        return local_moment(began_at)
     try:
         local = datetime.strptime(run["local"], "%Y-%m-%d-%H-%M-%S").replace(tzinfo=UTC)
         zone = local - datetime.fromtimestamp(int(run["seconds"]), UTC)
-        return began_at.replace(tzinfo=UTC) - timedelta(minutes=round(zone.total_seconds() / 60))
+        return Moment(began_at.replace(tzinfo=UTC) - timedelta(minutes=round(zone.total_seconds() / 60)))
     except (ValueError, OverflowError):
-        return None
+        return local_moment(began_at)

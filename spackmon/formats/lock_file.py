@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from spackmon.errors import Refused
-from spackmon.formats.damage import Damage
+from spackmon.formats.damage import Damage, newer
 from spackmon.formats.fields import FieldUnfit, list_of, object_of, optional_name, required, short_text
 from spackmon.formats.spec_json import FORMAT_VERSIONS
 from spackmon.formats.spec_pool import Kept, SpecPool, read_pool, reports
@@ -54,26 +54,32 @@ def read_lock_file(document: dict[str, Any], spack_version: str | None) -> Itera
     """
     damage = Damage()
     try:
-        lock = _lock(document)
+        lock = _lock(document, damage)
         spack = object_of(document.get("spack") or {}, "spack")
         version = optional_name(spack, "version", "spack.") or spack_version
         pool = read_pool(_kept(lock), damage)
         roots = list(dict.fromkeys(_roots(lock, pool, damage)))
     except FieldUnfit as unfit:
-        raise Refused("DOCUMENT_DAMAGED", 400, f"the lock file cannot be read: {unfit.sentence}") from None
+        problem = "; ".join([unfit.sentence, *damage.newer])
+        raise Refused("DOCUMENT_DAMAGED", 400, f"the lock file cannot be read: {problem}") from None
     yield from reports(pool, roots, version)
     damage.settle()
 
 
-def _lock(document: dict[str, Any]) -> _Lock:
+def _lock(document: dict[str, Any], damage: Damage) -> _Lock:
     meta = object_of(required(document, "_meta"), "_meta")
     version = meta.get("lockfile-version")
-    if type(version) is not int or version not in _VERSIONS:
-        raise FieldUnfit(f"_meta.lockfile-version must be {min(_VERSIONS)} to {max(_VERSIONS)}")
-    key_kind, format_version = _VERSIONS[version]
+    latest, latest_format = max(_VERSIONS), FORMAT_VERSIONS[-1]
+    if type(version) is not int or version < min(_VERSIONS):
+        raise FieldUnfit(f"_meta.lockfile-version must be a number, from {min(_VERSIONS)}")
+    if version > latest:
+        damage.newer.append(newer("_meta.lockfile-version", version, latest))
+    key_kind, format_version = _VERSIONS[min(version, latest)]
     stated = meta.get("specfile-version", format_version)
-    if type(stated) is not int or (stated not in FORMAT_VERSIONS and stated != 1):
-        raise FieldUnfit(f"_meta.specfile-version must be at most {FORMAT_VERSIONS[-1]}")
+    if type(stated) is not int or stated < 1:
+        raise FieldUnfit("_meta.specfile-version must be a number, from 1")
+    if stated > latest_format:
+        damage.newer.append(newer("_meta.specfile-version", stated, latest_format))
     return _Lock(key_kind, stated, _environments(document))
 
 

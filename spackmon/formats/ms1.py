@@ -15,7 +15,6 @@ from spackmon.formats.fields import (
     name_of,
     named_fields,
     object_of,
-    optional_name,
     required,
     tags_of,
 )
@@ -53,17 +52,17 @@ def read_spec(body: dict[str, Any]) -> SpecReport | ConcretizationFailureReport:
 def read_build(body: dict[str, Any]) -> BuildReport:
     """builds/new. Only `analyze` sends the spec along, and it does not begin a run.
 
-    The circumstances (host_os, …) may be missing; `full_hash` may be any hash of the spec.
+    All but `tags` and `spec` must be there, as for the old server; `full_hash` may be any hash of the spec.
     """
     with named_fields():
         spec_hash = name_of(body, "full_hash")
         spack_version = name_of(body, "spack_version")
         environment = Environment(
-            hostname=optional_name(body, "hostname") or "",
-            platform=optional_name(body, "platform") or "",
-            operating_system=optional_name(body, "host_os") or "",
-            target=optional_name(body, "host_target") or "",
-            kernel_version=optional_name(body, "kernel_version") or "",
+            hostname=name_of(body, "hostname"),
+            platform=name_of(body, "platform"),
+            operating_system=name_of(body, "host_os"),
+            target=name_of(body, "host_target"),
+            kernel_version=name_of(body, "kernel_version"),
         )
         tags = tags_of(body.get("tags"), "tags")
     spec = body.get("spec")

@@ -26,6 +26,7 @@ from spackmon.formats.fields import (
 from spackmon.formats.report_line import ENVIRONMENT_NAMES, write
 from spackmon.formats.report_values import (
     Logs,
+    flag,
     moment,
     optional_seconds,
     optional_text,
@@ -41,7 +42,7 @@ from spackmon.formats.submission import (
     SpecReport,
     Submission,
 )
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 _PHASE_STATUS_CHARACTERS = 100
 
@@ -70,6 +71,7 @@ def _install(line: dict[str, Any]) -> Iterator[Submission]:
     logs = Logs()
     with named_fields():
         status = line.get("status")
+        installed_from = line.get("installed_from")
         report = InstallReport(
             source=_source(object_of(required(line, "source"), "source")),
             graph=graph,
@@ -81,7 +83,12 @@ def _install(line: dict[str, Any]) -> Iterator[Submission]:
             status=None if status is None else word(status, "status", BuildStatus),
             started_at=moment(line.get("started_at"), "started_at"),
             finished_at=moment(line.get("finished_at"), "finished_at"),
+            time_uncertainty_seconds=optional_seconds(line, "time_uncertainty_seconds"),
+            times_enclose_run=flag(line, "times_enclose_run"),
             duration_seconds=optional_seconds(line, "duration_seconds"),
+            installed_from=None
+            if installed_from is None
+            else word(installed_from, "installed_from", InstalledFrom),
             prefix=optional_text(line, "prefix"),
             phases=tuple(_phase(phase, f"phases.{place}", logs) for place, phase in _entries(line, "phases")),
             log=logs.take(line, "log"),

@@ -87,7 +87,10 @@ def _install(report: InstallReport) -> dict[str, Any]:
         "status": report.status,
         "started_at": None if report.started_at is None else report.started_at.isoformat(),
         "finished_at": None if report.finished_at is None else report.finished_at.isoformat(),
+        "time_uncertainty_seconds": report.time_uncertainty_seconds,
+        "times_enclose_run": report.times_enclose_run or None,
         "duration_seconds": report.duration_seconds,
+        "installed_from": report.installed_from,
         "prefix": report.prefix,
         "phases": [
             _known({"name": phase.name, "status": phase.status, "duration_seconds": phase.duration_seconds})

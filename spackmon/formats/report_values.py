@@ -90,6 +90,14 @@ def optional_seconds(owner: dict[str, Any], field: str, path: str = "") -> float
     return float(value)
 
 
+def flag(owner: dict[str, Any], field: str, path: str = "") -> bool:
+    """Whether a statement holds; where it is missing or null it does not."""
+    value = owner.get(field)
+    if value is not None and not isinstance(value, bool):
+        raise FieldUnfit(f"{path}{field} must be true or false")
+    return bool(value)
+
+
 def optional_text(owner: dict[str, Any], field: str, path: str = "") -> str | None:
     """A text of any length, or None where it is missing or null."""
     value = owner.get(field)

@@ -12,6 +12,7 @@ import json
 from typing import Any
 
 from spackmon.errors import Refused
+from spackmon.formats.damage import newer
 from spackmon.formats.fields import (
     FieldUnfit,
     compact,
@@ -29,6 +30,8 @@ from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
 
 MAXIMUM_NODES = 100_000
 FORMAT_VERSIONS = range(2, 6)
+
+_ANY_VERSION = 1_000
 
 # A graph up to this size cannot have too many descendants, so that only a giant's are counted.
 _SMALL_GRAPH_NODES = 2_000
@@ -67,6 +70,16 @@ def read(document: object, known: KnownNodes | None = None) -> SpecGraph:
     except (CyclicGraph, TooManyDescendants) as problem:
         raise _malformed(str(problem)) from None
     return SpecGraph(root=next(iter(nodes)), format_version=format_version, nodes=nodes)
+
+
+def newer_version(document: object) -> str | None:
+    """A sentence about a format after those known here, which is read as the latest; None of the others."""
+    try:
+        format_version = _elements(_unwrapped(document))[0]
+    except Refused:
+        return None
+    latest = FORMAT_VERSIONS[-1]
+    return newer("_meta.version", format_version, latest) if format_version > latest else None
 
 
 def is_abstract(document: object) -> bool:
@@ -121,8 +134,8 @@ def _elements(document: object) -> tuple[int, list[Any]]:
     elif isinstance(document, dict) and isinstance(document.get("nodes"), list):
         meta = document.get("_meta")
         declared = meta.get("version") if isinstance(meta, dict) else None
-        if type(declared) is not int or declared not in FORMAT_VERSIONS:
-            raise _malformed(f"_meta.version must be {FORMAT_VERSIONS[0]} to {FORMAT_VERSIONS[-1]}")
+        if type(declared) is not int or not FORMAT_VERSIONS[0] <= declared <= _ANY_VERSION:
+            raise _malformed(f"_meta.version must be a number, from {FORMAT_VERSIONS[0]}")
         format_version, elements = declared, document["nodes"]
     else:
         raise _malformed('a list of nodes or an object {"_meta": {"version"}, "nodes": []} was expected')

@@ -165,7 +165,7 @@ def _spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, Tar
     hash_kind, identity = entry.identity
     return SpecNode(
         name=entry.name,
-        version=name_of(content, "version"),
+        version=_version(content),
         hash=identity,
         hash_kind=hash_kind,
         hashes=entry.hashes,
@@ -215,12 +215,22 @@ def _described_target(target: object, document: str) -> TargetDescription:
     )
 
 
+def _version(owner: dict[str, Any], path: str = "") -> str:
+    """A version; Spack also reads "versions", a list or a text, of which a concrete spec has one."""
+    versions = owner.get("versions")
+    if owner.get("version") is not None or not versions:
+        return name_of(owner, "version", path)
+    listed = [versions] if isinstance(versions, str) else list_of(versions, f"{path}versions")
+    written = ",".join(short_text(version, f"{path}versions.{place}") for place, version in enumerate(listed))
+    return short_text(written.removeprefix("=") if len(listed) == 1 else written, f"{path}versions")
+
+
 def _compiler(content: dict[str, Any]) -> tuple[str, str] | None:
     """v1 to v4 name it; in v5 it is a dependency, except where a later Spack read an older file again."""
     compiler = content.get("compiler")
     if compiler is not None:
         compiler = object_of(compiler, "compiler")
-        return name_of(compiler, "name", "compiler."), name_of(compiler, "version", "compiler.")
+        return name_of(compiler, "name", "compiler."), _version(compiler, "compiler.")
     annotated = object_of(content.get("annotations") or {}, "annotations").get("compiler")
     if annotated is None:
         return None

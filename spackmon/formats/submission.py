@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from spackmon.graph.spec import SpecGraph
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,12 @@ class InstallReport:
     (whose root is built) or by `spec_hash`, a hash of it that may be known later, or is not known at all;
     then `package_name` says what is built. `log` is the output of the whole run where the source does not
     divide it into phases. `spack_revision` is the commit of Spack itself. Moments have a time zone.
+
+    `installed_from` is None where the source does not say it. `started_at` and `finished_at` are off by
+    `time_uncertainty_seconds` at most, None where they are exact but for a clock's usual error. Where
+    `times_enclose_run` is true they are those of a whole command, in which the run took place: then the
+    uncertainty is how much later than `finished_at` the run may have ended, and `started_at` is not too late.
+    docs/reports.md has a table of each format's clock.
     """
 
     source: Source
@@ -177,7 +183,10 @@ class InstallReport:
     status: BuildStatus | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    time_uncertainty_seconds: float | None = None
+    times_enclose_run: bool = False
     duration_seconds: float | None = None
+    installed_from: InstalledFrom | None = None
     prefix: str | None = None
     phases: tuple[InstallPhase, ...] = ()
     log: bytes | None = None
@@ -187,6 +196,27 @@ class InstallReport:
     install_files: tuple[InstalledFile, ...] | None = None
     attributes: Mapping[str, tuple[AttributeValue, ...]] | None = None
     tags: tuple[str, ...] = ()
+
+    @property
+    def ran_not_before(self) -> datetime | None:
+        """The earliest moment at which the run can have begun, None where no time says so."""
+        if self.started_at is None or self.times_enclose_run:
+            return self.started_at
+        return _moved(self.started_at, -(self.time_uncertainty_seconds or 0.0))
+
+    @property
+    def ran_not_after(self) -> datetime | None:
+        """The latest moment at which the run can have ended, None where no time says so."""
+        if self.finished_at is None:
+            return None
+        return _moved(self.finished_at, self.time_uncertainty_seconds or 0.0)
+
+
+def _moved(moment: datetime, seconds: float) -> datetime:
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return moment
 
 
 Submission = (

@@ -17,11 +17,14 @@ _SIGNED = re.compile(
     re.DOTALL,
 )
 _DASH_ESCAPE = re.compile(rb"^- ", re.MULTILINE)
-# How spec.yaml begins, and what Spack prints as YAML: logs and scripts are text, too.
-_YAML = re.compile(rb"(?:\s|#[^\n]*\n|---[^\S\n]*\n)*(?:spec|_meta|nodes)[^\S\n]*:")
-
+# A mapping in blocks, as Spack writes it: a key begins its first line, and a key that documents are told by
+# some line. Logs and scripts are text, too.
+_YAML_BEGINNING = re.compile(
+    rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n|---[^\S\n]*\n)*+[\"']?[A-Za-z_]\w*[\"']?[^\S\n]*:(?:\s|\Z)"
+)
 # Room for a licence before it; a search through megabytes of blanks would need memory for each.
 _HEAD_BYTES = 1 << 14
+_YAML_KEY = re.compile(rb"^[\"']?(?:spec|_meta|nodes|database|concrete_specs)[\"']?[^\S\n]*:", re.MULTILINE)
 
 
 class Value(NamedTuple):
@@ -40,7 +43,7 @@ def unsigned(data: bytes) -> bytes:
 
 def is_yaml(data: bytes) -> bool:
     """Whether this is a text that may be a spec in YAML."""
-    return _YAML.match(data[:_HEAD_BYTES]) is not None
+    return _YAML_BEGINNING.match(data[:_HEAD_BYTES]) is not None and _YAML_KEY.search(data) is not None
 
 
 def yaml_values(data: bytes) -> Iterator[Value]:

@@ -1,14 +1,15 @@
 """What lies in a directory tree, an archive or a file, one after the other: prefixes, stages, documents.
 
 Links are not followed. Into what is recognized the walk does not descend: of a prefix only `.spack` is read,
-of a stage its logs. Every other file is taken for a document, and says itself if it is none.
+of a stage its logs. Every other file is taken for a document, and says itself if it is none; but where Spack
+keeps files of its own, in an install tree or an environment, those that are none are passed over.
 """
 
 import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from spackmon.errors import Refused
 from spackmon.formats import detect
 from spackmon.formats.archives import is_archive, unpack
 from spackmon.formats.buildcache import is_spec_path, read_buildcache
+from spackmon.formats.develop_folder import is_develop_folder, read_develop_folder
 from spackmon.formats.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
+from spackmon.formats.failure_marks import DIRECTORY as FAILURES
+from spackmon.formats.failure_marks import read_failure_marks
 from spackmon.formats.folder import Folder, read_file
 from spackmon.formats.install_prefix import METADATA, is_prefix, read_prefix
 from spackmon.formats.known_nodes import KnownNodes
@@ -24,10 +28,18 @@ from spackmon.formats.local_save import saved_files
 from spackmon.formats.local_save_install import is_saved_run, read_saved_run
 from spackmon.formats.submission import Submission
 
-# Beside documents in a `.spack-db`: locks, and the time of the last change.
-_NO_DOCUMENTS = frozenset({"lock", "prefix_lock", "prefix_failures", "index_verifier"})
 _DATABASE = ".spack-db"
-_NOT_ENTERED = frozenset({".git", "spack-src"})
+_MANIFEST_OF_ENVIRONMENT = "spack.yaml"
+# Of an environment `.spack-env` has copies of recipes and links.
+_NOT_ENTERED = frozenset({".git", ".spack-env", "spack-src"})
+# Spack's script beside prefixes, locks, and of a `.spack-db` the time of the last change.
+_NO_DOCUMENTS = frozenset({".lock", "sbang"})
+_NO_DOCUMENTS_OF_DATABASE = frozenset({"lock", "prefix_lock", "prefix_failures", "index_verifier"})
+# Spack's own code has specs to test it with.
+_PROGRAM = frozenset({"bin", "lib", "share"})
+_NOT_UNDERSTOOD = frozenset({"DOCUMENT_UNKNOWN", "ARCHIVE_NESTED", "SPEC_ABSTRACT"})
+# What Spack writes for itself to read: damaged, it is named wherever it lies.
+_DOCUMENTS_OF_SPACK = frozenset({"index.json", "spack.lock", "spec.json", "spec.yaml"})
 
 _LAYOUTS = ("v3/manifests", "build_cache")
 _OF_BUILDCACHE = frozenset({"v3", "build_cache", "blobs"})
@@ -95,9 +107,9 @@ class _Walk:
 
     def found(self) -> Iterator[Found]:
         """What lies in it, the things in a directory before those in the directories below."""
-        pending = [self._root]
+        pending = [(self._root, self._root.name == _DATABASE)]
         while pending:
-            directory = pending.pop()
+            directory, is_spacks = pending.pop()
             try:
                 with os.scandir(directory) as entries:
                     listed = sorted(entries, key=lambda entry: entry.name)
@@ -111,15 +123,18 @@ class _Walk:
             if whole is not None:
                 yield whole
                 continue
-            yield from self._files(directory, files)
             entered = set(directories) - _NOT_ENTERED
+            if _is_spack_itself(directory, directories):
+                is_spacks, entered = True, entered - _PROGRAM
+            is_spacks = is_spacks or _DATABASE in directories
+            yield from self._files(directory, files, is_spacks=is_spacks)
             if _is_buildcache(directory, directories):
                 read = partial(_buildcache, directory, self._spack_version)
                 yield self._thing(
                     directory, read, [directory / path for path in _buildcache_paths(directory)]
                 )
                 entered -= _OF_BUILDCACHE
-            below = [directory / name for name in directories if name in entered]
+            below = [(directory / name, is_spacks) for name in directories if name in entered]
             pending.extend(reversed(below))
 
     def file(self, path: Path) -> Found:
@@ -130,23 +145,34 @@ class _Walk:
 
     def _recognized(self, directory: Path, directories: list[str]) -> Found | None:
         if METADATA in directories and is_prefix(directory / METADATA):
-            installed_at = (
-                None if self._unpacked else os.fsencode(directory).decode("utf-8", "backslashreplace")
-            )
+            installed_at = None if self._unpacked else _text(directory)
             read = partial(read_prefix, directory, installed_at, self._known)
             return self._thing(directory, read, _files_in(directory / METADATA))
         if is_stage(directory.name):
             return self._thing(directory, partial(read_stage, directory), _files_in(directory))
+        if directory.name == FAILURES and directory.parent.name == _DATABASE:
+            tree = None if self._unpacked else _text(directory.parent.parent)
+            return self._thing(directory, partial(read_failure_marks, directory, tree), _files_in(directory))
+        if is_develop_folder(directory, directories):
+            return self._thing(
+                directory, partial(read_develop_folder, directory, directories), _files_in(directory)
+            )
         return None
 
-    def _files(self, directory: Path, names: list[str]) -> Iterator[Found]:
+    def _files(self, directory: Path, names: list[str], *, is_spacks: bool) -> Iterator[Found]:
+        of_environment = _MANIFEST_OF_ENVIRONMENT in names
         if is_saved_run(frozenset(names)):
             saved = [file.path for file in saved_files(directory)]
             yield self._thing(directory, partial(read_saved_run, directory), saved)
             names = sorted(set(names) - {path.name for path in saved})
-        for name in names:
-            if directory.name != _DATABASE or name not in _NO_DOCUMENTS:
-                yield self.file(directory / name)
+        known = _NO_DOCUMENTS_OF_DATABASE if directory.name == _DATABASE else _NO_DOCUMENTS
+        for name in sorted(set(names) - known):
+            found = self.file(directory / name)
+            if is_spacks or of_environment:
+                # A prefix that is being made, or that Spack has lost, holds files of any kind.
+                any_kind = is_spacks and name not in _DOCUMENTS_OF_SPACK
+                found = replace(found, read=partial(_understood, found.read, any_kind=any_kind))
+            yield found
 
     def _thing(self, path: Path, read: Callable[[], Iterator[Submission]], files: list[Path]) -> Found:
         size_bytes = 0
@@ -172,6 +198,23 @@ def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
     except Refused as refused:
         # The place where it was found names it.
         raise Refused(refused.code, refused.status, refused.sentence.removeprefix(": ")) from None
+
+
+def _understood(read: Callable[[], Iterator[Submission]], *, any_kind: bool) -> Iterator[Submission]:
+    """What a file among Spack's own states; it need not be a document, `any_kind` not even a whole one."""
+    try:
+        yield from read()
+    except Refused as refused:
+        if not any_kind and refused.code not in _NOT_UNDERSTOOD:
+            raise
+
+
+def _is_spack_itself(directory: Path, directories: list[str]) -> bool:
+    return {"bin", "lib"} <= set(directories) and (directory / "bin" / "spack").is_file()
+
+
+def _text(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _is_buildcache(directory: Path, directories: list[str]) -> bool:

@@ -3,22 +3,54 @@
 No recursion: a chain of 10^5 specs is as good an input as any.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from spackmon.graph.spec import Deptype, Edge, SpecNode
+from spackmon.graph.spec import Deptype
+
+Key = TypeVar("Key", bound=Hashable)
+Key_co = TypeVar("Key_co", bound=Hashable, covariant=True)
 
 # As numbers: an enum's own operators take ten times as long, and graphs have edges by the hundred thousand.
 _LINK_RUN = int(Deptype.LINK | Deptype.RUN)
 _BUILD = int(Deptype.BUILD)
 
 
-class CyclicGraph(ValueError):  # noqa: N818 -- named for what was found
-    """A graph in which a spec depends on itself; `hash` is the identity of a node on the cycle."""
+class Arrow(Protocol[Key_co]):
+    """An edge of a graph of any keys: hashes in a document, numbers of rows in a database."""
 
-    def __init__(self, name: str, hash: str) -> None:  # noqa: A002 -- the field's own word
-        super().__init__(f"{name}/{hash} depends on itself")
-        self.hash = hash
+    @property
+    def child(self) -> Key_co:
+        """The key of the node that it leads to."""
+
+    @property
+    def deptypes(self) -> int:
+        """The sum of the bits of Deptype."""
+
+    @property
+    def virtuals(self) -> tuple[str, ...]:
+        """What the child provides here."""
+
+
+class Parent(Protocol[Key_co]):
+    """A node of a graph of any keys."""
+
+    @property
+    def name(self) -> str:
+        """Its package."""
+
+    @property
+    def edges(self) -> Sequence[Arrow[Key_co]]:
+        """What it depends on."""
+
+
+class CyclicGraph(ValueError):  # noqa: N818 -- named for what was found
+    """A graph in which a spec depends on itself; `key` names a node on the cycle."""
+
+    def __init__(self, name: str, key: object) -> None:
+        super().__init__(f"{name}/{key} depends on itself")
+        self.name = name
+        self.key = key
 
 
 class TooManyDescendants(ValueError):  # noqa: N818 -- named for what was found
@@ -29,13 +61,13 @@ MAXIMUM_DESCENDANTS = 2_000_000
 """Over all nodes together; a graph of 500 specs has about 50,000."""
 
 
-def children_first(nodes: Mapping[str, SpecNode]) -> list[str]:
-    """The identity hashes of `nodes`, every child before all its parents.
+def children_first(nodes: Mapping[Key, Parent[Key]]) -> list[Key]:
+    """The keys of `nodes`, every child before all its parents.
 
     Edges must end at nodes of the mapping (KeyError). Raises CyclicGraph.
     """
-    ordered: list[str] = []
-    entered: dict[str, bool] = {}  # True once everything below is in the order
+    ordered: list[Key] = []
+    entered: dict[Key, bool] = {}  # True once everything below is in the order
     for start in nodes:
         if start in entered:
             continue
@@ -58,38 +90,38 @@ def children_first(nodes: Mapping[str, SpecNode]) -> list[str]:
     return ordered
 
 
-def descendants(nodes: Mapping[str, SpecNode]) -> dict[str, frozenset[str]]:
+def descendants(
+    nodes: Mapping[Key, Parent[Key]], maximum: int = MAXIMUM_DESCENDANTS
+) -> dict[Key, frozenset[Key]]:
     """Every node below each node, by any path of any deptype, itself excluded; keys children first.
 
-    Raises CyclicGraph, and TooManyDescendants for more than MAXIMUM_DESCENDANTS.
+    Raises CyclicGraph, and TooManyDescendants for more than `maximum` over all nodes.
     """
-    below: dict[str, frozenset[str]] = {}
+    below: dict[Key, frozenset[Key]] = {}
     count = 0
     for parent in children_first(nodes):
         children = {edge.child for edge in nodes[parent].edges}
         below[parent] = frozenset(children.union(*[below[child] for child in children]))
         count += len(below[parent])
-        if count > MAXIMUM_DESCENDANTS:
-            raise TooManyDescendants(
-                f"its {len(nodes)} specs have more than {MAXIMUM_DESCENDANTS} descendants"
-            )
+        if count > maximum:
+            raise TooManyDescendants(f"its {len(nodes)} specs have more than {maximum} descendants")
     return below
 
 
-class Seen(NamedTuple):
+class Seen(NamedTuple, Generic[Key]):
     """Nodes, and the virtuals that edges provide, each with the node that provides it."""
 
-    nodes: frozenset[str]
-    virtuals: frozenset[tuple[str, str]]
+    nodes: frozenset[Key]
+    virtuals: frozenset[tuple[str, Key]]
 
 
-def seen_by_caret(nodes: Mapping[str, SpecNode]) -> dict[str, Seen]:
+def seen_by_caret(nodes: Mapping[Key, Parent[Key]]) -> dict[Key, Seen[Key]]:
     """What `^` in the spec language looks at from each node.
 
     That are the edges on paths of link and run edges, and the node's own to what it needs to build.
     """
-    linked: dict[str, Seen] = {}
-    seen: dict[str, Seen] = {}
+    linked: dict[Key, Seen[Key]] = {}
+    seen: dict[Key, Seen[Key]] = {}
     for parent in children_first(nodes):
         edges = nodes[parent].edges
         by_link_run = [edge for edge in edges if int(edge.deptypes) & _LINK_RUN]
@@ -99,7 +131,20 @@ def seen_by_caret(nodes: Mapping[str, SpecNode]) -> dict[str, Seen]:
     return seen
 
 
-def _joined(edges: Sequence[Edge], below: Sequence[Seen]) -> Seen:
+def provided(edges: Iterable[Arrow[Key]], seen: Iterable[tuple[str, Key]]) -> dict[tuple[str, Key], int]:
+    """Who provides which virtuals to a node or below it, with the deptypes of the node's own `edges`.
+
+    `seen` are the virtuals that `^` looks at.
+    """
+    found = dict.fromkeys(seen, 0)
+    for edge in edges:
+        for virtual in edge.virtuals:
+            key = virtual, edge.child
+            found[key] = found.get(key, 0) | int(edge.deptypes)
+    return found
+
+
+def _joined(edges: Sequence[Arrow[Key]], below: Sequence[Seen[Key]]) -> Seen[Key]:
     return Seen(
         frozenset(edge.child for edge in edges).union(*(seen.nodes for seen in below)),
         frozenset((virtual, edge.child) for edge in edges for virtual in edge.virtuals).union(

@@ -1,207 +1,359 @@
-"""Builds: one for each spec, environment and owner, whoever of several clients posts it first."""
+"""Builds: what the runs of one spec on one machine by one owner have in common.
 
-from collections.abc import Iterable, Mapping
+A build is its owner, its spec and its machine. A run whose sources name only a part of the machine belongs
+to the only machine of its owner's builds of that spec that this may be a part of. So builds are a function
+of runs, as runs are of claims. A number that a client was told leads on to what became of its build for
+ever: the older of two builds that turn out to be one stays.
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
-from spackmon.errors import Refused
-from spackmon.formats.submission import BuildReport, Environment
-from spackmon.ingest.environments import completed_environment, get_or_create_environment
-from spackmon.ingest.linking import add_package_versions, complete_environment, link_waiting, where_of
-from spackmon.ingest.locks import lock_builds
-from spackmon.ingest.matching import Where, builds_of_known_spec, runs_of
-from spackmon.ingest.receipts import BuildReceipt
-from spackmon.ingest.rows import Statement, over_rows
-from spackmon.ingest.sources import ms1_source
-from spackmon.ingest.specs import store_graph
-from spackmon.models import utc_now
-from spackmon.status import BuildStatus
+from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
+from spackmon.runs.claim import Machine
 
-# A hash string may name several specs: 0.16 and 0.17 have one `hash` for several `full_hash`es.
-_FIND_SPEC = Statement(
+_INSERT = Statement(
     """
-    SELECT s.id, s.hash, p.name, p.id AS package_id
-    FROM spec_hash h
-    JOIN spec s ON s.id = h.spec_id
-    JOIN package_version v ON v.id = s.package_version_id
-    JOIN package p ON p.id = v.package_id
-    WHERE h.value = :value AND (:spec_id = 0 OR s.id = :spec_id)
-    ORDER BY CASE WHEN h.kind = s.hash_kind THEN 0 ELSE 1 END, s.id DESC
+    INSERT INTO build (spec_id, package_id, environment_id, owner_id, status, created_at, updated_at)
+    VALUES (:spec_id, :package_id, :environment_id, :owner_id, 'NOTRUN', :now, :now)
+    RETURNING id
+    """
+)
+
+_READ = Statement(
+    """
+    SELECT b.id, b.spec_id, b.package_id, b.environment_id, b.owner_id, s.hash AS spec_hash,
+        e.hostname, e.platform, e.operating_system, e.target, e.kernel_version
+    FROM build b JOIN build_environment e ON e.id = b.environment_id
+    LEFT JOIN spec s ON s.id = b.spec_id
+    WHERE b.id = :build_id
+    """
+)
+
+_SET_IDENTITY = Statement(
+    """
+    UPDATE build
+    SET spec_id = :spec_id, package_id = :package_id, environment_id = :environment_id, owner_id = :owner_id
+    WHERE id = :build_id
+    """
+)
+
+# What is unique of builds is not, while several of them change.
+_FORGET_IDENTITY = Statement("UPDATE build SET spec_id = NULL WHERE id = :build_id")
+
+# The machines of a spec's runs, with the builds that they are counted to.
+_MACHINES = Statement(
+    """
+    SELECT DISTINCT a.environment_id, b.id AS build_id, b.environment_id AS build_environment_id,
+        b.package_id, e.hostname, e.platform, e.operating_system, e.target, e.kernel_version
+    FROM build b JOIN attempt a ON a.build_id = b.id
+    JOIN build_environment e ON e.id = a.environment_id
+    WHERE b.spec_id = :spec_id AND b.owner_id = :owner_id
+    ORDER BY b.id, a.environment_id
+    """
+)
+
+_BUILD_OF_MACHINE = Statement(
+    """
+    SELECT id FROM build
+    WHERE spec_id = :spec_id AND owner_id = :owner_id AND environment_id = :environment_id
+    """
+)
+
+# Runs of a spec that is not known, by the hash that their sources name it by.
+_BUILD_OF_UNKNOWN = Statement(
+    """
+    SELECT b.id FROM claim c
+    JOIN attempt a ON a.id = c.attempt_id
+    JOIN build b ON b.id = a.build_id
+    WHERE c.spec_hash = :spec_hash AND b.spec_id IS NULL AND b.owner_id = :owner_id
+        AND b.environment_id = :environment_id
+    ORDER BY b.id
     LIMIT 1
     """
 )
 
-_INSERT_BUILD = Statement(
+# Behind the others: a number is unique at any moment.
+_BEHIND = "number + (SELECT COALESCE(max(a.number), 0) FROM attempt a WHERE a.build_id = :target_id)"
+
+_MOVE_ATTEMPTS = Statement(
+    f"""
+    UPDATE attempt SET build_id = :target_id, number = {_BEHIND}
+    WHERE build_id = :build_id AND environment_id = :environment_id
+    """  # noqa: S608 -- of our own constants
+)
+
+_ENVIRONMENTS = Statement("SELECT DISTINCT environment_id FROM attempt WHERE build_id = :build_id")
+
+_MOVE_ALL = Statement("UPDATE attempt SET build_id = :target_id WHERE build_id = :build_id")
+
+_MOVE_ATTEMPT = Statement(
+    f"""
+    UPDATE attempt SET build_id = :target_id, number = {_BEHIND}
+    WHERE id = :attempt_id AND build_id <> :target_id
+    """  # noqa: S608 -- as above
+)
+
+_OTHERS = Statement("SELECT 1 FROM attempt WHERE build_id = :build_id AND id <> :attempt_id LIMIT 1")
+
+_MISNUMBERED = Statement(
     """
-    INSERT INTO build
-        (spec_id, package_id, environment_id, owner_id, status, rerun_announced, created_at, updated_at)
-    SELECT s.id, v.package_id, :environment_id, :owner_id, :status, false, :now, :now
-    FROM spec s JOIN package_version v ON v.id = s.package_version_id
-    WHERE s.id = :spec_id
-    ON CONFLICT DO NOTHING
-    RETURNING id
+    SELECT r.id, r.place FROM (
+        SELECT a.id, a.number, row_number() OVER (
+            ORDER BY COALESCE(a.started_at, a.finished_at, a.reported_at),
+                (SELECT min(c.kind || ' ' || c.key) FROM claim c WHERE c.attempt_id = a.id), a.id
+        ) AS place
+        FROM attempt a WHERE a.build_id = :build_id
+    ) r
+    WHERE r.number <> r.place
     """
 )
 
-_UNDO_BEGIN = [
-    Statement(f"DELETE FROM {table} WHERE {column} = :build_id")  # noqa: S608 -- of our own constants
-    for table, column in (
-        ("build_source", "build_id"),
-        ("attempt", "build_id"),
-        ("build_package_version", "build_id"),
-        ("build", "id"),
+# By way of negative numbers: one at a time is unique.
+_RENUMBER = over_rows(
+    "id bigint, number integer",
+    """
+    UPDATE attempt SET number = -1000000000 - (SELECT i.number FROM {input} i WHERE i.id = attempt.id)
+    WHERE id IN (SELECT i.id FROM {input} i)
+    """,
+)
+
+_MAKE_POSITIVE = Statement(
+    "UPDATE attempt SET number = -1000000000 - number WHERE build_id = :build_id AND number <= -1000000000"
+)
+
+# What was announced and has not begun hides nothing that ran.
+_NEWEST = Statement(
+    """
+    SELECT id FROM attempt WHERE build_id = :build_id
+    ORDER BY CASE WHEN status = 'NOTRUN' THEN 1 ELSE 0 END, number DESC
+    LIMIT 1
+    """
+)
+
+_REPEATED = (
+    "status", "started_at", "finished_at", "duration_seconds", "installed_from", "prefix",
+    "configure_arguments", "environment_set_id", "manifest_id",
+)  # fmt: skip
+
+_REPEAT_NEWEST = Statement(
+    f"""
+    UPDATE build SET updated_at = :now, newest_attempt_id = :attempt_id,
+        {
+        ", ".join(f"{name} = (SELECT a.{name} FROM attempt a WHERE a.id = :attempt_id)" for name in _REPEATED)
+    } WHERE id = :build_id
+    """  # noqa: S608 -- of our own constants
+)
+
+_PACKAGE_VERSIONS_BELOW = Statement(
+    """
+    INSERT INTO build_package_version (package_version_id, build_id, package_id)
+    SELECT DISTINCT v.id, CAST(:build_id AS bigint), v.package_id
+    FROM closure c
+    JOIN spec s ON s.id = c.descendant_id
+    JOIN package_version v ON v.id = s.package_version_id
+    WHERE c.ancestor_id = :spec_id
+    ON CONFLICT DO NOTHING
+    """
+)
+
+_MERGED = Statement("SELECT build_id FROM merged_build WHERE id = :build_id")
+
+_LEAVE = [
+    Statement(statement)
+    for statement in (
+        "DELETE FROM build_package_version WHERE build_id = :build_id",
+        "UPDATE merged_build SET build_id = :target_id WHERE build_id = :build_id",
+        "DELETE FROM build WHERE id = :build_id",
+        """
+        INSERT INTO merged_build (id, build_id)
+        VALUES (CAST(:build_id AS bigint), CAST(:target_id AS bigint))
+        """,
     )
 ]
 
-_FIND_BUILD = Statement(
-    """
-    SELECT id, status, rerun_announced FROM build
-    WHERE spec_id = :spec_id AND environment_id = :environment_id AND owner_id = :owner_id
-    {lock}
-    """,
-    lock="FOR NO KEY UPDATE",
-)
 
-_INSERT_ATTEMPT = Statement(
-    """
-    INSERT INTO attempt (build_id, number, status, spack_version, started_at)
-    VALUES (:build_id, 1, :status, :spack_version, :now)
-    RETURNING id
-    """
-)
-
-# Says with it whether another source had told of the same spec: hardly ever, and then there is more to do.
-_INSERT_SOURCE = Statement(
-    """
-    INSERT INTO build_source (
-        build_id, attempt_id, owner_id, kind, key, first_reported_at, last_reported_at
-    )
-    VALUES (:build_id, :attempt_id, :owner_id, 'MS1', :key, :now, :now)
-    RETURNING (
-        SELECT count(*) FROM build b
-        WHERE b.spec_id = :spec_id AND b.owner_id = :owner_id AND b.id <> :build_id
-    ) AS others
-    """
-)
-
-_ANNOUNCE_RERUN = Statement("UPDATE build SET rerun_announced = true, updated_at = :now WHERE id = :build_id")
-
-_TAGS = over_rows(
-    "name text",
-    """
-    INSERT INTO tag (name)
-    SELECT i.name FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.name = i.name)
-    ORDER BY i.name
-    ON CONFLICT DO NOTHING
-    """,
-)
-
-_TAG_BUILD = over_rows(
-    "name text",
-    """
-    INSERT INTO build_tag (build_id, tag_id)
-    SELECT CAST(:build_id AS bigint), t.id FROM {input} i JOIN tag t ON t.name = i.name
-    WHERE NOT EXISTS (SELECT 1 FROM build_tag b WHERE b.build_id = :build_id AND b.tag_id = t.id)
-    ORDER BY t.id
-    ON CONFLICT DO NOTHING
-    RETURNING tag_id
-    """,
-)
+def read_build(connection: Connection, build_id: int) -> Any | None:
+    """A build with its spec's hash and its machine, by its number or one that leads to it."""
+    if not 0 < build_id <= LARGEST_ROW_ID:
+        return None
+    for merged in _MERGED.run(connection, build_id=build_id):
+        build_id = merged.build_id
+    rows = _READ.run(connection, build_id=build_id)
+    return rows[0] if rows else None
 
 
-def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> BuildReceipt:
-    """Get or create a build, and announce its re-run if it is one.
-
-    Raises Refused SPEC_UNKNOWN.
-    """
-    spec = _find_spec(connection, report)
-    environment_id, environment_created = get_or_create_environment(connection, report.environment)
-    # Tags before the build: the order of tables in which every transaction takes its locks.
-    create_tags(connection, report.tags)
-    key = {"spec_id": spec.id, "environment_id": environment_id, "owner_id": owner_id}
-    now = utc_now()
-    created = _INSERT_BUILD.run(
-        connection, **key, package_id=spec.package_id, status=BuildStatus.NOTRUN.value, now=now
-    )
-    is_new = bool(created)
-    if created and _begin(connection, created[0].id, key, report.spack_version, now):
-        is_new = not _give_way(connection, created[0].id, key, report.environment, now)
-    build = created[0] if is_new else _FIND_BUILD.run(connection, **key)[0]
-    begun = not is_new and build.status != BuildStatus.NOTRUN
-    if begun and report.announces_run and not build.rerun_announced:
-        _ANNOUNCE_RERUN.run(connection, build_id=build.id, now=now)
-    tag_build(connection, build.id, report.tags)
-    return BuildReceipt(build.id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
+def add_build(
+    connection: Connection, spec_id: int | None, package_id: int | None, environment_id: int, owner_id: int,
+    now: datetime,
+) -> int:  # fmt: skip
+    """Insert a build; its number."""
+    build_id: int = _INSERT.run(
+        connection, spec_id=spec_id, package_id=package_id, environment_id=environment_id, owner_id=owner_id,
+        now=now,
+    )[0].id  # fmt: skip
+    if spec_id is not None:
+        _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
+    return build_id
 
 
-def _find_spec(connection: Connection, report: BuildReport) -> Row[*tuple[Any, ...]]:
-    stored_id = 0
-    if report.graph is not None:
-        stored = store_graph(connection, report.graph, report.spack_version)
-        link_waiting(connection, stored.waiting, utc_now())
-        root = report.graph.nodes[report.graph.root]
-        # The graph says which of several specs with this hash is meant.
-        if any(value == report.spec_hash for _, value in root.hashes):
-            stored_id = stored.spec_id
-    found = find_spec(connection, report.spec_hash, stored_id)
-    if found is None:
-        raise Refused(
-            "SPEC_UNKNOWN", 404, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
-        )
-    return found
-
-
-def find_spec(connection: Connection, shown_hash: str, spec_id: int = 0) -> Row[*tuple[Any, ...]] | None:
-    """The spec that a client means by a hash: its `id`, `hash`, `name` and `package_id`.
-
-    `spec_id` says which it is, if it has that hash.
-    """
-    found = _FIND_SPEC.run(connection, value=shown_hash, spec_id=spec_id)
-    return found[0] if found else None
-
-
-def create_tags(connection: Connection, tags: Iterable[str]) -> None:
-    """Make sure that there are these tags; before a build is locked, as every transaction does."""
-    _TAGS.run(connection, sorted({(tag,) for tag in tags}))
-
-
-def tag_build(connection: Connection, build_id: int, tags: Iterable[str]) -> bool:
-    """Give tags, which exist, to a build; whether it lacked one."""
-    return bool(_TAG_BUILD.run(connection, sorted({(tag,) for tag in tags}), build_id=build_id))
-
-
-def _begin(
-    connection: Connection, build_id: int, key: Mapping[str, int], spack_version: str, now: datetime
-) -> bool:
-    """Begin the first attempt of a new build; whether its owner has other builds of the spec."""
-    attempt = _INSERT_ATTEMPT.run(
-        connection, build_id=build_id, status=BuildStatus.NOTRUN.value, spack_version=spack_version, now=now
-    )
-    source = _INSERT_SOURCE.run(
-        connection, build_id=build_id, attempt_id=attempt[0].id, owner_id=key["owner_id"],
-        spec_id=key["spec_id"], key=ms1_source(build_id, 1).key, now=now,
+def set_identity(
+    connection: Connection, build_id: int, identity: tuple[int | None, int | None, int, int]
+) -> None:
+    """Say of which spec, package, machine and owner a build is."""
+    spec_id, package_id, environment_id, owner_id = identity
+    _SET_IDENTITY.run(
+        connection, build_id=build_id, spec_id=spec_id, package_id=package_id, environment_id=environment_id,
+        owner_id=owner_id,
     )  # fmt: skip
-    add_package_versions(connection, build_id, key["spec_id"])
-    return bool(source[0].others)
+    if spec_id is not None:
+        _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
 
 
-def _give_way(
-    connection: Connection, build_id: int, key: Mapping[str, int], environment: Environment, now: datetime
-) -> bool:
-    """Make another source's build this one, if it is the same as far as that source told; whether it is."""
-    where = Where(environment, False, key["owner_id"])
-    for other in builds_of_known_spec(connection, key["spec_id"], where):
-        if other.id == build_id:
-            continue
-        lock_builds(connection, [other.id])
-        known = where_of(connection, runs_of(connection, [other.id]))
-        both = completed_environment(known.environment, known.no_machine, environment, told_no_machine=False)
-        if both == environment:
-            for statement in _UNDO_BEGIN:
-                statement.run(connection, build_id=build_id)
-            complete_environment(connection, other.id, environment, no_machine=False, now=now)
-            return True
-    return False
+def place_for(
+    connection: Connection, spec_id: int, owner_id: int, environment_id: int, machine: Machine
+) -> tuple[int | None, bool]:
+    """The build that a run on a machine belongs to as yet, and whether `settle_machines` must follow.
+
+    It must where the machine is new to the runs of the spec: that may change what the others are a part of.
+    """
+    exact = _BUILD_OF_MACHINE.run(
+        connection, spec_id=spec_id, owner_id=owner_id, environment_id=environment_id
+    )
+    if exact:
+        return exact[0].id, False
+    rows = _MACHINES.run(connection, spec_id=spec_id, owner_id=owner_id)
+    for row in rows:
+        if row.environment_id == environment_id:
+            return row.build_id, False
+    machines = {**_machines(rows), environment_id: machine}
+    whole = _whole(environment_id, machines)
+    return next((row.build_id for row in rows if row.build_environment_id == whole), None), True
+
+
+def place_of_unknown(
+    connection: Connection, spec_hash: str, owner_id: int, environment_id: int
+) -> int | None:
+    """The build of other runs of a spec that is not known, in the same place."""
+    rows = _BUILD_OF_UNKNOWN.run(
+        connection, spec_hash=spec_hash, owner_id=owner_id, environment_id=environment_id
+    )
+    return rows[0].id if rows else None
+
+
+def move_attempt(connection: Connection, attempt_id: int, build_id: int) -> None:
+    """Count an attempt to another build."""
+    _MOVE_ATTEMPT.run(connection, attempt_id=attempt_id, target_id=build_id)
+
+
+def settle_machines(connection: Connection, spec_id: int, owner_id: int, now: datetime) -> dict[int, int]:
+    """Count the runs of an owner's spec to the builds of their machines.
+
+    Gives the builds that changed, each with the one that its runs are of now; some have none left.
+    """
+    rows = _MACHINES.run(connection, spec_id=spec_id, owner_id=owner_id)
+    machines = _machines(rows)
+    whole = {environment_id: _whole(environment_id, machines) for environment_id in machines}
+    wholes_of: dict[int, set[int]] = {}
+    environment_of: dict[int, int] = {}
+    for row in rows:
+        wholes_of.setdefault(row.build_id, set()).add(whole[row.environment_id])
+        environment_of[row.build_id] = row.build_environment_id
+    moved: dict[int, int] = {}
+    chosen: dict[int, int] = {}
+    for target in sorted(set(whole.values())):
+        of_this = [b for b, wholes in wholes_of.items() if wholes == {target}]
+        of_this += [b for b, wholes in wholes_of.items() if environment_of[b] == target and len(wholes) > 1]
+        if of_this:
+            chosen[target] = min(of_this)
+    changing = [(b, target) for target, b in chosen.items() if environment_of[b] != target]
+    for build_id, _ in changing:
+        _FORGET_IDENTITY.run(connection, build_id=build_id)
+    for row in rows:
+        target = whole[row.environment_id]
+        if target not in chosen:
+            chosen[target] = add_build(connection, None, row.package_id, target, owner_id, now)
+            changing.append((chosen[target], target))
+        if row.build_id != chosen[target]:
+            _MOVE_ATTEMPTS.run(
+                connection, build_id=row.build_id, target_id=chosen[target], environment_id=row.environment_id
+            )
+            moved[row.build_id] = moved[chosen[target]] = chosen[target]
+    for build_id in set(wholes_of) - set(chosen.values()):
+        _FORGET_IDENTITY.run(connection, build_id=build_id)
+    for build_id, target in changing:
+        set_identity(connection, build_id, (spec_id, rows[0].package_id, target, owner_id))
+        moved[build_id] = build_id
+    return moved
+
+
+def is_alone(connection: Connection, build_id: int, attempt_id: int) -> bool:
+    """Whether a build has no other run than this one."""
+    return not _OTHERS.run(connection, build_id=build_id, attempt_id=attempt_id)
+
+
+def join_builds(connection: Connection, build_id: int, other_id: int, now: datetime) -> None:
+    """Make the runs of one build those of another, whose identity is the same; its number leads there."""
+    for row in _ENVIRONMENTS.run(connection, build_id=other_id):
+        _MOVE_ATTEMPTS.run(
+            connection, build_id=other_id, target_id=build_id, environment_id=row.environment_id
+        )
+    leave_build(connection, other_id, build_id)
+    settle_build(connection, build_id, now)
+
+
+def take_over(connection: Connection, build_id: int, target_id: int) -> None:
+    """Make a build without runs what another one is, with all of its runs."""
+    row = _READ.run(connection, build_id=target_id)[0]
+    _FORGET_IDENTITY.run(connection, build_id=target_id)
+    set_identity(connection, build_id, (row.spec_id, row.package_id, row.environment_id, row.owner_id))
+    _MOVE_ALL.run(connection, build_id=target_id, target_id=build_id)
+
+
+def leave_build(connection: Connection, build_id: int, target_id: int) -> None:
+    """Delete a build without runs; its number leads to another from then on."""
+    for statement in _LEAVE:
+        statement.run(connection, build_id=build_id, target_id=target_id)
+
+
+def settle_build(connection: Connection, build_id: int, now: datetime) -> bool:
+    """Number a build's runs by their beginnings and repeat the newest one's facts; false if it has none.
+
+    Sources tell of runs of long ago in any order.
+    """
+    misnumbered = [(row.id, row.place) for row in _MISNUMBERED.run(connection, build_id=build_id)]
+    if misnumbered:
+        _RENUMBER.run(connection, misnumbered)
+        _MAKE_POSITIVE.run(connection, build_id=build_id)
+    newest = _NEWEST.run(connection, build_id=build_id)
+    if newest:
+        _REPEAT_NEWEST.run(connection, build_id=build_id, attempt_id=newest[0].id, now=now)
+    return bool(newest)
+
+
+def machine_of(row: Any) -> Machine:
+    """The machine in a row of a build or of its runs."""
+    return Machine(row.hostname, row.platform, row.operating_system, row.target, row.kernel_version)
+
+
+def _machines(rows: Sequence[Any]) -> dict[int, Machine]:
+    return {row.environment_id: machine_of(row) for row in rows}
+
+
+def _whole(environment_id: int, machines: Mapping[int, Machine]) -> int:
+    """The machine that this one is a part of: the only largest one, or itself."""
+    mine = machines[environment_id]
+    larger = {
+        other: machine
+        for other, machine in machines.items()
+        if other != environment_id and mine.is_part_of(machine)
+    }
+    largest = [
+        other
+        for other, machine in larger.items()
+        if not any(machine.is_part_of(beyond) for one, beyond in larger.items() if one != other)
+    ]
+    return largest[0] if len(largest) == 1 else environment_id

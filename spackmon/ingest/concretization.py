@@ -5,9 +5,9 @@ import hashlib
 from sqlalchemy import Connection
 
 from spackmon.formats.submission import ConcretizationFailureReport
+from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.receipts import ConcretizationFailureReceipt
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.specs import get_or_create_packages
 from spackmon.models import utc_now
 
 _INSERT = Statement(

@@ -1,4 +1,4 @@
-"""Errors and warnings of an attempt, and the groups of errors that are the same but for paths and numbers."""
+"""Errors and warnings as claims report them, and groups of errors that differ in paths and numbers alone."""
 
 from collections.abc import Sequence
 
@@ -21,17 +21,24 @@ _GROUPS = over_rows(
     """,
 )
 
-_HAS_EVENTS = Statement("SELECT 1 FROM build_event WHERE attempt_id = :attempt_id LIMIT 1")
+_READ = Statement(
+    """
+    SELECT kind, text, log_line, source_file, source_line, pre_context, post_context
+    FROM build_event WHERE claim_id = :claim_id ORDER BY position
+    """
+)
+
+_DELETE = Statement("DELETE FROM build_event WHERE claim_id = :claim_id")
 
 _INSERT = over_rows(
     "position integer, kind text, text text, log_line integer, source_file text, source_line integer, "
     "pre_context text, post_context text, fingerprint text",
     """
     INSERT INTO build_event (
-        attempt_id, position, kind, text, log_line, source_file, source_line, pre_context, post_context,
+        claim_id, position, kind, text, log_line, source_file, source_line, pre_context, post_context,
         error_group_id
     )
-    SELECT CAST(:attempt_id AS bigint), i.position, i.kind, i.text, i.log_line, i.source_file, i.source_line,
+    SELECT CAST(:claim_id AS bigint), i.position, i.kind, i.text, i.log_line, i.source_file, i.source_line,
         i.pre_context, i.post_context, g.id
     FROM {input} i LEFT JOIN error_group g ON g.fingerprint = i.fingerprint
     WHERE true
@@ -39,29 +46,40 @@ _INSERT = over_rows(
     """,
 )
 
-Grouped = list[tuple[Event, str | None]]
-"""Events, errors with their fingerprint."""
 
+def add_events(connection: Connection, claim_id: int, events: Sequence[Event]) -> int:
+    """Add the events of a report to a claim; how many of them are new.
 
-def group_errors(connection: Connection, events: Sequence[Event]) -> Grouped:
-    """Get or create the groups of the errors among `events`."""
-    grouped = [(e, fingerprint(e.text) if e.kind is EventKind.ERROR else None) for e in events]
-    # Of two errors with one fingerprint the first one speaks for both.
-    first_text = {print_: event.text for event, print_ in reversed(grouped) if print_ is not None}
-    _GROUPS.run(connection, sorted(first_text.items()))
-    return grouped
-
-
-def add_events(connection: Connection, attempt_id: int, events: Grouped) -> int:
-    """Write the events of an attempt that has none; how many were written."""
-    if not events or _HAS_EVENTS.run(connection, attempt_id=attempt_id):
+    Of one report they stay in its order; those of several stand by the lines of the log that they are
+    about, so that the order of the reports does not matter.
+    """
+    if not events:
         return 0
+    known = [Event(EventKind(row.kind), *row[1:]) for row in _READ.run(connection, claim_id=claim_id)]
+    new = [event for event in events if event not in known]
+    if not new:
+        return 0
+    both = sorted([*known, *new], key=_place) if known else list(events)
+    _DELETE.run(connection, claim_id=claim_id)
+    _write(connection, claim_id, both)
+    return len(new)
+
+
+def _place(event: Event) -> tuple[object, ...]:
+    line = event.log_line
+    return line is None, line or 0, event.kind, event.text, repr(event)
+
+
+def _write(connection: Connection, claim_id: int, events: Sequence[Event]) -> None:
+    prints = [fingerprint(e.text) if e.kind is EventKind.ERROR else None for e in events]
+    # Of two errors with one fingerprint the first one speaks for both.
+    first_text = {p: e.text for e, p in reversed(list(zip(events, prints, strict=True))) if p is not None}
+    _GROUPS.run(connection, sorted(first_text.items()))
     rows = [
         (
             position, e.kind.value, e.text, e.log_line, e.source_file, e.source_line, e.pre_context,
             e.post_context, print_,
         )
-        for position, (e, print_) in enumerate(events, 1)
+        for position, (e, print_) in enumerate(zip(events, prints, strict=True), 1)
     ]  # fmt: skip
-    _INSERT.run(connection, rows, attempt_id=attempt_id)
-    return len(rows)
+    _INSERT.run(connection, rows, claim_id=claim_id)

@@ -1,8 +1,8 @@
 """Rows that a transaction keeps to itself, always in the order of their numbers.
 
-Tables are locked in one order too: what specs are made of, environments, tags, groups of errors, packages,
-builds. Two transactions that took them otherwise would wait for each other. One that writes many reports
-takes them in that order for each of them: there is only one such at a time.
+Tables are locked in one order too: all graphs, what specs are made of, environments, tags, groups of errors,
+packages, builds. Two transactions that took them otherwise would wait for each other. One that writes many
+reports takes them in that order for each of them: there is only one such at a time.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,12 @@ from spackmon.ingest.rows import Statement, over_rows
 # Eight clients that sent the same 60 lines in eight orders undid each other until seven had to give up. The
 # number is any that no other program takes in this database.
 _TURN = Statement("SELECT 1 {lock}", lock=", pg_advisory_xact_lock(7311450829166301)")
+
+# Whoever writes what follows from a graph (specs above known ones, builds) must not meet somebody who changes
+# that graph: each would compute without what the other is about to commit. So many may write beside each
+# other as long as none changes a known graph; who does, does it alone. It is a transaction's first lock.
+_SHARE_GRAPHS = Statement("SELECT 1 {lock}", lock=", pg_advisory_xact_lock_shared(7311450829166302)")
+_OWN_GRAPHS = Statement("SELECT 1 {lock}", lock=", pg_advisory_xact_lock(7311450829166302)")
 
 _PACKAGES = over_rows(
     "id bigint",
@@ -32,8 +38,22 @@ _BUILDS = over_rows(
 
 
 def take_turn(connection: Connection) -> None:
-    """Wait for whoever else writes many reports in one transaction, before anything else is kept."""
+    """Wait for whoever else writes many reports in one transaction, before anything else is kept.
+
+    Any of the reports may change a known graph, and what the others keep may be what such a writer waits for.
+    """
     _TURN.run(connection)
+    own_graphs(connection)
+
+
+def share_graphs(connection: Connection) -> None:
+    """Keep all graphs as they are until the transaction ends; others may do the same."""
+    _SHARE_GRAPHS.run(connection)
+
+
+def own_graphs(connection: Connection) -> None:
+    """Wait until nobody else writes what follows from graphs, and keep them to oneself."""
+    _OWN_GRAPHS.run(connection)
 
 
 def lock_packages(connection: Connection, package_ids: Iterable[int | None]) -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SpecReceipt:
-    """A stored spec; `created` is false when it was known. `hash` is its identity, of kind `hash_kind`."""
+    """A stored spec; `created` is false when it was known. `hash` is its identity, of kind `hash_kind`.
+
+    `specs_created` counts it and those of its graph that are new.
+    """
 
     spec_id: int
     created: bool
@@ -13,6 +16,7 @@ class SpecReceipt:
     hash_kind: str
     name: str
     version: str
+    specs_created: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,68 +1,62 @@
 """Runs whose client is gone: killed, or on a machine that went down, it never says how they ended.
 
-After a long silence such a run counts as CANCELLED. That is an inference, so that the attempt has no
-`finished_at`, and a report that comes after all is about a run that goes on.
+After a long silence the claim of such a client is abandoned, and by it the run counts as CANCELLED. That is
+an inference: a report that comes after all is about a run that goes on.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.locks import lock_builds
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest import claims
+from spackmon.ingest.locks import lock_packages, share_graphs
+from spackmon.ingest.resolution import settle
+from spackmon.ingest.rows import Statement
 
 # One process of a site at a time. The number is any that no other program takes in this database.
-_TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166302)")
+_TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166303)")
+
+# As much as one transaction takes: reports wait for the packages that it locks.
+_AT_ONCE = 100
 
 # A client that builds is silent within a phase. One that has more to build says nothing of what is to come
 # while it builds something else: as long as its owner reports from that machine, that may still be run.
-_IS_SILENT = """
-    a.status IN ('RUNNING', 'NOTRUN') AND a.started_at < :silent_since_at AND b.updated_at < :silent_since_at
-    AND NOT EXISTS (
-        SELECT 1 FROM phase p WHERE p.attempt_id = a.id AND p.reported_at >= :silent_since_at)
-    AND NOT EXISTS (
-        SELECT 1 FROM build_source s WHERE s.attempt_id = a.id AND s.last_reported_at >= :silent_since_at)
-    AND (a.status = 'RUNNING' OR NOT EXISTS (
-        SELECT 1 FROM build other
-        WHERE other.owner_id = b.owner_id AND other.environment_id = b.environment_id
-            AND other.updated_at >= :silent_since_at))
-"""
-
 _SILENT = Statement(
-    f"SELECT DISTINCT b.id FROM attempt a JOIN build b ON b.id = a.build_id WHERE {_IS_SILENT}"  # noqa: S608
-)
-
-_END_ATTEMPTS = over_rows(
-    "build_id bigint",
-    f"""
-    UPDATE attempt SET status = 'CANCELLED'
-    WHERE id IN (
-        SELECT a.id FROM {{input}} i JOIN build b ON b.id = i.build_id JOIN attempt a ON a.build_id = b.id
-        WHERE {_IS_SILENT})
-    RETURNING id, build_id, number
-    """,  # noqa: S608
-)
-
-# A build has the status of its newest attempt.
-_END_BUILDS = over_rows(
-    "build_id bigint, number integer",
     """
-    UPDATE build SET status = 'CANCELLED', updated_at = :now
-    WHERE id IN (
-        SELECT i.build_id FROM {input} i
-        WHERE i.number = (SELECT max(a.number) FROM attempt a WHERE a.build_id = i.build_id))
-    """,
+    SELECT c.id, c.package_id FROM claim c
+    WHERE c.is_live AND c.status IN ('RUNNING', 'NOTRUN')
+        AND c.cancelled_at IS NULL AND c.abandoned_at IS NULL AND c.last_reported_at < :silent_since_at
+        AND (c.status = 'RUNNING' OR NOT EXISTS (
+            SELECT 1 FROM claim other
+            WHERE other.owner_id = c.owner_id AND other.environment_id = c.environment_id
+                AND other.last_reported_at >= :silent_since_at))
+    ORDER BY c.id
+    LIMIT :at_once
+    """
 )
 
 
 def end_silent_runs(connection: Connection, now: datetime, silence_seconds: float) -> int:
-    """End the runs of which nothing was reported for so long; how many. 0 while another process does it."""
+    """Abandon live claims that heard nothing for so long, some at a time; how many were.
+
+    0 when there are none left, and while another process does it.
+    """
     if not _TURN.run(connection)[0][-1]:
         return 0
-    silent_since = now - timedelta(seconds=silence_seconds)
-    silent = [(row.id,) for row in _SILENT.run(connection, silent_since_at=silent_since)]
-    lock_builds(connection, (build_id for (build_id,) in silent))
-    # Once more now that nobody can report about them.
-    ended = _END_ATTEMPTS.run(connection, silent, silent_since_at=silent_since)
-    _END_BUILDS.run(connection, [(row.build_id, row.number) for row in ended], now=now)
-    return len(ended)
+    silence = timedelta(seconds=silence_seconds)
+    rows = _SILENT.run(connection, silent_since_at=now - silence, at_once=_AT_ONCE)
+    share_graphs(connection)
+    lock_packages(connection, (row.package_id for row in rows))
+    ended = 0
+    # Read after the locks are held: a report may have come since.
+    for claim_id, stored in claims.load_claims(connection, (row.id for row in rows)).items():
+        claim = stored.claim
+        if claim.has_ended or claim.last_reported_at >= now - silence:
+            continue
+        # When the silence was long enough, and not when somebody looked.
+        abandoned = replace(claim, abandoned_at=claim.last_reported_at + silence)
+        claims.update_claim(connection, replace(stored, claim=abandoned))
+        settle(connection, claim_id, now)
+        ended += 1
+    return ended

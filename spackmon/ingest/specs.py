@@ -1,131 +1,59 @@
-"""Spec graphs into tables: insert-only, because a spec never changes once it is known.
+"""Spec graphs into tables: a document is a claim, and a spec is what its documents claim together.
 
-Rows are written in the order of their natural keys and tables always in the same order: two clients
-that post overlapping graphs would otherwise wait for each other.
+A document that was seen before costs one statement. One of new specs alone is written as it is. One that
+claims something of a known spec, or shows that two are one, is written by `settling`. Rows are written in
+the order of their natural keys and tables always in the same order: two clients that post overlapping graphs
+would otherwise wait for each other. `locks` says who waits for whom.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
-from spackmon.graph.closure import descendants, seen_by_caret
-from spackmon.graph.parameters import parameter_rows
+from spackmon.graph.closure import descendants, provided, seen_by_caret
+from spackmon.graph.compilers import compilers_of, main_compiler
+from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
-from spackmon.graph.versions import version_key
-from spackmon.ingest.rows import over_rows
-from spackmon.ingest.waiting import Waiting, waiting_for
+from spackmon.ingest.claims import waiting_for
+from spackmon.ingest.closures import (
+    insert_closure,
+    insert_compilers,
+    insert_dependencies,
+    insert_provided_virtuals,
+    recompute_closures,
+)
+from spackmon.ingest.dimensions import digest_of, insert_dimensions, list_text
+from spackmon.ingest.locks import own_graphs, share_graphs
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.settling import add_hashes, settle
+from spackmon.ingest.spec_claims import Claim, claims_of, insert_claims, is_older, set_oldest
 from spackmon.models import utc_now
 
-SpecKey = tuple[str, str]
-"""An identity: hash and kind."""
-
+# Who shows a hash that is nobody's own may be one to whom documents with this key belong.
 _KNOWN = over_rows(
     "hash text, hash_kind text",
     """
-    SELECT s.hash, s.hash_kind, s.id, d.digest
+    SELECT i.hash, i.hash_kind, s.id, s.hash = i.hash AND s.hash_kind = i.hash_kind AS is_own,
+        d.digest, d.states_all_edges, d.format_version, d.spack_version
     FROM {input} i
-    JOIN spec s ON s.hash = i.hash AND s.hash_kind = i.hash_kind
+    JOIN spec_hash h ON h.value = i.hash AND h.kind = i.hash_kind
+    JOIN spec s ON s.id = h.spec_id
     LEFT JOIN spec_document d ON d.spec_id = s.id
-    """,
-)
-
-# The anti-joins are not for correctness (ON CONFLICT is): a conflict burns a row number and a dead row.
-_PACKAGES = over_rows(
-    "name text",
-    """
-    INSERT INTO package (name)
-    SELECT i.name FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM package p WHERE p.name = i.name)
-    ORDER BY i.name
-    ON CONFLICT DO NOTHING
-    """,
-)
-
-_VERSIONS = over_rows(
-    "name text, version text, version_key bytea",
-    """
-    INSERT INTO package_version (package_id, version, version_key)
-    SELECT p.id, i.version, i.version_key
-    FROM {input} i JOIN package p ON p.name = i.name
-    WHERE NOT EXISTS (
-        SELECT 1 FROM package_version v WHERE v.package_id = p.id AND v.version = i.version
-    )
-    ORDER BY i.name, i.version
-    ON CONFLICT DO NOTHING
-    """,
-)
-
-_COMPILERS = over_rows(
-    "name text, version text, version_key bytea",
-    """
-    INSERT INTO compiler (name, version, version_key)
-    SELECT i.name, i.version, i.version_key FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM compiler c WHERE c.name = i.name AND c.version = i.version)
-    ORDER BY i.name, i.version
-    ON CONFLICT DO NOTHING
-    """,
-)
-
-_TARGETS = over_rows(
-    "digest bytea, name text, vendor text, generation integer, features text, parents text",
-    """
-    INSERT INTO target (digest, name, vendor, generation, features, parents)
-    SELECT i.digest, i.name, i.vendor, i.generation, i.features, i.parents FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM target t WHERE t.digest = i.digest)
-    ORDER BY i.digest
-    ON CONFLICT DO NOTHING
-    """,
-)
-
-_ARCHITECTURES = over_rows(
-    "platform text, operating_system text, target_digest bytea",
-    """
-    INSERT INTO architecture (platform, operating_system, target_id)
-    SELECT i.platform, i.operating_system, t.id
-    FROM {input} i JOIN target t ON t.digest = i.target_digest
-    WHERE NOT EXISTS (
-        SELECT 1 FROM architecture a
-        WHERE a.platform = i.platform AND a.operating_system = i.operating_system AND a.target_id = t.id
-    )
-    ORDER BY i.platform, i.operating_system, i.target_digest
-    ON CONFLICT DO NOTHING
-    """,
-)
-
-_PARAMETER_SETS = over_rows(
-    "digest bytea, document text",
-    """
-    INSERT INTO parameter_set (digest, document)
-    SELECT i.digest, i.document FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM parameter_set s WHERE s.digest = i.digest)
-    ORDER BY i.digest
-    ON CONFLICT DO NOTHING
-    RETURNING digest, id
-    """,
-)
-
-_PARAMETERS = over_rows(
-    "name text, value text, parameter_set_id bigint",
-    """
-    INSERT INTO parameter (name, value, parameter_set_id)
-    SELECT i.name, i.value, i.parameter_set_id FROM {input} i
     """,
 )
 
 _SPECS = over_rows(
     "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
-    "compiler_version text, platform text, operating_system text, target_digest bytea, "
-    "parameters_digest bytea, package_hash text, external text",
+    "compiler_version text, names_compiler integer, platform text, operating_system text, "
+    "target_digest bytea, parameters_digest bytea, package_hash text, external text",
     """
     INSERT INTO spec (
-        hash, hash_kind, package_version_id, namespace, compiler_id, architecture_id, parameter_set_id,
-        package_hash, external, format_version, spack_version, recorded_at
+        hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
+        parameter_set_id, package_hash, external, format_version, spack_version, recorded_at
     )
-    SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, a.id, ps.id,
+    SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, i.names_compiler <> 0, a.id, ps.id,
         i.package_hash, i.external, :format_version, :spack_version, :now
     FROM {input} i
     JOIN package p ON p.name = i.name
@@ -142,243 +70,255 @@ _SPECS = over_rows(
     """,
 )
 
-_HASHES = over_rows(
+_LINKED = over_rows(
     "value text, kind text, spec_id bigint",
     """
-    INSERT INTO spec_hash (value, kind, spec_id)
-    SELECT i.value, i.kind, i.spec_id FROM {input} i
-    WHERE true
-    ORDER BY i.value, i.kind, i.spec_id
-    ON CONFLICT DO NOTHING
+    SELECT 1 FROM {input} i
+    JOIN spec_hash h ON h.value = i.value AND h.kind = i.kind AND h.spec_id <> i.spec_id
+    LIMIT 1
     """,
 )
 
-_DOCUMENTS = over_rows(
-    "spec_id bigint, digest bytea, document text",
+
+# A hash string may name several specs: 0.16 and 0.17 have one `hash` for several `full_hash`es.
+_FIND_SPEC = Statement(
     """
-    INSERT INTO spec_document (spec_id, format_version, digest, document)
-    SELECT i.spec_id, :format_version, i.digest, i.document FROM {input} i
-    WHERE true
-    ORDER BY i.spec_id, i.digest
-    ON CONFLICT DO NOTHING
-    """,
+    SELECT s.id, s.hash, p.name, p.id AS package_id
+    FROM spec_hash h
+    JOIN spec s ON s.id = h.spec_id
+    JOIN package_version v ON v.id = s.package_version_id
+    JOIN package p ON p.id = v.package_id
+    WHERE h.value = :value AND (:spec_id = 0 OR s.id = :spec_id)
+    ORDER BY CASE WHEN h.kind = s.hash_kind THEN 0 ELSE 1 END, s.id DESC
+    LIMIT 1
+    """
 )
 
-_DEPENDENCIES = over_rows(
-    "parent_id bigint, child_id bigint, virtuals text, deptypes integer",
-    """
-    INSERT INTO dependency (parent_id, child_id, virtuals, deptypes)
-    SELECT i.parent_id, i.child_id, i.virtuals, i.deptypes FROM {input} i
-    """,
-)
-
-_PROVIDED_VIRTUALS = over_rows(
-    "virtual text, spec_id bigint, child_id bigint, deptypes integer, by_caret integer",
-    """
-    INSERT INTO provided_virtual (virtual, spec_id, child_id, deptypes, by_caret)
-    SELECT i.virtual, i.spec_id, i.child_id, i.deptypes, i.by_caret <> 0 FROM {input} i
-    """,
-)
-
-_CLOSURE = over_rows(
-    "ancestor_id bigint, descendant_id bigint, by_caret integer",
-    """
-    INSERT INTO closure (ancestor_id, descendant_id, by_caret)
-    SELECT i.ancestor_id, i.descendant_id, i.by_caret <> 0 FROM {input} i
-    """,
-)
+_SPEC_HASH = Statement("SELECT hash FROM spec WHERE id = :spec_id")
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSpec:
     """The root of a stored graph; `created` is false when it was known before.
 
-    `created_count` specs of the graph are new; `waiting` are builds of them that came before.
+    `created_count` specs of the graph are new; `waiting` are the claims of runs that came before, each with
+    the hash that it named.
     """
 
     spec_id: int
     created: bool
     created_count: int
-    waiting: Sequence[Waiting]
+    waiting: Sequence[tuple[int, str]]
 
 
-def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
-    """Make sure that there are packages with these names."""
-    _PACKAGES.run(connection, sorted({(name,) for name in names}))
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is stored of a document: the spec of each key, and which claims are new.
+
+    `older` are claims, with their specs, that only a later Spack or format made before; `states_all_edges`:
+    no other document says more of the specs of the claims that are not new.
+    """
+
+    ids: Mapping[Key, int]
+    unseen: Sequence[Claim]
+    older: Sequence[tuple[int, Claim]]
+    states_all_edges: bool
+
+    @property
+    def is_all(self) -> bool:
+        """Nothing of the document is new."""
+        return not self.unseen and not self.older
 
 
-def store_graph(connection: Connection, graph: SpecGraph, spack_version: str | None) -> StoredSpec:
-    """Write what is not known yet of a graph: specs, and documents and hashes not seen before."""
-    digests = {_key(node): _digest(node.document) for node in graph.nodes.values()}
-    ids, seen = _known(connection, digests)
-    missing = [node for node in graph.nodes.values() if _key(node) not in ids]
-    created: set[SpecKey] = set()
-    if missing:
-        created = _create(connection, missing, graph.format_version, spack_version, ids)
-    unseen = [node for node in graph.nodes.values() if digests[_key(node)] not in seen.get(_key(node), ())]
-    waiting: Sequence[Waiting] = ()
-    if unseen:
-        hashes = sorted({(value, kind, ids[_key(node)]) for node in unseen for kind, value in node.hashes})
-        _HASHES.run(connection, hashes)
-        waiting = waiting_for(connection, {value for value, _, _ in hashes})
-        _DOCUMENTS.run(
-            connection,
-            [(ids[_key(node)], digests[_key(node)], node.document) for node in unseen],
-            format_version=graph.format_version,
-        )
-    if created:
-        _relate(connection, graph, created, ids)
-    root = _key(graph.nodes[graph.root])
-    return StoredSpec(ids[root], root in created, len(created), waiting)
+class _ChangesKnownSpecs(Exception):  # noqa: N818 -- leads to the other way of writing
+    """The document claims something of a spec that is known."""
 
 
-def _key(node: SpecNode) -> SpecKey:
-    return node.hash, node.hash_kind
+def store_graph(
+    connection: Connection, graph: SpecGraph, spack_version: str | None, *, keeps_graphs: bool = True
+) -> StoredSpec:
+    """Write what is not known yet of a graph: specs, claims, and all that follows from them.
+
+    To be called before the transaction keeps anything else. Afterwards no known graph changes until the
+    transaction ends, unless `keeps_graphs` is false and there was nothing to write. Raises Refused
+    SPEC_MALFORMED for a document that makes a spec depend on itself.
+    """
+    claims = claims_of(graph)
+    root = claims[0].key
+    if not keeps_graphs:
+        known = _known(connection, claims, graph.format_version, spack_version)
+        if known.is_all:
+            return StoredSpec(known.ids[root], False, 0, ())
+    if connection.dialect.name == "sqlite":
+        return _store(connection, graph, claims, spack_version, alone=True)
+    try:
+        # The lock that many may hold cannot become the other: two would wait for each other. Whoever finds
+        # that he needs it gives the first one back, with what he wrote.
+        with connection.begin_nested():
+            share_graphs(connection)
+            return _store(connection, graph, claims, spack_version, alone=False)
+    except _ChangesKnownSpecs:
+        own_graphs(connection)
+        return _store(connection, graph, claims, spack_version, alone=True)
 
 
-def _digest(document: str) -> bytes:
-    return hashlib.sha1(document.encode(), usedforsecurity=False).digest()
+def find_spec(connection: Connection, shown_hash: str, spec_id: int = 0) -> Row[*tuple[Any, ...]] | None:
+    """The spec that a client means by a hash: its `id`, `hash`, `name` and `package_id`.
+
+    `spec_id` says which it is, if it has that hash.
+    """
+    found = _FIND_SPEC.run(connection, value=shown_hash, spec_id=spec_id)
+    return found[0] if found else None
+
+
+def hash_of_spec(connection: Connection, spec_id: int | None) -> str | None:
+    """The hash by which a spec is known."""
+    found = () if spec_id is None else _SPEC_HASH.run(connection, spec_id=spec_id)
+    return found[0].hash if found else None
+
+
+def _store(
+    connection: Connection,
+    graph: SpecGraph,
+    claims: Sequence[Claim],
+    spack_version: str | None,
+    *,
+    alone: bool,
+) -> StoredSpec:
+    root = claims[0].key
+    known = _known(connection, claims, graph.format_version, spack_version)
+    if known.is_all:
+        return StoredSpec(known.ids[root], False, 0, ())
+    if not alone and (known.older or any(claim.key in known.ids for claim in known.unseen)):
+        raise _ChangesKnownSpecs
+    missing = [claim for claim in known.unseen if claim.key not in known.ids]
+    insert_dimensions(connection, [claim.node for claim in known.unseen], _compilers(graph, known.unseen))
+    created = _create(connection, graph, missing, spack_version)
+    if len(created) < len(missing):
+        # Another transaction wrote the others in the meantime, hardly ever in other words.
+        known = _known(connection, claims, graph.format_version, spack_version)
+        if known.older or any(claim.key in known.ids for claim in known.unseen if claim.key not in created):
+            raise _ChangesKnownSpecs
+    ids = {**known.ids, **created}
+    new = [(ids[claim.key], claim) for claim in known.unseen if claim.key in ids]
+    hashes = sorted({(value, kind, spec_id) for spec_id, claim in new for kind, value in claim.hashes})
+    add_hashes(connection, hashes)
+    is_new_alone = (
+        len(new) == len(created)
+        and not known.older
+        and not _LINKED.run(connection, [row for row in hashes if row[1] in LINKING_KINDS])
+    )
+    if not is_new_alone and not alone:
+        raise _ChangesKnownSpecs
+    insert_claims(connection, new, graph, spack_version)
+    if is_new_alone:
+        _relate(connection, graph, created, ids, as_stated=known.states_all_edges)
+    else:
+        set_oldest(connection, known.older, graph.format_version, spack_version)
+        settle(connection, {spec_id for spec_id, _ in (*new, *known.older)}, created.values())
+        ids = dict(_known(connection, claims, graph.format_version, spack_version).ids)
+    stored_ids = {ids[key] for key in created}
+    kept = stored_ids & set(created.values())
+    waiting = waiting_for(connection, {value for value, _, _ in hashes})
+    return StoredSpec(ids[root], created.get(root) == ids[root], len(kept), waiting)
 
 
 def _known(
-    connection: Connection, keys: Iterable[SpecKey]
-) -> tuple[dict[SpecKey, int], dict[SpecKey, set[bytes]]]:
-    """The ids of those specs that exist, and the digests of their documents."""
-    ids: dict[SpecKey, int] = {}
-    seen: dict[SpecKey, set[bytes]] = {}
-    for hash_, hash_kind, spec_id, digest in _KNOWN.run(connection, list(keys)):
-        ids[hash_, hash_kind] = spec_id
+    connection: Connection, claims: Iterable[Claim], format_version: int, spack_version: str | None
+) -> _Known:
+    ids: dict[Key, int] = {}
+    stored: dict[tuple[Key, bytes], tuple[int, bool, int, str | None]] = {}
+    for hash_, kind, spec_id, is_own, digest, *rest in _KNOWN.run(
+        connection, [(claim.node.hash, claim.node.hash_kind) for claim in claims]
+    ):
+        if is_own:
+            ids[kind, hash_] = spec_id
         if digest is not None:
-            seen.setdefault((hash_, hash_kind), set()).add(digest)
-    return ids, seen
+            stored[(kind, hash_), digest] = spec_id, *rest
+    unseen, older = [], []
+    whole = True
+    for claim in claims:
+        found = stored.get((claim.key, claim.digest))
+        if found is None:
+            unseen.append(claim)
+            continue
+        ids.setdefault(claim.key, found[0])
+        whole = whole and bool(found[1])
+        if format_version < found[2] or is_older(spack_version, found[3]):
+            older.append((found[0], claim))
+    return _Known(ids, unseen, older, whole)
 
 
 def _create(
-    connection: Connection,
-    missing: list[SpecNode],
-    format_version: int,
-    spack_version: str | None,
-    ids: dict[SpecKey, int],
-) -> set[SpecKey]:
-    """Insert specs and what they are made of; adds to `ids`, and tells which of them are ours.
-
-    A spec that another transaction wrote in the meantime gets an id but is not ours: its edges are
-    written already.
-    """
-    digests = {
-        document: _digest(document)
-        for document in {n.target.document for n in missing} | {n.parameters for n in missing}
-    }
-    _insert_dimensions(connection, missing, digests)
-    _insert_parameters(connection, {node.parameters: digests[node.parameters] for node in missing})
-    rows = [
-        (
+    connection: Connection, graph: SpecGraph, missing: Sequence[Claim], spack_version: str | None
+) -> dict[Key, int]:
+    """Insert specs; the ids of those that no other transaction wrote in the meantime."""
+    rows = []
+    for claim in missing:
+        node = claim.node
+        compiler = main_compiler(node.compiler, _compilers_of(graph, node))
+        rows.append((
             node.hash, node.hash_kind, node.name, node.version, node.namespace,
-            *(node.compiler or (None, None)), node.platform, node.operating_system,
-            digests[node.target.document], digests[node.parameters], node.package_hash, node.external,
-        )
-        for node in missing
-    ]  # fmt: skip
+            *(compiler or (None, None)), int(node.compiler is not None),
+            node.platform, node.operating_system, digest_of(node.target.document),
+            digest_of(node.parameters), node.package_hash, node.external,
+        ))  # fmt: skip
     written = _SPECS.run(
-        connection, rows, format_version=format_version, spack_version=spack_version, now=utc_now()
+        connection, rows, format_version=graph.format_version, spack_version=spack_version, now=utc_now()
     )
-    created = {(hash_, hash_kind): spec_id for hash_, hash_kind, spec_id in written}
-    ids.update(created)
-    if len(created) < len(missing):
-        ids.update(_known(connection, [_key(node) for node in missing if _key(node) not in created])[0])
-    return set(created)
+    return {(hash_kind, hash_): spec_id for hash_, hash_kind, spec_id in written}
 
 
-def _insert_parameters(connection: Connection, digests: Mapping[str, bytes]) -> None:
-    """Insert what is new of parameters, given as their JSON with its digest.
-
-    Whoever writes a set writes its elements in the same transaction; another waits for both.
-    """
-    documents = {digest: document for document, digest in digests.items()}
-    written = _PARAMETER_SETS.run(connection, sorted(documents.items()))
-    _PARAMETERS.run(
-        connection,
-        sorted((*row, set_id) for digest, set_id in written for row in parameter_rows(documents[digest])),
-    )
+def _compilers_of(graph: SpecGraph, node: SpecNode) -> list[tuple[str, tuple[str, str]]]:
+    children = [(edge.virtuals, graph.nodes[edge.child]) for edge in node.edges if edge.virtuals]
+    return compilers_of(node.compiler, [(virtuals, (c.name, c.version)) for virtuals, c in children])
 
 
-def _insert_dimensions(connection: Connection, nodes: list[SpecNode], digests: Mapping[str, bytes]) -> None:
-    get_or_create_packages(connection, {node.name for node in nodes})
-    _VERSIONS.run(
-        connection,
-        [
-            (name, version, version_key(version))
-            for name, version in sorted({(n.name, n.version) for n in nodes})
-        ],
-    )
-    compilers = sorted({node.compiler for node in nodes if node.compiler is not None})
-    _COMPILERS.run(connection, [(name, version, version_key(version)) for name, version in compilers])
-    targets = {digests[node.target.document]: node.target for node in nodes}
-    _TARGETS.run(
-        connection,
-        [
-            (
-                digest, target.name, target.vendor, target.generation,
-                _list(target.features), _list(target.parents),
-            )
-            for digest, target in sorted(targets.items(), key=lambda item: item[0])
-        ],
-    )  # fmt: skip
-    _ARCHITECTURES.run(
-        connection,
-        sorted({(node.platform, node.operating_system, digests[node.target.document]) for node in nodes}),
-    )
+def _compilers(graph: SpecGraph, claims: Iterable[Claim]) -> set[tuple[str, str]]:
+    return {compiler for claim in claims for _, compiler in _compilers_of(graph, claim.node)}
 
 
 def _relate(
-    connection: Connection, graph: SpecGraph, created: set[SpecKey], ids: Mapping[SpecKey, int]
+    connection: Connection,
+    graph: SpecGraph,
+    created: Mapping[Key, int],
+    ids: Mapping[Key, int],
+    *,
+    as_stated: bool,
 ) -> None:
-    """Edges and what can be derived from them for the specs that this transaction created."""
-    id_of = {hash_: ids[_key(node)] for hash_, node in graph.nodes.items()}
-    ours = [node for node in graph.nodes.values() if _key(node) in created]
+    """Edges of specs that this transaction created, and what can be derived from them.
+
+    `as_stated`: what lies below them is what the document says, no other document said more.
+    """
+    id_of = {hash_: ids[node.hash_kind, node.hash] for hash_, node in graph.nodes.items()}
+    ours = [node for node in graph.nodes.values() if (node.hash_kind, node.hash) in created]
     edges: dict[tuple[int, int, str], int] = {}
     for node in ours:
         for edge in node.edges:
-            row = id_of[node.hash], id_of[edge.child], _list(edge.virtuals)
+            row = id_of[node.hash], id_of[edge.child], list_text(edge.virtuals)
             edges[row] = edges.get(row, 0) | int(edge.deptypes)
-    _DEPENDENCIES.run(connection, [(*row, deptypes) for row, deptypes in sorted(edges.items())])
-    below, seen = descendants(graph.nodes), seen_by_caret(graph.nodes)
-    _CLOSURE.run(
+    insert_dependencies(connection, edges)
+    insert_compilers(
         connection,
-        sorted(
-            (id_of[node.hash], id_of[child], int(child in seen[node.hash].nodes))
+        [(id_of[node.hash], *named) for node in ours for named in _compilers_of(graph, node)],
+    )
+    if not as_stated:
+        recompute_closures(connection, created.values())
+        return
+    below, seen = descendants(graph.nodes), seen_by_caret(graph.nodes)
+    insert_closure(
+        connection,
+        (
+            (id_of[node.hash], id_of[child], child in seen[node.hash].nodes)
             for node in ours
             for child in below[node.hash]
         ),
     )
-    _PROVIDED_VIRTUALS.run(
+    insert_provided_virtuals(
         connection,
-        sorted(
-            (
-                virtual,
-                id_of[node.hash],
-                id_of[child],
-                deptypes,
-                int((virtual, child) in seen[node.hash].virtuals),
-            )
+        (
+            (virtual, id_of[node.hash], id_of[child], deptypes, (virtual, child) in seen[node.hash].virtuals)
             for node in ours
-            for (virtual, child), deptypes in _provided(node, seen[node.hash].virtuals).items()
+            for (virtual, child), deptypes in provided(node.edges, seen[node.hash].virtuals).items()
         ),
     )
-
-
-def _provided(node: SpecNode, seen: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """Who provides which virtuals to a node or below it, with the deptypes of the node's own edges."""
-    provided = dict.fromkeys(seen, 0)
-    for edge in node.edges:
-        for virtual in edge.virtuals:
-            key = virtual, edge.child
-            provided[key] = provided.get(key, 0) | int(edge.deptypes)
-    return provided
-
-
-# Edges by the hundred thousand share a few lists of virtuals, and architectures a few of features.
-@lru_cache(maxsize=1024)
-def _list(texts: tuple[str, ...]) -> str:
-    # Compact, as filters by an element expect it.
-    return json.dumps(texts, separators=(",", ":"))

@@ -14,13 +14,12 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.ingest.analysis import apply_analysis
-from spackmon.ingest.builds import apply_build
 from spackmon.ingest.concretization import apply_concretization_failure
 from spackmon.ingest.installs import apply_install
 from spackmon.ingest.linking import apply_spec
+from spackmon.ingest.locks import share_graphs
+from spackmon.ingest.ms1 import apply_analysis, apply_build, apply_phase, apply_status
 from spackmon.ingest.receipts import Receipt
-from spackmon.ingest.runs import apply_phase, apply_status
 
 # PostgreSQL's class of limits that a value runs into: an index row of at most 2,704 bytes.
 _PROGRAM_LIMIT_EXCEEDED = "54"
@@ -31,8 +30,8 @@ def apply(
 ) -> Receipt:
     """Write a submission in the caller's transaction, which is rolled back if this raises.
 
-    `across_owners`: an install may be about anybody's build, not only the person's own; for the site's
-    operator, who imports what all have installed.
+    `across_owners`: whose builds they are is not certain; for the site's operator, who imports what all have
+    installed.
 
     Raises Refused: SPEC_UNKNOWN, BUILD_UNKNOWN, BUILD_NOT_YOURS, and VALUE_REFUSED for what the database
     cannot hold.
@@ -49,6 +48,10 @@ def apply(
 
 
 def _apply(connection: Connection, submission: Submission, person_id: int, across_owners: bool) -> Receipt:
+    match submission:
+        case BuildReport(graph=None) | InstallReport(graph=None) | PhaseReport() | StatusReport():
+            # What a build contains is written with it; a report that has a graph keeps them all itself.
+            share_graphs(connection)
     match submission:
         case SpecReport():
             return apply_spec(connection, submission)

@@ -26,7 +26,8 @@ class Chunk:
 def split(log: bytes) -> Iterator[Chunk]:
     """The chunks of a log; none of an empty one.
 
-    A chunk ends with a line, except where a line is longer than CHUNK_BYTES: such a line is cut.
+    A chunk ends with a line, except where a line is longer than CHUNK_BYTES: such a line is cut, in UTF-8
+    between two characters.
     """
     compressor = zstandard.ZstdCompressor(level=_LEVEL)
     start, number, first_line = 0, 0, 1

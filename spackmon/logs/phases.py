@@ -1,8 +1,8 @@
 """A whole build log, divided where Spack says that a phase begins, and the times that Spack wrote into it.
 
 Every installer but that of 1.2 (`config:installer:new`) writes `==> zlib: Executing phase: 'install'` before
-a phase, and `==> [2026-11-22-09:12:18.718217]` before a command: local time, of a zone that the log does not
-name.
+a phase, those before 0.16 without the package. `==> [2026-11-22-09:12:18.718217]` stands before a command:
+local time, of a zone that the log does not name.
 """
 
 import re
@@ -17,15 +17,15 @@ _PHASE_LINE = re.compile(
     + _COLOUR
     + rb" "
     + _COLOUR
-    + rb"(?P<package>[\w.+-]{1,200})"
+    + rb"(?:(?P<package>[\w.+-]{1,200})"
     + _COLOUR
-    + rb": Executing phase: '"
+    + rb": )?Executing phase: '"
     + _COLOUR
     + rb"(?P<phase>[\w.+-]{1,200})"
     + _COLOUR
     + rb"'"
 )
-_PHASE_MARK = b": Executing phase: '"
+_PHASE_MARK = b"Executing phase: '"
 # A longer line is none of Spack's: what stands before the mark in it is not looked at.
 _LONGEST_START_BYTES = 300
 
@@ -38,9 +38,9 @@ _BEFORE_ARROW = b"\nm"
 
 @dataclass(frozen=True, slots=True)
 class LogPhase:
-    """A phase's part of a log, from the line that names it on."""
+    """A phase's part of a log, from the line that names it on; `package` where that line names it."""
 
-    package: str
+    package: str | None
     name: str
     text: bytes
 
@@ -59,7 +59,7 @@ def divide(log: bytes) -> DividedLog:
     The first phase tells which package is built: the phases of others, and one that had its turn before, are
     what a command printed (a test suite that runs Spack) and belong to the phase in which it did.
     """
-    starts: list[tuple[int, str, str]] = []
+    starts: list[tuple[int, str | None, str]] = []
     for start, package, name in _phase_lines(log):
         if not starts or (package == starts[0][1] and all(name != known for _, _, known in starts)):
             starts.append((start, package, name))
@@ -93,7 +93,7 @@ def last_time(log: bytes) -> datetime | None:
     return None
 
 
-def _phase_lines(log: bytes) -> Iterator[tuple[int, str, str]]:
+def _phase_lines(log: bytes) -> Iterator[tuple[int, str | None, str]]:
     found = -1
     # A search for the mark costs a tenth of one for the pattern at every line of a log.
     while (found := log.find(_PHASE_MARK, found + 1)) >= 0:
@@ -102,7 +102,8 @@ def _phase_lines(log: bytes) -> Iterator[tuple[int, str, str]]:
             continue
         line = _PHASE_LINE.match(log, start)
         if line is not None:
-            yield start, line["package"].decode("ascii"), line["phase"].decode("ascii")
+            package = line["package"]
+            yield start, None if package is None else package.decode("ascii"), line["phase"].decode("ascii")
 
 
 def _time_at(log: bytes, position: int) -> datetime | None:

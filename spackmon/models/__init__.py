@@ -7,12 +7,15 @@ from spackmon.models.builds import (
     BuildEnvironment,
     BuildPackageVersion,
     ConcretizationFailure,
+    EnvironmentSet,
     EnvironmentVariable,
     InstallFile,
+    Manifest,
     Phase,
     Tag,
-    build_tag,
+    attempt_tag,
 )
+from spackmon.models.claims import Claim, ClaimPhase, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
 from spackmon.models.events import BuildEvent, ErrorGroup
 from spackmon.models.graph import (
@@ -26,19 +29,20 @@ from spackmon.models.graph import (
     ParameterSet,
     ProvidedVirtual,
     Spec,
+    SpecCompiler,
     SpecDocument,
     SpecHash,
     Target,
 )
 from spackmon.models.inbox import InboxEntry, SubmissionBatch
-from spackmon.models.logs import LogChunk
+from spackmon.models.logs import Log, LogChunk
 from spackmon.models.people import Person, Token
-from spackmon.models.sources import BuildSource, MergedBuild
 
 __all__ = [
     "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment", "BuildEvent",
-    "BuildPackageVersion", "BuildSource", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
-    "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "LogChunk", "MergedBuild", "Package",
-    "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Spec",
-    "SpecDocument", "SpecHash", "SubmissionBatch", "Tag", "Target", "Token", "build_tag", "utc_now",
+    "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure",
+    "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "Log",
+    "LogChunk", "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet",
+    "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec", "SpecCompiler", "SpecDocument", "SpecHash",
+    "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 from spackmon.models.graph import Package, Spec
+from spackmon.models.logs import Log
 from spackmon.models.people import Person
 
 
@@ -29,20 +30,67 @@ class BuildEnvironment(Base):
 _WAITS = text("spec_id IS NULL")
 
 
-class Build(Base):
-    """One installation of a spec in one environment, as its owner reported it.
+class EnvironmentSet(Base):
+    """The variables of an environment, by content; `digest` is the SHA-256 of their names and values."""
 
-    `status` and `duration_seconds` repeat the newest attempt's. `rerun_announced`: the client asked for this
-    build again after the attempt had begun, so that the next phase or status belongs to a new one.
-    Some sources (CDash) tell no spec: then `spec_id` is null until it becomes known. `package_id` is the
-    spec's package, or without a spec what is built as far as that was told. `prefix` is where it was
-    installed.
+    __tablename__ = "environment_set"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+
+
+class EnvironmentVariable(Base):
+    """A variable of an environment."""
+
+    __tablename__ = "environment_variable"
+    __table_args__ = (Index(None, "name", "environment_set_id"),)
+
+    environment_set_id: Mapped[int] = mapped_column(ForeignKey(EnvironmentSet.id), primary_key=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    value: Mapped[str] = mapped_column(ByteOrderedText)
+
+
+class Manifest(Base):
+    """What an install left on disk, by content; `digest` is the SHA-256 of its files' rows."""
+
+    __tablename__ = "manifest"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+
+
+class InstallFile(Base):
+    """A file, directory or link of a manifest; `mode`, `owner` and `group` as Spack's."""
+
+    __tablename__ = "install_file"
+    __table_args__ = (UniqueConstraint("manifest_id", "path"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    manifest_id: Mapped[int] = mapped_column(ForeignKey(Manifest.id))
+    path: Mapped[str] = mapped_column(ByteOrderedText)
+    type: Mapped[str | None] = mapped_column(ByteOrderedText)
+    mode: Mapped[int | None]
+    owner: Mapped[int | None] = mapped_column(RowId)
+    group: Mapped[int | None] = mapped_column(RowId)
+    hash: Mapped[str | None] = mapped_column(ByteOrderedText)
+    size_bytes: Mapped[int | None] = mapped_column(RowId)
+    modified_at_seconds: Mapped[float | None] = mapped_column(Float(53))
+    destination: Mapped[str | None] = mapped_column(ByteOrderedText)
+
+
+class Build(Base):
+    """What the runs of one spec on one machine by one owner have in common, and the newest of them.
+
+    `environment_id` is the machine as far as the runs together name it. A run whose spec nobody knows
+    (CDash) is a build of its own: then `spec_id` is null. `package_id` is the spec's package, or without a
+    spec what is built as far as that was reported. `newest_attempt_id` and what follows it repeat the
+    newest run's facts, so that lists filter and sort by them; derived, as all of the row is
+    (`spackmon.ingest.builds`).
     """
 
     __tablename__ = "build"
     __table_args__ = (
         UniqueConstraint("spec_id", "environment_id", "owner_id"),
-        Index(None, "owner_id", "environment_id", "status"),
         Index("ix_build_waiting", "package_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
         # The number of a build that was merged into another is never given again.
         {"sqlite_autoincrement": True},
@@ -52,12 +100,17 @@ class Build(Base):
     spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
     package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id), index=True)
     environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
-    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id), index=True)
+    newest_attempt_id: Mapped[int | None] = mapped_column(RowId, index=True)
     status: Mapped[str] = mapped_column(ByteOrderedText)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
-    rerun_announced: Mapped[bool] = mapped_column(Boolean)
+    installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
+    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
+    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -82,11 +135,10 @@ class BuildPackageVersion(Base):
 
 
 class Attempt(Base):
-    """One run of a build; a re-run adds the next number.
+    """One run of a build, derived from the claims that speak of it (`spackmon.runs`).
 
-    One whose end nobody reported has no `finished_at`: cancelled because another build failed, or failed
-    because a phase did. `duration_seconds` is unknown then, and where a run is known by its end
-    alone.
+    `number` counts the runs of a build by their beginnings, from 1. `started_at` is null where no source said
+    when it ran. `end_is_inferred` tells that `finished_at` is when it was last heard of, not a reported end.
     """
 
     __tablename__ = "attempt"
@@ -95,16 +147,24 @@ class Attempt(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     build_id: Mapped[int] = mapped_column(ForeignKey(Build.id))
     number: Mapped[int]
+    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
     status: Mapped[str] = mapped_column(ByteOrderedText)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    end_is_inferred: Mapped[bool] = mapped_column(Boolean)
+    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
-    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
+    prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
+    configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
+    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
+    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
 
 
 class Phase(Base):
-    """A phase of an attempt; `position` counts from 1 in the order of arrival."""
+    """A phase of an attempt; `position` counts from 1 in the order in which they ran."""
 
     __tablename__ = "phase"
     __table_args__ = (UniqueConstraint("attempt_id", "name"),)
@@ -116,35 +176,7 @@ class Phase(Base):
     status: Mapped[str] = mapped_column(ByteOrderedText)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class EnvironmentVariable(Base):
-    """A variable of a build's environment."""
-
-    __tablename__ = "environment_variable"
-
-    build_id: Mapped[int] = mapped_column(ForeignKey(Build.id), primary_key=True)
-    name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
-    value: Mapped[str] = mapped_column(ByteOrderedText)
-
-
-class InstallFile(Base):
-    """A file, directory or link that a build installed; `mode`, `owner` and `group` as Spack's manifest."""
-
-    __tablename__ = "install_file"
-    __table_args__ = (UniqueConstraint("build_id", "path"),)
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    build_id: Mapped[int] = mapped_column(ForeignKey(Build.id))
-    path: Mapped[str] = mapped_column(ByteOrderedText)
-    type: Mapped[str | None] = mapped_column(ByteOrderedText)
-    mode: Mapped[int | None]
-    owner: Mapped[int | None] = mapped_column(RowId)
-    group: Mapped[int | None] = mapped_column(RowId)
-    hash: Mapped[str | None] = mapped_column(ByteOrderedText)
-    size_bytes: Mapped[int | None] = mapped_column(RowId)
-    modified_at_seconds: Mapped[float | None] = mapped_column(Float(53))
-    destination: Mapped[str | None] = mapped_column(ByteOrderedText)
+    log_id: Mapped[int | None] = mapped_column(ForeignKey(Log.id), index=True)
 
 
 class ConcretizationFailure(Base):
@@ -170,7 +202,7 @@ class ConcretizationFailure(Base):
 
 
 class Tag(Base):
-    """A word that a client gave to builds."""
+    """A word that a client gave to runs."""
 
     __tablename__ = "tag"
 
@@ -178,9 +210,9 @@ class Tag(Base):
     name: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
 
 
-build_tag = Table(
-    "build_tag",
+attempt_tag = Table(
+    "attempt_tag",
     Base.metadata,
-    Column("build_id", ForeignKey(Build.id), primary_key=True),
+    Column("attempt_id", ForeignKey(Attempt.id), primary_key=True),
     Column("tag_id", ForeignKey(Tag.id), primary_key=True, index=True),
 )

@@ -21,6 +21,11 @@ RowId = BigInteger().with_variant(Integer(), "sqlite")
 ByteOrderedText = Text().with_variant(TEXT(collation="C"), "postgresql")
 
 
+# Rows that questions see only where they are counted to a run: others stand for what another claim says
+# better.
+COUNTED = {"info": {"counted": "attempt_id"}}
+
+
 class Word(Text):
     """Text of lowercase letters, digits and underscores, as hashes are: JSON and CSV show it as it is."""
 

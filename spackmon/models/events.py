@@ -4,7 +4,8 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt
-from spackmon.models.columns import Base, ByteOrderedText, RowId
+from spackmon.models.claims import Claim
+from spackmon.models.columns import COUNTED, Base, ByteOrderedText, RowId
 
 
 class ErrorGroup(Base):
@@ -21,18 +22,20 @@ class ErrorGroup(Base):
 
 
 class BuildEvent(Base):
-    """An error or a warning of an attempt; `position` counts from 1 in the order of the report.
+    """An error or a warning as a claim reports it; `position` counts from 1 in the order of the report.
 
+    `attempt_id` is the run whose error it is, null where another claim's events stand for the run.
     `kind` is a word of `spackmon.status.EventKind`; only errors have a group. `log_line` and `source_line`
     count from 1.
     """
 
     __tablename__ = "build_event"
     # The second one counts errors and warnings, whose rows are long, without reading them.
-    __table_args__ = (UniqueConstraint("attempt_id", "position"), Index(None, "attempt_id", "kind"))
+    __table_args__ = (UniqueConstraint("claim_id", "position"), Index(None, "attempt_id", "kind"), COUNTED)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    attempt_id: Mapped[int] = mapped_column(ForeignKey(Attempt.id))
+    claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id))
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id))
     position: Mapped[int]
     kind: Mapped[str] = mapped_column(ByteOrderedText)
     text: Mapped[str] = mapped_column(ByteOrderedText)

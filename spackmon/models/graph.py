@@ -33,7 +33,7 @@ class PackageVersion(Base):
 
 
 class Compiler(Base):
-    """A compiler as formats before v5 name it; from v5 on compilers are dependencies."""
+    """A compiler: by the name that a document gives it, or from format v5 on that of its package."""
 
     __tablename__ = "compiler"
     __table_args__ = (UniqueConstraint("name", "version"),)
@@ -98,21 +98,28 @@ class Parameter(Base):
 
 
 class Spec(Base):
-    """A concrete spec, immutable once known.
+    """A concrete spec: what its documents state together.
 
-    `hash` is its identity and `hash_kind` says which of Spack's hashes that is: `full_hash` in formats
-    v1 and v2, the DAG `hash` from v3 on.
+    `hash` is its identity and `hash_kind` says which of Spack's hashes that is: the strongest that a document
+    in format v1 or v2 states (`full_hash`, `build_hash`, `hash`), the DAG `hash` from v3 on
+    (`graph.identity`). Where documents differ, the values are those of the oldest format's longest document.
+    `compiler_id` is the compiler that a document names (`names_compiler`), as formats before v5 do,
+    otherwise that of C, without one that of C++, else that of Fortran.
     """
 
     __tablename__ = "spec"
-    __table_args__ = (UniqueConstraint("hash", "hash_kind"),)
+    __table_args__ = (
+        UniqueConstraint("hash", "hash_kind"),
+        Index(None, "compiler_id", "names_compiler"),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     hash: Mapped[str] = mapped_column(ByteOrderedWord)
     hash_kind: Mapped[str] = mapped_column(ByteOrderedWord)
     package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id), index=True)
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
-    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id), index=True)
+    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
+    names_compiler: Mapped[bool]
     architecture_id: Mapped[int] = mapped_column(ForeignKey(Architecture.id), index=True)
     parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), index=True)
     package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
@@ -133,9 +140,12 @@ class SpecHash(Base):
 
 
 class SpecDocument(Base):
-    """A node's JSON as it came in; a spec re-read by a later Spack has several.
+    """A node's JSON as it came in, and what it claims of its spec; a spec has one for each way of stating it.
 
-    `digest` is the SHA-1 of `document`. The one with the lowest id is the first that was seen.
+    `digest` is the SHA-1 of `document`, and of `hashes` and `edges` where they depend on more than it
+    states. `hashes` is a JSON list of [kind, hash], the strongest first, which names the spec; `edges` one of
+    [kind of the child's hash, the hash, deptypes, virtuals]. `states_all_edges`: the spec has no others.
+    The other columns are as those of Spec, and `spack_version` is the oldest that reported it.
     """
 
     __tablename__ = "spec_document"
@@ -146,6 +156,34 @@ class SpecDocument(Base):
     format_version: Mapped[int] = mapped_column(SmallInteger)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     document: Mapped[str] = mapped_column(JsonText)
+    hashes: Mapped[str] = mapped_column(JsonText)
+    edges: Mapped[str] = mapped_column(JsonText)
+    states_all_edges: Mapped[bool]
+    package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id))
+    namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
+    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
+    architecture_id: Mapped[int] = mapped_column(ForeignKey(Architecture.id))
+    parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id))
+    package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
+    external: Mapped[str | None] = mapped_column(JsonText)
+    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+
+
+class SpecCompiler(Base):
+    """A compiler of a spec and the language (c, cxx, fortran) that it compiles for it.
+
+    One that a document of before format v5 names is that of all three.
+    """
+
+    __tablename__ = "spec_compiler"
+    __table_args__ = (
+        Index(None, "compiler_id", "spec_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    language: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
+    compiler_id: Mapped[int] = mapped_column(ForeignKey(Compiler.id), primary_key=True)
 
 
 class Dependency(Base):

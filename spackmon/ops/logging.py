@@ -23,8 +23,8 @@ class _JsonLines(structlog.stdlib.ProcessorFormatter):
         return str(record.msg) if record.name == requests.name else super().format(record)
 
 
-def configure_logging() -> None:
-    """Send structlog and the standard library's logging to stderr as JSON lines, from INFO on."""
+def configure_logging(level: str = "INFO") -> None:
+    """Send structlog and the standard library's logging to stderr as JSON lines, from `level` on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         _JsonLines(
@@ -35,15 +35,15 @@ def configure_logging() -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     # A check of the revision, which /readyz makes, is no event.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(max(logging.WARNING, logging.getLogger().level))
     # That the database is away is said once; its pool would say so of every try.
     logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
     # Through the same handler, whose lock keeps lines of several threads apart.
     structlog.configure(
         processors=[*_STEPS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )

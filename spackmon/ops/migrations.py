@@ -7,7 +7,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from spackmon.database import Database, Unprepared
 from spackmon.errors import Refused
@@ -49,6 +49,11 @@ def check(database: Database) -> Refused | None:
         f"the database is at revision {current or 'none'} and this program needs {head}: "
         "run `spackmon db upgrade`",
     )
+
+
+def has_old_tables(database: Database) -> bool:
+    """Whether the old server's tables stand in the database, beside ours or alone."""
+    return database.read_once(lambda connection: inspect(connection).has_table("main_buildenvironment"))
 
 
 def _too_new(current: str | None, scripts: ScriptDirectory) -> Refused | None:

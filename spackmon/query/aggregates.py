@@ -36,8 +36,14 @@ from spackmon.query.lookups import without_nul
 from spackmon.query.paging import Rows
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given
-from spackmon.status import FINISHED, BuildStatus
+from spackmon.status import FINISHED, BuildStatus, InstalledFrom
 
+_INCLUDE_INSTALLED = argument(
+    "include_installed",
+    bool,
+    "Whether to count also what was not built: binaries of a build cache, and externals.",
+    False,
+)
 DEFAULT_GROUPS, MAXIMUM_GROUPS = 100, 500
 _DOUBLE = Float(53)
 _KEY = "key_"
@@ -67,6 +73,7 @@ def grouped(key_type: Any, *, is_of_builds: bool, description: str) -> Any:
     """A field of a connection that counts its rows by groups."""
     field = strawberry.field(metadata={SQL: Grouped(is_of_builds)}, description=description)
     field.arguments = [
+        *([_INCLUDE_INSTALLED] if is_of_builds else []),
         argument(
             "keys", list[key_type], "What the rows of a group have in common; if nothing, all are one group."
         ),
@@ -85,6 +92,7 @@ def tabulated(key_type: Any, where: Any, *, description: str) -> Any:
         argument("rows", key_type, "What the rows are."),
         argument("columns", key_type, "What the columns are."),
         argument("where", where | None, "Only these builds."),
+        _INCLUDE_INSTALLED,
         argument(
             "first",
             int,
@@ -164,10 +172,10 @@ def table(
         *column_key.labelled(rows.row, dialect_name, "column"),
     ]
     names = [column.name for column in labelled]
-    facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.updated_at)]
+    facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.started_at)]
     builds = nested(rows.whole(*labelled, *facts))
     cell = [builds.c["row"], builds.c["column"]]
-    newest_first = [builds.c["updated_at"].desc(), builds.c["id"].desc()]
+    newest_first = [builds.c["started_at"].desc().nulls_last(), builds.c["id"].desc()]
     age = func.row_number().over(partition_by=cell, order_by=newest_first).label("age")
     aged = nested(select(builds, age))
     by = [aged.c[name] for name in names]
@@ -182,6 +190,13 @@ def table(
         ).group_by(*by)
     )
     return _largest(counted, names, first, nested)
+
+
+def built(builds: Rows) -> Rows:
+    """Of the builds those that were built here, as far as that is known."""
+    source = builds.row[Build.installed_from]
+    is_built = or_(source.is_(None), source == constant(InstalledFrom.SOURCE))
+    return replace(builds, conditions=[*builds.conditions, is_built])
 
 
 def of_package(builds: Rows, name: Given, bind: Bind) -> Rows:

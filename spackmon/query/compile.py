@@ -179,7 +179,9 @@ class Compiler(ConnectionCompilation):
             holds = meaning.satisfying(child, self.decided(arguments["spec"]))
             body = case((holds.whole, constant("true")), else_=constant("false"))
             otherwise = _error("SPEC_UNKNOWN", "no spec has this `hash`")
-        one = select(body).select_from(child.joined()).where(child.row_id == found.row_id)
+        one = (
+            select(body).select_from(child.joined()).where(child.row_id == found.row_id, *child.is_counted())
+        )
         result = func.coalesce(scalar(one), otherwise)
         if found.ambiguous is None:
             return result

@@ -58,7 +58,9 @@ class ConnectionCompilation(Compilation):
                 child.follow_into(end, collected)
         body = self._object(type_, asked, child, depth + 1)
         order = [child.along(path[:-1])[path[-1]] for path in meaning.order]
-        holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
+        holds = child.is_counted()
+        if meaning.belongs is not None:
+            holds.append(meaning.belongs(row, child))
         statement = select(body.label("body")).select_from(child.joined()).where(*holds)
         rows = self._rows(statement.order_by(*order))
         return scalar(select(self._json.array(rows.c["body"])).select_from(rows))
@@ -105,6 +107,8 @@ class ConnectionCompilation(Compilation):
         fields = self._selector.fields(type_, asked.selections, depth)
         names = {part.name for part in fields.values()}
         measured = sorted(names & aggregates.MEASURES) if meaning.is_of_builds else []
+        if meaning.is_of_builds and not self.decided(arguments["includeInstalled"]):
+            rows = aggregates.built(rows)
         found = aggregates.groups(rows, keys, first, measured, self._rows, self.dialect_name)
         group = Scope(self._rows(found), self._names)
         return self._all_objects(type_, fields, group, [group.source.c["place"]], depth)
@@ -114,6 +118,8 @@ class ConnectionCompilation(Compilation):
         first = aggregates.read_first(self.decided(arguments.get("first")))
         row_key, column_key = (self.decided(arguments[name]) for name in ("rows", "columns"))
         builds = self._filtered(Connected(Build, None), parent, asked, arguments, row)
+        if not self.decided(arguments["includeInstalled"]):
+            builds = aggregates.built(builds)
         if "package" in arguments:
             builds = aggregates.of_package(builds, arguments["package"], self.bind)
         found = aggregates.table(builds, row_key, column_key, first, self._rows, self.dialect_name)
@@ -141,7 +147,9 @@ class ConnectionCompilation(Compilation):
         row: Scope,
     ) -> Rows:
         child = row.beneath(meaning.model.__table__)
-        holds = [] if meaning.belongs is None else [meaning.belongs(row, child)]
+        holds = child.is_counted()
+        if meaning.belongs is not None:
+            holds.append(meaning.belongs(row, child))
         types = parent.fields[asked.name].args
         driver = None
         if "where" in arguments:

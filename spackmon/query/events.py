@@ -61,7 +61,7 @@ def _of_group(group: Scope, event: FromClause, attempt: FromClause) -> tuple[Col
     return event.c.error_group_id == group.row_id, event.c.attempt_id == attempt.c.id
 
 
-def is_first_error(attempt: Scope, event: Scope) -> ColumnElement[bool]:
+def is_first_error(attempt_id: ColumnElement[Any], event: Scope) -> ColumnElement[bool]:
     """The event is the first error of an attempt."""
     earlier = BuildEvent.__table__.alias()
     before = select(constant("")).where(
@@ -70,7 +70,7 @@ def is_first_error(attempt: Scope, event: Scope) -> ColumnElement[bool]:
         earlier.c.position < event[BuildEvent.position],
     )
     return and_(
-        event[BuildEvent.attempt_id] == attempt.row_id,
+        event[BuildEvent.attempt_id] == attempt_id,
         event[BuildEvent.kind] == constant(EventKind.ERROR),
         ~before.correlate_except(earlier).exists(),
     )

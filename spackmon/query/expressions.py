@@ -19,19 +19,21 @@ from sqlalchemy import (
 )
 
 from spackmon.graph.spec import Deptype
-from spackmon.models import Closure, Dependency, LogChunk, SpecDocument
+from spackmon.models import Closure, Dependency, Log, LogChunk, Phase, SpecDocument
 from spackmon.query.fields import Filtering
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Scope
-from spackmon.query.unpack import LOG, TAIL
+from spackmon.query.unpack import BASE64, LOG, TAIL
 from spackmon.query.values import Given, plain
 
 
 def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The first document that showed a spec."""
+    """The document that the spec's values are from: the longest of the oldest format."""
     documents = SpecDocument.__table__.alias()
     first = select(documents.c.document).where(documents.c.spec_id == spec.row_id)
-    return first.order_by(documents.c.id).limit(1).correlate_except(documents).scalar_subquery()
+    longest = func.length(documents.c.document).desc()
+    first = first.order_by(documents.c.format_version, longest, documents.c.digest)
+    return first.limit(1).correlate_except(documents).scalar_subquery()
 
 
 def deptypes(dependency: Scope, json: JsonWriter) -> ColumnElement[Any]:
@@ -100,14 +102,18 @@ def is_followed(spec: Scope, edge: Scope) -> ColumnElement[bool]:
 
 
 def has_log(phase: Scope) -> ColumnElement[bool]:
-    """Whether the phase came with output, be it empty."""
-    chunks = LogChunk.__table__.alias()
-    return select(chunks.c.number).where(chunks.c.phase_id == phase.row_id).correlate_except(chunks).exists()
+    """Whether the phase came with output."""
+    return phase[Phase.log_id].is_not(None)
 
 
 def log_text(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     """The log's compressed chunks, marked for `unpack`: no database can decompress them."""
     return _marked_chunks(LOG, phase, json)
+
+
+def log_base64(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's compressed chunks, marked for `unpack`."""
+    return _marked_chunks(BASE64, phase, json)
 
 
 def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
@@ -118,10 +124,10 @@ def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
 
 
 def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The log's size in bytes of UTF-8."""
-    chunks = LogChunk.__table__.alias()
-    total = select(func.sum(chunks.c.size_bytes)).where(chunks.c.phase_id == phase.row_id)
-    return cast(total.correlate_except(chunks).scalar_subquery(), Text)
+    """The log's size in bytes."""
+    log = Log.__table__.alias()
+    size = select(log.c.size_bytes).where(log.c.id == phase[Phase.log_id])
+    return cast(size.correlate_except(log).scalar_subquery(), Text)
 
 
 def _marked_chunks(
@@ -129,7 +135,7 @@ def _marked_chunks(
 ) -> ColumnElement[Any]:
     chunks = LogChunk.__table__.alias()
     content = json.hexadecimal(chunks.c.content).label("content")
-    ordered = select(content).where(chunks.c.phase_id == phase.row_id).order_by(chunks.c.number)
+    ordered = select(content).where(chunks.c.log_id == phase[Phase.log_id]).order_by(chunks.c.number)
     if first is not None:
         ordered = ordered.where(chunks.c.number >= first)
     rows = ordered.correlate_except(chunks).subquery()
@@ -139,5 +145,5 @@ def _marked_chunks(
 
 def _last_chunk_number(phase: Scope) -> ColumnElement[Any]:
     chunks = LogChunk.__table__.alias()
-    last = select(func.max(chunks.c.number)).where(chunks.c.phase_id == phase.row_id)
+    last = select(func.max(chunks.c.number)).where(chunks.c.log_id == phase[Phase.log_id])
     return last.correlate_except(chunks).scalar_subquery()

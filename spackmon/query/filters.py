@@ -167,9 +167,24 @@ def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
         passes = _passes(input_name, value, other, filtering)
         sought = _unless(passes) if name == "every" else passes
         belonging = belongs(row, other)
-        rows = select(constant("")).select_from(other.joined()).where(belonging, sought)
+        rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
         found = rows.correlate_except(None).exists()
         return found if name == "some" else not_(found)
+
+    return predicate
+
+
+def one_of_several(input_name: str, model: Any, ours: Attribute, theirs: Attribute) -> Predicate:
+    """At least one of several rows passes a filter; a table has pairs of us (`ours`) and them (`theirs`).
+
+    Those that pass are looked for first: they are few, and an index leads from each to all of us.
+    """
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        pair, other = row.beneath(ours.class_.__table__), row.beneath(model.__table__)
+        passes = _passes(input_name, given, other, filtering)
+        together = pair.joined().join(other.joined(), pair[theirs] == other.row_id)
+        return Condition(row.row_id.in_(select(pair[ours]).select_from(together).where(passes)))
 
     return predicate
 

@@ -13,32 +13,26 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Text,
-    and_,
+    case,
     cast,
     func,
     literal_column,
-    select,
 )
 
 from spackmon.models import (
-    Attempt,
     Build,
     BuildEvent,
     Compiler,
     ErrorGroup,
     Package,
     PackageVersion,
-    ProvidedVirtual,
     Spec,
     Tag,
-    build_tag,
+    attempt_tag,
 )
 from spackmon.query.events import is_first_error
 from spackmon.query.json_text import constant
 from spackmon.query.scope import Attribute, Scope
-
-# Of a mixed toolchain the first of these says what compiled a spec.
-_LANGUAGES = ("c", "cxx", "fortran")
 
 KeyColumns = Callable[[Scope, str], Sequence[ColumnElement[Any]]]
 
@@ -86,85 +80,53 @@ def version(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
 
 
 def compiler(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-    """The compiler as `name@version`, in Spack's order of versions.
-
-    From format v5 on it is the direct dependency that provides `c`, else `cxx`, else `fortran`.
-    """
-    named = spec.follow(Spec.compiler_id)
-    compiler_id = func.coalesce(*(_provider_id(spec, language) for language in _LANGUAGES))
-    node = spec.attach(Spec.__table__, lambda node: node.row_id == compiler_id)
-    node_version = node.follow(Spec.package_version_id)
-    node_package = node_version.follow(PackageVersion.package_id)
-    name = func.coalesce(named[Compiler.name], node_package[Package.name], type_=Text())
-    number = func.coalesce(named[Compiler.version], node_version[PackageVersion.version], type_=Text())
-    order = func.coalesce(named[Compiler.version_key], node_version[PackageVersion.version_key])
-    return [name, order, name.concat(constant("@")).concat(number)]
-
-
-def _provider_id(spec: Scope, virtual: str) -> ColumnElement[Any]:
-    """The direct dependency that provides a virtual to a spec whose document names no compiler.
-
-    Joined, not selected for each row: a subquery takes four times as long for 60,000 specs.
-    """
-
-    def is_first(edge: Scope) -> ColumnElement[bool]:
-        earlier = ProvidedVirtual.__table__.alias()
-        provides = (
-            earlier.c.virtual == constant(virtual),
-            earlier.c.spec_id == edge[ProvidedVirtual.spec_id],
-            earlier.c.deptypes != 0,
-        )
-        before = select(constant("")).where(*provides, earlier.c.child_id < edge[ProvidedVirtual.child_id])
-        return and_(
-            spec[Spec.compiler_id].is_(None),
-            edge[ProvidedVirtual.virtual] == constant(virtual),
-            edge[ProvidedVirtual.spec_id] == spec.row_id,
-            edge[ProvidedVirtual.deptypes] != 0,
-            ~before.correlate_except(earlier).exists(),
-        )
-
-    return spec.attach(ProvidedVirtual.__table__, is_first)[ProvidedVirtual.child_id]
+    """The compiler as `name@version`, in Spack's order of versions."""
+    known = spec.follow(Spec.compiler_id)
+    name, number = known[Compiler.name], known[Compiler.version]
+    return [name, known[Compiler.version_key], name.concat(constant("@")).concat(number)]
 
 
 def tag(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     """Each of the tags: a build has a row for every one."""
-    given = build.attach(build_tag, lambda given: given.source.c.build_id == build.row_id)
+    newest = build[Build.newest_attempt_id]
+    given = build.attach(attempt_tag, lambda given: given.source.c.attempt_id == newest)
     word = given.attach(Tag.__table__, lambda word: word.row_id == given.source.c.tag_id)
     return [word[Tag.name]]
 
 
 def error_group(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     """The group of the newest attempt's first error, as its fingerprint and its text."""
-    attempt = build.attach(Attempt.__table__, lambda attempt: _is_newest(build, attempt))
-    event = attempt.attach(BuildEvent.__table__, lambda event: is_first_error(attempt, event))
+    newest = build[Build.newest_attempt_id]
+    event = build.attach(BuildEvent.__table__, lambda event: is_first_error(newest, event))
     group = event.follow(BuildEvent.error_group_id)
     return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
 
 
-def _is_newest(build: Scope, attempt: Scope) -> ColumnElement[bool]:
-    # Joined, as in _provider_id.
-    later = Attempt.__table__.alias()
-    after = select(constant("")).where(
-        later.c.build_id == attempt[Attempt.build_id], later.c.number > attempt[Attempt.number]
-    )
-    return and_(attempt[Attempt.build_id] == build.row_id, ~after.correlate_except(later).exists())
-
-
 def day(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-    """The day in UTC, as `2026-03-01`."""
-    moment = build[Build.created_at]
+    """The day in UTC on which the newest run began, as `2026-03-01`."""
+    return _date(build, dialect_name, 10, "YYYY-MM-DD")
+
+
+def month(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The month in UTC in which the newest run began, as `2026-03`."""
+    return _date(build, dialect_name, 7, "YYYY-MM")
+
+
+def _date(build: Scope, dialect_name: str, characters: int, format_: str) -> Sequence[ColumnElement[Any]]:
+    moment = build[Build.started_at]
     if dialect_name == "sqlite":
-        return [func.substr(moment, 1, 10, type_=Text())]
-    return [func.to_char(func.timezone(constant("UTC"), moment), constant("YYYY-MM-DD"), type_=Text())]
+        return [func.substr(moment, 1, characters, type_=Text())]
+    return [func.to_char(func.timezone(constant("UTC"), moment), constant(format_), type_=Text())]
 
 
 def week(build: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-    """The ISO week in UTC, as `2026-W09`."""
-    moment = build[Build.created_at]
+    """The ISO week in UTC in which the newest run began, as `2026-W09`."""
+    moment = build[Build.started_at]
     if dialect_name != "sqlite":
         return [func.to_char(func.timezone(constant("UTC"), moment), constant('IYYY"-W"IW'), type_=Text())]
     # A week belongs to the year that its Thursday is in; SQLite knows %G and %V from 3.46 on only.
     thursday = func.date(moment, constant("-3 days"), constant("weekday 4"))
     day_of_year = cast(func.strftime(constant("%j"), thursday), Integer)
     number = (day_of_year + literal_column("6", Integer())) // literal_column("7", Integer())
-    return [func.printf(constant("%s-W%02d"), func.strftime(constant("%Y"), thursday), number, type_=Text())]
+    written = func.printf(constant("%s-W%02d"), func.strftime(constant("%Y"), thursday), number, type_=Text())
+    return [case((moment.is_not(None), written))]

@@ -1,10 +1,11 @@
 """Which rows belong to a row: conditions that connections, lists and filters share."""
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 
-from spackmon.models import Attempt, build_tag
+from spackmon.models import Build, attempt_tag
 from spackmon.query.fields import Belongs
 from spackmon.query.scope import Attribute, Scope
 
@@ -27,33 +28,53 @@ def share(ours: Attribute, theirs: Attribute) -> Belongs:
     return belongs
 
 
-def refer_by_newest_attempt(foreign_key: Attribute) -> Belongs:
-    """The rows that belong to a build's newest attempt."""
+def paired(ours: Attribute, theirs: Attribute) -> Belongs:
+    """The rows that stand with the row in a table of pairs; `ours` and `theirs` are its columns."""
+    pairs = ours.class_.__table__
 
-    def belongs(build: Scope, other: Scope) -> ColumnElement[bool]:
-        return other[foreign_key] == newest_attempt_id(build)
+    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
+        pair = pairs.alias()
+        mine = select(pair.c[theirs.key]).where(pair.c[ours.key] == row.row_id)
+        return other.row_id.in_(mine.correlate_except(pair))
 
     return belongs
 
 
+def of_newest_attempt(foreign_key: Attribute) -> Belongs:
+    """The rows that belong to a build's newest attempt."""
+    return share(Build.newest_attempt_id, foreign_key)
+
+
 def newest_attempt_id(build: Scope) -> ColumnElement[Any]:
     """The id of a build's newest attempt."""
-    attempts = Attempt.__table__.alias()
-    newest = select(attempts.c.id).where(attempts.c.build_id == build.row_id)
-    return newest.order_by(attempts.c.number.desc()).limit(1).correlate_except(attempts).scalar_subquery()
+    return build[Build.newest_attempt_id]
 
 
-def has_tag(build: Scope, tag: Scope) -> ColumnElement[bool]:
-    """The tags of a build."""
-    given = build_tag.alias()
-    return tag.row_id.in_(
-        select(given.c.tag_id).where(given.c.build_id == build.row_id).correlate_except(given)
-    )
+def has_tag(attempt_id: Callable[[Scope], ColumnElement[Any]]) -> Belongs:
+    """The tags of the attempt that `attempt_id` finds."""
+
+    def belongs(row: Scope, tag: Scope) -> ColumnElement[bool]:
+        given = attempt_tag.alias()
+        tags = select(given.c.tag_id).where(given.c.attempt_id == attempt_id(row))
+        return tag.row_id.in_(tags.correlate_except(given))
+
+    return belongs
 
 
-def is_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:
-    """The builds that have a tag."""
-    given = build_tag.alias()
-    return build.row_id.in_(
-        select(given.c.build_id).where(given.c.tag_id == tag.row_id).correlate_except(given)
-    )
+tags_of_build = has_tag(newest_attempt_id)
+tags_of_attempt = has_tag(lambda attempt: attempt.row_id)
+
+
+def builds_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:
+    """The builds whose newest attempt has a tag."""
+    return newest_attempt_id(build).in_(_tagged(tag))
+
+
+def attempts_tagged(tag: Scope, attempt: Scope) -> ColumnElement[bool]:
+    """The attempts that have a tag."""
+    return attempt.row_id.in_(_tagged(tag))
+
+
+def _tagged(tag: Scope) -> Select[Any]:
+    given = attempt_tag.alias()
+    return select(given.c.attempt_id).where(given.c.tag_id == tag.row_id).correlate_except(given)

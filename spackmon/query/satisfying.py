@@ -188,11 +188,12 @@ class _Satisfaction:
         any_name = compilers_like(wanted, by_name=False)
         if compilers is None or any_name is None:
             return false()
+        named = and_(node.c.names_compiler, among(node.c.compiler_id, compilers))
         if wanted.name is None:
-            return among(node.c.compiler_id, compilers)
+            return named
         # Spack holds no name against such a compiler if the query names a virtual.
         whatever_its_name = and_(is_reread(node), self._names_virtuals, among(node.c.compiler_id, any_name))
-        return or_(among(node.c.compiler_id, compilers), whatever_its_name)
+        return or_(named, whatever_its_name)
 
     def _direct(self, edge: AbstractEdge) -> Found:
         child = Spec.__table__.alias()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause
+from sqlalchemy import ColumnElement, FromClause, Table
 from sqlalchemy.orm import InstrumentedAttribute
 
 Attribute = InstrumentedAttribute[Any]
@@ -86,6 +86,11 @@ class Scope:
         for step in steps:
             scope = scope.follow(step)
         return scope
+
+    def is_counted(self) -> list[ColumnElement[bool]]:
+        """What must hold of a row of this table to be seen at all."""
+        counted = self.table.info.get("counted") if isinstance(self.table, Table) else None
+        return [] if counted is None else [self.source.c[counted].is_not(None)]
 
     def beneath(self, table: FromClause) -> "Scope":
         """A row source for a subquery of this one's statement."""

@@ -251,7 +251,7 @@ def _is_none_of(values: Sequence[str]) -> Test:
 
 def is_reread(node: FromClause) -> ColumnElement[bool]:
     """A later Spack read the node from a file of before 1.0; it looks for `%` among its compilers alone."""
-    return and_(node.c.compiler_id.is_not(None), node.c.format_version == _REREAD_FORMAT_VERSION)
+    return and_(node.c.names_compiler, node.c.format_version == _REREAD_FORMAT_VERSION)
 
 
 def compilers_like(wanted: AbstractSpec, *, by_name: bool) -> Select[Any] | None:

@@ -10,7 +10,7 @@ from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 NODE = """
 hash formatVersion name version namespace packageHash parameters external
 hashes { kind value }
-compiler { name version }
+compiler { name version } namesCompiler
 architecture { platform operatingSystem target { name vendor generation features parents } }
 dependencies { child { hash } deptypes virtuals }
 """
@@ -59,7 +59,8 @@ def _node(facts: Mapping[str, Any], known: set[str]) -> SpecNode:
         parameters=json.dumps(facts["parameters"]),
         document="",
         namespace=facts["namespace"],
-        compiler=(compiler["name"], compiler["version"]) if compiler else None,
+        # One that is a dependency stands among the edges.
+        compiler=(compiler["name"], compiler["version"]) if facts["namesCompiler"] else None,
         package_hash=facts["packageHash"],
         external=json.dumps(facts["external"]) if facts["external"] is not None else None,
         edges=tuple(_edge(edge) for edge in facts["dependencies"] if edge["child"]["hash"] in known),

@@ -7,7 +7,8 @@ it came with.
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
@@ -21,11 +22,14 @@ from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
 from spackmon.errors import Refused
 from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
+from spackmon.formats.submission import InstallReport
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
+from spackmon.models import utc_now
+from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
-from spackmon.rest_compat.outages import AWAY, is_its_turn, spool
+from spackmon.rest_compat.outages import AWAY, is_its_turn, spool, vouched
 from spackmon.services import Services
 
 log = structlog.get_logger()
@@ -41,9 +45,9 @@ _NOTHING_BUILT = "0"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What an upload reports, and what was wrong with its MD5."""
+    """What an upload reports of a build, if anything, and what was wrong with its MD5."""
 
-    report: CDashReport
+    report: CDashReport | None
     damage: Refused | None
 
 
@@ -62,9 +66,19 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
     address = Address(project, told.get("site", ""), told.get("stamp", ""), told.get("build", ""))
     damage = _damage(told.get("MD5", "").strip().lower(), body)
     try:
-        return Upload(read_cdash(body, address), damage)
+        report = read_cdash(body, address)
+        return Upload(None if report is None else _arrived(report, utc_now()), damage)
     except Refused as refused:
         raise damage or refused from None
+
+
+def _arrived(report: CDashReport, now: datetime) -> CDashReport:
+    """The report, whose run had ended when it came: a command sends it when all is over."""
+    if not isinstance(report, InstallReport) or report.finished_at is None or not report.times_enclose_run:
+        return report
+    seconds = (now - report.finished_at).total_seconds()
+    later = report.time_uncertainty_seconds or 0.0
+    return replace(report, time_uncertainty_seconds=min(later, max(1.0, seconds)))
 
 
 async def submit(request: Request[Services]) -> Response:
@@ -90,9 +104,7 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
         if not await is_its_turn(request, can_be_spooled=True):
             return await _spool(request, query, body, Refused(AWAY, 503, "the database does not answer"))
         upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
-        receipt: Receipt = await request.state.database.write_held(
-            lambda connection: store.apply(connection, upload.report, sender.person_id), impatient=True
-        )
+        receipt = None if upload.report is None else await _stored(request, upload.report, sender)
     except Refused as refused:
         if refused.code == AWAY:
             return await _spool(request, query, body, refused)
@@ -103,7 +115,9 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
         fault = Refused("INTERNAL", 503, sentence)
         return _refusal(fault, await keep(request, INBOX_KIND + query, body, fault, sender))
     build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
-    told = f"  <md5>{_md5(body)}</md5>\n  <buildId>{build_id}</buildId>\n"
+    told = f"  <md5>{_md5(body)}</md5>\n"
+    if receipt is not None:
+        told += f"  <buildId>{build_id}</buildId>\n"
     if upload.damage is None:
         return _answer("OK", "", told)
     # Spack sends nothing twice, and what is whole was not cut: it is taken, and kept to be looked at.
@@ -113,10 +127,18 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
 async def _spool(request: Request[Services], query: str, body: bytearray, away: Refused) -> Response:
     """Take a document that will be applied; which build it is of, nobody can say yet."""
     try:
-        await spool(request, INBOX_KIND + query, body, away)
+        claims = vouched(request, away)
+        await spool(request, Spooled(INBOX_KIND + query, claims, bytes(body)), away)
     except Refused as refused:
         return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
     return _answer("OK", "", f"  <md5>{_md5(body)}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
+
+
+async def _stored(request: Request[Services], report: CDashReport, sender: Sender) -> Receipt:
+    receipt: Receipt = await request.state.database.write_held(
+        lambda connection: store.apply(connection, report, sender.person_id), impatient=True
+    )
+    return receipt
 
 
 # What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.

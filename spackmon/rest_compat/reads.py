@@ -10,6 +10,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Refused
+from spackmon.rest_compat.data import shapes
+from spackmon.rest_compat.data.sources import fragment
 from spackmon.services import Services
 
 
@@ -17,16 +19,21 @@ def _document(name: str) -> str:
     return (Path(__file__).parent / f"{name}.graphql").read_text(encoding="utf-8")
 
 
-_SPECS_BY_NAME = _document("specs_by_name")
+_SPECS_BY_NAME = _document("specs_by_name") + fragment("specs")
 _ATTRIBUTES_OF_SPEC = _document("attributes_of_spec")
 _ATTRIBUTE = _document("attribute")
 
 
 async def specs_by_name(request: Request[Services]) -> Response:
-    """Every spec of a package, the latest first; an empty list for a name that nobody reported."""
-    variables = {"name": request.path_params["name"]}
-    pages = _pages(request, _SPECS_BY_NAME, variables, "specs")
-    return JSONResponse([_spec(spec) async for spec in pages])
+    """Every spec of a package, the oldest first; an empty list for a name that nobody reported."""
+    specs: list[Any] = []
+    before, more = None, True
+    while more:
+        variables = {"name": request.path_params["name"], "before": before}
+        page = (await request.state.query.ask(_SPECS_BY_NAME, variables))["specs"]
+        specs += map(shapes.spec, reversed(page["nodes"]))
+        more, before = page["pageInfo"]["hasPreviousPage"], page["pageInfo"]["startCursor"]
+    return JSONResponse(specs)
 
 
 async def attributes_of_spec(request: Request[Services]) -> Response:
@@ -46,7 +53,7 @@ async def download_attribute(request: Request[Services]) -> Response:
     attribute = _found(data["analysisResult"], request)
     value = attribute["jsonValue"] if attribute["value"] is None else attribute["value"]
     if attribute["binaryValue"] is not None:
-        value = bytes.fromhex(attribute["binaryValue"]).decode("utf-8", "surrogatepass")
+        value = _text(bytes.fromhex(attribute["binaryValue"]))
     # In ASCII, because a text from a binary may hold what UTF-8 cannot.
     return Response(json.dumps(value), media_type="application/json")
 
@@ -94,47 +101,18 @@ def _found(row: Any, request: Request[Services]) -> Any:
     return row
 
 
-def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    hashes = {shown["kind"]: shown["value"] for shown in spec["hashes"]}
-    architecture = spec["architecture"]
-    return {
-        "id": _number(spec["id"]),
-        "name": spec["name"],
-        "version": spec["version"],
-        "full_hash": hashes.get("full_hash", spec["hash"]),
-        "build_hash": hashes.get("build_hash"),
-        "hash": hashes.get("hash"),
-        "package_hash": spec["packageHash"],
-        "namespace": spec["namespace"],
-        "spack_version": spec["spackVersion"],
-        "arch": {
-            "platform": architecture["platform"],
-            "platform_os": architecture["operatingSystem"],
-            "target": architecture["target"]["name"],
-        },
-        "compiler": spec["compiler"],
-        "parameters": spec["parameters"],
-        "dependencies": [
-            {
-                "id": _number(edge["child"]["id"]),
-                "name": edge["child"]["name"],
-                "hash": edge["child"]["hash"],
-                "type": edge["deptypes"],
-            }
-            for edge in spec["dependencies"]
-        ],
-    }
+def _text(value: bytes) -> str:
+    """The text that an old client sent, or bytes of other origin with U+FFFD for what is not UTF-8."""
+    try:
+        return value.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return value.decode("utf-8", "replace")
 
 
 def _attribute(result: Mapping[str, Any]) -> dict[str, Any]:
-    file = result["installFile"]
     return {
-        "filename": None if file is None else file["path"],
-        "id": _number(result["id"]),
+        "filename": result["path"],
+        "id": shapes.number(result["id"]),
         "analyzer": result["analyzer"],
         "name": result["name"],
     }
-
-
-def _number(identifier: str) -> int:
-    return int(identifier.rpartition(":")[2])

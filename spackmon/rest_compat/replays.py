@@ -20,7 +20,8 @@ def reader(cdash_projects: Collection[str]) -> Reader:
         if kind == INBOX_KIND:
             return read_line(body)
         if kind.startswith(CDASH_KIND):
-            return (read_upload(kind.removeprefix(CDASH_KIND), body, cdash_projects).report,)
+            report = read_upload(kind.removeprefix(CDASH_KIND), body, cdash_projects).report
+            return () if report is None else (report,)
         write = next((write for write in WRITES if write.kind == kind), None)
         if write is None:
             raise Refused("KIND_UNKNOWN", 400, f"{kind!r} is no write of ms1")

@@ -62,7 +62,11 @@ class AnalysisFilter:
         compares(models.Analysis.reported_at), description="When it was reported."
     )
     build: later.BuildFilter | None = predicate(
-        through("BuildFilter", models.Analysis.build_id), description="The build it ran over."
+        through("BuildFilter", models.Analysis.attempt_id, models.Attempt.build_id),
+        description="The build it ran over.",
+    )
+    attempt: later.AttemptFilter | None = predicate(
+        through("AttemptFilter", models.Analysis.attempt_id), description="The run it ran over."
     )
     results: Quantified[AnalysisResultFilter] | None = predicate(
         related("AnalysisResultFilter", models.Attribute, _RESULTS), description="What it found."
@@ -78,7 +82,10 @@ class AnalysisResult(Node):
     analyzer: str = column(*_ANALYZER, description="Who found it.")
     install_file: InstallFile | None = relation(
         models.Attribute.install_file_id,
-        description="The file it was found in; null if it is about the build.",
+        description="The file it was found in; null if it is about the build, or not in the manifest.",
+    )
+    path: str | None = column(
+        models.Attribute.path, description="The path of that file, as the analyzer named it."
     )
     value: str | None = column(models.Attribute.value, description="A text.")
     binary_value: str | None = column(
@@ -86,7 +93,10 @@ class AnalysisResult(Node):
     )
     json_value: JSON | None = column(models.Attribute.json_value, description="JSON.")
     build: later.Build = relation(
-        models.Attribute.analysis_id, models.Analysis.build_id, description="The build it is about."
+        models.Attribute.attempt_id, models.Attempt.build_id, description="The build it is about."
+    )
+    attempt: later.Attempt = relation(
+        models.Attribute.attempt_id, description="The run of the build that it is about."
     )
 
 
@@ -97,7 +107,12 @@ class Analysis(Node):
     id: strawberry.ID = identity(models.Analysis)
     analyzer: str = column(models.Analysis.analyzer, description="The analyzer's name.")
     reported_at: datetime = column(models.Analysis.reported_at, description="When it was reported.")
-    build: later.Build = relation(models.Analysis.build_id, description="The build it ran over.")
+    build: later.Build = relation(
+        models.Analysis.attempt_id, models.Attempt.build_id, description="The build it ran over."
+    )
+    attempt: later.Attempt = relation(
+        models.Analysis.attempt_id, description="The run of the build that it ran over."
+    )
     results: Connection[AnalysisResult] = connection(
         models.Attribute,
         belongs=_RESULTS,

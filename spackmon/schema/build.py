@@ -18,7 +18,7 @@ from spackmon.query.fields import (
     sorted_by,
 )
 from spackmon.query.filters import compares, compares_value, related, through
-from spackmon.query.relations import has_tag, refer_by, refer_by_newest_attempt
+from spackmon.query.relations import of_newest_attempt, refer_by, share, tags_of_build
 from spackmon.schema.analysis import (
     Analysis,
     AnalysisFilter,
@@ -32,6 +32,7 @@ from spackmon.schema.attempt import (
     BuildPhase,
     BuildPhaseFilter,
 )
+from spackmon.schema.claim import Claim, ClaimFilter
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import (
     BuildEnvironment,
@@ -46,19 +47,23 @@ from spackmon.schema.install_file import InstallFile, InstallFileFilter, Install
 from spackmon.schema.node import Node
 from spackmon.schema.package import Package, PackageFilter
 from spackmon.schema.person import Person, PersonFilter
-from spackmon.schema.source import BuildSource, BuildSourceFilter
 from spackmon.schema.spec import DependencyFilter, Spec, SpecFilter
-from spackmon.schema.status import BuildStatus, BuildStatusFilter
+from spackmon.schema.status import (
+    BuildStatus,
+    BuildStatusFilter,
+    InstalledFrom,
+    InstalledFromFilter,
+)
 from spackmon.schema.tag import Tag, TagFilter
 
 _ATTEMPTS = refer_by(models.Attempt.build_id)
-_VARIABLES = refer_by(models.EnvironmentVariable.build_id)
-_FILES = refer_by(models.InstallFile.build_id)
-_ANALYSES = refer_by(models.Analysis.build_id)
-_RESULTS = refer_by(models.Attribute.analysis_id, models.Analysis.build_id)
-_PHASES = refer_by_newest_attempt(models.Phase.attempt_id)
-_EVENTS = refer_by_newest_attempt(models.BuildEvent.attempt_id)
-_SOURCES = refer_by(models.BuildSource.build_id)
+_VARIABLES = share(models.Build.environment_set_id, models.EnvironmentVariable.environment_set_id)
+_FILES = share(models.Build.manifest_id, models.InstallFile.manifest_id)
+_ANALYSES = of_newest_attempt(models.Analysis.attempt_id)
+_RESULTS = of_newest_attempt(models.Attribute.attempt_id)
+_PHASES = of_newest_attempt(models.Phase.attempt_id)
+_EVENTS = of_newest_attempt(models.BuildEvent.attempt_id)
+_SOURCES = refer_by(models.Claim.attempt_id, models.Attempt.build_id)
 _PACKAGE_VERSION = models.Build.spec_id, models.Spec.package_version_id
 
 
@@ -79,7 +84,8 @@ class BuildFilter:
         through("PackageFilter", models.Build.package_id), description="The package that is built."
     )
     prefix: StringFilter | None = predicate(
-        compares(models.Build.prefix), description="Where it was installed, where that is known."
+        compares(models.Build.prefix),
+        description="Where the newest attempt installed it, where that is known.",
     )
     environment: BuildEnvironmentFilter | None = predicate(
         through("BuildEnvironmentFilter", models.Build.environment_id), description="Where it is built."
@@ -91,6 +97,16 @@ class BuildFilter:
         compares(models.Build.duration_seconds),
         description="How long the newest attempt took, where that is known.",
     )
+    started_at: DateTimeFilter | None = predicate(
+        compares(models.Build.started_at), description="When the newest attempt began."
+    )
+    finished_at: DateTimeFilter | None = predicate(
+        compares(models.Build.finished_at), description="When the newest attempt ended."
+    )
+    installed_from: InstalledFromFilter | None = predicate(
+        compares(models.Build.installed_from),
+        description="Where what the newest attempt installed came from.",
+    )
     created_at: DateTimeFilter | None = predicate(
         compares(models.Build.created_at), description="When it was first reported."
     )
@@ -99,10 +115,11 @@ class BuildFilter:
     )
     configure_arguments: StringFilter | None = predicate(
         compares(models.Build.configure_arguments),
-        description="The arguments its configure phase was given.",
+        description="The arguments the newest attempt's configure phase was given.",
     )
     tags: Quantified[TagFilter] | None = predicate(
-        related("TagFilter", models.Tag, has_tag), description="The words its clients gave it."
+        related("TagFilter", models.Tag, tags_of_build),
+        description="The words its clients gave the newest attempt.",
     )
     attempts: Quantified[AttemptFilter] | None = predicate(
         related("AttemptFilter", models.Attempt, _ATTEMPTS), description="Its runs."
@@ -121,18 +138,20 @@ class BuildFilter:
     warning_count: IntFilter | None = predicate(
         compares_value(warnings_of_build), description="How many warnings the newest attempt has."
     )
-    sources: Quantified[BuildSourceFilter] | None = predicate(
-        related("BuildSourceFilter", models.BuildSource, _SOURCES), description="Who told about it."
+    sources: Quantified[ClaimFilter] | None = predicate(
+        related("ClaimFilter", models.Claim, _SOURCES), description="What each source reported of its runs."
     )
     environment_variables: Quantified[EnvironmentVariableFilter] | None = predicate(
         related("EnvironmentVariableFilter", models.EnvironmentVariable, _VARIABLES),
-        description="The environment it was built in.",
+        description="The environment the newest attempt ran in.",
     )
     install_files: Quantified[InstallFileFilter] | None = predicate(
-        related("InstallFileFilter", models.InstallFile, _FILES), description="What it installed."
+        related("InstallFileFilter", models.InstallFile, _FILES),
+        description="What the newest attempt installed.",
     )
     analyses: Quantified[AnalysisFilter] | None = predicate(
-        related("AnalysisFilter", models.Analysis, _ANALYSES), description="The analyzers that ran over it."
+        related("AnalysisFilter", models.Analysis, _ANALYSES),
+        description="The analyzers that ran over the newest attempt.",
     )
 
 
@@ -149,6 +168,12 @@ class BuildOrder:
     status: Direction | None = sorted_by(models.Build.status, description="The status, by name.")
     duration_seconds: Direction | None = sorted_by(
         models.Build.duration_seconds, description="How long the newest attempt took."
+    )
+    started_at: Direction | None = sorted_by(
+        models.Build.started_at, description="When the newest attempt began."
+    )
+    finished_at: Direction | None = sorted_by(
+        models.Build.finished_at, description="When the newest attempt ended."
     )
     hostname: Direction | None = sorted_by(
         models.Build.environment_id, models.BuildEnvironment.hostname, description="The machine's name."
@@ -182,7 +207,7 @@ class Build(Node):
         description="The package that is built: the spec's, or what was told where no spec is known.",
     )
     prefix: str | None = column(
-        models.Build.prefix, description="Where it was installed, where that is known."
+        models.Build.prefix, description="Where the newest attempt installed it, where that is known."
     )
     environment: BuildEnvironment = relation(models.Build.environment_id, description="Where it is built.")
     owner: Person = relation(models.Build.owner_id, description="Who reports it.")
@@ -190,13 +215,24 @@ class Build(Node):
     duration_seconds: float | None = column(
         models.Build.duration_seconds, description="How long the newest attempt took, where that is known."
     )
+    started_at: datetime | None = column(
+        models.Build.started_at,
+        description="When the newest attempt began; null where no source says when it ran.",
+    )
+    finished_at: datetime | None = column(
+        models.Build.finished_at, description="When the newest attempt ended."
+    )
+    installed_from: InstalledFrom | None = column(
+        models.Build.installed_from,
+        description="Where what the newest attempt installed came from; null where no source says it.",
+    )
     created_at: datetime = column(models.Build.created_at, description="When it was first reported.")
     updated_at: datetime = column(models.Build.updated_at, description="When it was last reported on.")
     tags: list[Tag] = listing(
         models.Tag,
-        belongs=has_tag,
+        belongs=tags_of_build,
         order=[models.Tag.name],
-        description="The words its clients gave it.",
+        description="The words its clients gave the newest attempt.",
     )
     attempts: list[Attempt] = listing(
         models.Attempt,
@@ -229,39 +265,40 @@ class Build(Node):
         cost=5,
         description="How many warnings the newest attempt has.",
     )
-    sources: list[BuildSource] = listing(
-        models.BuildSource,
+    sources: list[Claim] = listing(
+        models.Claim,
         belongs=_SOURCES,
         rows=2,
-        order=[models.BuildSource.first_reported_at, models.BuildSource.id],
-        description="Who told about it, the first one first.",
+        order=[models.Claim.first_reported_at, models.Claim.id],
+        description="What each source reported of its runs, the first one first.",
     )
     configure_arguments: str | None = column(
-        models.Build.configure_arguments, description="The arguments its configure phase was given."
+        models.Build.configure_arguments,
+        description="The arguments the newest attempt's configure phase was given.",
     )
     environment_variables: list[EnvironmentVariable] = listing(
         models.EnvironmentVariable,
         belongs=_VARIABLES,
         order=[models.EnvironmentVariable.name],
-        description="The environment it was built in, by name.",
+        description="The environment the newest attempt ran in, by name.",
     )
     install_files: Connection[InstallFile] = connection(
         models.InstallFile,
         belongs=_FILES,
         where=InstallFileFilter,
         order_by=InstallFileOrder,
-        description="What it installed.",
+        description="What the newest attempt installed.",
     )
     analyses: list[Analysis] = listing(
         models.Analysis,
         belongs=_ANALYSES,
         order=[models.Analysis.analyzer],
-        description="The analyzers that ran over it, by name.",
+        description="The analyzers that ran over the newest attempt, by name.",
     )
     analysis_results: Connection[AnalysisResult] = connection(
         models.Attribute,
         belongs=_RESULTS,
         where=AnalysisResultFilter,
         order_by=AnalysisResultOrder,
-        description="What analyzers found out about it.",
+        description="What analyzers found out about the newest attempt.",
     )

@@ -1,18 +1,18 @@
-"""Compilers, as spec formats before v5 name them."""
+"""Compilers, whatever the spec format: named by the document, or a dependency from format v5 on."""
 
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import column, connection, identity, predicate, sorted_by
+from spackmon.query.fields import column, connection, identity, predicate, relation, sorted_by
 from spackmon.query.filters import compares, compares_versions, related
-from spackmon.query.relations import refer_by
+from spackmon.query.relations import paired
 from spackmon.schema import later
 from spackmon.schema.filters import Direction, StringFilter, VersionFilter
 from spackmon.schema.groups import SpecConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
-_SPECS = refer_by(models.Spec.compiler_id)
+_SPECS = paired(models.SpecCompiler.compiler_id, models.SpecCompiler.spec_id)
 
 
 @filter_input
@@ -24,7 +24,7 @@ class CompilerFilter:
         compares_versions(models.Compiler.version_key), description="Its version."
     )
     specs: Quantified[later.SpecFilter] | None = predicate(
-        related("SpecFilter", models.Spec, _SPECS), description="The specs it compiles."
+        related("SpecFilter", models.Spec, _SPECS), description="The specs of which it compiles a language."
     )
 
 
@@ -37,10 +37,10 @@ class CompilerOrder:
 
 
 @strawberry.type(
-    description="A compiler as spec formats before v5 name it; from v5 on compilers are dependencies."
+    description="A compiler: named by a spec's document, or from format v5 on the dependency that is one."
 )
 class Compiler(Node):
-    """A compiler as spec formats before v5 name it."""
+    """A compiler: named by a spec's document, or from format v5 on the dependency that is one."""
 
     id: strawberry.ID = identity(models.Compiler)
     name: str = column(models.Compiler.name, description="Its name, as `gcc`.")
@@ -50,5 +50,13 @@ class Compiler(Node):
         belongs=_SPECS,
         where=later.SpecFilter,
         order_by=later.SpecOrder,
-        description="The specs it compiles.",
+        description="The specs of which it compiles a language.",
     )
+
+
+@strawberry.type(description="A compiler of a spec, and a language that it compiles for it.")
+class SpecCompiler:
+    """A compiler of a spec, and a language that it compiles for it."""
+
+    language: str = column(models.SpecCompiler.language, description="`c`, `cxx` or `fortran`.")
+    compiler: Compiler = relation(models.SpecCompiler.compiler_id, description="The compiler.")

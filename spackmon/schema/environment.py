@@ -3,8 +3,8 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import column, connection, identity, predicate, relation, sorted_by
-from spackmon.query.filters import compares, related, through
+from spackmon.query.fields import column, connection, identity, predicate, sorted_by
+from spackmon.query.filters import compares, related
 from spackmon.query.relations import refer_by
 from spackmon.schema import later
 from spackmon.schema.filters import Direction, StringFilter
@@ -84,9 +84,6 @@ class EnvironmentVariableFilter:
     value: StringFilter | None = predicate(
         compares(models.EnvironmentVariable.value), description="Its value."
     )
-    build: later.BuildFilter | None = predicate(
-        through("BuildFilter", models.EnvironmentVariable.build_id), description="The build."
-    )
 
 
 @strawberry.type(description="A variable of a build's environment.")
@@ -95,4 +92,3 @@ class EnvironmentVariable:
 
     name: str = column(models.EnvironmentVariable.name, description="Its name.")
     value: str = column(models.EnvironmentVariable.value, description="Its value.")
-    build: later.Build = relation(models.EnvironmentVariable.build_id, description="The build.")

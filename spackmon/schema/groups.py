@@ -11,7 +11,7 @@ from spackmon.query.fields import embedded
 from spackmon.query.group_keys import group_key, of_spec, value_of
 from spackmon.schema import later
 from spackmon.schema.connection import Connection
-from spackmon.schema.status import BuildStatus
+from spackmon.schema.status import BuildStatus, InstalledFrom
 
 _TARGET = value_of(models.Spec.architecture_id, models.Architecture.target_id, models.Target.name)
 _OS = value_of(models.Spec.architecture_id, models.Architecture.operating_system)
@@ -19,16 +19,18 @@ _OS = value_of(models.Spec.architecture_id, models.Architecture.operating_system
 _PACKAGE_IS = "The package's name."
 _VERSION_IS = "The package's version."
 _COMPILER_IS = (
-    "The compiler, as `gcc@12.2.0`; from spec format v5 on the direct dependency that provides `c`, "
-    "else `cxx`, else `fortran`."
+    "The compiler, as `gcc@12.2.0`: the one that a document names (before spec format v5), otherwise that "
+    "of C, without one that of C++, else that of Fortran."
 )
 _TARGET_IS = "The microarchitecture that the spec is built for."
 _OS_IS = "The operating system that the spec is built for."
 _STATUS_IS = "How the build stands."
-_TAG_IS = "A tag; a build counts once for each of its own."
+_TAG_IS = "A tag of the newest attempt; a build counts once for each."
 _OWNER_IS = "Who reports the build."
-_DAY_IS = "The day (UTC) on which the build was first reported, as `2026-03-01`."
-_WEEK_IS = "The ISO week (UTC) in which the build was first reported, as `2026-W09`."
+_DAY_IS = "The day (UTC) on which the newest attempt began, as `2026-03-01`."
+_MONTH_IS = "The month (UTC) in which the newest attempt began, as `2026-03`."
+_WEEK_IS = "The ISO week (UTC) in which the newest attempt began, as `2026-W09`."
+_INSTALLED_FROM_IS = "Where what the newest attempt installed came from."
 _HOSTNAME_IS = "The machine's name."
 _ERROR_IS = "The newest attempt's first error: the text of its group."
 
@@ -60,6 +62,10 @@ class BuildGroupKey(Enum):
     OWNER = group_key("owner", value_of(models.Build.owner_id, models.Person.name), description=_OWNER_IS)
     DAY = group_key("day", keys.day, description=_DAY_IS)
     WEEK = group_key("week", keys.week, description=_WEEK_IS)
+    MONTH = group_key("month", keys.month, description=_MONTH_IS)
+    INSTALLED_FROM = group_key(
+        "installed_from", value_of(models.Build.installed_from), description=_INSTALLED_FROM_IS
+    )
     HOSTNAME = group_key(
         "hostname",
         value_of(models.Build.environment_id, models.BuildEnvironment.hostname),
@@ -88,6 +94,8 @@ class BuildGroupKeys(SpecGroupKeys):
     owner: str | None = key_value("owner", description=_OWNER_IS)
     day: str | None = key_value("day", description=_DAY_IS)
     week: str | None = key_value("week", description=_WEEK_IS)
+    month: str | None = key_value("month", description=_MONTH_IS)
+    installed_from: InstalledFrom | None = key_value("installed_from", description=_INSTALLED_FROM_IS)
     hostname: str | None = key_value("hostname", description=_HOSTNAME_IS)
     error_group: str | None = key_value("error_group", description=_ERROR_IS)
     error_fingerprint: str | None = key_value(
@@ -137,6 +145,11 @@ class SpecConnection(Connection[later.Spec]):
     )
 
 
+@strawberry.type(description="A page of a list of runs, newest first unless ordered.")
+class AttemptConnection(Connection[later.Attempt]):
+    """A page of a list of runs."""
+
+
 @strawberry.type(description="A page of a list of builds, newest first unless ordered.")
 class BuildConnection(Connection[later.Build]):
     """A page of a list of builds."""
@@ -156,7 +169,7 @@ class MatrixCell:
     succeeded: int = aggregate("succeeded", description="How many of them are SUCCESS.")
     failed: int = aggregate("failed", description="How many of them are FAILED.")
     latest_status: BuildStatus = aggregate(
-        "latest_status", description="The status of the one that was last reported on."
+        "latest_status", description="The status of the one that ran last."
     )
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 if TYPE_CHECKING:
-    from spackmon.schema.analysis import AnalysisFilter, AnalysisResultFilter
+    from spackmon.schema.analysis import Analysis, AnalysisFilter, AnalysisResultFilter
     from spackmon.schema.architecture import Architecture, ArchitectureFilter, ArchitectureOrder
-    from spackmon.schema.attempt import Attempt, AttemptFilter, BuildPhase, BuildPhaseFilter
+    from spackmon.schema.attempt import Attempt, AttemptFilter, AttemptOrder, BuildPhase, BuildPhaseFilter
     from spackmon.schema.build import Build, BuildFilter, BuildOrder
     from spackmon.schema.concretization import (
         ConcretizationFailure,
@@ -18,14 +18,17 @@ if TYPE_CHECKING:
         ConcretizationFailureOrder,
     )
     from spackmon.schema.event import ErrorGroupFilter
+    from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
     from spackmon.schema.package import PackageVersionFilter
     from spackmon.schema.spec import Spec, SpecFilter, SpecOrder
+    from spackmon.schema.tag import Tag, TagFilter
 
 __all__ = [
-    "AnalysisFilter", "AnalysisResultFilter", "Architecture", "ArchitectureFilter", "ArchitectureOrder",
-    "Attempt", "AttemptFilter", "Build", "BuildFilter", "BuildOrder", "BuildPhase", "BuildPhaseFilter",
-    "ConcretizationFailure", "ConcretizationFailureFilter", "ConcretizationFailureOrder",
-    "ErrorGroupFilter", "PackageVersionFilter", "Spec", "SpecFilter", "SpecOrder",
+    "Analysis", "AnalysisFilter", "AnalysisResultFilter", "Architecture", "ArchitectureFilter",
+    "ArchitectureOrder", "Attempt", "AttemptFilter", "AttemptOrder", "Build", "BuildFilter", "BuildOrder",
+    "BuildPhase", "BuildPhaseFilter", "ConcretizationFailure", "ConcretizationFailureFilter",
+    "ConcretizationFailureOrder", "ErrorGroupFilter", "InstallFile", "InstallFileFilter",
+    "InstallFileOrder", "PackageVersionFilter", "Spec", "SpecFilter", "SpecOrder", "Tag", "TagFilter",
 ]  # fmt: skip
 
 _MODULES = {
@@ -37,8 +40,10 @@ _MODULES = {
     "BuildPhase": "attempt",
     "ConcretizationFailure": "concretization",
     "ErrorGroup": "event",
+    "InstallFile": "install_file",
     "PackageVersion": "package",
     "Spec": "spec",
+    "Tag": "tag",
 }
 
 if not TYPE_CHECKING:

@@ -18,7 +18,6 @@ from spackmon.schema.architecture import (
     TargetOrder,
 )
 from spackmon.schema.attempt import (
-    Attempt,
     AttemptFilter,
     AttemptOrder,
     BuildPhase,
@@ -44,7 +43,7 @@ from spackmon.schema.event import (
     ErrorGroupOrder,
 )
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
-from spackmon.schema.groups import BuildConnection, BuildGroupKey, Matrix, SpecConnection
+from spackmon.schema.groups import AttemptConnection, BuildConnection, BuildGroupKey, Matrix, SpecConnection
 from spackmon.schema.impact import Impact
 from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
 from spackmon.schema.node import Node
@@ -143,7 +142,7 @@ class Query:
         satisfying=build_satisfies,
         description="All builds, the latest first.",
     )
-    attempts: Connection[Attempt] = connection(
+    attempts: AttemptConnection = connection(
         models.Attempt,
         where=AttemptFilter,
         order_by=AttemptOrder,

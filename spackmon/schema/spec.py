@@ -27,6 +27,7 @@ from spackmon.query.filters import (
     compares,
     compares_parameter_values,
     compares_versions,
+    one_of_several,
     related,
     through,
 )
@@ -34,7 +35,7 @@ from spackmon.query.relations import refer_by, share
 from spackmon.schema import later
 from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
 from spackmon.schema.architecture import Architecture, ArchitectureFilter
-from spackmon.schema.compiler import Compiler, CompilerFilter
+from spackmon.schema.compiler import Compiler, CompilerFilter, SpecCompiler
 from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
 from spackmon.schema.filters import (
@@ -56,10 +57,11 @@ _PACKAGE = models.Spec.package_version_id, models.PackageVersion.package_id
 _VERSION_KEY = models.Spec.package_version_id, models.PackageVersion.version_key
 _PARAMETERS = share(models.Spec.parameter_set_id, models.Parameter.parameter_set_id)
 _HASHES = refer_by(models.SpecHash.spec_id)
+_COMPILERS = refer_by(models.SpecCompiler.spec_id)
 _DEPENDENCIES = refer_by(models.Dependency.parent_id)
 _DEPENDENTS = refer_by(models.Dependency.child_id)
 _BUILDS = refer_by(models.Build.spec_id)
-_RESULTS = refer_by(models.Attribute.analysis_id, models.Analysis.build_id, models.Build.spec_id)
+_RESULTS = refer_by(models.Attribute.attempt_id, models.Attempt.build_id, models.Build.spec_id)
 
 
 @strawberry.type(description="A hash under which a client showed a spec.")
@@ -158,8 +160,10 @@ class SpecFilter:
     )
     package: PackageFilter | None = predicate(through("PackageFilter", *_PACKAGE), description="The package.")
     compiler: CompilerFilter | None = predicate(
-        through("CompilerFilter", models.Spec.compiler_id),
-        description="The compiler, where the format names one (before v5).",
+        one_of_several(
+            "CompilerFilter", models.Compiler, models.SpecCompiler.spec_id, models.SpecCompiler.compiler_id
+        ),
+        description="One of its compilers, of any language.",
     )
     architecture: ArchitectureFilter | None = predicate(
         through("ArchitectureFilter", models.Spec.architecture_id), description="What it is built for."
@@ -219,14 +223,15 @@ _TEMPLATE = argument(
 _DEPTYPES = argument("deptypes", list[Deptype] | None, "Only along edges of these deptypes; else of all.")
 
 
-@strawberry.type(description="A concrete spec, immutable once known.")
+@strawberry.type(description="A concrete spec, as all its documents state it together.")
 class Spec(Node):
-    """A concrete spec, immutable once known."""
+    """A concrete spec, as all its documents state it together."""
 
     id: strawberry.ID = identity(models.Spec)
     hash: str = column(
         models.Spec.hash,
-        description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash.",
+        description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash "
+        "(where no document states it the build hash, else the DAG hash).",
     )
     hashes: list[SpecHash] = listing(
         models.SpecHash,
@@ -249,7 +254,23 @@ class Spec(Node):
         models.Spec.namespace, description="The namespace of the package's recipe."
     )
     compiler: Compiler | None = relation(
-        models.Spec.compiler_id, description="The compiler, where the format names one (before v5)."
+        models.Spec.compiler_id,
+        description="The compiler that a document names (before format v5), otherwise the one that it "
+        "depends on for C, without one that for C++, else that for Fortran.",
+    )
+    names_compiler: bool = column(
+        models.Spec.names_compiler,
+        description="Whether a document names the compiler, as before format v5; it is no dependency then.",
+    )
+    compilers: list[SpecCompiler] = listing(
+        models.SpecCompiler,
+        belongs=_COMPILERS,
+        order=[
+            models.SpecCompiler.language,
+            (models.SpecCompiler.compiler_id, models.Compiler.name),
+            (models.SpecCompiler.compiler_id, models.Compiler.version_key),
+        ],
+        description="Its compilers by language; a document of before format v5 names one for all three.",
     )
     architecture: Architecture = relation(models.Spec.architecture_id, description="What it is built for.")
     parameters: JSON = column(

@@ -4,6 +4,8 @@ from enum import Enum
 
 import strawberry
 
+from spackmon.schema.filters import IN, IS_NULL
+
 
 @strawberry.enum(description="How a build or one run of it stands.")
 class BuildStatus(Enum):
@@ -27,3 +29,24 @@ class BuildStatusFilter:
         default=strawberry.UNSET,
         description="In one of these ways; an empty list matches nothing.",
     )
+
+
+@strawberry.enum(description="Where what was installed came from.")
+class InstalledFrom(Enum):
+    """Where what was installed came from: `spackmon.status`, each with what it means."""
+
+    SOURCE = strawberry.enum_value("SOURCE", description="It was built.")
+    BUILD_CACHE = strawberry.enum_value(
+        "BUILD_CACHE", description="A binary of a cache was unpacked; it was built somewhere else."
+    )
+    EXTERNAL = strawberry.enum_value("EXTERNAL", description="It was there, outside of Spack.")
+
+
+@strawberry.input(description="Where it must come from; all that is given must hold.")
+class InstalledFromFilter:
+    """Where it must come from; all that is given must hold."""
+
+    eq: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="From there.")
+    ne: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="Not from there.")
+    in_: list[InstalledFrom] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)

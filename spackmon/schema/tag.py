@@ -5,7 +5,7 @@ import strawberry
 from spackmon import models
 from spackmon.query.fields import column, connection, identity, predicate, sorted_by
 from spackmon.query.filters import compares, related
-from spackmon.query.relations import is_tagged
+from spackmon.query.relations import builds_tagged
 from spackmon.schema import later
 from spackmon.schema.filters import Direction, StringFilter
 from spackmon.schema.groups import BuildConnection
@@ -19,7 +19,8 @@ class TagFilter:
 
     name: StringFilter | None = predicate(compares(models.Tag.name), description="The word.")
     builds: Quantified[later.BuildFilter] | None = predicate(
-        related("BuildFilter", models.Build, is_tagged), description="The builds that have it."
+        related("BuildFilter", models.Build, builds_tagged),
+        description="The builds whose newest attempt has it.",
     )
 
 
@@ -30,16 +31,16 @@ class TagOrder:
     name: Direction | None = sorted_by(models.Tag.name, description="The word.")
 
 
-@strawberry.type(description="A word that a client gave to builds.")
+@strawberry.type(description="A word that a client gave to runs.")
 class Tag(Node):
-    """A word that a client gave to builds."""
+    """A word that a client gave to runs."""
 
     id: strawberry.ID = identity(models.Tag)
     name: str = column(models.Tag.name, description="The word.")
     builds: BuildConnection = connection(
         models.Build,
-        belongs=is_tagged,
+        belongs=builds_tagged,
         where=later.BuildFilter,
         order_by=later.BuildOrder,
-        description="The builds that have it.",
+        description="The builds whose newest attempt has it.",
     )

@@ -1,8 +1,10 @@
 """What templates do with the values of an answer."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 # ECMA-48: control sequences (colours, cursor), operating system commands (titles, links), lone escapes.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
@@ -43,3 +45,8 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes_left = divmod(minutes, 60)
     return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+
+
+def question(document: str, variables: Mapping[str, Any]) -> str:
+    """The address at which GraphiQL opens with an operation and its variables."""
+    return "/graphql?" + urlencode({"query": document, "variables": json.dumps(variables, indent=2)})

@@ -1,5 +1,6 @@
 """The pages: each a GraphQL document and a template of one name in templates/, and nothing else."""
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +17,7 @@ from spackmon import answers
 from spackmon.auth.http import base_url
 from spackmon.errors import Refused
 from spackmon.services import Services
-from spackmon.web.display import duration, failed, harmless
+from spackmon.web.display import duration, failed, harmless, question
 
 PAGE_SIZE = 25
 _DIRECTORY = Path(__file__).parent / "templates"
@@ -31,7 +32,7 @@ _TEMPLATES = Jinja2Templates(
         undefined=StrictUndefined,
     )
 )
-_TEMPLATES.env.filters.update(duration=duration, failed=failed)
+_TEMPLATES.env.filters.update(duration=duration, failed=failed, question=question)
 _VERSION = version("spackmon")
 _HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
 
@@ -65,9 +66,9 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
         address = moved(request, data)
         if address is not None:
             return RedirectResponse(address, 301)
-        if _wants_json(request):
+        if wants_json(request):
             return JSONResponse(data, headers=_HEADERS)
-        return _rendered(request, f"{name}.html", data)
+        return rendered(request, f"{name}.html", data)
 
     return _answering(name, variables, shown)
 
@@ -99,7 +100,12 @@ def _latest_builds(request: Asked) -> Mapping[str, Any]:
     package = {key: asked[key] for key in ("name", "version") if key in asked}
     if package and "name" not in package:
         raise Refused("ARGUMENT_INVALID", 400, "`version` needs the `name` of a package beside it")
-    where = {"where": {"dependency": package}} if package else {}
+    conditions: dict[str, Any] = {"dependency": package} if package else {}
+    if "tag" in asked:
+        conditions["tags"] = {"some": {"name": {"eq": asked["tag"]}}}
+    if "owner" in asked:
+        conditions["owner"] = {"name": {"eq": asked["owner"]}}
+    where = {"where": conditions} if conditions else {}
     if "before" in asked:
         return {"last": PAGE_SIZE, "before": asked["before"], **where}
     return {"first": PAGE_SIZE, "after": asked.get("after"), **where}
@@ -110,14 +116,15 @@ def _by_id(request: Asked) -> Mapping[str, Any]:
 
 
 def _log_text(request: Asked, data: Mapping[str, Any]) -> Response:
-    """The whole log as it came: for curl and less, and for a browser, which must not guess at HTML."""
+    """The whole log, byte for byte: for curl and less, and for a browser, which must not guess at HTML."""
     if data["phase"]["log"] is None:
         raise nothing_here(request)
     headers = {**_HEADERS, "X-Content-Type-Options": "nosniff"}
-    return PlainTextResponse(data["phase"]["log"]["text"], headers=headers)
+    return PlainTextResponse(base64.b64decode(data["phase"]["log"]["base64"]), headers=headers)
 
 
-def _rendered(request: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+def rendered(request: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    """A template of templates/ with these values, and with what the frame of every page needs."""
     settings = request.state.settings
     context = {
         **values,
@@ -131,9 +138,9 @@ def _rendered(request: Asked, template: str, values: Mapping[str, Any], status: 
 
 def refusal_page(request: Asked, refused: Refused) -> Response:
     """The sentence as a page, or as JSON for who wants that."""
-    if _wants_json(request):
+    if wants_json(request):
         return answers.refusal(refused, _HEADERS)
-    return _rendered(request, "error.html", {"refused": refused}, refused.status)
+    return rendered(request, "error.html", {"refused": refused}, refused.status)
 
 
 def nothing_here(request: Asked) -> Refused:
@@ -141,7 +148,8 @@ def nothing_here(request: Asked) -> Refused:
     return Refused("NOT_FOUND", 404, f"nothing is known here under {request.url.path}")
 
 
-def _wants_json(request: Asked) -> bool:
+def wants_json(request: Asked) -> bool:
+    """Whether a page's values are wanted as JSON: by `?format=json`, or by `Accept`."""
     accepted = request.headers.get("accept", "")
     return request.query_params.get("format") == "json" or (
         "application/json" in accepted and "text/html" not in accepted

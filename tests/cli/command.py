@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import GIVE_UP_SECONDS
+
 Finished = subprocess.CompletedProcess[str]
 PROGRAM = Path(sys.executable).with_name("spackmon")
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -30,7 +32,7 @@ class Shell:
             capture_output=True,
             text=True,
             start_new_session=True,
-            timeout=120,
+            timeout=GIVE_UP_SECONDS,
             check=False,
         )
 

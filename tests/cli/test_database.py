@@ -1,5 +1,6 @@
 """The schema at the command line, and the inbox."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
@@ -41,6 +42,11 @@ def test_a_database_that_a_newer_program_made_is_left_alone(shell_on_both: Shell
 
 def test_the_schema_is_printed(shell: Shell) -> None:
     assert "type Query {" in shell.done("schema")
+
+
+def test_the_version_is_printed_without_a_database(shell: Shell) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+    assert shell.run("--version", SPACKMON_DATABASE_URL=nowhere).stdout == f"spackmon {version('spackmon')}\n"
 
 
 def test_what_could_not_be_applied_is_listed_shown_and_replayed(shell_on_both: Shell, tmp_path: Path) -> None:

@@ -40,8 +40,8 @@ def _named(tables: MetaData, name: str) -> Table:
 
 
 def test_documents_one_a_line_are_stored_once(shell_on_both: Shell) -> None:
-    assert table(shell_on_both.run("import", SPECS)) == {"specs": [3, 0, 0]}
-    assert table(shell_on_both.run("import", SPECS)) == {"specs": [0, 0, 3]}
+    assert table(shell_on_both.run("import", SPECS)) == {"specs": [13, 0, 0]}
+    assert table(shell_on_both.run("import", SPECS)) == {"specs": [0, 0, 13]}
 
 
 def test_a_damaged_line_is_named_and_the_rest_goes_in(shell_on_both: Shell, tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_damaged_line_is_named_and_the_rest_goes_in(shell_on_both: Shell, tmp_
     assert "line 1: it is not JSON" in said[0]
     assert "line 4: the spec cannot be read" in said[0]
     assert said[1:] == ["spackmon: 1 document could not be stored"]
-    assert table(finished) == {"specs": [2, 0, 0]}
+    assert table(finished) == {"specs": [9, 0, 0]}
 
 
 def test_a_truncated_archive_gives_what_it_has(shell: Shell, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_truncated_archive_gives_what_it_has(shell: Shell, tmp_path: Path) -> 
     finished = shell.run("import", file)
     assert finished.returncode == 1
     assert finished.stderr.startswith(f"spackmon: {file}: ")
-    assert table(finished) == {"specs": [2, 0, 0]}
+    assert table(finished) == {"specs": [12, 0, 0]}
 
 
 def test_trees_and_archives_are_stored_once_and_what_is_no_report_is_named(
@@ -180,3 +180,21 @@ def test_the_old_name_prints_what_it_stored(shell: Shell, tmp_path: Path) -> Non
     assert [line.split()[-1] for line in first[1:3]] == ["1.2.0", "created"]
     assert again[2].split() == ["Status", "exists"]
     assert first[3].startswith("demo-top v2.0 ")
+
+
+def test_specs_are_counted_one_by_one_and_no_document_is_a_spec(shell: Shell) -> None:
+    lock = DATA / "formats" / "spack-1.2.lock.gz"
+    specs = len(json.loads(gzip.decompress(lock.read_bytes()))["concrete_specs"])
+    assert table(shell.run("import", "--dry-run", lock)) == {"specs": [specs]}
+    assert table(shell.run("import", lock)) == {"specs": [specs, 0, 0]}
+    assert table(shell.run("import", lock)) == {"specs": [0, 0, specs]}
+
+
+def test_what_is_newer_is_named_and_goes_in(shell: Shell, tmp_path: Path) -> None:
+    document = json.loads(gzip.decompress((DATA / "formats" / "spack-1.2.lock.gz").read_bytes()))
+    document["_meta"] |= {"lockfile-version": 8, "specfile-version": 6}
+    (tmp_path / "spack.lock").write_text(json.dumps(document))
+    finished = shell.run("import", tmp_path / "spack.lock")
+    assert finished.returncode == 0
+    assert "lockfile-version 8 is newer than 7" in finished.stderr
+    assert table(finished)["specs"][0] == len(document["concrete_specs"])

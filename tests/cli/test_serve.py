@@ -8,18 +8,19 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from spackmon.cli.serve import welcome
 from spackmon.settings import Settings
 from tests.cli.command import PROGRAM, Shell
 from tests.player import Player
 from tests.server import USER, Server, new_token, served_by_process
+from tests.waiting import until
 
 
 def test_a_taken_port_is_one_sentence_and_nothing_is_promised(shell: Shell) -> None:
@@ -32,6 +33,14 @@ def test_a_taken_port_is_one_sentence_and_nothing_is_promised(shell: Shell) -> N
         f"spackmon: cannot listen at 127.0.0.1 port {port}: Address already in use"
         " (SPACKMON_HOST, SPACKMON_PORT)\n"
     )
+
+
+def test_the_old_server_s_database_is_not_mistaken_for_one_with_builds(shell_on_both: Shell) -> None:
+    with create_engine(shell_on_both.environment["SPACKMON_DATABASE_URL"]).begin() as connection:
+        connection.execute(text("CREATE TABLE main_buildenvironment (id INTEGER PRIMARY KEY)"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = shell_on_both.run("serve", "--port", taken.getsockname()[1]).stderr
+    assert "the old server's tables in this database stay as they are" in said
 
 
 def test_the_commands_work_on_the_servers_own_database_and_no_password_is_on_the_screen() -> None:
@@ -54,8 +63,8 @@ def restart(server: Server) -> None:
     assert server.process is not None
     before = worker_of(server.process)
     server.process.send_signal(signal.SIGHUP)
-    while worker_of(server.process) in (None, before):
-        time.sleep(0.02)
+    process = server.process
+    until(lambda: worker_of(process) not in (None, before), "the new worker")
 
 
 def test_recorded_clients_play_through_restarts_without_a_problem(sqlite_url: str, tmp_path: Path) -> None:
@@ -97,8 +106,7 @@ def test_a_request_that_has_begun_is_finished_by_a_server_that_is_stopped(
             # Both connections are accepted before the answer to a later one.
             assert server.http.get("/healthz").status_code == 200
             server.process.send_signal(signal.SIGTERM)
-            while is_accepted(host, int(port)):
-                time.sleep(0.01)
+            until(lambda: not is_accepted(host, int(port)), "the end of accepting")
             silent.sendall(head + body)
             begun.sendall(body[5:])
             for connection in (silent, begun):
@@ -128,14 +136,14 @@ def test_a_killed_worker_is_replaced_and_a_killed_supervisor_leaves_none(
         assert worker is not None
         os.kill(int(worker), signal.SIGKILL)
         assert server.http.get("/healthz", headers={"Connection": "close"}).status_code == 200
-        while (replaced := worker_of(server.process)) in (None, worker):
-            time.sleep(0.02)
-        server.process.kill()
-        while Path(f"/proc/{replaced}/stat").exists() and not is_zombie(str(replaced)):
-            time.sleep(0.02)
+        process = server.process
+        until(lambda: worker_of(process) not in (None, worker), "the new worker")
+        replaced = str(worker_of(process))
+        process.kill()
+        until(lambda: is_gone(replaced), "the end of the worker")
 
 
-def is_zombie(process_id: str) -> bool:
+def is_gone(process_id: str) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return True

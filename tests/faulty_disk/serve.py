@@ -4,8 +4,8 @@ It prints its address and a token. SYNCHRONOUS is SQLite's: the service's own is
 must fail.
 """
 
+import signal
 import sys
-import time
 from pathlib import Path
 
 from spackmon.database import engine
@@ -15,4 +15,4 @@ if __name__ == "__main__":
     engine.SYNCHRONOUS = sys.argv[1]
     with served(sys.argv[2], Path(sys.argv[3])) as server:
         print(server.url, server.token, flush=True)
-        time.sleep(3600)
+        signal.pause()

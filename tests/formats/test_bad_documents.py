@@ -5,7 +5,6 @@ import gzip
 import json
 import lzma
 import random
-import time
 from typing import Any
 
 import pytest
@@ -14,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats import compression
+from spackmon.formats import compression, spec_pool
 from spackmon.formats.detect import read_document
 from spackmon.formats.submission import Submission
+from tests.counting import allocated_bytes, calls
 from tests.formats import documents as files
 from tests.formats.test_bad_input import mutated
 
@@ -95,11 +95,11 @@ def test_a_file_that_is_no_document_is_refused_in_a_sentence(written, code, sent
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"_meta": {"lockfile-version": 8}}, "_meta.lockfile-version must be 1 to 7"),
-        ({"_meta": {"lockfile-version": True}}, "_meta.lockfile-version must be 1 to 7"),
+        ({"_meta": {"lockfile-version": 0}}, "_meta.lockfile-version must be a number, from 1"),
+        ({"_meta": {"lockfile-version": True}}, "_meta.lockfile-version must be a number, from 1"),
         (
-            {"_meta": {"lockfile-version": 6, "specfile-version": 9}},
-            "_meta.specfile-version must be at most 5",
+            {"_meta": {"lockfile-version": 6, "specfile-version": 0}},
+            "_meta.specfile-version must be a number, from 1",
         ),
         ({"roots": {}}, "roots must be a list, not an object"),
         ({"roots": [{"hash": 1}]}, "roots.0.hash must be a string"),
@@ -203,22 +203,28 @@ def test_a_bomb_is_refused_before_it_is_unpacked(compress):
 
 
 def test_more_values_than_memory_holds_are_counted_before_they_are_read():
-    begun = time.monotonic()
-    for written in (b'{"a":[%s[]]}', b"[%s0]"):
-        found, refused = refusal(written % (b"[]," * 13_000_000))
+    def read() -> None:
+        found, refused = refusal(written)
         assert (found, refused.code) == ([], "DOCUMENT_DAMAGED")
         assert refused.sentence.endswith("it is not JSON: it has more than 24,000,000 values")
-    assert time.monotonic() - begun < 20
+
+    for around in (b'{"a":[%s[]]}', b"[%s0]"):
+        written = around % (b"[]," * 13_000_000)
+        # As many empty lists would take 56 bytes each.
+        assert allocated_bytes(read) < 2 * len(written)
 
 
 @pytest.mark.parametrize(
     "head", [b"", b"{", b"[1,\n", b"<", b"spec:\n", b"-----BEGIN PGP SIGNED MESSAGE-----\n"]
 )
 @pytest.mark.parametrize("filling", [b" ", b"\n", b"\t\n", b"# a\n", b"---\n", b"a\n", b"<", b"- "])
-def test_megabytes_of_nothing_are_seen_through_at_once(head, filling):
-    begun = time.monotonic()
+def test_twice_as_much_of_nothing_is_no_more_than_twice_the_work(head, filling):
+    def work(size):
+        return calls(lambda: refusal(head + filling * (size // len(filling))))
+
+    assert work(20_000) <= 2 * work(10_000) + 100
+    # Nor does one call, such as the search for an expression, take the square of it: that would be hours.
     refusal(head + filling * (2_000_000 // len(filling)))
-    assert time.monotonic() - begun < 20
 
 
 def test_yaml_larger_than_any_spec_is_refused():
@@ -227,18 +233,18 @@ def test_yaml_larger_than_any_spec_is_refused():
 
 
 def test_a_file_of_a_million_empty_members_takes_no_longer_than_it_is():
-    begun = time.monotonic()
-    assert compression.unpacked(gzip.compress(b"") * 200_000) == (b"", None)
-    assert time.monotonic() - begun < 20
+    # Were the rest of the file copied for each member, these would be 10 TB.
+    assert compression.unpacked(gzip.compress(b"") * 1_000_000) == (b"", None)
 
 
-def test_a_database_deeper_than_any_real_graph_is_read_in_linear_time():
-    begun = time.monotonic()
+def test_a_database_deeper_than_any_real_graph_is_read_in_linear_time(monkeypatch):
     found, refused = refusal(json.dumps(chain(4_000)).encode())
     assert len(found) == 2_000
     assert "2000 parts of it cannot be read" in refused.sentence
     assert "has over 2000 specs" in refused.sentence
-    assert time.monotonic() - begun < 60
+    monkeypatch.setattr(spec_pool, "_MAXIMUM_GRAPH_SPECS", 100)
+    short, long = (json.dumps(chain(specs)).encode() for specs in (400, 800))
+    assert calls(lambda: refusal(long)) <= 2.2 * calls(lambda: refusal(short))
 
 
 def test_more_specs_than_a_file_may_hold_are_refused():
@@ -262,13 +268,13 @@ def read_or_refuse(written: bytes) -> None:
         assert refused.status in (400, 413)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutated(VALUES))
 def test_a_document_with_other_values_is_read_or_refused(document):
     read_or_refuse(json.dumps(document).encode())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.sampled_from(sorted(FILES)), st.randoms(use_true_random=False), st.integers(1, 4), st.integers(0, 4)
 )
@@ -281,7 +287,7 @@ def test_damaged_bytes_are_read_or_refused(name: str, chance: random.Random, tim
     read_or_refuse(bytes(written))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=60),
     st.sampled_from([b"", b"{", b"[", b"<", b"spec:", b"\x1f\x8b", b"BZh9", b"\x28\xb5\x2f\xfd"]),

@@ -131,26 +131,26 @@ def read_body_or_refuse(body: dict[str, Any]) -> None:
             assert refused.sentence.isprintable()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutated(DOCUMENTS))
 def test_a_damaged_spec_is_read_or_refused(document):
     read_spec_or_refuse(document)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(values | bodies)
 def test_any_json_is_read_as_a_spec_or_refused(document):
     read_spec_or_refuse(document)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutated(BODIES) | bodies)
 def test_a_damaged_body_is_read_or_refused(body):
     if isinstance(body, dict):
         read_body_or_refuse(body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=50) | values.map(json.dumps).map(str.encode))
 def test_any_bytes_are_an_object_or_refused(body):
     refused = refusal(ms1.read_json, body)

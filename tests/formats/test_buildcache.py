@@ -155,7 +155,7 @@ def test_an_index_that_is_no_index_is_named_and_the_specs_are_read():
     cache = layout_3()
     for content, sentence in (
         (files.data("index-1.2.json"), "it is an install database, and no index of a buildcache"),
-        (b'{"database": {"version": "99", "installs": {}}}', "database.version must be '5', '6', '7', '8'"),
+        (b'{"database": {"version": "4", "installs": {}}}', "database.version must be '5', '6', '7', '8'"),
         (b'{"keys": []}', 'an index, an object with the key "database", was expected'),
         (b"<html>moved</html>", "it is not JSON"),
     ):

@@ -7,11 +7,14 @@ import lzma
 from typing import Any
 
 import pytest
+import yaml
 import zstandard
 
 from spackmon.errors import Refused
+from spackmon.formats.detect import read_document
 from spackmon.formats.submission import ConcretizationFailureReport, InstallReport, SpecReport
 from spackmon.graph.spec import SpecGraph
+from spackmon.status import SourceKind
 from tests.formats import documents as files
 from tests.formats.corpus import FORMATS, documents, elements
 
@@ -248,3 +251,61 @@ def test_every_format_is_told_by_its_content():
     for name, written in files.every_file():
         assert files.read(written), name
         assert len(files.read(gzip.compress(written))) == len(files.read(written))
+
+
+def test_keys_have_no_order() -> None:
+    document = yaml.safe_dump({"spec": files.smallest("list-0.16")}, sort_keys=False)
+    first = "buildinfo:\n  relative_prefix: linux/gcc/zlib\n"
+    last = "binary_cache_checksum: {hash_algorithm: sha256}\n"
+    (expected,) = files.graphs(files.read(document.encode()))
+    for written in (first + document + last, f"# a comment\n---\n{last}{first}{document}"):
+        assert files.graphs(files.read(written.encode())) == [expected]
+
+
+def test_text_with_a_key_in_it_is_no_yaml() -> None:
+    for text in ("==> zlib: building\nspec: this\n", "a log\nnodes:\n", "key: value\n"):
+        with pytest.raises(Refused, match="neither JSON nor XML"):
+            files.read(text.encode())
+
+
+def test_a_comment_before_a_document_names_no_element() -> None:
+    comment = f"<?xml version='1.0'?>\n<!-- see <testsuites> {'x' * 5000} -->\n"
+    site = "<Site Name='a' BuildStamp='b' BuildName='c'><Build/></Site>"
+    (report,) = files.read((comment + site).encode())
+    assert isinstance(report, InstallReport)
+    assert report.source.kind is SourceKind.CDASH
+
+
+def newer(document: dict[str, Any]) -> tuple[list[Any], str]:
+    """What a document reports before the sentence that names its version."""
+    found: list[Any] = []
+    with pytest.raises(Refused) as refused:
+        found.extend(read_document("file", json.dumps(document).encode(), "9.9"))
+    assert refused.value.code == "DOCUMENT_NEWER"
+    return found, refused.value.sentence
+
+
+def test_what_is_newer_is_named_and_read_as_far_as_it_can_be() -> None:
+    lock = json.loads(files.data("spack-1.2.lock"))
+    known = files.read(lock)
+    lock["_meta"] |= {"lockfile-version": 8, "specfile-version": 6}
+    lock["guide"] = {"new": True}
+    found, sentence = newer(lock)
+    assert [report.graph.nodes.keys() for report in found] == [report.graph.nodes.keys() for report in known]
+    assert "lockfile-version 8 is newer than 7" in sentence
+    assert "specfile-version 6 is newer than 5" in sentence
+    database = json.loads(files.data("index-1.2.json"))
+    known = files.read(database)
+    database["database"]["version"] = "9"
+    found, sentence = newer(database)
+    assert (len(found), "database.version 9 is newer than 8" in sentence) == (len(known), True)
+    (document,) = documents("nodes-v5-1.2")[:1]
+    found, sentence = newer({"_meta": {"version": 6}, "nodes": elements(document)})
+    assert len(found[0].graph.nodes) == len(elements(document))
+    assert "_meta.version 6 is newer than 5" in sentence
+
+
+def test_a_newer_document_that_cannot_be_read_says_that_it_is_newer() -> None:
+    node = {"name": "zlib", "arch": "new", "version": "1", "hash": "a" * 32}
+    with pytest.raises(Refused, match=r"_meta.version 6 is newer than 5.*arch must be an object"):
+        files.read({"_meta": {"version": 6}, "nodes": [node]})

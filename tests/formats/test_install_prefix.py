@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from spackmon.errors import Refused
 from spackmon.formats.install_prefix import is_prefix, read_prefix
 from spackmon.formats.submission import Environment, InstallReport, SpecReport
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from tests.formats.corpus import documents, elements
 from tests.formats.installs import (
     AUTODEMO_017,
@@ -168,17 +168,45 @@ def test_a_log_of_bytes_is_kept_as_it_is(tmp_path: Path) -> None:
     assert b"".join(p.output or b"" for p in phases) == log
 
 
-def test_times_of_a_binary_from_a_cache_are_not_those_of_the_build(tmp_path: Path) -> None:
-    prefix = copied(LIBGREET, tmp_path)
-    times = content_of(prefix, "install_times.json") | {"cache": True}
+def unpacked(prefix: Path, *, old_installer: bool) -> Path:
+    """The prefix as if it had come from a binary cache, with what is in it of the build elsewhere."""
+    (prefix / ".spack" / "binary_distribution").write_text("{}")
+    times = content_of(prefix, "install_times.json") | {"cache": old_installer, "total": 0.5}
     (prefix / ".spack" / "install_times.json").write_text(json.dumps(times))
+    return prefix
+
+
+def test_a_binary_from_a_cache_was_not_built_here(tmp_path: Path) -> None:
+    built = report_of(LIBGREET)
+    assert built.installed_from == InstalledFrom.SOURCE
+    for old_installer in (True, False):
+        directory = tmp_path / str(old_installer)
+        directory.mkdir()
+        report = report_of(unpacked(copied(LIBGREET, directory), old_installer=old_installer))
+        assert report.installed_from == InstalledFrom.BUILD_CACHE
+        assert (report.graph, report.prefix, report.install_files) == (
+            built.graph, built.prefix, built.install_files,
+        )  # fmt: skip
+        # Whose machine, log and arguments those are, nobody can know.
+        assert (report.environment, report.log, report.phases, report.configure_arguments) == (
+            None, None, (), None,
+        )  # fmt: skip
+        assert report.duration_seconds == (0.5 if old_installer else None)
+        assert report.finished_at is None
+
+
+def test_what_a_binary_was_relocated_in_tells_when(tmp_path: Path) -> None:
+    prefix = unpacked(copied(LIBGREET, tmp_path), old_installer=True)
+    manifest = content_of(prefix, "install_manifest.json")
+    for entry in manifest.values():
+        if "time" in entry:
+            entry["time"] = 0
+    place = next(path for path, entry in manifest.items() if "time" in entry)
+    manifest[place]["time"] = 1_795_000_000.0
+    (prefix / ".spack" / "install_manifest.json").write_text(json.dumps(manifest))
     report = report_of(prefix)
-    assert [(p.name, p.duration_seconds) for p in report.phases] == [
-        ("edit", None),
-        ("build", None),
-        ("install", None),
-    ]
-    assert report.duration_seconds is None
+    assert report.finished_at == datetime.fromtimestamp(1_795_000_000, UTC)
+    assert report.started_at == datetime.fromtimestamp(1_795_000_000 - 0.5, UTC)
 
 
 def test_what_could_not_be_archived_is_a_warning(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_a_link_in_a_manifest_has_a_destination():
     assert (file.path, file.destination, file.modified_at_seconds) == ("/p/libz.so", "libz.so.1", 17.0)
 
 
-BUILD = {"full_hash": "abcdefg", "spack_version": "0.17.0"}
+BUILD = {**player.MACHINE, "full_hash": "abcdefg", "spack_version": "0.17.0"}
 PHASE = {"build_id": 1, "phase_name": "build", "status": "SUCCESS", "output": None}
 
 
@@ -140,8 +140,9 @@ def test_tags_are_words_between_commas_or_a_list(tags, read):
     assert ms1.read_build({**BUILD, "tags": tags}).tags == read
 
 
-def test_circumstances_a_client_leaves_out_are_empty():
-    assert ms1.read_build({**BUILD, "hostname": None}).environment == Environment("", "", "", "", "")
+def test_a_build_says_on_which_machine_it_runs():
+    environment = Environment("node1", "linux", "ubuntu22.04", "zen3", "5.15")
+    assert ms1.read_build(BUILD).environment == environment
 
 
 def test_statuses_are_those_of_the_clients_and_the_documented_one():
@@ -228,6 +229,7 @@ def test_an_output_elsewhere_is_no_log():
         (ms1.read_spec, {"spec": {}, "spack_version": 1}, "FIELD_INVALID", "spack_version must be a string"),
         (ms1.read_spec, {"spec": {}, "spack_version": "1"}, "SPEC_MALFORMED", "the spec cannot be read"),
         (ms1.read_build, {"full_hash": "a"}, "FIELD_MISSING", "spack_version is missing"),
+        (ms1.read_build, {**BUILD, "hostname": None}, "FIELD_MISSING", "hostname is missing"),
         (ms1.read_build, {**BUILD, "full_hash": ""}, "FIELD_INVALID", "full_hash must not be empty"),
         (
             ms1.read_build,

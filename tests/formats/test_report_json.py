@@ -27,7 +27,7 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from tests.formats.corpus import FORMATS, documents
 
 GRAPHS = [spec_json.read(document) for name in FORMATS for document in documents(name)[:6]]
@@ -70,6 +70,9 @@ _installs = st.builds(
     status=maybe(st.sampled_from(BuildStatus)),
     started_at=maybe(_moments),
     finished_at=maybe(_moments),
+    time_uncertainty_seconds=maybe(_seconds),
+    times_enclose_run=st.booleans(),
+    installed_from=maybe(st.sampled_from(InstalledFrom)),
     duration_seconds=maybe(_seconds),
     prefix=maybe(_text),
     phases=st.lists(
@@ -109,7 +112,7 @@ def read_back(line: bytes) -> list[Submission]:
     return list(read_line(line))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(report=_installs | _specs | _failures)
 def test_what_is_written_is_read_back_equal_and_is_one_line(report: Submission) -> None:
     line = report_json.write(report)

@@ -97,6 +97,24 @@ def test_compilers_are_named_before_v5_and_depended_on_since():
     assert len({node.hash for node in re_read}) == 4
 
 
+@pytest.mark.parametrize(
+    ("written", "version"),
+    [
+        ({"versions": ["9.4.0"]}, "9.4.0"),
+        ({"versions": ["=9.4.0"]}, "9.4.0"),
+        ({"versions": "9.4.0:9.5"}, "9.4.0:9.5"),
+        ({"versions": ["9.4.0", "10.1:"]}, "9.4.0,10.1:"),
+        ({"version": "9.4.0", "versions": [":"]}, "9.4.0"),
+    ],
+)
+def test_a_version_may_stand_in_a_list_as_spack_reads_it(written, version):
+    (element,) = elements(documents("nodes-v4-0.23")[0])[-1:]
+    element = {key: value for key, value in element.items() if key not in ("version", "dependencies")}
+    node = {**element, **written, "compiler": {"name": "gcc", **written}}
+    (read,) = spec_json.read({"_meta": {"version": 4}, "nodes": [node]}).nodes.values()
+    assert (read.version, read.compiler) == (version, ("gcc", version))
+
+
 def test_targets_are_names_or_descriptions():
     targets = {
         node.target.name: node.target
@@ -211,8 +229,8 @@ ROOT, CHILD = v5_node("app", "a", v5_edge("zlib", "b", "link")), v5_node("zlib",
         ([], "it has no nodes"),
         ([{"zlib": {}, "bzip2": {}}], "node 0: the node must be an object of one key"),
         ([{"zlib": []}], "node 0 .zlib.: the node must be an object, not a list"),
-        ({"_meta": {"version": 6}, "nodes": [CHILD]}, "_meta.version must be 2 to 5"),
-        ({"_meta": {"version": True}, "nodes": [CHILD]}, "_meta.version must be 2 to 5"),
+        ({"_meta": {"version": 1}, "nodes": [CHILD]}, "_meta.version must be a number, from 2"),
+        ({"_meta": {"version": True}, "nodes": [CHILD]}, "_meta.version must be a number, from 2"),
         (v5(ROOT), "node 0 .app.: dependencies: no node of the document has the hash b{8} of zlib"),
         (v5(ROOT, {**CHILD, "dependencies": [v5_edge("app", "a", "run")]}), "depends on itself"),
         (v5({**CHILD, "name": 3}), "node 0: name must be a string, not a number"),

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from spackmon.graph.diff import Change, ChangeKind, NodeDifference, Status, diff
 from spackmon.graph.facts import compare_facts, facts, own_facts
@@ -65,13 +65,11 @@ def test_real_nodes_are_changed_as_their_facts_are(row):
     agrees_with_the_facts(oracle.graphs()[row["a"]], row["a"], oracle.graphs()[row["b"]], row["b"])
 
 
-@settings(deadline=None)
 @given(graphs("a"), graphs("b"))
 def test_made_nodes_are_changed_as_their_facts_are(a, b):
     agrees_with_the_facts(*a, *b)
 
 
-@settings(deadline=None)
 @given(graphs("a"), graphs("b"))
 def test_every_node_of_either_graph_is_in_one_difference_and_backwards_is_the_mirror_image(a, b):
     differences = diff(*a, *b)

@@ -1,6 +1,6 @@
 """Shortest paths against all paths of a small graph, and without end; what graphs have in common."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.graph.paths import CommonDependency, common, shortest_paths
@@ -10,7 +10,6 @@ from tests.graph.random_graphs import node
 STEPS = [(parent, child) for parent in range(7) for child in range(parent + 1, 7)]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 15), min_size=len(STEPS), max_size=len(STEPS)),
     st.sampled_from([1, 2, 6, 15]),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.graph.versions import BadVersionRange, version_key, version_ranges
@@ -98,13 +98,11 @@ versions = st.text("019.-_aAzZrc", max_size=12) | st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(codec=None)))
 def test_any_string_has_a_key(version):
     assert isinstance(version_key(version), bytes)
 
 
-@settings(deadline=None)
 @given(versions, versions)
 def test_no_key_but_a_git_versions_begins_with_another(left, right):
     left_key, right_key = version_key(left), version_key(right)
@@ -112,7 +110,6 @@ def test_no_key_but_a_git_versions_begins_with_another(left, right):
         assert not right_key.startswith(left_key)
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_a_constraint_is_read_or_refused(text):
     try:

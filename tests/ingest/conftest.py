@@ -1,9 +1,33 @@
-"""A site with two people on a fresh database of each kind."""
+"""A site with two people on a fresh database of each kind, and a clock that the tests set."""
+
+from datetime import datetime, timedelta
 
 import pytest
 
 from spackmon.database import Database
+from spackmon.ingest import installs, linking, ms1
+from tests.ingest.installs import START
 from tests.ingest.reports import Site
+
+
+class Clock:
+    """When reports arrive: a second after each other, from the middle of the run on that tests report."""
+
+    def __init__(self) -> None:
+        self.now = START + timedelta(seconds=30)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which the store takes its arrivals."""
+    clock = Clock()
+    for module in (installs, linking, ms1):
+        monkeypatch.setattr(module, "utc_now", clock)
+    return clock
 
 
 @pytest.fixture

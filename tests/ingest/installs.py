@@ -78,18 +78,20 @@ def told_about(site: Site, node: SpecNode) -> dict[str, list[tuple[Any, ...]]]:
     """
     questions = {
         "build": f"""SELECT DISTINCT s.hash, e.hostname, e.platform, e.operating_system, e.target,
-            e.kernel_version, b.status, b.duration_seconds, b.prefix, b.configure_arguments {of_package}""",
+            e.kernel_version, b.status, b.started_at, b.finished_at, b.duration_seconds, b.prefix,
+            b.configure_arguments {of_package}""",
         "attempt": f"""SELECT a.number, a.status, a.started_at, a.finished_at, a.duration_seconds,
-            a.spack_version, a.spack_revision {of_package}""",
-        "phase": f"""SELECT h.name, h.status, h.duration_seconds, c.content {of_package}
-            JOIN phase h ON h.attempt_id = a.id LEFT JOIN log_chunk c ON c.phase_id = h.id""",
+            a.spack_version, a.spack_revision, a.prefix, a.configure_arguments {of_package}""",
+        "phase": f"""SELECT h.position, h.name, h.status, h.duration_seconds, c.content {of_package}
+            JOIN phase h ON h.attempt_id = a.id LEFT JOIN log_chunk c ON c.log_id = h.log_id""",
         "event": f"""SELECT v.position, v.kind, v.text, v.log_line, v.source_file, v.pre_context
             {of_package} JOIN build_event v ON v.attempt_id = a.id""",
-        "source": f"""SELECT r.kind, r.key, r.spec_hash, r.attempt_id = a.id {of_package}
-            JOIN build_source r ON r.build_id = b.id""",
-        "variable": f"SELECT v.name, v.value {of_package} JOIN environment_variable v ON v.build_id = b.id",
-        "tag": f"""SELECT t.name {of_package} JOIN build_tag bt ON bt.build_id = b.id
-            JOIN tag t ON t.id = bt.tag_id""",
+        "claim": f"""SELECT c.kind, c.key, c.spec_hash, c.status, c.started_at, c.finished_at {of_package}
+            JOIN claim c ON c.attempt_id = a.id""",
+        "variable": f"""SELECT v.name, v.value {of_package}
+            JOIN environment_variable v ON v.environment_set_id = a.environment_set_id""",
+        "tag": f"""SELECT t.name {of_package} JOIN attempt_tag g ON g.attempt_id = a.id
+            JOIN tag t ON t.id = g.tag_id""",
     }
     return {
         table: sorted((tuple(map(_plain, row)) for row in site.rows(q, name=node.name)), key=repr)

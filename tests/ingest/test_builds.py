@@ -13,9 +13,7 @@ OLD_ZLIB = spec("zlib", "1.2.8")
 HDF5 = spec("hdf5", "1.12.2", ZLIB)
 NETCDF = spec("netcdf-c", "4.9.0", HDF5, ZLIB)
 
-LOG = (
-    "SELECT c.content FROM log_chunk c JOIN phase p ON p.id = c.phase_id WHERE p.name = :name ORDER BY number"
-)
+LOG = "SELECT c.content FROM log_chunk c JOIN phase p ON p.log_id = c.log_id WHERE p.name = :name ORDER BY number"
 
 
 def refusal_of(site: Site, submission: Submission, person: int = Site.ada) -> tuple[str, int]:
@@ -69,7 +67,7 @@ def test_tags_add_up_over_the_reports_of_a_build(site: Site) -> None:
     site.apply(spec_report(ZLIB))
     for tags in (("ci", "nightly"), ("ci", "release")):
         site.apply(build_report(ZLIB.hash, tags=tags))
-    assert site.rows("SELECT name FROM tag t JOIN build_tag b ON b.tag_id = t.id ORDER BY name") == [
+    assert site.rows("SELECT name FROM tag t JOIN attempt_tag b ON b.tag_id = t.id ORDER BY name") == [
         ("ci",), ("nightly",), ("release",),
     ]  # fmt: skip
 

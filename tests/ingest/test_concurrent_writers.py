@@ -1,14 +1,17 @@
 """Many clients at once: nothing is lost, nothing is there twice, nobody waits for somebody who waits."""
 
+import dataclasses
 import random
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from spackmon.formats.submission import SpecReport
-from spackmon.graph.spec import SpecNode
+from spackmon.formats.submission import SpecReport, Submission
+from spackmon.graph.spec import Deptype, Edge, SpecNode
+from spackmon.ingest.checking import check_database
 from spackmon.ingest.receipts import SpecReceipt
-from tests.ingest.reports import Site, build_report, spec, spec_report
+from tests.ingest.reports import Site, build_report, graph, spec, spec_report
+from tests.waiting import GIVE_UP_SECONDS
 
 WRITERS = 8
 
@@ -47,7 +50,9 @@ def in_parallel(site: Site, jobs: list[Any]) -> list[Any]:
 def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(site: Site) -> None:
     graphs = overlapping_graphs(20)
     # Four clients post each graph at the same moment, each with its nodes in another order.
-    reports = [spec_report(root, *in_some_order(others)) for root, *others in graphs for _ in range(4)]
+    reports = [
+        spec_report(root, *in_some_order(others, seed)) for root, *others in graphs for seed in range(4)
+    ]
     receipts = in_parallel(site, [lambda s, r=report: s.apply(r) for report in reports])
     assert sum(receipt.created for receipt in receipts) == len(graphs)
     nodes = {node.hash: node for graph in graphs for node in graph}
@@ -67,9 +72,9 @@ def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(sit
     assert set(parallel) == closure_of(nodes)
 
 
-def in_some_order(nodes: list[SpecNode]) -> list[SpecNode]:
+def in_some_order(nodes: list[SpecNode], seed: int) -> list[SpecNode]:
     """The same nodes, shuffled."""
-    return random.sample(nodes, len(nodes))
+    return random.Random(seed).sample(nodes, len(nodes))
 
 
 def closure_of(nodes: dict[str, SpecNode]) -> set[tuple[str, str]]:
@@ -90,19 +95,63 @@ def test_large_graphs_from_eight_writers_in_eight_orders_are_stored_once(site: S
 
     def post(report: SpecReport) -> SpecReceipt:
         site.rows("SELECT 1")
-        together.wait(timeout=60)
+        together.wait(timeout=GIVE_UP_SECONDS)
         receipt: SpecReceipt = site.apply(report)
         return receipt
 
     for turn in range(4):
         leaves = [spec(f"leaf-{turn}-{number}", "1.0") for number in range(800)]
         root = spec(f"environment-{turn}", "1.0", *leaves)
-        reports = [spec_report(root, *in_some_order(leaves)) for _ in range(WRITERS)]
+        reports = [spec_report(root, *in_some_order(leaves, seed)) for seed in range(WRITERS)]
         with ThreadPoolExecutor(WRITERS) as threads:
             receipts = list(threads.map(post, reports))
         assert sum(receipt.created for receipt in receipts) == 1
     for table, count in (("spec", 3204), ("spec_document", 3204), ("dependency", 3200), ("closure", 3200)):
         assert site.rows(f"SELECT count(*) FROM {table}") == [(count,)]
+
+
+def test_documents_that_complete_each_other_at_the_same_moment_give_the_whole_graph(site: Site) -> None:
+    names = [f"part-{number}" for number in range(10)]
+    known = {name: {kind: f"{name}-{kind}" for kind in ("full_hash", "build_hash", "hash")} for name in names}
+
+    def document(top: int, kinds: tuple[str, ...], *, with_builds: bool) -> SpecReport:
+        nodes = []
+        for number in range(top, -1, -1):
+            below = [number - 1] if number else []
+            # A part needs the one before the last to build it: some documents do not say so.
+            edges = [Edge(known[names[child]][kinds[0]], Deptype.LINK) for child in below]
+            if with_builds and number > 1:
+                edges.append(Edge(known[names[number - 2]][kinds[0]], Deptype.BUILD, ("c",)))
+            hashes = known[names[number]]
+            nodes.append(
+                dataclasses.replace(
+                    spec(names[number], "1", document=f"{number}{kinds}{with_builds}", compiler=None),
+                    hash=hashes[kinds[0]], hash_kind=kinds[0], edges=tuple(edges),
+                    hashes=tuple((kind, hashes[kind]) for kind in kinds),
+                )
+            )  # fmt: skip
+        return SpecReport(graph(*nodes, format_version=1), "0.16.0")
+
+    reports: list[Submission] = [
+        document(top, kinds, with_builds=with_builds)
+        for top in range(2, 10)
+        for kinds in [("full_hash", "build_hash", "hash"), ("build_hash", "hash"), ("hash",)]
+        for with_builds in (False, True)
+    ]
+    some = [document(top, ("full_hash", "hash"), with_builds=False) for top in range(10)]
+    for report in some:
+        site.apply(report)
+    builds: list[Submission] = [build_report(known[name]["full_hash"], host=name) for name in names]
+    jobs = [*reports, *builds]
+    random.Random(3).shuffle(jobs)
+    in_parallel(site, [lambda s, r=job: s.apply(r) for job in jobs])
+    assert site.rows("SELECT count(*), min(hash_kind) FROM spec") == [(10, "full_hash")]
+    assert site.rows("SELECT count(*) FROM dependency") == [(9 + 8,)]
+    assert site.rows("SELECT count(*) FROM closure") == [(45,)]
+    assert site.rows("SELECT count(*) FROM closure WHERE by_caret") == [(45,)]
+    assert site.rows("SELECT count(*) FROM build_package_version") == [(45,)]
+    different = [progress.differences for progress in check_database(site.database, repair=False)]
+    assert not any(count for found in different for count in found.values())
 
 
 def test_many_first_posts_of_one_build_give_one_build(site: Site) -> None:

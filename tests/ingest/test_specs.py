@@ -98,7 +98,7 @@ def test_every_value_of_a_node_comes_back_as_it_was(site: Site) -> None:
     )  # fmt: skip
     site.apply(spec_report(node, spack_version="1.0"))
     (row,) = site.rows(
-        "SELECT ps.document, external, package_hash, namespace, compiler_id, d.document FROM spec s "
+        "SELECT ps.document, s.external, s.package_hash, s.namespace, s.compiler_id, d.document FROM spec s "
         "JOIN spec_document d ON d.spec_id = s.id JOIN parameter_set ps ON ps.id = s.parameter_set_id"
     )
     assert row == (node.parameters, node.external, node.package_hash, None, None, node.document)

@@ -55,6 +55,13 @@ def test_colours_do_not_hide_a_phase_nor_a_time() -> None:
     assert first_time(colourful) == datetime(2026, 11, 22, 9, 12, 8, 340736)
 
 
+def test_spacks_before_0_16_name_the_phase_alone() -> None:
+    divided = divide(LOG.replace(b"libgreet: Exec", b"Exec"))
+    assert [(phase.package, phase.name) for phase in divided.phases] == [
+        (None, "edit"), (None, "build"), (None, "install"),
+    ]  # fmt: skip
+
+
 def test_what_a_command_prints_about_other_packages_begins_no_phase() -> None:
     log = LOG.replace(
         TIMED, TIMED + b"==> zlib: Executing phase: 'install'\n  ==> libgreet: Executing phase: 'x'\n"

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.waiting import GIVE_UP_SECONDS
+
 PROGRAM = """
 import json, logging, sys
 from pathlib import Path
@@ -35,7 +37,7 @@ def test_every_line_is_json_and_none_has_a_secret(sqlite_url: str, tmp_path: Pat
     basic = "Basic " + base64.b64encode(b"builder:s3cr3t").decode()
     run = subprocess.run(
         [sys.executable, "-c", PROGRAM, sqlite_url, str(tmp_path), basic],
-        capture_output=True, text=True, timeout=120, check=True, cwd=Path(__file__).parents[2],
+        capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=True, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     lines = [json.loads(line) for line in run.stderr.splitlines()]
     requests = [line for line in lines if line["event"] == "request"]

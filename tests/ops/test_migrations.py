@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from spackmon.database import Database
@@ -20,7 +21,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9999"
-down_revision = "0002"
+down_revision = "HEAD"
 
 
 def upgrade() -> None:
@@ -116,7 +117,9 @@ def test_an_upgrade_keeps_the_rows_that_refer_to_a_rebuilt_table(database_url: s
     )
     scripts = tmp_path / "later"
     shutil.copytree(SCRIPTS, scripts)
-    (scripts / "versions" / "9999_later.py").write_text(REBUILDS_PERSON)
+    (scripts / "versions" / "9999_later.py").write_text(
+        REBUILDS_PERSON.replace("HEAD", str(ScriptDirectory(str(SCRIPTS)).get_current_head()))
+    )
     upgrade(database_url)
     upgrade(database_url, scripts)
     rows = database.read_once(

@@ -34,11 +34,11 @@ def spec_labels(one: Row) -> dict[str, Label]:
 
 def compiler_label(one: Row) -> Label:
     """The compiler that a spec names, or else the dependency that is one."""
-    found = one["compiler"]
+    found = one["compiler"] if one["namesCompiler"] else None
     for language in LANGUAGES:
         providers = [edge["child"] for edge in one["dependencies"] if language in edge["virtuals"]]
         if found is None and providers:
-            found = min(providers, key=lambda child: int(child["id"].partition(":")[2]))
+            found = min(providers, key=lambda child: (child["name"], child["version"]))
     if found is None:
         return (None,) * 3
     name, version = found["name"], found["version"]
@@ -47,16 +47,17 @@ def compiler_label(one: Row) -> Label:
 
 def build_labels(build: Row, tag: str | None) -> dict[str, Label]:
     """What a build is grouped by, under one of its tags."""
-    began = datetime.fromisoformat(build["createdAt"])
-    year, week, _ = began.isocalendar()
+    began = None if build["startedAt"] is None else datetime.fromisoformat(build["startedAt"])
+    year, week, _ = (None, None, None) if began is None else began.isocalendar()
     errors = [event["errorGroup"] for event in build["events"]["nodes"]]
     return {
         **(UNKNOWN if build["spec"] is None else spec_labels(build["spec"])),
         "PACKAGE": (None if build["package"] is None else build["package"]["name"],),
         "ERROR_GROUP": (errors[0]["fingerprint"], errors[0]["text"]) if errors else (None, None),
         "STATUS": (build["status"],), "TAG": (tag,),
-        "OWNER": (build["owner"]["name"],), "DAY": (began.strftime("%Y-%m-%d"),),
-        "WEEK": (f"{year}-W{week:02}",), "HOSTNAME": (build["environment"]["hostname"],),
+        "OWNER": (build["owner"]["name"],), "DAY": (began and began.strftime("%Y-%m-%d"),),
+        "MONTH": (began and began.strftime("%Y-%m"),), "WEEK": (began and f"{year}-W{week:02}",),
+        "INSTALLED_FROM": (build["installedFrom"],), "HOSTNAME": (build["environment"]["hostname"],),
     }  # fmt: skip
 
 
@@ -97,7 +98,8 @@ def grouped(
 
 def key_fields(key: str) -> tuple[str, ...]:
     """The fields that show a key: the last parts of its label."""
-    return ("errorFingerprint", "errorGroup") if key == "ERROR_GROUP" else (key.lower(),)
+    named = {"ERROR_GROUP": ("errorFingerprint", "errorGroup"), "INSTALLED_FROM": ("installedFrom",)}
+    return named.get(key, (key.lower(),))
 
 
 def measured(builds: list[Row]) -> Row:
@@ -144,7 +146,7 @@ def largest(labels: Sequence[Label], first: int) -> list[Label]:
 
 
 def stand(builds: Sequence[Row]) -> Row:
-    latest = max(builds, key=lambda build: (build["updatedAt"], int(build["id"])))
+    latest = max(builds, key=lambda build: (build["startedAt"] or "", int(build["id"])))
     statuses = [build["status"] for build in builds]
     return {
         "succeeded": statuses.count("SUCCESS"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import update
 
@@ -18,16 +18,16 @@ from tests.query.installs import install_report
 from tests.query.plain_loops import LANGUAGES, Row, grouped, key_fields, measured, spec_labels, table, tagged
 
 BUILD_KEYS = [
-    "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK", "HOSTNAME",
+    "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK", "MONTH", "INSTALLED_FROM", "HOSTNAME",
     "ERROR_GROUP",
 ]  # fmt: skip
 SPEC_KEYS = BUILD_KEYS[:5]
 
 SPEC_FACTS = """fragment spec on Spec {
-  name version compiler { name version } architecture { operatingSystem target { name } }
+  name version compiler { name version } namesCompiler architecture { operatingSystem target { name } }
   dependencies { virtuals child { id name version } } }"""
 BUILD_FACTS = """{ builds(first: 100) { nodes {
-  status createdAt updatedAt durationSeconds package { name } spec { ...spec } environment { hostname }
+  status startedAt durationSeconds installedFrom package { name } spec { ...spec } environment { hostname }
   owner { name } tags { name } id
   events(where: {kind: {eq: ERROR}}, orderBy: {position: ASC}, first: 1) {
     nodes { errorGroup { fingerprint text } } } } } }"""
@@ -81,7 +81,7 @@ def conclude(site: AskedSite, dice: random.Random, build_id: int, person: int) -
     if dice.random() < 0.4:
         began = began.replace(year=dice.choice([2020, 2021, 2024]), month=1, day=dice.randrange(1, 8))
     seconds = dice.choice([None, 0.1, 0.2, 0.3, round(dice.random() * 1000, 6)])
-    values = {"status": status, "created_at": began, "duration_seconds": seconds}
+    values = {"status": status, "started_at": began, "duration_seconds": seconds}
     change = update(Build).where(Build.id == build_id).values(values)
     site.database.write_once(lambda connection: connection.execute(change))
 
@@ -99,9 +99,7 @@ def without_types(groups: Sequence[Row]) -> list[Row]:
     ]
 
 
-MANY = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)  # fmt: skip
+MANY = settings(max_examples=40)
 
 
 def test_groups_of_builds_are_those_of_a_plain_loop(site: AskedSite) -> None:

@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -33,16 +32,10 @@ from tests.reference.operations import ARGUMENTS, Document, documents
 from tests.reference.rows import Rows
 from tests.reference.site import copy, furnish
 
-FUZZ = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
 LIMITS = Limits(tokens=100_000, aliases=10_000, cost=10**15)
-TIMEOUT = pytest.mark.timeout(0 if FUZZ else 900)
-COMMON = settings(
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    derandomize=not FUZZ,
-    database=None,
-    print_blob=FUZZ,
-)
+FUZZ = settings.get_current_profile_name() == "fuzz"
+NO_TIMEOUT = pytest.mark.timeout(0)
+COMMON = settings(suppress_health_check=list(HealthCheck))
 
 
 class Trio:
@@ -157,7 +150,7 @@ def test_every_field_argument_and_filter_is_answered_by_the_reference(trio: Trio
     assert unknown == set()
 
 
-@TIMEOUT
+@NO_TIMEOUT
 @settings(COMMON, max_examples=28_000 if FUZZ else 1_050)
 @given(seed=st.integers(0, 2**32), fields=st.integers(1, 12))
 def test_every_operation_has_one_answer(trio: Trio, seed: int, fields: int) -> None:
@@ -168,7 +161,7 @@ def test_every_operation_has_one_answer(trio: Trio, seed: int, fields: int) -> N
 MOMENTS = st.datetimes().map(lambda moment: nodes.String(moment.isoformat() + "Z"))
 
 
-@TIMEOUT
+@NO_TIMEOUT
 @settings(COMMON, max_examples=2_000 if FUZZ else 40)
 @given(text=queries(schema.as_str(), custom_scalars={"DateTime": MOMENTS}))
 def test_values_that_match_nothing_have_one_answer_too(trio: Trio, text: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
@@ -11,13 +10,15 @@ import pytest
 from graphql import get_introspection_query
 from structlog.testing import capture_logs
 
-from spackmon.database import Database, Reader
+from spackmon.database import Database, Reader, _SqliteConnection
 from spackmon.errors import Refused
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
 from spackmon.schema import schema
+from tests.counting import calls
 from tests.ingest.reports import spec
 from tests.query.conftest import AskedSite
+from tests.waiting import until_in_loop
 
 ZLIB = spec("zlib", "1.3")
 BUILDS = "query($first: Int) { builds(first: $first) { nodes { id status spec { name } } } }"
@@ -134,10 +135,9 @@ def test_our_own_documents_know_no_limit(site: AskedSite) -> None:
     ],
     ids=["graphs", "dependencies", "interface", "introspection"],
 )  # fmt: skip
-def test_fragments_that_multiply_are_answered_at_once(site: AskedSite, query: str) -> None:
-    began = time.monotonic()
-    assert json.loads(site.answer(query).body)
-    assert time.monotonic() - began < 5
+def test_fragments_that_multiply_do_not_multiply_the_work(site: AskedSite, query: str) -> None:
+    # One visit of each of the 2**12 or 2**60 ways through them would be more.
+    assert calls(lambda: json.loads(site.answer(query).body)) < 500_000
 
 
 def test_large_pages_are_for_plain_values(site: AskedSite) -> None:
@@ -193,7 +193,7 @@ def test_a_log_line_names_each_operation_that_graphql_core_answers_and_why(site:
 
 SLOW = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) || '' FROM n",
-    "postgresql": "SELECT pg_sleep(60)::text",
+    "postgresql": "SELECT pg_sleep('infinity')::text",
 }
 
 
@@ -218,28 +218,40 @@ def test_a_statement_that_takes_too_long_is_ended(
                 pass
 
     for work in (lambda: reader.fetch(slow, {}), streamed):
-        began = time.monotonic()
         with pytest.raises(Refused) as refused:
             runner.run(work())
         assert refused.value.code == "STATEMENT_TIMEOUT"
-        assert time.monotonic() - began < 10
     # The connections are as good as before.
     assert runner.run(reader.fetch("SELECT 'x'", {})) == b"x"
 
 
-def test_whoever_leaves_ends_the_statement_that_runs(database: Database) -> None:
+def test_whoever_leaves_ends_the_statement_that_runs(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[bool] = []
+    is_late = _SqliteConnection._is_late
+
+    def look(connection: _SqliteConnection) -> bool:
+        looks.append(True)
+        return is_late(connection)
+
+    monkeypatch.setattr(_SqliteConnection, "_is_late", look)
+
+    def is_running() -> bool:
+        if database.is_sqlite:
+            return bool(looks)
+        with database.engine.connect() as connection:
+            asleep = "datname = current_database() AND wait_event = 'PgSleep'"
+            statement = f"SELECT count(*) FROM pg_stat_activity WHERE {asleep}"
+            return bool(connection.exec_driver_sql(statement).scalar())
+
     async def leave() -> None:
         async with database.reader(60) as reader:
             rows = asyncio.ensure_future(anext(reader.stream(SLOW[database.dialect_name], {})))
-            await asyncio.sleep(0.5)
+            await until_in_loop(is_running, "the statement")
             rows.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await rows
 
-    began = time.monotonic()
     asyncio.run(leave())
-    assert time.monotonic() - began < 20
-    if not database.is_sqlite:
-        running = "FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%%pg_sleep(60)::text'"
-        with database.engine.connect() as connection:
-            assert connection.exec_driver_sql(f"SELECT count(*) {running}").scalar() == 0
+    assert database.is_sqlite or not is_running()

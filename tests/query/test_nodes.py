@@ -15,7 +15,7 @@ KINDS = {type_.name for type_ in schema._schema.get_possible_types(NODE)}
 def test_every_kind_of_node_is_found_by_the_id_that_the_schema_wrote(site: AskedSite) -> None:
     furnish(site)
     query = "query($id: ID!) { node(id: $id) { __typename id } }"
-    of_builds = {"Analysis": "analyses", "BuildSource": "sources"}
+    of_builds = {"Analysis": "analyses", "Claim": "sources"}
     lists = {
         noun: f"{ROOTS[f'{noun}Filter']}(first: 2) {{ nodes {{ id }} }}" for noun in KINDS - of_builds.keys()
     }

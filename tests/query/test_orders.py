@@ -129,7 +129,7 @@ def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> 
     world = World(furnished)
     used = set()
 
-    @settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, suppress_health_check=list(HealthCheck))
     @given(data=st.data(), order_name=st.sampled_from(sorted(ROOTS)), size=st.sampled_from([3, 7, 100]))
     def check(data: st.DataObject, order_name: str, size: int) -> None:
         order = data.draw(orders(order_name))
@@ -152,7 +152,7 @@ def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> 
 def test_rows_that_are_there_are_seen_once_while_others_are_written(furnished: AskedSite) -> None:
     versions = iter(range(1000))
 
-    @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(order=orders("BuildOrder"), size=st.integers(1, 4), backward=st.booleans())
     def check(order: Order, size: int, backward: bool) -> None:
         before = ordered(World(furnished), "Build", order)

@@ -137,7 +137,11 @@ class World:
     def __init__(self, site: Site) -> None:
         self.tables: dict[str, list[dict[str, Any]]] = site.database.read_once(
             lambda connection: {
-                table.name: [dict(row._mapping) for row in connection.execute(select(table))]
+                table.name: [
+                    dict(row._mapping)
+                    for row in connection.execute(select(table))
+                    if "counted" not in table.info or row._mapping[table.info["counted"]] is not None
+                ]
                 for table in Base.metadata.sorted_tables
             }
         )
@@ -212,7 +216,9 @@ def _parameters(world: World, row: Row) -> list[Row]:
 
 
 def _newest_attempt(world: World, row: Row) -> Row:
-    return max(world.some("attempt", build_id=row["id"]), key=lambda attempt: attempt["number"])
+    attempts = world.some("attempt", build_id=row["id"])
+    begun = [attempt for attempt in attempts if attempt["status"] != "NOTRUN"]
+    return max(begun or attempts, key=lambda attempt: attempt["number"])
 
 
 def _events(kind: str) -> Getter:
@@ -227,13 +233,28 @@ def _builds_with(world: World, row: Row) -> list[Row]:
 
 
 def _tags(world: World, row: Row) -> list[Row]:
-    ids = {given["tag_id"] for given in world.some("build_tag", build_id=row["id"])}
+    ids = {given["tag_id"] for given in world.some("attempt_tag", attempt_id=row["id"])}
     return [tag for tag in world.some("tag") if tag["id"] in ids]
 
 
 def _tagged(world: World, row: Row) -> list[Row]:
-    ids = {given["build_id"] for given in world.some("build_tag", tag_id=row["id"])}
-    return [build for build in world.some("build") if build["id"] in ids]
+    ids = {given["attempt_id"] for given in world.some("attempt_tag", tag_id=row["id"])}
+    return [build for build in world.some("build") if _newest_attempt(world, build)["id"] in ids]
+
+
+def _same(table: str, key: str) -> Getter:
+    """The rows that refer to what the row refers to."""
+    return lambda world, row: [] if row[key] is None else world.some(table, **{key: row[key]})
+
+
+def _compiled(world: World, row: Row) -> list[Row]:
+    ids = {one["spec_id"] for one in world.some("spec_compiler", compiler_id=row["id"])}
+    return [spec for spec in world.some("spec") if spec["id"] in ids]
+
+
+def _compilers(world: World, row: Row) -> list[Row]:
+    ids = {one["compiler_id"] for one in world.some("spec_compiler", spec_id=row["id"])}
+    return [compiler for compiler in world.some("compiler") if compiler["id"] in ids]
 
 
 VERSION = column("version")
@@ -241,6 +262,9 @@ PACKAGE_VERSION = to("package_version", "package_version_id")
 PACKAGE = then(PACKAGE_VERSION, to("package", "package_id"))
 SPEC = to("spec", "spec_id")
 BUILD = to("build", "build_id")
+OF_ATTEMPT = then(to("attempt", "attempt_id"), BUILD)
+VARIABLES = _same("environment_variable", "environment_set_id")
+FILES = _same("install_file", "manifest_id")
 SPECS_OF_PACKAGE = then(of("package_version", "package_id"), of("spec", "package_version_id"))
 ANALYSIS = to("analysis", "analysis_id")
 
@@ -264,7 +288,7 @@ def _below_build(world: World, row: Row) -> list[Row]:
 TABLES = {
     "Analysis": "analysis", "AnalysisResult": "attribute", "Architecture": "architecture",
     "Attempt": "attempt", "Build": "build", "BuildEnvironment": "build_environment",
-    "BuildEvent": "build_event", "BuildPhase": "phase", "BuildSource": "build_source",
+    "BuildEvent": "build_event", "BuildPhase": "phase", "Claim": "claim",
     "Compiler": "compiler", "ConcretizationFailure": "concretization_failure",
     "DependencyEdge": "dependency", "EnvironmentVariable": "environment_variable",
     "ErrorGroup": "error_group",
@@ -274,8 +298,8 @@ TABLES = {
 
 FIELDS: dict[str, dict[str, Getter]] = {
     "Analysis": {
-        "analyzer": column("analyzer"), "reportedAt": column("reported_at"), "build": BUILD,
-        "results": of("attribute", "analysis_id"),
+        "analyzer": column("analyzer"), "reportedAt": column("reported_at"), "build": OF_ATTEMPT,
+        "attempt": to("attempt", "attempt_id"), "results": of("attribute", "analysis_id"),
     },
     "AnalysisResult": {
         "name": column("name"), "value": column("value"), "analyzer": then(ANALYSIS, column("analyzer")),
@@ -291,7 +315,11 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "durationSeconds": column("duration_seconds"), "build": BUILD, "phases": of("phase", "attempt_id"),
         "spackRevision": column("spack_revision"), "events": of("build_event", "attempt_id"),
         "errorCount": _events("ERROR"), "warningCount": _events("WARNING"),
-        "sources": of("build_source", "attempt_id"),
+        "sources": of("claim", "attempt_id"), "reportedAt": column("reported_at"),
+        "installedFrom": column("installed_from"), "prefix": column("prefix"), "tags": _tags,
+        "configureArguments": column("configure_arguments"), "environmentVariables": VARIABLES,
+        "environment": to("build_environment", "environment_id"), "installFiles": FILES,
+        "analyses": of("analysis", "attempt_id"),
     },
     "Build": {
         "status": column("status"), "spec": SPEC, "environment": to("build_environment", "environment_id"),
@@ -299,14 +327,16 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "owner": to("person", "owner_id"), "durationSeconds": column("duration_seconds"),
         "createdAt": column("created_at"), "updatedAt": column("updated_at"),
         "configureArguments": column("configure_arguments"),
-        "tags": _tags, "attempts": of("attempt", "build_id"),
+        "startedAt": column("started_at"), "finishedAt": column("finished_at"),
+        "installedFrom": column("installed_from"),
+        "tags": then(_newest_attempt, _tags), "attempts": of("attempt", "build_id"),
         "phases": then(_newest_attempt, of("phase", "attempt_id")),
         "events": then(_newest_attempt, of("build_event", "attempt_id")),
         "errorCount": then(_newest_attempt, _events("ERROR")),
         "warningCount": then(_newest_attempt, _events("WARNING")),
-        "sources": of("build_source", "build_id"),
-        "environmentVariables": of("environment_variable", "build_id"),
-        "installFiles": of("install_file", "build_id"), "analyses": of("analysis", "build_id"),
+        "sources": then(of("attempt", "build_id"), of("claim", "attempt_id")),
+        "environmentVariables": VARIABLES, "installFiles": FILES,
+        "analyses": then(_newest_attempt, of("analysis", "attempt_id")),
         "dependency": _below_build,
     },
     "BuildEnvironment": {
@@ -320,17 +350,18 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "sourceLine": column("source_line"), "errorGroup": to("error_group", "error_group_id"),
         "attempt": to("attempt", "attempt_id"),
     },
-    "BuildSource": {
+    "Claim": {
+        "status": column("status"), "startedAt": column("started_at"), "finishedAt": column("finished_at"),
         "kind": column("kind"), "key": column("key"), "specHash": column("spec_hash"),
         "firstReportedAt": column("first_reported_at"), "lastReportedAt": column("last_reported_at"),
-        "owner": to("person", "owner_id"), "build": BUILD, "attempt": to("attempt", "attempt_id"),
+        "owner": to("person", "owner_id"), "build": OF_ATTEMPT, "attempt": to("attempt", "attempt_id"),
     },
     "BuildPhase": {
         "name": column("name"), "status": column("status"), "position": column("position"),
         "durationSeconds": column("duration_seconds"),
         "reportedAt": column("reported_at"), "attempt": to("attempt", "attempt_id"),
     },
-    "Compiler": {"name": column("name"), "version": VERSION, "specs": of("spec", "compiler_id")},
+    "Compiler": {"name": column("name"), "version": VERSION, "specs": _compiled},
     "ConcretizationFailure": {
         "package": to("package", "package_id"), "owner": to("person", "owner_id"),
         "spackVersion": column("spack_version"), "reportedAt": column("reported_at"),
@@ -340,14 +371,15 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "parent": to("spec", "parent_id"), "child": to("spec", "child_id"), "deptypes": _deptypes,
         "virtuals": _elements("virtuals"),
     },
-    "EnvironmentVariable": {"name": column("name"), "value": column("value"), "build": BUILD},
+    "EnvironmentVariable": {"name": column("name"), "value": column("value")},
     "ErrorGroup": {
         "fingerprint": column("fingerprint"), "text": column("text"),
         "events": of("build_event", "error_group_id"), "builds": _builds_with,
     },
     "InstallFile": {
         "path": column("path"), "type": column("type"), "mode": column("mode"), "hash": column("hash"),
-        "sizeBytes": column("size_bytes"), "destination": column("destination"), "build": BUILD,
+        "sizeBytes": column("size_bytes"), "destination": column("destination"),
+        "builds": _same("build", "manifest_id"), "attempts": _same("attempt", "manifest_id"),
         "analysisResults": of("attribute", "install_file_id"),
     },
     "Package": {
@@ -365,7 +397,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
     "Spec": {
         "hash": column("hash"), "hashes": of("spec_hash", "spec_id"), "name": then(PACKAGE, column("name")),
         "version": then(PACKAGE_VERSION, VERSION), "namespace": column("namespace"), "package": PACKAGE,
-        "compiler": to("compiler", "compiler_id"), "architecture": to("architecture", "architecture_id"),
+        "compiler": _compilers, "architecture": to("architecture", "architecture_id"),
         "parameters": _parameters, "external": column("external"), "packageHash": column("package_hash"),
         "formatVersion": column("format_version"), "spackVersion": column("spack_version"),
         "recordedAt": column("recorded_at"), "dependencies": of("dependency", "parent_id"),

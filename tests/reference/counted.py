@@ -25,7 +25,7 @@ def groups(rows: Rows, type_name: str, found: list[Any], arguments: Mapping[str,
     if type_name == "Spec":
         specs = [(spec, spec_labels(_spec_facts(rows, spec))) for spec in found]
         return _all_in_one(grouped(specs, keys, lambda _: {}), keys)[:first]
-    builds = [_build_facts(rows, build) for build in found]
+    builds = [_build_facts(rows, build) for build in _counted(found, arguments)]
     empty = {"successRate": None, "durations": None}
     return _all_in_one(grouped(tagged(builds, keys), keys, measured), keys, **empty)[:first]
 
@@ -38,9 +38,15 @@ def _all_in_one(found: list[Any], keys: list[str], **empty: None) -> list[Any]:
 def matrix(rows: Rows, found: list[Any], arguments: Mapping[str, Any]) -> Any:
     """`Query.matrix` of builds."""
     first, name = _first(arguments), arguments.get("package")
-    facts = [_build_facts(rows, build) for build in found]
+    facts = [_build_facts(rows, build) for build in _counted(found, arguments)]
     chosen = [build for build in facts if name is None or build["package"] == {"name": name}]
     return table(chosen, arguments["rows"], arguments["columns"], first)
+
+
+def _counted(builds: list[Any], arguments: Mapping[str, Any]) -> list[Any]:
+    if arguments["includeInstalled"]:
+        return builds
+    return [build for build in builds if build.installed_from in (None, "SOURCE")]
 
 
 def _first(arguments: Mapping[str, Any]) -> int:
@@ -59,7 +65,7 @@ def _spec_facts(rows: Rows, spec: Any) -> dict[str, Any]:
     target = fields.TO_ONE["Architecture", "target"](rows, architecture)
     edges = fields.TO_MANY["Spec", "dependencies"](rows, spec)
     return {
-        **_facts(rows, "Spec", spec, "name", "version"),
+        **_facts(rows, "Spec", spec, "name", "version", "namesCompiler"),
         "compiler": compiler and _facts(rows, "Compiler", compiler, "name", "version"),
         "architecture": {"operatingSystem": architecture.operating_system, "target": {"name": target.name}},
         "dependencies": [
@@ -77,7 +83,7 @@ def _build_facts(rows: Rows, build: Any) -> dict[str, Any]:
     events = sorted(fields.TO_MANY["Build", "events"](rows, build), key=lambda event: int(event.position))
     groups = [fields.TO_ONE["BuildEvent", "errorGroup"](rows, one) for one in events if one.kind == "ERROR"]
     return {
-        **_facts(rows, "Build", build, "id", "status", "createdAt", "updatedAt", "durationSeconds"),
+        **_facts(rows, "Build", build, "id", "status", "startedAt", "durationSeconds", "installedFrom"),
         "package": package and {"name": package.name},
         "spec": spec and _spec_facts(rows, spec),
         "environment": {"hostname": rows.get(models.BuildEnvironment, build.environment_id).hostname},

@@ -3,6 +3,7 @@
 A field that is not named here is the column of its name in the row's own table.
 """
 
+import base64
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ MODELS: dict[str, Any] = {
     "BuildEnvironment": models.BuildEnvironment,
     "BuildEvent": models.BuildEvent,
     "BuildPhase": models.Phase,
-    "BuildSource": models.BuildSource,
+    "Claim": models.Claim,
     "Compiler": models.Compiler,
     "ConcretizationFailure": models.ConcretizationFailure,
     "Dependency": models.Dependency,
@@ -36,6 +37,7 @@ MODELS: dict[str, Any] = {
     "PackageVersion": models.PackageVersion,
     "Person": models.Person,
     "Spec": models.Spec,
+    "SpecCompiler": models.SpecCompiler,
     "SpecHash": models.SpecHash,
     "Tag": models.Tag,
     "Target": models.Target,
@@ -60,7 +62,8 @@ def moment(value: datetime) -> str:
 def _to(model: Any, *keys: str) -> Callable[[Rows, Any], Any]:
     """The row at the end of foreign keys; `model` is the last one's table."""
     tables = {
-        "analysis_id": models.Analysis, "build_id": models.Build, "spec_id": models.Spec,
+        "analysis_id": models.Analysis, "attempt_id": models.Attempt, "build_id": models.Build,
+        "spec_id": models.Spec,
         "package_version_id": models.PackageVersion,
     }  # fmt: skip
 
@@ -77,11 +80,14 @@ _version_of = _to(models.PackageVersion, "package_version_id")
 
 # One other row.
 TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
-    ("Analysis", "build"): _to(models.Build, "build_id"),
-    ("AnalysisResult", "build"): _to(models.Build, "analysis_id", "build_id"),
+    ("Analysis", "attempt"): _to(models.Attempt, "attempt_id"),
+    ("Analysis", "build"): _to(models.Build, "attempt_id", "build_id"),
+    ("AnalysisResult", "attempt"): _to(models.Attempt, "attempt_id"),
+    ("AnalysisResult", "build"): _to(models.Build, "attempt_id", "build_id"),
     ("AnalysisResult", "installFile"): _to(models.InstallFile, "install_file_id"),
     ("Architecture", "target"): _to(models.Target, "target_id"),
     ("Attempt", "build"): _to(models.Build, "build_id"),
+    ("Attempt", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "owner"): _to(models.Person, "owner_id"),
     ("Build", "package"): _to(models.Package, "package_id"),
@@ -89,18 +95,18 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("BuildEvent", "attempt"): _to(models.Attempt, "attempt_id"),
     ("BuildEvent", "errorGroup"): _to(models.ErrorGroup, "error_group_id"),
     ("BuildPhase", "attempt"): _to(models.Attempt, "attempt_id"),
-    ("BuildSource", "attempt"): _to(models.Attempt, "attempt_id"),
-    ("BuildSource", "build"): _to(models.Build, "build_id"),
-    ("BuildSource", "owner"): _to(models.Person, "owner_id"),
+    ("Claim", "attempt"): _to(models.Attempt, "attempt_id"),
+    ("Claim", "build"): _to(models.Build, "attempt_id", "build_id"),
+    ("Claim", "environment"): _to(models.BuildEnvironment, "environment_id"),
+    ("Claim", "owner"): _to(models.Person, "owner_id"),
     ("ConcretizationFailure", "owner"): _to(models.Person, "owner_id"),
     ("ConcretizationFailure", "package"): _to(models.Package, "package_id"),
     ("Dependency", "child"): _to(models.Spec, "child_id"),
     ("Dependency", "parent"): _to(models.Spec, "parent_id"),
-    ("EnvironmentVariable", "build"): _to(models.Build, "build_id"),
-    ("InstallFile", "build"): _to(models.Build, "build_id"),
     ("PackageVersion", "package"): _to(models.Package, "package_id"),
     ("Spec", "architecture"): _to(models.Architecture, "architecture_id"),
     ("Spec", "compiler"): _to(models.Compiler, "compiler_id"),
+    ("SpecCompiler", "compiler"): _to(models.Compiler, "compiler_id"),
     ("Spec", "package"): _package_of,
     ("Spec", "packageVersion"): _version_of,
 }
@@ -115,19 +121,46 @@ def _specs_of_package(rows: Rows, package: Any) -> list[Any]:
     return [spec for version in versions for spec in rows.by(models.Spec, "package_version_id", version.id)]
 
 
-def _results_of_build(rows: Rows, build: Any) -> list[Any]:
-    analyses = rows.by(models.Analysis, "build_id", build.id)
-    return [one for analysis in analyses for one in rows.by(models.Attribute, "analysis_id", analysis.id)]
+def _compiled(rows: Rows, compiler: Any) -> list[Any]:
+    ids = {one.spec_id for one in rows.by(models.SpecCompiler, "compiler_id", compiler.id)}
+    return [rows.get(models.Spec, spec_id) for spec_id in ids]
+
+
+def _compilers(rows: Rows, spec: Any) -> list[Any]:
+    ids = {one.compiler_id for one in rows.by(models.SpecCompiler, "spec_id", spec.id)}
+    return [rows.get(models.Compiler, compiler_id) for compiler_id in ids]
 
 
 def _results_of_spec(rows: Rows, spec: Any) -> list[Any]:
     builds = rows.by(models.Build, "spec_id", spec.id)
-    return [result for build in builds for result in _results_of_build(rows, build)]
+    attempts = [attempt for build in builds for attempt in rows.by(models.Attempt, "build_id", build.id)]
+    return [one for attempt in attempts for one in rows.by(models.Attribute, "attempt_id", attempt.id)]
+
+
+def _claims_of_build(rows: Rows, build: Any) -> list[Any]:
+    attempts = rows.by(models.Attempt, "build_id", build.id)
+    return [claim for attempt in attempts for claim in rows.by(models.Claim, "attempt_id", attempt.id)]
+
+
+def _same(model: Any, key: str) -> Related:
+    """The rows that refer to what the row refers to."""
+
+    def related(rows: Rows, row: Any) -> list[Any]:
+        content_id = getattr(row, key)
+        return [] if content_id is None else rows.by(model, key, content_id)
+
+    return related
+
+
+def _tags(rows: Rows, attempt: Any) -> list[Any]:
+    return [tag for tag in rows.all(models.Tag) if tag.id in rows.tags_of_attempts[attempt.id]]
 
 
 def newest_attempt(rows: Rows, build: Any) -> Any:
-    """The build's last run."""
-    return max(rows.by(models.Attempt, "build_id", build.id), key=lambda attempt: int(attempt.number))
+    """The build's last run; one that was announced and has not begun is none, unless there is no other."""
+    attempts = rows.by(models.Attempt, "build_id", build.id)
+    begun = [attempt for attempt in attempts if attempt.status != "NOTRUN"]
+    return max(begun or attempts, key=lambda attempt: int(attempt.number))
 
 
 def _of_newest_attempt(model: Any) -> Related:
@@ -150,22 +183,26 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Architecture", "specs"): _each(models.Spec, "architecture_id"),
     ("Attempt", "events"): _each(models.BuildEvent, "attempt_id"),
     ("Attempt", "phases"): _each(models.Phase, "attempt_id"),
-    ("Attempt", "sources"): _each(models.BuildSource, "attempt_id"),
-    ("Build", "analyses"): _each(models.Analysis, "build_id"),
-    ("Build", "analysisResults"): _results_of_build,
+    ("Attempt", "analyses"): _each(models.Analysis, "attempt_id"),
+    ("Attempt", "environmentVariables"): _same(models.EnvironmentVariable, "environment_set_id"),
+    ("Attempt", "installFiles"): _same(models.InstallFile, "manifest_id"),
+    ("Attempt", "sources"): _each(models.Claim, "attempt_id"),
+    ("Attempt", "tags"): _tags,
+    ("Build", "analyses"): _of_newest_attempt(models.Analysis),
+    ("Build", "analysisResults"): _of_newest_attempt(models.Attribute),
     ("Build", "attempts"): _each(models.Attempt, "build_id"),
-    ("Build", "environmentVariables"): _each(models.EnvironmentVariable, "build_id"),
+    ("Build", "environmentVariables"): _same(models.EnvironmentVariable, "environment_set_id"),
     ("Build", "events"): _of_newest_attempt(models.BuildEvent),
-    ("Build", "installFiles"): _each(models.InstallFile, "build_id"),
+    ("Build", "installFiles"): _same(models.InstallFile, "manifest_id"),
     ("Build", "phases"): _of_newest_attempt(models.Phase),
-    ("Build", "sources"): _each(models.BuildSource, "build_id"),
-    ("Build", "tags"): lambda rows, build: (
-        tag for tag in rows.all(models.Tag) if tag.id in rows.tags_of_builds[build.id]
-    ),
+    ("Build", "sources"): _claims_of_build,
+    ("Build", "tags"): lambda rows, build: _tags(rows, newest_attempt(rows, build)),
     ("BuildEnvironment", "builds"): _each(models.Build, "environment_id"),
-    ("Compiler", "specs"): _each(models.Spec, "compiler_id"),
+    ("Compiler", "specs"): _compiled,
     ("ErrorGroup", "builds"): _builds_of_group,
     ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),
+    ("InstallFile", "attempts"): _same(models.Attempt, "manifest_id"),
+    ("InstallFile", "builds"): _same(models.Build, "manifest_id"),
     ("Package", "builds"): _each(models.Build, "package_id"),
     ("Package", "concretizationFailures"): _each(models.ConcretizationFailure, "package_id"),
     ("Package", "specs"): _specs_of_package,
@@ -174,11 +211,14 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Person", "builds"): _each(models.Build, "owner_id"),
     ("Spec", "analysisResults"): _results_of_spec,
     ("Spec", "builds"): _each(models.Build, "spec_id"),
+    ("Spec", "compilers"): _each(models.SpecCompiler, "spec_id"),
     ("Spec", "dependencies"): _each(models.Dependency, "parent_id"),
     ("Spec", "dependents"): _each(models.Dependency, "child_id"),
     ("Spec", "hashes"): _each(models.SpecHash, "spec_id"),
     ("Tag", "builds"): lambda rows, tag: (
-        build for build in rows.all(models.Build) if tag.id in rows.tags_of_builds[build.id]
+        build
+        for build in rows.all(models.Build)
+        if tag.id in rows.tags_of_attempts[newest_attempt(rows, build).id]
     ),
     ("Target", "architectures"): _each(models.Architecture, "target_id"),
 }
@@ -207,6 +247,7 @@ def _parameters(rows: Rows, spec: Any) -> list[Element]:
 
 # What filters alone know.
 FILTERED_TO_ONE = {("AnalysisResult", "analysis"): _to(models.Analysis, "analysis_id")}
+FILTERED_TO_ANY: dict[tuple[str, str], Related] = {("Spec", "compiler"): _compilers}
 FILTERED_TO_MANY: dict[tuple[str, str], Related] = {
     ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
     ("Spec", "parameters"): _parameters,
@@ -214,7 +255,10 @@ FILTERED_TO_MANY: dict[tuple[str, str], Related] = {
 
 # The order of what is a list, not a connection.
 LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
+    ("Attempt", "analyses"): lambda rows, analysis: analysis.analyzer,
+    ("Attempt", "environmentVariables"): lambda rows, variable: variable.name,
     ("Attempt", "phases"): lambda rows, phase: phase.position,
+    ("Attempt", "tags"): lambda rows, tag: tag.name,
     ("Attempt", "sources"): lambda rows, source: (source.first_reported_at, source.id),
     ("Build", "analyses"): lambda rows, analysis: analysis.analyzer,
     ("Build", "attempts"): lambda rows, attempt: attempt.number,
@@ -222,6 +266,10 @@ LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "phases"): lambda rows, phase: phase.position,
     ("Build", "sources"): lambda rows, source: (source.first_reported_at, source.id),
     ("Build", "tags"): lambda rows, tag: tag.name,
+    ("Spec", "compilers"): lambda rows, one: (
+        one.language, rows.get(models.Compiler, one.compiler_id).name,
+        rows.get(models.Compiler, one.compiler_id).version_key,
+    ),
     ("Spec", "dependencies"): lambda rows, edge: (
         _package_of(rows, rows.get(models.Spec, edge.child_id)).name, edge.child_id, edge.virtuals
     ),
@@ -230,17 +278,24 @@ LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
 
 
 def _log(rows: Rows, phase: Any) -> list[Any]:
-    return sorted(rows.by(models.LogChunk, "phase_id", phase.id), key=lambda chunk: int(chunk.number))
+    return sorted(rows.by(models.LogChunk, "log_id", phase.log_id), key=lambda chunk: int(chunk.number))
+
+
+def _log_bytes(rows: Rows, phase: Any) -> bytes:
+    return chunks.join(chunk.content for chunk in _log(rows, phase))
 
 
 def _log_text(rows: Rows, phase: Any) -> str:
-    joined = chunks.join(chunk.content for chunk in _log(rows, phase))
-    return joined.decode("utf-8", "surrogatepass").encode("utf-8", "replace").decode()
+    return _log_bytes(rows, phase).decode("utf-8", "replace")
 
 
 def _document(rows: Rows, spec: Any) -> Any:
     documents = rows.by(models.SpecDocument, "spec_id", spec.id)
-    return json.loads(min(documents, key=lambda document: document.id).document)
+
+    def first(one: Any) -> Any:
+        return one.format_version, -len(one.document), bytes(one.digest)
+
+    return json.loads(min(documents, key=first).document)
 
 
 def _events(attempt_of: Callable[[Rows, Any], Any], kind: str) -> Callable[[Rows, Any], int]:
@@ -257,7 +312,8 @@ def _itself(rows: Rows, row: Any) -> Any:
 
 def _seen(choose: Callable[..., Any]) -> Callable[[Rows, Any], str | None]:
     def seen(rows: Rows, group: Any) -> str | None:
-        began = [moment(attempt.started_at) for attempt in _attempts_of_group(rows, group)]
+        attempts = _attempts_of_group(rows, group)
+        began = [moment(attempt.started_at) for attempt in attempts if attempt.started_at is not None]
         return choose(began, default=None)
 
     return seen
@@ -282,6 +338,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Parameter", "value"): lambda rows, element: element.value,
     ("Log", "sizeBytes"): lambda rows, phase: sum(chunk.size_bytes for chunk in _log(rows, phase)),
     # The site's logs are shorter than a tail may be.
+    ("Log", "base64"): lambda rows, phase: base64.b64encode(_log_bytes(rows, phase)).decode(),
     ("Log", "tail"): lambda rows, phase: _log_text(rows, phase),
     ("Log", "text"): _log_text,
     ("Spec", "document"): _document,

@@ -84,6 +84,10 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
         return _contains_dependency(rows, row, sought)
     type_name = type_of(input_name)
     inner = named(schema.type_map[input_name].fields[name].type)
+    to_any = fields.FILTERED_TO_ANY.get((type_name, name))
+    if to_any is not None:
+        passing = [passes(rows, schema, inner, sought, other) for other in to_any(rows, row)]
+        return any(passing)
     to_one = fields.FILTERED_TO_ONE.get((type_name, name)) or fields.TO_ONE.get((type_name, name))
     if to_one is not None:
         other = to_one(rows, row)

@@ -63,7 +63,7 @@ def node(rows: Rows, spec: Any) -> SpecNode:
         parameters=rows.get(models.ParameterSet, spec.parameter_set_id).document,
         document="",
         namespace=spec.namespace,
-        compiler=(compiler.name, compiler.version) if compiler else None,
+        compiler=(compiler.name, compiler.version) if spec.names_compiler else None,
         package_hash=spec.package_hash,
         external=spec.external,
         edges=tuple(edge(row) for row in rows.by(models.Dependency, "parent_id", spec.id)),

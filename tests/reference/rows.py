@@ -9,7 +9,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from spackmon.database import Database
-from spackmon.models import Base, build_tag
+from spackmon.models import Analysis, Attribute, Base, BuildEvent, attempt_tag
 
 
 class Rows:
@@ -23,7 +23,11 @@ class Rows:
             with Session(connection, expire_on_commit=False) as session:
                 for mapper in Base.registry.mappers:
                     self._tables[mapper.class_] = list(session.scalars(select(mapper.class_)))
-                self.build_tags = [tuple(pair) for pair in session.execute(select(build_tag))]
+                for model in (BuildEvent, Analysis, Attribute):
+                    # Those of a claim that another one knows better are nobody's.
+                    counted = [row for row in self._tables[model] if row.attempt_id is not None]
+                    self._tables[model] = counted
+                self._attempt_tags = [tuple(pair) for pair in session.execute(select(attempt_tag))]
                 session.expunge_all()
 
         database.read_once(load)
@@ -48,11 +52,11 @@ class Rows:
         return found[0] if found else None
 
     @cached_property
-    def tags_of_builds(self) -> dict[int, set[int]]:
-        """The ids of a build's tags."""
+    def tags_of_attempts(self) -> dict[int, set[int]]:
+        """The ids of a run's tags."""
         found: dict[int, set[int]] = defaultdict(set)
-        for build_id, tag_id in self.build_tags:
-            found[build_id].add(tag_id)
+        for attempt_id, tag_id in self._attempt_tags:
+            found[attempt_id].add(tag_id)
         return found
 
 

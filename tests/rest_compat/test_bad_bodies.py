@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, func, select
 
@@ -33,7 +33,7 @@ RAW = st.sampled_from(
      b'{"build_id": 1e999, "status": "SUCCESS"}', b'{"build_id": ' + b"9" * 5000 + b', "status": "FAILED"}',
      b'{"output": "' + b"\\u0000" * 60_000 + b'"}', b"\xef\xbb\xbf{}", b'{"spec": {"nodes": []}}']
 )  # fmt: skip
-FEW = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=30)
 MORE = settings(FEW, max_examples=100)
 
 

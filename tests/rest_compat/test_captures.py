@@ -12,6 +12,7 @@ from spackmon.ingest import inbox
 from tests import player
 from tests.player import Player
 from tests.server import Server, in_database, new_token, served
+from tests.waiting import GIVE_UP_SECONDS
 
 
 @pytest.mark.parametrize("name", player.names())
@@ -26,6 +27,17 @@ def test_a_recorded_client_goes_on_the_first_time_and_the_second(server: Server,
 def test_all_recorded_clients_go_on_over_the_same_data(server: Server) -> None:
     client = Player(server.url, server.user, server.token)
     assert [problem for name in player.names() * 2 for problem in client.play(name)] == []
+
+
+@pytest.mark.parametrize(
+    "names", [("0.16-analyze", "0.16-success"), ("0.16-success", "0.16-analyze")], ids=" then ".join
+)
+def test_what_one_client_leaves_out_of_a_spec_another_adds(server: Server, names: tuple[str, str]) -> None:
+    client = Player(server.url, server.user, server.token)
+    assert [problem for name in names for problem in client.play(name)] == []
+    question = '{ specs(where: {dependency: {name: "cmake"}}, orderBy: {name: ASC}) { nodes { name } } }'
+    nodes = server.ask(question)["specs"]["nodes"]
+    assert [node["name"] for node in nodes] == ["cmakedemo", "zapp", "zbundle"]
 
 
 def test_the_paths_work_without_their_last_slash_and_never_redirect(server: Server) -> None:
@@ -76,8 +88,8 @@ def test_a_build_has_one_id_for_its_owner_and_is_closed_to_others(server: Server
         ("builds/update", {"build_id": "x", "status": "SUCCESS"}, 400, "build_id"),
         ("builds/phases/update", {"build_id": 999, "phase_name": "a", "status": "b"}, 404, "999"),
         ("analyze/builds", {"build_id": 999, "metadata": {}}, 404, "999"),
-        ("builds/new", {"full_hash": "unknown", "spack_version": "0.17"}, 404, "unknown"),
-        ("builds/new", {"spack_version": "0.17"}, 400, "full_hash"),
+        ("builds/new", {**player.MACHINE, "full_hash": "unknown", "spack_version": "0.17"}, 404, "unknown"),
+        ("builds/new", {**player.MACHINE, "spack_version": "0.17"}, 400, "full_hash"),
         ("specs/new", {"spack_version": "0.17"}, 400, "spec"),
         ("specs/new", b"[]", 400, "JSON"),
         ("specs/new", b"", 400, "JSON"),
@@ -94,6 +106,15 @@ def test_what_cannot_be_applied_is_named_and_kept(
     assert message.endswith(f"(kept as inbox entry {entry.id})")
     assert (entry.kind, entry.person, entry.error_message in message) == (path, server.user, True)
     assert kept == (body if isinstance(body, bytes) else answer.request.content)
+
+
+def test_a_build_is_announced_with_its_whole_machine(server: Server) -> None:
+    body = {**player.MACHINE, "full_hash": "f" * 32, "spack_version": "0.17.0"}
+    for field in body:
+        for without in ({**body, field: ""}, {**body, field: None}, {k: body[k] for k in body if k != field}):
+            answer = server.post("/ms1/builds/new/", without)
+            assert answer.status_code == 400
+            assert answer.json()["message"].startswith(f"{field} ")
 
 
 def test_what_nobody_signed_is_not_kept(server: Server) -> None:
@@ -131,7 +152,7 @@ def test_every_answer_carries_a_request_id_and_takes_over_the_clients(server: Se
 
 def test_a_body_above_one_gibibyte_is_refused_unread(server: Server) -> None:
     address = urlsplit(server.url)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=GIVE_UP_SECONDS) as connection:
         connection.sendall(
             f"POST /ms1/specs/new/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
             f"Content-Length: {2**30 + 1}\r\n\r\n".encode()

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.formats import spec_json
@@ -248,7 +248,7 @@ def spoilt_bodies(draw: st.DrawFn) -> bytes:
     return body[: draw(st.integers(0, len(body)))] if draw(st.integers(0, 9)) == 0 else body
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(
     body=spoilt_bodies() | st.binary(max_size=200),
     parameters=st.dictionaries(
@@ -264,3 +264,50 @@ def test_whatever_comes_the_answer_is_xml_and_no_fault(
     assert (root.tag, root.findtext("status") in ("OK", "ERROR")) == ("cdash", True)
     assert (answer.status_code == 200) == (root.findtext("buildId") is not None)
     assert (root.findtext("status") == "OK") == (root.findtext("message") == "")
+
+
+def test_what_ctest_sends_beside_builds_is_taken(server: Server) -> None:
+    for part in ("Notes", "Coverage", "Upload"):
+        answer = upload(server, document(f"<{part}/>"))
+        assert (answer.status_code, "<status>OK</status>" in answer.text) == (200, True)
+    assert upload(server, b"<Done><buildId>1</buildId></Done>").status_code == 200
+    assert server.ask("{ builds { totalCount } }") == {"builds": {"totalCount": 0}}
+
+
+REGISTERED = {
+    "project": "demo",
+    "site": "site-01",
+    "name": "nightly - zlib",
+    "stamp": "20261122-0851-Nightly",
+}
+
+
+def test_a_pipeline_registers_a_build_and_reports_it(server: Server) -> None:
+    answers = [server.post("/api/v1/addBuild.php", REGISTERED) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    (build_id,) = {answer.json()["buildid"] for answer in answers}
+    body = (
+        b'<Site Name="site-01" BuildStamp="20261122-0851-Nightly" BuildName="nightly - zlib"><Build/></Site>'
+    )
+    assert told_id(upload(server, body).text) == int(build_id)
+    relation = {"project": "demo", "buildid": build_id, "relatedid": 7, "relationship": "depends on"}
+    assert server.http.post("/api/v1/relateBuilds.php", json=relation).status_code == 200
+    group = {"project": "demo", "newbuildgroup": "stack", "type": "Daily"}
+    assert server.post("/api/v1/buildgroup.php", group).json()["id"]
+
+
+def test_a_pipeline_without_a_token_goes_on_and_stores_nothing(server: Server) -> None:
+    answer = server.http.post("/api/v1/addBuild.php", json=REGISTERED)
+    assert (answer.status_code, answer.json()) == (200, {"buildid": "0"})
+    assert server.ask("{ builds { totalCount } }") == {"builds": {"totalCount": 0}}
+    refused = server.post("/api/v1/addBuild.php", REGISTERED, token="wrong")
+    assert refused.status_code == 401
+    assert refused.json()["error"]
+
+
+def test_a_registration_that_lacks_something_is_answered_as_a_cdash_does(server: Server) -> None:
+    for missing in REGISTERED:
+        fields = {name: value for name, value in REGISTERED.items() if name != missing}
+        answer = server.post("/api/v1/addBuild.php", fields)
+        assert (answer.status_code, answer.json()) == (400, {"error": f"Valid {missing} required"})
+    assert server.post("/api/v1/addBuild.php", b"[").status_code == 400

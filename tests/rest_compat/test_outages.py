@@ -4,9 +4,8 @@ import contextlib
 import json
 import re
 import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import Connection, select
+from structlog.testing import capture_logs
 
 from spackmon.database import Database
 from spackmon.models import Closure, Dependency, Spec, SpecDocument, SpecHash
@@ -22,29 +22,30 @@ from tests import player
 from tests.databases import PostgresqlServer
 from tests.player import Player
 from tests.server import served, served_by_process
+from tests.waiting import GIVE_UP_SECONDS, until
 
-AWAY_SECONDS = 5
-
-
-def stopped(postgresql: PostgresqlServer) -> None:
-    postgresql.stop()
-    time.sleep(AWAY_SECONDS)
-    postgresql.start()
+HELD_AGAIN = 20
 
 
-def killed(postgresql: PostgresqlServer) -> None:
-    postgresql.kill()
-    postgresql.start()
-
-
-@pytest.mark.parametrize("outage", [stopped, killed])
+@pytest.mark.parametrize("away", [PostgresqlServer.stop, PostgresqlServer.kill])
 def test_writes_are_held_while_postgresql_is_away(
-    private_postgresql: PostgresqlServer, tmp_path: Path, outage: Callable[[PostgresqlServer], None]
+    private_postgresql: PostgresqlServer,
+    tmp_path: Path,
+    away: Callable[[PostgresqlServer], None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # How long a start of PostgreSQL takes says how busy this machine is.
+    monkeypatch.setattr("spackmon.database.HELD_SECONDS", GIVE_UP_SECONDS)
     upgrade(private_postgresql.url)
-    with served(private_postgresql.url, tmp_path) as server:
+    with capture_logs() as lines, served(private_postgresql.url, tmp_path) as server:
+
+        def restart() -> None:
+            away(private_postgresql)
+            until(lambda: held(lines) > HELD_AGAIN, "a write that meets the outage")
+            private_postgresql.start()
+
         assert Player(server.url, server.user, server.token).play("0.17-success") == []
-        restarting = threading.Thread(target=outage, args=[private_postgresql])
+        restarting = threading.Thread(target=restart)
         restarting.start()
         played = 0
         # Through the outage and beyond: requests meet every moment of it, the token endpoint too.
@@ -54,6 +55,11 @@ def test_writes_are_held_while_postgresql_is_away(
             played += 1
         restarting.join()
         assert_whole(server.database_url)
+
+
+def held(lines: Sequence[Mapping[str, Any]]) -> int:
+    """How often a write came back from a database that is away."""
+    return sum(line["event"] == "write_held" for line in list(lines))
 
 
 def test_readiness_tells_that_the_database_is_away_and_the_process_stays_healthy(
@@ -82,8 +88,7 @@ def test_a_server_killed_while_it_writes_leaves_no_half_graph(database_url: str,
                     acknowledged.append(body)
 
         posts = [pool.submit(post, body) for body in bodies]
-        while len(acknowledged) < 20:
-            time.sleep(0.005)
+        until(lambda: len(acknowledged) >= 20, "the twentieth answer")
         server.process.kill()
         for one in posts:
             one.result()

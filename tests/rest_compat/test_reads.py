@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.player import Player, exchanges
+from tests.player import MACHINE, Player, exchanges
 from tests.server import Server
 
 
@@ -27,12 +27,10 @@ def test_specs_are_found_by_name_in_the_shape_scripts_read(analyzed: Server) -> 
     specs = analyzed.http.get("/ms1/specs/name/zapp/").json()
     assert [spec["version"] for spec in specs] == ["1.2"]
     assert specs[0]["full_hash"] == "ppcguxnb7y5mic7impxieztzoiwugrn5"
-    assert specs[0]["compiler"] == {"name": "gcc", "version": "12.2.0"}
-    assert {edge["name"] for edge in specs[0]["dependencies"]} == {"autodemo", "cmakedemo", "libzeta"}
-    assert {
+    assert specs[0].keys() == {
         "id", "name", "version", "full_hash", "build_hash", "hash", "package_hash", "namespace",
-        "spack_version", "arch", "compiler", "parameters", "dependencies",
-    } <= specs[0].keys()  # fmt: skip
+        "spack_version", "arch", "compiler", "parameters", "dependencies", "add_date", "modify_date", "label",
+    }  # fmt: skip
     assert len(analyzed.http.get("/ms1/specs/name/libzeta").json()) == 2
     assert analyzed.http.get("/ms1/specs/name/nobody/").json() == []
 
@@ -58,7 +56,7 @@ def test_findings_are_listed_and_downloaded_as_they_were_sent(analyzed: Server) 
 def test_json_and_binary_findings_come_back_as_they_were_sent(analyzed: Server) -> None:
     spec = analyzed.http.get("/ms1/specs/name/zapp/").json()[0]
     build_id = analyzed.post(
-        "/ms1/builds/new/", {"full_hash": spec["full_hash"], "spack_version": "0.17.0"}
+        "/ms1/builds/new/", {**MACHINE, "full_hash": spec["full_hash"], "spack_version": "0.17.0"}
     ).json()["data"]["build"]["build_id"]
     found = [
         {"install_file": "bin/zapp", "name": "symbolator-json", "json_value": {"b": [1, None], "a": "é"}},

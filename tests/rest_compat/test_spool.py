@@ -2,7 +2,6 @@
 
 import json
 import stat
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests import player
 from tests.databases import PostgresqlServer
 from tests.player import Player
 from tests.server import USER, Server, in_database, served, served_by_process
+from tests.waiting import until
 
 WHOLE = """{
   builds(first: 50) { nodes { status spec { name } attempts { number status phases { name status } } } }
@@ -48,8 +48,7 @@ def report(client: Player, exchange: dict[str, Any]) -> dict[str, Any]:
 
 def settled(server: Server) -> Any:
     """What the database holds when the spool is empty."""
-    while waiting_in(spool_of(server)):
-        time.sleep(0.02)
+    until(lambda: waiting_in(spool_of(server)) == 0, "the empty spool")
     return server.ask(WHOLE)
 
 

@@ -5,10 +5,10 @@ import json
 import random
 import socket
 import struct
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,9 +16,11 @@ from urllib.parse import urlsplit
 import pytest
 import zstandard
 
+from spackmon.rest_compat.lines import Lines, Numbered
 from tests.cli.command import Shell
 from tests.formats.corpus import documents
 from tests.server import Server, new_token, served
+from tests.waiting import until
 
 SPECS = documents("nodes-v5-1.2")
 PATH = "/api/submissions"
@@ -107,13 +109,24 @@ def test_bad_lines_stop_no_other_and_wait_in_the_inbox(server: Server, tmp_path:
     ]  # fmt: skip
 
 
-def test_a_batch_that_was_cut_is_gone_on_with_where_it_ended(server: Server) -> None:
+def test_a_batch_that_was_cut_is_gone_on_with_where_it_ended(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = bytearray()
+    feed = Lines.feed
+
+    def note(lines: Lines, chunk: bytes) -> Iterator[Numbered]:
+        taken.extend(chunk)
+        return feed(lines, chunk)
+
+    monkeypatch.setattr(Lines, "feed", note)
     lines = [install(number) for number in range(120)]
     whole = body_of(*lines)
     at = whole.index(b'"run-100"')  # in the middle of line 101
-    cut_off(server, whole[:at], declared=len(whole), key="batch 1")
-    done = until(lambda: lines_done(server, "batch 1"), 100)
-    assert done == 100
+    with cut_off(server, whole[:at], declared=len(whole), key="batch 1"):
+        # A hard end throws away what the server has not taken yet.
+        until(lambda: len(taken) == at, "the part that was sent")
+    until(lambda: lines_done(server, "batch 1") == 100, "line 100")
     assert builds(server) == 100
     answers = send(server, whole, Idempotency_Key="batch 1")
     assert statuses(answers) == ["known"] * 100 + ["created"] * 20
@@ -121,8 +134,9 @@ def test_a_batch_that_was_cut_is_gone_on_with_where_it_ended(server: Server) -> 
     assert builds(server) == 120
 
 
-def cut_off(server: Server, part: bytes, declared: int, key: str) -> None:
-    """Send a part of a body and hang up hard."""
+@contextmanager
+def cut_off(server: Server, part: bytes, declared: int, key: str) -> Iterator[None]:
+    """A part of a body is sent; after the block the client hangs up hard."""
     address = urlsplit(server.url)
     with socket.create_connection((address.hostname, address.port)) as connection:
         head = (
@@ -130,15 +144,8 @@ def cut_off(server: Server, part: bytes, declared: int, key: str) -> None:
             f"Authorization: Bearer {server.token}\r\nIdempotency-Key: {key}\r\n\r\n"
         )
         connection.sendall(head.encode() + part)
-        time.sleep(0.5)
+        yield
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def until(value: Callable[[], int], wanted: int) -> int:
-    deadline = time.monotonic() + 30
-    while (found := value()) != wanted and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 def lines_done(server: Server, key: str) -> int:

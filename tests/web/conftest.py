@@ -7,7 +7,9 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+
+from tests.waiting import GIVE_UP_SECONDS
 
 _CHROMIUM_VARIABLE = "SPACKMON_TEST_CHROMIUM"
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -23,6 +25,8 @@ _ARGUMENTS = (
     # Chromium refuses its sandbox to root, and containers seldom allow it to others.
     "--no-sandbox",
 )
+
+_GIVE_UP_MILLISECONDS = GIVE_UP_SECONDS * 1000
 
 NewPage = Callable[..., Page]
 
@@ -41,7 +45,10 @@ def browser() -> Iterator[Browser]:
     """Headless Chromium of this machine; without one the test is skipped."""
     path = _chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        browser = playwright.chromium.launch(
+            executable_path=path, args=list(_ARGUMENTS), timeout=_GIVE_UP_MILLISECONDS
+        )
+        expect.set_options(timeout=_GIVE_UP_MILLISECONDS)
         yield browser
         browser.close()
 
@@ -59,6 +66,7 @@ def new_page(browser: Browser) -> Iterator[NewPage]:
 
         def page_of_new_profile(server_url: str, **options: Any) -> Page:
             context = contexts.enter_context(browser.new_context(base_url=server_url, **options))
+            context.set_default_timeout(_GIVE_UP_MILLISECONDS)
 
             def refuse_other_origins(route: Route) -> None:
                 if route.request.url.startswith(f"{server_url}/"):

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from spackmon.ingest import store
 from spackmon.models import Attempt, Build, BuildEnvironment, LogChunk, Phase, utc_now
 from tests.ingest.reports import Site, build_report, spec, spec_report
 from tests.server import Server, in_database
+from tests.waiting import until
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 ZLIB = spec("zlib", "1.3", parameters='{"pic":true}')
@@ -226,14 +226,9 @@ BIG = (
 )
 
 
-def _is_free_within(server: Server, seconds: float) -> bool:
-    """Whether an export is answered before so many seconds have passed."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if export(server, "{ specs { nodes { id } } }").status_code == 200:
-            return True
-        time.sleep(0.1)
-    return False
+def _wait_until_free(server: Server) -> None:
+    """Until an export is answered."""
+    until(lambda: export(server, "{ specs { nodes { id } } }").status_code == 200, "room for an export")
 
 
 def test_clients_that_leave_make_room_for_others(server: Server) -> None:
@@ -245,7 +240,7 @@ def test_clients_that_leave_make_room_for_others(server: Server) -> None:
         assert (busy.status_code, busy.json()["errors"][0]["extensions"]["code"]) == (503, "EXPORTS_BUSY")
         # Questions do not wait for exports.
         assert server.ask("{ builds(first: 1) { nodes { id } } }")["builds"]["nodes"]
-    assert _is_free_within(server, 60)
+    _wait_until_free(server)
 
 
 def test_clients_that_stay_and_read_nothing_are_cut_off(
@@ -257,7 +252,7 @@ def test_clients_that_stay_and_read_nothing_are_cut_off(
         for _ in range(4):
             clients.enter_context(_left_open(server, BIG))
         assert export(server, BIG).status_code == 503
-        assert _is_free_within(server, 60)
+        _wait_until_free(server)
 
 
 def test_a_protocol_without_an_end_gets_no_export(server: Server) -> None:

@@ -13,6 +13,7 @@ from spackmon.app import create_app
 from spackmon.errors import Refused
 from spackmon.settings import Settings
 from tests.server import Server, served
+from tests.waiting import GIVE_UP_SECONDS
 
 FRONTEND = Path(__file__).parents[2] / "frontend"
 
@@ -97,7 +98,7 @@ def test_the_rules_of_graphql_over_http_are_kept(server: Server) -> None:
     audit = subprocess.run(
         [node, FRONTEND / "audit.mjs", f"{server.url}/graphql"],
         env={**os.environ, "NO_PROXY": "127.0.0.1"},
-        capture_output=True, text=True, timeout=120, check=True,
+        capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=True,
     )  # fmt: skip
     # Not only what MUST and SHOULD be so: of what MAY be one way or the other, nothing is left out.
     assert audit.stdout.splitlines() == ["61 audits"]

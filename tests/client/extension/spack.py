@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import spackmon.client
+from tests.waiting import GIVE_UP_SECONDS, until
 
 FAKE = Path(__file__).with_name("fake")
 EXTENSION = Path(spackmon.client.__file__).with_name("spack-monitor")
@@ -47,7 +47,12 @@ class Spack:
             "AWS_SECRET_ACCESS_KEY": "hunter2",
         }
         if self.url is not None:
-            known |= {"SPACKMON_URL": self.url, "SPACKMON_TOKEN": TOKEN}
+            # A server that answers is waited for, however busy the machine is.
+            known |= {
+                "SPACKMON_URL": self.url,
+                "SPACKMON_TOKEN": TOKEN,
+                "SPACKMON_WAIT_SECONDS": str(GIVE_UP_SECONDS),
+            }
         return subprocess.Popen(
             [self.python, "-m", "spack.main", *arguments],
             env=known | self.environment | environment,
@@ -58,7 +63,7 @@ class Spack:
     def __call__(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         """Its exit status, output and complaints."""
         process = self.start(*arguments, **environment)
-        output, complaints = process.communicate(timeout=60)
+        output, complaints = process.communicate(timeout=GIVE_UP_SECONDS)
         return process.returncode, output, complaints
 
     @property
@@ -81,6 +86,11 @@ class Recorder:
     lines: list[Line] = field(default_factory=list)
     authorizations: set[str | None] = field(default_factory=set)
     status: int = 200
+    may_answer: threading.Event = field(default_factory=threading.Event)
+    is_asked: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.may_answer.set()
 
     def of(self, package: str) -> list[Line]:
         """What was reported of one package; its name is told with the first report."""
@@ -89,10 +99,7 @@ class Recorder:
 
     def wait_for(self, count: int) -> None:
         """Until so many lines have come."""
-        deadline = time.monotonic() + 20
-        while len(self.lines) < count:
-            assert time.monotonic() < deadline, f"only {len(self.lines)} of {count} reports came"
-            time.sleep(0.02)
+        until(lambda: len(self.lines) >= count, f"report {count}")
 
 
 @contextmanager
@@ -104,6 +111,8 @@ def recording() -> Iterator[Recorder]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             recorder.authorizations.add(self.headers["Authorization"])
+            recorder.is_asked.set()
+            recorder.may_answer.wait(60)
             answers = b'{"message": "no"}'
             if recorder.status == 200:
                 assert self.path == "/api/submissions", self.path

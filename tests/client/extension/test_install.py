@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,6 +20,7 @@ from tests.client.extension.spack import (
     phases_of,
     recording,
 )
+from tests.waiting import GIVE_UP_SECONDS, until
 
 VISIBLE = pytest.mark.parametrize("variant", VARIANTS)
 
@@ -55,11 +55,13 @@ def test_every_package_is_reported_as_it_starts_and_ends(variant: str, tmp_path:
 @VISIBLE
 def test_phases_come_with_their_logs_and_seconds(variant: str, tmp_path: Path) -> None:
     with recording() as server:
+        began_at = time.time()
         Spack(tmp_path, variant, server.url)("monitor", "install", "libgreet")
+        seconds = time.time() - began_at
     phases = phases_of(server.of("libgreet"))
     assert [name for name in phases if name not in ("stage", "post-install")] == ["edit", "build", "install"]
     assert all(phase["status"] == "SUCCESS" for phase in phases.values())
-    assert all(0 <= phases[name]["duration_seconds"] < 5 for name in ("edit", "build", "install"))
+    assert 0 < sum(phases[name]["duration_seconds"] for name in ("edit", "build", "install")) < seconds
     assert _output(phases, "build").endswith("compiling greet.c\n")
     assert _output(phases, "install").endswith("copying libgreet\n")
     assert "copying" not in _output(phases, "build")
@@ -87,7 +89,7 @@ def test_a_failure_says_where_and_how_and_cancels_what_depends_on_it(variant: st
     ran = {name: phase["status"] for name, phase in phases.items() if name != "stage"}
     assert ran == {"autoreconf": "SUCCESS", "configure": "SUCCESS", "build": "ERROR"}
     assert "no member named nmae" in _output(phases, "build")
-    assert phases["build"]["duration_seconds"] < 5
+    assert "duration_seconds" in phases["build"]
     told = json.dumps(failed)
     assert "exited with status 2" in told
     (skipped,) = server.of("broken-user")
@@ -214,9 +216,9 @@ def test_ctrl_c_cancels_what_was_not_done(variant: str, tmp_path: Path) -> None:
         process = Spack(tmp_path, variant, server.url).start("monitor", "install", "slow")
         _wait_for(tmp_path / "building")
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=GIVE_UP_SECONDS)
         server.wait_for(2)
-        _wait_until(lambda: _statuses(server.lines)[-1:] == ["CANCELLED"])
+        until(lambda: _statuses(server.lines)[-1:] == ["CANCELLED"])
     assert process.returncode != 0
     assert _statuses(server.of("slow")) == ["RUNNING", "CANCELLED"]
 
@@ -254,7 +256,7 @@ def test_a_log_is_sent_while_the_build_goes_on(tmp_path: Path) -> None:
         server.wait_for(2)
         assert "No patches needed" in _output(phases_of(server.lines), "stage")
         (tmp_path / "go").touch()
-        process.communicate(timeout=30)
+        process.communicate(timeout=GIVE_UP_SECONDS)
     assert _statuses(server.of("slow")) == ["RUNNING", "SUCCESS"]
 
 
@@ -272,11 +274,4 @@ def _without_names(text: str) -> str:
 
 
 def _wait_for(path: Path) -> None:
-    _wait_until(path.exists)
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(path.exists, path.name)

@@ -11,7 +11,7 @@ import pytest
 from spackmon.formats.install_prefix import read_prefix
 from spackmon.formats.report_json import read
 from spackmon.formats.submission import InstallReport
-from tests.client.extension.spack import EXTENSION, VARIANTS, Spack, phases_of, recording
+from tests.client.extension.spack import EXTENSION, VARIANTS, Line, Spack, phases_of, recording
 
 ELF = Path(__file__).parents[2] / "data" / "elf"
 
@@ -26,16 +26,41 @@ def test_push_reports_all_that_spack_keeps_as_an_import_of_the_prefix_does(
         code, output, _ = spack("monitor", "push", "libgreet")
     assert (code, output) == (0, f"pushed 1 of 1 to {server.url}\n")
     (line,) = server.lines
-    (pushed,) = read(line)
     (prefix,) = (tmp_path / "opt").glob("libgreet-*")
-    (imported,) = read_prefix(prefix, str(prefix))
-    assert isinstance(pushed, InstallReport)
-    assert isinstance(imported, InstallReport)
-    for field in (
-        "source", "graph", "environment", "spack_version", "spack_revision", "status", "duration_seconds",
-        "prefix", "phases", "log", "configure_arguments", "environment_variables", "install_files",
-    ):  # fmt: skip
-        assert getattr(pushed, field) == getattr(imported, field), field
+    _assert_pushed_as_imported(line, prefix)
+
+
+@pytest.mark.parametrize("variant", ["1.2-old", "1.2-new"])
+def test_push_reports_a_binary_from_a_cache_as_an_import_of_the_prefix_does(
+    variant: str, tmp_path: Path
+) -> None:
+    with recording() as server:
+        for name in ("built", "unpacked"):
+            (tmp_path / name).mkdir()
+        Spack(tmp_path / "built", variant)("install", "libgreet")
+        spack = Spack(tmp_path / "unpacked", variant, server.url)
+        spack("install", "libgreet", FAKE_MIRROR=str(tmp_path / "built" / "opt"))
+        spack("monitor", "push", "libgreet")
+    (line,) = server.lines
+    (prefix,) = (tmp_path / "unpacked" / "opt").glob("libgreet-*")
+    _assert_pushed_as_imported(line, prefix)
+    assert line["prefix"] == str(prefix)
+
+
+def test_a_path_that_is_no_utf_8_is_an_escape_wherever_it_is_read(tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, "1.2-new", server.url)
+        spack("install", "libgreet")
+        (prefix,) = (tmp_path / "opt").glob("libgreet-*")
+        manifest = prefix / ".spack" / "install_manifest.json"
+        entries = json.loads(manifest.read_text())
+        # As Spack writes it: json.dump of a name that os.walk gives.
+        entries[f"{prefix}/caf\udce9"] = {"mode": 41471, "owner": 0, "group": 0, "dest": "\udcff"}
+        manifest.write_text(json.dumps(entries))
+        assert spack("monitor", "push", "libgreet")[0] == 0
+    (line,) = server.lines
+    _assert_pushed_as_imported(line, prefix)
+    assert line["install_files"][rf"{prefix}/caf\xe9"]["dest"] == r"\xff"
 
 
 def test_push_takes_everything_or_what_the_environment_has(tmp_path: Path) -> None:
@@ -108,6 +133,19 @@ def test_the_path_of_the_extension_is_what_spack_wants() -> None:
     told = subprocess.run([program, "extension", "path"], capture_output=True, text=True, check=True).stdout
     assert told == f"{EXTENSION}\n"
     assert (Path(told.strip()) / "monitor" / "cmd" / "monitor.py").is_file()
+
+
+def _assert_pushed_as_imported(line: Line, prefix: Path) -> None:
+    (pushed,) = read(line)
+    (imported,) = read_prefix(prefix, str(prefix))
+    assert isinstance(pushed, InstallReport)
+    assert isinstance(imported, InstallReport)
+    for field in (
+        "source", "graph", "installed_from", "environment", "spack_version", "spack_revision", "status",
+        "duration_seconds", "prefix", "phases", "log", "configure_arguments", "environment_variables",
+        "install_files",
+    ):  # fmt: skip
+        assert getattr(pushed, field) == getattr(imported, field), field
 
 
 def _filled(prefix: Path) -> tuple[Path, Path]:

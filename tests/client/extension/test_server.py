@@ -7,6 +7,7 @@ import pytest
 
 from tests.client.extension.spack import VARIANTS, Spack
 from tests.server import Server
+from tests.waiting import GIVE_UP_SECONDS
 
 BUILDS = """{
   builds(first: 20) { nodes {
@@ -25,7 +26,8 @@ def test_an_install_is_one_build_however_often_it_is_told(
     spack = Spack(tmp_path / "spack", variant)
     spack.root.mkdir()
     spack.environment = {
-        "SPACKMON_URL": server.url, "SPACKMON_TOKEN": server.token, "SPACKMON_WAIT_SECONDS": "30",
+        "SPACKMON_URL": server.url, "SPACKMON_TOKEN": server.token,
+        "SPACKMON_WAIT_SECONDS": str(GIVE_UP_SECONDS),
     }  # fmt: skip
     assert spack("monitor", "install", "--monitor-tags", "nightly", "broken-user")[0] == 1
     assert spack("monitor", "install", "libgreet@99")[0] == 1

@@ -8,12 +8,13 @@ import socket
 import stat
 import subprocess
 import sys
-import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.client.extension.spack import EXTENSION, TOKEN, VARIANTS, Spack, phases_of, recording
+from tests.waiting import GIVE_UP_SECONDS, until
 
 SOURCES = sorted(EXTENSION.rglob("*.py"))
 
@@ -31,12 +32,24 @@ def test_what_a_dead_server_did_not_take_is_sent_by_flush(tmp_path: Path) -> Non
     assert not [path for path in spack.spool.iterdir() if path.is_dir()]
 
 
+def test_flush_beside_a_running_sender_says_so_and_leaves_the_rest_to_it(tmp_path: Path) -> None:
+    with recording() as server:
+        server.may_answer.clear()
+        spack = Spack(tmp_path, url=server.url)
+        assert spack("monitor", "install", "libgreet", SPACKMON_WAIT_SECONDS="0")[0] == 0
+        assert server.is_asked.wait(60)
+        code, output, complaints = spack("monitor", "flush", SPACKMON_WAIT_SECONDS="0")
+        server.may_answer.set()
+    assert (code, complaints) == (0, "")
+    assert output == f"sent 0 reports to {server.url}; a sender is running and sends the rest\n"
+
+
 def test_what_waits_is_sent_by_the_next_install(tmp_path: Path) -> None:
     spack = Spack(tmp_path, url=_dead_address())
     spack("monitor", "install", "libgreet")
     _kill_senders(spack)
     with recording() as server:
-        spack("monitor", "install", "demo-base", SPACKMON_URL=server.url, SPACKMON_WAIT_SECONDS="20")
+        spack("monitor", "install", "demo-base", SPACKMON_URL=server.url)
     assert {line.get("package") for line in server.lines} == {"libgreet", "demo-base", None}
 
 
@@ -78,10 +91,7 @@ def test_an_install_alone_is_killed_and_its_sender_says_so(tmp_path: Path) -> No
         process.communicate()
         for child in _processes(str(tmp_path), "spack.main"):
             os.kill(child, signal.SIGKILL)
-        deadline = time.monotonic() + 20
-        while "CANCELLED" not in [line.get("status") for line in server.lines]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: "CANCELLED" in [line.get("status") for line in server.lines], "the sender's word")
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -119,26 +129,33 @@ def test_an_install_does_not_fail_when_the_spool_goes_away_under_it(tmp_path: Pa
     _wait_for(tmp_path / "building")
     subprocess.run(["rm", "-rf", spack.spool], check=True)
     (tmp_path / "go").touch()
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=GIVE_UP_SECONDS)
     assert (process.returncode, complaints) == (0, "")
 
 
-def test_a_phase_costs_at_most_20_milliseconds_while_the_server_is_dead(tmp_path: Path) -> None:
+@pytest.mark.parametrize("variant", ["1.2-old", "1.2-new"])
+def test_a_phase_costs_a_few_files_and_asks_no_server(variant: str, tmp_path: Path) -> None:
     phases = 40
-    seconds = {}
+    asked = []
     for name, monitor in (("plain", []), ("watched", ["monitor"])):
-        for variant in ("1.2-old", "1.2-new"):
-            spack = Spack(tmp_path / f"{name}-{variant}", variant, _dead_address())
-            spack.root.mkdir()
-            spack(*monitor, "install", "many-phases", FAKE_PHASES=str(phases))
-            seconds[name, variant] = float((spack.root / "phases-took").read_text())
-    for variant in ("1.2-old", "1.2-new"):
-        added = (seconds["watched", variant] - seconds["plain", variant]) / phases
-        assert added <= 0.020, f"{added * 1000:.1f} ms a phase with {variant}"
+        spack = Spack(tmp_path / name, variant, _dead_address())
+        spack.root.mkdir()
+        spack(*monitor, "install", "many-phases", FAKE_PHASES=str(phases))
+        asked.append(Counter(json.loads((spack.root / "phases-asked").read_text())))
+    plain, watched = asked
+    added = {event: count / phases for event, count in (watched - plain).items()}
+    # Two files are written, one of them twice; the new installer's log is looked at, too.
+    assert added.pop("open") <= 7
+    assert added.pop("os.rename") < 3
+    assert not [event for event in added if event.startswith(("socket.", "subprocess.", "os.fork"))]
 
 
 def test_the_spool_forgets_the_oldest_reports_when_it_is_full(tmp_path: Path) -> None:
-    spack = Spack(tmp_path, url=_dead_address(), environment={"SPACKMON_SPOOL_MEGABYTES": "0.005"})
+    spack = Spack(
+        tmp_path,
+        url=_dead_address(),
+        environment={"SPACKMON_SPOOL_MEGABYTES": "0.005", "SPACKMON_WAIT_SECONDS": "1"},
+    )
     for package in ("libgreet", "demo-base", "broken-app"):
         spack("monitor", "install", package)
         _kill_senders(spack)
@@ -162,7 +179,7 @@ def test_the_login_is_stored_for_its_owner_alone(tmp_path: Path) -> None:
     with recording() as server:
         spack = Spack(tmp_path)
         process = spack.start("monitor", "login", server.url)
-        output, _ = process.communicate(f"{TOKEN}\n", timeout=20)
+        output, _ = process.communicate(f"{TOKEN}\n", timeout=GIVE_UP_SECONDS)
         login = tmp_path / "home" / ".spack" / "monitor.json"
         assert output == f"stored in {login}\n{server.url} takes reports\n"
         assert stat.S_IMODE(login.stat().st_mode) == 0o600
@@ -177,7 +194,7 @@ def test_the_login_is_stored_for_its_owner_alone(tmp_path: Path) -> None:
 def test_the_stored_token_is_shown_to_no_other_server(tmp_path: Path) -> None:
     with recording() as known, recording() as other:
         spack = Spack(tmp_path)
-        spack.start("monitor", "login", known.url).communicate(f"{TOKEN}\n", timeout=20)
+        spack.start("monitor", "login", known.url).communicate(f"{TOKEN}\n", timeout=GIVE_UP_SECONDS)
         spack("monitor", "install", "libgreet", SPACKMON_URL=other.url)
         assert other.lines
         assert other.authorizations == {None}
@@ -237,7 +254,4 @@ def _kill_senders(spack: Spack) -> None:
 
 
 def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 20
-    while not path.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    until(path.exists, path.name)

@@ -1,4 +1,4 @@
-"""How a running install is watched, by what Spack 0.22 to 1.2 have in common.
+"""How a running install is watched, by what Spack 0.22 to 1.3 have in common.
 
 In the parent, the old installer tells the fates of its tasks to methods of its own, and the new one tells
 states to its display. In the builds, which are forked from it, each phase says that it starts and that it is
@@ -16,26 +16,24 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-import spack.environment
-
-from . import afterwards, facts
+from . import afterwards, concretizing, facts
 from .journal import Journal
 from .phases import PhaseWatch
 
 _INSTALLERS = ("spack.installer", "spack.new_installer")
-# States of the new installer that are no phases of a package.
-_NO_PHASES = frozenset(
-    (
-        "starting",
-        "fetching from build cache",
-        "relocating",
-        "no binary available",
-        "staging",
-        "rewiring",
-        "finished",
-        "failed",
-    )
-)
+_NO_BINARY = "no binary available"
+# States of the new installer that are no phases of a package, and where that comes from which is in them. One
+# that is rewired is unpacked, too: from the binary of the spec that it was spliced from.
+_NO_PHASES = {
+    "starting": None,
+    "fetching from build cache": "BUILD_CACHE",
+    "relocating": "BUILD_CACHE",
+    _NO_BINARY: "BUILD_CACHE",
+    "rewiring": "BUILD_CACHE",
+    "staging": "SOURCE",
+}
+_ENDS = frozenset(("finished", "failed"))
+_STOPPED = "stopped "
 
 
 class Watch:
@@ -50,7 +48,7 @@ class Watch:
         self._began_at = time.time()
 
     def __enter__(self) -> "Watch":
-        for attach in (self._watch_installers, self._watch_phases):
+        for attach in (self._watch_installers, self._watch_phases, self._watch_concretizing):
             self._journal.guard(attach)()
         return self
 
@@ -64,7 +62,7 @@ class Watch:
     def ended_with(self, error: BaseException, wanted: Callable[[], List[Any]]) -> None:
         """The command ended so; if it was the concretizer that found no way, that is reported."""
         if not self._has_begun:
-            self._journal.guard(_report_not_concretized)(self._journal, error, wanted)
+            self._journal.guard(concretizing.report)(self._journal, error, wanted)
 
     def _watch_installers(self) -> None:
         seen = set()
@@ -104,6 +102,10 @@ class Watch:
         # Not the execution itself: whoever reads the traceback of a failed build shall not find us in it.
         self._replace(phase_class, "_on_phase_start", self._phases.starts)
         self._replace(phase_class, "_on_phase_exit", self._phases.exits)
+
+    def _watch_concretizing(self) -> None:
+        worker_error = importlib.import_module("spack.util.parallel").ErrorFromWorker
+        self._replace(worker_error, "__init__", concretizing.mark_worker_error)
 
     def _replace(self, owner: Any, name: str, around: Callable[..., Any]) -> bool:
         """Put `around(original, *arguments)` in the place of a method; False when the class has none."""
@@ -155,12 +157,12 @@ class Watch:
 
     def _task_installed(self, original: Any, installer: Any, task: Any, *arguments: Any, **named: Any) -> Any:
         returned = original(installer, task, *arguments, **named)
-        self._journal.guard(_report_installed)(self._journal, task.pkg.spec)
+        self._journal.guard(_report_installed)(self._journal, task.pkg)
         return returned
 
     def _task_failed(self, original: Any, installer: Any, task: Any, *arguments: Any, **named: Any) -> Any:
         error = named.get("exc") or (arguments[1] if len(arguments) > 1 else None)
-        self._journal.guard(_report_failed)(self._journal, task.pkg.spec, error)
+        self._journal.guard(_report_failed)(self._journal, task, error)
         return original(installer, task, *arguments, **named)
 
 
@@ -173,6 +175,7 @@ class _States:
         self._graph = getattr(installer, "build_graph", installer)
         self.specs = dict(self._graph.nodes)
         self._phases: Dict[str, Tuple[str, float]] = {}
+        self._last: Dict[str, str] = {}
         self._reports_phases = not _are_builds_forked()
 
     def added(self, spec: Any, *_: Any, **named: Any) -> None:
@@ -187,13 +190,19 @@ class _States:
         self.specs[spec_hash] = spec
         if self._reports_phases:
             self._journal.guard(self._phase_changed)(spec, state)
-        if state == "failed":
-            self._journal.failed(spec, None, self._log_path(spec_hash))
+        if state.startswith(_STOPPED):
+            self._journal.stopped(spec, self._log_path(spec_hash))
+        elif state == "failed":
+            # Of this one reason nothing stands in the log.
+            problem = _NO_BINARY if self._last.get(spec_hash) == _NO_BINARY else None
+            self._journal.failed(spec, problem, self._log_path(spec_hash))
         elif state == "finished":
             # One that was never in any other state was installed by somebody else, or is external.
             self._journal.succeeded(spec)
             del self.specs[spec_hash]
         else:
+            self._last[spec_hash] = state
+            self._journal.comes_from(spec_hash, _NO_PHASES.get(state, "SOURCE"))
             self._journal.started(spec)
 
     def _phase_changed(self, spec: Any, state: str) -> None:
@@ -204,7 +213,7 @@ class _States:
             status = "ERROR" if state == "failed" else "SUCCESS"
             phase = {"name": name, "status": status, "duration_seconds": time.time() - began_at}
             self._journal.phase(spec_hash, phase, until=None)
-        if state not in _NO_PHASES and not state.startswith("stopped "):
+        if state not in _NO_PHASES and state not in _ENDS and not state.startswith(_STOPPED):
             self._phases[spec_hash] = state, time.time()
 
     def _log_path(self, spec_hash: str) -> Optional[str]:
@@ -260,9 +269,11 @@ def _settle(
         afterwards.report_of_nobody(journal, began_at, error)
     elif not watched.is_heard:
         afterwards.report(journal, watched.open_specs(), began_at)
-    elif error is not None:
+    else:
         for spec in watched.open_specs():
-            journal.cancelled(spec)
+            # Without an error only what `--until` stopped is open, and what had not to be installed.
+            if error is not None or journal.was_started(spec.dag_hash()):
+                journal.cancelled(spec)
 
 
 def _listen(display: Any, method: str, listener: Callable[[str, str], None]) -> None:
@@ -282,7 +293,10 @@ def _report_started(journal: Journal, task: Any) -> None:
         journal.started(spec)
 
 
-def _report_installed(journal: Journal, spec: Any) -> None:
+def _report_installed(journal: Journal, package: Any) -> None:
+    spec = package.spec
+    if getattr(package, "installed_from_binary_cache", False):
+        journal.comes_from(spec.dag_hash(), "BUILD_CACHE")
     # `--until` ends a task without an install.
     if spec.installed:
         journal.succeeded(spec)
@@ -290,34 +304,16 @@ def _report_installed(journal: Journal, spec: Any) -> None:
         journal.cancelled(spec)
 
 
-def _report_failed(journal: Journal, spec: Any, error: Optional[BaseException]) -> None:
+def _report_failed(journal: Journal, task: Any, error: Optional[BaseException]) -> None:
+    spec = task.pkg.spec
+    # Before 1.1 a flag of the task, then a word.
+    if getattr(task, "cache_only", False) or getattr(task, "install_policy", None) == "cache_only":
+        journal.comes_from(spec.dag_hash(), "BUILD_CACHE")
     if error is not None or journal.was_started(spec.dag_hash()):
         journal.failed(spec, facts.message_of(error) if error is not None else None, None)
     else:
         # Its failure is another's: of what it depends on, or of a process that tried the same before.
         journal.cancelled(spec)
-
-
-def _report_not_concretized(journal: Journal, error: BaseException, wanted: Callable[[], List[Any]]) -> None:
-    """Every version has its own errors for that; all are raised below functions of the same modules."""
-    traceback = error.__traceback__
-    while traceback is not None and not _is_concretizer(traceback.tb_frame):
-        traceback = traceback.tb_next
-    if traceback is None:
-        return
-    abstract = list(wanted())
-    if not abstract:
-        environment = spack.environment.active_environment()
-        abstract = list(environment.user_specs) if environment is not None else []
-    journal.not_concretized(abstract, error)
-
-
-def _is_concretizer(frame: Any) -> bool:
-    module = str(frame.f_globals.get("__name__"))
-    # Before 1.0 an environment concretizes in processes whose errors arrive without their traceback.
-    return module.startswith(("spack.solver", "spack.concretize")) or (
-        module.startswith("spack.environment") and "concretize" in frame.f_code.co_name
-    )
 
 
 def _is_bootstrapping() -> bool:

@@ -1,6 +1,6 @@
 """What Spack knows that reports tell: the machine, Spack's own version, the graph of a spec.
 
-Spack promises none of these names to anybody; each is looked for where 0.22 to 1.2 have it.
+Spack promises none of these names to anybody; each is looked for where 0.22 to 1.3 have it.
 """
 
 import platform

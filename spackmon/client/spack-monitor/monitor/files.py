@@ -23,13 +23,21 @@ _CUT = b"\n[spack monitor: %d bytes of the log were left out here]\n"
 _TEXT_BYTES = 64 << 10
 # A file that was written so much later than a report tells of a later build.
 _LATER_SECONDS = 5.0
+# A file system's clock may be behind, and count whole seconds.
+_EARLIER_SECONDS = 1.0
 
 _WHOLE_LOG = "spack-build-out.txt"
+_MANIFEST = "install_manifest.json"
+_TIMES = "install_times.json"
+# What `spack buildcache push` adds to a binary; it stays in the prefix that the binary is unpacked into.
+_OF_A_CACHE = "binary_distribution"
 _PHASE_LINE = re.compile(
     rb"^(?:\x1b\[[0-9;]*m)*==>(?:\x1b\[[0-9;]*m)* (?:\x1b\[[0-9;]*m)*(?P<package>[\w.+-]+)(?:\x1b\[[0-9;]*m)*"
     rb": Executing phase: '(?:\x1b\[[0-9;]*m)*(?P<phase>[\w.+-]+)",
     re.MULTILINE,
 )
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Slice(NamedTuple):
@@ -94,19 +102,30 @@ def divide(log: bytes) -> List[Tuple[str, bytes]]:
     return [(phase, log[start:end]) for (phase, start), end in zip(starts, ends)]
 
 
-def read_prefix(prefix: str, written_by: float, with_log: bool) -> Dict[str, Any]:
-    """What the directory `.spack` of a prefix tells, as fields of a report; what is damaged is left out."""
+def read_prefix(prefix: str, written_by: float, with_log: bool, was_unpacked: bool) -> Dict[str, Any]:
+    """What the directory `.spack` of a prefix says, as fields of a report; what is damaged is left out.
+
+    `was_unpacked`: the installer said that it unpacked a binary. In such a prefix log, times, environment,
+    arguments and machine are those of the build that made the binary, somewhere else and some other day.
+    """
     folder = os.path.join(prefix, ".spack")
     try:
-        times = _times(read_json(os.path.join(folder, "install_times.json")))
+        times = _times(read_json(os.path.join(folder, _TIMES)))
     except (KeyError, TypeError):
-        times = _Times(None, {})
+        times = _Times(None, {}, False)
+    if was_unpacked or is_unpacked(prefix):
+        unpacked: Dict[str, Any] = {"prefix": prefix, "installed_from": "BUILD_CACHE"}
+        if times.is_of_a_binary and times.total_seconds is not None:
+            unpacked["duration_seconds"] = times.total_seconds
+        files = _manifest_at(prefix)
+        return dict(unpacked, install_files=files) if files else unpacked
     report: Dict[str, Any] = {
         "prefix": prefix,
+        "installed_from": "SOURCE",
         "duration_seconds": times.total_seconds,
         "configure_arguments": _text(os.path.join(folder, "spack-configure-args.txt")),
         "environment_variables": _environment_changes(_text(os.path.join(folder, "spack-build-env.txt"))),
-        "install_files": read_json(os.path.join(folder, "install_manifest.json")),
+        "install_files": read_json(os.path.join(folder, _MANIFEST)),
     }
     report.update(_circumstances(read_json(os.path.join(folder, "install_environment.json"))))
     log = prefix_log(prefix, written_by) if with_log else None
@@ -117,17 +136,25 @@ def read_prefix(prefix: str, written_by: float, with_log: bool) -> Dict[str, Any
     return {name: value for name, value in report.items() if value not in (None, [], {})}
 
 
-def read_stage(stage: str, log_path: str, written_by: float) -> Dict[str, Any]:
-    """What a failed build left in its stage, as fields of a report; its last phase is the one that failed."""
+def read_stage(stage: str, log_path: str, written: Tuple[float, float], has_failed: bool) -> Dict[str, Any]:
+    """What a build without an install left in its stage from its begin to its end, as fields of a report.
+
+    If it has failed, its last phase is the one that did; else it was stopped between two phases. A stage is
+    kept when a build fails, and what the next run does not come to write anew is still the last one's.
+    """
+    written_from, written_by = written
     report: Dict[str, Any] = {
-        "configure_arguments": _text(os.path.join(stage, "spack-configure-args.txt")),
-        "environment_variables": _environment_changes(_text(os.path.join(stage, "spack-build-env-mods.txt"))),
+        "configure_arguments": _text(os.path.join(stage, "spack-configure-args.txt"), written_from),
+        "environment_variables": _environment_changes(
+            _text(os.path.join(stage, "spack-build-env-mods.txt"), written_from)
+        ),
     }
-    log = read_log(log_path, written_by)
+    log = read_log(log_path, written_by) if _is_written_since(log_path, written_from) else None
     by_phase = divide(log) if log else []
     phases = [dict(log_field("output", part), name=phase, status="SUCCESS") for phase, part in by_phase]
     if phases:
-        phases[-1]["status"] = "ERROR"
+        if has_failed:
+            phases[-1]["status"] = "ERROR"
         report["phases"] = phases
     elif log:
         report.update(log_field("log", log))
@@ -141,14 +168,27 @@ def prefix_log(prefix: str, written_by: float) -> Optional[bytes]:
     return read_log(path, written_by) if log is None else log
 
 
-def prefix_key(prefix: str) -> str:
-    """The name of one installation into a prefix, the one that `spackmon import` gives it as well."""
+def is_unpacked(prefix: str) -> bool:
+    """Whether the prefix holds a binary of a build cache, by what only such a prefix has."""
     folder = os.path.join(prefix, ".spack")
-    manifest = read_json(os.path.join(folder, "install_manifest.json")) or {}
-    place = next((path[: -len("/.spack")] for path in manifest if path.endswith("/.spack")), prefix)
-    digest = hashlib.sha256(place.encode("utf-8", "surrogateescape"))
-    told = [_bytes(os.path.join(folder, name)) for name in ("install_manifest.json", "install_times.json")]
-    parts = [content for content in told if content is not None]
+    times = read_json(os.path.join(folder, _TIMES)) or {}
+    return os.path.exists(os.path.join(folder, _OF_A_CACHE)) or times.get("cache") is True
+
+
+def prefix_key(prefix: str) -> str:
+    """The name of one installation into a prefix, the one that `spackmon import` gives it as well.
+
+    A binary has the manifest of the prefix that it was built in, byte for byte; that must not make all
+    prefixes it is unpacked into one installation.
+    """
+    folder = os.path.join(prefix, ".spack")
+    is_from_cache = is_unpacked(prefix)
+    place = prefix if is_from_cache else _place(read_json(os.path.join(folder, _MANIFEST))) or prefix
+    place = storable(place)
+    digest = hashlib.sha256(place.encode("utf-8"))
+    names = (_MANIFEST, _TIMES, _OF_A_CACHE) if is_from_cache else (_MANIFEST, _TIMES)
+    read = [_bytes(os.path.join(folder, name)) for name in names]
+    parts = [content for content in read if content is not None]
     if not parts:
         log = prefix_log(prefix, float("inf")) or b""
         by_phase = [part for _, part in divide(log)]
@@ -156,6 +196,22 @@ def prefix_key(prefix: str) -> str:
     for part in parts:
         digest.update(hashlib.sha256(part).digest())
     return f"{place[-400:]}#{digest.hexdigest()[:32]}"
+
+
+def storable(value: Any) -> Any:
+    """A value of JSON in which what no database takes as text is an escape, `\\xff` of a byte."""
+    if isinstance(value, str):
+        return _UNSTORABLE.sub(_escaped, value)
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    return [storable(item) for item in value] if isinstance(value, list) else value
+
+
+def _escaped(found: Any) -> str:
+    code = ord(found.group())
+    # Python's way to have a byte as a character.
+    is_byte = 0xDC80 <= code <= 0xDCFF
+    return f"\\x{code - 0xDC00 if is_byte else 0:02x}" if is_byte or not code else "\ufffd"
 
 
 def read_json(path: str) -> Optional[Dict[str, Any]]:
@@ -171,19 +227,38 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
 class _Times(NamedTuple):
     total_seconds: Optional[float]
     phase_seconds: Dict[str, float]
+    is_of_a_binary: bool
+
+
+def _place(manifest: Optional[Dict[str, Any]]) -> Optional[str]:
+    """The prefix that a manifest was written in."""
+    return next((path[: -len("/.spack")] for path in manifest or {} if path.endswith("/.spack")), None)
+
+
+def _manifest_at(prefix: str) -> Dict[str, Any]:
+    """The manifest of a prefix, whose paths are below another one where the binary was built."""
+    manifest = read_json(os.path.join(prefix, ".spack", _MANIFEST)) or {}
+    place = _place(manifest)
+    if place is None or place == prefix:
+        return manifest
+    below = place + "/"
+    return {
+        prefix + path[len(place) :] if path == place or path.startswith(below) else path: entry
+        for path, entry in manifest.items()
+    }
 
 
 def _times(content: Optional[Dict[str, Any]]) -> _Times:
-    # Of a binary from a cache these are times of the unpacking, while its log tells of the build.
-    if not content or content.get("cache") is True:
-        return _Times(None, {})
+    if not content:
+        return _Times(None, {}, False)
     total = content.get("total")
     phases: Dict[str, float] = {}
     for phase in content.get("phases") or []:
         # A path of several names is a part of a phase.
         if "/" not in phase["path"] and isinstance(phase["seconds"], (int, float)):
             phases.setdefault(phase["name"], phase["seconds"])
-    return _Times(total if isinstance(total, (int, float)) else None, phases)
+    is_of_a_binary = content.get("cache") is True
+    return _Times(total if isinstance(total, (int, float)) else None, phases, is_of_a_binary)
 
 
 def _phases_of_success(seconds: Dict[str, float], by_phase: List[Tuple[str, bytes]]) -> List[Dict[str, Any]]:
@@ -260,8 +335,15 @@ def _within_limit(file: Any, length: Optional[int]) -> bytes:
     return head + (_CUT % left_out if left_out else b"") + bytes(tail)
 
 
-def _text(path: str) -> Optional[str]:
-    content = _bytes(path)
+def _is_written_since(path: str, moment: float) -> bool:
+    try:
+        return os.path.getmtime(path) >= moment - _EARLIER_SECONDS
+    except OSError:
+        return False
+
+
+def _text(path: str, written_from: float = 0.0) -> Optional[str]:
+    content = _bytes(path) if _is_written_since(path, written_from) else None
     return None if content is None else content.decode("utf-8", "backslashreplace").replace("\0", "\\x00")
 
 

@@ -23,6 +23,7 @@ class Journal:
             self._about_run["tags"] = list(tags)
         self._started_at: Dict[str, float] = {}
         self._ended: Set[str] = set()
+        self._installed_from: Dict[str, str] = {}
         self._with_nodes: Set[str] = set()
         self._is_muted = False
 
@@ -48,6 +49,13 @@ class Journal:
             self._add(line, spec_hash, self._graph(spec))
 
         self._guarded(report)
+
+    def comes_from(self, spec_hash: str, place: Optional[str]) -> None:
+        """The installer unpacks a binary ("BUILD_CACHE"), builds ("SOURCE"), or that is open again (None)."""
+        if place is None:
+            self._installed_from.pop(spec_hash, None)
+        else:
+            self._installed_from[spec_hash] = place
 
     def phase(
         self, spec_hash: str, phase: Dict[str, Any], until: Optional[str], instead_of: Optional[str] = None
@@ -100,6 +108,18 @@ class Journal:
             if self._is_news(spec):
                 collect = {} if spec.dag_hash() in self._started_at else self._graph(spec)
                 self._end(spec, "CANCELLED", collect)
+
+        self._guarded(report)
+
+    def stopped(self, spec: Any, log_path: Optional[str]) -> None:
+        """A build was to end between two phases, and did; Spack is about to remove its log."""
+
+        def report() -> None:
+            if self._is_news(spec):
+                stage, path = _stage(spec, log_path)
+                kept = self._run.keep(path) if path else None
+                collect = {"stage": stage, "log_path": kept or path, "kept_log": kept}
+                self._end(spec, "CANCELLED", collect if path else {})
 
         self._guarded(report)
 
@@ -165,6 +185,8 @@ class Journal:
         self._ended.add(spec_hash)
         now = time.time()
         line = dict(self._line(spec), status=status, finished_at=now, **(more or {}))
+        if spec_hash in self._installed_from:
+            line["installed_from"] = self._installed_from[spec_hash]
         if spec_hash in self._started_at:
             line["started_at"] = self._started_at[spec_hash]
             line["duration_seconds"] = max(0.0, now - self._started_at[spec_hash])

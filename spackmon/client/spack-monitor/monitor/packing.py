@@ -5,6 +5,7 @@ moment `at` which it was written. Reading takes as long as logs are long; so the
 """
 
 import contextlib
+import os
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 from . import files
@@ -22,6 +23,7 @@ class Packer:
         self._packed: Set[str] = set()
         self._nodes: Optional[Tuple[int, Dict[str, Any]]] = None
         self._sent_logs: Dict[str, Set[str]] = {}
+        self._with_phases: Set[str] = set()
         self._running: Dict[str, Dict[str, Any]] = {}
         self._ended_at: Dict[str, Any] = {}
 
@@ -45,6 +47,9 @@ class Packer:
                     self.unwritten[name] = line
                     return
                 self._packed.add(name)
+                if collect.get("kept_log"):
+                    with contextlib.suppress(OSError):
+                        os.unlink(collect["kept_log"])
         if is_over:
             self._cancel_unended()
 
@@ -63,6 +68,8 @@ class Packer:
             line = item["line"]
             if line.get("status") in _ENDS:
                 self._ended_at[self._run.about(name)] = line.get("finished_at")
+            if "phases" in line or "phases" in item.get("collect", {}):
+                self._with_phases.add(line.get("source", {}).get("key", ""))
             if "collect" in item:
                 unpacked.append((name, item))
             else:
@@ -72,14 +79,18 @@ class Packer:
 
     def _complete(self, line: Dict[str, Any], collect: Dict[str, Any]) -> Dict[str, Any]:
         written_by = collect["at"]
+        was_unpacked = line.get("installed_from") == "BUILD_CACHE"
         found: Dict[str, Any] = {}
         if "phases" in collect:
             ended_at = self._ended_at.get(line["spec_hash"])
             found["phases"] = [_phase(phase, written_by, ended_at) for phase in collect["phases"]]
         if "prefix" in collect:
-            found = files.read_prefix(collect["prefix"], written_by, collect.get("log", True))
+            with_log = collect.get("log", True)
+            found = files.read_prefix(collect["prefix"], written_by, with_log, was_unpacked)
         if "stage" in collect:
-            found = files.read_stage(collect["stage"], collect["log_path"], written_by)
+            has_failed = line.get("status") == "FAILED"
+            written = line.get("started_at", 0.0), written_by
+            found = files.read_stage(collect["stage"], collect["log_path"], written, has_failed)
         if "spec_file" in collect:
             found["spec"] = files.read_json(collect["spec_file"])
         if "document" in collect:
@@ -87,9 +98,23 @@ class Packer:
         found = {name: value for name, value in found.items() if value is not None}
         # What Spack itself said in this run goes before what was found on the disk.
         found.update(line)
+        if found.get("status") in _ENDS:
+            self._add_what_phases_say(found)
         self._leave_out_sent_logs(found)
         self._remember_status(found)
         return found
+
+    def _add_what_phases_say(self, line: Dict[str, Any]) -> None:
+        """Which phase a build failed in before it came to any, and that what has phases was built."""
+        key = line.get("source", {}).get("key", "")
+        has_phases = key in self._with_phases or bool(line.get("phases"))
+        # Without its beginning it may have had phases whose reports another process sent.
+        was_watched = key in self._running
+        if line["status"] == "FAILED" and was_watched and not has_phases:
+            line["phases"] = [_phase_before_all(line)]
+            has_phases = True
+        if has_phases:
+            line.setdefault("installed_from", "SOURCE")
 
     def _document(self, root: str) -> Optional[Dict[str, Any]]:
         """The graph of one spec of this run; its node comes first."""
@@ -146,6 +171,18 @@ class Packer:
             with contextlib.suppress(OSError):
                 self._run.add({"line": dict(cancelled, status="CANCELLED")}, line.get("spec_hash", ""))
         self._running = {}
+
+
+def _phase_before_all(line: Dict[str, Any]) -> Dict[str, Any]:
+    """What failed, in Spack's own words: the fetching of a binary, or all that comes before a build."""
+    is_binary = line.get("installed_from") == "BUILD_CACHE"
+    phase = {"name": "fetch" if is_binary else "stage", "status": "ERROR"}
+    for name, field in (("log", "output"), ("log_base64", "output_base64")):
+        if name in line:
+            phase[field] = line.pop(name)
+    if "duration_seconds" in line:
+        phase["duration_seconds"] = line["duration_seconds"]
+    return phase
 
 
 def _phase(phase: Dict[str, Any], written_by: float, ended_at: Optional[float]) -> Dict[str, Any]:

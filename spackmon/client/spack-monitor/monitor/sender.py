@@ -15,6 +15,7 @@ import urllib.error
 import urllib.request
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional
 
+from . import files
 from . import settings as settings_module
 from .packing import Packer
 from .settings import Settings
@@ -53,15 +54,15 @@ class Sender:
         self._packers: Dict[str, Packer] = {}
         self._opener = urllib.request.build_opener(_NoRedirect())
 
-    def send(self, run: Run, is_over: bool) -> int:
+    def send(self, run: Run, is_over: bool) -> Optional[int]:
         """Pack and send what there is of a run; how many reports were taken. Raises Away.
 
-        A run that is over and has nothing left is removed. One that somebody else sends is left alone.
+        A run that is over and has nothing left is removed. One that somebody else sends is left alone: None.
         """
         taken = 0
         with run.held() as is_ours:
             if not is_ours:
-                return 0
+                return None
             packer = self._packers.setdefault(run.id, Packer(run))
             packer.pack(is_over)
             # Once, but for a full disk, where each report that is sent makes room for the next.
@@ -258,7 +259,11 @@ def _batch(run: Run, names: List[str], unwritten: Dict[str, Dict[str, Any]]) -> 
 
 
 def _line(report: Dict[str, Any]) -> bytes:
-    return json.dumps(report, separators=(",", ":")).encode("ascii") + b"\n"
+    text = json.dumps(report, separators=(",", ":"))
+    # Python has a byte of a path that is no UTF-8 as half of a pair; no database takes that, nor NUL.
+    if "\\ud" in text or "\\u0000" in text:
+        text = json.dumps(files.storable(report), separators=(",", ":"))
+    return text.encode("ascii") + b"\n"
 
 
 def _answers(body: bytes) -> List[Dict[str, Any]]:

@@ -24,6 +24,7 @@ Item = Dict[str, Any]
 _LOG_BYTES = 1 << 20
 _NAME = re.compile(r"\d{17}-\d+-\d+-(?P<about>[0-9a-z]+)\.json\Z")
 _NODES = "nodes"
+_KEPT = "kept"
 _LOCK = "lock"
 _OWNER = "owner"
 _SILENT_SECONDS = 2 * 86400
@@ -85,6 +86,18 @@ class Run:
         """Forget a report."""
         with contextlib.suppress(OSError):
             os.unlink(os.path.join(self.directory, name))
+
+    def keep(self, path: str) -> Optional[str]:
+        """Keep a file that somebody else is about to remove: where it is then, None if that cannot be."""
+        kept = os.path.join(self.directory, f"{_KEPT}-{os.getpid()}-{next(self._numbers)}")
+        try:
+            os.link(os.path.realpath(path), kept)
+        except OSError:  # another disk, or one without links
+            try:
+                shutil.copyfile(path, kept)
+            except OSError:
+                return None
+        return kept
 
     def add_nodes(self, format_version: int, nodes: Dict[str, Any]) -> None:
         """Keep the nodes of the graphs that are installed, once each; reports name them by hash."""

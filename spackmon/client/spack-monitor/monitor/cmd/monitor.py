@@ -70,7 +70,7 @@ def setup_parser(subparser: ArgumentParser) -> None:
 def monitor(parser: ArgumentParser, args: Namespace, ctx: Any = None) -> Any:
     """Run a subcommand; what it gives back is Spack's exit status.
 
-    Versions after 1.2 hand their context to commands that ask for it, and want it with most calls.
+    From 1.3 on Spack hands its context to commands that ask for it, and wants it with most calls.
     """
     args.context = () if ctx is None else (ctx,)
     return _SUBCOMMANDS[args.monitor_command](parser, args)
@@ -195,9 +195,9 @@ def _report(done: str, specs: List[Any], with_symbols: bool) -> int:
         for number, spec in enumerate(specs, 1):
             run.add(installed.report(spec, with_symbols), spec.dag_hash())
             if number % _SENT_AT_ONCE == 0:
-                taken += sending.send(run, is_over=False)
+                taken += sending.send(run, is_over=False) or 0
                 print(f"{number} of {len(specs)}")
-        taken += sending.send(run, is_over=True)
+        taken += sending.send(run, is_over=True) or 0
     except sender.Away as problem:
         return _complain(
             f"{problem}\n{taken} of {len(specs)} were sent; `spack monitor flush` sends what waits"
@@ -207,6 +207,8 @@ def _report(done: str, specs: List[Any], with_symbols: bool) -> int:
 
 
 def _status(parser: ArgumentParser, args: Namespace) -> int:
+    from .. import RUN_ON, facts
+
     settings, login_file, spool = _places()
     waiting = [(run, name) for run in spool.runs() for name in run.names()]
     size_bytes = sum(run.size_bytes(name) for run, name in waiting)
@@ -215,6 +217,9 @@ def _status(parser: ArgumentParser, args: Namespace) -> int:
     print(f"login    {login_file}")
     print(f"spool    {settings.spool}")
     print(f"waiting  {len(waiting)} reports, {size_bytes / 1e6:.1f} MB")
+    print(
+        f"spack    {facts.spack_version()[0] or 'of an unknown version'}; the extension was run on {RUN_ON}"
+    )
     for line in spool.last_lines(5):
         print(f"log      {line}")
     return 0
@@ -227,14 +232,25 @@ def _flush(parser: ArgumentParser, args: Namespace) -> int:
     if settings.url is None:
         return _complain("where to? run `spack monitor login URL`, or set SPACKMON_URL")
     sending = sender.Sender(spool, settings)
-    taken = 0
+    taken = left = 0
+    is_beside = False
     try:
+        deadline = time.time() + settings.wait_seconds
         for run in spool.runs():
-            taken += sending.send(run, is_over=run.is_abandoned)
+            is_over = run.is_abandoned
+            sent = sending.send(run, is_over)
+            while sent is None and os.path.isdir(run.directory) and time.time() < deadline:
+                time.sleep(_LOOK_SECONDS)
+                sent = sending.send(run, is_over)
+            taken += sent or 0
+            if sent is not None and is_over:
+                left += len(run.names())
+            else:
+                is_beside = is_beside or os.path.isdir(run.directory)
     except sender.Away as problem:
         return _complain(f"{problem}\nsent {taken} reports; the others wait")
-    print(f"sent {taken} reports to {settings.url}")
-    left = sum(len(run.names()) for run in spool.runs() if run.is_abandoned)
+    beside = "; a sender is running and sends the rest" if is_beside else ""
+    print(f"sent {taken} reports to {settings.url}{beside}")
     return _complain(f"{left} reports wait still: {spool.log_path} says why") if left else 0
 
 

@@ -1,4 +1,4 @@
-"""As much of Spack as `spack monitor` meets: 0.23, 1.1's new installer, and 1.2 with its old and its new one.
+"""As much of Spack as `spack monitor` meets: 0.23, 1.2's old installer, and the new one of 1.1, 1.2 and 1.3.
 
 Written from what the public sources and recorded runs of these versions show of names, of the order of
 calls, of the processes they happen in and of the files that are left. FAKE_SPACK says which it is.

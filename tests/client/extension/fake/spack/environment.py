@@ -1,7 +1,9 @@
 import os
+import pickle
 
 import spack.error
 import spack.spec
+import spack.util.parallel
 
 
 class Environment:
@@ -15,8 +17,9 @@ class Environment:
         try:
             return [spack.spec.concretized(spec.word) for spec in self.user_specs]
         except spack.error.SpackError as error:
-            # Of the processes that concretize side by side the errors arrive as text.
-            raise RuntimeError(str(error)) from None
+            failure = spack.util.parallel.ErrorFromWorker(type(error), error, error.__traceback__)
+            # Of several roots, each is concretized by a process of its own.
+            raise RuntimeError(str(pickle.loads(pickle.dumps(failure)))) from None
 
     def all_specs(self):
         roots = [spack.spec.concretized(spec.name) for spec in self.user_specs]

@@ -1,6 +1,7 @@
 """The installer of 0.23, and the old one of 1.2, whose tasks start and complete: a process for each build."""
 
 import functools
+import json
 import multiprocessing
 import os
 import shutil
@@ -8,6 +9,7 @@ import sys
 import time
 
 import spack
+import spack.binary_distribution
 import spack.builder
 import spack.error
 import spack.left
@@ -18,12 +20,23 @@ class Task:
     def __init__(self, pkg, request):
         self.pkg, self.request = pkg, request
         self.overwrite = ()
+        if spack.VARIANT == "0.23":
+            self.cache_only = request.install_args["package_cache_only"]
+        else:
+            self.install_policy = request.install_args["root_policy"]
         self.dependents = []
 
 
 class BuildTask(Task):
     def _run(self):
         spack.store.STORE.db.has(self.pkg.spec)
+        if spack.binary_distribution.unpack(self.pkg):
+            times = {"name": self.pkg.name, "cache": True, "total": 0.25, "phases": []}
+            spack.left.write(self.pkg, "install_times.json", json.dumps(times))
+            spack.store.STORE.db.add(self.pkg.spec)
+            return
+        if True in (getattr(self, "cache_only", None), getattr(self, "install_policy", "") == "cache_only"):
+            raise spack.error.InstallError("No binary found when cache-only was specified")
         receive, send = multiprocessing.Pipe(False)
         process = multiprocessing.Process(target=build_process, args=(self.pkg, send))
         process.start()
@@ -59,12 +72,12 @@ class BuildRequest:
 
 
 class PackageInstaller:
-    def __init__(self, packages, fail_fast=False, explicit=False):
+    def __init__(self, packages, root_policy="auto", fail_fast=False, explicit=False):
         if spack.VARIANT == "0.23":
             self.build_requests = [BuildRequest(pkg, arguments) for pkg, arguments in packages]
             self.fail_fast = any(arguments["fail_fast"] for _, arguments in packages)
         else:
-            self.build_requests = [BuildRequest(pkg, {}) for pkg in packages]
+            self.build_requests = [BuildRequest(pkg, {"root_policy": root_policy}) for pkg in packages]
             self.fail_fast = fail_fast
         self.build_tasks = {}
         self.installed, self.failed = set(), {}
@@ -145,8 +158,9 @@ class BuildProcessInstaller:
         self.seconds = [("stage", 0.25)]
 
     def run(self):
-        shutil.rmtree(self.pkg.stage.path, ignore_errors=True)
-        os.makedirs(self.pkg.stage.path)
+        if not os.environ.get("FAKE_KEEPS_STAGE"):
+            shutil.rmtree(self.pkg.stage.path, ignore_errors=True)
+        os.makedirs(self.pkg.stage.path, exist_ok=True)
         os.makedirs(self.pkg.metadata)
         try:
             self._real_install()
@@ -163,6 +177,7 @@ class BuildProcessInstaller:
             "spack-build-env-mods.txt", "export CC=/usr/bin/gcc;\nexport FLAGS='-O2 -g';\nunset CFLAGS;\n"
         )
         self._write("spack-configure-args.txt", "--enable-demo")
+        pkg.do_patch()
         logs = []
         try:
             for number, phase in enumerate(spack.builder.create(pkg), 1):

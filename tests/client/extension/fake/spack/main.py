@@ -4,6 +4,7 @@ import argparse
 import inspect
 import multiprocessing
 import os
+import signal
 import sys
 
 import spack.cmd.install
@@ -38,5 +39,7 @@ def main():
 
 
 if __name__ == "__main__":
+    # As at a terminal: what a script starts in the background is deaf to Ctrl-C, and so are its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     multiprocessing.set_start_method(os.environ.get("FAKE_START_METHOD", "fork"))
     sys.exit(main())

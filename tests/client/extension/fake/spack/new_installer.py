@@ -11,11 +11,14 @@ import threading
 import traceback
 
 import spack
+import spack.binary_distribution
 import spack.builder
 import spack.error
 import spack.left
 import spack.package_base
 import spack.store
+
+STOPPED_AT_PHASE = 3
 
 
 class ChildInfo:
@@ -48,8 +51,8 @@ class BuildGraph:
 
 
 class PackageInstaller:
-    def __init__(self, packages, fail_fast=False, explicit=False):
-        self.fail_fast = fail_fast
+    def __init__(self, packages, root_policy="auto", fail_fast=False, explicit=False, stop_at=None):
+        self.fail_fast, self.policy, self.stop_at = fail_fast, root_policy, stop_at
         graph = BuildGraph([pkg.spec for pkg in packages])
         self._graph_nodes, self._roots = graph.nodes, graph.roots
         if spack.VARIANT == "1.1-new":
@@ -78,9 +81,15 @@ class PackageInstaller:
                 child.proc.terminate()
                 child.proc.join()
             raise
+        if spack.VARIANT == "1.3-new":
+            self._remove_logs(failures)
         if failures:
             lines = [f"{spec}: {spec.package.log_path}" for spec in failures]
             raise spack.error.InstallError("The following packages failed to install:\n" + "\n".join(lines))
+
+    def _remove_logs(self, failures):
+        for spec_hash in self.log_paths.keys() - {spec.dag_hash() for spec in failures}:
+            os.unlink(self.log_paths[spec_hash])
 
     def _start_ready(self, selector, finished):
         for spec_hash, spec in list(self._graph_nodes.items()):
@@ -103,7 +112,8 @@ class PackageInstaller:
         # The log of 1.1 is a file in the stage, which the build makes.
         log_path = None if spack.VARIANT == "1.1-new" else self._new_log(spec)
         state_r, state_w = multiprocessing.Pipe(False)
-        proc = multiprocessing.Process(target=worker_function, args=(spec, state_w, log_path))
+        arguments = spec, state_w, log_path, self.policy, self.stop_at
+        proc = multiprocessing.Process(target=worker_function, args=arguments)
         proc.start()
         state_w.close()
         self.running_builds[proc.pid] = ChildInfo(proc, spec, state_r, log_path)
@@ -125,12 +135,12 @@ class PackageInstaller:
                 self.build_status.update_state(spec_hash, "finished")
                 spack.store.STORE.db.add(child.spec)
                 del self._graph_nodes[spec_hash]
-            else:
+            elif child.proc.exitcode != STOPPED_AT_PHASE:
                 failures.append(child.spec)
                 self.build_status.update_state(spec_hash, "failed")
 
 
-def worker_function(spec, state, log_path):
+def worker_function(spec, state, log_path, policy, stop_at):
     if spec.external:
         return
     os.setsid()
@@ -142,20 +152,26 @@ def worker_function(spec, state, log_path):
     tee = Tee(descriptor)
     exit_code = 0
     try:
-        _install(spec, state, log_path)
+        _install(spec, state, log_path, policy, stop_at)
+    except spack.error.StopPhase:
+        exit_code = STOPPED_AT_PHASE
     except Exception:
         traceback.print_exc()
         exit_code = 1
     finally:
         tee.close()
     if exit_code == 0 and log_path is not None:
-        spack.left.pack_log(spec.package, log_path)
-        os.unlink(log_path)
+        if not os.path.exists(spec.package.install_log_path):
+            spack.left.pack_log(spec.package, log_path)
+        if spack.VARIANT != "1.3-new":
+            os.unlink(log_path)
     os._exit(exit_code)
 
 
-def _install(spec, state, log_path):
+def _install(spec, state, log_path, policy, stop_at):
     pkg = spec.package
+    if _is_unpacked(spec, state, policy):
+        return
     os.makedirs(pkg.metadata)
     os.makedirs(pkg.stage.path, exist_ok=True)
     if log_path is not None:
@@ -164,13 +180,16 @@ def _install(spec, state, log_path):
         os.symlink(log_path, pkg.log_path)
     try:
         send_state("staging", state)
-        print(f"==> No patches needed for {spec.name}")
+        pkg.do_patch()
         for phase in spack.builder.create(pkg):
             send_state(phase.name, state)
             # Early versions of this installer do not name phases in the log.
-            if os.environ.get("FAKE_PHASE_LINES"):
+            if os.environ.get("FAKE_PHASE_LINES") or spack.VARIANT == "1.3-new":
                 print(f"==> {spec.name}: Executing phase: '{phase.name}'")
             phase.execute()
+            if phase.name == stop_at:
+                send_state(f"stopped after {stop_at}", state)
+                raise spack.error.StopPhase(stop_at)
     except Exception:
         shutil.rmtree(spec.prefix)
         raise
@@ -178,6 +197,18 @@ def _install(spec, state, log_path):
     if log_path is None:
         spack.left.pack_log(pkg, pkg.log_path)
     shutil.rmtree(pkg.stage.path)
+
+
+def _is_unpacked(spec, state, policy):
+    if spack.binary_distribution.has_mirror():
+        send_state("fetching from build cache", state)
+        if spack.binary_distribution.unpack(spec.package):
+            send_state("relocating", state)
+            return True
+    if policy == "cache_only":
+        send_state("no binary available", state)
+        raise spack.error.InstallError(f"No binary available for {spec}")
+    return False
 
 
 def send_state(state, pipe):

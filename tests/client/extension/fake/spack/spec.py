@@ -29,12 +29,13 @@ RECIPES = {
         },
     ),
     "broken-user": ("0.1", ["gcc", "broken-app", "demo-base"], {"install": "true"}),
+    "unfetched": ("3.1", ["gcc"], {"install": "true"}),
     "slow": (
         "1.0",
         ["gcc"],
-        # An end of its own: a test that kills the install leaves this shell behind.
-        {"build": "echo building; touch $FAKE_ROOT/building; n=0;"
-                  " until [ -e $FAKE_ROOT/go ] || [ $n -eq 600 ]; do sleep 0.05; n=$((n + 1)); done",
+        # It ends with the process that started it: a test that kills the install leaves this shell behind.
+        {"build": "echo building; touch $FAKE_ROOT/building;"
+                  " until [ -e $FAKE_ROOT/go ] || ! kill -0 $PPID; do sleep 0.05; done",
          "install": "echo installed"},
     ),
     "many-phases": (

@@ -19,6 +19,8 @@ def setup_parser(subparser):
     subparser.add_argument("--fail-fast", action="store_true")
     subparser.add_argument("-f", "--file", action="append", default=[], dest="specfiles")
     subparser.add_argument("--overwrite", action="store_true")
+    subparser.add_argument("--cache-only", action="store_true")
+    subparser.add_argument("-u", "--until")
     subparser.add_argument("spec", nargs="*")
 
 
@@ -36,5 +38,10 @@ def create_installer(packages, args):
         import spack.installer as module
     installer = module.UnderAnotherName if ELSEWHERE else module.PackageInstaller
     if spack.VARIANT == "0.23":
-        return installer([(package, {"fail_fast": args.fail_fast}) for package in packages])
-    return installer(packages, fail_fast=args.fail_fast, explicit=True)
+        arguments = {"fail_fast": args.fail_fast, "package_cache_only": args.cache_only}
+        return installer([(package, arguments) for package in packages])
+    policy = "cache_only" if args.cache_only else "auto"
+    named = {"root_policy": policy, "fail_fast": args.fail_fast, "explicit": True}
+    if args.until:
+        named["stop_at"] = args.until
+    return installer(packages, **named)

@@ -1,0 +1,263 @@
+"""Every statement of attempts, their phases and tags: what runs are written as."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.runs.facts import Run
+from spackmon.runs.phases import RunPhase
+
+_FACTS = (
+    "environment_id", "status", "started_at", "finished_at", "end_is_inferred", "duration_seconds",
+    "reported_at", "spack_version", "spack_revision", "installed_from", "prefix", "configure_arguments",
+    "environment_set_id", "manifest_id",
+)  # fmt: skip
+
+_READ = over_rows(
+    "id bigint",
+    f"""
+    SELECT a.id, a.build_id, {", ".join(f"a.{name}" for name in _FACTS)},
+        b.owner_id, b.spec_id, b.package_id
+    FROM attempt a JOIN build b ON b.id = a.build_id
+    WHERE a.id IN (SELECT i.id FROM {{input}} i)
+    """,  # noqa: S608 -- of our own constants
+    moments=("started_at", "finished_at", "reported_at"),
+)
+
+_BUILD_OF = Statement("SELECT build_id FROM attempt WHERE id = :attempt_id")
+
+_INSERT = Statement(
+    f"""
+    INSERT INTO attempt (build_id, number, {", ".join(_FACTS)})
+    VALUES (
+        :build_id, (SELECT COALESCE(max(a.number), 0) + 1 FROM attempt a WHERE a.build_id = :build_id),
+        {", ".join(f":{name}" for name in _FACTS)}
+    )
+    RETURNING id
+    """  # noqa: S608 -- as above
+)
+
+_UPDATE = Statement(
+    f"UPDATE attempt SET {', '.join(f'{name} = :{name}' for name in _FACTS)} WHERE id = :id"  # noqa: S608 -- as above
+)
+
+_READ_PHASES = Statement(
+    """
+    SELECT id, name, position, status, duration_seconds, reported_at, log_id
+    FROM phase WHERE attempt_id = :attempt_id
+    """,
+    moments=("reported_at",),
+)
+
+_PUT_PHASES = over_rows(
+    "name text, position integer, status text, duration_seconds double precision, log_id bigint",
+    """
+    INSERT INTO phase (attempt_id, name, position, status, duration_seconds, reported_at, log_id)
+    SELECT CAST(:attempt_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :reported_at,
+        i.log_id
+    FROM {input} i
+    WHERE true
+    ORDER BY i.position
+    ON CONFLICT (attempt_id, name) DO UPDATE SET
+        position = excluded.position, status = excluded.status, duration_seconds = excluded.duration_seconds,
+        reported_at = excluded.reported_at, log_id = excluded.log_id
+    """,
+)
+
+_DELETE_PHASES = over_rows("id bigint", "DELETE FROM phase WHERE id IN (SELECT i.id FROM {input} i)")
+
+_READ_TAGS = Statement(
+    "SELECT t.name FROM attempt_tag a JOIN tag t ON t.id = a.tag_id WHERE a.attempt_id = :attempt_id"
+)
+
+_TAGS = over_rows(
+    "name text",
+    """
+    INSERT INTO tag (name)
+    SELECT i.name FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.name = i.name)
+    ORDER BY i.name
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_TAG = over_rows(
+    "name text",
+    """
+    INSERT INTO attempt_tag (attempt_id, tag_id)
+    SELECT CAST(:attempt_id AS bigint), t.id FROM {input} i JOIN tag t ON t.name = i.name
+    WHERE true
+    ORDER BY t.id
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_UNTAG = over_rows(
+    "name text",
+    """
+    DELETE FROM attempt_tag
+    WHERE attempt_id = :attempt_id AND tag_id IN (SELECT t.id FROM {input} i JOIN tag t ON t.name = i.name)
+    """,
+)
+
+_COUNT_EVENTS = over_rows(
+    "id bigint, attempt_id bigint",
+    """
+    UPDATE build_event SET attempt_id = (SELECT i.attempt_id FROM {input} i WHERE i.id = build_event.claim_id)
+    WHERE claim_id IN (SELECT i.id FROM {input} i)
+    """,
+)
+
+_COUNT_ANALYSES = over_rows(
+    "id bigint, analyzer text, attempt_id bigint",
+    """
+    UPDATE analysis SET attempt_id = (
+        SELECT i.attempt_id FROM {input} i WHERE i.id = analysis.claim_id AND i.analyzer = analysis.analyzer
+    )
+    WHERE claim_id IN (SELECT i.id FROM {input} i)
+    """,
+)
+
+# A file of the manifest that the run has now, which another source may have brought.
+_REFER_TO_FILES = over_rows(
+    "id bigint",
+    """
+    UPDATE attribute SET
+        attempt_id = (SELECT n.attempt_id FROM analysis n WHERE n.id = attribute.analysis_id),
+        install_file_id = (
+            SELECT f.id FROM analysis n JOIN attempt a ON a.id = n.attempt_id
+            JOIN install_file f ON f.manifest_id = a.manifest_id AND f.path = attribute.path
+            WHERE n.id = attribute.analysis_id
+        )
+    WHERE analysis_id IN (SELECT n.id FROM {input} i JOIN analysis n ON n.claim_id = i.id)
+    """,
+)
+
+_DELETE = over_rows("id bigint", "DELETE FROM attempt WHERE id IN (SELECT i.id FROM {input} i)")
+_DELETE_PARTS = [
+    over_rows("id bigint", f"DELETE FROM {table} WHERE attempt_id IN (SELECT i.id FROM {{input}} i)")  # noqa: S608
+    for table in ("phase", "attempt_tag")
+]
+
+
+def read_attempts(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, Any]:
+    """Rows of attempts by their ids, with the owner, spec and package of their builds."""
+    return {row.id: row for row in _READ.run(connection, sorted({(one,) for one in attempt_ids}))}
+
+
+def build_of(connection: Connection, attempt_id: int) -> int:
+    """The build that an attempt is counted to."""
+    build_id: int = _BUILD_OF.run(connection, attempt_id=attempt_id)[0].build_id
+    return build_id
+
+
+def facts_of(run: Run, environment_id: int) -> dict[str, Any]:
+    """The columns of the attempt that a run is."""
+    times = run.times
+    return {
+        "environment_id": environment_id,
+        "status": run.status.value,
+        "started_at": times.started_at,
+        "finished_at": times.finished_at,
+        "end_is_inferred": times.end_is_inferred,
+        "duration_seconds": times.duration_seconds,
+        "reported_at": run.first_reported_at,
+        "spack_version": run.spack_version,
+        "spack_revision": run.spack_revision,
+        "installed_from": None if run.installed_from is None else run.installed_from.value,
+        "prefix": run.prefix,
+        "configure_arguments": run.configure_arguments,
+        "environment_set_id": run.environment_set_id,
+        "manifest_id": run.manifest_id,
+    }
+
+
+def add_attempt(connection: Connection, build_id: int, facts: Mapping[str, Any]) -> int:
+    """Insert an attempt of a build, numbered as its last until the build is settled; its id."""
+    attempt_id: int = _INSERT.run(connection, build_id=build_id, **facts)[0].id
+    return attempt_id
+
+
+def update_attempt(connection: Connection, row: Any, facts: Mapping[str, Any]) -> bool:
+    """Write what differs from an attempt's row; whether anything did."""
+    if all(getattr(row, name) == value for name, value in facts.items()):
+        return False
+    _UPDATE.run(connection, id=row.id, **facts)
+    return True
+
+
+def write_phases(connection: Connection, attempt_id: int, phases: Sequence[RunPhase]) -> tuple[int, bool]:
+    """Make these the phases of an attempt: how many are new, and whether anything differed."""
+    stored = {row.name: row for row in _READ_PHASES.run(connection, attempt_id=attempt_id)}
+    gone = [(row.id,) for name, row in stored.items() if name not in {phase.name for phase in phases}]
+    _DELETE_PHASES.run(connection, gone)
+    differing = [phase for phase in phases if not _is_written(phase, stored.get(phase.name))]
+    for reported_at in sorted({phase.reported_at for phase in differing}):
+        rows = [
+            (
+                p.name,
+                p.position,
+                p.status,
+                None if p.duration_seconds is None else float(p.duration_seconds),
+                p.log_id,
+            )
+            for p in differing
+            if p.reported_at == reported_at
+        ]
+        _PUT_PHASES.run(connection, rows, attempt_id=attempt_id, reported_at=reported_at)
+    return sum(phase.name not in stored for phase in phases), bool(gone or differing)
+
+
+def _is_written(phase: RunPhase, row: Any) -> bool:
+    return row is not None and (
+        (phase.position, phase.status, phase.duration_seconds, phase.reported_at, phase.log_id)
+        == (row.position, row.status, row.duration_seconds, row.reported_at, row.log_id)
+    )
+
+
+def phase_id(connection: Connection, attempt_id: int, name: str) -> int:
+    """The id of a phase of an attempt, which has it."""
+    found: int = next(
+        row.id for row in _READ_PHASES.run(connection, attempt_id=attempt_id) if row.name == name
+    )
+    return found
+
+
+def create_tags(connection: Connection, tags: Collection[str]) -> None:
+    """Make sure that there are these tags; before any attempt is written, as every transaction does."""
+    _TAGS.run(connection, sorted({(tag,) for tag in tags}))
+
+
+def write_tags(connection: Connection, attempt_id: int, tags: Collection[str], *, is_new: bool) -> bool:
+    """Make these, which exist, the tags of an attempt; whether any differed."""
+    stored = set() if is_new else {row.name for row in _READ_TAGS.run(connection, attempt_id=attempt_id)}
+    _UNTAG.run(connection, sorted((tag,) for tag in stored - set(tags)), attempt_id=attempt_id)
+    _TAG.run(connection, sorted((tag,) for tag in set(tags) - stored), attempt_id=attempt_id)
+    return stored != set(tags)
+
+
+def count_findings(connection: Connection, runs: Iterable[tuple[int, Run]]) -> None:
+    """Count the events and analyses of claims to the attempts of their runs, where they stand for them."""
+    events: list[tuple[int, int | None]] = []
+    analyses: list[tuple[int, str, int | None]] = []
+    for attempt_id, run in runs:
+        for claim in run.claims:
+            if claim.event_count:
+                events.append((claim.id, attempt_id if claim.id == run.events_of else None))
+            analyses += [
+                (claim.id, analyzer, attempt_id if run.analyses_of.get(analyzer) == claim.id else None)
+                for analyzer in sorted(claim.analyzers)
+            ]
+    _COUNT_EVENTS.run(connection, events)
+    _COUNT_ANALYSES.run(connection, analyses)
+    _REFER_TO_FILES.run(connection, sorted({(claim_id,) for claim_id, _, _ in analyses}))
+
+
+def delete_attempts(connection: Connection, attempt_ids: Iterable[int]) -> None:
+    """Delete attempts of which no claim speaks any longer."""
+    ids = sorted({(one,) for one in attempt_ids})
+    for statement in _DELETE_PARTS:
+        statement.run(connection, ids)
+    _DELETE.run(connection, ids)

@@ -1,0 +1,289 @@
+"""Every statement of claims: rows in, and out as what `spackmon.runs` takes."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection
+
+from spackmon.formats.submission import Source
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.runs.claim import Claim, Machine, PhaseClaim
+from spackmon.runs.times import window
+from spackmon.status import BuildStatus, InstalledFrom, SourceKind
+
+_FACTS = (
+    "package_id", "spec_id", "spec_hash", "environment_id", "status", "is_live", "started_at",
+    "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run", "window_begins_at",
+    "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision", "prefix",
+    "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "tags", "told_build_id",
+    "next_run", "last_reported_at",
+)  # fmt: skip
+"""The columns that a report may change."""
+
+_IDENTITY = ("owner_id", "owner_is_certain", "kind", "key", "first_reported_at")
+_PLAIN = (
+    "package_id", "spec_id", "spec_hash", "started_at", "finished_at", "duration_seconds",
+    "time_uncertainty_seconds", "cancelled_at", "abandoned_at", "spack_version", "spack_revision", "prefix",
+    "environment_set_id", "manifest_id", "configure_arguments", "last_reported_at",
+)  # fmt: skip
+_MOMENTS = (
+    "started_at", "finished_at", "cancelled_at", "abandoned_at", "first_reported_at", "last_reported_at",
+)  # fmt: skip
+
+_FIND = Statement("SELECT id FROM claim WHERE owner_id = :owner_id AND kind = :kind AND key = :key {lock}",
+                  lock="FOR NO KEY UPDATE")  # fmt: skip
+
+_INSERT = Statement(
+    f"""
+    INSERT INTO claim ({", ".join((*_IDENTITY, *_FACTS))})
+    VALUES ({", ".join(f":{name}" for name in (*_IDENTITY, *_FACTS))})
+    ON CONFLICT DO NOTHING
+    RETURNING id
+    """  # noqa: S608 -- of our own constants
+)
+
+_UPDATE = Statement(
+    f"UPDATE claim SET {', '.join(f'{name} = :{name}' for name in _FACTS)} WHERE id = :id"  # noqa: S608 -- as above
+)
+
+_LOAD = over_rows(
+    "id bigint",
+    f"""
+    SELECT c.id, c.attempt_id, {", ".join(f"c.{name}" for name in (*_IDENTITY, *_FACTS))},
+        e.hostname, e.platform, e.operating_system, e.target, e.kernel_version,
+        (SELECT count(*) FROM build_event v WHERE v.claim_id = c.id) AS event_count
+    FROM claim c JOIN build_environment e ON e.id = c.environment_id
+    WHERE c.id IN (SELECT i.id FROM {{input}} i)
+    ORDER BY c.id
+    """,  # noqa: S608 -- as above
+    moments=_MOMENTS,
+)
+
+_LOAD_PHASES = over_rows(
+    "id bigint",
+    """
+    SELECT p.claim_id, p.name, p.position, p.status, p.duration_seconds, p.reported_at, p.log_id,
+        COALESCE(l.size_bytes, 0) AS log_bytes, p.mark
+    FROM claim_phase p LEFT JOIN log l ON l.id = p.log_id
+    WHERE p.claim_id IN (SELECT i.id FROM {input} i)
+    ORDER BY p.claim_id, p.position, p.name
+    """,
+    moments=("reported_at",),
+)
+
+_LOAD_ANALYZERS = over_rows(
+    "id bigint",
+    """
+    SELECT a.claim_id, a.analyzer FROM analysis a
+    WHERE a.claim_id IN (SELECT i.id FROM {input} i)
+    ORDER BY a.claim_id
+    """,
+)
+
+_PUT_PHASES = over_rows(
+    "name text, position integer, status text, duration_seconds double precision, log_id bigint, mark text",
+    """
+    INSERT INTO claim_phase (claim_id, name, position, status, duration_seconds, reported_at, log_id, mark)
+    SELECT CAST(:claim_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :now, i.log_id, i.mark
+    FROM {input} i
+    WHERE true
+    ON CONFLICT (claim_id, name) DO UPDATE SET
+        position = excluded.position, status = excluded.status, duration_seconds = excluded.duration_seconds,
+        log_id = excluded.log_id, mark = excluded.mark
+    """,
+)
+
+# By the time within which they must touch; what is untimed; the run that it is counted to; and the same
+# thing at any time for one that is untimed itself.
+_NEIGHBOURS = Statement(
+    """
+    SELECT c.id FROM claim c
+    WHERE c.package_id = :package_id AND c.window_ends_at >= :begins_at AND c.window_begins_at <= :ends_at
+    UNION
+    SELECT c.id FROM claim c WHERE c.package_id = :package_id AND c.window_begins_at IS NULL
+        AND (c.spec_id = :spec_id OR c.spec_hash = :spec_hash OR c.prefix = :prefix)
+    UNION
+    SELECT c.id FROM claim c WHERE c.attempt_id = :attempt_id
+    UNION
+    SELECT c.id FROM claim c WHERE c.spec_hash = :spec_hash AND c.spec_id IS NULL
+    UNION
+    SELECT c.id FROM claim c WHERE c.spec_id = :spec_id AND :is_untimed = 1
+    """
+)
+
+_WAITING = over_rows(
+    "value text",
+    """
+    SELECT c.id, i.value FROM {input} i JOIN claim c ON c.spec_hash = i.value AND c.spec_id IS NULL
+    ORDER BY c.id
+    """,
+)
+
+_MOVE = over_rows(
+    "id bigint, attempt_id bigint",
+    """
+    UPDATE claim SET attempt_id = (SELECT i.attempt_id FROM {input} i WHERE i.id = claim.id)
+    WHERE id IN (SELECT i.id FROM {input} i)
+    """,
+)
+
+_RULINGS = over_rows(
+    "id bigint",
+    """
+    SELECT r.claim_id, r.other_claim_id, r.is_one_run FROM {input} i
+    JOIN ruling r ON r.claim_id = i.id OR r.other_claim_id = i.id
+    """,
+)
+
+
+_WHERE = Statement(
+    """
+    SELECT b.id AS build_id, c.attempt_id, s.hash AS spec_hash
+    FROM claim c JOIN attempt a ON a.id = c.attempt_id JOIN build b ON b.id = a.build_id
+    LEFT JOIN spec s ON s.id = b.spec_id
+    WHERE c.id = :claim_id
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredClaim:
+    """A claim with what only the store knows of it; `told_build_id` and `next_run` as the table has them."""
+
+    claim: Claim
+    environment_id: int
+    told_build_id: int | None = None
+    next_run: str | None = None
+
+
+def find_claim(connection: Connection, source: Source, owner_id: int) -> int | None:
+    """The id of this owner's claim of a source, kept for this transaction."""
+    found = _FIND.run(connection, owner_id=owner_id, kind=source.kind.value, key=source.key)
+    return found[0].id if found else None
+
+
+def add_claim(connection: Connection, stored: StoredClaim) -> int | None:
+    """Insert a claim with its phases; its id, or None if somebody was faster with the same source."""
+    claim = stored.claim
+    created = _INSERT.run(
+        connection, owner_id=claim.owner_id, owner_is_certain=claim.owner_is_certain, kind=claim.kind.value,
+        key=claim.key, first_reported_at=claim.first_reported_at, **_facts(stored),
+    )  # fmt: skip
+    if not created:
+        return None
+    claim_id: int = created[0].id
+    put_phases(connection, claim_id, claim.phases, claim.first_reported_at)
+    return claim_id
+
+
+def update_claim(connection: Connection, stored: StoredClaim) -> None:
+    """Write what a report changed of a claim, but for its phases."""
+    _UPDATE.run(connection, id=stored.claim.id, **_facts(stored))
+
+
+def put_phases(connection: Connection, claim_id: int, phases: Iterable[PhaseClaim], now: datetime) -> None:
+    """Insert or replace phases of a claim by their names; a new one is reported `now`."""
+    rows = [
+        (p.name, p.position, p.status, p.duration_seconds, p.log_id, p.mark) for p in phases
+    ]  # fmt: skip
+    _PUT_PHASES.run(connection, rows, claim_id=claim_id, now=now)
+
+
+def load_claims(connection: Connection, claim_ids: Iterable[int]) -> dict[int, StoredClaim]:
+    """Claims by their ids."""
+    ids = sorted({(claim_id,) for claim_id in claim_ids})
+    phases = {
+        claim_id: tuple(PhaseClaim(*row[1:]) for row in rows)
+        for claim_id, rows in groupby(_LOAD_PHASES.run(connection, ids), key=lambda row: row.claim_id)
+    }
+    analyzers: dict[int, set[str]] = {}
+    for row in _LOAD_ANALYZERS.run(connection, ids):
+        analyzers.setdefault(row.claim_id, set()).add(row.analyzer)
+    return {
+        row.id: _stored(row, phases.get(row.id, ()), frozenset(analyzers.get(row.id, ())))
+        for row in _LOAD.run(connection, ids)
+    }
+
+
+def neighbours(connection: Connection, claim: Claim) -> list[int]:
+    """The ids of the claims that may speak of the same run, and of those counted to the same one now."""
+    touching = window(claim)
+    begins_at, ends_at = touching or (None, None)
+    rows = _NEIGHBOURS.run(
+        connection, package_id=claim.package_id, begins_at=begins_at, ends_at=ends_at,
+        attempt_id=claim.attempt_id, spec_hash=claim.spec_hash, spec_id=claim.spec_id, prefix=claim.prefix,
+        is_untimed=int(touching is None),
+    )  # fmt: skip
+    return [row.id for row in rows]
+
+
+def waiting_for(connection: Connection, hashes: Iterable[str]) -> list[tuple[int, str]]:
+    """The claims that name their spec by one of these hashes and wait for it, each with that hash."""
+    return [(row.id, row.value) for row in _WAITING.run(connection, sorted({(value,) for value in hashes}))]
+
+
+def move_claims(connection: Connection, attempt_of: Iterable[tuple[int, int]]) -> None:
+    """Count claims to attempts: pairs of ids."""
+    _MOVE.run(connection, sorted(attempt_of))
+
+
+def where_is(connection: Connection, claim_id: int) -> Any:
+    """The `build_id` and `attempt_id` that a claim is counted to, and the `spec_hash` of that build."""
+    return _WHERE.run(connection, claim_id=claim_id)[0]
+
+
+def rulings_of(connection: Connection, claim_ids: Iterable[int]) -> list[tuple[int, int, bool]]:
+    """What people said of these claims: two ids, and whether they are one run."""
+    rows = _RULINGS.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
+    return [(row.claim_id, row.other_claim_id, bool(row.is_one_run)) for row in rows]
+
+
+def _facts(stored: StoredClaim) -> dict[str, Any]:
+    claim = stored.claim
+    begins_at, ends_at = window(claim) or (None, None)
+    return {
+        **{name: getattr(claim, name) for name in _PLAIN},
+        "status": claim.status.value,
+        "is_live": claim.is_live,
+        "times_enclose_run": claim.times_enclose_run,
+        "installed_from": None if claim.installed_from is None else claim.installed_from.value,
+        "tags": json.dumps(sorted(claim.tags)),
+        "window_begins_at": begins_at,
+        "window_ends_at": ends_at,
+        "environment_id": stored.environment_id,
+        "told_build_id": stored.told_build_id,
+        "next_run": stored.next_run,
+    }
+
+
+def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str]) -> StoredClaim:
+    claim = Claim(
+        id=row.id,
+        attempt_id=row.attempt_id,
+        owner_id=row.owner_id,
+        owner_is_certain=bool(row.owner_is_certain),
+        kind=SourceKind(row.kind),
+        key=row.key,
+        first_reported_at=row.first_reported_at,
+        **{name: getattr(row, name) for name in _PLAIN},
+        machine=Machine(row.hostname, row.platform, row.operating_system, row.target, row.kernel_version),
+        status=BuildStatus(row.status),
+        is_live=bool(row.is_live),
+        times_enclose_run=bool(row.times_enclose_run),
+        installed_from=None if row.installed_from is None else InstalledFrom(row.installed_from),
+        tags=frozenset(json.loads(row.tags)),
+        phases=phases,
+        event_count=row.event_count,
+        analyzers=analyzers,
+    )
+    return StoredClaim(claim, row.environment_id, row.told_build_id, row.next_run)
+
+
+def with_phases(stored: StoredClaim, phases: Sequence[PhaseClaim]) -> StoredClaim:
+    """The same claim with other phases."""
+    return dataclasses.replace(stored, claim=dataclasses.replace(stored.claim, phases=tuple(phases)))

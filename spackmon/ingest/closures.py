@@ -1,0 +1,270 @@
+"""What follows from the edges of specs: what lies below each, who provides what, what builds contain.
+
+`recompute_closures` writes the difference between what is stored and what the edges say, for some specs and
+all above them; who calls it owns the graphs (`locks`), or has just created these specs.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy import Connection
+
+from spackmon.graph.closure import descendants, provided, seen_by_caret
+from spackmon.ingest.rows import over_rows
+
+_DEPENDENCIES = over_rows(
+    "parent_id bigint, child_id bigint, virtuals text, deptypes integer",
+    """
+    INSERT INTO dependency (parent_id, child_id, virtuals, deptypes)
+    SELECT i.parent_id, i.child_id, i.virtuals, i.deptypes FROM {input} i
+    """,
+)
+
+_PROVIDED_VIRTUALS = over_rows(
+    "virtual text, spec_id bigint, child_id bigint, deptypes integer, by_caret integer",
+    """
+    INSERT INTO provided_virtual (virtual, spec_id, child_id, deptypes, by_caret)
+    SELECT i.virtual, i.spec_id, i.child_id, i.deptypes, i.by_caret <> 0 FROM {input} i
+    """,
+)
+
+_CLOSURE = over_rows(
+    "ancestor_id bigint, descendant_id bigint, by_caret integer",
+    """
+    INSERT INTO closure (ancestor_id, descendant_id, by_caret)
+    SELECT i.ancestor_id, i.descendant_id, i.by_caret <> 0 FROM {input} i
+    """,
+)
+
+_COMPILERS = over_rows(
+    "spec_id bigint, language text, name text, version text",
+    """
+    INSERT INTO spec_compiler (spec_id, language, compiler_id)
+    SELECT i.spec_id, i.language, c.id FROM {input} i
+    JOIN compiler c ON c.name = i.name AND c.version = i.version
+    """,
+)
+
+_ANCESTORS = over_rows(
+    "id bigint",
+    "SELECT DISTINCT c.ancestor_id FROM {input} i JOIN closure c ON c.descendant_id = i.id",
+)
+
+_EDGES = over_rows(
+    "id bigint",
+    "SELECT d.parent_id, d.child_id, d.virtuals, d.deptypes FROM {input} i "
+    "JOIN dependency d ON d.parent_id = i.id",
+)
+
+_STORED_CLOSURE = over_rows(
+    "id bigint",
+    "SELECT c.ancestor_id, c.descendant_id, c.by_caret FROM {input} i JOIN closure c ON c.ancestor_id = i.id",
+)
+
+_STORED_VIRTUALS = over_rows(
+    "id bigint",
+    "SELECT v.virtual, v.spec_id, v.child_id, v.deptypes, v.by_caret FROM {input} i "
+    "JOIN provided_virtual v ON v.spec_id = i.id",
+)
+
+_DELETE_CLOSURE = over_rows(
+    "ancestor_id bigint, descendant_id bigint",
+    """
+    DELETE FROM closure WHERE (ancestor_id, descendant_id) IN (
+        SELECT i.ancestor_id, i.descendant_id FROM {input} i
+    )
+    """,
+)
+
+_DELETE_VIRTUALS = over_rows(
+    "virtual text, spec_id bigint, child_id bigint",
+    """
+    DELETE FROM provided_virtual WHERE (virtual, spec_id, child_id) IN (
+        SELECT i.virtual, i.spec_id, i.child_id FROM {input} i
+    )
+    """,
+)
+
+_PACKAGE_VERSIONS = """
+    SELECT DISTINCT v.id AS package_version_id, b.id AS build_id, v.package_id
+    FROM {input} i
+    JOIN build b ON b.spec_id = i.id
+    JOIN closure c ON c.ancestor_id = b.spec_id
+    JOIN spec s ON s.id = c.descendant_id
+    JOIN package_version v ON v.id = s.package_version_id
+"""
+
+_INSERT_PACKAGE_VERSIONS = over_rows(
+    "id bigint",
+    f"""
+    INSERT INTO build_package_version (package_version_id, build_id, package_id)
+    SELECT n.package_version_id, n.build_id, n.package_id FROM ({_PACKAGE_VERSIONS}) n
+    WHERE NOT EXISTS (
+        SELECT 1 FROM build_package_version p
+        WHERE p.package_version_id = n.package_version_id AND p.build_id = n.build_id
+    )
+    RETURNING build_id
+    """,  # noqa: S608 -- of our own constants
+)
+
+_DELETE_PACKAGE_VERSIONS = over_rows(
+    "id bigint",
+    """
+    DELETE FROM build_package_version WHERE (package_version_id, build_id) IN (
+        SELECT p.package_version_id, p.build_id
+        FROM {input} i
+        JOIN build b ON b.spec_id = i.id
+        JOIN build_package_version p ON p.build_id = b.id
+        WHERE NOT EXISTS (
+            SELECT 1 FROM closure c JOIN spec s ON s.id = c.descendant_id
+            WHERE c.ancestor_id = b.spec_id AND s.package_version_id = p.package_version_id
+        )
+    )
+    RETURNING build_id
+    """,
+)
+
+# Nobody's whole graph, but a part of a database can have any number of descendants.
+_ANY_NUMBER = 1 << 62
+_SPECS_AT_ONCE = 500
+
+
+class Edge(NamedTuple):
+    """An edge between rows."""
+
+    child: int
+    deptypes: int
+    virtuals: tuple[str, ...]
+
+
+class Node(NamedTuple):
+    """A spec with its edges, for the walks of `graph.closure`."""
+
+    name: str
+    edges: list[Edge]
+
+
+def insert_dependencies(connection: Connection, edges: Mapping[tuple[int, int, str], int]) -> None:
+    """Insert edges: (parent, child, virtuals as JSON) with the deptypes of each."""
+    _DEPENDENCIES.run(connection, [(*edge, deptypes) for edge, deptypes in sorted(edges.items())])
+
+
+def insert_compilers(connection: Connection, compilers: Iterable[tuple[int, str, tuple[str, str]]]) -> None:
+    """Insert the compilers of specs, each for a language; the compilers are there."""
+    _COMPILERS.run(connection, sorted((spec_id, language, *named) for spec_id, language, named in compilers))
+
+
+def insert_closure(connection: Connection, rows: Iterable[tuple[int, int, bool]]) -> None:
+    """Insert pairs of ancestor and descendant, and whether `^` sees them."""
+    _CLOSURE.run(connection, sorted((above, below, int(by_caret)) for above, below, by_caret in rows))
+
+
+def insert_provided_virtuals(connection: Connection, rows: Iterable[tuple[str, int, int, int, bool]]) -> None:
+    """Insert (virtual, spec, provider, deptypes of the spec's own edge, whether `^` sees it)."""
+    _PROVIDED_VIRTUALS.run(connection, sorted((*row[:4], int(row[4])) for row in rows))
+
+
+def ancestors_of(connection: Connection, spec_ids: Iterable[int]) -> set[int]:
+    """All specs above some, as stored."""
+    return {row.ancestor_id for row in _ANCESTORS.run(connection, _ids(spec_ids))}
+
+
+@dataclass(slots=True)
+class Derived:
+    """How many rows were not what the edges say."""
+
+    closure: int = 0
+    provided_virtuals: int = 0
+    package_versions: int = 0
+
+
+def recompute_closures(connection: Connection, spec_ids: Iterable[int], above: Iterable[int] = ()) -> None:
+    """Make what follows from the edges of some specs right, for them and for all above them.
+
+    `above` are further specs that may be above, by edges that are gone. Raises CyclicGraph.
+    """
+    changed = set(spec_ids)
+    write_closures(connection, changed | ancestors_of(connection, changed) | set(above))
+
+
+def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
+    """Make what follows from edges right, for these specs and their builds; tells what differed.
+
+    Raises CyclicGraph.
+    """
+    affected = set(spec_ids)
+    nodes = _graph_below(connection, affected)
+    below, seen = descendants(nodes, _ANY_NUMBER), seen_by_caret(nodes)
+    differences = Derived()
+    # Memory holds the stored rows of some specs, not of a database.
+    ordered = [spec_id for spec_id in below if spec_id in affected]
+    for start in range(0, len(ordered), _SPECS_AT_ONCE):
+        some = ordered[start : start + _SPECS_AT_ONCE]
+        closure = {
+            (spec_id, child): child in seen[spec_id].nodes for spec_id in some for child in below[spec_id]
+        }
+        differences.closure += _write_closure(connection, some, closure)
+        virtuals = {
+            (virtual, spec_id, child): (deptypes, (virtual, child) in seen[spec_id].virtuals)
+            for spec_id in some
+            for (virtual, child), deptypes in provided(nodes[spec_id].edges, seen[spec_id].virtuals).items()
+        }
+        differences.provided_virtuals += _write_virtuals(connection, some, virtuals)
+        wrong = _DELETE_PACKAGE_VERSIONS.run(connection, _ids(some))
+        missing = _INSERT_PACKAGE_VERSIONS.run(connection, _ids(some))
+        differences.package_versions += len(wrong) + len(missing)
+    return differences
+
+
+def _write_closure(
+    connection: Connection, spec_ids: Sequence[int], closure: Mapping[tuple[int, int], bool]
+) -> int:
+    stored = {(row[0], row[1]): bool(row[2]) for row in _STORED_CLOSURE.run(connection, _ids(spec_ids))}
+    wrong = {key for key, by_caret in stored.items() if closure.get(key) != by_caret}
+    missing = {key for key, by_caret in closure.items() if stored.get(key) != by_caret}
+    _DELETE_CLOSURE.run(connection, sorted(wrong))
+    insert_closure(connection, [(*key, closure[key]) for key in missing])
+    return len(wrong | missing)
+
+
+def _write_virtuals(
+    connection: Connection,
+    spec_ids: Sequence[int],
+    virtuals: Mapping[tuple[str, int, int], tuple[int, bool]],
+) -> int:
+    stored = {
+        (row[0], row[1], row[2]): (row[3], bool(row[4]))
+        for row in _STORED_VIRTUALS.run(connection, _ids(spec_ids))
+    }
+    wrong = {key for key, value in stored.items() if virtuals.get(key) != value}
+    missing = {key for key, value in virtuals.items() if stored.get(key) != value}
+    _DELETE_VIRTUALS.run(connection, sorted(wrong))
+    insert_provided_virtuals(connection, [(*key, *virtuals[key]) for key in missing])
+    return len(wrong | missing)
+
+
+def _graph_below(connection: Connection, spec_ids: set[int]) -> dict[int, Node]:
+    """The edges of some specs and of all below them, level by level: closures may be what is wrong."""
+    nodes: dict[int, Node] = {}
+    level = spec_ids
+    while level:
+        nodes |= _nodes(connection, level)
+        level = {edge.child for spec_id in level for edge in nodes[spec_id].edges} - nodes.keys()
+    return nodes
+
+
+def _nodes(connection: Connection, spec_ids: Iterable[int]) -> dict[int, Node]:
+    nodes = {spec_id: Node("spec", []) for spec_id in spec_ids}
+    for parent, child, virtuals, deptypes in _EDGES.run(connection, _ids(nodes)):
+        nodes[parent].edges.append(Edge(child, deptypes, _texts(virtuals)))
+    return nodes
+
+
+def _texts(document: str) -> tuple[str, ...]:
+    return tuple(json.loads(document)) if document != "[]" else ()
+
+
+def _ids(spec_ids: Iterable[int]) -> list[tuple[int]]:
+    return sorted((spec_id,) for spec_id in set(spec_ids))

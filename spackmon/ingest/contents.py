@@ -1,0 +1,128 @@
+"""What runs have by content: logs, environments, manifests. Equal contents are one row, whoever brings them.
+
+A nightly re-run of an unchanged package costs rows of its own for what differs only.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from spackmon.formats.submission import InstalledFile
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.logs import chunks
+
+_CHUNKS_AT_ONCE = 16
+
+_FIND = {
+    table: Statement(f"SELECT id FROM {table} WHERE digest = :digest")  # noqa: S608 -- of our own constants
+    for table in ("log", "environment_set", "manifest")
+}
+
+_INSERT_LOG = Statement(
+    """
+    INSERT INTO log (digest, size_bytes) VALUES (:digest, :size_bytes)
+    ON CONFLICT DO NOTHING
+    RETURNING id
+    """
+)
+
+_INSERT_CHUNK = text(
+    """
+    INSERT INTO log_chunk (log_id, number, first_line, size_bytes, content)
+    VALUES (:log_id, :number, :first_line, :size_bytes, :content)
+    """
+)
+
+_INSERT_ENVIRONMENT = Statement(
+    "INSERT INTO environment_set (digest) VALUES (:digest) ON CONFLICT DO NOTHING RETURNING id"
+)
+
+_INSERT_VARIABLES = over_rows(
+    "name text, value text",
+    """
+    INSERT INTO environment_variable (environment_set_id, name, value)
+    SELECT CAST(:environment_set_id AS bigint), i.name, i.value FROM {input} i
+    """,
+)
+
+_INSERT_MANIFEST = Statement(
+    "INSERT INTO manifest (digest) VALUES (:digest) ON CONFLICT DO NOTHING RETURNING id"
+)
+
+_INSERT_FILES = over_rows(
+    "path text, type text, mode integer, owner bigint, group_id bigint, hash text, size_bytes bigint, "
+    "modified_at_seconds double precision, destination text",
+    """
+    INSERT INTO install_file (
+        manifest_id, path, type, mode, owner, "group", hash, size_bytes, modified_at_seconds, destination
+    )
+    SELECT CAST(:manifest_id AS bigint), i.path, i.type, i.mode, i.owner, i.group_id, i.hash, i.size_bytes,
+        i.modified_at_seconds, i.destination
+    FROM {input} i
+    WHERE true
+    ORDER BY i.path
+    """,
+)
+
+
+def log_of(connection: Connection, output: bytes) -> int:
+    """The id of a log with these bytes."""
+    digest = hashlib.sha256(output).digest()
+    log_id, is_new = _get_or_create(connection, "log", _INSERT_LOG, digest, size_bytes=len(output))
+    if is_new:
+        log = chunks.split(output)
+        # A few chunks at a time: one log may be larger than all else that the server holds.
+        while batch := list(islice(log, _CHUNKS_AT_ONCE)):
+            rows = [{"log_id": log_id, **dataclasses.asdict(chunk)} for chunk in batch]
+            connection.execute(_INSERT_CHUNK, rows)
+    return log_id
+
+
+def environment_set_of(connection: Connection, variables: Mapping[str, str]) -> int:
+    """The id of an environment with these variables and no others."""
+    rows = sorted(variables.items())
+    environment_set_id, is_new = _get_or_create(
+        connection, "environment_set", _INSERT_ENVIRONMENT, _digest(rows)
+    )
+    if is_new:
+        _INSERT_VARIABLES.run(connection, rows, environment_set_id=environment_set_id)
+    return environment_set_id
+
+
+def manifest_of(connection: Connection, files: Iterable[InstalledFile]) -> int:
+    """The id of a manifest of these files and no others; of two with one path the last one counts."""
+    by_path = {file.path: file for file in files}
+    rows = [
+        (
+            f.path, f.type, f.mode, f.owner, f.group, f.hash, f.size_bytes,
+            None if f.modified_at_seconds is None else float(f.modified_at_seconds), f.destination,
+        )
+        for _, f in sorted(by_path.items())
+    ]  # fmt: skip
+    manifest_id, is_new = _get_or_create(connection, "manifest", _INSERT_MANIFEST, _digest(rows))
+    if is_new:
+        _INSERT_FILES.run(connection, rows, manifest_id=manifest_id)
+    return manifest_id
+
+
+def _get_or_create(
+    connection: Connection, table: str, insert: Statement, digest: bytes, **values: Any
+) -> tuple[int, bool]:
+    found = _FIND[table].run(connection, digest=digest)
+    if found:
+        return found[0].id, False
+    created = insert.run(connection, digest=digest, **values)
+    if created:
+        return created[0].id, True
+    # Somebody else was faster, and has committed: the insert waited for it.
+    return _FIND[table].run(connection, digest=digest)[0].id, False
+
+
+def _digest(rows: Sequence[Sequence[Any]]) -> bytes:
+    written = json.dumps(rows, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(written.encode()).digest()

@@ -1,0 +1,178 @@
+"""What specs are made of: packages, versions, compilers, architectures, parameters.
+
+Rows are written in the order of their natural keys and tables always in the same order: two clients that post
+overlapping graphs would otherwise wait for each other.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+from sqlalchemy import Connection
+
+from spackmon.graph.parameters import parameter_rows
+from spackmon.graph.spec import SpecNode
+from spackmon.graph.versions import version_key
+from spackmon.ingest.rows import over_rows
+
+# The anti-joins are not for correctness (ON CONFLICT is): a conflict burns a row number and a dead row.
+_PACKAGES = over_rows(
+    "name text",
+    """
+    INSERT INTO package (name)
+    SELECT i.name FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM package p WHERE p.name = i.name)
+    ORDER BY i.name
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_VERSIONS = over_rows(
+    "name text, version text, version_key bytea",
+    """
+    INSERT INTO package_version (package_id, version, version_key)
+    SELECT p.id, i.version, i.version_key
+    FROM {input} i JOIN package p ON p.name = i.name
+    WHERE NOT EXISTS (
+        SELECT 1 FROM package_version v WHERE v.package_id = p.id AND v.version = i.version
+    )
+    ORDER BY i.name, i.version
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_COMPILERS = over_rows(
+    "name text, version text, version_key bytea",
+    """
+    INSERT INTO compiler (name, version, version_key)
+    SELECT i.name, i.version, i.version_key FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM compiler c WHERE c.name = i.name AND c.version = i.version)
+    ORDER BY i.name, i.version
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_TARGETS = over_rows(
+    "digest bytea, name text, vendor text, generation integer, features text, parents text",
+    """
+    INSERT INTO target (digest, name, vendor, generation, features, parents)
+    SELECT i.digest, i.name, i.vendor, i.generation, i.features, i.parents FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM target t WHERE t.digest = i.digest)
+    ORDER BY i.digest
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_ARCHITECTURES = over_rows(
+    "platform text, operating_system text, target_digest bytea",
+    """
+    INSERT INTO architecture (platform, operating_system, target_id)
+    SELECT i.platform, i.operating_system, t.id
+    FROM {input} i JOIN target t ON t.digest = i.target_digest
+    WHERE NOT EXISTS (
+        SELECT 1 FROM architecture a
+        WHERE a.platform = i.platform AND a.operating_system = i.operating_system AND a.target_id = t.id
+    )
+    ORDER BY i.platform, i.operating_system, i.target_digest
+    ON CONFLICT DO NOTHING
+    """,
+)
+
+_PARAMETER_SETS = over_rows(
+    "digest bytea, document text",
+    """
+    INSERT INTO parameter_set (digest, document)
+    SELECT i.digest, i.document FROM {input} i
+    WHERE NOT EXISTS (SELECT 1 FROM parameter_set s WHERE s.digest = i.digest)
+    ORDER BY i.digest
+    ON CONFLICT DO NOTHING
+    RETURNING digest, id
+    """,
+)
+
+_PARAMETERS = over_rows(
+    "name text, value text, parameter_set_id bigint",
+    """
+    INSERT INTO parameter (name, value, parameter_set_id)
+    SELECT i.name, i.value, i.parameter_set_id FROM {input} i
+    """,
+)
+
+
+def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
+    """Make sure that there are packages with these names."""
+    _PACKAGES.run(connection, sorted({(name,) for name in names}))
+
+
+def insert_dimensions(
+    connection: Connection, nodes: Iterable[SpecNode], compilers: Iterable[tuple[str, str]]
+) -> None:
+    """Make sure that what `nodes` are made of is there, and `compilers`, each a name with a version."""
+    nodes = list(nodes)
+    digests = {
+        document: digest_of(document)
+        for document in {n.target.document for n in nodes} | {n.parameters for n in nodes}
+    }
+    _insert_named(connection, nodes, compilers, digests)
+    _insert_parameters(connection, {node.parameters: digests[node.parameters] for node in nodes})
+
+
+def _insert_parameters(connection: Connection, digests: Mapping[str, bytes]) -> None:
+    """Insert what is new of parameters, given as their JSON with its digest.
+
+    Whoever writes a set writes its elements in the same transaction; another waits for both.
+    """
+    documents = {digest: document for document, digest in digests.items()}
+    written = _PARAMETER_SETS.run(connection, sorted(documents.items()))
+    _PARAMETERS.run(
+        connection,
+        sorted((*row, set_id) for digest, set_id in written for row in parameter_rows(documents[digest])),
+    )
+
+
+def _insert_named(
+    connection: Connection,
+    nodes: list[SpecNode],
+    compilers: Iterable[tuple[str, str]],
+    digests: Mapping[str, bytes],
+) -> None:
+    get_or_create_packages(connection, {node.name for node in nodes})
+    _VERSIONS.run(
+        connection,
+        [
+            (name, version, version_key(version))
+            for name, version in sorted({(n.name, n.version) for n in nodes})
+        ],
+    )
+    _COMPILERS.run(
+        connection, [(name, version, version_key(version)) for name, version in sorted(set(compilers))]
+    )
+    targets = {digests[node.target.document]: node.target for node in nodes}
+    _TARGETS.run(
+        connection,
+        [
+            (
+                digest, target.name, target.vendor, target.generation,
+                list_text(target.features), list_text(target.parents),
+            )
+            for digest, target in sorted(targets.items(), key=lambda item: item[0])
+        ],
+    )  # fmt: skip
+    _ARCHITECTURES.run(
+        connection,
+        sorted({(node.platform, node.operating_system, digests[node.target.document]) for node in nodes}),
+    )
+
+
+def digest_of(document: str) -> bytes:
+    """The SHA-1 of a document."""
+    return hashlib.sha1(document.encode(), usedforsecurity=False).digest()
+
+
+# Edges by the hundred thousand share a few lists of virtuals, and architectures a few of features.
+@lru_cache(maxsize=1024)
+def list_text(texts: tuple[str, ...]) -> str:
+    """Texts as compact JSON."""
+    # Compact, as filters by an element expect it.
+    return json.dumps(texts, separators=(",", ":"))

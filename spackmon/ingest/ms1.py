@@ -1,0 +1,421 @@
+"""Clients of ms1: claims that grow request by request.
+
+A client names no run: it asks for a build and then reports about that number. What it reports belongs to the
+newest claim of that number, with these exceptions:
+
+- The client had announced a re-run after the claim began: its next report begins another claim. Clients
+  ask for a build once a run, and 0.16 and 0.17 never finish the package that broke, so that an announcement
+  is the only sign that its run is over.
+- The claim has a reported end, nothing was announced:
+  - a phase that the claim has already begins another one;
+  - a phase that it does not have arrived late (`monitor upload` replays statuses before phases) and is added;
+  - a status equal to the claim's is no change (0.18 marks a failed package twice);
+  - any other status begins another one.
+
+What comes late, or has a log that was written long before, was not reported while it ran: its times are
+those in its logs, without their zone, and not those of its arrival.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, replace
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection
+
+from spackmon.errors import Refused
+from spackmon.formats.submission import (
+    AnalysisReport,
+    BuildReport,
+    PhaseReport,
+    Source,
+    StatusReport,
+)
+from spackmon.ingest import builds, claims, contents
+from spackmon.ingest.analysis import replace_attributes
+from spackmon.ingest.attempts import phase_id
+from spackmon.ingest.claims import StoredClaim
+from spackmon.ingest.environments import get_or_create_environment
+from spackmon.ingest.installs import machine_of, phase_claim
+from spackmon.ingest.linking import link_waiting
+from spackmon.ingest.locks import lock_packages
+from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
+from spackmon.ingest.resolution import Resolved, settle
+from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
+from spackmon.ingest.specs import find_spec, store_graph
+from spackmon.models import utc_now
+from spackmon.runs.claim import Claim, PhaseClaim
+from spackmon.status import FINISHED, BuildStatus, SourceKind
+
+_ZONES = timedelta(hours=14)
+"""How far a local time may be from UTC."""
+_SLACK = timedelta(minutes=2)
+
+_NEWEST = Statement(
+    """
+    SELECT id FROM claim
+    WHERE spec_id = :spec_id AND owner_id = :owner_id AND environment_id = :environment_id
+        AND told_build_id IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+    """
+)
+
+_COUNT = Statement(
+    "SELECT count(*) AS claims FROM claim WHERE owner_id = :owner_id AND kind = 'MS1' AND key LIKE :keys"
+)
+
+_TOLD = Statement(
+    """
+    SELECT c.id, c.owner_id, c.package_id FROM claim c WHERE c.told_build_id = :build_id
+    ORDER BY c.id DESC
+    LIMIT 1
+    """
+)
+
+_OF_BUILD = Statement(
+    """
+    SELECT c.id, c.owner_id, c.package_id
+    FROM attempt a JOIN claim c ON c.attempt_id = a.id
+    WHERE a.build_id = :build_id AND c.told_build_id IS NOT NULL
+    ORDER BY c.id DESC
+    LIMIT 1
+    """
+)
+
+_NOT_RUN = Statement(
+    """
+    SELECT c.id, c.package_id FROM claim c
+    WHERE c.owner_id = :owner_id AND c.environment_id = :environment_id AND c.status = 'NOTRUN'
+        AND c.told_build_id IS NOT NULL AND c.cancelled_at IS NULL AND c.id <> :claim_id
+        AND NOT EXISTS (SELECT 1 FROM claim_phase p WHERE p.claim_id = c.id)
+    ORDER BY c.id
+    """
+)
+
+_SPEC = Statement(
+    """
+    SELECT s.hash, p.name FROM spec s
+    JOIN package_version v ON v.id = s.package_version_id
+    JOIN package p ON p.id = v.package_id
+    WHERE s.id = :spec_id
+    """
+)
+
+
+def apply_build(connection: Connection, report: BuildReport, owner_id: int) -> BuildReceipt:
+    """Get or create what a client of ms1 calls a build, and note its next run if it announces one.
+
+    Raises Refused SPEC_UNKNOWN.
+    """
+    now = utc_now()
+    spec_id, waiting = _spec_of(connection, report)
+    spec = find_spec(connection, report.spec_hash, spec_id)
+    if spec is None:
+        raise Refused(
+            "SPEC_UNKNOWN", 404, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
+        )
+    environment_id, environment_created = get_or_create_environment(connection, report.environment)
+    link_waiting(connection, waiting, (spec.package_id,), now)
+    key = {"spec_id": spec.id, "owner_id": owner_id, "environment_id": environment_id}
+    newest = _NEWEST.run(connection, **key)
+    if newest:
+        stored = claims.load_claims(connection, [newest[0].id])[newest[0].id]
+        build_id, is_new = _again(connection, stored, report, now), False
+    else:
+        series = _series(spec.hash, report)
+        claim = Claim(
+            id=0, owner_id=owner_id, owner_is_certain=True, kind=SourceKind.MS1, key=f"{series}/1",
+            first_reported_at=now, last_reported_at=now, package_id=spec.package_id, spec_id=spec.id,
+            machine=machine_of(report.environment), is_live=report.announces_run,
+            started_at=now if report.announces_run else None, spack_version=report.spack_version,
+            tags=frozenset(report.tags),
+        )  # fmt: skip
+        build_id, is_new = _begin(connection, StoredClaim(claim, environment_id), series, now)
+    return BuildReceipt(build_id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
+
+
+def apply_status(connection: Connection, report: StatusReport, person_id: int) -> StatusReceipt:
+    """Set a build's status; FAILED cancels the client's builds there that have not run.
+
+    Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
+    """
+    now = utc_now()
+    failed = report.status is BuildStatus.FAILED
+    stored, not_run = _lock(connection, report.build_id, person_id, with_not_run=failed)
+    claim = stored.claim
+    if _is_over(stored):
+        if report.status is claim.status and stored.next_run is None:
+            return StatusReceipt(_place(connection, claim).build_id, *_named(connection, claim.spec_id))
+        # Of a run that nobody announced nothing but its end is known.
+        stored = _next_claim(connection, stored, now, began_at=None)
+        claim = stored.claim
+    finished_at = now if report.status in FINISHED and claim.is_live else None
+    claim = replace(
+        claim, status=report.status, finished_at=finished_at, cancelled_at=None, abandoned_at=None,
+        last_reported_at=now,
+    )  # fmt: skip
+    resolved = _save(connection, replace(stored, claim=claim), now)
+    for other in not_run:
+        waiting = claims.load_claims(connection, [other])[other]
+        _save(connection, replace(waiting, claim=replace(waiting.claim, cancelled_at=now)), now)
+    return StatusReceipt(resolved.build_id, *_named(connection, claim.spec_id))
+
+
+def apply_phase(connection: Connection, report: PhaseReport, person_id: int) -> PhaseReceipt:
+    """Store a phase with its log; the same phase of an unfinished run again: the last one stays.
+
+    Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
+    """
+    now = utc_now()
+    stored, _ = _lock(connection, report.build_id, person_id)
+    known = {phase.name: phase for phase in stored.claim.phases}
+    if _is_over(stored) and (report.name in known or stored.next_run is not None):
+        stored, known = _next_claim(connection, stored, now, began_at=now), {}
+    phase = _reported(connection, report, known, now)
+    if known.get(report.name) == phase and stored.claim.cancelled_at is stored.claim.abandoned_at is None:
+        return _phase_receipt(connection, report, _place(connection, stored.claim))
+    claim = replace(
+        stored.claim,
+        phases=tuple({**known, phase.name: phase}.values()),
+        status=BuildStatus.RUNNING if stored.claim.status is BuildStatus.NOTRUN else stored.claim.status,
+        cancelled_at=None, abandoned_at=None, last_reported_at=now,
+    )  # fmt: skip
+    claims.put_phases(connection, claim.id, [phase], now)
+    if claim.is_live and (claim.has_ended or _is_late(phase, stored.claim, now)):
+        claim = _as_it_ran(claim)
+    resolved = _save(connection, replace(stored, claim=claim), now)
+    return _phase_receipt(connection, report, resolved)
+
+
+def _phase_receipt(connection: Connection, report: PhaseReport, resolved: Resolved) -> PhaseReceipt:
+    spec_hash, spec_name = _named(connection, resolved.spec_id)
+    stored_id = phase_id(connection, resolved.attempt_id, report.name)
+    return PhaseReceipt(stored_id, report.name, report.status, resolved.build_id, spec_hash, spec_name)
+
+
+def apply_analysis(connection: Connection, report: AnalysisReport, person_id: int) -> AnalysisReceipt:
+    """Store what a report has of a build's newest run; parts that are not in it stay as they are.
+
+    An analysis is no run: it never begins one. Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and
+    SPEC_UNKNOWN.
+    """
+    now = utc_now()
+    stored, _ = _lock(connection, report.build_id, person_id)
+    claim = replace(stored.claim, last_reported_at=now)
+    if report.install_files is not None:
+        claim = replace(claim, manifest_id=contents.manifest_of(connection, report.install_files))
+    if report.environment_variables is not None:
+        variables = contents.environment_set_of(connection, report.environment_variables)
+        claim = replace(claim, environment_set_id=variables)
+    if report.has_configure_arguments:
+        claim = replace(claim, configure_arguments=report.configure_arguments)
+    if report.attributes:
+        replace_attributes(connection, claim.id, report.attributes, now)
+    resolved = _save(connection, replace(stored, claim=claim), now)
+    return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
+
+
+def _spec_of(connection: Connection, report: BuildReport) -> tuple[int, Sequence[tuple[int, str]]]:
+    """The row of the spec that came along, or 0, and the claims that waited for what came."""
+    if report.graph is None:
+        return 0, ()
+    stored = store_graph(connection, report.graph, report.spack_version)
+    root = report.graph.nodes[report.graph.root]
+    # The graph says which of several specs with this hash is meant.
+    is_named = any(value == report.spec_hash for _, value in root.hashes)
+    return (stored.spec_id if is_named else 0), stored.waiting
+
+
+def _series(spec_hash: str, report: BuildReport) -> str:
+    """What all runs of one build have in common, as the client names it."""
+    environment = "\0".join(astuple(report.environment))
+    return f"{spec_hash}/{hashlib.sha256(environment.encode()).hexdigest()[:16]}"
+
+
+def _begin(connection: Connection, stored: StoredClaim, series: str, now: datetime) -> tuple[int, bool]:
+    """Add the first claim of a series; the number of its build, and whether that is new."""
+    claim_id = claims.add_claim(connection, stored)
+    if claim_id is None:
+        # Another series of the same spec, whose environment has the same words, or its spec was another row
+        # then.
+        count = _COUNT.run(connection, owner_id=stored.claim.owner_id, keys=f"{series}/%")[0].claims
+        claim = replace(stored.claim, key=f"{series}/{count + 1}")
+        return _begin(connection, replace(stored, claim=claim), series, now)
+    resolved = settle(connection, claim_id, now)
+    _tell(connection, claim_id, resolved.build_id)
+    return resolved.build_id, resolved.build_created
+
+
+_TELL = Statement("UPDATE claim SET told_build_id = :build_id WHERE id = :claim_id")
+
+
+def _tell(connection: Connection, claim_id: int, build_id: int) -> None:
+    _TELL.run(connection, claim_id=claim_id, build_id=build_id)
+
+
+def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now: datetime) -> int:
+    """Note that a client asks for a build that it asked for before; the number of the build."""
+    claim = stored.claim
+    begun = claim.status is not BuildStatus.NOTRUN or bool(claim.phases)
+    if begun and report.announces_run:
+        announced = {
+            "at": now.isoformat(),
+            "spack_version": report.spack_version,
+            "tags": sorted(report.tags),
+        }
+        if stored.next_run is None:
+            claims.update_claim(connection, replace(stored, next_run=json.dumps(announced)))
+        return _place(connection, claim).build_id
+    changed = replace(claim, tags=claim.tags | set(report.tags))
+    if report.announces_run:
+        changed = replace(
+            changed, is_live=True, started_at=now, cancelled_at=None, spack_version=report.spack_version,
+            last_reported_at=now,
+        )  # fmt: skip
+    elif changed.tags == claim.tags:
+        return _place(connection, claim).build_id
+    return _save(connection, replace(stored, claim=changed), now).build_id
+
+
+def _lock(
+    connection: Connection, build_id: int, person_id: int, *, with_not_run: bool = False
+) -> tuple[StoredClaim, list[int]]:
+    """The newest claim of a number that a client was told, kept for this transaction.
+
+    With it, if wanted, the ids of the client's claims there that have not run.
+    """
+    found = _find(connection, build_id)
+    if found is None:
+        return _adopt(connection, build_id, person_id), []
+    claim_id, owner_id, package_id = found
+    if owner_id != person_id:
+        raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
+    not_run: list[tuple[int, int | None]] = []
+    if with_not_run:
+        environment_id = claims.load_claims(connection, [claim_id])[claim_id].environment_id
+        rows = _NOT_RUN.run(connection, owner_id=person_id, environment_id=environment_id, claim_id=claim_id)
+        not_run = [(row.id, row.package_id) for row in rows]
+    lock_packages(connection, {package_id, *(package for _, package in not_run)})
+    # Read after the locks are held: whoever had them may have begun another claim.
+    claim_id = (_find(connection, build_id) or found)[0]
+    return claims.load_claims(connection, [claim_id])[claim_id], _still_not_run(connection, not_run)
+
+
+def _still_not_run(connection: Connection, not_run: Iterable[tuple[int, int | None]]) -> list[int]:
+    loaded = claims.load_claims(connection, [claim_id for claim_id, _ in not_run])
+    return [i for i, one in loaded.items() if one.claim.status is BuildStatus.NOTRUN and not one.claim.phases]
+
+
+def _find(connection: Connection, build_id: int) -> tuple[int, int, int | None] | None:
+    """The newest claim of a number, or of the build that it leads to: its id, owner and package."""
+    if not 0 < build_id <= LARGEST_ROW_ID:
+        raise _unknown(build_id)
+    rows = _TOLD.run(connection, build_id=build_id)
+    if not rows:
+        build = builds.read_build(connection, build_id)
+        rows = () if build is None else _OF_BUILD.run(connection, build_id=build.id)
+    return (rows[0].id, rows[0].owner_id, rows[0].package_id) if rows else None
+
+
+def _adopt(connection: Connection, build_id: int, person_id: int) -> StoredClaim:
+    """Begin a claim of a build that other sources alone have reported so far."""
+    build = builds.read_build(connection, build_id)
+    if build is None:
+        raise _unknown(build_id)
+    if build.owner_id != person_id:
+        raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
+    if build.spec_id is None:
+        raise Refused("SPEC_UNKNOWN", 409, f"the spec of build {build_id} is not known yet: report it first")
+    lock_packages(connection, {build.package_id})
+    now = utc_now()
+    claim = Claim(
+        id=0, owner_id=person_id, owner_is_certain=True, kind=SourceKind.MS1,
+        key=f"{build.spec_hash}/#{build.id}/1", first_reported_at=now, last_reported_at=now,
+        package_id=build.package_id, spec_id=build.spec_id, machine=builds.machine_of(build),
+    )  # fmt: skip
+    claim_id = claims.add_claim(connection, StoredClaim(claim, build.environment_id, told_build_id=build.id))
+    if claim_id is None:
+        claim_id = claims.find_claim(connection, Source(claim.kind, claim.key), person_id)
+    assert claim_id is not None  # noqa: S101 -- the insert made it or met it
+    return claims.load_claims(connection, [claim_id])[claim_id]
+
+
+def _is_over(stored: StoredClaim) -> bool:
+    return stored.next_run is not None or stored.claim.has_ended
+
+
+def _next_claim(
+    connection: Connection, stored: StoredClaim, now: datetime, *, began_at: datetime | None
+) -> StoredClaim:
+    """Begin the next run of a client's build, as it was announced; else it began at `began_at`."""
+    announced = json.loads(stored.next_run) if stored.next_run else {}
+    before = stored.claim
+    series, _, number = before.key.rpartition("/")
+    claim = Claim(
+        id=0, owner_id=before.owner_id, owner_is_certain=True, kind=before.kind,
+        key=f"{series}/{int(number) + 1}", first_reported_at=now, last_reported_at=now,
+        package_id=before.package_id, spec_id=before.spec_id, machine=before.machine, is_live=True,
+        started_at=datetime.fromisoformat(announced["at"]) if announced else began_at,
+        spack_version=announced.get("spack_version", before.spack_version),
+        tags=frozenset(announced.get("tags", ())),
+    )  # fmt: skip
+    following = StoredClaim(claim, stored.environment_id, stored.told_build_id)
+    claim_id = claims.add_claim(connection, following)
+    assert claim_id is not None  # noqa: S101 -- the package is locked, and this claim was its series' newest
+    claims.update_claim(connection, replace(stored, next_run=None))
+    return replace(following, claim=replace(claim, id=claim_id))
+
+
+def _reported(
+    connection: Connection, report: PhaseReport, known: dict[str, PhaseClaim], now: datetime
+) -> PhaseClaim:
+    before = known.get(report.name)
+    position = len(known) + 1 if before is None else before.position
+    phase = phase_claim(connection, report.name, position, report.status, None, report.output, now)
+    if before is None:
+        return phase
+    if report.output is None:
+        return replace(before, status=report.status)
+    return replace(phase, reported_at=before.reported_at)
+
+
+def _is_late(phase: PhaseClaim, before: Claim, now: datetime) -> bool:
+    """Whether a phase's log was begun before a client that is running could have begun it."""
+    if phase.mark is None:
+        return False
+    began_at = datetime.fromisoformat(phase.mark).replace(tzinfo=UTC)
+    last = max([before.started_at or now, *(one.reported_at for one in before.phases)])
+    return not last - _ZONES - _SLACK <= began_at <= now + _ZONES + _SLACK
+
+
+def _as_it_ran(claim: Claim) -> Claim:
+    """The claim with the times in its logs, since its reports came long after the run."""
+    began = [datetime.fromisoformat(p.mark).replace(tzinfo=UTC) for p in claim.phases if p.mark is not None]
+    return replace(
+        claim, is_live=False, finished_at=None, started_at=min(began, default=None),
+        time_uncertainty_seconds=_ZONES.total_seconds() if began else 0.0,
+    )  # fmt: skip
+
+
+def _save(connection: Connection, stored: StoredClaim, now: datetime) -> Resolved:
+    claims.update_claim(connection, stored)
+    return settle(connection, stored.claim.id, now)
+
+
+def _place(connection: Connection, claim: Claim) -> Resolved:
+    where = claims.where_is(connection, claim.id)
+    return Resolved(where.build_id, where.attempt_id, claim.spec_id, False, False, 0, False)
+
+
+def _named(connection: Connection, spec_id: int | None) -> tuple[str, str]:
+    """The hash and the name of a spec."""
+    if spec_id is None:
+        raise Refused("SPEC_UNKNOWN", 409, "the spec of this build is not known yet: report it first")
+    row = _SPEC.run(connection, spec_id=spec_id)[0]
+    return row.hash, row.name
+
+
+def _unknown(build_id: int) -> Refused:
+    return Refused("BUILD_UNKNOWN", 404, f"there is no build {build_id}: post it to builds/new/ first")

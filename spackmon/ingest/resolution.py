@@ -1,0 +1,222 @@
+"""Runs as the database holds them: what `spackmon.runs` makes of the claims that a new one can touch.
+
+A claim that came or changed can touch those that agree with it, those that agree with these, and so on, and
+those of the run that it was counted to. They are loaded, resolved, and the difference is written: claims move
+between attempts, attempts appear and go. Whatever the order in which claims come, the same rows result.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from spackmon.ingest import attempts, builds, claims
+from spackmon.ingest.claims import StoredClaim
+from spackmon.ingest.environments import get_or_create_environment
+from spackmon.runs.claim import Claim
+from spackmon.runs.facts import Run, run_of
+from spackmon.runs.resolve import Rulings, may_be_one, resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where a claim is counted to now, and what is new of that; `changed` that anything differs."""
+
+    build_id: int
+    attempt_id: int
+    spec_id: int | None
+    build_created: bool
+    attempt_created: bool
+    phases_created: int
+    changed: bool
+
+
+def settle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
+    """Derive the runs that a claim, which came or changed, can touch; packages are locked by the caller."""
+    stored = neighbourhood(connection, claim_id)
+    rulings = _rulings(connection, stored)
+    runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings)]
+    return _Writing(connection, now).write(runs, claim_id)
+
+
+def neighbourhood(connection: Connection, claim_id: int) -> dict[int, StoredClaim]:
+    """The claims that may be of one run with this one, at any remove."""
+    loaded = claims.load_claims(connection, [claim_id])
+    included = {claim_id: loaded[claim_id]}
+    pending = [loaded[claim_id].claim]
+    while pending:
+        claim = pending.pop()
+        near = set(claims.neighbours(connection, claim)) - set(included)
+        near |= {two for pair in claims.rulings_of(connection, [claim.id]) for two in pair[:2]} - set(
+            included
+        )
+        unseen = near - set(loaded)
+        if unseen:
+            loaded |= claims.load_claims(connection, unseen)
+        for other_id in sorted(near):
+            other = loaded[other_id].claim
+            if other.attempt_id == claim.attempt_id or may_be_one(claim, other):
+                included[other_id] = loaded[other_id]
+                pending.append(other)
+    return included
+
+
+def _rulings(connection: Connection, stored: dict[int, StoredClaim]) -> Rulings:
+    names = {claim_id: one.claim.name for claim_id, one in stored.items()}
+    return {
+        frozenset({names[one], names[other]}): is_one_run
+        for one, other, is_one_run in claims.rulings_of(connection, stored)
+        if one in names and other in names
+    }
+
+
+class _Writing:
+    """One writing of runs."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+        self._touched: set[int] = set()
+        self._unsettled: set[tuple[int, int]] = set()
+        self._leads: dict[int, int] = {}
+        self._left: set[int] = set()
+
+    def write(self, runs: list[Run], claim_id: int) -> Resolved:
+        """Write runs, which are all of their claims' attempts; where the claim is counted to now."""
+        rows = attempts.read_attempts(
+            self._connection, {c.attempt_id for run in runs for c in run.claims if c.attempt_id is not None}
+        )
+        taken = _attempts_of(runs)
+        attempts.create_tags(self._connection, {tag for run in runs for tag in run.tags})
+        written: list[tuple[int, Run]] = []
+        builds_created: set[int] = set()
+        phases_created, changed = 0, False
+        for run, attempt_id in zip(runs, taken, strict=True):
+            row = None if attempt_id is None else rows[attempt_id]
+            new_id, created, differs = self._write_run(run, row)
+            builds_created |= created
+            new_phases, phases_differ = attempts.write_phases(self._connection, new_id, run.phases)
+            tags_differ = attempts.write_tags(self._connection, new_id, run.tags, is_new=row is None)
+            if any(claim.id == claim_id for claim in run.claims):
+                phases_created = new_phases
+                changed = differs or phases_differ or tags_differ
+                mine = (new_id, run, row is None)
+            if differs or phases_differ or tags_differ:
+                self._touched.add(self._build_of(new_id))
+            written.append((new_id, run))
+        moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
+        claims.move_claims(self._connection, moved)
+        attempts.count_findings(self._connection, written)
+        self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)
+        self._settle()
+        attempt_id, run, attempt_created = mine
+        build_id = self._build_of(attempt_id)
+        return Resolved(
+            build_id, attempt_id, run.spec_id, build_id in builds_created, attempt_created, phases_created,
+            changed or bool(moved),
+        )  # fmt: skip
+
+    def _write_run(self, run: Run, row: Any | None) -> tuple[int, set[int], bool]:
+        """The attempt of a run, written; the builds that were made for it, and whether anything differs."""
+        environment_id, _ = get_or_create_environment(self._connection, run.machine)
+        facts = attempts.facts_of(run, environment_id)
+        if row is not None and self._is_in_place(run, row, environment_id):
+            return row.id, set(), attempts.update_attempt(self._connection, row, facts)
+        build_id, is_created = self._place(run, environment_id, row)
+        if row is None:
+            attempt_id = attempts.add_attempt(self._connection, build_id, facts)
+        else:
+            attempt_id = row.id
+            builds.move_attempt(self._connection, attempt_id, build_id)
+            attempts.update_attempt(self._connection, row, facts)
+            self._touched.add(row.build_id)
+            if build_id != row.build_id:
+                self._leads.setdefault(row.build_id, build_id)
+            if row.spec_id is not None:
+                self._unsettled.add((row.spec_id, row.owner_id))
+        self._touched.add(build_id)
+        return attempt_id, {build_id} if is_created else set(), True
+
+    def _is_in_place(self, run: Run, row: Any, environment_id: int) -> bool:
+        there = row.owner_id, row.spec_id, row.package_id, row.environment_id
+        return there == (run.owner_id, run.spec_id, run.package_id, environment_id)
+
+    def _place(self, run: Run, environment_id: int, row: Any | None) -> tuple[int, bool]:
+        """The build of a run that is new to it, and whether that is new; the run's own one if it is alone."""
+        build_id = None
+        if run.spec_id is not None:
+            build_id, is_unsettled = builds.place_for(
+                self._connection, run.spec_id, run.owner_id, environment_id, run.machine
+            )
+            if is_unsettled:
+                self._unsettled.add((run.spec_id, run.owner_id))
+        elif run.spec_hash is not None:
+            build_id = builds.place_of_unknown(self._connection, run.spec_hash, run.owner_id, environment_id)
+        if build_id is not None:
+            return build_id, False
+        identity = run.spec_id, run.package_id, environment_id, run.owner_id
+        if row is not None and builds.is_alone(self._connection, row.build_id, row.id):
+            builds.set_identity(self._connection, row.build_id, identity)
+            return row.build_id, False
+        return builds.add_build(self._connection, *identity, self._now), True
+
+    def _delete(self, gone: set[int], rows: dict[int, Any], written: Iterable[tuple[int, Run]]) -> None:
+        """Delete attempts without claims; their builds lead to where the claims went."""
+        for attempt_id in gone:
+            row = rows[attempt_id]
+            to = next(
+                new_id for new_id, run in written if any(c.attempt_id == attempt_id for c in run.claims)
+            )
+            self._touched.add(row.build_id)
+            self._leads.setdefault(row.build_id, self._build_of(to))
+            if row.spec_id is not None:
+                self._unsettled.add((row.spec_id, row.owner_id))
+        attempts.delete_attempts(self._connection, gone)
+
+    def _settle(self) -> None:
+        for spec_id, owner_id in sorted(self._unsettled):
+            moved = builds.settle_machines(self._connection, spec_id, owner_id, self._now)
+            self._touched |= set(moved)
+            self._leads |= {build_id: to for build_id, to in moved.items() if build_id != to}
+        for build_id in sorted(self._touched):
+            if build_id not in self._left and not builds.settle_build(self._connection, build_id, self._now):
+                self._leave(build_id, self._end_of(build_id))
+
+    def _leave(self, build_id: int, target_id: int) -> None:
+        """Let a build without runs lead to another one; the older number of both stays."""
+        self._left.add(max(build_id, target_id))
+        if target_id < build_id:
+            builds.leave_build(self._connection, build_id, target_id)
+            return
+        builds.take_over(self._connection, build_id, target_id)
+        builds.leave_build(self._connection, target_id, build_id)
+        self._leads = {b: build_id if to == target_id else to for b, to in self._leads.items()}
+        self._leads.pop(build_id, None)
+        self._leads[target_id] = build_id
+        builds.settle_build(self._connection, build_id, self._now)
+
+    def _end_of(self, build_id: int) -> int:
+        seen = {build_id}
+        while (to := self._leads.get(build_id)) is not None and to not in seen:
+            seen.add(to)
+            build_id = to
+        return build_id
+
+    def _build_of(self, attempt_id: int) -> int:
+        return attempts.build_of(self._connection, attempt_id)
+
+
+def _attempts_of(runs: list[Run]) -> list[int | None]:
+    """Which of the attempts that its claims were counted to each run keeps: the oldest that no other has."""
+    taken: set[int] = set()
+    chosen: list[int | None] = []
+    for run in runs:
+        mine = sorted({c.attempt_id for c in run.claims if c.attempt_id is not None} - taken)
+        chosen.append(mine[0] if mine else None)
+        taken |= set(mine[:1])
+    return chosen
+
+
+__all__ = ["Claim", "Resolved", "neighbourhood", "settle"]

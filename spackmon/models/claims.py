@@ -1,0 +1,111 @@
+"""Claims: what each source reported of one run. Attempts and their facts are derived from these rows."""
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, Float, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from spackmon.models.builds import Attempt, BuildEnvironment, EnvironmentSet, Manifest
+from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.graph import Package, Spec
+from spackmon.models.logs import Log
+from spackmon.models.people import Person
+
+_UNTIMED = text("window_begins_at IS NULL")
+_OF_MS1 = text("told_build_id IS NOT NULL")
+_NOT_RUN = text("status = 'NOTRUN'")
+
+
+class Claim(Base):
+    """What one source reported of one run (`spackmon.runs.claim`); `kind` is a word of `SourceKind`.
+
+    `key` is the source's own name of the run (CDash's site, stamp and build name; a prefix; a run of the
+    extension): whatever comes with the same key adds to the same claim. `attempt_id` is the run that it was
+    found to speak of. The window is the time within which another claim of the run must touch, null where the
+    claim does not tell when it ran.
+
+    Of ms1 alone: `told_build_id` is the build's number that the client was given; `next_run` is JSON of
+    what it announced for the next one (`at`, `spack_version`, `tags`), which its next report begins.
+    """
+
+    __tablename__ = "claim"
+    __table_args__ = (
+        UniqueConstraint("owner_id", "kind", "key"),
+        Index(None, "package_id", "window_ends_at"),
+        Index("ix_claim_untimed", "package_id", sqlite_where=_UNTIMED, postgresql_where=_UNTIMED),
+        Index("ix_claim_told_build", "told_build_id", sqlite_where=_OF_MS1, postgresql_where=_OF_MS1),
+        Index(
+            "ix_claim_not_run", "owner_id", "environment_id", sqlite_where=_NOT_RUN, postgresql_where=_NOT_RUN
+        ),
+        Index(None, "spec_id", "owner_id"),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id), index=True)
+    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    owner_is_certain: Mapped[bool] = mapped_column(Boolean)
+    kind: Mapped[str] = mapped_column(ByteOrderedText)
+    key: Mapped[str] = mapped_column(ByteOrderedText)
+    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
+    spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
+    spec_hash: Mapped[str | None] = mapped_column(ByteOrderedText, index=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
+    is_live: Mapped[bool] = mapped_column(Boolean)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    time_uncertainty_seconds: Mapped[float] = mapped_column(Float(53))
+    times_enclose_run: Mapped[bool] = mapped_column(Boolean)
+    window_begins_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    window_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    abandoned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
+    prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
+    installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
+    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
+    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
+    configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
+    tags: Mapped[str] = mapped_column(JsonText)
+    told_build_id: Mapped[int | None] = mapped_column(RowId)
+    next_run: Mapped[str | None] = mapped_column(JsonText)
+    first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ClaimPhase(Base):
+    """A phase as a source reported it; `mark` is the first time in its log that tells runs apart."""
+
+    __tablename__ = "claim_phase"
+
+    claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id), primary_key=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    position: Mapped[int]
+    status: Mapped[str] = mapped_column(ByteOrderedText)
+    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    log_id: Mapped[int | None] = mapped_column(ForeignKey(Log.id), index=True)
+    mark: Mapped[str | None] = mapped_column(ByteOrderedText)
+
+
+class Ruling(Base):
+    """What a person said of two claims: `is_one_run`, or two. `claim_id` is the lower number."""
+
+    __tablename__ = "ruling"
+
+    claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id), primary_key=True)
+    other_claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id), primary_key=True, index=True)
+    is_one_run: Mapped[bool] = mapped_column(Boolean)
+    person_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MergedBuild(Base):
+    """A build's number that clients were told before it turned out to be another build, `build_id`."""
+
+    __tablename__ = "merged_build"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    build_id: Mapped[int] = mapped_column(ForeignKey("build.id"), index=True)

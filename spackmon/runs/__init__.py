@@ -1,0 +1,1 @@
+"""Runs as a pure function of claims: what each source reported of one run, and what ran therefore."""

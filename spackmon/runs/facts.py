@@ -1,0 +1,241 @@
+"""What a run was, from its claims: each fact from the claim that knows it best.
+
+| fact | taken from |
+|---|---|
+| status | a reported end, by PRECEDENCE; else what follows from the claims (`Claim.outcome`) |
+| start, end, duration | the first by _CLOCKS that has both ends, the run's own before bounds |
+| machine | each field from the first that names it; CDASH and JUNIT name no machine beside others |
+| Spack, prefix, variables, arguments, manifest | the first by PRECEDENCE that has it |
+| tags | all of them |
+| phases | `spackmon.runs.phases` |
+| events | the first by EVENT_PRECEDENCE that has any |
+| results of an analyzer | the first by PRECEDENCE that has them |
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from spackmon.runs.claim import Claim, Machine
+from spackmon.runs.phases import RunPhase, phases_of
+from spackmon.runs.resolve import Group
+from spackmon.runs.times import SKEW_SECONDS
+from spackmon.status import FINISHED, BuildStatus, InstalledFrom, SourceKind
+
+PRECEDENCE = (
+    SourceKind.EXTENSION,
+    SourceKind.MS1,
+    SourceKind.PREFIX,
+    SourceKind.INSTALL_DATABASE,
+    SourceKind.STAGE,
+    SourceKind.FAILURE_MARKER,
+    SourceKind.JUNIT,
+    SourceKind.CDASH,
+)
+"""Who saw a run best: who was there, then what it left, then what a command reported afterwards."""
+
+_EVENT_PRECEDENCE = (
+    SourceKind.CDASH,
+    SourceKind.EXTENSION,
+    SourceKind.JUNIT,
+    SourceKind.MS1,
+    SourceKind.STAGE,
+)
+_NAMES_NO_MACHINE = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
+# Seconds that a source took itself count more than the times of a copy or of requests.
+_CLOCKS = (
+    SourceKind.EXTENSION,
+    SourceKind.PREFIX,
+    SourceKind.MS1,
+    SourceKind.STAGE,
+    SourceKind.INSTALL_DATABASE,
+    SourceKind.FAILURE_MARKER,
+    SourceKind.JUNIT,
+    SourceKind.CDASH,
+)
+_RANK = {
+    status: rank
+    for rank, status in enumerate(
+        (
+            BuildStatus.NOTRUN,
+            BuildStatus.RUNNING,
+            BuildStatus.CANCELLED,
+            BuildStatus.SUCCESS,
+            BuildStatus.FAILED,
+        )
+    )
+}
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When a run ran; `end_is_inferred` where no source said when it ended."""
+
+    started_at: datetime | None
+    finished_at: datetime | None
+    duration_seconds: float | None
+    end_is_inferred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run. `events_of` is the claim whose events are its own, `analyses_of` that of each analyzer."""
+
+    claims: Group
+    owner_id: int
+    spec_id: int | None
+    spec_hash: str | None
+    package_id: int | None
+    machine: Machine
+    status: BuildStatus
+    times: Times
+    first_reported_at: datetime
+    last_reported_at: datetime
+    spack_version: str | None
+    spack_revision: str | None
+    prefix: str | None
+    installed_from: InstalledFrom | None
+    environment_set_id: int | None
+    manifest_id: int | None
+    configure_arguments: str | None
+    tags: frozenset[str]
+    phases: tuple[RunPhase, ...]
+    events_of: int | None
+    analyses_of: Mapping[str, int]
+
+    @property
+    def began(self) -> datetime:
+        """Where it stands among the runs of its build."""
+        return self.times.started_at or self.times.finished_at or self.first_reported_at
+
+
+def run_of(claims: Group) -> Run:
+    """The run that these claims speak of."""
+    best = sorted(claims, key=lambda claim: (PRECEDENCE.index(claim.kind), claim.name))
+
+    def first(fact: Callable[[Claim], Value | None]) -> Value | None:
+        return next((value for claim in best if (value := fact(claim)) is not None), None)
+
+    status, is_reported = _status(best)
+    with_events = sorted(best, key=lambda claim: _position(_EVENT_PRECEDENCE, claim.kind))
+    return Run(
+        claims=claims,
+        owner_id=next((claim.owner_id for claim in best if claim.owner_is_certain), best[0].owner_id),
+        spec_id=first(lambda claim: claim.spec_id),
+        spec_hash=first(lambda claim: claim.spec_hash),
+        package_id=first(lambda claim: claim.package_id),
+        machine=_machine(best),
+        status=status,
+        times=_times(best, status, is_reported),
+        first_reported_at=min(claim.first_reported_at for claim in claims),
+        last_reported_at=max(claim.last_reported_at for claim in claims),
+        spack_version=first(lambda claim: claim.spack_version or None),
+        spack_revision=first(lambda claim: claim.spack_revision or None),
+        prefix=first(lambda claim: claim.prefix),
+        installed_from=first(lambda claim: claim.installed_from),
+        environment_set_id=first(lambda claim: claim.environment_set_id),
+        manifest_id=first(lambda claim: claim.manifest_id),
+        configure_arguments=first(lambda claim: claim.configure_arguments),
+        tags=frozenset().union(*(claim.tags for claim in claims)),
+        phases=phases_of(best, has_failed=status is BuildStatus.FAILED),
+        events_of=next((claim.id for claim in with_events if claim.event_count), None),
+        analyses_of=_analyses(best),
+    )
+
+
+def _status(best: Sequence[Claim]) -> tuple[BuildStatus, bool]:
+    """How the run stands, and whether a source said so."""
+    for claim in best:
+        if claim.has_ended:
+            return claim.status, True
+    return max((claim.outcome for claim in best), key=lambda status: _RANK[status]), False
+
+
+def _machine(best: Sequence[Claim]) -> Machine:
+    there = [claim.machine for claim in best if claim.kind not in _NAMES_NO_MACHINE]
+    named = [machine for machine in there if machine != Machine()]
+    if not named:
+        named = [claim.machine for claim in best]
+        return _completed(named)
+    machine = _completed(named)
+    beside = _completed([claim.machine for claim in best if claim.kind in _NAMES_NO_MACHINE])
+    # A site need not be a host, nor the release of a kernel its version.
+    return machine.completed(Machine(platform=beside.platform, target=beside.target))
+
+
+def _completed(machines: Iterable[Machine]) -> Machine:
+    machine = Machine()
+    for other in machines:
+        machine = machine.completed(other)
+    return machine
+
+
+def _times(best: Sequence[Claim], status: BuildStatus, is_reported: bool) -> Times:
+    timed = sorted((claim for claim in best if claim.span is not None), key=_worse_clock)
+    has_ended = status in FINISHED
+    if not timed:
+        last = max(claim.last_reported_at for claim in best) if has_ended else None
+        seconds = next((c.duration_seconds for c in best if c.duration_seconds is not None), None)
+        return Times(None, last, seconds, end_is_inferred=has_ended)
+    started_at, finished_at, seconds = _ends(timed)
+    if not has_ended:
+        return Times(started_at, None, None, end_is_inferred=False)
+    is_inferred = finished_at is None or not is_reported
+    if finished_at is None:
+        finished_at = max(moment for claim in timed if (moment := _last_moment(claim)) is not None)
+    return Times(started_at, finished_at, seconds, is_inferred)
+
+
+def _worse_clock(claim: Claim) -> tuple[bool, bool, bool, int, tuple[str, str, int]]:
+    """What sorts the best clock first: the run's own, certain, with both ends."""
+    has_both = claim.duration_seconds is not None or (
+        claim.started_at is not None and claim.finished_at is not None
+    )
+    is_uncertain = claim.time_uncertainty_seconds > SKEW_SECONDS
+    return _is_bound(claim), is_uncertain, not has_both, _CLOCKS.index(claim.kind), claim.name
+
+
+def _is_bound(claim: Claim) -> bool:
+    """Whether its times are those of a whole command, which say nothing of how long its parts took."""
+    return claim.times_enclose_run or claim.kind in _NAMES_NO_MACHINE
+
+
+def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, float | None]:
+    """Start, end and duration of the best clock; where it has one end alone, the other of the next."""
+    claim = timed[0]
+    started_at, finished_at, seconds = claim.started_at, claim.finished_at, claim.duration_seconds
+    if started_at is None and finished_at is not None and seconds is not None and claim.span is not None:
+        started_at = claim.span.begin
+    if finished_at is None and started_at is not None and seconds is not None:
+        finished_at = claim.last_reported_moment
+    is_own = not _is_bound(claim)
+    for other in timed[1:]:
+        begun, ended = other.started_at, other.finished_at if other.has_ended else None
+        if started_at is None and finished_at is not None and begun is not None and begun <= finished_at:
+            started_at, is_own = begun, is_own and not _is_bound(other)
+        elif finished_at is None and started_at is not None and ended is not None and ended >= started_at:
+            finished_at, is_own = ended, is_own and not _is_bound(other)
+    if seconds is None and is_own and started_at is not None and finished_at is not None:
+        seconds = max(0.0, (finished_at - started_at).total_seconds())
+    return started_at, finished_at, seconds
+
+
+def _last_moment(claim: Claim) -> datetime | None:
+    if claim.is_live:
+        return max([claim.started_at or claim.first_reported_at, *(p.reported_at for p in claim.phases)])
+    return claim.last_reported_moment
+
+
+def _analyses(best: Sequence[Claim]) -> Mapping[str, int]:
+    chosen: dict[str, int] = {}
+    for claim in best:
+        for analyzer in sorted(claim.analyzers):
+            chosen.setdefault(analyzer, claim.id)
+    return chosen
+
+
+def _position(order: Sequence[SourceKind], kind: SourceKind) -> int:
+    return order.index(kind) if kind in order else len(order)

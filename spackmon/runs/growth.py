@@ -1,0 +1,98 @@
+"""Two reports of one source are one claim: the same in any order, and twice as once."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from spackmon.runs.claim import PHASE_FAILED, Claim, Machine, PhaseClaim
+from spackmon.status import BuildStatus
+
+# An end outranks what comes before it. Of two ends the worse one counts: a part of the source saw that
+# failure.
+_RANK = {
+    status: rank
+    for rank, status in enumerate(
+        (
+            BuildStatus.NOTRUN,
+            BuildStatus.RUNNING,
+            BuildStatus.CANCELLED,
+            BuildStatus.SUCCESS,
+            BuildStatus.FAILED,
+        )
+    )
+}
+
+
+def completed(one: Claim, other: Claim) -> Claim:
+    """What two reports of one source say together.
+
+    A beginning only becomes earlier and an end later; of two texts the longer one counts, of two contents
+    the one with the higher row, of two logs of a phase the longer one.
+    """
+    return dataclasses.replace(
+        one,
+        status=max(one.status, other.status, key=_RANK.__getitem__),
+        is_live=one.is_live and other.is_live,
+        package_id=_either(one.package_id, other.package_id),
+        spec_id=_either(one.spec_id, other.spec_id),
+        spec_hash=_longer(one.spec_hash, other.spec_hash),
+        machine=Machine(
+            *(max(getattr(one.machine, f.name), getattr(other.machine, f.name), key=_by_length)
+              for f in dataclasses.fields(Machine))
+        ),
+        started_at=min(_known(one.started_at, other.started_at), default=None),
+        finished_at=max(_known(one.finished_at, other.finished_at), default=None),
+        duration_seconds=max(_known(one.duration_seconds, other.duration_seconds), default=None),
+        time_uncertainty_seconds=max(one.time_uncertainty_seconds, other.time_uncertainty_seconds),
+        times_enclose_run=one.times_enclose_run or other.times_enclose_run,
+        # A client that was given up is there after all.
+        abandoned_at=None,
+        spack_version=_longer(one.spack_version, other.spack_version),
+        spack_revision=_longer(one.spack_revision, other.spack_revision),
+        prefix=_longer(one.prefix, other.prefix),
+        installed_from=max(_known(one.installed_from, other.installed_from), default=None),
+        environment_set_id=_either(one.environment_set_id, other.environment_set_id),
+        manifest_id=_either(one.manifest_id, other.manifest_id),
+        configure_arguments=_longer(one.configure_arguments, other.configure_arguments),
+        tags=one.tags | other.tags,
+        phases=_phases(one.phases, other.phases),
+    )  # fmt: skip
+
+
+def _phases(one: Iterable[PhaseClaim], other: Iterable[PhaseClaim]) -> tuple[PhaseClaim, ...]:
+    by_name: dict[str, PhaseClaim] = {}
+    for phase in (*one, *other):
+        known = by_name.get(phase.name)
+        by_name[phase.name] = phase if known is None else _phase(known, phase)
+    return tuple(sorted(by_name.values(), key=lambda phase: (phase.position, phase.name)))
+
+
+def _phase(one: PhaseClaim, other: PhaseClaim) -> PhaseClaim:
+    logged = max(one, other, key=lambda phase: (phase.log_bytes, phase.log_id or 0))
+    statuses = {one.status, other.status}
+    return PhaseClaim(
+        name=one.name,
+        position=max(one.position, other.position),
+        status=PHASE_FAILED if PHASE_FAILED in statuses else max(statuses),
+        duration_seconds=max(_known(one.duration_seconds, other.duration_seconds), default=None),
+        reported_at=min(one.reported_at, other.reported_at),
+        log_id=logged.log_id,
+        log_bytes=logged.log_bytes,
+        mark=logged.mark,
+    )
+
+
+def _known(*values: Any) -> list[Any]:
+    return [value for value in values if value is not None]
+
+
+def _either(one: int | None, other: int | None) -> int | None:
+    return max(_known(one, other), default=None)
+
+
+def _longer(one: str | None, other: str | None) -> str | None:
+    return max(_known(one, other), key=_by_length, default=None)
+
+
+def _by_length(text: str) -> tuple[int, str]:
+    return len(text), text

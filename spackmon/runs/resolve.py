@@ -1,0 +1,160 @@
+"""Which claims speak of one run: a pure function of the set of claims, whatever the order in which they came.
+
+1. Claims whose logs prove one run are together.
+2. Claims of the same spec, or of the same prefix, that tell when they ran are together where nothing
+contradicts it, the closest pair first. A claim that fits two runs equally well belongs to neither: two runs
+in one are worse than one run twice.
+3. Claims that know no spec belong to the only run of their package that they fit.
+4. Claims that do not tell when they ran: what is installed now belongs to the last success, anything else to
+   the only run of its spec that it fits.
+
+What a person joined or split by hand stands above all of these.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import combinations
+
+from spackmon.runs.claim import Claim
+from spackmon.runs.evidence import OF_LAST_SUCCESS, Evidence, contradict, evidence, same_logs, same_spec
+from spackmon.status import BuildStatus
+
+Name = tuple[str, str, int]
+"""What a claim is called (`Claim.name`)."""
+
+Rulings = Mapping[frozenset[Name], bool]
+"""What people said of two claims, by their names: true, they are one run; false, they are two."""
+
+Group = tuple[Claim, ...]
+
+
+def resolve(claims: Iterable[Claim], rulings: Rulings | None = None) -> list[Group]:
+    """The runs, each as its claims; both in the order of the claims' names.
+
+    Whatever the order in which the claims are given, the result is the same.
+    """
+    ordered = sorted({claim.name: claim for claim in claims}.values(), key=lambda claim: claim.name)
+    groups = _Groups(ordered, rulings or {})
+    groups.join_proven()
+    timed = [claim for claim in ordered if claim.span is not None]
+    groups.join_close(_pairs(timed, _same_thing), is_only=False)
+    groups.join_close(_pairs(timed, _may_be_same_package), is_only=True)
+    for claim in ordered:
+        if claim.span is None:
+            groups.place_untimed(claim)
+    return groups.listed()
+
+
+def may_be_one(one: Claim, other: Claim) -> bool:
+    """Whether two claims agree and nothing contradicts it: only such can decide about each other's run."""
+    if contradict(one, other):
+        return False
+    return same_logs(one, other) or _same_thing(one, other) or _may_be_same_package(one, other)
+
+
+class _Groups:
+    """Claims in groups that grow."""
+
+    def __init__(self, claims: Sequence[Claim], rulings: Rulings) -> None:
+        self._rulings = rulings
+        self._group_of: dict[Claim, list[Claim]] = {claim: [claim] for claim in claims}
+
+    def listed(self) -> list[Group]:
+        """The groups, in the order of their first claims."""
+        distinct = {id(group): group for group in self._group_of.values()}
+        listed = [tuple(sorted(group, key=lambda claim: claim.name)) for group in distinct.values()]
+        return sorted(listed, key=lambda group: group[0].name)
+
+    def join_proven(self) -> None:
+        """Join what logs or people prove to be one run."""
+        for one, other in combinations(list(self._group_of), 2):
+            if self._rulings.get(frozenset({one.name, other.name})) is True:
+                self._join(one, other)
+        for one, other in combinations(list(self._group_of), 2):
+            if same_logs(one, other) and not self._apart(one, other):
+                self._join(one, other)
+
+    def join_close(self, pairs: Iterable[tuple[Claim, Claim]], *, is_only: bool) -> None:
+        """Join along pairs that agree, the strongest first; with `is_only` where there is no other choice."""
+        fits: dict[Claim, dict[Claim, Evidence]] = {}
+        for one, other in pairs:
+            if not self._contradict(one, other):
+                fits.setdefault(one, {})[other] = fits.setdefault(other, {})[one] = evidence(one, other)
+        # Names are unique: the claims behind them are never compared.
+        ranked = sorted(
+            (found.rank, one.name, other.name, one, other)
+            for one, of_one in fits.items()
+            for other, found in of_one.items()
+            if one.name < other.name
+        )
+        for _, _, _, one, other in ranked:
+            if self._apart(one, other):
+                continue
+            if not self._is_open(one, other, fits, is_only) and not self._is_open(other, one, fits, is_only):
+                self._join(one, other)
+
+    def _is_open(
+        self, claim: Claim, chosen: Claim, fits: Mapping[Claim, Mapping[Claim, Evidence]], is_only: bool
+    ) -> bool:
+        """Whether `claim` may as well be of a run that `chosen` is not of."""
+        return any(
+            (is_only or not fits[claim][chosen].is_clearly_better(found))
+            and self._apart(other, chosen)
+            and not self._apart(other, claim)
+            for other, found in fits[claim].items()
+            if other is not chosen
+        )
+
+    def place_untimed(self, claim: Claim) -> None:
+        """Put a claim that does not tell when it ran where it belongs, if that is certain."""
+        if len(self._group_of[claim]) > 1:
+            return
+        fitting: dict[int, list[Claim]] = {}
+        for other, group in self._group_of.items():
+            if other is not claim and _same_thing(claim, other) and not self._apart(claim, other):
+                fitting[id(group)] = group
+        chosen = _last_success(fitting.values()) if claim.kind in OF_LAST_SUCCESS else None
+        if chosen is None and len(fitting) == 1:
+            chosen = next(iter(fitting.values()))
+        if chosen is not None:
+            self._join(claim, chosen[0])
+
+    def _contradict(self, one: Claim, other: Claim) -> bool:
+        ruling = self._rulings.get(frozenset({one.name, other.name})) if self._rulings else None
+        return contradict(one, other) if ruling is None else not ruling
+
+    def _apart(self, one: Claim, other: Claim) -> bool:
+        """Whether two claims are of different runs, by themselves or by what they are together with."""
+        mine, theirs = self._group_of[one], self._group_of[other]
+        if mine is theirs:
+            return False
+        return any(self._contradict(a, b) for a in mine for b in theirs)
+
+    def _join(self, one: Claim, other: Claim) -> None:
+        mine, theirs = self._group_of[one], self._group_of[other]
+        if mine is not theirs:
+            mine.extend(theirs)
+            for claim in theirs:
+                self._group_of[claim] = mine
+
+
+def _pairs(claims: Sequence[Claim], agree: Callable[[Claim, Claim], bool]) -> Iterable[tuple[Claim, Claim]]:
+    return (pair for pair in combinations(claims, 2) if agree(*pair))
+
+
+def _same_thing(one: Claim, other: Claim) -> bool:
+    return same_spec(one, other) or (one.prefix is not None and one.prefix == other.prefix)
+
+
+def _may_be_same_package(one: Claim, other: Claim) -> bool:
+    knows_both = one.knows_spec and other.knows_spec
+    return not knows_both and one.package_id is not None and one.package_id == other.package_id
+
+
+def _last_success(groups: Iterable[list[Claim]]) -> list[Claim] | None:
+    """The group that ended last of those that succeeded and tell when."""
+    ended = []
+    for group in groups:
+        ends = [claim.span.end for claim in group if claim.span is not None]
+        if ends and any(claim.outcome is BuildStatus.SUCCESS for claim in group):
+            ended.append((max(ends), min(claim.name for claim in group), group))
+    return max(ended, key=lambda entry: entry[:2])[2] if ended else None

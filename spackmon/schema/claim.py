@@ -1,0 +1,130 @@
+"""Claims: what each source reported of a run."""
+
+from datetime import datetime
+from enum import Enum
+
+import strawberry
+
+from spackmon import models
+from spackmon.query.fields import column, identity, predicate, relation
+from spackmon.query.filters import compares, through
+from spackmon.schema import later
+from spackmon.schema.environment import BuildEnvironment
+from spackmon.schema.filters import IN, DateTimeFilter, StringFilter
+from spackmon.schema.inputs import filter_input
+from spackmon.schema.node import Node
+from spackmon.schema.person import Person, PersonFilter
+from spackmon.schema.status import BuildStatus, BuildStatusFilter
+
+
+@strawberry.enum(description="Where something about a build came from.")
+class SourceKind(Enum):
+    """Where something about a build came from: `spackmon.status`, each with what it means."""
+
+    MS1 = strawberry.enum_value("MS1", description="`spack install --monitor` of Spack 0.16 to 0.18.")
+    EXTENSION = strawberry.enum_value("EXTENSION", description="`spack monitor` of today's Spack.")
+    PREFIX = strawberry.enum_value("PREFIX", description="What Spack left in the prefix it installed to.")
+    STAGE = strawberry.enum_value("STAGE", description="What a failed build left in its stage.")
+    FAILURE_MARKER = strawberry.enum_value(
+        "FAILURE_MARKER", description="A mark of an installation tree's database that a build failed."
+    )
+    INSTALL_DATABASE = strawberry.enum_value(
+        "INSTALL_DATABASE", description="The database of an installation tree."
+    )
+    CDASH = strawberry.enum_value("CDASH", description="Reports that Spack sent as to a CDash server.")
+    JUNIT = strawberry.enum_value("JUNIT", description="JUnit reports that Spack wrote.")
+
+
+@strawberry.input(description="Which kind of source it must be; all that is given must hold.")
+class SourceKindFilter:
+    """Which kind of source it must be; all that is given must hold."""
+
+    eq: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="This one.")
+    ne: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="Not this one.")
+    in_: list[SourceKind] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+
+
+@filter_input
+class ClaimFilter:
+    """Which claims."""
+
+    kind: SourceKindFilter | None = predicate(
+        compares(models.Claim.kind), description="What kind of source it is."
+    )
+    key: StringFilter | None = predicate(
+        compares(models.Claim.key), description="The source's own name of the run."
+    )
+    spec_hash: StringFilter | None = predicate(
+        compares(models.Claim.spec_hash), description="The hash of a spec that is not known yet."
+    )
+    status: BuildStatusFilter | None = predicate(
+        compares(models.Claim.status), description="How the run stands by this source."
+    )
+    started_at: DateTimeFilter | None = predicate(
+        compares(models.Claim.started_at), description="When the run began by this source."
+    )
+    finished_at: DateTimeFilter | None = predicate(
+        compares(models.Claim.finished_at), description="When the run ended by this source."
+    )
+    first_reported_at: DateTimeFilter | None = predicate(
+        compares(models.Claim.first_reported_at), description="When its first report came."
+    )
+    last_reported_at: DateTimeFilter | None = predicate(
+        compares(models.Claim.last_reported_at), description="When its last report came that had news."
+    )
+    owner: PersonFilter | None = predicate(
+        through("PersonFilter", models.Claim.owner_id), description="Who reported it."
+    )
+    build: later.BuildFilter | None = predicate(
+        through("BuildFilter", models.Claim.attempt_id, models.Attempt.build_id),
+        description="The build that it is counted to.",
+    )
+    attempt: later.AttemptFilter | None = predicate(
+        through("AttemptFilter", models.Claim.attempt_id), description="The run that it speaks of."
+    )
+
+
+@strawberry.type(
+    description="What one source reported of a run; the run's own facts are derived from all of its claims."
+)
+class Claim(Node):
+    """What one source reported of a run; the run's own facts are derived from all of its claims."""
+
+    id: strawberry.ID = identity(models.Claim)
+    kind: SourceKind = column(models.Claim.kind, description="What kind of source it is.")
+    key: str = column(
+        models.Claim.key,
+        description="The source's own name of the run, as CDash's `site/stamp/build name`.",
+    )
+    spec_hash: str | None = column(
+        models.Claim.spec_hash, description="The hash of its spec, while no such spec is known."
+    )
+    status: BuildStatus = column(models.Claim.status, description="How the run stands by this source.")
+    started_at: datetime | None = column(
+        models.Claim.started_at, description="When the run began by this source."
+    )
+    finished_at: datetime | None = column(
+        models.Claim.finished_at, description="When the run ended by this source."
+    )
+    duration_seconds: float | None = column(
+        models.Claim.duration_seconds, description="How long the run took by this source."
+    )
+    time_uncertainty_seconds: float = column(
+        models.Claim.time_uncertainty_seconds, description="How far its times may be off."
+    )
+    environment: BuildEnvironment = relation(
+        models.Claim.environment_id, description="The machine, as far as this source names it."
+    )
+    spack_version: str | None = column(models.Claim.spack_version, description="The Spack that ran it.")
+    prefix: str | None = column(models.Claim.prefix, description="Where it was installed.")
+    first_reported_at: datetime = column(
+        models.Claim.first_reported_at, description="When its first report came."
+    )
+    last_reported_at: datetime = column(
+        models.Claim.last_reported_at, description="When its last report came that had news."
+    )
+    owner: Person = relation(models.Claim.owner_id, description="Who reported it.")
+    build: later.Build = relation(
+        models.Claim.attempt_id, models.Attempt.build_id, description="The build that it is counted to."
+    )
+    attempt: later.Attempt = relation(models.Claim.attempt_id, description="The run that it speaks of.")

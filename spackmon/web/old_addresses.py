@@ -1,0 +1,168 @@
+"""Addresses of the old server that people have stored: each leads to what it means here."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from spackmon import answers
+from spackmon.errors import Refused
+from spackmon.services import Services
+from spackmon.web.pages import refusal_page, rendered, wants_json
+
+_DIRECTORY = Path(__file__).parent / "templates"
+_HASH_OF_SPEC = "query ($id: ID!) { spec(id: $id) { hash } }"
+
+Asked = Request[Services]
+Endpoint = Callable[[Asked], Awaitable[Response]]
+Variables = Callable[[Asked], Awaitable[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Old:
+    """What was at an address, and where that is now."""
+
+    title: str
+    sentence: str
+
+
+_SPEC = Old("A spec", "The page of a spec is a question now, which GraphQL answers.")
+_DIFFERENCE = Old(
+    "Two specs compared", "GraphQL compares specs and all they depend on; it takes any of their hashes."
+)
+_MATRIX = Old("Builds of a package by compiler", "The matrix of builds is a question now.")
+_RESULTS = Old("Analysis results", "What analyzers found is a question now.")
+_PREDICTIONS = Old(
+    "Predictions from analysis results",
+    "This server predicts nothing yet; what the analyzers found, on which predictions rest, is a question.",
+)
+_ACCOUNTS = Old(
+    "Accounts and tokens",
+    "There is no sign-in: reading is public, and whoever runs this service makes accounts and tokens for "
+    "reporting, with “spackmon user add NAME” and “spackmon token create NAME”.",
+)
+
+
+def _redirect(target: Callable[[Mapping[str, Any]], str]) -> Endpoint:
+    async def endpoint(request: Asked) -> Response:
+        return RedirectResponse(target(request.path_params), 301)
+
+    return endpoint
+
+
+def _latest(**conditions: str) -> str:
+    return f"/?{urlencode(conditions)}"
+
+
+def _moved(
+    old: Old,
+    document: str | None = None,
+    variables: Callable[[Asked], Awaitable[Mapping[str, Any]]] | None = None,
+) -> Endpoint:
+    """A page that says where something is now, with the GraphQL document that asks for it."""
+    text = document and (_DIRECTORY / f"{document}.graphql").read_text(encoding="utf-8")
+
+    async def endpoint(request: Asked) -> Response:
+        try:
+            values = {} if variables is None else await variables(request)
+        except Refused as refused:
+            return refusal_page(request, refused)
+        if wants_json(request):
+            return JSONResponse({"message": old.sentence, "query": text, "variables": values})
+        return rendered(request, "moved.html", {"old": old, "document": text, "variables": values})
+
+    return endpoint
+
+
+async def _spec(request: Asked) -> Mapping[str, Any]:
+    return {"id": str(request.path_params["id"])}
+
+
+async def _hash_of(request: Asked, name: str) -> str:
+    """A hash of the spec whose number stands in the address; what stands for it where there is none."""
+    number = request.path_params.get(name)
+    found = number and (await request.state.query.ask(_HASH_OF_SPEC, {"id": str(number)}))["spec"]
+    return str(found["hash"]) if found else f"a hash of spec {number or name}"
+
+
+async def _two_hashes(request: Asked) -> Mapping[str, Any]:
+    return {name: await _hash_of(request, name) for name in ("a", "b")}
+
+
+async def _builds(request: Asked) -> Mapping[str, Any]:
+    package, system = (request.path_params.get(name) for name in ("package", "system"))
+    spec = {
+        **({} if package is None else {"name": {"eq": package}}),
+        **({} if system is None else {"architecture": {"operatingSystem": {"eq": system}}}),
+    }
+    return {"where": {"spec": spec}} if spec else {}
+
+
+async def _results(request: Asked) -> Mapping[str, Any]:
+    found = request.path_params
+    if "name" not in found:
+        return {}
+    is_named = "package" in found
+    of = {"name": {"eq": found["package"]}} if is_named else {"hash": {"eq": await _hash_of(request, "spec")}}
+    return {"where": {"name": {"eq": found["name"]}, "analysis": {"build": {"spec": of}}}}
+
+
+def _of_analyzer(analyzer: str) -> Variables:
+    async def variables(_: Asked) -> Mapping[str, Any]:
+        return {"where": {"analyzer": {"eq": analyzer}}}
+
+    return variables
+
+
+async def _robots(_: Asked) -> Response:
+    """`/robots.txt`, which keeps crawlers away as the old one did."""
+    return PlainTextResponse("User-agent: *\nDisallow: /\n")
+
+
+async def _no_password_exchange(request: Asked) -> Response:
+    """`POST /api-token-auth/`: a token is shown once, when it is made, and not for a password."""
+    return answers.message(410, "tokens are made by `spackmon token create NAME`")
+
+
+_ACCOUNT_PAGES = (
+    "/login", "/login/{rest:path}", "/accounts/login", "/logout", "/token", "/token/update", "/auth/tokens",
+    "/u/profile", "/u/delete", "/admin", "/admin/{rest:path}", "/api-auth/login", "/api-auth/logout",
+)  # fmt: skip
+_PAGES: Mapping[str, Endpoint] = {
+    "/builds/tag/{tag}": _redirect(lambda found: _latest(tag=found["tag"])),
+    "/builds/owner/{name}": _redirect(lambda found: _latest(owner=found["name"])),
+    "/u/profile/{name:path}": _redirect(lambda found: _latest(owner=found["name"].strip("/"))),
+    "/tables/build": _redirect(lambda _: "/"),
+    "/specs/detail/{id:int}": _moved(_SPEC, "old_spec", _spec),
+    "/specs/diff": _moved(_DIFFERENCE, "old_spec_difference", _two_hashes),
+    "/specs/diff/{a:int}/{b:int}": _moved(_DIFFERENCE, "old_spec_difference", _two_hashes),
+    "/analysis/matrix": _moved(_MATRIX, "old_matrix", _builds),
+    "/analysis/matrix/{package}/{system}": _moved(_MATRIX, "old_matrix", _builds),
+    "/analysis/results": _moved(_RESULTS, "old_results", _results),
+    "/analysis/results/{spec:int}/{name}": _moved(_RESULTS, "old_results", _results),
+    "/analysis/diffs": _moved(_RESULTS, "old_results", _results),
+    "/analysis/diffs/{package}/{name}": _moved(_RESULTS, "old_results", _results),
+    "/analysis/abi/stability": _moved(_PREDICTIONS, "old_results", _of_analyzer("smeagle")),
+    "/analysis/abi/stability/{rest:path}": _moved(_PREDICTIONS, "old_results", _of_analyzer("smeagle")),
+    "/analysis/symbols": _moved(_PREDICTIONS, "old_results", _of_analyzer("symbolator")),
+    "/analysis/symbols/{rest:path}": _moved(_PREDICTIONS, "old_results", _of_analyzer("symbolator")),
+    "/robots.txt": _robots,
+    **dict.fromkeys(_ACCOUNT_PAGES, _moved(_ACCOUNTS)),
+}
+
+routes = [
+    Route("/builds/{id:int}/", _redirect(lambda found: f"/builds/{found['id']}")),
+    *(
+        Route(f"{path}{slash}", endpoint)
+        for path, endpoint in _PAGES.items()
+        for slash in ("", "/")
+        if not (path.endswith(":path}") and slash)
+    ),
+    Route("/api-token-auth/", _no_password_exchange, methods=["POST"]),
+    Route("/api-token-auth/", _moved(_ACCOUNTS)),
+]

@@ -1,0 +1,35 @@
+"""What an address answers under which there is nothing: a page for a browser, JSON for a program."""
+
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from spackmon import answers
+from spackmon.errors import Refused
+from spackmon.services import Services
+from spackmon.web.pages import nothing_here, refusal_page
+
+_FOR_PROGRAMS = ("api", "auth", "graphql", "healthz", "readyz", "static", "submit.php")
+_NOT_FOUND = 404
+
+
+def unknown_address(api_prefix: str) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """The handler of HTTPException; paths under `api_prefix` and of other APIs never answer HTML."""
+    for_programs = (*_FOR_PROGRAMS, api_prefix)
+
+    async def handler(request: Request, error: Exception) -> Response:
+        path = request.url.path.strip("/")
+        is_api = any(path == first or path.startswith(f"{first}/") for first in for_programs)
+        if is_api or "text/html" not in request.headers.get("accept", ""):
+            return await answers.for_http_exception(request, error)
+        if not isinstance(error, HTTPException):
+            raise error
+        asked = cast(Request[Services], request)  # the library does not know of our services
+        if error.status_code == _NOT_FOUND:
+            return refusal_page(asked, nothing_here(asked))
+        return refusal_page(asked, Refused("HTTP_REFUSED", error.status_code, answers.sentence_of(error)))
+
+    return handler

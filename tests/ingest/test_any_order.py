@@ -1,0 +1,197 @@
+"""Documents of the same specs give the same database, whatever they leave out, in whatever order."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spackmon.formats.detect import read_document
+from spackmon.formats.submission import SpecReport
+from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode
+from spackmon.ingest.moving import references
+from spackmon.models import Base, Spec
+from tests.ingest.reports import Site, build_report, graph, spec
+
+PARTS = Path(__file__).parent.parent / "data" / "in-parts"
+
+QUESTIONS = {
+    "spec": """
+        SELECT s.hash_kind, s.hash, p.name, v.version, s.namespace, s.names_compiler, c.name, c.version,
+            s.package_hash, s.external, s.format_version, s.spack_version
+        FROM spec s JOIN package_version v ON v.id = s.package_version_id
+        JOIN package p ON p.id = v.package_id
+        LEFT JOIN compiler c ON c.id = s.compiler_id
+    """,
+    "hashes": "SELECT s.hash, h.kind, h.value FROM spec_hash h JOIN spec s ON s.id = h.spec_id",
+    "documents": """
+        SELECT s.hash, d.hashes, d.edges, d.states_all_edges, d.document, d.spack_version
+        FROM spec_document d JOIN spec s ON s.id = d.spec_id
+    """,
+    "edges": """
+        SELECT p.hash, c.hash, d.virtuals, d.deptypes FROM dependency d
+        JOIN spec p ON p.id = d.parent_id JOIN spec c ON c.id = d.child_id
+    """,
+    "closure": """
+        SELECT a.hash, d.hash, c.by_caret FROM closure c
+        JOIN spec a ON a.id = c.ancestor_id JOIN spec d ON d.id = c.descendant_id
+    """,
+    "virtuals": """
+        SELECT v.virtual, s.hash, c.hash, v.deptypes, v.by_caret FROM provided_virtual v
+        JOIN spec s ON s.id = v.spec_id JOIN spec c ON c.id = v.child_id
+    """,
+    "compilers": """
+        SELECT s.hash, k.language, c.name, c.version FROM spec_compiler k
+        JOIN spec s ON s.id = k.spec_id JOIN compiler c ON c.id = k.compiler_id
+    """,
+    "contained": """
+        SELECT s.hash, v.version, p.name FROM build_package_version b
+        JOIN build o ON o.id = b.build_id JOIN spec s ON s.id = o.spec_id
+        JOIN package_version v ON v.id = b.package_version_id JOIN package p ON p.id = b.package_id
+    """,
+}
+TABLES = [
+    "build_package_version", "build_source", "attempt", "build", "closure", "provided_virtual", "dependency",
+    "spec_compiler", "spec_hash", "spec_document", "spec",
+]  # fmt: skip
+
+
+def contents(site: Site) -> dict[str, list[Any]]:
+    """What the database says about specs, without numbers of rows."""
+    return {name: sorted(site.rows(question), key=repr) for name, question in QUESTIONS.items()}
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> list[SpecGraph]:
+    """Partial documents of specs of before Spack 0.18, some with one DAG hash and several full hashes."""
+    count = draw(st.integers(2, 5))
+    truth: list[tuple[str, dict[str, str], list[tuple[int, Deptype, tuple[str, ...]]]]] = []
+    for number in range(count):
+        name = f"p{number}"
+        edges = []
+        for child in range(number):
+            if draw(st.booleans()):
+                virtuals = draw(st.sampled_from([(), ("c",), ("c", "cxx"), ("mpi",)]))
+                deptype = draw(st.sampled_from([Deptype.BUILD, Deptype.LINK, Deptype.LINK | Deptype.RUN]))
+                edges.append((child, deptype, virtuals))
+        variants = draw(st.integers(1, 2))
+        builds = draw(st.integers(1, 2))
+        hashes = {"hash": f"{name}dag", "build_hash": f"{name}build{builds}"}
+        for variant in range(variants):
+            truth.append((name, {**hashes, "full_hash": f"{name}full{variant}"}, edges))
+    stated: list[SpecGraph] = []
+    for _ in range(draw(st.integers(1, 6))):
+        stated.append(_document(draw, truth))
+    return stated
+
+
+def _document(draw: st.DrawFn, truth: list[Any]) -> SpecGraph:
+    names = sorted({name for name, _, _ in truth})
+    chosen = {name: draw(st.sampled_from([one for one in truth if one[0] == name])) for name in names}
+    kinds = draw(
+        st.sampled_from(
+            [("full_hash", "build_hash", "hash"), ("full_hash", "hash"), ("build_hash", "hash"), ("hash",)]
+        )
+    )
+    without_build = draw(st.booleans())
+    compiler = draw(st.sampled_from([None, ("gcc", "9.3.0")]))
+    nodes: dict[str, SpecNode] = {}
+    for name in names:
+        _, hashes, edges = chosen[name]
+        shown = tuple((kind, hashes[kind]) for kind in kinds)
+        kept = tuple(
+            Edge(chosen[f"p{child}"][1][kinds[0]], deptypes, virtuals)
+            for child, deptypes, virtuals in edges
+            if not (without_build and deptypes == Deptype.BUILD)
+        )
+        edges_stated = [[edge.child, int(edge.deptypes), edge.virtuals] for edge in kept]
+        document = json.dumps([name, compiler, edges_stated])
+        nodes[hashes[kinds[0]]] = dataclasses.replace(
+            spec(name, "1.0", document=document, compiler=compiler),
+            hash=hashes[kinds[0]], hash_kind=kinds[0], hashes=shown, edges=kept,
+        )  # fmt: skip
+    root = draw(st.sampled_from(sorted(nodes)))
+    ordered = {root: nodes[root], **nodes}
+    return SpecGraph(root, draw(st.sampled_from([1, 2])), ordered)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(documents(), st.data())
+def test_the_order_of_documents_does_not_matter(
+    site: Site, graphs: list[SpecGraph], data: st.DataObject
+) -> None:
+    reports = [(graph, f"0.1{6 + position % 3}.0") for position, graph in enumerate(graphs)]
+    first = _after(site, reports)
+    again = data.draw(st.permutations(reports + data.draw(st.lists(st.sampled_from(reports), max_size=2))))
+    second = _after(site, again)
+    for name, rows in first.items():
+        assert second[name] == rows, name
+
+
+def test_files_of_one_spec_complete_each_other_in_both_orders(site: Site) -> None:
+    for names, edges in (
+        (("0.16-index.json", "0.16.spec.yaml"), 1),
+        (("spack-v2.lock", "0.16.spec.json"), 0),
+    ):
+        read = [
+            [
+                (report.graph, "0.16.0")
+                for report in read_document(name, (PARTS / name).read_bytes(), "0.16.0")
+            ]
+            for name in names
+        ]
+        first, second = _after(site, read[0] + read[1]), _after(site, read[1] + read[0])
+        assert first == second
+        assert len(first["spec"]) == len({row[2] for row in first["spec"]}) == edges + 1
+        assert len(first["edges"]) == len(first["closure"]) == edges
+
+
+def test_every_reference_to_a_spec_follows_when_two_are_one(site: Site) -> None:
+    columns = {
+        f"{table.name}.{column.name}"
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if column.references(Spec.__table__.c.id)
+    }
+    moved = {f"{table.name}.{column.name}" for table, column in references()}
+    anew = {
+        "dependency.child_id", "dependency.parent_id", "provided_virtual.child_id",
+        "provided_virtual.spec_id", "spec_compiler.spec_id", "spec_document.spec_id", "spec_hash.spec_id",
+    }  # fmt: skip
+    assert moved | anew == columns
+    assert "build.spec_id" in moved
+
+
+def test_builds_of_two_specs_that_are_one_are_of_that_one(site: Site) -> None:
+    weak = spec("zlib", "1", hash="d" * 32, hash_kind="build_hash", hashes=(("build_hash", "d" * 32),))
+    strong = dataclasses.replace(
+        weak, hash="f" * 32, hash_kind="full_hash", document="{}",
+        hashes=(("full_hash", "f" * 32), ("build_hash", "e" * 32)),
+    )  # fmt: skip
+    link = dataclasses.replace(
+        strong, document="[]", hashes=(("full_hash", "f" * 32), ("build_hash", "d" * 32))
+    )
+    site.apply(SpecReport(graph(weak, format_version=1), "0.16.0"))
+    site.apply(SpecReport(graph(strong, format_version=1), "0.16.0"))
+    ids = [
+        site.apply(build_report(shown, host=host)).build_id
+        for shown, host in (("d" * 32, "a"), ("f" * 32, "a"), ("d" * 32, "b"))
+    ]
+    site.apply(SpecReport(graph(link, format_version=1), "0.16.0"))
+    assert site.rows("SELECT hash FROM spec") == [("f" * 32,)]
+    builds = site.rows("SELECT id FROM build")
+    assert len(builds) == 2
+    for shown in ("d" * 32, "e" * 32, "f" * 32):
+        again = site.apply(build_report(shown, host="b"))
+        assert (again.build_created, again.build_id) == (False, ids[2])
+
+
+def _after(site: Site, reports: list[tuple[SpecGraph, str]]) -> dict[str, list[Any]]:
+    site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
+    for document, version in reports:
+        site.apply(SpecReport(document, version))
+        if document.nodes[document.root].hash_kind == "full_hash":
+            site.apply(build_report(document.root))
+    return contents(site)

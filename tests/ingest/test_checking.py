@@ -1,0 +1,105 @@
+"""`spackmon db check`: what follows from documents is compared, and made right again."""
+
+import dataclasses
+from collections import Counter
+
+import pytest
+from sqlalchemy import text
+
+from spackmon.formats.submission import SpecReport
+from spackmon.graph.spec import Deptype, Edge
+from spackmon.ingest.checking import check_database
+from tests.ingest.reports import Site, build_report, graph, spec, spec_report
+from tests.ingest.test_any_order import contents
+
+GCC = spec("gcc", "13.1")
+ZLIB = dataclasses.replace(
+    spec("zlib", "1.3", compiler=None), edges=(Edge(GCC.hash, Deptype.BUILD, ("c", "cxx")),)
+)
+HDF5 = spec("hdf5", "1.14", ZLIB)
+TOP = spec("top", "1", HDF5, GCC)
+
+DAMAGES = {
+    "closure": [
+        "DELETE FROM closure WHERE ancestor_id = (SELECT max(ancestor_id) FROM closure)",
+        "INSERT INTO closure (ancestor_id, descendant_id, by_caret) "
+        f"SELECT a.id, b.id, true FROM spec a, spec b WHERE a.hash = '{GCC.hash}' AND b.hash = '{TOP.hash}'",
+        "INSERT INTO closure (ancestor_id, descendant_id, by_caret) VALUES (1000, 1001, true)",
+        "UPDATE closure SET by_caret = NOT by_caret",
+    ],
+    "dependencies": [
+        "DELETE FROM dependency WHERE virtuals = '[]'",
+        "UPDATE dependency SET deptypes = 15",
+        "INSERT INTO dependency (parent_id, child_id, virtuals, deptypes) "
+        f"SELECT a.id, b.id, '[\"mpi\"]', 1 FROM spec a, spec b "
+        f"WHERE a.hash = '{GCC.hash}' AND b.hash = '{ZLIB.hash}'",
+    ],
+    "provided virtuals": [
+        "DELETE FROM provided_virtual",
+        "UPDATE provided_virtual SET deptypes = 0",
+    ],
+    "package versions of builds": [
+        "DELETE FROM build_package_version",
+        "INSERT INTO build_package_version (package_version_id, build_id, package_id) VALUES (1, 99, 1)",
+    ],
+    "compilers of specs": ["DELETE FROM spec_compiler", "UPDATE spec_compiler SET language = 'fortran' "
+        "WHERE language = 'c' AND spec_id = (SELECT max(spec_id) FROM spec_compiler WHERE language = 'c' "
+        "AND spec_id NOT IN (SELECT k.spec_id FROM spec_compiler k WHERE k.language = 'fortran'))"],
+    "hashes of specs": ["DELETE FROM spec_hash", "UPDATE spec_hash SET kind = 'build_hash'"],
+    "values of specs": ["UPDATE spec SET compiler_id = NULL", "UPDATE spec SET format_version = 5"],
+}  # fmt: skip
+
+
+def differences(site: Site, *, repair: bool = False) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for progress in check_database(site.database, repair=repair):
+        found.update(progress.differences)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"), [(name, damage) for name, damages in DAMAGES.items() for damage in damages]
+)
+def test_damage_is_counted_and_repaired(site: Site, name: str, damage: str) -> None:
+    site.apply(spec_report(TOP, HDF5, ZLIB, GCC))
+    for node in (TOP, HDF5):
+        site.apply(build_report(node.hash))
+    right = contents(site)
+    assert not any(differences(site).values())
+    site.database.write_once(lambda c: c.execute(text(damage)))
+    damaged = contents(site)
+    found = differences(site)
+    assert found[name] > 0
+    assert contents(site) == damaged
+    assert differences(site, repair=True)[name] > 0
+    assert contents(site) == right
+    assert not any(differences(site).values())
+
+
+def test_documents_of_one_spec_in_two_are_brought_together(site: Site) -> None:
+    weak = dataclasses.replace(
+        spec("old", "1"), hash="d" * 32, hash_kind="hash", hashes=(("hash", "d" * 32),)
+    )
+    strong = dataclasses.replace(
+        weak, hash="f" * 32, hash_kind="full_hash", hashes=(("full_hash", "f" * 32), ("hash", "d" * 32)),
+        document="{}",
+    )  # fmt: skip
+    site.apply(SpecReport(graph(strong, format_version=1), "0.16.0"))
+    site.apply(SpecReport(graph(weak, format_version=1), "0.16.0"))
+    right = contents(site)
+    assert len(right["spec"]) == 1
+    site.database.write_once(
+        lambda c: [
+            c.execute(text(statement))
+            for statement in (
+                "INSERT INTO spec (hash, hash_kind, package_version_id, names_compiler, architecture_id,"
+                " parameter_set_id, format_version, recorded_at) SELECT 'dddddddddddddddddddddddddddddddd',"
+                " 'hash', package_version_id, false, architecture_id, parameter_set_id, 1, recorded_at"
+                " FROM spec",
+                "UPDATE spec_document SET spec_id = (SELECT max(id) FROM spec) WHERE hashes LIKE '[[\"hash%'",
+            )
+        ]
+    )
+    assert differences(site)["documents of another spec"] == 1
+    differences(site, repair=True)
+    assert contents(site) == right

@@ -1,0 +1,27 @@
+"""Reports of one source add up to one claim, in any order and any number of times."""
+
+import dataclasses
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spackmon.runs.claim import Claim
+from spackmon.runs.growth import completed
+from tests.runs.claims import claims
+
+
+def plain(one: Claim) -> dict[str, object]:
+    return {field.name: getattr(one, field.name) for field in dataclasses.fields(one)}
+
+
+@given(claims(), st.data())
+def test_reports_of_a_source_add_up_alike_in_any_order_and_twice(
+    given: list[Claim], data: st.DataObject
+) -> None:
+    own = {name: getattr(given[0], name) for name in (
+        "id", "owner_id", "owner_is_certain", "kind", "key", "event_count", "analyzers",
+    )}  # fmt: skip
+    reports = [dataclasses.replace(one, **own) for one in given]
+    shuffled = data.draw(st.permutations([*reports, *reports]))
+    assert plain(reduce(completed, shuffled)) == plain(reduce(completed, reports))

@@ -1,0 +1,115 @@
+"""Everything that a database says, but for row numbers and for when it was reported: equal for every order.
+
+Rows are written with what they refer to in place of its number. A table or a column that is new is in it
+without a line here: only what is left out is named.
+"""
+
+import hashlib
+from collections import defaultdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from spackmon.logs import chunks
+from spackmon.models import Base
+
+# What says when or how often something was reported, or helps the next report; no answer about what ran.
+_NO_FACTS = frozenset({
+    "alembic_version", "submission_batch", "inbox_entry", "merged_build", "person", "token",
+})  # fmt: skip
+_REPORTED = frozenset({
+    "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
+    "received_at", "told_build_id",
+})  # fmt: skip
+
+
+def canonical_dump(connection: Connection) -> dict[str, list[Any]]:
+    """The rows of every table, sorted; also what nothing refers to any longer."""
+    tables = [table for table in Base.metadata.sorted_tables if table.name not in _NO_FACTS]
+    return _Dump(connection, tables).whole()
+
+
+class _Dump:
+    def __init__(self, connection: Connection, tables: list[Table]) -> None:
+        self._logs = _logs(connection)
+        self._tables = [table for table in tables if table.name != "log_chunk"]
+        self._rows = {table.name: [dict(row._mapping) for row in connection.execute(select(table))]
+                      for table in self._tables}  # fmt: skip
+        self._numbers = {
+            name: {row["id"]: row for row in rows if "id" in row} for name, rows in self._rows.items()
+        }
+        self._named: dict[tuple[str, Any], Any] = {}
+
+    def whole(self) -> dict[str, list[Any]]:
+        return {
+            table.name: sorted((self._plain(table, row) for row in self._rows[table.name]), key=repr)
+            for table in self._tables
+        }
+
+    def _plain(self, table: Table, row: dict[str, Any]) -> Any:
+        """The row as (column, value) pairs; a reference is the row it refers to."""
+        pairs = []
+        for column in table.columns:
+            name, value = column.name, row[column.name]
+            if name in _REPORTED or name == "id":
+                continue
+            if name == "newest_attempt_id":
+                # The attempt refers to its build: its number is enough.
+                name, value = "newest", self._numbers["attempt"].get(value, {}).get("number")
+            target = _target(table, column.name)
+            if target is not None and value is not None:
+                value = self._reference(target, value)
+            pairs.append((name, _value(value)))
+        if table.name == "log":
+            pairs.append(("content", self._logs.get(row["id"])))
+        return tuple(pairs)
+
+    def _reference(self, target: str, number: Any) -> Any:
+        if target not in self._numbers:
+            return number
+        key = (target, number)
+        if key not in self._named:
+            table = Base.metadata.tables[target]
+            row = self._numbers[target].get(number)
+            # A digest: a phase would otherwise repeat its attempt, its build, its spec and all below.
+            self._named[key] = None if row is None else _short(target, self._plain(table, row))
+        return self._named[key]
+
+
+def _short(target: str, plain: Any) -> str:
+    fields = dict(plain)
+    name = fields.get("name") or fields.get("hash") or fields.get("version") or ""
+    return f"{target} {name} {hashlib.sha256(repr(plain).encode()).hexdigest()[:12]}"
+
+
+# Derived rows refer to others without a foreign key.
+_UNDECLARED = {
+    "package_id": "package", "build_id": "build", "package_version_id": "package_version",
+    "ancestor_id": "spec", "descendant_id": "spec", "spec_id": "spec", "attempt_id": "attempt",
+}  # fmt: skip
+
+
+def _target(table: Table, column: str) -> str | None:
+    for key in table.columns[column].foreign_keys:
+        return key.column.table.name
+    return _UNDECLARED.get(column)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def _logs(connection: Connection) -> dict[int, bytes]:
+    table = Base.metadata.tables["log_chunk"]
+    pieces: dict[int, list[bytes]] = defaultdict(list)
+    for row in connection.execute(select(table).order_by(table.c.log_id, table.c.number)):
+        pieces[row.log_id].append(bytes(row.content))
+    return {log: chunks.join(parts) for log, parts in pieces.items()}
+
+
+def differences(one: dict[str, list[Any]], other: dict[str, list[Any]]) -> list[str]:
+    """The tables that differ."""
+    return [name for name in one if one[name] != other[name]]

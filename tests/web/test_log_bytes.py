@@ -1,0 +1,79 @@
+"""Any byte may be in a log: the download has it, and texts have U+FFFD for what is not UTF-8."""
+
+import base64
+import csv
+import gzip
+import hashlib
+import io
+import json
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from spackmon.logs.chunks import CHUNK_BYTES
+from spackmon.query.unpack import TAIL_BYTES
+from tests.server import Server
+
+# Pieces that bring what follows them to where a log is cut into chunks, or where its tail begins.
+_PIECES = st.sampled_from(
+    [
+        b"x" * (CHUNK_BYTES - 1), b"x" * (CHUNK_BYTES - 2), b"y" * (TAIL_BYTES - 1), b"\x80" * TAIL_BYTES,
+        "é€\U0001f600".encode(), b"caf\xe9\n", b"\xed\xa0\x80", b"\xf0\x9f", b"\0\x01\x02\x03",
+        b"\x1b[31m", b"\r", b"\n",
+    ]
+)  # fmt: skip
+_LOGS = st.lists(_PIECES | st.binary(min_size=1, max_size=20), min_size=1, max_size=6).map(b"".join)
+_FIELDS = "phases { id name log { text tail base64 sizeBytes } }"
+
+
+# The server stays, the builds differ.
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(log=b"caf\xe9 \xff not utf-8\n")
+@example(log=b"x" * (CHUNK_BYTES - 1) + "é".encode() + b"\xe9")
+@example(log=b"\x80" * (TAIL_BYTES + 9))
+@given(log=_LOGS)
+def test_any_bytes_can_be_a_log_and_every_reader_answers(server: Server, log: bytes) -> None:
+    package = f"log-{hashlib.sha256(log).hexdigest()}"
+    build = _reported(server, package, log)
+    read = server.ask(f'{{ build(id: "{build}") {{ {_FIELDS} }} }}')["build"]["phases"]
+    for phase in read:
+        shown = phase["log"]
+        assert shown["text"] == log.decode("utf-8", "replace")
+        assert base64.b64decode(shown["base64"]) == log
+        assert shown["sizeBytes"] == len(log)
+        assert shown["tail"]
+        if len(log) <= TAIL_BYTES:
+            assert shown["tail"] == shown["text"]
+        else:
+            assert shown["text"].endswith(shown["tail"].lstrip("\ufffd"))
+        number = phase["id"].rpartition(":")[2]
+        assert server.http.get(f"/phases/{number}/log").content == log
+    assert server.http.get(f"/builds/{build}").status_code == 200
+    assert server.http.get("/").status_code == 200
+    where = f'{{package: {{name: {{eq: "{package}"}}}}}}'
+    query = f"{{ builds(where: {where}) {{ nodes {{ {_FIELDS} }} }} }}"
+    lines = _exported(server, query, "application/x-ndjson")
+    assert [json.loads(line)["phases"] for line in lines.split(b"\n") if line] == [read]
+    table = io.StringIO(_exported(server, query, "text/csv").decode(), newline="")
+    csv.field_size_limit(1 << 30)
+    rows = list(csv.reader(table))
+    assert json.loads(rows[1][0]) == read
+
+
+def _reported(server: Server, package: str, log: bytes) -> str:
+    """The build with this log, as a phase's and whole."""
+    packed = base64.b64encode(gzip.compress(log)).decode()
+    line = {
+        "type": "install", "status": "FAILED",
+        "package": package, "source": {"kind": "EXTENSION", "key": package},
+        "phases": [{"name": "build", "status": "ERROR", "output_base64": packed}],
+    }  # fmt: skip
+    answer = server.post("/api/submissions", json.dumps(line).encode()).json()
+    build: str = answer["build"]
+    return build
+
+
+def _exported(server: Server, query: str, media_type: str) -> bytes:
+    answer = server.http.post("/graphql", json={"query": query}, headers={"Accept": media_type})
+    assert answer.status_code == 200, answer.text
+    return answer.content
