@@ -114,10 +114,6 @@ def create_app(settings: Settings) -> Starlette:
     return application
 
 
-def _documented_nouns() -> list[DocumentedNoun]:
-    return [DocumentedNoun(noun.name, noun.maximum, noun.source.document) for noun in NOUNS]
-
-
 def _open_early(access_tokens: AccessTokens) -> None:
     """Find a wrong secret at the start; one that cannot be made yet is no reason not to start."""
     try:
@@ -137,6 +133,10 @@ def _prepare(settings: Settings, access_tokens: AccessTokens) -> None:
     except Refused as refused:
         raise Unprepared(refused.sentence) from refused
     migrations.prepare(settings.database_url)
+
+
+def _documented_nouns() -> list[DocumentedNoun]:
+    return [DocumentedNoun(noun.name, noun.maximum, noun.source.document) for noun in NOUNS]
 
 
 def _limits(settings: Settings) -> Limits:

@@ -50,9 +50,9 @@ _RESERVED_PATHS = frozenset(
 )  # fmt: skip
 _FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
 _TLS_PORT = 443
-_EMBEDDED = "spackmon.sqlite3"
 # A disk that is full or mounted read-only: no setting is wrong, and it may be well again in a moment.
 _PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_EMBEDDED = "spackmon.sqlite3"
 _SECRET_KEYS = frozenset({"jwt_server_secret"})
 
 

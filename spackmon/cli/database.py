@@ -48,6 +48,10 @@ def check_settings_database(settings: Settings) -> None:
     database = Database(settings.database_url)
     try:
         ensure_migrated(database)
+        if migrations.has_old_tables(database):
+            complain(
+                "the old server's tables in this database stay as they are, and none of their rows is shown"
+            )
     except DBAPIError as error:
         trouble = classify(error)
         if trouble.outcome is Outcome.BROKEN:

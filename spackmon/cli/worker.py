@@ -57,8 +57,8 @@ class GracefulServer(uvicorn.Server):
 
 def serve(sockets: list[socket.socket], ready: int) -> None:
     """Serve until a signal comes. Raises Refused when the settings or the database forbid it."""
-    configure_logging()
     settings = load_settings()
+    configure_logging(settings.log_level)
     check_settings_database(settings)
     config = uvicorn.Config(
         create_app(settings),

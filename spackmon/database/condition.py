@@ -44,9 +44,13 @@ class Condition:
             self._logged.add(trouble)
         log.warning("database_trouble", reason=trouble.reason, error=_first_line(error))
 
-    def worked(self, *, wrote: bool) -> None:
-        """A transaction succeeded. A full or read-only database can be read: only a write ends that."""
-        if self._trouble is None or not (wrote or self._trouble.is_away):
+    def worked(self, *, wrote: bool, has_room: bool = False) -> None:
+        """A transaction succeeded. A read-only database can be read: only a write ends that.
+
+        `has_room`: it needed more space than a report does; nothing less ends a full disk.
+        """
+        trouble = self._trouble
+        if trouble is None or not (wrote or trouble.is_away) or (trouble.lacks_room and not has_room):
             return
         with self._changing:
             ended, self._trouble = self._trouble, None

@@ -37,16 +37,18 @@ class Trouble:
     `is_away`: nothing of the database can be had, neither reads nor writes. `outlives_connection` is false
     where a connection that met it would meet it again after it has passed: SQLite opens a file for
     reading alone when it may not write it, and a PostgreSQL session is read-only from its beginning.
+    `lacks_room`: a small write may succeed all the same, and proves nothing.
     """
 
     outcome: Outcome
     reason: str
     is_away: bool = False
     outlives_connection: bool = False
+    lacks_room: bool = False
 
 
 AWAY = Trouble(Outcome.PASSING, "the database does not answer", is_away=True)
-_FULL = Trouble(Outcome.PASSING, "the disk of the database is full")
+_FULL = Trouble(Outcome.PASSING, "the disk of the database is full", lacks_room=True)
 _DISK_FAILS = Trouble(Outcome.PASSING, "the disk of the database fails", outlives_connection=True)
 READ_ONLY = Trouble(Outcome.PASSING, "the database is read-only", outlives_connection=True)
 _FORBIDDEN = Trouble(

@@ -1,10 +1,13 @@
 """Transactions: in this thread, or held through an outage."""
 
+import os
 import sqlite3
+import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -30,7 +33,9 @@ _LATER_HOLD_SECONDS = 2.0
 _SQLITE_WRITERS = 8
 _READERS = 8
 _PROBE_SECONDS = 1.0
-# Larger than what a table that is there has free.
+# So much must be free before a full disk counts as well again.
+_PROBE_BYTES = 1 << 20
+# About as much, and more than what a table that is there has free.
 _PROBE = "CREATE TEMPORARY TABLE spackmon_probe ON COMMIT DROP AS SELECT i FROM generate_series(1, 30000) i"
 
 
@@ -203,11 +208,22 @@ class Database:
             self._failed(trouble, error)
         return None if self.condition.trouble is None else self.condition.trouble.reason
 
+    def _has_room(self) -> bool:
+        """See whether the disk of the SQLite file has room, where that is in doubt. Raises OSError."""
+        trouble = self.condition.trouble
+        if trouble is None or not trouble.lacks_room:
+            return False
+        directory = Path(self.url.database or "").absolute().parent
+        with tempfile.TemporaryFile(dir=directory, prefix=".spackmon-room-") as file:
+            os.posix_fallocate(file.fileno(), 0, _PROBE_BYTES)
+        return True
+
     def _probe_sqlite(self) -> None:
         # Whoever is writing will see for themselves: a probe waits for nobody.
         if not self._sqlite_writer.acquire(blocking=False):
             return
         try:
+            has_room = self._has_room()
             connection = sqlite3.connect(self.url.database or "", timeout=0, isolation_level=None)
             try:
                 (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -219,19 +235,22 @@ class Database:
             if classify(error).outcome is not Outcome.BUSY:
                 raise
             return
+        except OSError:
+            # Still as it was.
+            return
         finally:
             self._sqlite_writer.release()
         self._wrote_at_seconds = time.monotonic()
-        self.condition.worked(wrote=True)
+        self.condition.worked(wrote=True, has_room=has_room)
 
     def _probe_postgresql(self) -> None:
         with self.engine.begin() as connection:
             if connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
                 self._failed(READ_ONLY, RuntimeError("transaction_read_only is on"))
                 return
-            if self.condition.trouble is not None:
+            if has_room := self.condition.trouble is not None:
                 connection.execute(text(_PROBE))
-        self.condition.worked(wrote=True)
+        self.condition.worked(wrote=True, has_room=has_room)
 
     def close(self) -> None:
         """Close the writing connections."""

@@ -1,7 +1,7 @@
 """Runs whose client is gone: killed, or on a machine that went down, it never says how they ended.
 
-After a long silence such a run counts as CANCELLED. That is an inference: a report that comes after all is
-about a run that goes on.
+After a long silence the claim of such a client is abandoned, and by it the run counts as CANCELLED. That is
+an inference: a report that comes after all is about a run that goes on.
 """
 
 from dataclasses import replace
@@ -10,12 +10,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from spackmon.ingest import claims
-from spackmon.ingest.locks import lock_packages
+from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.resolution import settle
 from spackmon.ingest.rows import Statement
 
 # One process of a site at a time. The number is any that no other program takes in this database.
 _TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166303)")
+
+# As much as one transaction takes: reports wait for the packages that it locks.
+_AT_ONCE = 100
 
 # A client that builds is silent within a phase. One that has more to build says nothing of what is to come
 # while it builds something else: as long as its owner reports from that machine, that may still be run.
@@ -30,25 +33,31 @@ _SILENT = Statement(
             WHERE other.owner_id = c.owner_id AND other.environment_id = c.environment_id
                 AND other.last_reported_at >= :silent_since_at))
     ORDER BY c.id
+    LIMIT :at_once
     """
 )
 
 
 def end_silent_runs(connection: Connection, now: datetime, silence_seconds: float) -> int:
-    """End the runs of which nothing was reported for so long; how many. 0 while another process does it."""
+    """Abandon live claims that heard nothing for so long, some at a time; how many were.
+
+    0 when there are none left, and while another process does it.
+    """
     if not _TURN.run(connection)[0][-1]:
         return 0
-    silent_since = now - timedelta(seconds=silence_seconds)
-    silent = _SILENT.run(connection, silent_since_at=silent_since)
-    lock_packages(connection, [row.package_id for row in silent])
+    silence = timedelta(seconds=silence_seconds)
+    rows = _SILENT.run(connection, silent_since_at=now - silence, at_once=_AT_ONCE)
+    share_graphs(connection)
+    lock_packages(connection, (row.package_id for row in rows))
     ended = 0
-    # Read once more, now that nobody can report about them.
-    for claim_id, stored in claims.load_claims(connection, [row.id for row in silent]).items():
+    # Read after the locks are held: a report may have come since.
+    for claim_id, stored in claims.load_claims(connection, (row.id for row in rows)).items():
         claim = stored.claim
-        if claim.has_ended or claim.last_reported_at >= silent_since:
+        if claim.has_ended or claim.last_reported_at >= now - silence:
             continue
-        given_up = replace(stored, claim=replace(claim, abandoned_at=now))
-        claims.update_claim(connection, stored, given_up, now)
+        # When the silence was long enough, and not when somebody looked.
+        abandoned = replace(claim, abandoned_at=claim.last_reported_at + silence)
+        claims.update_claim(connection, stored, replace(stored, claim=abandoned), now)
         settle(connection, claim_id, now)
         ended += 1
     return ended

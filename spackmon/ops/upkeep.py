@@ -50,11 +50,13 @@ async def end_silent_runs(database: Database, silence_seconds: float) -> None:
         await anyio.sleep(min(_SILENCE_LOOK_SECONDS, silence_seconds / 4))
         if database.condition.trouble is None:
             try:
-                ended = await database.write_held(
-                    lambda connection: silence.end_silent_runs(connection, utc_now(), silence_seconds)
-                )
+                await _end_all_silent_runs(database, silence_seconds)
             except Exception:
                 log.exception("silent_runs_not_ended")
-            else:
-                if ended:
-                    log.info("silent_runs_ended", runs=ended)
+
+
+async def _end_all_silent_runs(database: Database, silence_seconds: float) -> None:
+    while ended := await database.write_held(
+        lambda connection: silence.end_silent_runs(connection, utc_now(), silence_seconds)
+    ):
+        log.info("silent_runs_ended", runs=ended)

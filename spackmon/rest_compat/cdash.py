@@ -26,9 +26,10 @@ from spackmon.formats.submission import InstallReport
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
 from spackmon.models import utc_now
+from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
-from spackmon.rest_compat.outages import AWAY, is_its_turn, spool
+from spackmon.rest_compat.outages import AWAY, is_its_turn, spool, vouched
 from spackmon.services import Services
 
 log = structlog.get_logger()
@@ -65,7 +66,8 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
     address = Address(project, told.get("site", ""), told.get("stamp", ""), told.get("build", ""))
     damage = _damage(told.get("MD5", "").strip().lower(), body)
     try:
-        return Upload(_arrived(read_cdash(body, address), utc_now()), damage)
+        report = read_cdash(body, address)
+        return Upload(None if report is None else _arrived(report, utc_now()), damage)
     except Refused as refused:
         raise damage or refused from None
 
@@ -122,20 +124,21 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
     return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), told)
 
 
+async def _spool(request: Request[Services], query: str, body: bytearray, away: Refused) -> Response:
+    """Take a document that will be applied; which build it is of, nobody can say yet."""
+    try:
+        claims = vouched(request, away)
+        await spool(request, Spooled(INBOX_KIND + query, claims, bytes(body)), away)
+    except Refused as refused:
+        return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
+    return _answer("OK", "", f"  <md5>{_md5(body)}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
+
+
 async def _stored(request: Request[Services], report: CDashReport, sender: Sender) -> Receipt:
     receipt: Receipt = await request.state.database.write_held(
         lambda connection: store.apply(connection, report, sender.person_id), impatient=True
     )
     return receipt
-
-
-async def _spool(request: Request[Services], query: str, body: bytearray, away: Refused) -> Response:
-    """Take a document that will be applied; which build it is of, nobody can say yet."""
-    try:
-        await spool(request, INBOX_KIND + query, body, away)
-    except Refused as refused:
-        return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
-    return _answer("OK", "", f"  <md5>{_md5(body)}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
 
 
 # What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.

@@ -7,6 +7,7 @@ import anyio.to_thread
 import structlog
 from starlette.requests import Request
 
+from spackmon.auth.access_tokens import Claims
 from spackmon.errors import Refused
 from spackmon.ops.spool import Spooled
 from spackmon.services import Services
@@ -35,17 +36,21 @@ async def is_its_turn(request: Request[Services], *, can_be_spooled: bool) -> bo
     return True
 
 
-async def spool(request: Request[Services], kind: str, body: bytes | bytearray, away: Refused) -> None:
-    """Put the body into the spool, for its sender as far as that can be seen without the database.
+def vouched(request: Request[Services], away: Refused) -> Claims:
+    """Who sends, as far as that can be seen without the database.
 
-    Raises Refused: 401 or 403 for who cannot be its sender, `away` where nobody can tell or the disk cannot
-    take it.
+    Raises Refused: 401 or 403 for who cannot be right, `away` where nobody can tell.
     """
     claims = request.state.gate.vouch(request.headers.get("authorization"))
     if claims is None:
         raise away
+    return claims
+
+
+async def spool(request: Request[Services], spooled: Spooled, away: Refused) -> None:
+    """Put a report into the spool. Raises Refused `away` where the disk cannot take it."""
     try:
-        await anyio.to_thread.run_sync(request.state.spool.put, Spooled(kind, claims, bytes(body)))
+        await anyio.to_thread.run_sync(request.state.spool.put, spooled)
     except OSError as error:
-        log.warning("not_spooled", kind=kind, bytes=len(body), reason=error.strerror)
+        log.warning("not_spooled", kind=spooled.kind, bytes=len(spooled.body), reason=error.strerror)
         raise away from None

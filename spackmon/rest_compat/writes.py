@@ -22,10 +22,11 @@ from spackmon.formats import ms1
 from spackmon.formats.submission import Submission
 from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
+from spackmon.ops.spool import Spooled
 from spackmon.rest_compat import answers
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
-from spackmon.rest_compat.outages import AWAY, is_its_turn, spool
+from spackmon.rest_compat.outages import AWAY, is_its_turn, spool, vouched
 from spackmon.services import Services
 
 log = structlog.get_logger()
@@ -109,8 +110,9 @@ async def _spool(request: Request[Services], write: Write, body: bytearray, away
     if write.promise is None:
         return refusal(away)
     try:
+        claims = vouched(request, away)
         submission = await anyio.to_thread.run_sync(_read, write, body)
-        await spool(request, write.kind, body, away)
+        await spool(request, Spooled(write.kind, claims, bytes(body)), away)
     except Refused as refused:
         return refusal(refused, challenge(request) if refused.status == 401 else None)
     status, answer = write.promise(submission)

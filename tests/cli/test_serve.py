@@ -67,7 +67,7 @@ def restart(server: Server) -> None:
     before = worker_of(server.process)
     server.process.send_signal(signal.SIGHUP)
     process = server.process
-    until(lambda: worker_of(process) not in (None, before), "another worker")
+    until(lambda: worker_of(process) not in (None, before), "the new worker")
 
 
 def test_recorded_clients_play_through_restarts_without_a_problem(sqlite_url: str, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_request_that_has_begun_is_finished_by_a_server_that_is_stopped(
             # Both connections are accepted before the answer to a later one.
             assert server.http.get("/healthz").status_code == 200
             server.process.send_signal(signal.SIGTERM)
-            until(lambda: not is_accepted(host, int(port)), "the end of new connections")
+            until(lambda: not is_accepted(host, int(port)), "the end of accepting")
             silent.sendall(head + body)
             begun.sendall(body[5:])
             for connection in (silent, begun):
@@ -140,13 +140,13 @@ def test_a_killed_worker_is_replaced_and_a_killed_supervisor_leaves_none(
         os.kill(int(worker), signal.SIGKILL)
         assert server.http.get("/healthz", headers={"Connection": "close"}).status_code == 200
         process = server.process
-        until(lambda: worker_of(process) not in (None, worker), "another worker")
+        until(lambda: worker_of(process) not in (None, worker), "the new worker")
         replaced = str(worker_of(process))
         process.kill()
-        until(lambda: not Path(f"/proc/{replaced}/stat").exists() or is_zombie(replaced), "the worker's end")
+        until(lambda: is_gone(replaced), "the end of the worker")
 
 
-def is_zombie(process_id: str) -> bool:
+def is_gone(process_id: str) -> bool:
     with contextlib.suppress(FileNotFoundError):
         return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     return True

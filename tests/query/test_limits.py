@@ -10,7 +10,8 @@ import pytest
 from graphql import get_introspection_query
 from structlog.testing import capture_logs
 
-from spackmon.database import Database, Reader, _SqliteConnection
+from spackmon.database import Database, Reader
+from spackmon.database.sqlite_reader import _SqliteConnection
 from spackmon.errors import Refused
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService

@@ -48,7 +48,7 @@ def report(client: Player, exchange: dict[str, Any]) -> dict[str, Any]:
 
 def settled(server: Server) -> Any:
     """What the database holds when the spool is empty."""
-    until(lambda: not waiting_in(spool_of(server)), "an empty spool")
+    until(lambda: waiting_in(spool_of(server)) == 0, "the empty spool")
     return server.ask(WHOLE)
 
 
