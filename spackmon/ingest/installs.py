@@ -58,10 +58,13 @@ def apply_install(
     if report.attributes:
         changed |= replace_attributes(connection, claim_id, report.attributes, now)
     if not (changed or events_created):
+        if known is not None:
+            claims.release(connection, reported, known)
         return _known(connection, claim_id, specs_created)
-    resolved = settle(connection, claim_id, now)
-    if known is not None and stored is not None:
-        claims.release(connection, known, stored)
+    resolved = settle(connection, claim_id, now, None if known is None else known.claim)
+    if known is not None:
+        for before in (known, reported):
+            claims.release(connection, before, stored or known)
     return InstallReceipt(
         resolved.build_id, resolved.build_created, resolved.attempt_created,
         resolved.changed or changed or specs_created > 0, hash_of_spec(connection, resolved.spec_id),

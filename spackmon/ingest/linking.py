@@ -38,4 +38,4 @@ def link_waiting(
             continue
         linked = replace(claim, spec_id=spec.id, package_id=spec.package_id, spec_hash=None)
         claims.update_claim(connection, stored[claim_id], replace(stored[claim_id], claim=linked), now)
-        settle(connection, claim_id, now)
+        settle(connection, claim_id, now, claim)

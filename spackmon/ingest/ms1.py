@@ -404,7 +404,7 @@ def _save(connection: Connection, before: StoredClaim, claim: Claim, now: dateti
     """Write what a claim is now, and derive the runs that this touches."""
     after = replace(before, claim=claim)
     claims.update_claim(connection, before, after, now)
-    resolved = settle(connection, claim.id, now)
+    resolved = settle(connection, claim.id, now, before.claim)
     claims.release(connection, before, after)
     return resolved
 

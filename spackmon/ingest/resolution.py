@@ -34,19 +34,24 @@ class Resolved:
     changed: bool
 
 
-def settle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
-    """Derive the runs that a claim, which came or changed, can touch; packages are locked by the caller."""
-    stored = neighbourhood(connection, claim_id)
+def settle(connection: Connection, claim_id: int, now: datetime, before: Claim | None = None) -> Resolved:
+    """Derive the runs that a claim, which came or changed, can touch; packages are locked by the caller.
+
+    `before` is what it was: others may have been of neither of two runs because of that.
+    """
+    stored = neighbourhood(connection, claim_id, before)
     rulings = _rulings(connection, stored)
     runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings)]
     return _Writing(connection, now).write(runs, claim_id)
 
 
-def neighbourhood(connection: Connection, claim_id: int) -> dict[int, StoredClaim]:
-    """The claims that may be of one run with this one, at any remove."""
+def neighbourhood(
+    connection: Connection, claim_id: int, before: Claim | None = None
+) -> dict[int, StoredClaim]:
+    """The claims that may be of one run with this one, as it is or was, at any remove."""
     loaded = claims.load_claims(connection, [claim_id])
     included = {claim_id: loaded[claim_id]}
-    pending = [loaded[claim_id].claim]
+    pending = [loaded[claim_id].claim, *([before] if before is not None else [])]
     while pending:
         claim = pending.pop()
         near = set(claims.neighbours(connection, claim)) - set(included)

@@ -58,6 +58,6 @@ def end_silent_runs(connection: Connection, now: datetime, silence_seconds: floa
         # When the silence was long enough, and not when somebody looked.
         abandoned = replace(claim, abandoned_at=claim.last_reported_at + silence)
         claims.update_claim(connection, stored, replace(stored, claim=abandoned), now)
-        settle(connection, claim_id, now)
+        settle(connection, claim_id, now, claim)
         ended += 1
     return ended

@@ -117,8 +117,9 @@ def _ended_differently(one: Claim, other: Claim) -> bool:
         return False
     if one.status is other.status:
         return False
-    # What a run that was broken off left behind looks like a failure.
-    return BuildStatus.SUCCESS in (one.status, other.status) or not {one.kind, other.kind} & _LEFT_BEHIND
+    # What a run that was broken off left behind looks like a failure, if it was at that time.
+    is_left_behind = bool({one.kind, other.kind} & _LEFT_BEHIND) and None not in (one.span, other.span)
+    return BuildStatus.SUCCESS in (one.status, other.status) or not is_left_behind
 
 
 def _at_different_times(one: Claim, other: Claim) -> bool:
