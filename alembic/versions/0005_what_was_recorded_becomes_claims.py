@@ -478,7 +478,7 @@ def _claim(
         "told_build_id": build.id if source.is_live else None, "next_run": None,
         "first_reported_at": source.first_reported_at, "last_reported_at": source.last_reported_at,
     }  # fmt: skip
-    begins_at, ends_at = _window(claim, run, run.phases if is_best else None)
+    begins_at, ends_at = _window(claim, run.phases if is_best else None)
     return {**claim, "window_begins_at": begins_at, "window_ends_at": ends_at}
 
 
@@ -502,12 +502,12 @@ _COMMAND = {"CDASH": timedelta(minutes=15), "JUNIT": timedelta(hours=1)}
 _MARGIN = timedelta(seconds=60)
 
 
-def _window(claim: Mapping[str, Any], run: _Run, phases: Any | None) -> tuple[datetime, datetime]:
+def _window(claim: Mapping[str, Any], phases: Any | None) -> tuple[datetime, datetime]:
     """The time within which another claim of the run must touch.
 
     From the beginning to the end, which is that of the last phase where none was reported. A command whose
     seconds CDASH and JUNIT report may have done something else first: it ended a quarter of an hour, or an
-    hour, later at most. A run that goes on may do so for a day.
+    hour, later at most. A run of which no end is known may have gone on for a day.
     """
     begin: datetime = claim["started_at"]
     end: datetime | None = claim["finished_at"]
@@ -517,9 +517,12 @@ def _window(claim: Mapping[str, Any], run: _Run, phases: Any | None) -> tuple[da
             end = max(begin, phases.reported_at) if phases else begin
             is_open = not (phases and phases.has_error and claim["status"] == "RUNNING")
             is_open = is_open and claim["cancelled_at"] is None
-    elif end is None:
+    else:
         own = claim["duration_seconds"]
-        end = _after(begin, timedelta(seconds=own if own is not None else phases.seconds if phases else 0.0))
+        is_open = end is None and own is None
+        if own is None:
+            own = phases.seconds if phases else 0.0
+        end = end or _after(begin, timedelta(seconds=own))
     end = max(begin, end)
     if claim["kind"] in _COMMAND:
         end = _after(end, _COMMAND[claim["kind"]])
