@@ -1,6 +1,6 @@
 """What one source reported of one run: the only thing that runs are derived from.
 
-A claim is as its source told it and changes by its own source alone; `claims.completed` adds a later report
+A claim has what its source reported, and no other source changes it; `growth.completed` adds a later report
 of the same source, in any order. Its contents (variables, manifest, logs) are named by the rows that hold
 them, equal contents by equal rows.
 """
@@ -51,7 +51,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class PhaseClaim:
-    """A phase as a source reported it, `position` counting from 1 within the report that told it.
+    """A phase as a source reported it, `position` counting from 1 within its report.
 
     `log_id` names the log by content, `log_bytes` is its size. `mark` is the first time of the log that Spack
     wrote with microseconds: no two runs share one. `reported_at` is when the report came.
@@ -73,7 +73,7 @@ class Claim:
     """What the source `kind`, `key` of `owner_id` reported of one run.
 
     `owner_is_certain` is false where an operator imported what somebody had built. The spec is `spec_id`,
-    or `spec_hash` where no such spec is known; `is_weak_spec` tells that its documents name it by
+    or `spec_hash` while no such spec is stored; `is_weak_spec` tells that its documents name it by
     `dag_hash` alone, which several specs of before Spack 0.18 may share. Of the times see
     `spackmon.runs.times`: `time_uncertainty_seconds` is how far they may be off, `times_enclose_run` that
     they are those of a whole command, `is_live` that reports came while it ran. `cancelled_at` is when
@@ -118,7 +118,7 @@ class Claim:
 
     @property
     def name(self) -> tuple[str, str, int]:
-        """What it is called, whatever its row: the order in which equals are taken."""
+        """Its identity, independent of its row's number: claims are sorted by it."""
         return self.kind, self.key, self.owner_id
 
     @cached_property
@@ -130,12 +130,12 @@ class Claim:
 
     @cached_property
     def span(self) -> Span | None:
-        """When the run ran by this claim, or None where it does not tell."""
+        """When the run ran according to this claim; None if it has no times."""
         return span_of(self)
 
     @property
     def knows_spec(self) -> bool:
-        """Whether it says which spec ran, be it known or not."""
+        """Whether it names a spec, which need not be stored."""
         return self.spec_id is not None or self.spec_hash is not None
 
     @property

@@ -12,8 +12,8 @@ from spackmon.runs.claim import Claim, same_prefix, same_revision, same_version
 from spackmon.runs.times import SKEW_SECONDS, Span
 from spackmon.status import BuildStatus, SourceKind
 
-# A site of CDash need not be a machine, its kernel is the release and not the version; JUnit tells for what
-# the spec was built.
+# A site of CDash need not be a machine, and its kernel is the release and not the version; the target in a
+# JUnit report is that of the spec.
 _NAMES_NO_HOST = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
 _LEFT_BEHIND = frozenset({SourceKind.STAGE, SourceKind.FAILURE_MARKER})
 # What is there now was made by the last success.
@@ -99,7 +99,7 @@ def _differ(one: object, other: object) -> bool:
 
 
 def _different_specs(one: Claim, other: Claim) -> bool:
-    # A spec that is known has brought all its hashes: a hash that is none of them names another.
+    # All hashes of a stored spec are stored: a hash that is none of them is another spec's.
     return one.knows_spec and other.knows_spec and not same_spec(one, other)
 
 
@@ -130,7 +130,7 @@ def _at_different_times(one: Claim, other: Claim) -> bool:
 
 
 def _seen_before(untimed: Claim, other: Span | None) -> bool:
-    """Whether a claim without times came before the other's run ended, or if that is not known began."""
+    """Whether a claim without times was reported before the other's run ended, or began if it has no end."""
     if other is None or untimed.span is not None:
         return False
     moment = other.end if other.has_end else other.begin

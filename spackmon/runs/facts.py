@@ -3,12 +3,12 @@
 | fact | taken from |
 |---|---|
 | status | a reported end, by PRECEDENCE; else what follows from the claims (`Claim.outcome`) |
-| start, end, duration | the first by _CLOCKS that has both ends, the run's own before bounds |
+| start, end, duration | the first by _worse_clock: the run's own, certain, with both ends; then by _CLOCKS |
 | machine | each field from the first that names it; CDASH and JUNIT name no machine beside others |
 | Spack, prefix, variables, arguments, manifest | the first by PRECEDENCE that has it |
 | tags | all of them |
 | phases | `spackmon.runs.phases` |
-| events | the first by EVENT_PRECEDENCE that has any |
+| events | the first by _EVENT_PRECEDENCE that has any |
 | results of an analyzer | the first by PRECEDENCE that has them |
 """
 

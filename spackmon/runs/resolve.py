@@ -1,11 +1,11 @@
 """Which claims speak of one run: a pure function of the set of claims, whatever the order in which they came.
 
 1. Claims whose logs prove one run are together.
-2. Claims of the same spec, or of the same prefix, that tell when they ran are together where nothing
-contradicts it, the closest pair first. A claim that fits two runs equally well belongs to neither: two runs
+2. Claims of the same spec, or of the same prefix, that have times are together where nothing contradicts it,
+the closest pair first. A claim that fits two runs equally well belongs to neither: two runs
 in one are worse than one run twice.
-3. Claims that know no spec belong to the only run of their package that they fit.
-4. Claims that do not tell when they ran: what is installed now belongs to the last success, anything else to
+3. Claims that name no spec belong to the only run of their package that they fit.
+4. Claims without times: what is installed now belongs to the last success, anything else to
    the only run of its spec that it fits.
 
 What a person joined or split by hand stands above all of these.
@@ -105,7 +105,7 @@ class _Groups:
         )
 
     def place_untimed(self, claim: Claim) -> None:
-        """Put a claim that does not tell when it ran where it belongs, if that is certain."""
+        """Join a claim without times with the run that it belongs to, if that is certain."""
         if len(self._group_of[claim]) > 1:
             return
         fitting: dict[int, list[Claim]] = {}
@@ -151,7 +151,7 @@ def _may_be_same_package(one: Claim, other: Claim) -> bool:
 
 
 def _last_success(groups: Iterable[list[Claim]]) -> list[Claim] | None:
-    """The group that ended last of those that succeeded and tell when."""
+    """Of the groups that succeeded and have times, the one that ended last."""
     ended = []
     for group in groups:
         ends = [claim.span.end for claim in group if claim.span is not None]

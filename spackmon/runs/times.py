@@ -1,4 +1,4 @@
-"""When a run ran, as far as one claim tells, and whether two claims may speak of one time.
+"""When a run ran according to one claim, and whether the times of two claims may be those of one run.
 
 | source | its begin | its end |
 |---|---|---|
@@ -87,7 +87,7 @@ def _has_room(command: Span, run: Span, allowed_seconds: float) -> bool:
 
 
 def span_of(claim: "Claim") -> Span | None:
-    """When the run ran by this claim, or None where it does not tell."""
+    """When the run ran according to this claim; None if it has no times."""
     if claim.kind is SourceKind.MS1 and claim.is_live:
         return _live(claim)
     end, moment = claim.finished_at, claim.last_reported_moment
