@@ -1,8 +1,7 @@
 """Every statement of claims: rows in, and out as what `spackmon.runs` takes."""
 
-import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -36,8 +35,7 @@ _MOMENTS = (
     "started_at", "finished_at", "cancelled_at", "abandoned_at", "first_reported_at", "last_reported_at",
 )  # fmt: skip
 
-_FIND = Statement("SELECT id FROM claim WHERE owner_id = :owner_id AND kind = :kind AND key = :key {lock}",
-                  lock="FOR NO KEY UPDATE")  # fmt: skip
+_FIND = Statement("SELECT id FROM claim WHERE owner_id = :owner_id AND kind = :kind AND key = :key")
 
 _INSERT = Statement(
     f"""
@@ -102,9 +100,36 @@ _PUT_PHASES = over_rows(
     """,
 )
 
-# By the time within which they must touch; what is untimed; the run that it is counted to; and the same
+# By the time within which they must touch; what is untimed; the run that they are counted to; and the same
 # thing at any time for one that is untimed itself.
-_NEIGHBOURS = Statement(
+_NEIGHBOURS = over_rows(
+    "id bigint",
+    """
+    SELECT m.id AS claim_id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.package_id = m.package_id
+        AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.package_id = m.package_id
+    WHERE c.window_begins_at IS NULL
+        AND (c.spec_id = m.spec_id OR c.spec_hash = m.spec_hash OR c.prefix = m.prefix)
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.spec_id = m.spec_id
+    WHERE m.window_begins_at IS NULL
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.package_id = m.package_id AND c.prefix = m.prefix
+    WHERE m.window_begins_at IS NULL
+    """,
+)
+
+# The same of what a claim was, which no row says any more.
+_NEIGHBOURS_BEFORE = Statement(
     """
     SELECT c.id FROM claim c
     WHERE c.package_id = :package_id AND c.window_ends_at >= :begins_at AND c.window_begins_at <= :ends_at
@@ -112,11 +137,12 @@ _NEIGHBOURS = Statement(
     SELECT c.id FROM claim c WHERE c.package_id = :package_id AND c.window_begins_at IS NULL
         AND (c.spec_id = :spec_id OR c.spec_hash = :spec_hash OR c.prefix = :prefix)
     UNION
-    SELECT c.id FROM claim c WHERE c.attempt_id = :attempt_id
-    UNION
     SELECT c.id FROM claim c WHERE c.spec_hash = :spec_hash AND c.spec_id IS NULL
     UNION
     SELECT c.id FROM claim c WHERE c.spec_id = :spec_id AND :is_untimed = 1
+    UNION
+    SELECT c.id FROM claim c
+    WHERE c.package_id = :package_id AND c.prefix = :prefix AND :is_untimed = 1
     """
 )
 
@@ -169,7 +195,7 @@ class StoredClaim:
 
 
 def find_claim(connection: Connection, source: Source, owner_id: int) -> int | None:
-    """The id of this owner's claim of a source, kept for this transaction."""
+    """The id of this owner's claim of a source."""
     found = _FIND.run(connection, owner_id=owner_id, kind=source.kind.value, key=source.key)
     return found[0].id if found else None
 
@@ -234,13 +260,19 @@ def load_claims(connection: Connection, claim_ids: Iterable[int]) -> dict[int, S
     }
 
 
-def neighbours(connection: Connection, claim: Claim) -> list[int]:
-    """The ids of the claims that may speak of the same run, and of those counted to the same one now."""
+def neighbours(connection: Connection, claim_ids: Iterable[int]) -> list[tuple[int, int]]:
+    """The claims that may speak of the same run as one of these, or are counted to it now: pairs of ids."""
+    rows = _NEIGHBOURS.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
+    return [(row.claim_id, row.id) for row in rows]
+
+
+def neighbours_before(connection: Connection, claim: Claim) -> list[int]:
+    """The ids of the claims that may have spoken of the same run as this one, as it was."""
     touching = window(claim)
     begins_at, ends_at = touching or (None, None)
-    rows = _NEIGHBOURS.run(
+    rows = _NEIGHBOURS_BEFORE.run(
         connection, package_id=claim.package_id, begins_at=begins_at, ends_at=ends_at,
-        attempt_id=claim.attempt_id, spec_hash=claim.spec_hash, spec_id=claim.spec_id, prefix=claim.prefix,
+        spec_hash=claim.spec_hash, spec_id=claim.spec_id, prefix=claim.prefix,
         is_untimed=int(touching is None),
     )  # fmt: skip
     return [row.id for row in rows]
@@ -308,8 +340,3 @@ def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str])
         analyzers=analyzers,
     )
     return StoredClaim(claim, row.environment_id, row.told_build_id, row.next_run)
-
-
-def with_phases(stored: StoredClaim, phases: Sequence[PhaseClaim]) -> StoredClaim:
-    """The same claim with other phases."""
-    return dataclasses.replace(stored, claim=dataclasses.replace(stored.claim, phases=tuple(phases)))

@@ -6,7 +6,7 @@ A nightly re-run of an unchanged package costs rows of its own for what differs 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,13 @@ _FIND = {
     table: Statement(f"SELECT id FROM {table} WHERE digest = :digest {{lock}}", lock="FOR KEY SHARE")  # noqa: S608
     for table in ("log", "environment_set", "manifest")
 }
+
+_RANKS = {
+    table: Statement(f"SELECT {rank} AS rank FROM {table} WHERE id = :id")  # noqa: S608 -- of our own constants
+    for table, rank in {
+        "log": "digest", "environment_set": "digest", "manifest": "digest", "spec": "hash", "package": "name",
+    }.items()
+}  # fmt: skip
 
 _INSERT_LOG = Statement(
     """
@@ -110,17 +117,27 @@ def manifest_of(connection: Connection, files: Iterable[InstalledFile]) -> int:
     return manifest_id
 
 
+def rank_in(connection: Connection) -> Callable[[str, int], Any]:
+    """How rows that claims refer to sort: by what they hold, which no order of arrival changes."""
+
+    def rank(table: str, row_id: int) -> Any:
+        return _RANKS[table].run(connection, id=row_id)[0].rank
+
+    return rank
+
+
 def _get_or_create(
     connection: Connection, table: str, insert: Statement, digest: bytes, **values: Any
 ) -> tuple[int, bool]:
-    found = _FIND[table].run(connection, digest=digest)
-    if found:
-        return found[0].id, False
-    created = insert.run(connection, digest=digest, **values)
-    if created:
-        return created[0].id, True
-    # Somebody else was faster, and has committed: the insert waited for it.
-    return _FIND[table].run(connection, digest=digest)[0].id, False
+    # Somebody else may be faster, for whose commit the insert waits; and another may delete that row then,
+    # as nobody refers to it.
+    while True:
+        found = _FIND[table].run(connection, digest=digest)
+        if found:
+            return found[0].id, False
+        created = insert.run(connection, digest=digest, **values)
+        if created:
+            return created[0].id, True
 
 
 def _digest(rows: Sequence[Sequence[Any]]) -> bytes:

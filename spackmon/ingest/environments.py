@@ -33,10 +33,11 @@ _INSERT = Statement(
 def get_or_create_environment(connection: Connection, environment: Environment | Machine) -> tuple[int, bool]:
     """The id of an environment, and whether it is new."""
     values = dataclasses.asdict(environment)
-    found = _FIND.run(connection, **values)
-    if found:
-        return found[0].id, False
-    created = _INSERT.run(connection, **values)
-    if created:
-        return created[0].id, True
-    return _FIND.run(connection, **values)[0].id, False
+    # As with contents.py: a row that somebody else made first may be deleted before it is read.
+    while True:
+        found = _FIND.run(connection, **values)
+        if found:
+            return found[0].id, False
+        created = _INSERT.run(connection, **values)
+        if created:
+            return created[0].id, True

@@ -14,7 +14,7 @@ from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.environments import NOTHING_TOLD, get_or_create_environment
 from spackmon.ingest.events import add_events
 from spackmon.ingest.linking import link_waiting
-from spackmon.ingest.locks import share_graphs
+from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.resolution import settle
 from spackmon.ingest.rows import Statement
@@ -79,13 +79,19 @@ def _subject(connection: Connection, report: InstallReport) -> _Subject:
         stored = store_graph(connection, report.graph, report.spack_version)
         subject = _Subject(stored.spec_id, None, stored.created_count, stored.waiting)
         package_name = report.graph.nodes[report.graph.root].name
-    else:
-        # What a build contains is written with it; a graph is locked as it is stored.
-        share_graphs(connection)
-    if report.graph is None and report.spec_hash:
+    elif report.spec_hash:
+        if find_spec(connection, report.spec_hash) is None:
+            # Who stores that spec now would not see this claim, nor this transaction that spec; and nothing
+            # else orders two claims of one hash whose package is unknown.
+            own_graphs(connection)
+        else:
+            share_graphs(connection)
         found = find_spec(connection, report.spec_hash)
         if found is not None:
             return _Subject(found.id, found.package_id)
+    else:
+        # What a build contains is written with it; a graph is locked as it is stored.
+        share_graphs(connection)
     if not package_name:
         return subject
     get_or_create_packages(connection, {package_name})
@@ -181,7 +187,7 @@ def _write(
         claim_id = claims.find_claim(connection, report.source, reported.claim.owner_id)
         assert claim_id is not None  # noqa: S101 -- the insert met it
     before = claims.load_claims(connection, [claim_id])[claim_id]
-    after = completed(before.claim, reported.claim)
+    after = completed(before.claim, reported.claim, contents.rank_in(connection))
     if after.spec_id is not None:
         after = replace(after, spec_hash=None)
     if differs(before.claim, after):

@@ -1,7 +1,7 @@
 """Rows that a transaction keeps to itself, always in the order of their numbers.
 
 Tables are locked in one order too: all graphs, what specs are made of, environments, tags, groups of errors,
-packages, builds. Two transactions that took them otherwise would wait for each other. One that writes many
+packages, claims. Two transactions that took them otherwise would wait for each other. One that writes many
 reports takes them in that order for each of them: there is only one such at a time.
 """
 
@@ -27,15 +27,6 @@ _PACKAGES = over_rows(
     lock="FOR NO KEY UPDATE OF p",
 )
 
-# All at once: two builds that fail at the same moment would otherwise each hold itself and wait for the
-# other. By id alone: PostgreSQL looks at a row again that it had to wait for, and would leave out one whose
-# status has changed, though it be the build that the report is about.
-_BUILDS = over_rows(
-    "id bigint",
-    "SELECT b.id, b.owner_id FROM build b WHERE b.id IN (SELECT i.id FROM {input} i) ORDER BY b.id {lock}",
-    lock="FOR NO KEY UPDATE OF b",
-)
-
 
 def take_turn(connection: Connection) -> None:
     """Wait for whoever else writes many reports in one transaction, before anything else is kept.
@@ -59,9 +50,3 @@ def own_graphs(connection: Connection) -> None:
 def lock_packages(connection: Connection, package_ids: Iterable[int | None]) -> None:
     """Keep packages: who looks for the build that a report is about looks at all builds of a package."""
     _PACKAGES.run(connection, sorted({(package_id,) for package_id in package_ids if package_id is not None}))
-
-
-def lock_builds(connection: Connection, build_ids: Iterable[int]) -> dict[int, int]:
-    """Keep builds; the owner of each of them that exists."""
-    locked = _BUILDS.run(connection, sorted({(build_id,) for build_id in build_ids}))
-    return {row.id: row.owner_id for row in locked}

@@ -21,6 +21,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from sqlalchemy import Connection
 
@@ -59,10 +60,6 @@ _NEWEST = Statement(
     ORDER BY id DESC
     LIMIT 1
     """
-)
-
-_COUNT = Statement(
-    "SELECT count(*) AS claims FROM claim WHERE owner_id = :owner_id AND kind = 'MS1' AND key LIKE :keys"
 )
 
 _TOLD = Statement(
@@ -180,7 +177,7 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now
         status=BuildStatus.RUNNING if stored.claim.status is BuildStatus.NOTRUN else stored.claim.status,
         cancelled_at=None, abandoned_at=None, last_reported_at=now,
     )  # fmt: skip
-    if claim.is_live and (claim.has_ended or _is_late(phase, stored.claim, now)):
+    if not claim.is_live or claim.has_ended or _is_late(phase, stored.claim, now):
         claim = _as_it_ran(claim)
     resolved = _save(connection, stored, claim, now)
     return _phase_receipt(connection, report, resolved)
@@ -235,16 +232,21 @@ def _series(spec_hash: str, report: BuildReport) -> str:
 
 def _begin(connection: Connection, stored: StoredClaim, series: str, now: datetime) -> tuple[int, bool]:
     """Add the first claim of a series; the number of its build, and whether that is new."""
-    claim_id = claims.add_claim(connection, stored)
-    if claim_id is None:
-        # Another series of the same spec, whose environment has the same words, or its spec was another row
-        # then.
-        count = _COUNT.run(connection, owner_id=stored.claim.owner_id, keys=f"{series}/%")[0].claims
-        claim = replace(stored.claim, key=f"{series}/{count + 1}")
-        return _begin(connection, replace(stored, claim=claim), series, now)
+    # There may be another series of these words: its spec was another row then.
+    claim_id = _add(connection, stored, series, 1).claim.id
     resolved = settle(connection, claim_id, now)
     _tell(connection, claim_id, resolved.build_id)
     return resolved.build_id, resolved.build_created
+
+
+def _add(connection: Connection, stored: StoredClaim, series: str, first_number: int) -> StoredClaim:
+    """Add a claim to a series, under the first number from `first_number` on that is free."""
+    for number in count(first_number):
+        claim = replace(stored.claim, key=f"{series}/{number}")
+        claim_id = claims.add_claim(connection, replace(stored, claim=claim))
+        if claim_id is not None:
+            return replace(stored, claim=replace(claim, id=claim_id))
+    raise AssertionError("numbers do not end")
 
 
 _TELL = Statement("UPDATE claim SET told_build_id = :build_id WHERE id = :claim_id")
@@ -264,19 +266,22 @@ def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now
             "spack_version": report.spack_version,
             "tags": sorted(report.tags),
         }
-        if stored.next_run is None:
-            claims.update_claim(connection, stored, replace(stored, next_run=json.dumps(announced)), now)
-        return _place(connection, claim).build_id
-    changed = replace(claim, tags=claim.tags | set(report.tags))
+        # One that an earlier command announced never ran.
+        claims.update_claim(connection, stored, replace(stored, next_run=json.dumps(announced)), now)
+        return stored.told_build_id or _place(connection, claim).build_id
+    changed = claim
+    if not set(report.tags) <= claim.tags:
+        changed = replace(claim, tags=claim.tags | set(report.tags))
     if report.announces_run:
         # What an earlier command announced never ran: its words are not this run's.
         changed = replace(
             claim, tags=frozenset(report.tags), is_live=True, started_at=now, cancelled_at=None,
             spack_version=report.spack_version, last_reported_at=now,
         )  # fmt: skip
-    elif changed.tags == claim.tags:
-        return _place(connection, claim).build_id
-    return _save(connection, stored, changed, now).build_id
+    if changed is not claim:
+        _save(connection, stored, changed, now)
+    # The number that the client has: another one may lead to another series of the same build.
+    return stored.told_build_id or _place(connection, claim).build_id
 
 
 def _lock(
@@ -356,17 +361,15 @@ def _next_claim(
     series, _, number = before.key.rpartition("/")
     claim = Claim(
         id=0, owner_id=before.owner_id, owner_is_certain=True, kind=before.kind,
-        key=f"{series}/{int(number) + 1}", first_reported_at=now, last_reported_at=now,
+        key=before.key, first_reported_at=now, last_reported_at=now,
         package_id=before.package_id, spec_id=before.spec_id, machine=before.machine, is_live=True,
         started_at=datetime.fromisoformat(announced["at"]) if announced else began_at,
         spack_version=announced.get("spack_version", before.spack_version),
         tags=frozenset(announced.get("tags", ())),
     )  # fmt: skip
     following = StoredClaim(claim, stored.environment_id, stored.told_build_id)
-    claim_id = claims.add_claim(connection, following)
-    assert claim_id is not None  # noqa: S101 -- the package is locked, and this claim was its series' newest
     claims.update_claim(connection, stored, replace(stored, next_run=None), now)
-    return replace(following, claim=replace(claim, id=claim_id))
+    return _add(connection, following, series, int(number) + 1)
 
 
 def _reported(

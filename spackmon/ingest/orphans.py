@@ -36,10 +36,13 @@ def _unused(table: str) -> str:
         f"NOT EXISTS (SELECT 1 FROM {other} r WHERE r.{column} = i.id)"  # noqa: S608 -- as below
         for other, column in _referring(table)
     )
-    return f"SELECT i.id FROM {{input}} i WHERE {used}"  # noqa: S608 -- of our own constants
+    # One that somebody else has just found, to refer to it, stays: nobody waits here for another.
+    return f"SELECT i.id FROM {{input}} o JOIN {table} i ON i.id = o.id WHERE {used} {{lock}}"  # noqa: S608
 
 
-_FIND = {table: over_rows("id bigint", _unused(table)) for table in SHARED}
+_FIND = {
+    table: over_rows("id bigint", _unused(table), lock="FOR UPDATE OF i SKIP LOCKED") for table in SHARED
+}
 _DELETE = {
     table: [
         *(

@@ -50,23 +50,25 @@ def neighbourhood(
 ) -> dict[int, StoredClaim]:
     """The claims that may be of one run with this one, as it is or was, at any remove."""
     loaded = claims.load_claims(connection, [claim_id])
-    included = {claim_id: loaded[claim_id]}
-    pending = [loaded[claim_id].claim, *([before] if before is not None else [])]
-    while pending:
-        claim = pending.pop()
-        near = set(claims.neighbours(connection, claim)) - set(included)
-        near |= {two for pair in claims.rulings_of(connection, [claim.id]) for two in pair[:2]} - set(
-            included
-        )
-        unseen = near - set(loaded)
-        if unseen:
-            loaded |= claims.load_claims(connection, unseen)
-        for other_id in sorted(near):
-            other = loaded[other_id].claim
-            if other.attempt_id == claim.attempt_id or may_be_one(claim, other):
-                included[other_id] = loaded[other_id]
-                pending.append(other)
-    return included
+    included = {claim_id}
+    if before is not None:
+        earlier = claims.neighbours_before(connection, before)
+        loaded |= claims.load_claims(connection, set(earlier) - included)
+        included |= {other_id for other_id in earlier if may_be_one(before, loaded[other_id].claim)}
+    reached = set(included)
+    # All that are reached by as many steps are read together.
+    while reached:
+        near = [pair for pair in claims.neighbours(connection, reached) if pair[1] not in included]
+        ruled = {one for pair in claims.rulings_of(connection, reached) for one in pair[:2]} - included
+        unseen = ({other_id for _, other_id in near} | ruled) - set(loaded)
+        loaded |= claims.load_claims(connection, unseen)
+        reached = ruled | {two for one, two in near if _may_decide(loaded[one].claim, loaded[two].claim)}
+        included |= reached
+    return {one: loaded[one] for one in sorted(included)}
+
+
+def _may_decide(one: Claim, other: Claim) -> bool:
+    return one.attempt_id == other.attempt_id is not None or may_be_one(one, other)
 
 
 def _rulings(connection: Connection, stored: dict[int, StoredClaim]) -> Rulings:
@@ -226,6 +228,3 @@ def _attempts_of(runs: list[Run]) -> list[int | None]:
         chosen.append(mine[0] if mine else None)
         taken |= set(mine[:1])
     return chosen
-
-
-__all__ = ["Claim", "Resolved", "neighbourhood", "settle"]

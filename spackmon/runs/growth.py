@@ -1,7 +1,7 @@
 """Two reports of one source are one claim: the same in any order, and twice as once."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from spackmon.runs.claim import PHASE_FAILED, Claim, Machine, PhaseClaim
@@ -23,18 +23,31 @@ _RANK = {
 }
 
 
-def completed(one: Claim, other: Claim) -> Claim:
+RankOfRow = Callable[[str, int], Any]
+"""How a row of a table, given by its number, sorts among others: by what it holds."""
+
+
+def _by_number(_table: str, row_id: int) -> int:
+    return row_id
+
+
+def completed(one: Claim, other: Claim, rank: RankOfRow = _by_number) -> Claim:
     """What two reports of one source say together.
 
-    A beginning only becomes earlier and an end later; of two texts the longer one counts, of two contents
-    the one with the higher row, of two logs of a phase the longer one.
+    A beginning only becomes earlier and an end later; of two texts the longer one counts, of two logs of a
+    phase the longer one, of other contents the one that `rank` puts last.
     """
+    spec_id = _either("spec", one.spec_id, other.spec_id, rank)
+    if spec_id is None:
+        package_id = _either("package", one.package_id, other.package_id, rank)
+    else:
+        package_id = (one if spec_id == one.spec_id else other).package_id
     return dataclasses.replace(
         one,
         status=max(one.status, other.status, key=_RANK.__getitem__),
         is_live=one.is_live and other.is_live,
-        package_id=_either(one.package_id, other.package_id),
-        spec_id=_either(one.spec_id, other.spec_id),
+        package_id=package_id,
+        spec_id=spec_id,
         spec_hash=_longer(one.spec_hash, other.spec_hash),
         machine=Machine(
             *(max(getattr(one.machine, f.name), getattr(other.machine, f.name), key=_by_length)
@@ -51,24 +64,28 @@ def completed(one: Claim, other: Claim) -> Claim:
         spack_revision=_longer(one.spack_revision, other.spack_revision),
         prefix=_longer(one.prefix, other.prefix),
         installed_from=max(_known(one.installed_from, other.installed_from), default=None),
-        environment_set_id=_either(one.environment_set_id, other.environment_set_id),
-        manifest_id=_either(one.manifest_id, other.manifest_id),
+        environment_set_id=_either("environment_set", one.environment_set_id, other.environment_set_id, rank),
+        manifest_id=_either("manifest", one.manifest_id, other.manifest_id, rank),
         configure_arguments=_longer(one.configure_arguments, other.configure_arguments),
         tags=one.tags | other.tags,
-        phases=_phases(one.phases, other.phases),
+        phases=_phases(one.phases, other.phases, rank),
     )  # fmt: skip
 
 
-def _phases(one: Iterable[PhaseClaim], other: Iterable[PhaseClaim]) -> tuple[PhaseClaim, ...]:
+def _phases(
+    one: Iterable[PhaseClaim], other: Iterable[PhaseClaim], rank: RankOfRow
+) -> tuple[PhaseClaim, ...]:
     by_name: dict[str, PhaseClaim] = {}
     for phase in (*one, *other):
         known = by_name.get(phase.name)
-        by_name[phase.name] = phase if known is None else _phase(known, phase)
+        by_name[phase.name] = phase if known is None else _phase(known, phase, rank)
     return tuple(sorted(by_name.values(), key=lambda phase: (phase.position, phase.name)))
 
 
-def _phase(one: PhaseClaim, other: PhaseClaim) -> PhaseClaim:
-    logged = max(one, other, key=lambda phase: (phase.log_bytes, phase.log_id or 0))
+def _phase(one: PhaseClaim, other: PhaseClaim, rank: RankOfRow) -> PhaseClaim:
+    logged = max(one, other, key=lambda phase: phase.log_bytes)
+    if one.log_bytes == other.log_bytes:
+        logged = one if _either("log", one.log_id, other.log_id, rank) == one.log_id else other
     statuses = {one.status, other.status}
     return PhaseClaim(
         name=one.name,
@@ -86,8 +103,10 @@ def _known(*values: Any) -> list[Any]:
     return [value for value in values if value is not None]
 
 
-def _either(one: int | None, other: int | None) -> int | None:
-    return max(_known(one, other), default=None)
+def _either(table: str, one: int | None, other: int | None, rank: RankOfRow) -> int | None:
+    if one is None or other is None or one == other:
+        return other if one is None else one
+    return max(one, other, key=lambda row_id: rank(table, row_id))
 
 
 def _longer(one: str | None, other: str | None) -> str | None:

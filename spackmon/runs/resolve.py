@@ -11,12 +11,15 @@ in one are worse than one run twice.
 What a person joined or split by hand stands above all of these.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import combinations
 
 from spackmon.runs.claim import Claim
 from spackmon.runs.evidence import OF_LAST_SUCCESS, Evidence, contradict, evidence, same_logs, same_spec
-from spackmon.status import BuildStatus
+from spackmon.runs.times import window
+from spackmon.status import BuildStatus, SourceKind
 
 Name = tuple[str, str, int]
 """What a claim is called (`Claim.name`)."""
@@ -66,10 +69,13 @@ class _Groups:
 
     def join_proven(self) -> None:
         """Join what logs or people prove to be one run."""
-        for one, other in combinations(list(self._group_of), 2):
-            if self._rulings.get(frozenset({one.name, other.name})) is True:
-                self._join(one, other)
-        for one, other in combinations(list(self._group_of), 2):
+        named = {claim.name: claim for claim in self._group_of}
+        for pair, is_one_run in self._rulings.items():
+            if is_one_run:
+                first, *rest = pair
+                for name in rest:
+                    self._join(named[first], named[name])
+        for one, other in _with_common_logs(list(self._group_of)):
             if same_logs(one, other) and not self._apart(one, other):
                 self._join(one, other)
 
@@ -137,8 +143,28 @@ class _Groups:
                 self._group_of[claim] = mine
 
 
-def _pairs(claims: Sequence[Claim], agree: Callable[[Claim, Claim], bool]) -> Iterable[tuple[Claim, Claim]]:
-    return (pair for pair in combinations(claims, 2) if agree(*pair))
+def _with_common_logs(claims: Sequence[Claim]) -> list[tuple[Claim, Claim]]:
+    """The pairs that share a time in a log, or a log, in the order of their names."""
+    by_content: dict[tuple[str, str | int | None], list[Claim]] = defaultdict(list)
+    for claim in claims:
+        for mark in claim.marks:
+            by_content[mark].append(claim)
+        if claim.kind is SourceKind.MS1:
+            for phase in claim.phases:
+                if phase.log_bytes:
+                    by_content[phase.name, phase.log_id].append(claim)
+    pairs = {pair for sharing in by_content.values() for pair in combinations(sharing, 2)}
+    return sorted(pairs, key=lambda pair: (pair[0].name, pair[1].name))
+
+
+def _pairs(claims: Iterable[Claim], agree: Callable[[Claim, Claim], bool]) -> Iterator[tuple[Claim, Claim]]:
+    """The pairs that agree, of those whose times may touch: each is compared with its neighbours alone."""
+    windows = [(touching, claim) for claim in claims if (touching := window(claim)) is not None]
+    before: list[tuple[datetime, Claim]] = []
+    for (begins_at, ends_at), claim in sorted(windows, key=lambda entry: entry[0]):
+        before = [(end, other) for end, other in before if end >= begins_at]
+        yield from ((other, claim) for _, other in before if agree(other, claim))
+        before.append((ends_at, claim))
 
 
 def _same_thing(one: Claim, other: Claim) -> bool:

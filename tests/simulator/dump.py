@@ -60,10 +60,16 @@ class _Dump:
             target = _target(table, column.name)
             if target is not None and value is not None:
                 value = self._reference(target, value)
+            if name == "finished_at" and table.name in ("attempt", "build") and _is_end_a_report(self, row):
+                continue
             pairs.append((name, _value(value)))
         if table.name == "log":
             pairs.append(("content", self._logs.get(row["id"])))
         return tuple(pairs)
+
+    def newest(self, build: dict[str, Any]) -> dict[str, Any] | None:
+        """The attempt that a build shows."""
+        return self._numbers["attempt"].get(build["newest_attempt_id"])
 
     def _reference(self, target: str, number: Any) -> Any:
         if target not in self._numbers:
@@ -75,6 +81,12 @@ class _Dump:
             # A digest: a phase would otherwise repeat its attempt, its build, its spec and all below.
             self._named[key] = None if row is None else _short(target, self._plain(table, row))
         return self._named[key]
+
+
+def _is_end_a_report(dump: "_Dump", row: dict[str, Any]) -> bool:
+    """Whether a run has no times of its own: its inferred end is when it was reported."""
+    attempt = dump.newest(row) if "newest_attempt_id" in row else row
+    return attempt is not None and attempt["end_is_inferred"] and attempt["started_at"] is None
 
 
 def _short(target: str, plain: Any) -> str:
