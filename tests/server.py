@@ -88,7 +88,7 @@ def served_by_process(
     variables = {
         **os.environ,
         "SPACKMON_DATABASE_URL": database_url, "SPACKMON_DATA_DIR": str(data_dir),
-        "SPACKMON_PORT": str(port), **(environment or {}),
+        "SPACKMON_PORT": str(port), "SPACKMON_HOLD_SECONDS": str(GIVE_UP_SECONDS), **(environment or {}),
     }  # fmt: skip
     program = Path(sys.executable).with_name("spackmon")
     log = data_dir / "serve.log"

@@ -39,16 +39,16 @@ def ensure_migrated(database: Database) -> None:
         raise Refused("DATABASE_UNPREPARED", 503, str(unprepared)) from None
 
 
-def check_settings_database(settings: Settings) -> None:
+def check_settings_database(settings: Settings, *, is_quiet: bool = False) -> None:
     """Bring the database of a service that starts up to date, if it answers.
 
     Raises Refused when somebody has to do something first. An outage is no such thing: writes are held
-    through it, and a service that did not start would lose them.
+    through it, and a service that did not start would lose them. It is said on the screen, unless `is_quiet`.
     """
     database = Database(settings.database_url)
     try:
         ensure_migrated(database)
-        if migrations.has_old_tables(database):
+        if not is_quiet and migrations.has_old_tables(database):
             complain(
                 "the old server's tables in this database stay as they are, and none of their rows is shown"
             )
@@ -56,8 +56,9 @@ def check_settings_database(settings: Settings) -> None:
         trouble = classify(error)
         if trouble.outcome is Outcome.BROKEN:
             raise
-        # The driver tells an outage from a wrong password only in its text, which whoever sees it can read.
-        reason = str(error.orig).strip().splitlines()[0]
-        complain(f"the database (DATABASE_URL) cannot be used yet, writes will wait for it: {reason}")
+        if not is_quiet:
+            # The driver tells an outage from a wrong password only in its text; whoever sees it can read.
+            reason = str(error.orig).strip().splitlines()[0]
+            complain(f"the database (DATABASE_URL) cannot be used yet, writes will wait for it: {reason}")
     finally:
         database.close()

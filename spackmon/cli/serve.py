@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from spackmon.cli.database import check_settings_database
 from spackmon.cli.supervisor import Supervisor
 from spackmon.errors import Refused
 from spackmon.settings import Settings, load_settings
@@ -40,6 +41,7 @@ def serve(
     configure_logging(settings.log_level)
     given = {"host": host, "port": port}
     settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
+    check_settings_database(settings)
     inherited = _inherited(fd or _activated())
     sockets = inherited or [_listen(settings.host, settings.port)]
     if inherited:

@@ -59,7 +59,8 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
     """Serve until a signal comes. Raises Refused when the settings or the database forbid it."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    check_settings_database(settings)
+    # Whoever started the service was told the rest; the log has it, too.
+    check_settings_database(settings, is_quiet=True)
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
