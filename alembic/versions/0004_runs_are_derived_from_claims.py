@@ -258,7 +258,7 @@ def _create() -> None:
         sa.Column("manifest_id", RowId, nullable=True),
         sa.Column("configure_arguments", ByteOrderedText, nullable=True),
         sa.Column("tags", JsonText(), nullable=False),
-        sa.Column("told_build_id", RowId, nullable=True),
+        sa.Column("client_build_id", RowId, nullable=True),
         sa.Column("next_run", JsonText(), nullable=True),
         sa.Column("first_reported_at", UtcDateTime(), nullable=False),
         sa.Column("last_reported_at", UtcDateTime(), nullable=False),
@@ -302,12 +302,12 @@ def _create() -> None:
     op.create_index(op.f("ix_claim_spec_hash"), "claim", ["spec_hash"], unique=False)
     op.create_index(op.f("ix_claim_spec_id_owner_id"), "claim", ["spec_id", "owner_id"], unique=False)
     op.create_index(
-        "ix_claim_told_build",
+        "ix_claim_client_build",
         "claim",
-        ["told_build_id"],
+        ["client_build_id"],
         unique=False,
-        sqlite_where=sa.text("told_build_id IS NOT NULL"),
-        postgresql_where=sa.text("told_build_id IS NOT NULL"),
+        sqlite_where=sa.text("client_build_id IS NOT NULL"),
+        postgresql_where=sa.text("client_build_id IS NOT NULL"),
     )
     op.create_index(
         "ix_claim_untimed",

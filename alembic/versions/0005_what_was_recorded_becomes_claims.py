@@ -475,7 +475,7 @@ def _claim(
         "spack_revision": landed.spack_revision,
         **{name: attempt[name] if is_best else None for name in _CONTENTS},
         "tags": json.dumps(list(tags) if is_best else []),
-        "told_build_id": build.id if source.is_live else None, "next_run": None,
+        "client_build_id": build.id if source.is_live else None, "next_run": None,
         "first_reported_at": source.first_reported_at, "last_reported_at": source.last_reported_at,
     }  # fmt: skip
     begins_at, ends_at = _window(claim, run.phases if is_best else None)

@@ -20,7 +20,7 @@ _FACTS = (
     "package_id", "spec_id", "spec_hash", "environment_id", "status", "is_live", "started_at",
     "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run", "window_begins_at",
     "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision", "prefix",
-    "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "tags", "told_build_id",
+    "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "tags", "client_build_id",
     "next_run", "last_reported_at",
 )  # fmt: skip
 """The columns that a report may change."""
@@ -186,11 +186,11 @@ _SHARED = {"environment_set": "environment_set_id", "manifest": "manifest_id"}
 
 @dataclass(frozen=True, slots=True)
 class StoredClaim:
-    """A claim with what only the store knows of it; `told_build_id` and `next_run` as the table has them."""
+    """A claim with what only the store knows of it: `client_build_id` and `next_run` are the table's."""
 
     claim: Claim
     environment_id: int
-    told_build_id: int | None = None
+    client_build_id: int | None = None
     next_run: str | None = None
 
 
@@ -312,7 +312,7 @@ def _facts(stored: StoredClaim) -> dict[str, Any]:
         "window_begins_at": begins_at,
         "window_ends_at": ends_at,
         "environment_id": stored.environment_id,
-        "told_build_id": stored.told_build_id,
+        "client_build_id": stored.client_build_id,
         "next_run": stored.next_run,
     }
 
@@ -339,4 +339,4 @@ def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str])
         is_weak_spec=bool(row.is_weak_spec),
         analyzers=analyzers,
     )
-    return StoredClaim(claim, row.environment_id, row.told_build_id, row.next_run)
+    return StoredClaim(claim, row.environment_id, row.client_build_id, row.next_run)

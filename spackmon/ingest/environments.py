@@ -8,7 +8,7 @@ from spackmon.formats.submission import Environment
 from spackmon.ingest.rows import Statement
 from spackmon.runs.claim import Machine
 
-NOTHING_TOLD = Environment("", "", "", "", "")
+NO_ENVIRONMENT = Environment("", "", "", "", "")
 
 _FIND = Statement(
     """

@@ -11,7 +11,7 @@ from spackmon.ingest import claims, contents
 from spackmon.ingest.analysis import replace_attributes
 from spackmon.ingest.claims import StoredClaim
 from spackmon.ingest.dimensions import get_or_create_packages
-from spackmon.ingest.environments import NOTHING_TOLD, get_or_create_environment
+from spackmon.ingest.environments import NO_ENVIRONMENT, get_or_create_environment
 from spackmon.ingest.events import add_events
 from spackmon.ingest.linking import link_waiting
 from spackmon.ingest.locks import own_graphs, share_graphs
@@ -102,7 +102,7 @@ def _claim(
     connection: Connection, report: InstallReport, subject: _Subject, owner_id: int, now: datetime, *,
     is_certain: bool,
 ) -> StoredClaim:  # fmt: skip
-    environment = report.environment or NOTHING_TOLD
+    environment = report.environment or NO_ENVIRONMENT
     environment_id, _ = get_or_create_environment(connection, environment)
     variables, files = report.environment_variables, report.install_files
     claim = Claim(

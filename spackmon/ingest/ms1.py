@@ -56,15 +56,15 @@ _NEWEST = Statement(
     """
     SELECT id FROM claim
     WHERE spec_id = :spec_id AND owner_id = :owner_id AND environment_id = :environment_id
-        AND told_build_id IS NOT NULL
+        AND client_build_id IS NOT NULL
     ORDER BY id DESC
     LIMIT 1
     """
 )
 
-_TOLD = Statement(
+_OF_CLIENT_BUILD = Statement(
     """
-    SELECT c.id, c.owner_id, c.package_id FROM claim c WHERE c.told_build_id = :build_id
+    SELECT c.id, c.owner_id, c.package_id FROM claim c WHERE c.client_build_id = :build_id
     ORDER BY c.id DESC
     LIMIT 1
     """
@@ -74,7 +74,7 @@ _OF_BUILD = Statement(
     """
     SELECT c.id, c.owner_id, c.package_id
     FROM attempt a JOIN claim c ON c.attempt_id = a.id
-    WHERE a.build_id = :build_id AND c.told_build_id IS NOT NULL
+    WHERE a.build_id = :build_id AND c.client_build_id IS NOT NULL
     ORDER BY c.id DESC
     LIMIT 1
     """
@@ -84,7 +84,7 @@ _NOT_RUN = Statement(
     """
     SELECT c.id, c.package_id FROM claim c
     WHERE c.owner_id = :owner_id AND c.environment_id = :environment_id AND c.status = 'NOTRUN'
-        AND c.told_build_id IS NOT NULL AND c.cancelled_at IS NULL AND c.id <> :claim_id
+        AND c.client_build_id IS NOT NULL AND c.cancelled_at IS NULL AND c.id <> :claim_id
         AND NOT EXISTS (SELECT 1 FROM claim_phase p WHERE p.claim_id = c.id)
     ORDER BY c.id
     """
@@ -235,7 +235,7 @@ def _begin(connection: Connection, stored: StoredClaim, series: str, now: dateti
     # There may be another series of these words: its spec was another row then.
     claim_id = _add(connection, stored, series, 1).claim.id
     resolved = settle(connection, claim_id, now)
-    _tell(connection, claim_id, resolved.build_id)
+    _set_client_build(connection, claim_id, resolved.build_id)
     return resolved.build_id, resolved.build_created
 
 
@@ -249,11 +249,11 @@ def _add(connection: Connection, stored: StoredClaim, series: str, first_number:
     raise AssertionError("numbers do not end")
 
 
-_TELL = Statement("UPDATE claim SET told_build_id = :build_id WHERE id = :claim_id")
+_SET_CLIENT_BUILD = Statement("UPDATE claim SET client_build_id = :build_id WHERE id = :claim_id")
 
 
-def _tell(connection: Connection, claim_id: int, build_id: int) -> None:
-    _TELL.run(connection, claim_id=claim_id, build_id=build_id)
+def _set_client_build(connection: Connection, claim_id: int, build_id: int) -> None:
+    _SET_CLIENT_BUILD.run(connection, claim_id=claim_id, build_id=build_id)
 
 
 def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now: datetime) -> int:
@@ -268,7 +268,7 @@ def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now
         }
         # One that an earlier command announced never ran.
         claims.update_claim(connection, stored, replace(stored, next_run=json.dumps(announced)), now)
-        return stored.told_build_id or _place(connection, claim).build_id
+        return stored.client_build_id or _place(connection, claim).build_id
     changed = claim
     if not set(report.tags) <= claim.tags:
         changed = replace(claim, tags=claim.tags | set(report.tags))
@@ -281,7 +281,7 @@ def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now
     if changed is not claim:
         _save(connection, stored, changed, now)
     # The number that the client has: another one may lead to another series of the same build.
-    return stored.told_build_id or _place(connection, claim).build_id
+    return stored.client_build_id or _place(connection, claim).build_id
 
 
 def _lock(
@@ -319,7 +319,7 @@ def _find(connection: Connection, build_id: int) -> tuple[int, int, int | None] 
     """The newest claim of a number, or of the build that it leads to: its id, owner and package."""
     if not 0 < build_id <= LARGEST_ROW_ID:
         raise _unknown(build_id)
-    rows = _TOLD.run(connection, build_id=build_id)
+    rows = _OF_CLIENT_BUILD.run(connection, build_id=build_id)
     if not rows:
         build = builds.read_build(connection, build_id)
         rows = () if build is None else _OF_BUILD.run(connection, build_id=build.id)
@@ -341,7 +341,9 @@ def _adopt(connection: Connection, build_id: int, person_id: int, now: datetime)
         key=f"{build.spec_hash}/#{build.id}/1", first_reported_at=now, last_reported_at=now,
         package_id=build.package_id, spec_id=build.spec_id, machine=builds.machine_of(build),
     )  # fmt: skip
-    claim_id = claims.add_claim(connection, StoredClaim(claim, build.environment_id, told_build_id=build.id))
+    claim_id = claims.add_claim(
+        connection, StoredClaim(claim, build.environment_id, client_build_id=build.id)
+    )
     if claim_id is None:
         claim_id = claims.find_claim(connection, Source(claim.kind, claim.key), person_id)
     assert claim_id is not None  # noqa: S101 -- the insert made it or met it
@@ -367,7 +369,7 @@ def _next_claim(
         spack_version=announced.get("spack_version", before.spack_version),
         tags=frozenset(announced.get("tags", ())),
     )  # fmt: skip
-    following = StoredClaim(claim, stored.environment_id, stored.told_build_id)
+    following = StoredClaim(claim, stored.environment_id, stored.client_build_id)
     claims.update_claim(connection, stored, replace(stored, next_run=None), now)
     return _add(connection, following, series, int(number) + 1)
 

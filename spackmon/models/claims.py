@@ -12,7 +12,7 @@ from spackmon.models.logs import Log
 from spackmon.models.people import Person
 
 _UNTIMED = text("window_begins_at IS NULL")
-_OF_MS1 = text("told_build_id IS NOT NULL")
+_OF_MS1 = text("client_build_id IS NOT NULL")
 _NOT_RUN = text("status = 'NOTRUN'")
 _OPEN = text("status IN ('RUNNING', 'NOTRUN')")
 
@@ -25,7 +25,7 @@ class Claim(Base):
     found to speak of. The window is the time within which another claim of the run must touch, null where the
     claim does not tell when it ran.
 
-    Of ms1 alone: `told_build_id` is the build's number that the client was given; `next_run` is JSON of
+    Of ms1 alone: `client_build_id` is the build's number that the client was given; `next_run` is JSON of
     what it announced for the next one (`at`, `spack_version`, `tags`), which its next report begins.
     """
 
@@ -34,7 +34,7 @@ class Claim(Base):
         UniqueConstraint("owner_id", "kind", "key"),
         Index(None, "package_id", "window_ends_at"),
         Index("ix_claim_untimed", "package_id", sqlite_where=_UNTIMED, postgresql_where=_UNTIMED),
-        Index("ix_claim_told_build", "told_build_id", sqlite_where=_OF_MS1, postgresql_where=_OF_MS1),
+        Index("ix_claim_client_build", "client_build_id", sqlite_where=_OF_MS1, postgresql_where=_OF_MS1),
         Index(
             "ix_claim_not_run", "owner_id", "environment_id", sqlite_where=_NOT_RUN, postgresql_where=_NOT_RUN
         ),
@@ -71,7 +71,7 @@ class Claim(Base):
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
     tags: Mapped[str] = mapped_column(JsonText)
-    told_build_id: Mapped[int | None] = mapped_column(RowId)
+    client_build_id: Mapped[int | None] = mapped_column(RowId)
     next_run: Mapped[str | None] = mapped_column(JsonText)
     first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)

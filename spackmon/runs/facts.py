@@ -93,7 +93,6 @@ class Run:
     status: BuildStatus
     times: Times
     first_reported_at: datetime
-    last_reported_at: datetime
     spack_version: str | None
     spack_revision: str | None
     prefix: str | None
@@ -105,11 +104,6 @@ class Run:
     phases: tuple[RunPhase, ...]
     events_of: int | None
     analyses_of: Mapping[str, int]
-
-    @property
-    def began(self) -> datetime:
-        """Where it stands among the runs of its build."""
-        return self.times.started_at or self.times.finished_at or self.first_reported_at
 
 
 def run_of(claims: Group) -> Run:
@@ -132,7 +126,6 @@ def run_of(claims: Group) -> Run:
         status=status,
         times=_times(best, status, is_reported),
         first_reported_at=min(claim.first_reported_at for claim in claims),
-        last_reported_at=max(claim.last_reported_at for claim in claims),
         spack_version=first(lambda claim: claim.spack_version or None),
         spack_revision=first(lambda claim: claim.spack_revision or None),
         prefix=first(lambda claim: claim.prefix),

@@ -165,7 +165,7 @@ CARRIED = {
             kind = 'MS1' AND key NOT LIKE 'saved/%')
         """,
         """
-            SELECT told_build_id FROM claim WHERE next_run IS NOT NULL
+            SELECT client_build_id FROM claim WHERE next_run IS NOT NULL
         """,
     ),
 }
@@ -288,7 +288,7 @@ def test_a_run_whose_source_was_not_noted_is_a_client_s(landed: Database) -> Non
     [(attempt_id,)] = rows(landed, forgotten)
     landed.write_once(lambda c: c.execute(text(f"DELETE FROM build_source WHERE attempt_id = {attempt_id}")))
     upgrade(url_of(landed))
-    claim = f"SELECT kind, is_live, told_build_id, status FROM claim WHERE attempt_id = {attempt_id}"
+    claim = f"SELECT kind, is_live, client_build_id, status FROM claim WHERE attempt_id = {attempt_id}"
     assert rows(landed, claim) == [("MS1", True, 11, "SUCCESS")]
     assert (
         rows(landed, "SELECT a.id FROM attempt a LEFT JOIN claim c ON c.attempt_id = a.id WHERE c.id IS NULL")
@@ -308,7 +308,9 @@ def test_the_number_of_a_merged_build_is_not_given_again(landed: Database) -> No
 
 def test_a_client_that_announced_its_next_run_goes_on_with_that(landed: Database) -> None:
     upgrade(url_of(landed))
-    announced = rows(landed, "SELECT told_build_id, next_run, owner_id FROM claim WHERE next_run IS NOT NULL")
+    announced = rows(
+        landed, "SELECT client_build_id, next_run, owner_id FROM claim WHERE next_run IS NOT NULL"
+    )
     assert len(announced) == 4
     for build_id, written, owner_id in announced:
         next_run = json.loads(written)

@@ -145,7 +145,7 @@ def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
         (7, 1, 1, "SUCCESS"),
         (9, 2, 2, "FAILED"),
     ]
-    claims = "SELECT told_build_id, attempt_id, owner_id, kind, key FROM claim ORDER BY attempt_id"
+    claims = "SELECT client_build_id, attempt_id, owner_id, kind, key FROM claim ORDER BY attempt_id"
     assert rows(claims) == [(7, 1, 1, "MS1", "7/1"), (7, 2, 1, "MS1", "7/2"), (9, 3, 2, "MS1", "9/1")]
     assert rows("SELECT count(*) FROM claim WHERE first_reported_at = last_reported_at AND is_live") == [(3,)]
     # What cannot be read is kept as it is.
@@ -158,7 +158,7 @@ def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
         " JOIN environment_variable v ON v.environment_set_id = a.environment_set_id"
     )
     assert rows(variables) == [(2, "CC", "gcc")]
-    assert rows("SELECT told_build_id FROM claim WHERE next_run IS NOT NULL") == [(9,)]
+    assert rows("SELECT client_build_id FROM claim WHERE next_run IS NOT NULL") == [(9,)]
     assert rows("SELECT document, message FROM concretization_failure") == [("{}", None)]
     # The number of a build that is gone is not given to another.
     numbers = [_new_build_after_the_newest_is_gone(database) for _ in range(2)]

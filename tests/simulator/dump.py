@@ -20,7 +20,7 @@ _NO_FACTS = frozenset({
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
-    "received_at", "told_build_id",
+    "received_at", "client_build_id",
 })  # fmt: skip
 
 
