@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from spackmon.cli import db, extension, imports, inbox, old_names, people, schema, serve, tokens, unit, upload
+from spackmon.cli import (
+    db,
+    extension,
+    imports,
+    inbox,
+    old_names,
+    people,
+    runs,
+    schema,
+    serve,
+    tokens,
+    unit,
+    upload,
+)
 
 
 def command_line() -> typer.Typer:
@@ -28,6 +41,7 @@ def command_line() -> typer.Typer:
     app.command("import")(imports.import_paths)
     app.command()(upload.upload)
     app.add_typer(inbox.app, name="inbox")
+    app.add_typer(runs.app, name="run")
     app.add_typer(extension.app, name="extension")
     app.command()(schema.schema)
     for name, command in old_names.COMMANDS.items():
