@@ -38,8 +38,8 @@ _THEIR_NEWEST = """
         }
       }
       environment: buildEnvironmentByEnvironmentId { hostname operatingSystem kernelVersion }
-      tags: buildTagsByBuildIdList { tag: tagByTagId { name } }
       attempts: attemptsByBuildIdList(first: 1, orderBy: NUMBER_DESC) {
+        tags: attemptTagsByAttemptIdList { tag: tagByTagId { name } }
         phases: phasesByAttemptIdList(orderBy: PRIMARY_KEY_ASC) { name status reportedAt }
         errors: buildEventsByAttemptId(condition: {kind: "ERROR"}) { totalCount }
       }
@@ -195,7 +195,9 @@ def _builds(data: Any) -> Any:
             "id": str(build["id"]),
             "createdAt": _moment(build["createdAt"]),
             "spec": {**build["spec"], **_named(build["spec"])},
-            "tags": sorted((given["tag"] for given in build["tags"]), key=lambda tag: str(tag["name"])),
+            "tags": sorted(
+                (given["tag"] for given in build["attempts"][0]["tags"]), key=lambda tag: str(tag["name"])
+            ),
             "phases": [
                 {**phase, "reportedAt": _moment(phase["reportedAt"])}
                 for phase in build["attempts"][0]["phases"]

@@ -11,21 +11,22 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, LargeBinary, cast, func, insert, literal, select, text
 
 from benchmarks.load import set_sequences, tidy
 from spackmon import models
 from spackmon.database import Database
 
-_SPEC, _BUILD = models.Spec.__table__, models.Build.__table__
+_SPEC, _BUILD, _ATTEMPT = models.Spec.__table__, models.Build.__table__, models.Attempt.__table__
 
 # In the order of their references.
 _COPIED: tuple[Any, ...] = (
-    _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.Dependency.__table__,
-    models.ProvidedVirtual.__table__, models.Closure.__table__, _BUILD, models.build_tag,
-    models.Attempt.__table__, models.BuildSource.__table__, models.BuildEvent.__table__,
-    models.Phase.__table__, models.LogChunk.__table__,
-    models.EnvironmentVariable.__table__, models.InstallFile.__table__, models.Analysis.__table__,
+    _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.SpecCompiler.__table__,
+    models.Dependency.__table__, models.ProvidedVirtual.__table__, models.Closure.__table__,
+    models.EnvironmentSet.__table__, models.EnvironmentVariable.__table__, models.Manifest.__table__,
+    models.InstallFile.__table__, models.Log.__table__, models.LogChunk.__table__,
+    _BUILD, _ATTEMPT, models.attempt_tag, models.Phase.__table__, models.Claim.__table__,
+    models.ClaimPhase.__table__, models.BuildEvent.__table__, models.Analysis.__table__,
     models.Attribute.__table__, models.BuildPackageVersion.__table__,
 )  # fmt: skip
 # References that no foreign key tells.
@@ -33,8 +34,13 @@ _DERIVED: Mapping[Any, Any] = {
     models.Closure.__table__.c.ancestor_id: _SPEC,
     models.Closure.__table__.c.descendant_id: _SPEC,
     models.BuildPackageVersion.__table__.c.build_id: _BUILD,
+    models.Claim.__table__.c.told_build_id: _BUILD,
+    _BUILD.c.newest_attempt_id: _ATTEMPT,
 }
 _HASHES = frozenset({_SPEC.c.hash, models.SpecHash.__table__.c.value})
+_DIGESTS = frozenset(
+    model.__table__.c.digest for model in (models.EnvironmentSet, models.Manifest, models.Log)
+)
 # The last two become the copy's number: it begins with 0 or 1, which are not in a hash's alphabet.
 _UNCHANGED_CHARACTERS = 30
 
@@ -72,7 +78,10 @@ def _copy(connection: Connection, table: Any, highest: Mapping[Any, int], factor
 def _copied(column: Any, copy: int, highest: Mapping[Any, int]) -> ColumnElement[Any]:
     if column in _HASHES:
         return func.substr(column, 1, _UNCHANGED_CHARACTERS).concat(f"{copy:02}")
-    if column is models.BuildSource.__table__.c.key:
+    if column in _DIGESTS:
+        # SQLite's `||` makes text even of two blobs.
+        return cast(column.concat(literal(bytes([copy]), LargeBinary)), LargeBinary)
+    if column is models.Claim.__table__.c.key:
         return column.concat(f"/{copy}")
     referred = _referred(column)
     value: ColumnElement[Any] = column

@@ -4,15 +4,18 @@
 benchmark does not; their rows are written here as the store would write them.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, insert, select, text
+from sqlalchemy import Connection, insert, select, text
 
-from benchmarks.data import SPACK_VERSION, Build, Error, Site
+from benchmarks.data import SPACK_VERSION, Build, Error, Phase, Site
 from spackmon import models
 from spackmon.auth.people import add_person
 from spackmon.database import Database
@@ -21,24 +24,16 @@ from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
-from spackmon.status import EventKind
+from spackmon.runs.claim import Claim
+from spackmon.runs.times import window
+from spackmon.status import BuildStatus, EventKind, SourceKind
 
 _OLDEST = datetime(2022, 1, 1, tzinfo=UTC)
 _DURATION = timedelta(minutes=10)
 _BETWEEN_BUILDS = timedelta(minutes=40)
+_BETWEEN_RUNS = timedelta(hours=1)
 _ROWS_AT_ONCE = 2_000
 
-# As the migration that brought sources.
-_SOURCES = text(
-    """
-    INSERT INTO build_source (
-        build_id, attempt_id, owner_id, kind, key, first_reported_at, last_reported_at
-    )
-    SELECT b.id, a.id, b.owner_id, 'MS1', CAST(b.id AS text) || '/' || CAST(a.number AS text),
-        a.started_at, a.finished_at
-    FROM attempt a JOIN build b ON b.id = a.build_id ORDER BY a.id
-    """
-)
 _PACKAGE_VERSIONS_BELOW = text(
     """
     INSERT INTO build_package_version (package_version_id, build_id, package_id)
@@ -62,13 +57,12 @@ def load(database: Database, site: Site) -> None:
         database.write(partial(store.apply, submission=report, person_id=1))
         hashes.update(dict.fromkeys(report.graph.nodes))
     database.write(lambda connection: _load_builds(connection, site, list(hashes)))
-    for derived in (_SOURCES, _PACKAGE_VERSIONS_BELOW):
-        database.write(partial(_run, statement=derived))
+    database.write(_fill_package_versions)
     tidy(database)
 
 
-def _run(connection: Connection, statement: TextClause) -> None:
-    connection.execute(statement)
+def _fill_package_versions(connection: Connection) -> None:
+    connection.execute(_PACKAGE_VERSIONS_BELOW)
 
 
 def _load_builds(connection: Connection, site: Site, hashes: Sequence[str]) -> None:
@@ -104,96 +98,150 @@ def set_sequences(connection: Connection, tables: Iterable[Any]) -> None:
 
 # In the order of their references.
 _TABLES: tuple[Any, ...] = (
-    models.Tag.__table__, models.BuildEnvironment.__table__, models.Build.__table__, models.build_tag,
-    models.Attempt.__table__, models.Phase.__table__, models.LogChunk.__table__,
-    models.ErrorGroup.__table__, models.BuildEvent.__table__,
-    models.EnvironmentVariable.__table__, models.InstallFile.__table__, models.Analysis.__table__,
+    models.Tag.__table__, models.BuildEnvironment.__table__, models.EnvironmentSet.__table__,
+    models.EnvironmentVariable.__table__, models.Manifest.__table__, models.InstallFile.__table__,
+    models.Log.__table__, models.LogChunk.__table__, models.Build.__table__, models.Attempt.__table__,
+    models.attempt_tag, models.Phase.__table__, models.Claim.__table__, models.ClaimPhase.__table__,
+    models.ErrorGroup.__table__, models.BuildEvent.__table__, models.Analysis.__table__,
     models.Attribute.__table__,
 )  # fmt: skip
 
+_Row = tuple[Any, dict[str, Any]]
+
 
 class _Rows:
-    """Builds as rows, numbered as they come."""
+    """Builds as rows, numbered as they come: one claim of ms1 for each run."""
 
     def __init__(self, spec_ids: Mapping[str, tuple[int, int]], person_ids: Mapping[str, int]) -> None:
         self._spec_ids, self._person_ids = spec_ids, person_ids
         self._numbers = {table: count(1) for table in _TABLES}
         self._known: dict[tuple[Any, Any], int] = {}
 
-    def of(self, build: Build) -> Iterator[tuple[Any, dict[str, Any]]]:
+    def of(self, build: Build) -> Iterator[_Row]:
         """Every row that a build adds, with its table."""
-        environment = models.BuildEnvironment.__table__
         names = ("hostname", "platform", "operating_system", "target", "kernel_version")
-        environment_row = dict(zip(names, build.environment, strict=True))
-        environment_id = yield from self._once(environment, build.environment, environment_row)
-        build_id = next(self._numbers[models.Build.__table__])
-        began = _OLDEST + build_id * _BETWEEN_BUILDS
+        environment_id = yield from self._once(
+            models.BuildEnvironment.__table__, build.environment,
+            dict(zip(names, build.environment, strict=True)),
+        )  # fmt: skip
+        build_id = self._next(models.Build)
+        attempt_ids = [self._next(models.Attempt) for _ in build.attempts]
+        first = _OLDEST + build_id * _BETWEEN_BUILDS
+        series = f"{build.spec_hash}/{build_id}"
+        began = [first + place * _BETWEEN_RUNS for place in range(len(attempt_ids))]
         spec_id, package_id = self._spec_ids[build.spec_hash]
+        shared = {"environment_id": environment_id, "configure_arguments": "--enable-shared"}
+        shared["environment_set_id"] = yield from self._variables(build.variables)
+        manifest_id, file_ids = yield from self._manifest(build.files)
         yield models.Build.__table__, {
-            "id": build_id, "spec_id": spec_id, "package_id": package_id, "environment_id": environment_id,
-            "owner_id": self._person_ids[build.owner], "status": build.attempts[-1][0],
-            "duration_seconds": _DURATION.total_seconds(), "rerun_announced": False,
-            "configure_arguments": "--enable-shared", "created_at": began, "updated_at": began + _DURATION,
+            "id": build_id, "spec_id": spec_id, "package_id": package_id,
+            "owner_id": self._person_ids[build.owner], "newest_attempt_id": attempt_ids[-1],
+            "manifest_id": manifest_id, "created_at": first, "updated_at": began[-1] + _DURATION,
+            **shared, **_ran(build.attempts[-1][0], began[-1]),
         }  # fmt: skip
-        for tag in build.tags:
-            tag_id = yield from self._once(models.Tag.__table__, tag, {"name": tag})
-            yield models.build_tag, {"build_id": build_id, "tag_id": tag_id}
-        for number, (status, phases) in enumerate(build.attempts, 1):
-            attempt_id = next(self._numbers[models.Attempt.__table__])
-            yield models.Attempt.__table__, {
-                "id": attempt_id, "build_id": build_id, "number": number, "status": status,
-                "spack_version": SPACK_VERSION, "started_at": began,
-                "finished_at": began + _DURATION, "duration_seconds": _DURATION.total_seconds(),
+        for place, (status, phases) in enumerate(build.attempts):
+            newest = place == len(attempt_ids) - 1
+            run = {
+                **shared, **_ran(status, began[place]), "spack_version": SPACK_VERSION,
+                "manifest_id": manifest_id if newest else None,
             }  # fmt: skip
-            yield from self._phases(attempt_id, phases, began)
-            yield from self._errors(attempt_id, [error for phase in phases for error in phase.errors])
-        yield from self._analysis(build_id, build, began)
+            yield models.Attempt.__table__, {
+                "id": attempt_ids[place], "build_id": build_id, "number": place + 1, **run,
+                "end_is_inferred": False, "reported_at": began[place],
+            }  # fmt: skip
+            for tag in build.tags:
+                tag_id = yield from self._once(models.Tag.__table__, tag, {"name": tag})
+                yield models.attempt_tag, {"attempt_id": attempt_ids[place], "tag_id": tag_id}
+            claim_id = self._next(models.Claim)
+            claim = _claim(claim_id, self._person_ids[build.owner], f"{series}/{place + 1}", run)
+            begins_at, ends_at = window(claim) or (None, None)
+            yield models.Claim.__table__, {
+                **run, "id": claim_id, "attempt_id": attempt_ids[place], "owner_id": claim.owner_id,
+                "owner_is_certain": True, "kind": claim.kind, "key": claim.key, "package_id": package_id,
+                "spec_id": spec_id, "is_live": True, "time_uncertainty_seconds": 0.0,
+                "times_enclose_run": False, "window_begins_at": begins_at, "window_ends_at": ends_at,
+                "tags": json.dumps(sorted(build.tags)), "told_build_id": build_id,
+                "first_reported_at": claim.first_reported_at, "last_reported_at": claim.last_reported_at,
+            }  # fmt: skip
+            yield from self._phases(attempt_ids[place], claim_id, phases, began[place])
+            errors = [error for phase in phases for error in phase.errors]
+            yield from self._errors(attempt_ids[place], claim_id, errors)
+            if newest:
+                yield from self._analysis(attempt_ids[place], claim_id, build, file_ids, began[place])
 
     def _phases(
-        self, attempt_id: int, phases: Iterable[Any], began: datetime
-    ) -> Iterator[tuple[Any, dict[str, Any]]]:
+        self, attempt_id: int, claim_id: int, phases: Iterable[Phase], began: datetime
+    ) -> Iterator[_Row]:
         for position, phase in enumerate(phases, 1):
-            phase_id = next(self._numbers[models.Phase.__table__])
-            yield models.Phase.__table__, {
-                "id": phase_id, "attempt_id": attempt_id, "name": phase.name, "position": position,
-                "status": phase.status, "reported_at": began + timedelta(minutes=position),
+            log_id = yield from self._log(phase.log)
+            row = {
+                "name": phase.name, "position": position, "status": phase.status, "log_id": log_id,
+                "reported_at": began + timedelta(minutes=position),
             }  # fmt: skip
-            for chunk in chunks.split(phase.log):
-                yield models.LogChunk.__table__, {
-                    "phase_id": phase_id, "number": chunk.number, "first_line": chunk.first_line,
-                    "size_bytes": chunk.size_bytes, "content": chunk.content,
-                }  # fmt: skip
+            yield models.Phase.__table__, {"id": self._next(models.Phase), "attempt_id": attempt_id, **row}
+            yield models.ClaimPhase.__table__, {"claim_id": claim_id, **row}
 
-    def _errors(self, attempt_id: int, errors: Sequence[Error]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    def _log(self, log: bytes) -> Any:
+        digest = hashlib.sha256(log).digest()
+        is_new = (models.Log.__table__, digest) not in self._known
+        row = {"digest": digest, "size_bytes": len(log)}
+        log_id = yield from self._once(models.Log.__table__, digest, row)
+        for chunk in chunks.split(log) if is_new else ():
+            yield models.LogChunk.__table__, {"log_id": log_id, **asdict(chunk)}
+        return log_id
+
+    def _errors(self, attempt_id: int, claim_id: int, errors: Sequence[Error]) -> Iterator[_Row]:
         for position, error in enumerate(errors, 1):
             print_ = fingerprint(error.text)
             row = {"fingerprint": print_, "text": error.text}
             group_id = yield from self._once(models.ErrorGroup.__table__, print_, row)
             yield models.BuildEvent.__table__, {
-                "id": next(self._numbers[models.BuildEvent.__table__]), "attempt_id": attempt_id,
+                "id": self._next(models.BuildEvent), "attempt_id": attempt_id, "claim_id": claim_id,
                 "position": position, "kind": EventKind.ERROR, "text": error.text,
                 "log_line": error.log_line, "error_group_id": group_id,
             }  # fmt: skip
 
-    def _analysis(self, build_id: int, build: Build, began: datetime) -> Iterator[tuple[Any, dict[str, Any]]]:
-        for name, value in build.variables.items():
-            yield models.EnvironmentVariable.__table__, {"build_id": build_id, "name": name, "value": value}
-        file_ids = []
-        for path in build.files:
-            file_ids.append(next(self._numbers[models.InstallFile.__table__]))
+    def _variables(self, variables: Mapping[str, str]) -> Any:
+        """The id of their set; every build's are others, since they name its spec."""
+        rows = sorted(variables.items())
+        set_id = self._next(models.EnvironmentSet)
+        yield models.EnvironmentSet.__table__, {"id": set_id, "digest": _digest(rows)}
+        for name, value in rows:
+            yield (
+                models.EnvironmentVariable.__table__,
+                {"environment_set_id": set_id, "name": name, "value": value},
+            )
+        return set_id
+
+    def _manifest(self, paths: Sequence[str]) -> Any:
+        """The id of the manifest and those of its files; every build installs others."""
+        manifest_id = self._next(models.Manifest)
+        yield models.Manifest.__table__, {"id": manifest_id, "digest": _digest(paths)}
+        file_ids = [self._next(models.InstallFile) for _ in paths]
+        for file_id, path in zip(file_ids, paths, strict=True):
             yield models.InstallFile.__table__, {
-                "id": file_ids[-1], "build_id": build_id, "path": path, "type": "file", "mode": 33261,
+                "id": file_id, "manifest_id": manifest_id, "path": path, "type": "file", "mode": 33261,
                 "size_bytes": 4096,
             }  # fmt: skip
-        analysis_id = next(self._numbers[models.Analysis.__table__])
+        return manifest_id, file_ids
+
+    def _analysis(
+        self, attempt_id: int, claim_id: int, build: Build, file_ids: Sequence[int], began: datetime
+    ) -> Iterator[_Row]:
+        analysis_id = self._next(models.Analysis)
         yield models.Analysis.__table__, {
-            "id": analysis_id, "build_id": build_id, "analyzer": "symbols", "reported_at": began,
+            "id": analysis_id, "claim_id": claim_id, "attempt_id": attempt_id, "analyzer": "symbols",
+            "reported_at": began,
         }  # fmt: skip
-        for file_id, (name, value) in zip(file_ids, build.attributes.items(), strict=False):
+        files = zip(file_ids, build.files, strict=True)
+        for (file_id, path), (name, value) in zip(files, build.attributes.items(), strict=False):
             yield models.Attribute.__table__, {
-                "id": next(self._numbers[models.Attribute.__table__]), "analysis_id": analysis_id,
-                "install_file_id": file_id, "name": name, "value": value,
+                "id": self._next(models.Attribute), "analysis_id": analysis_id, "attempt_id": attempt_id,
+                "path": path, "install_file_id": file_id, "name": name, "value": value,
             }  # fmt: skip
+
+    def _next(self, model: Any) -> int:
+        return next(self._numbers[model.__table__])
 
     def _once(self, table: Any, key: Any, row: dict[str, Any]) -> Any:
         """The id of a row that several builds share; the row itself when it is new."""
@@ -201,6 +249,29 @@ class _Rows:
             self._known[table, key] = next(self._numbers[table])
             yield table, {"id": self._known[table, key], **row}
         return self._known[table, key]
+
+
+def _ran(status: str, began: datetime) -> dict[str, Any]:
+    """How a run ended, and when it ran."""
+    return {
+        "status": status, "started_at": began, "finished_at": began + _DURATION,
+        "duration_seconds": _DURATION.total_seconds(),
+    }  # fmt: skip
+
+
+def _claim(claim_id: int, owner_id: int, key: str, run: Mapping[str, Any]) -> Claim:
+    """As much of a run's claim as its window depends on."""
+    return Claim(
+        id=claim_id, owner_id=owner_id, owner_is_certain=True, kind=SourceKind.MS1, key=key,
+        first_reported_at=run["started_at"], last_reported_at=run["finished_at"],
+        status=BuildStatus(run["status"]), is_live=True, started_at=run["started_at"],
+        finished_at=run["finished_at"], duration_seconds=run["duration_seconds"],
+    )  # fmt: skip
+
+
+def _digest(rows: Sequence[Any]) -> bytes:
+    """One for each content, as long as the store's."""
+    return hashlib.sha256(json.dumps(rows).encode()).digest()
 
 
 def _batched(items: Iterable[Any], size: int) -> Iterator[Sequence[Any]]:

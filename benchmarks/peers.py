@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, joinedload, registry, relationship, selectin
 
 from spackmon import models
 from spackmon.graph.closure import descendants, seen_by_caret
+from spackmon.graph.compilers import LANGUAGES
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
@@ -86,6 +87,10 @@ class SpecDocument(_Row):
     """Its document."""
 
 
+class SpecCompiler(_Row):
+    """Its compiler for a language."""
+
+
 class Environment(_Row):
     """A machine."""
 
@@ -121,6 +126,7 @@ _map(Parameter, models.Parameter)
 _map(Closure, models.Closure)
 _map(SpecHash, models.SpecHash)
 _map(SpecDocument, models.SpecDocument)
+_map(SpecCompiler, models.SpecCompiler)
 _map(
     Spec, models.Spec, package_version=relationship(PackageVersion), compiler=relationship(Compiler),
     architecture=relationship(Architecture),
@@ -130,10 +136,12 @@ _map(Dependency, models.Dependency, child=relationship(Spec, foreign_keys=_DEPEN
 _map(Environment, models.BuildEnvironment)
 _map(Tag, models.Tag)
 _map(Phase, models.Phase)
-_map(Attempt, models.Attempt, phases=relationship(Phase, order_by=models.Phase.__table__.c.position))
+_map(
+    Attempt, models.Attempt, phases=relationship(Phase, order_by=models.Phase.__table__.c.position),
+    tags=relationship(Tag, secondary=models.attempt_tag, order_by=models.Tag.__table__.c.name),
+)  # fmt: skip
 _map(
     Build, models.Build, spec=relationship(Spec), environment=relationship(Environment),
-    tags=relationship(Tag, secondary=models.build_tag, order_by=models.Tag.__table__.c.name),
     attempts=relationship(Attempt, order_by=models.Attempt.__table__.c.number),
 )  # fmt: skip
 
@@ -179,8 +187,8 @@ def newest_builds(session: Session, *, eager: bool) -> bytes:
         statement = statement.options(
             *_spec_parts(joinedload(Build.spec)),
             joinedload(Build.environment),
-            selectinload(Build.tags),
             selectinload(Build.attempts).selectinload(Attempt.phases),
+            selectinload(Build.attempts).selectinload(Attempt.tags),
         )
     found = list(session.scalars(statement))
     total = session.scalar(select(func.count()).select_from(Build))
@@ -234,14 +242,15 @@ def _error_counts(session: Session, builds: Sequence[Any], *, eager: bool) -> di
     attempts = [build.attempts[-1].id for build in builds]
     found: dict[int, int] = {}
     for some in [attempts] if eager else [[attempt] for attempt in attempts]:
-        found.update((row[0], row[1]) for row in session.execute(count.where(event.attempt_id.in_(some))))
+        rows = session.execute(count.where(event.attempt_id.in_(some)))
+        found.update((attempt_id, errors) for attempt_id, errors in rows if attempt_id is not None)
     return found
 
 
 def _listed(build: Any, errors: Mapping[int, int]) -> dict[str, Any]:
     return {
         **_one(build),
-        "tags": [{"name": tag.name} for tag in build.tags],
+        "tags": [{"name": tag.name} for tag in build.attempts[-1].tags],
         "phases": [
             {"name": p.name, "status": p.status, "reportedAt": _moment(p.reported_at)}
             for p in build.attempts[-1].phases
@@ -334,16 +343,26 @@ def _spec(session: Session, node: SpecNode, format_version: int) -> Any:
     )  # fmt: skip
     for name, value in parameter_rows(node.parameters):
         _get_or_create(session, Parameter, {"name": name, "value": value, "parameter_set_id": parameters.id})
+    facts = {
+        "package_version_id": version.id, "namespace": node.namespace, "compiler_id": compiler.id,
+        "architecture_id": architecture.id, "parameter_set_id": parameters.id,
+        "package_hash": node.package_hash, "external": node.external, "format_version": format_version,
+    }  # fmt: skip
     spec = _get_or_create(
-        session, Spec, {"hash": node.hash, "hash_kind": node.hash_kind}, package_version_id=version.id,
-        namespace=node.namespace, compiler_id=compiler.id, architecture_id=architecture.id,
-        parameter_set_id=parameters.id, package_hash=node.package_hash, external=node.external,
-        format_version=format_version, recorded_at=models.utc_now(),
+        session, Spec, {"hash": node.hash, "hash_kind": node.hash_kind}, names_compiler=True,
+        recorded_at=models.utc_now(), **facts,
     )  # fmt: skip
+    for language in LANGUAGES:
+        key = {"spec_id": spec.id, "language": language, "compiler_id": compiler.id}
+        _get_or_create(session, SpecCompiler, key, is_main=True)
     for kind, value in node.hashes:
         _get_or_create(session, SpecHash, {"value": value, "kind": kind, "spec_id": spec.id})
+    edges = [["hash", edge.child, int(edge.deptypes), edge.virtuals] for edge in node.edges]
     key = {"spec_id": spec.id, "digest": _digest(node.document)}
-    _get_or_create(session, SpecDocument, key, format_version=format_version, document=node.document)
+    _get_or_create(
+        session, SpecDocument, key, document=node.document, hashes=json.dumps(node.hashes),
+        edges=json.dumps(edges), states_all_edges=True, **facts,
+    )  # fmt: skip
     return spec
 
 

@@ -1,7 +1,13 @@
 """The benchmarks' site: numbers of two runs can be compared only if both measured the same data."""
 
+from sqlalchemy import Connection, func, select
+
+from benchmarks import grow, load
 from benchmarks.data import Site, Size
+from spackmon import models
+from spackmon.database import Database
 from spackmon.formats import spec_json
+from spackmon.ingest.checking import check_database
 
 TINY = Size(specs=700, builds=50)
 
@@ -21,3 +27,18 @@ def test_the_site_has_the_size_that_was_asked_for_and_its_concretizations_share_
     distinct = {hash_ for graph in graphs for hash_ in graph.nodes}
     assert 3000 <= len(distinct) < 3100
     assert sum(len(graph.nodes) for graph in graphs) > 1.2 * len(distinct)
+
+
+def test_what_is_loaded_in_bulk_is_what_reports_would_have_left_and_grows_as_a_whole(database: Database):
+    load.load(database, Site(TINY))
+    for progress in check_database(database, repair=False):
+        assert not sum(progress.differences.values()), progress
+    tables = [models.Spec, models.Build, models.Attempt, models.Claim, models.Phase, models.LogChunk]
+
+    def counted(connection: Connection) -> list[int]:
+        return [connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
+
+    once = database.read_once(counted)
+    assert all(once)
+    grow.grow(database, 3)
+    assert database.read_once(counted) == [3 * rows for rows in once]
