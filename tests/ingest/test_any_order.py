@@ -53,7 +53,7 @@ QUESTIONS = {
     """,
 }
 TABLES = [
-    "build_package_version", "build_source", "attempt", "build", "closure", "provided_virtual", "dependency",
+    "build_package_version", "claim", "attempt", "build", "closure", "provided_virtual", "dependency",
     "spec_compiler", "spec_hash", "spec_document", "spec",
 ]  # fmt: skip
 
