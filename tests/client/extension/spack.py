@@ -112,7 +112,7 @@ def recording() -> Iterator[Recorder]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             recorder.authorizations.add(self.headers["Authorization"])
             recorder.is_asked.set()
-            recorder.may_answer.wait(60)
+            recorder.may_answer.wait(GIVE_UP_SECONDS)
             answers = b'{"message": "no"}'
             if recorder.status == 200:
                 assert self.path == "/api/submissions", self.path

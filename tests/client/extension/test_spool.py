@@ -38,7 +38,7 @@ def test_flush_beside_a_running_sender_says_so_and_leaves_the_rest_to_it(tmp_pat
         server.may_answer.clear()
         spack = Spack(tmp_path, url=server.url)
         assert spack("monitor", "install", "libgreet", SPACKMON_WAIT_SECONDS="0")[0] == 0
-        assert server.is_asked.wait(60)
+        assert server.is_asked.wait(GIVE_UP_SECONDS)
         code, output, complaints = spack("monitor", "flush", SPACKMON_WAIT_SECONDS="0")
         server.may_answer.set()
     assert (code, complaints) == (0, "")

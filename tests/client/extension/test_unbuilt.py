@@ -1,6 +1,7 @@
 """What ends before a build or within it: a failed fetch, `--until`, a recipe that cannot be imported."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,12 @@ def test_a_log_that_an_earlier_run_left_in_the_stage_is_not_of_this_one(variant:
 def test_what_until_stops_keeps_its_log_and_its_seconds(tmp_path: Path) -> None:
     with recording() as server:
         spack = Spack(tmp_path, "1.3-new", server.url)
+        began_at = time.time()
         assert spack("monitor", "install", "--until", "build", "libgreet")[0] == 0
+        seconds = time.time() - began_at
     end = _end(server.of("libgreet"))
     assert (end["status"], end["installed_from"]) == ("CANCELLED", "SOURCE")
-    assert 0 < end["duration_seconds"] < 20
+    assert 0 < end["duration_seconds"] < seconds
     assert end["finished_at"] >= end["started_at"]
     phases = phases_of(server.of("libgreet"))
     assert {name: phase["status"] for name, phase in phases.items()} == {
