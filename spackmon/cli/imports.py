@@ -137,7 +137,8 @@ def _write(database: Database, group: list[Named], owner: int | None) -> list[Re
 
     def work(connection: Connection, reports: Iterable[Submission]) -> list[Receipt | Refused]:
         person_id = anonymous(connection) if owner is None else owner
-        return apply_each(connection, reports, person_id, across_owners=True)
+        # Whose builds they are is uncertain only where nobody is named: over HTTP it is the sender.
+        return apply_each(connection, reports, person_id, across_owners=owner is None)
 
     try:
         return database.write(lambda connection: work(connection, [report for _, report in group]))

@@ -142,6 +142,40 @@ def test_what_somebody_imports_belongs_to_them(shell: Shell) -> None:
     assert shell.refused("import", SPECS, "--user", "bob").startswith("spackmon: there is no person")
 
 
+def test_an_import_for_a_person_is_theirs_and_one_for_nobody_joins_whoever_built(
+    shell_on_both: Shell, tmp_path: Path
+) -> None:
+    url = shell_on_both.environment["SPACKMON_DATABASE_URL"]
+    for name in ("ada", "bob"):
+        shell_on_both.done("user", "add", name)
+        shell_on_both.done("import", DATA / "owners" / f"{name}.jsonl", "--user", name)
+    assert _runs_by_owner(url) == {"ada": ["SUCCESS"], "bob": ["FAILED"]}
+    for of, kind, owner in (("ada", "PREFIX", ("--user", "bob")), ("bob", "STAGE", ())):
+        report = json.loads((DATA / "owners" / f"{of}.jsonl").read_text())
+        report["source"] = {"kind": kind, "key": f"/left/by/{of}"}
+        (tmp_path / "left.jsonl").write_text(json.dumps(report))
+        shell_on_both.done("import", tmp_path / "left.jsonl", *owner)
+        # What ada built bob has as well, because he says so; what failed for him nobody else built.
+        assert _runs_by_owner(url) == {"ada": ["SUCCESS"], "bob": ["SUCCESS", "FAILED"]}
+
+
+def _runs_by_owner(url: str) -> dict[str, list[str]]:
+    """The statuses of all runs, as they ran, by whose they are."""
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT p.name, a.status FROM attempt a JOIN build b ON b.id = a.build_id"
+                " JOIN person p ON p.id = b.owner_id ORDER BY a.started_at"
+            )
+        )
+        runs: dict[str, list[str]] = {}
+        for name, status in rows:
+            runs.setdefault(name, []).append(status)
+    engine.dispose()
+    return runs
+
+
 @pytest.mark.parametrize("path", ["/nowhere", "http://127.0.0.1:9/cache", "s3://bucket/cache"])
 def test_what_is_not_there_is_one_sentence(shell: Shell, path: str) -> None:
     finished = shell.run("import", path)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from spackmon.database import Database
 from spackmon.ingest import store
-from spackmon.models import Attempt, Build, BuildEnvironment, LogChunk, Phase, utc_now
+from spackmon.models import Attempt, Build, BuildEnvironment, Log, LogChunk, Phase, utc_now
 from tests.ingest.reports import Site, build_report, spec, spec_report
 from tests.server import Server, in_database
 from tests.waiting import until
@@ -46,6 +46,8 @@ def fill(server: Server, number: int) -> None:
         connection.execute(insert(BuildEnvironment), machines)
         new = select(BuildEnvironment.id).where(BuildEnvironment.id != taken).order_by(BuildEnvironment.id)
         ids = connection.execute(new).scalars()
+        # Without runs of their own, or each would show the first one's.
+        build["newest_attempt_id"] = None
         connection.execute(insert(Build), [{**build, "environment_id": row_id} for row_id in ids])
 
     database.write(multiply)
@@ -188,12 +190,13 @@ def test_an_error_on_the_way_cuts_the_answer(builds: Server, accept: str) -> Non
     def add_a_broken_log(connection: Connection) -> None:
         oldest = connection.execute(select(Build.id).order_by(Build.id)).scalars().first()
         attempt = connection.execute(select(Attempt.id).where(Attempt.build_id == oldest)).scalar_one()
-        phase = {"attempt_id": attempt, "name": "build", "position": 1, "status": "SUCCESS"}
-        (phase_id,) = connection.execute(
-            insert(Phase).values(reported_at=utc_now(), **phase).returning(Phase.id)
+        (log_id,) = connection.execute(
+            insert(Log).values(digest=b"of nothing", size_bytes=9).returning(Log.id)
         ).one()
         chunk = {"number": 0, "first_line": 1, "size_bytes": 9, "content": b"not zstd!"}
-        connection.execute(insert(LogChunk).values(phase_id=phase_id, **chunk))
+        connection.execute(insert(LogChunk).values(log_id=log_id, **chunk))
+        phase = {"name": "build", "position": 1, "status": "SUCCESS", "log_id": log_id}
+        connection.execute(insert(Phase).values(attempt_id=attempt, reported_at=utc_now(), **phase))
 
     in_database(builds, add_a_broken_log)
     query = "{ builds { nodes { id phases { log { text } } } } }"
