@@ -152,7 +152,7 @@ EDGES = _Table(
 COMPILERS = _Table(
     over_rows(
         "id bigint",
-        "SELECT c.spec_id, c.language, c.compiler_id, c.is_main FROM {input} i "
+        "SELECT c.spec_id, c.language, c.compiler_id, CAST(c.is_main AS integer) FROM {input} i "
         "JOIN spec_compiler c ON c.spec_id = i.id",
     ),
     over_rows(

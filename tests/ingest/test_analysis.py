@@ -34,9 +34,8 @@ def test_a_manifest_is_stored_whole_and_a_rerun_replaces_it(site: Site) -> None:
     site.analysis(build_id, attributes=FOUND)
     site.analysis(build_id, install_files=(InstalledFile(LIBRARY.path, "file", 0o100644),))
     assert site.rows("SELECT path, mode, hash FROM install_file") == [(LIBRARY.path, 0o100644, None)]
-    listed = (
-        "SELECT f.path FROM attribute a LEFT JOIN install_file f ON f.id = a.install_file_id ORDER BY a.id"
-    )
+    listed = """SELECT f.path FROM attribute a
+        LEFT JOIN install_file f ON f.id = a.install_file_id ORDER BY a.id"""
     assert site.rows(listed) == [(LIBRARY.path,), (None,), (None,)]
     site.analysis(build_id, install_files=())
     assert site.rows("SELECT count(*) FROM install_file") == [(0,)]

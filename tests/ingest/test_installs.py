@@ -297,7 +297,7 @@ def test_a_build_of_an_unknown_spec_is_linked_when_the_spec_comes(site: Site) ->
     assert site.apply(cdash(root, spec_hash=root.hash, status=FAILED)).build_id == waiting.build_id
 
 
-def test_linked_to_a_spec_that_has_a_build_two_become_one_and_the_old_number_stays_good(site: Site) -> None:
+def test_linked_to_a_spec_that_has_a_build_two_become_one_and_both_numbers_stay_good(site: Site) -> None:
     old = install(
         SourceKind.CDASH,
         "c",
@@ -312,18 +312,18 @@ def test_linked_to_a_spec_that_has_a_build_two_become_one_and_the_old_number_sta
     site.phase(build_id, "install", output=b"installing\n")
     assert waiting != build_id
     site.apply(spec_report(dataclasses.replace(ZLIB, hashes=shown, document='{"again":1}')))
-    assert site.rows("SELECT id, build_id FROM merged_build") == [(waiting, build_id)]
-    assert site.attempts(build_id) == [("FAILED", ["configure", "build", "install"])]
+    assert site.rows("SELECT id, build_id FROM merged_build") == [(build_id, waiting)]
+    assert site.attempts(waiting) == [("FAILED", ["configure", "build", "install"])]
     assert count(site, "build_event") == 2
     files = """SELECT n.build_id, f.path, value FROM install_file f
         JOIN attribute a ON a.install_file_id = f.id
         JOIN attempt n ON n.id = a.attempt_id"""
-    assert site.rows(files) == [(build_id, "/opt/zlib/lib/libz.so", "inflate")]
+    assert site.rows(files) == [(waiting, "/opt/zlib/lib/libz.so", "inflate")]
     assert site.rows(SOURCES) == [("CDASH",), ("MS1",)]
-    site.analysis(waiting, environment_variables={"CXX": "g++"})
+    site.analysis(build_id, environment_variables={"CXX": "g++"})
     variables = """SELECT a.build_id, v.name FROM attempt a
         JOIN environment_variable v ON v.environment_set_id = a.environment_set_id"""
-    assert site.rows(variables) == [(build_id, "CXX")]
+    assert site.rows(variables) == [(waiting, "CXX")]
     assert site.apply(old).changed is False
 
 
