@@ -69,6 +69,11 @@ def tagged(builds: Iterable[Row], keys: Sequence[str]) -> Iterator[tuple[Row, di
             yield build, build_labels(build, tag)
 
 
+def counted(builds: Iterable[Row], *, all_: bool) -> list[Row]:
+    """The builds that statistics count: all, or those that are not known to come from elsewhere."""
+    return [build for build in builds if all_ or build["installedFrom"] in (None, "SOURCE")]
+
+
 def in_order(labels: Iterable[Label]) -> tuple[Any, ...]:
     """Sorts as groups are: what is missing comes last."""
     return tuple((part is None, 0 if part is None else part) for label in labels for part in label)

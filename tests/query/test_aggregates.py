@@ -15,7 +15,17 @@ from spackmon.models import Build
 from tests.ingest.reports import LINK, build_report, spec, spec_report
 from tests.query.conftest import AskedSite
 from tests.query.installs import install_report
-from tests.query.plain_loops import LANGUAGES, Row, grouped, key_fields, measured, spec_labels, table, tagged
+from tests.query.plain_loops import (
+    LANGUAGES,
+    Row,
+    counted,
+    grouped,
+    key_fields,
+    measured,
+    spec_labels,
+    table,
+    tagged,
+)
 
 BUILD_KEYS = [
     "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK",
@@ -108,19 +118,27 @@ def test_groups_of_builds_are_those_of_a_plain_loop(site: AskedSite) -> None:
     builds = site.ask(BUILD_FACTS + SPEC_FACTS)["builds"]["nodes"]
 
     @MANY
-    @given(st.lists(st.sampled_from(BUILD_KEYS), unique=True, max_size=4), st.sampled_from([1, 3, 500]))
-    def check(keys: list[str], first: int) -> None:
+    @given(
+        st.lists(st.sampled_from(BUILD_KEYS), unique=True, max_size=4), st.sampled_from([1, 3, 500]),
+        st.booleans(),
+    )  # fmt: skip
+    def check(keys: list[str], first: int, all_: bool) -> None:
         asked = site.ask(
-            "query($keys: [BuildGroupKey!]!, $first: Int!) { builds { totalCount"
-            "  groupBy(keys: $keys, first: $first) { count successRate keys " + selection(keys) + ""
+            "query($keys: [BuildGroupKey!]!, $first: Int!, $all: Boolean!) { builds { totalCount"
+            "  groupBy(keys: $keys, first: $first, includeInstalled: $all) { count successRate keys "
+            + selection(keys)
+            + ""
             "  durations { p50Seconds p95Seconds meanSeconds } } } }",
             keys=keys,
             first=first,
+            all=all_,
         )["builds"]
         groups = without_types(asked["groupBy"])
-        assert groups == grouped(tagged(builds, keys), keys, measured)[:first]
+        chosen = counted(builds, all_=all_)
+        assert groups == grouped(tagged(chosen, keys), keys, measured)[:first]
+        assert asked["totalCount"] == len(builds)
         if "TAG" not in keys and first == 500:
-            assert sum(group["count"] for group in groups) == asked["totalCount"] == len(builds)
+            assert sum(group["count"] for group in groups) == len(chosen)
 
     check()
 
@@ -147,15 +165,18 @@ def test_the_cells_of_a_table_are_those_of_a_plain_loop(site: AskedSite) -> None
     keys = st.sampled_from(BUILD_KEYS)
 
     @MANY
-    @given(keys, keys, st.sampled_from([1, 2, 500]), st.sampled_from([None, "zlib"]))
-    def check(row: str, column: str, first: int, package: str | None) -> None:
+    @given(keys, keys, st.sampled_from([1, 2, 500]), st.sampled_from([None, "zlib"]), st.booleans())
+    def check(row: str, column: str, first: int, package: str | None, all_: bool) -> None:
         asked = site.ask(
-            """query($row: BuildGroupKey!, $column: BuildGroupKey!, $first: Int!, $package: String) {
-              matrix(rows: $row, columns: $column, first: $first, package: $package) {
+            """query(
+              $row: BuildGroupKey!, $column: BuildGroupKey!, $first: Int!, $package: String, $all: Boolean!
+            ) {
+              matrix(rows: $row, columns: $column, first: $first, package: $package, includeInstalled: $all) {
                 rows columns cells { row column count succeeded failed latestStatus } } }""",
-            row=row, column=column, first=first, package=package,
+            row=row, column=column, first=first, package=package, all=all_,
         )["matrix"]  # fmt: skip
-        chosen = [build for build in builds if package is None or build["package"] == {"name": package}]
+        built = counted(builds, all_=all_)
+        chosen = [build for build in built if package is None or build["package"] == {"name": package}]
         assert asked == table(chosen, row, column, first)
 
     check()
@@ -167,13 +188,14 @@ def test_groups_inherit_the_filters_of_their_connection_in_one_statement(site: A
     asked = site.ask(
         """{ builds(where: {spec: {name: {eq: "zlib"}}, status: {ne: NOTRUN}}, first: 1) {
           nodes { id } totalCount pageInfo { hasNextPage }
-          byTag: groupBy(keys: [TAG]) { count }
-          byPackage: groupBy(keys: [PACKAGE]) { keys { package } count } }
-        dependent: builds(where: {dependency: {name: "gcc"}}) { totalCount groupBy(keys: []) { count } }
+          byTag: groupBy(includeInstalled: true, keys: [TAG]) { count }
+          byPackage: groupBy(includeInstalled: true, keys: [PACKAGE]) { keys { package } count } }
+        dependent: builds(where: {dependency: {name: "gcc"}}) {
+          totalCount groupBy(includeInstalled: true, keys: []) { count } }
         all: builds { totalCount }
         nameless: builds(where: {not: {package: {}}}) { totalCount }
         packages(first: 100) { nodes { name builds {
-          totalCount groupBy(keys: [PACKAGE]) { keys { package } count } } } }
+          totalCount groupBy(includeInstalled: true, keys: [PACKAGE]) { keys { package } count } } } }
         }"""
     )
     assert len(site.reader.statements) == 1
