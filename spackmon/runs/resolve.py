@@ -21,6 +21,8 @@ from spackmon.runs.evidence import OF_LAST_SUCCESS, Evidence, contradict, eviden
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, SourceKind
 
+_INSTALLED = OF_LAST_SUCCESS - {SourceKind.MS1}
+
 Name = tuple[str, str, int]
 """What a claim is called (`Claim.name`)."""
 
@@ -104,6 +106,7 @@ class _Groups:
         """Whether `claim` may as well be of a run that `chosen` is not of."""
         return any(
             (is_only or not fits[claim][chosen].is_clearly_better(found))
+            and not _is_of_later(claim, chosen, other)
             and self._apart(other, chosen)
             and not self._apart(other, claim)
             for other, found in fits[claim].items()
@@ -174,6 +177,21 @@ def _same_thing(one: Claim, other: Claim) -> bool:
 def _may_be_same_package(one: Claim, other: Claim) -> bool:
     knows_both = one.knows_spec and other.knows_spec
     return not knows_both and one.package_id is not None and one.package_id == other.package_id
+
+
+def _is_of_later(claim: Claim, later: Claim, other: Claim) -> bool:
+    """Whether of two successes on one machine, of which its times mean the later one, `claim` is of that.
+
+    What is installed was made by the last success: that both ended within the skew of clocks is no doubt.
+    """
+    if claim.kind not in _INSTALLED or not later.outcome is other.outcome is BuildStatus.SUCCESS:
+        return False
+    one, two, own = later.span, other.span, claim.span
+    if one is None or two is None or own is None or not (one.has_end and two.has_end):
+        return False
+    is_one_clock = bool(later.machine.hostname) and later.machine.hostname == other.machine.hostname
+    is_nearer = own.distance_seconds(one) <= own.distance_seconds(two)
+    return is_one_clock and is_nearer and two.end < one.end <= claim.first_reported_at
 
 
 def _last_success(groups: Iterable[list[Claim]]) -> list[Claim] | None:

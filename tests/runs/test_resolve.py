@@ -133,6 +133,19 @@ def test_what_is_installed_now_belongs_to_the_last_success() -> None:
     assert [[c.key for c in group] for group in resolve([*runs, early])] == [["1", "p"], ["2"], ["3"]]
 
 
+def test_of_two_successes_within_the_skew_of_clocks_the_prefix_is_of_the_last() -> None:
+    first = extension("1", started_at=after(0), finished_at=after(1))
+    last = extension("2", started_at=after(67), finished_at=after(69))
+    prefix = claim(SourceKind.PREFIX, "p", status=SUCCESS, finished_at=after(69))
+    assert [[c.key for c in group] for group in resolve([first, last, prefix])] == [["1"], ["2", "p"]]
+    # Its times mean the first run, or the last one had not ended: it may be of either.
+    for facts in ({"finished_at": after(1)}, {"first_reported_at": after(60)}):
+        assert len(resolve([first, last, dataclasses.replace(prefix, **facts)])) == 3
+    elsewhere = dataclasses.replace(last, machine=dataclasses.replace(HERE, hostname="node-2"))
+    anywhere = dataclasses.replace(prefix, machine=Machine())
+    assert len(resolve([first, elsewhere, anywhere])) == 3
+
+
 def test_a_saved_run_that_is_uploaded_twice_and_imported_is_one_by_the_times_in_its_logs() -> None:
     log = phase(log_id=1, log_bytes=50, mark=MARK)
     uploads = [
