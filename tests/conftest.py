@@ -13,6 +13,10 @@ from spackmon.ops.migrations import upgrade
 from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer
 from tests.faulty_disk import FaultyDisk, built
 
+# What whoever runs the tests likes of their terminal is no matter of what commands print to a pipe.
+for _variable in ("CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TTY_COMPATIBLE"):
+    os.environ.pop(_variable, None)
+
 pytest_plugins = ["tests.no_skips", "tests.properties", "tests.server"]
 
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.formats.detect import read_document
@@ -117,7 +117,7 @@ def _document(draw: st.DrawFn, truth: list[Any]) -> SpecGraph:
     return SpecGraph(root, draw(st.sampled_from([1, 2])), ordered)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(documents(), st.data())
 def test_the_order_of_documents_does_not_matter(
     site: Site, graphs: list[SpecGraph], data: st.DataObject

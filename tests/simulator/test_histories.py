@@ -44,7 +44,6 @@ def test_a_history_is_stored_as_it_happened_out_of_the_bytes_that_sources_write(
 # Explaining takes minutes for histories, and the judge says what is wrong.
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.reuse, Phase.generate, Phase.shrink],
 )

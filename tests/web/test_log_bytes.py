@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spackmon.logs.chunks import CHUNK_BYTES
@@ -27,7 +27,7 @@ _FIELDS = "phases { id name log { text tail base64 sizeBytes } }"
 
 
 # The server stays, the builds differ.
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @example(log=b"caf\xe9 \xff not utf-8\n")
 @example(log=b"x" * (CHUNK_BYTES - 1) + "é".encode() + b"\xe9")
 @example(log=b"\x80" * (TAIL_BYTES + 9))
