@@ -4,9 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport, refusal
+from spackmon.client.transport import Transport, refusal
 from spackmon.errors import Refused
 from spackmon.formats.json_body import read_json
 
@@ -76,12 +75,3 @@ class Ms1Client:
             raise Refused("FILE_UNREADABLE", 400, f"cannot read {output}: {error.strerror}") from None
         body = {"build_id": build_id, "phase_name": name, "status": status, "output": text}
         return dict(self.post("builds/phases/update", body)["build_phase"])
-
-
-def ms1_client(url: str, token: str | None) -> Ms1Client:
-    """A client for `url`, with the API's prefix if it has another than ms1. Raises Refused URL_INVALID."""
-    base = url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/ms1"
-    try:
-        return Ms1Client(Transport(base, None, token, TIMEOUT_SECONDS, ATTEMPTS))
-    except Refused:
-        raise Refused("URL_INVALID", 400, f"{url!r} is no address: expected http://host:port") from None

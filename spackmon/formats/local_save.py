@@ -1,13 +1,12 @@
-"""What `spack install --monitor-save-local` (0.16 to 0.18) left in a directory, in the order to post it.
+"""What `spack install --monitor-save-local` (0.16 to 0.18) left in a directory.
 
 `spec-<name>-<version>-config.json` is a body of specs/new, `build-metadata-<id>.json` one of builds/new,
 `build-<id>-phase-<phase>.json` and `build-<id>-status.json` those of the updates. The ids are the client's
-own names; the server hands out others. Spack's own upload posts the phases in the order in which the
-directory lists its files; here they come as they ran.
+own names. Spack's own upload posts the phases in the order in which the directory lists its files; here they
+come as they ran.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,11 +28,7 @@ class SavedKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SavedReport:
-    """A body to post; `build_name` is the client's name of the build, None for a spec.
-
-    Before a phase or status is posted, its "build_id" must become the id that the server gave for the
-    BUILD of the same name.
-    """
+    """A body of a write; `build_name` is the client's name of the build, None for a spec."""
 
     kind: SavedKind
     path: Path
@@ -53,10 +48,6 @@ _TIME = re.compile(r"^==> \[(\d{4}-\d\d-\d\d-\d\d:\d\d:\d\d\.\d+)\]", re.MULTILI
 _NO_TIME = "~"  # after every time
 
 
-# A failure makes the server cancel what has not run yet: what did run says so before.
-_STATUS_ORDER = {"SUCCESS": 0, "FAILED": 1, "FAILURE": 1}
-
-
 @dataclass(frozen=True, slots=True)
 class SavedFile:
     """One of the files, by what its name says."""
@@ -66,38 +57,15 @@ class SavedFile:
     build_name: str | None
 
 
-def read_saved(directory: Path) -> Iterator[SavedReport]:
-    """The reports saved in `directory`, or in each of its subdirectories in turn, read one by one.
+def saved_runs(directory: Path) -> list[Path]:
+    """The directories of saved runs: `directory` itself, or those in it.
 
-    Of one run first the specs, then the builds in the order in which they ran, their phases, their
-    statuses. Raises Refused LOCAL_SAVE_UNREADABLE where there is nothing, where a build's metadata is
-    missing, or where a file is not what its name says.
+    Raises Refused LOCAL_SAVE_UNREADABLE.
     """
-    runs = [directory] if saved_files(directory) else [path for path in _entries(directory) if path.is_dir()]
-    reports = 0
-    for run in runs:
-        for report in _reports(saved_files(run)):
-            reports += 1
-            yield report
-    if not reports:
+    runs = [path for path in (directory, *_entries(directory)) if path.is_dir() and saved_files(path)]
+    if not runs:
         raise _unreadable(directory, "it holds nothing that spack install --monitor-save-local writes")
-
-
-def _reports(files: list[SavedFile]) -> Iterator[SavedReport]:
-    phases = phases_as_they_ran([file for file in files if file.kind == SavedKind.PHASE])
-    ran_at = {name: position for position, (name, _) in reversed(list(enumerate(phases)))}
-    builds = [file for file in files if file.kind == SavedKind.BUILD]
-    builds.sort(key=lambda file: ran_at.get(file.build_name or "", len(phases)))
-    known = {file.build_name for file in builds}
-    for file in files:
-        if file.build_name is not None and file.build_name not in known:
-            raise _unreadable(file.path, f"build-metadata-{file.build_name}.json is missing beside it")
-    statuses = [read_report(file) for file in files if file.kind == SavedKind.STATUS]
-    statuses.sort(key=lambda report: _STATUS_ORDER.get(str(report.body.get("status")), len(_STATUS_ORDER)))
-    yield from (read_report(file) for file in files if file.kind == SavedKind.SPEC)
-    yield from (read_report(file) for file in builds)
-    yield from (read_report(file) for _, file in phases)
-    yield from statuses
+    return runs[:1] if runs[0] == directory else runs
 
 
 def phases_as_they_ran(files: list[SavedFile]) -> list[tuple[str, SavedFile]]:

@@ -97,7 +97,11 @@ def _phases(files: list[SavedFile], problems: Problems) -> list[PhaseReport]:
 
 
 def _spec(file: SavedFile) -> SpecReport | ConcretizationFailureReport:
-    return ms1.read_spec(_body(file))
+    try:
+        return ms1.read_spec(_body(file))
+    except Refused as refused:
+        sentence = f"{file.path.name}: {refused.sentence.removeprefix(f'{file.path.name}: ')}"
+        raise Refused(refused.code, refused.status, sentence) from None
 
 
 def _build(build_name: str, files: list[SavedFile]) -> BuildReport:
