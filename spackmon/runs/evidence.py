@@ -70,15 +70,22 @@ def _shares_weak_hash(one: Claim, other: Claim) -> bool:
     return is_weak and one.dag_hash is not None and one.dag_hash == other.dag_hash
 
 
-def contradict(one: Claim, other: Claim) -> bool:
-    """Whether something that both know keeps them from being one run."""
+def is_upload_of(one: Claim, other: Claim) -> bool:
+    """Whether `one` are requests of ms1 with the logs of a run at another time: they came as an upload."""
+    if one.kind is not SourceKind.MS1 or not one.is_live or other.kind is SourceKind.MS1:
+        return False
+    return same_logs(one, other) and _at_different_times(one, other)
+
+
+def contradict(one: Claim, other: Claim, *, in_time: bool = True) -> bool:
+    """Whether something that both know keeps them from being one run; their times with `in_time` alone."""
     if _different_facts(one, other):
         return True
     # Requests of ms1 have the times and the number of an upload, which may come at any time and twice.
     if SourceKind.MS1 in (one.kind, other.kind) and same_logs(one, other):
         return False
     two_names = one.kind is other.kind and one.key != other.key
-    return two_names or _ended_differently(one, other) or _at_different_times(one, other)
+    return two_names or _ended_differently(one, other) or (in_time and _at_different_times(one, other))
 
 
 def _different_facts(one: Claim, other: Claim) -> bool:

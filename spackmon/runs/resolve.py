@@ -17,7 +17,15 @@ from datetime import datetime
 from itertools import combinations
 
 from spackmon.runs.claim import Claim
-from spackmon.runs.evidence import OF_LAST_SUCCESS, Evidence, contradict, evidence, same_logs, same_spec
+from spackmon.runs.evidence import (
+    OF_LAST_SUCCESS,
+    Evidence,
+    contradict,
+    evidence,
+    is_upload_of,
+    same_logs,
+    same_spec,
+)
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, SourceKind
 
@@ -61,6 +69,8 @@ class _Groups:
 
     def __init__(self, claims: Sequence[Claim], rulings: Rulings) -> None:
         self._rulings = rulings
+        # Their times are those of the upload.
+        self._uploads: set[Claim] = set()
         self._group_of: dict[Claim, list[Claim]] = {claim: [claim] for claim in claims}
 
     def listed(self) -> list[Group]:
@@ -80,6 +90,7 @@ class _Groups:
         for one, other in _with_common_logs(list(self._group_of)):
             if same_logs(one, other) and not self._apart(one, other):
                 self._join(one, other)
+                self._uploads |= {a for a, b in ((one, other), (other, one)) if is_upload_of(a, b)}
 
     def join_close(self, pairs: Iterable[tuple[Claim, Claim]], *, is_only: bool) -> None:
         """Join along pairs that agree, the strongest first; with `is_only` where there is no other choice."""
@@ -129,7 +140,9 @@ class _Groups:
 
     def _contradict(self, one: Claim, other: Claim) -> bool:
         ruling = self._rulings.get(frozenset({one.name, other.name})) if self._rulings else None
-        return contradict(one, other) if ruling is None else not ruling
+        if ruling is not None:
+            return not ruling
+        return contradict(one, other, in_time=one not in self._uploads and other not in self._uploads)
 
     def _apart(self, one: Claim, other: Claim) -> bool:
         """Whether two claims are of different runs, by themselves or by what they are together with."""

@@ -25,6 +25,8 @@ SKEW_SECONDS = 120.0
 
 # How much later than it says a command's run may have ended, where the source does not say it.
 _COMMAND_SECONDS = {SourceKind.CDASH: 900.0, SourceKind.JUNIT: 3600.0}
+# How much earlier than its first command a source may say that a run began.
+_LONGEST_FETCH_SECONDS = 3600.0
 # How long a run may have gone on whose source does not say when it ended.
 _LONGEST_CUT = timedelta(hours=24)
 
@@ -72,8 +74,11 @@ class Span:
             return False
         if self.encloses_run or other.encloses_run:
             return _has_room(self, other, allowed) and _has_room(other, self, allowed)
-        if not (self.has_begin and other.has_begin and self.has_end and other.has_end):
+        if not (self.has_begin and other.has_begin):
             return True
+        if not (self.has_end and other.has_end):
+            # A run that nobody saw end must at least have begun with the other: a fetch is in some begins.
+            return abs((self.begin - other.begin).total_seconds()) <= allowed + _LONGEST_FETCH_SECONDS
         return (
             abs((self.begin - other.begin).total_seconds()) <= allowed
             or abs((self.end - other.end).total_seconds()) <= allowed
@@ -81,9 +86,15 @@ class Span:
 
 
 def _has_room(command: Span, run: Span, allowed_seconds: float) -> bool:
-    """Whether a command took as long as a run: it adds up the seconds of its packages."""
+    """Whether a run began in a command, which took as long as it: a command adds up its packages' seconds."""
+    if not command.encloses_run or run.encloses_run:
+        return True
+    is_early = run.has_begin and (command.begin - run.begin).total_seconds() > allowed_seconds
+    # A command of no length has one end alone.
+    if is_early and command.seconds:
+        return False
     is_whole = run.has_begin and run.has_end
-    return not (command.encloses_run and is_whole) or run.seconds <= command.seconds + allowed_seconds
+    return not is_whole or run.seconds <= command.seconds + allowed_seconds
 
 
 def span_of(claim: "Claim") -> Span | None:
