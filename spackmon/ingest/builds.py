@@ -177,6 +177,8 @@ _PACKAGE_VERSIONS_BELOW = Statement(
     """
 )
 
+_FORGET_PACKAGE_VERSIONS = Statement("DELETE FROM build_package_version WHERE build_id = :build_id")
+
 _MERGED = Statement("SELECT build_id FROM merged_build WHERE id = :build_id")
 
 _LEAVE = [
@@ -226,6 +228,8 @@ def set_identity(
         connection, build_id=build_id, spec_id=spec_id, package_id=package_id, environment_id=environment_id,
         owner_id=owner_id,
     )  # fmt: skip
+    # What the spec that it was of before contains is not in it any more.
+    _FORGET_PACKAGE_VERSIONS.run(connection, build_id=build_id)
     if spec_id is not None:
         _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
 

@@ -211,6 +211,9 @@ def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, flo
         finished_at = started_at + timedelta(seconds=seconds)
     for other in timed[1:]:
         begun, ended = other.started_at, other.finished_at if other.has_ended else None
+        if _is_bound(other) and claim.is_live and claim.outcome is BuildStatus.FAILED:
+            # The phase that failed was reported as it did: that is nearer than a sum of seconds.
+            ended = _last_moment(claim)
         if started_at is None and finished_at is not None and begun is not None and begun <= finished_at:
             started_at, is_own = begun, is_own and not _is_bound(other)
         elif finished_at is None and started_at is not None and ended is not None and ended >= started_at:
