@@ -1,5 +1,6 @@
 """Work that is counted, where a bound in seconds would measure the machine."""
 
+import gc
 import sys
 import tracemalloc
 from collections.abc import Callable
@@ -16,11 +17,15 @@ def calls(work: Callable[[], object]) -> int:
         count += happening in ("call", "c_call")
 
     before = sys.getprofile()
+    # What other tests left behind is not this work's.
+    gc.collect()
+    gc.disable()
     sys.setprofile(note)
     try:
         work()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return count
 
 
