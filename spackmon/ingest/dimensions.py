@@ -16,6 +16,16 @@ from spackmon.graph.spec import SpecNode
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import over_rows
 
+JOINED_DIMENSIONS = """FROM {input} i
+    JOIN package p ON p.name = i.name
+    JOIN package_version v ON v.package_id = p.id AND v.version = i.version
+    LEFT JOIN compiler c ON c.name = i.compiler_name AND c.version = i.compiler_version
+    JOIN target t ON t.digest = i.target_digest
+    JOIN architecture a ON a.platform = i.platform AND a.operating_system = i.operating_system
+        AND a.target_id = t.id
+    JOIN parameter_set ps ON ps.digest = i.parameters_digest"""
+"""The rows that a spec or a document, given as a row of `{input}`, names: `v`, `c`, `a` and `ps`."""
+
 # The anti-joins are not for correctness (ON CONFLICT is): a conflict burns a row number and a dead row.
 _PACKAGES = over_rows(
     "name text",

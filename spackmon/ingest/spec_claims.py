@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from spackmon.graph.identity import Key
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.dimensions import digest_of
+from spackmon.ingest.dimensions import JOINED_DIMENSIONS, digest_of
 from spackmon.ingest.rows import over_rows
 
 
@@ -62,21 +62,14 @@ _DOCUMENTS = over_rows(
     "spec_id bigint, digest bytea, document text, hashes text, edges text, name text, version text, "
     "namespace text, compiler_name text, compiler_version text, platform text, operating_system text, "
     "target_digest bytea, parameters_digest bytea, package_hash text, external text",
-    """
+    f"""
     INSERT INTO spec_document (
         spec_id, format_version, digest, document, hashes, edges, states_all_edges, package_version_id,
         namespace, compiler_id, architecture_id, parameter_set_id, package_hash, external, spack_version
     )
     SELECT i.spec_id, :format_version, i.digest, i.document, i.hashes, i.edges, true, v.id,
         i.namespace, c.id, a.id, ps.id, i.package_hash, i.external, :spack_version
-    FROM {input} i
-    JOIN package p ON p.name = i.name
-    JOIN package_version v ON v.package_id = p.id AND v.version = i.version
-    LEFT JOIN compiler c ON c.name = i.compiler_name AND c.version = i.compiler_version
-    JOIN target t ON t.digest = i.target_digest
-    JOIN architecture a ON a.platform = i.platform AND a.operating_system = i.operating_system
-        AND a.target_id = t.id
-    JOIN parameter_set ps ON ps.digest = i.parameters_digest
+    {JOINED_DIMENSIONS}
     WHERE true
     ORDER BY i.spec_id, i.digest
     ON CONFLICT DO NOTHING

@@ -24,7 +24,7 @@ from spackmon.ingest.closures import (
     insert_provided_virtuals,
     recompute_closures,
 )
-from spackmon.ingest.dimensions import digest_of, insert_dimensions, list_text
+from spackmon.ingest.dimensions import JOINED_DIMENSIONS, digest_of, insert_dimensions, list_text
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.settling import add_hashes, settle
@@ -48,21 +48,14 @@ _SPECS = over_rows(
     "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
     "compiler_version text, names_compiler integer, platform text, operating_system text, "
     "target_digest bytea, parameters_digest bytea, package_hash text, external text",
-    """
+    f"""
     INSERT INTO spec (
         hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
         parameter_set_id, package_hash, external, format_version, spack_version, recorded_at
     )
     SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, i.names_compiler <> 0, a.id, ps.id,
         i.package_hash, i.external, :format_version, :spack_version, :now
-    FROM {input} i
-    JOIN package p ON p.name = i.name
-    JOIN package_version v ON v.package_id = p.id AND v.version = i.version
-    LEFT JOIN compiler c ON c.name = i.compiler_name AND c.version = i.compiler_version
-    JOIN target t ON t.digest = i.target_digest
-    JOIN architecture a ON a.platform = i.platform AND a.operating_system = i.operating_system
-        AND a.target_id = t.id
-    JOIN parameter_set ps ON ps.digest = i.parameters_digest
+    {JOINED_DIMENSIONS}
     WHERE true
     ORDER BY i.hash, i.hash_kind
     ON CONFLICT DO NOTHING
