@@ -11,7 +11,7 @@ from spackmon.models import utc_now
 
 app = typer.Typer(help="Say which claims are of one run, where what was reported leaves it open.")
 
-_Claim = Annotated[int, typer.Argument(help="The id of a claim: see `claims` of an attempt in GraphQL.")]
+_Claim = Annotated[int, typer.Argument(help="The id of a claim: see `sources` of an attempt in GraphQL.")]
 _User = Annotated[str | None, typer.Option("--user", help="Who says it; without it, nobody is noted.")]
 
 

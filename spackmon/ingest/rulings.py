@@ -48,5 +48,7 @@ def _load(connection: Connection, ids: Collection[int]) -> dict[int, claims.Stor
     stored = claims.load_claims(connection, [one for one in ids if 0 < one <= LARGEST_ROW_ID])
     for claim_id in ids:
         if claim_id not in stored:
-            raise Refused("CLAIM_UNKNOWN", 404, f"there is no claim {claim_id}: see `claims` in GraphQL")
+            raise Refused(
+                "CLAIM_UNKNOWN", 404, f"there is no claim {claim_id}: see `sources` of an attempt in GraphQL"
+            )
     return stored
