@@ -128,24 +128,6 @@ _NEIGHBOURS = over_rows(
     """,
 )
 
-# The same of what a claim was, which no row says any more.
-_NEIGHBOURS_BEFORE = Statement(
-    """
-    SELECT c.id FROM claim c
-    WHERE c.package_id = :package_id AND c.window_ends_at >= :begins_at AND c.window_begins_at <= :ends_at
-    UNION
-    SELECT c.id FROM claim c WHERE c.package_id = :package_id AND c.window_begins_at IS NULL
-        AND (c.spec_id = :spec_id OR c.spec_hash = :spec_hash OR c.prefix = :prefix)
-    UNION
-    SELECT c.id FROM claim c WHERE c.spec_hash = :spec_hash AND c.spec_id IS NULL
-    UNION
-    SELECT c.id FROM claim c WHERE c.spec_id = :spec_id AND :is_untimed = 1
-    UNION
-    SELECT c.id FROM claim c
-    WHERE c.package_id = :package_id AND c.prefix = :prefix AND :is_untimed = 1
-    """
-)
-
 _WAITING = over_rows(
     "value text",
     """
@@ -264,18 +246,6 @@ def neighbours(connection: Connection, claim_ids: Iterable[int]) -> list[tuple[i
     """The claims that may speak of the same run as one of these, or are counted to it now: pairs of ids."""
     rows = _NEIGHBOURS.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
     return [(row.claim_id, row.id) for row in rows]
-
-
-def neighbours_before(connection: Connection, claim: Claim) -> list[int]:
-    """The ids of the claims that may have spoken of the same run as this one, as it was."""
-    touching = window(claim)
-    begins_at, ends_at = touching or (None, None)
-    rows = _NEIGHBOURS_BEFORE.run(
-        connection, package_id=claim.package_id, begins_at=begins_at, ends_at=ends_at,
-        spec_hash=claim.spec_hash, spec_id=claim.spec_id, prefix=claim.prefix,
-        is_untimed=int(touching is None),
-    )  # fmt: skip
-    return [row.id for row in rows]
 
 
 def waiting_for(connection: Connection, hashes: Iterable[str]) -> list[tuple[int, str]]:

@@ -16,7 +16,7 @@ from spackmon.ingest.events import add_events
 from spackmon.ingest.linking import link_waiting
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import InstallReceipt
-from spackmon.ingest.resolution import settle
+from spackmon.ingest.resolution import rewrite, settle
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.specs import find_spec, hash_of_spec, store_graph
 from spackmon.logs.phases import first_time
@@ -51,7 +51,7 @@ def apply_install(
     found = claims.load_claims(connection, [found_id]) if found_id is not None else {}
     packages = {subject.package_id, *(one.claim.package_id for one in found.values())}
     link_waiting(connection, subject.waiting, packages, now)
-    claim_id, known, stored = _write(connection, report, reported, now)
+    claim_id, known, stored = _grown(connection, report, reported, now)
     changed = stored is not None
     specs_created = subject.specs_created
     events_created = add_events(connection, claim_id, report.events)
@@ -61,7 +61,10 @@ def apply_install(
         if known is not None:
             claims.release(connection, reported, known)
         return _known(connection, claim_id, specs_created)
-    resolved = settle(connection, claim_id, now, None if known is None else known.claim)
+    if known is None or stored is None:
+        resolved = settle(connection, claim_id, now)
+    else:
+        resolved = rewrite(connection, known, stored, now)
     if known is not None:
         for before in (known, reported):
             claims.release(connection, before, stored or known)
@@ -174,10 +177,10 @@ def phase_claim(
     )  # fmt: skip
 
 
-def _write(
+def _grown(
     connection: Connection, report: InstallReport, reported: StoredClaim, now: datetime
 ) -> tuple[int, StoredClaim | None, StoredClaim | None]:
-    """Write a report into its source's claim: its id, what it was if it was there, and is if that is new."""
+    """The claim of a report's source, added if it is new: its id, what it was before, and is if it grew."""
     claim_id = claims.find_claim(connection, report.source, reported.claim.owner_id)
     if claim_id is None:
         claim_id = claims.add_claim(connection, reported)
@@ -194,7 +197,6 @@ def _write(
         environment_id, _ = get_or_create_environment(connection, after.machine)
         after = replace(after, last_reported_at=now)
         stored = replace(before, claim=after, environment_id=environment_id)
-        claims.update_claim(connection, before, stored, now)
         return claim_id, before, stored
     return claim_id, before, None
 

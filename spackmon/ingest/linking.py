@@ -10,7 +10,7 @@ from spackmon.formats.submission import SpecReport
 from spackmon.ingest import claims
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.receipts import SpecReceipt
-from spackmon.ingest.resolution import settle
+from spackmon.ingest.resolution import rewrite
 from spackmon.ingest.specs import find_spec, store_graph
 
 
@@ -37,5 +37,4 @@ def link_waiting(
         if spec is None or claim.spec_id is not None:
             continue
         linked = replace(claim, spec_id=spec.id, package_id=spec.package_id, spec_hash=None)
-        claims.update_claim(connection, stored[claim_id], replace(stored[claim_id], claim=linked), now)
-        settle(connection, claim_id, now, claim)
+        rewrite(connection, stored[claim_id], replace(stored[claim_id], claim=linked), now)

@@ -42,7 +42,7 @@ from spackmon.ingest.installs import machine_of, phase_claim
 from spackmon.ingest.linking import link_waiting
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
-from spackmon.ingest.resolution import Resolved, settle
+from spackmon.ingest.resolution import Resolved, rewrite, settle
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
 from spackmon.ingest.specs import find_spec, store_graph
 from spackmon.runs.claim import Claim, PhaseClaim
@@ -408,8 +408,7 @@ def _as_it_ran(claim: Claim) -> Claim:
 def _save(connection: Connection, before: StoredClaim, claim: Claim, now: datetime) -> Resolved:
     """Write what a claim is now, and derive the runs that this touches."""
     after = replace(before, claim=claim)
-    claims.update_claim(connection, before, after, now)
-    resolved = settle(connection, claim.id, now, before.claim)
+    resolved = rewrite(connection, before, after, now)
     claims.release(connection, before, after)
     return resolved
 

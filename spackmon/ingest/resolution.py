@@ -5,7 +5,7 @@ those of the run that it was counted to. They are loaded, resolved, and the diff
 between attempts, attempts appear and go. Whatever the order in which claims come, the same rows result.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,28 +34,34 @@ class Resolved:
     changed: bool
 
 
-def settle(connection: Connection, claim_id: int, now: datetime, before: Claim | None = None) -> Resolved:
+def rewrite(connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime) -> Resolved:
+    """Write what a claim is now, and derive the runs that it can touch, as it is or was.
+
+    Others may have been of neither of two runs because of what it was. Packages are locked by the caller.
+    """
+    claim_id = before.claim.id
+    near = claims.load_claims(connection, {two for _, two in claims.neighbours(connection, [claim_id])})
+    earlier = [one for one in near if may_be_one(before.claim, near[one].claim)]
+    claims.update_claim(connection, before, after, now)
+    return settle(connection, claim_id, now, earlier)
+
+
+def settle(connection: Connection, claim_id: int, now: datetime, earlier: Collection[int] = ()) -> Resolved:
     """Derive the runs that a claim, which came or changed, can touch; packages are locked by the caller.
 
-    `before` is what it was: others may have been of neither of two runs because of that.
+    `earlier` are claims that it could touch before.
     """
-    stored = neighbourhood(connection, claim_id, before)
+    stored = _neighbourhood(connection, {claim_id, *earlier})
     rulings = _rulings(connection, stored)
     runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings)]
     return _Writing(connection, now).write(runs, claim_id)
 
 
-def neighbourhood(
-    connection: Connection, claim_id: int, before: Claim | None = None
-) -> dict[int, StoredClaim]:
-    """The claims that may be of one run with this one, as it is or was, at any remove."""
-    loaded = claims.load_claims(connection, [claim_id])
-    included = {claim_id}
-    if before is not None:
-        earlier = claims.neighbours_before(connection, before)
-        loaded |= claims.load_claims(connection, set(earlier) - included)
-        included |= {other_id for other_id in earlier if may_be_one(before, loaded[other_id].claim)}
-    reached = set(included)
+def _neighbourhood(connection: Connection, claim_ids: Collection[int]) -> dict[int, StoredClaim]:
+    """These claims, and those that may be of one run with them at any remove."""
+    loaded = claims.load_claims(connection, claim_ids)
+    included = set(claim_ids)
+    reached = included
     # All that are reached by as many steps are read together.
     while reached:
         near = [pair for pair in claims.neighbours(connection, reached) if pair[1] not in included]
@@ -63,7 +69,7 @@ def neighbourhood(
         unseen = ({other_id for _, other_id in near} | ruled) - set(loaded)
         loaded |= claims.load_claims(connection, unseen)
         reached = ruled | {two for one, two in near if _may_decide(loaded[one].claim, loaded[two].claim)}
-        included |= reached
+        included = included | reached
     return {one: loaded[one] for one in sorted(included)}
 
 

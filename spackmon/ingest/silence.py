@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from spackmon.ingest import claims
 from spackmon.ingest.locks import lock_packages, share_graphs
-from spackmon.ingest.resolution import settle
+from spackmon.ingest.resolution import rewrite
 from spackmon.ingest.rows import Statement
 
 # One process of a site at a time. The number is any that no other program takes in this database.
@@ -51,13 +51,12 @@ def end_silent_runs(connection: Connection, now: datetime, silence_seconds: floa
     lock_packages(connection, (row.package_id for row in rows))
     ended = 0
     # Read after the locks are held: a report may have come since.
-    for claim_id, stored in claims.load_claims(connection, (row.id for row in rows)).items():
+    for stored in claims.load_claims(connection, (row.id for row in rows)).values():
         claim = stored.claim
         if claim.has_ended or claim.last_reported_at >= now - silence:
             continue
         # When the silence was long enough, and not when somebody looked.
         abandoned = replace(claim, abandoned_at=claim.last_reported_at + silence)
-        claims.update_claim(connection, stored, replace(stored, claim=abandoned), now)
-        settle(connection, claim_id, now, claim)
+        rewrite(connection, stored, replace(stored, claim=abandoned), now)
         ended += 1
     return ended
