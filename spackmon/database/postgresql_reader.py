@@ -16,10 +16,10 @@ from spackmon.database.outcome import Outcome, classify
 from spackmon.database.readers import (
     FIRST_STREAMED_ROWS,
     held,
+    opening,
     rows_to_follow,
     stoppable,
     too_slow,
-    unavailable,
 )
 
 
@@ -96,14 +96,9 @@ class PostgresqlReader:
 
     async def _connection_for_export(self) -> AsyncConnection[Any]:
         # Not one of the pool's: whoever asks a question does not wait for exports.
-        try:
+        with opening():
             await self._prepare()
             return await AsyncConnection.connect(self._address, connect_timeout=CONNECT_SECONDS)
-        except Exception as error:
-            trouble = classify(error)
-            if trouble.outcome is Outcome.BROKEN:
-                raise
-            raise unavailable(0, trouble.reason) from error
 
     async def close(self) -> None:
         """Give the connections back."""

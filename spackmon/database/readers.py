@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -79,6 +80,18 @@ def unavailable(held_seconds: float, reason: str) -> Refused:
     else:
         sentence = f"{reason}: try again later"
     return Refused("DATABASE_UNAVAILABLE", 503, sentence)
+
+
+@contextmanager
+def opening() -> Iterator[None]:
+    """Around what opens a connection. Raises Refused DATABASE_UNAVAILABLE where that fails."""
+    try:
+        yield
+    except Exception as error:
+        trouble = classify(error)
+        if trouble.outcome is Outcome.BROKEN:
+            raise
+        raise unavailable(0, trouble.reason) from error
 
 
 def too_slow(limit_seconds: float) -> Refused:

@@ -11,14 +11,13 @@ from typing import Any, TypeVar
 
 from spackmon.database.condition import Condition
 from spackmon.database.engine import SQLITE_BUSY_SECONDS, protect_files
-from spackmon.database.outcome import Outcome, classify
 from spackmon.database.readers import (
     FIRST_STREAMED_ROWS,
     held,
+    opening,
     rows_to_follow,
     stoppable,
     too_slow,
-    unavailable,
 )
 from spackmon.errors import Refused
 
@@ -130,14 +129,8 @@ class SqliteReader:
             connection.close()
 
     def _connection_for_export(self) -> _SqliteConnection:
-        try:
-            with self._turn():
-                return _SqliteConnection(self._path, self._timeout_seconds)
-        except Exception as error:
-            trouble = classify(error)
-            if trouble.outcome is Outcome.BROKEN:
-                raise
-            raise unavailable(0, trouble.reason) from error
+        with opening(), self._turn():
+            return _SqliteConnection(self._path, self._timeout_seconds)
 
     async def close(self) -> None:
         self._threads.shutdown(wait=True)

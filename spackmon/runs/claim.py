@@ -5,7 +5,7 @@ of the same source, in any order. Its contents (variables, manifest, logs) are n
 them, equal contents by equal rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,6 +14,21 @@ from spackmon.runs.times import Span, span_of
 from spackmon.status import FINISHED, BuildStatus, InstalledFrom, SourceKind
 
 PHASE_FAILED = "ERROR"
+
+OF_COMMANDS = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
+"""Reports of a whole command: their times are the command's, and they name no machine.
+
+A site of CDash need not be one, and its kernel is the release and not the version; the target in a JUnit
+report is that of the spec.
+"""
+
+_OUTRANKED = (
+    BuildStatus.NOTRUN,
+    BuildStatus.RUNNING,
+    BuildStatus.CANCELLED,
+    BuildStatus.SUCCESS,
+    BuildStatus.FAILED,
+)
 
 # A commit is written whole or cut, never shorter than this.
 _SHORTEST_COMMIT = 7
@@ -167,6 +182,11 @@ class Claim:
         except OverflowError:
             ended = self.started_at
         return ended if self.finished_at is None else max(self.started_at, self.finished_at)
+
+
+def worst(statuses: Iterable[BuildStatus]) -> BuildStatus:
+    """The one that counts: an end outranks what comes before it, and of two ends a failure that was seen."""
+    return max(statuses, key=_OUTRANKED.index)
 
 
 def same_version(one: str | None, other: str | None) -> bool:

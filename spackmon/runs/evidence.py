@@ -8,13 +8,10 @@ later, and twice.
 
 from dataclasses import dataclass
 
-from spackmon.runs.claim import Claim, same_prefix, same_revision, same_version
+from spackmon.runs.claim import OF_COMMANDS, Claim, same_prefix, same_revision, same_version
 from spackmon.runs.times import SKEW_SECONDS, Span
 from spackmon.status import BuildStatus, SourceKind
 
-# A site of CDash need not be a machine, and its kernel is the release and not the version; the target in a
-# JUnit report is that of the spec.
-_NAMES_NO_HOST = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
 _LEFT_BEHIND = frozenset({SourceKind.STAGE, SourceKind.FAILURE_MARKER})
 # What is there now was made by the last success.
 OF_LAST_SUCCESS = frozenset({SourceKind.PREFIX, SourceKind.INSTALL_DATABASE, SourceKind.MS1})
@@ -111,7 +108,7 @@ def _different_specs(one: Claim, other: Claim) -> bool:
 
 
 def _different_machines(one: Claim, other: Claim) -> bool:
-    if one.kind not in _NAMES_NO_HOST and other.kind not in _NAMES_NO_HOST:
+    if one.kind not in OF_COMMANDS and other.kind not in OF_COMMANDS:
         return one.machine.contradicts(other.machine)
     names = ["platform"]
     if SourceKind.JUNIT not in (one.kind, other.kind):

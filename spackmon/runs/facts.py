@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from spackmon.runs.claim import Claim, Machine
+from spackmon.runs.claim import OF_COMMANDS, Claim, Machine, worst
 from spackmon.runs.phases import RunPhase, phases_of
 from spackmon.runs.resolve import Group
 from spackmon.runs.times import SKEW_SECONDS
@@ -42,7 +42,6 @@ _EVENT_PRECEDENCE = (
     SourceKind.MS1,
     SourceKind.STAGE,
 )
-_NAMES_NO_MACHINE = frozenset({SourceKind.CDASH, SourceKind.JUNIT})
 # Seconds that a source took itself count more than the times of a copy or of requests.
 _CLOCKS = (
     SourceKind.EXTENSION,
@@ -54,19 +53,6 @@ _CLOCKS = (
     SourceKind.JUNIT,
     SourceKind.CDASH,
 )
-_RANK = {
-    status: rank
-    for rank, status in enumerate(
-        (
-            BuildStatus.NOTRUN,
-            BuildStatus.RUNNING,
-            BuildStatus.CANCELLED,
-            BuildStatus.SUCCESS,
-            BuildStatus.FAILED,
-        )
-    )
-}
-
 Value = TypeVar("Value")
 
 
@@ -145,17 +131,17 @@ def _status(best: Sequence[Claim]) -> tuple[BuildStatus, bool]:
     for claim in best:
         if claim.has_ended:
             return claim.status, True
-    return max((claim.outcome for claim in best), key=lambda status: _RANK[status]), False
+    return worst(claim.outcome for claim in best), False
 
 
 def _machine(best: Sequence[Claim]) -> Machine:
-    there = [claim.machine for claim in best if claim.kind not in _NAMES_NO_MACHINE]
+    there = [claim.machine for claim in best if claim.kind not in OF_COMMANDS]
     named = [machine for machine in there if machine != Machine()]
     if not named:
         named = [claim.machine for claim in best]
         return _completed(named)
     machine = _completed(named)
-    beside = _completed([claim.machine for claim in best if claim.kind in _NAMES_NO_MACHINE])
+    beside = _completed([claim.machine for claim in best if claim.kind in OF_COMMANDS])
     # A site need not be a host, nor the release of a kernel its version.
     return machine.completed(Machine(platform=beside.platform, target=beside.target))
 
@@ -194,7 +180,7 @@ def _worse_clock(claim: Claim) -> tuple[bool, bool, bool, int, tuple[str, str, i
 
 def _is_bound(claim: Claim) -> bool:
     """Whether its times are those of a whole command, which say nothing of how long its parts took."""
-    return claim.times_enclose_run or claim.kind in _NAMES_NO_MACHINE
+    return claim.times_enclose_run or claim.kind in OF_COMMANDS
 
 
 def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, float | None]:

@@ -4,24 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from spackmon.runs.claim import PHASE_FAILED, Claim, Machine, PhaseClaim
-from spackmon.status import BuildStatus
-
-# An end outranks what comes before it. Of two ends the worse one counts: a part of the source saw that
-# failure.
-_RANK = {
-    status: rank
-    for rank, status in enumerate(
-        (
-            BuildStatus.NOTRUN,
-            BuildStatus.RUNNING,
-            BuildStatus.CANCELLED,
-            BuildStatus.SUCCESS,
-            BuildStatus.FAILED,
-        )
-    )
-}
-
+from spackmon.runs.claim import PHASE_FAILED, Claim, Machine, PhaseClaim, worst
 
 RankOfRow = Callable[[str, int], Any]
 """How a row of a table, given by its number, sorts among others: by what it holds."""
@@ -44,7 +27,7 @@ def completed(one: Claim, other: Claim, rank: RankOfRow = _by_number) -> Claim:
         package_id = (one if spec_id == one.spec_id else other).package_id
     return dataclasses.replace(
         one,
-        status=max(one.status, other.status, key=_RANK.__getitem__),
+        status=worst((one.status, other.status)),
         is_live=one.is_live and other.is_live,
         package_id=package_id,
         spec_id=spec_id,
