@@ -196,19 +196,34 @@ def _ends(timed: Sequence[Claim]) -> tuple[datetime | None, datetime | None, flo
         # The command's begin, and the run's own length: together they are bounds that agree.
         finished_at = started_at + timedelta(seconds=seconds)
     for other in timed[1:]:
-        begun, ended = other.started_at, other.finished_at if other.has_ended else None
-        if _is_bound(other) and claim.is_live and claim.outcome is BuildStatus.FAILED:
-            # The phase that failed was reported as it did: that is nearer than a sum of seconds.
-            ended = _last_moment(claim)
-        if started_at is None and finished_at is not None and begun is not None and begun <= finished_at:
-            started_at, is_own = begun, is_own and not _is_bound(other)
-        elif finished_at is None and started_at is not None and ended is not None and ended >= started_at:
-            finished_at, is_own = ended, is_own and not _is_bound(other)
+        both = _with_other_end(claim, started_at, finished_at, other)
+        if both is not None:
+            (started_at, finished_at), is_own = both, is_own and not _is_bound(other)
     if started_at is not None and finished_at is not None:
         finished_at = max(started_at, finished_at)
     if seconds is None and is_own and started_at is not None and finished_at is not None:
         seconds = max(0.0, (finished_at - started_at).total_seconds())
     return started_at, finished_at, seconds
+
+
+def _with_other_end(
+    claim: Claim, started_at: datetime | None, finished_at: datetime | None, other: Claim
+) -> tuple[datetime, datetime] | None:
+    """Both ends, the missing one from another claim; None where none is missing, or that has it not."""
+    begun, ended = other.started_at, other.finished_at if other.has_ended else None
+    if _is_bound(other) and claim.is_live and claim.outcome is BuildStatus.FAILED:
+        # The phase that failed was reported as it did: that is nearer than a sum of seconds.
+        ended = _last_moment(claim)
+    if started_at is None and finished_at is not None and begun is not None:
+        return (min(begun, finished_at), finished_at) if _in_order(begun, finished_at) else None
+    if finished_at is None and started_at is not None and ended is not None:
+        return (started_at, max(started_at, ended)) if _in_order(started_at, ended) else None
+    return None
+
+
+def _in_order(begun: datetime, ended: datetime) -> bool:
+    """Whether a run may have these two from two clocks: a short one may seem to end before it began."""
+    return (begun - ended).total_seconds() <= SKEW_SECONDS
 
 
 def _last_moment(claim: Claim) -> datetime | None:
