@@ -102,11 +102,14 @@ _UNTAG = over_rows(
     """,
 )
 
+# Those that are counted as they are stay untouched: their rows are long, and there may be thousands.
 _COUNT_EVENTS = over_rows(
-    "id bigint, attempt_id bigint",
+    "id bigint, kind text, attempt_id bigint",
     """
-    UPDATE build_event SET attempt_id = (SELECT i.attempt_id FROM {input} i WHERE i.id = build_event.claim_id)
-    WHERE claim_id IN (SELECT i.id FROM {input} i)
+    UPDATE build_event SET attempt_id = i.attempt_id
+    FROM {input} i
+    WHERE build_event.claim_id = i.id AND build_event.kind = i.kind
+        AND build_event.attempt_id IS DISTINCT FROM i.attempt_id
     """,
 )
 
@@ -240,12 +243,14 @@ def write_tags(connection: Connection, attempt_id: int, tags: Collection[str], *
 
 def count_findings(connection: Connection, runs: Iterable[tuple[int, Run]]) -> None:
     """Count the events and analyses of claims to the attempts of their runs, where they stand for them."""
-    events: list[tuple[int, int | None]] = []
+    events: list[tuple[int, str, int | None]] = []
     analyses: list[tuple[int, str, int | None]] = []
     for attempt_id, run in runs:
         for claim in run.claims:
-            if claim.event_count:
-                events.append((claim.id, attempt_id if claim.id == run.events_of else None))
+            events += [
+                (claim.id, kind.value, attempt_id if run.events_of.get(kind) == claim.id else None)
+                for kind in sorted(claim.event_kinds)
+            ]
             analyses += [
                 (claim.id, analyzer, attempt_id if run.analyses_of.get(analyzer) == claim.id else None)
                 for analyzer in sorted(claim.analyzers)

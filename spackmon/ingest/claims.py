@@ -14,7 +14,7 @@ from spackmon.ingest.orphans import delete_unused
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.times import window
-from spackmon.status import BuildStatus, InstalledFrom, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 _FACTS = (
     "package_id", "spec_id", "spec_hash", "environment_id", "status", "is_live", "started_at",
@@ -50,12 +50,18 @@ _UPDATE = Statement(
     f"UPDATE claim SET {', '.join(f'{name} = :{name}' for name in _FACTS)} WHERE id = :id"  # noqa: S608 -- as above
 )
 
+_HAS_EVENTS = ", ".join(
+    f"EXISTS (SELECT 1 FROM build_event v WHERE v.claim_id = c.id AND v.kind = '{kind}') "  # noqa: S608
+    f"AS has_{kind.lower()}"
+    for kind in EventKind
+)
+
 _LOAD = over_rows(
     "id bigint",
     f"""
     SELECT c.id, c.attempt_id, {", ".join(f"c.{name}" for name in (*_IDENTITY, *_FACTS))},
         e.hostname, e.platform, e.operating_system, e.target, e.kernel_version,
-        (SELECT count(*) FROM build_event v WHERE v.claim_id = c.id) AS event_count,
+        {_HAS_EVENTS},
         (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
         s.format_version < 3 AND s.hash_kind <> 'full_hash' AS is_weak_spec
     FROM claim c JOIN build_environment e ON e.id = c.environment_id
@@ -304,7 +310,7 @@ def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str])
         installed_from=None if row.installed_from is None else InstalledFrom(row.installed_from),
         tags=frozenset(json.loads(row.tags)),
         phases=phases,
-        event_count=row.event_count,
+        event_kinds=frozenset(kind for kind in EventKind if getattr(row, f"has_{kind.lower()}")),
         dag_hash=row.dag_hash,
         is_weak_spec=bool(row.is_weak_spec),
         analyzers=analyzers,

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from spackmon.runs.times import Span, span_of
-from spackmon.status import FINISHED, BuildStatus, InstalledFrom, SourceKind
+from spackmon.status import FINISHED, BuildStatus, EventKind, InstalledFrom, SourceKind
 
 PHASE_FAILED = "ERROR"
 
@@ -127,7 +127,7 @@ class Claim:
     configure_arguments: str | None = None
     tags: frozenset[str] = frozenset()
     phases: tuple[PhaseClaim, ...] = ()
-    event_count: int = 0
+    event_kinds: frozenset[EventKind] = frozenset()
     analyzers: frozenset[str] = frozenset()
     attempt_id: int | None = None
 

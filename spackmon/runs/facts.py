@@ -8,7 +8,7 @@
 | Spack, prefix, variables, arguments, manifest | the first by PRECEDENCE that has it |
 | tags | all of them |
 | phases | `spackmon.runs.phases` |
-| events | the first by _EVENT_PRECEDENCE that has any |
+| errors, warnings | of each kind, the first by _EVENT_PRECEDENCE that has any |
 | results of an analyzer | the first by PRECEDENCE that has them |
 """
 
@@ -21,7 +21,7 @@ from spackmon.runs.claim import OF_COMMANDS, Claim, Machine, worst
 from spackmon.runs.phases import RunPhase, phases_of
 from spackmon.runs.resolve import Group
 from spackmon.runs.times import SKEW_SECONDS
-from spackmon.status import FINISHED, BuildStatus, InstalledFrom, SourceKind
+from spackmon.status import FINISHED, BuildStatus, EventKind, InstalledFrom, SourceKind
 
 PRECEDENCE = (
     SourceKind.EXTENSION,
@@ -68,7 +68,7 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run. `events_of` is the claim whose events are its own, `analyses_of` that of each analyzer."""
+    """One run; `events_of` names the claim that stands for a kind of event, `analyses_of` for an analyzer."""
 
     claims: Group
     owner_id: int
@@ -88,7 +88,7 @@ class Run:
     configure_arguments: str | None
     tags: frozenset[str]
     phases: tuple[RunPhase, ...]
-    events_of: int | None
+    events_of: Mapping[EventKind, int]
     analyses_of: Mapping[str, int]
 
 
@@ -100,7 +100,6 @@ def run_of(claims: Group) -> Run:
         return next((value for claim in best if (value := fact(claim)) is not None), None)
 
     status, is_reported = _status(best)
-    with_events = sorted(best, key=lambda claim: _position(_EVENT_PRECEDENCE, claim.kind))
     return Run(
         claims=claims,
         owner_id=next((claim.owner_id for claim in best if claim.owner_is_certain), best[0].owner_id),
@@ -121,7 +120,7 @@ def run_of(claims: Group) -> Run:
         configure_arguments=first(lambda claim: claim.configure_arguments),
         tags=frozenset().union(*(claim.tags for claim in claims)),
         phases=phases_of(best, has_failed=status is BuildStatus.FAILED),
-        events_of=next((claim.id for claim in with_events if claim.event_count), None),
+        events_of=_events(best),
         analyses_of=_analyses(best),
     )
 
@@ -230,6 +229,15 @@ def _last_moment(claim: Claim) -> datetime | None:
     if claim.is_live:
         return max([claim.started_at or claim.first_reported_at, *(p.reported_at for p in claim.phases)])
     return claim.last_reported_moment
+
+
+def _events(best: Sequence[Claim]) -> Mapping[EventKind, int]:
+    """Who stands for the errors and who for the warnings: a source may look for one of them alone."""
+    chosen: dict[EventKind, int] = {}
+    for claim in sorted(best, key=lambda claim: _position(_EVENT_PRECEDENCE, claim.kind)):
+        for kind in claim.event_kinds:
+            chosen.setdefault(kind, claim.id)
+    return chosen
 
 
 def _analyses(best: Sequence[Claim]) -> Mapping[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
-from spackmon.status import BuildStatus, InstalledFrom, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 START = datetime(2026, 5, 1, 12, tzinfo=UTC)
 HERE = Machine("node-1", "linux", "debian12", "zen2", "#1")
@@ -86,6 +86,7 @@ def _claim(number: int, kind: SourceKind, key: str, owner: int) -> st.SearchStra
         prefix=optional(st.sampled_from(["/opt/a", "/opt/b"])),
         installed_from=optional(st.sampled_from(InstalledFrom)),
         environment_set_id=optional(st.integers(1, 2)),
-        tags=st.frozensets(st.sampled_from("xyz")), phases=PHASES, event_count=st.integers(0, 1),
+        tags=st.frozensets(st.sampled_from("xyz")), phases=PHASES,
+        event_kinds=st.frozensets(st.sampled_from(EventKind)),
         analyzers=st.frozensets(st.sampled_from(["abi"])),
     )  # fmt: skip

@@ -21,7 +21,7 @@ def test_reports_of_a_source_add_up_alike_in_any_order_and_twice(
     given: list[Claim], data: st.DataObject
 ) -> None:
     own = {name: getattr(given[0], name) for name in (
-        "id", "owner_id", "owner_is_certain", "kind", "key", "event_count", "analyzers",
+        "id", "owner_id", "owner_is_certain", "kind", "key", "event_kinds", "analyzers",
     )}  # fmt: skip
     # A spec is of one package.
     reports = [dataclasses.replace(one, **own, package_id=one.spec_id or one.package_id) for one in given]

@@ -11,7 +11,7 @@ from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.evidence import contradict
 from spackmon.runs.facts import run_of
 from spackmon.runs.resolve import may_be_one, resolve
-from spackmon.status import BuildStatus, SourceKind
+from spackmon.status import BuildStatus, EventKind, SourceKind
 from tests.runs.claims import HERE, after, claim, claims
 
 SUCCESS, FAILED = BuildStatus.SUCCESS, BuildStatus.FAILED
@@ -159,6 +159,13 @@ def test_a_saved_run_that_is_uploaded_twice_and_imported_is_one_by_the_times_in_
         uploads[1], phases=(dataclasses.replace(log, mark=MARK[:-1] + "1", log_id=2),)
     )
     assert not together(uploads[0], other)
+
+
+def test_errors_and_warnings_are_each_of_the_first_source_that_has_any() -> None:
+    errors = claim(SourceKind.CDASH, "c", id=1, event_kinds=frozenset({EventKind.ERROR}), **RUN)
+    both = extension(id=2, event_kinds=frozenset(EventKind))
+    assert run_of((errors, both)).events_of == {EventKind.ERROR: 1, EventKind.WARNING: 2}
+    assert run_of((extension(id=3), database(id=4))).events_of == {}
 
 
 def test_what_a_person_says_of_two_claims_stands_above_all() -> None:
