@@ -1,26 +1,9 @@
-"""Clients of ms1: claims that grow request by request.
-
-A client names no run: it asks for a build and then reports about that number. What it reports belongs to the
-newest claim of that number, with these exceptions:
-
-- The client had announced a re-run after the claim began: its next report begins another claim. Clients
-  ask for a build once a run, and 0.16 and 0.17 never finish the package that broke, so that an announcement
-  is the only sign that its run is over.
-- The claim has a reported end, nothing was announced:
-  - a phase that the claim has already begins another one;
-  - a phase that it does not have arrived late (`monitor upload` replays statuses before phases) and is added;
-  - a status equal to the claim's is no change (0.18 marks a failed package twice);
-  - any other status begins another one.
-
-What comes late, or has a log that was written long before, was not reported while it ran: its times are
-those in its logs, without their zone, and not those of its arrival.
-"""
+"""Requests of clients of ms1, which add to claims as `spackmon.runs.conversation` says."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import count
 
 from sqlalchemy import Connection
@@ -45,12 +28,10 @@ from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt
 from spackmon.ingest.resolution import Resolved, rewrite, settle
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
 from spackmon.ingest.specs import find_spec, store_graph
+from spackmon.runs import conversation
 from spackmon.runs.claim import Claim, PhaseClaim
-from spackmon.status import FINISHED, BuildStatus, SourceKind
-
-_ZONES = timedelta(hours=14)
-"""How far a local time may be from UTC."""
-_SLACK = timedelta(minutes=2)
+from spackmon.runs.conversation import Conversation
+from spackmon.status import BuildStatus, SourceKind
 
 _NEWEST = Statement(
     """
@@ -140,18 +121,13 @@ def apply_status(
     """
     failed = report.status is BuildStatus.FAILED
     stored, not_run = _lock(connection, report.build_id, person_id, now, with_not_run=failed)
-    claim = stored.claim
-    if _is_over(stored):
-        if report.status is claim.status and stored.next_run is None:
-            return StatusReceipt(_place(connection, claim).build_id, *_named(connection, claim.spec_id))
+    if conversation.says_nothing(_spoken(stored), report.status):
+        build_id = _place(connection, stored.claim).build_id
+        return StatusReceipt(build_id, *_named(connection, stored.claim.spec_id))
+    if _spoken(stored).is_over:
         # Of a run that nobody announced nothing but its end is known.
         stored = _next_claim(connection, stored, now, began_at=None)
-        claim = stored.claim
-    finished_at = now if report.status in FINISHED and claim.is_live else None
-    claim = replace(
-        claim, status=report.status, finished_at=finished_at, cancelled_at=None, abandoned_at=None,
-        last_reported_at=now,
-    )  # fmt: skip
+    claim = conversation.with_status(stored.claim, report.status, now)
     resolved = _save(connection, stored, claim, now)
     for other in not_run:
         waiting = claims.load_claims(connection, [other])[other]
@@ -165,20 +141,12 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now
     Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
     """
     stored, _ = _lock(connection, report.build_id, person_id, now)
-    known = {phase.name: phase for phase in stored.claim.phases}
-    if _is_over(stored) and (report.name in known or stored.next_run is not None):
-        stored, known = _next_claim(connection, stored, now, began_at=now), {}
-    phase = _reported(connection, report, known, now)
-    if known.get(report.name) == phase and stored.claim.cancelled_at is stored.claim.abandoned_at is None:
-        return _phase_receipt(connection, report, _place(connection, stored.claim))
-    claim = replace(
-        stored.claim,
-        phases=tuple({**known, phase.name: phase}.values()),
-        status=BuildStatus.RUNNING if stored.claim.status is BuildStatus.NOTRUN else stored.claim.status,
-        cancelled_at=None, abandoned_at=None, last_reported_at=now,
-    )  # fmt: skip
-    if not claim.is_live or claim.has_ended or _is_late(phase, stored.claim, now):
-        claim = _as_it_ran(claim)
+    if conversation.begins_another(_spoken(stored), report.name):
+        stored = _next_claim(connection, stored, now, began_at=now)
+    phase = _reported(connection, report, stored.claim, now)
+    claim = conversation.with_phase(stored.claim, phase, now)
+    if claim is stored.claim:
+        return _phase_receipt(connection, report, _place(connection, claim))
     resolved = _save(connection, stored, claim, now)
     return _phase_receipt(connection, report, resolved)
 
@@ -258,30 +226,15 @@ def _set_client_build(connection: Connection, claim_id: int, build_id: int) -> N
 
 def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now: datetime) -> int:
     """Note that a client asks for a build that it asked for before; the number of the build."""
-    claim = stored.claim
-    begun = claim.status is not BuildStatus.NOTRUN or bool(claim.phases)
-    if begun and report.announces_run:
-        announced = {
-            "at": now.isoformat(),
-            "spack_version": report.spack_version,
-            "tags": sorted(report.tags),
-        }
-        # One that an earlier command announced never ran.
-        claims.update_claim(connection, stored, replace(stored, next_run=json.dumps(announced)), now)
-        return stored.client_build_id or _place(connection, claim).build_id
-    changed = claim
-    if not set(report.tags) <= claim.tags:
-        changed = replace(claim, tags=claim.tags | set(report.tags))
-    if report.announces_run:
-        # What an earlier command announced never ran: its words are not this run's.
-        changed = replace(
-            claim, tags=frozenset(report.tags), is_live=True, started_at=now, cancelled_at=None,
-            spack_version=report.spack_version, last_reported_at=now,
-        )  # fmt: skip
-    if changed is not claim:
-        _save(connection, stored, changed, now)
+    after = conversation.asked_again(
+        _spoken(stored), now, report.spack_version, report.tags, announces_run=report.announces_run
+    )
+    if after.next_run != stored.next_run:
+        claims.update_claim(connection, stored, replace(stored, next_run=after.next_run), now)
+    elif after.claim is not stored.claim:
+        _save(connection, stored, after.claim, now)
     # The number that the client has: another one may lead to another series of the same build.
-    return stored.client_build_id or _place(connection, claim).build_id
+    return stored.client_build_id or _place(connection, stored.claim).build_id
 
 
 def _lock(
@@ -350,59 +303,30 @@ def _adopt(connection: Connection, build_id: int, person_id: int, now: datetime)
     return claims.load_claims(connection, [claim_id])[claim_id]
 
 
-def _is_over(stored: StoredClaim) -> bool:
-    return stored.next_run is not None or stored.claim.has_ended
+def _spoken(stored: StoredClaim) -> Conversation:
+    return Conversation(stored.claim, stored.next_run)
 
 
 def _next_claim(
     connection: Connection, stored: StoredClaim, now: datetime, *, began_at: datetime | None
 ) -> StoredClaim:
     """Begin the next run of a client's build, as it was announced; else it began at `began_at`."""
-    announced = json.loads(stored.next_run) if stored.next_run else {}
-    before = stored.claim
-    series, _, number = before.key.rpartition("/")
-    claim = Claim(
-        id=0, owner_id=before.owner_id, owner_is_certain=True, kind=before.kind,
-        key=before.key, first_reported_at=now, last_reported_at=now,
-        package_id=before.package_id, spec_id=before.spec_id, machine=before.machine, is_live=True,
-        started_at=datetime.fromisoformat(announced["at"]) if announced else began_at,
-        spack_version=announced.get("spack_version", before.spack_version),
-        tags=frozenset(announced.get("tags", ())),
-    )  # fmt: skip
+    claim = conversation.following(_spoken(stored), now, began_at=began_at).claim
+    series, _, number = claim.key.rpartition("/")
     following = StoredClaim(claim, stored.environment_id, stored.client_build_id)
     claims.update_claim(connection, stored, replace(stored, next_run=None), now)
-    return _add(connection, following, series, int(number) + 1)
+    return _add(connection, following, series, int(number))
 
 
-def _reported(
-    connection: Connection, report: PhaseReport, known: dict[str, PhaseClaim], now: datetime
-) -> PhaseClaim:
-    before = known.get(report.name)
-    position = len(known) + 1 if before is None else before.position
+def _reported(connection: Connection, report: PhaseReport, claim: Claim, now: datetime) -> PhaseClaim:
+    before = next((phase for phase in claim.phases if phase.name == report.name), None)
+    position = len(claim.phases) + 1 if before is None else before.position
     phase = phase_claim(connection, report.name, position, report.status, None, report.output, now)
     if before is None:
         return phase
     if report.output is None:
         return replace(before, status=report.status)
     return replace(phase, reported_at=before.reported_at)
-
-
-def _is_late(phase: PhaseClaim, before: Claim, now: datetime) -> bool:
-    """Whether a phase's log was begun before a client that is running could have begun it."""
-    if phase.mark is None:
-        return False
-    began_at = datetime.fromisoformat(phase.mark).replace(tzinfo=UTC)
-    last = max([before.started_at or now, *(one.reported_at for one in before.phases)])
-    return not last - _ZONES - _SLACK <= began_at <= now + _ZONES + _SLACK
-
-
-def _as_it_ran(claim: Claim) -> Claim:
-    """The claim with the times in its logs, since its reports came long after the run."""
-    began = [datetime.fromisoformat(p.mark).replace(tzinfo=UTC) for p in claim.phases if p.mark is not None]
-    return replace(
-        claim, is_live=False, finished_at=None, started_at=min(began, default=None),
-        time_uncertainty_seconds=_ZONES.total_seconds() if began else 0.0,
-    )  # fmt: skip
 
 
 def _save(connection: Connection, before: StoredClaim, claim: Claim, now: datetime) -> Resolved:
