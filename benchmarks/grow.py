@@ -29,12 +29,12 @@ _COPIED: tuple[Any, ...] = (
     models.ClaimPhase.__table__, models.BuildEvent.__table__, models.Analysis.__table__,
     models.Attribute.__table__, models.BuildPackageVersion.__table__,
 )  # fmt: skip
-# References that no foreign key tells.
+# References without a foreign key.
 _DERIVED: Mapping[Any, Any] = {
     models.Closure.__table__.c.ancestor_id: _SPEC,
     models.Closure.__table__.c.descendant_id: _SPEC,
     models.BuildPackageVersion.__table__.c.build_id: _BUILD,
-    models.Claim.__table__.c.told_build_id: _BUILD,
+    models.Claim.__table__.c.client_build_id: _BUILD,
     _BUILD.c.newest_attempt_id: _ATTEMPT,
 }
 _HASHES = frozenset({_SPEC.c.hash, models.SpecHash.__table__.c.value})

@@ -160,7 +160,7 @@ class _Rows:
                 "owner_is_certain": True, "kind": claim.kind, "key": claim.key, "package_id": package_id,
                 "spec_id": spec_id, "is_live": True, "time_uncertainty_seconds": 0.0,
                 "times_enclose_run": False, "window_begins_at": begins_at, "window_ends_at": ends_at,
-                "tags": json.dumps(sorted(build.tags)), "told_build_id": build_id,
+                "tags": json.dumps(sorted(build.tags)), "client_build_id": build_id,
                 "first_reported_at": claim.first_reported_at, "last_reported_at": claim.last_reported_at,
             }  # fmt: skip
             yield from self._phases(attempt_ids[place], claim_id, phases, began[place])
