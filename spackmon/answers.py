@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _SENTENCES = {
     404: "there is nothing at this address",
@@ -14,27 +14,33 @@ _SENTENCES = {
 }
 
 
-def refusal(refused: Refused, headers: dict[str, str] | None = None) -> JSONResponse:
-    """The answer to an input that cannot be applied; `code` is the status, as old clients know it."""
-    return message(refused.status, refused.sentence, headers)
+def refusal(
+    refused: Refused, headers: dict[str, str] | None = None, sentence: str | None = None
+) -> JSONResponse:
+    """The answer to an input that cannot be applied, in the shape that old clients read.
 
-
-def message(status: int, sentence: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """A message with its status, in the shape that old clients read."""
-    body: dict[str, Any] = {"message": sentence, "code": status}
-    return JSONResponse(body, status_code=status, headers=headers)
+    `code` is the status, as they know it, and `error` the code; `sentence` says more than that of `refused`.
+    """
+    body: dict[str, Any] = {
+        "message": refused.sentence if sentence is None else sentence,
+        "code": refused.status,
+        "error": refused.code,
+        "retryable": refused.code.retryable,
+    }
+    return JSONResponse(body, status_code=refused.status, headers=headers)
 
 
 async def for_http_exception(_: Request, error: Exception) -> JSONResponse:
     """Starlette's own refusals, which would be plain text: no such path, another method."""
     if not isinstance(error, HTTPException):
         raise error
-    return message(error.status_code, sentence_of(error), dict(error.headers or {}))
+    return refusal(refused_by_http(error), dict(error.headers or {}))
 
 
-def sentence_of(error: HTTPException) -> str:
-    """What Starlette refused, in a sentence."""
-    return _SENTENCES.get(error.status_code, error.detail)
+def refused_by_http(error: HTTPException) -> Refused:
+    """What Starlette refused, as an error of ours."""
+    code = Code.NOT_FOUND if error.status_code == Code.NOT_FOUND.status else Code.HTTP_REFUSED
+    return Refused(code, _SENTENCES.get(error.status_code, error.detail), status=error.status_code)
 
 
 async def for_refused(_: Request, error: Exception) -> JSONResponse:

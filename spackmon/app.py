@@ -17,7 +17,7 @@ from spackmon.auth import http as auth_http
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
 from spackmon.database import Database, Unprepared
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.ops import health, migrations, upkeep
 from spackmon.ops.access_log import AccessLog
 from spackmon.ops.spool import Spool
@@ -119,7 +119,7 @@ def _open_early(access_tokens: AccessTokens) -> None:
     try:
         access_tokens.open()
     except Refused as refused:
-        if refused.code != "SECRET_NOT_MADE":
+        if refused.code != Code.SECRET_NOT_MADE:
             raise
 
 

@@ -1,23 +1,207 @@
 """The errors a user can meet: a code, an HTTP status and one sentence that says what to do."""
 
+from enum import StrEnum, auto
+from typing import Self
+
 _LONGEST_SENTENCE = 1000
+
+
+class Code(StrEnum):
+    """What went wrong, for programs; docs/errors.md lists the codes for people.
+
+    `status` is the HTTP status of an answer. `meaning` is one sentence, true whatever the request was.
+    `retryable`: the same request may succeed in a moment although nobody does anything.
+    """
+
+    status: int
+    meaning: str
+    retryable: bool
+
+    def __new__(cls, code: str, status: int, meaning: str, retryable: bool = False) -> Self:
+        """A member; `auto()` stands for its name."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.status, member.meaning, member.retryable = status, meaning, retryable
+        return member
+
+    @staticmethod
+    def _generate_next_value_(name: str, start: int, count: int, last_values: list[str]) -> str:
+        return name
+
+    # Requests
+    NOT_FOUND = auto(), 404, "There is nothing at this address."
+    HTTP_REFUSED = auto(), 400, "The HTTP layer refused the request; the status says why."
+    NOT_ACCEPTABLE = auto(), 406, "`Accept` admits none of the media types in which this address answers."
+    CONTENT_TYPE_UNSUPPORTED = auto(), 415, "`Content-Type` is not one that this address reads."
+    CONTENT_ENCODING_UNKNOWN = auto(), 415, "`Content-Encoding` is not gzip or zstd."
+    BODY_TOO_LARGE = auto(), 413, "The body is larger than this address accepts."
+    BODY_INCOMPLETE = auto(), 400, "The body ended early, or its compressed form is damaged."
+    BODY_NOT_JSON = auto(), 400, "The body is not a JSON object."
+    BODY_INVALID = auto(), 400, "The body lacks the shape that the address expects."
+    JSON_INVALID = auto(), 400, "A part of the request is not JSON."
+    LINE_TOO_LONG = auto(), 413, "One line of a batch is too long; the others are applied."
+    FIELD_MISSING = auto(), 400, "A required field is missing."
+    FIELD_INVALID = auto(), 400, "A field does not hold what is expected there."
+    VALUE_REFUSED = auto(), 400, "A value is too large for the database, or a text holds a NUL character."
+    IDEMPOTENCY_KEY_INVALID = auto(), 400, "`Idempotency-Key` is not a short printable ASCII text."
+    KIND_UNKNOWN = auto(), 400, "A stored body is of a kind that this version does not read."
+    INTERNAL = auto(), 500, "The server met a fault of its own; what was reported is in the inbox."
+
+    # Who asks
+    UNAUTHENTICATED = auto(), 401, "The request carries no token."
+    TOKEN_EXPIRED = auto(), 401, "The access token has expired: request a new one."
+    TOKEN_INVALID = auto(), 401, "The access token was not issued by this server."
+    TOKEN_REVOKED = auto(), 401, "The token was revoked, or its owner disabled."
+    CREDENTIALS_WRONG = auto(), 403, "The user name and the token or password do not match."
+    BASIC_MALFORMED = auto(), 400, "`Authorization: Basic` is not the base64 of `user:token`."
+    PASSWORDS_NOT_EXCHANGED = (
+        auto(),
+        410,
+        "Passwords are not exchanged: `spackmon token create` makes a token.",
+    )
+    SCOPE_MISSING = auto(), 403, "The token does not allow this."
+    BUILD_NOT_YOURS = auto(), 403, "The build belongs to another person."
+    SENDER_UNKNOWN = auto(), 403, "An inbox entry does not name the person who sent it."
+
+    # What is reported
+    SPEC_UNKNOWN = auto(), 404, "No spec has this hash: report the spec first."
+    BUILD_SPEC_UNKNOWN = auto(), 409, "The build waits for its spec: report the spec first."
+    BUILD_UNKNOWN = auto(), 404, "No build has this number: begin it first."
+    SPEC_ABSTRACT = auto(), 400, "The spec is not concrete."
+    SPEC_MALFORMED = auto(), 400, "The spec document cannot be read."
+    SPACK_VERSION_MISSING = auto(), 400, "The document does not say which Spack wrote it: give the version."
+    DOCUMENT_UNKNOWN = auto(), 400, "The file is none of the documents that can be imported."
+    DOCUMENT_DAMAGED = auto(), 400, "The document cannot be read."
+    DOCUMENT_INCOMPLETE = auto(), 400, "Parts of the document could not be read; the rest is imported."
+    DOCUMENT_NEWER = auto(), 400, "A newer Spack wrote the document; what could be read of it is imported."
+    DOCUMENT_TOO_LARGE = auto(), 413, "The document is too large once it is unpacked."
+    FILE_UNREADABLE = auto(), 400, "The file or directory cannot be opened."
+    FILE_DAMAGED = auto(), 400, "A file of an installation cannot be read."
+    FILE_TOO_LARGE = auto(), 413, "The file is too large."
+    NOTHING_FOUND = auto(), 400, "The path holds nothing that can be imported."
+    ARCHIVE_DAMAGED = auto(), 400, "The archive cannot be read to its end."
+    ARCHIVE_MEMBER_UNREADABLE = auto(), 400, "One member of the archive is left out."
+    ARCHIVE_NESTED = auto(), 400, "Archives within a directory are not unpacked: import them one by one."
+    ARCHIVE_TOO_LARGE = auto(), 413, "The archive is too large once it is unpacked; the rest is left out."
+    ARCHIVE_UNSAFE = auto(), 400, "A member of the archive would be written outside its directory."
+    BUILDCACHE_EMPTY = auto(), 400, "The buildcache lists no specs."
+    LOCAL_SAVE_UNREADABLE = auto(), 400, "A file of `spack install --monitor-save-local` cannot be read."
+    JUNIT_UNKNOWN = auto(), 400, "The XML is not a JUnit report of Spack."
+    XML_INVALID = auto(), 400, "The body is not XML."
+    XML_TOO_LARGE = auto(), 413, "The XML has too many tags."
+    XML_UNSAFE = auto(), 400, "The XML declares entities or a document type."
+    CDASH_UNKNOWN = auto(), 400, "The XML is not a CDash report of Spack."
+    CDASH_INCOMPLETE = auto(), 400, "The CDash report lacks a part that identifies the build."
+    CDASH_INVALID = auto(), 400, "A part of the CDash report or of its address cannot be read."
+    PROJECT_UNKNOWN = auto(), 404, "`CDASH_PROJECTS` does not list this project."
+    MD5_WRONG = auto(), 400, "The body does not have the MD5 that its address states."
+
+    # What is asked
+    QUERY_MISSING = auto(), 400, "The request holds no GraphQL document."
+    GRAPHQL_PARSE_FAILED = auto(), 400, "The document is not GraphQL."
+    GRAPHQL_VALIDATION_FAILED = auto(), 400, "The document does not fit the schema."
+    INTROSPECTION_FAILED = auto(), 400, "A question about the schema has no answer."
+    INTROSPECTION_DISABLED = auto(), 400, "This server does not answer questions about its schema."
+    OPERATION_NAME_INVALID = auto(), 400, "`operationName` is not a string."
+    OPERATION_NAME_MISSING = auto(), 400, "The document holds several operations: give `operationName`."
+    OPERATION_UNKNOWN = auto(), 400, "The document holds no operation of this name."
+    OPERATION_UNSUPPORTED = auto(), 400, "The server answers queries only."
+    VARIABLES_INVALID = auto(), 400, "`variables` do not fit the operation."
+    EXTENSIONS_INVALID = auto(), 400, "`extensions` is not a JSON object."
+    GRAPHIQL_DISABLED = auto(), 404, "GraphiQL is switched off on this server."
+    DOCUMENT_ID_INVALID = auto(), 400, "The identifier of a stored document is not a SHA-256."
+    DOCUMENT_NOT_TRUSTED = auto(), 400, "The server answers only the documents in its folder."
+    PERSISTED_QUERY_NOT_FOUND = auto(), 400, "No stored document has this hash."
+    PERSISTED_QUERY_NOT_SUPPORTED = auto(), 400, "The server stores no documents: send `query`."
+    TOO_MANY_TOKENS = auto(), 400, "The document has too many words and signs."
+    TOO_MANY_ALIASES = auto(), 400, "The document has too many aliases."
+    QUERY_TOO_DEEP = auto(), 400, "The operation or a spec in it is nested too deeply."
+    QUERY_TOO_LARGE = auto(), 400, "The operation selects too many fields."
+    QUERY_TOO_COSTLY = auto(), 400, "The operation costs more than the limit: ask for fewer rows or fields."
+    STATEMENT_TIMEOUT = auto(), 503, "The database reached its time limit: ask for less."
+    ARGUMENT_INVALID = auto(), 400, "An argument does not hold what is expected there."
+    ID_INVALID = auto(), 400, "The `id` is not one of this schema."
+    HASH_TOO_SHORT = auto(), 400, "A prefix of a hash needs more characters."
+    SPEC_HASH_AMBIGUOUS = auto(), 400, "Several specs have a hash with this prefix."
+    SPEC_SYNTAX = auto(), 400, "The text is no spec; `position` is the offset of the first wrong character."
+    FORMAT_INVALID = auto(), 400, "`template` cannot be rendered."
+    FILTER_NULL = auto(), 400, "A filter is null where a value is needed."
+    FILTER_TOO_DEEP = auto(), 400, "The filters are nested too deeply."
+    ORDER_INVALID = auto(), 400, "An `orderBy` entry does not have exactly one field."
+    GROUPS_INVALID = auto(), 400, "`groupBy` repeats a key, or makes too many groups."
+    PAGE_INVALID = auto(), 400, "The arguments of a page contradict each other, or are negative."
+    PAGE_TOO_LARGE = auto(), 400, "The page has more rows than a page may have."
+    CURSOR_INVALID = auto(), 400, "The cursor is not from this list in this order."
+    LIMIT_INVALID = auto(), 400, "`limit` is not a whole number above 0."
+    OFFSET_INVALID = auto(), 400, "`offset` is not a whole number from 0."
+    OFFSET_TOO_LARGE = auto(), 400, "`offset` is too large: follow `next`."
+    EXPORT_INVALID = auto(), 400, "The operation cannot be exported."
+    EXPORT_NEEDS_HTTP_1_1 = auto(), 505, "An export needs HTTP/1.1."
+    EXPORTS_BUSY = auto(), 503, "Too many exports are running: try again.", True
+    SPLICE_ANALYSIS_MISSING = auto(), 404, "The server has no splice analysis."
+    NOTHING_BUILT = auto(), 404, "The upload belongs to no build."
+
+    # The database
+    DATABASE_UNAVAILABLE = auto(), 503, "The database is away, full or busy: try again.", True
+    DATABASE_UNPREPARED = auto(), 503, "The database lacks something that an operator has to do first."
+    DATABASE_NOT_MIGRATED = auto(), 503, "The database is at an older revision: run `spackmon db upgrade`."
+    DATABASE_TOO_NEW = auto(), 503, "A newer spackmon migrated the database: update this one."
+    DATABASE_DAMAGED = auto(), 500, "The database contradicts itself: run `spackmon db check`."
+    DATABASE_DIFFERS = auto(), 500, "`spackmon db check` found stored facts that differ from derived ones."
+    DATABASE_ERROR = auto(), 500, "The database refused a statement."
+
+    # Settings and commands
+    SETTING_INVALID = auto(), 500, "A setting has a value that cannot be used."
+    SETTING_UNKNOWN = auto(), 500, "A name is not that of a setting."
+    SECRET_NOT_MADE = auto(), 503, "The secret in the data directory cannot be made yet: try again.", True
+    SECRET_UNUSABLE = auto(), 500, "The secret in the data directory cannot be used."
+    ADDRESS_UNUSABLE = auto(), 500, "The service cannot listen on this address."
+    SOCKET_UNUSABLE = auto(), 500, "The socket that the service inherited cannot be used."
+    PERSON_EXISTS = auto(), 409, "A person has this name already."
+    PERSON_UNKNOWN = auto(), 404, "No person has this name."
+    PERSON_DISABLED = auto(), 403, "The person was disabled."
+    PERSON_NAME_INVALID = auto(), 400, "The name of a person has characters that are not allowed."
+    PASSWORD_TOO_SHORT = auto(), 400, "The password is too short."
+    TOKEN_UNKNOWN = auto(), 404, "No token has this number."
+    INBOX_ENTRY_UNKNOWN = auto(), 404, "The inbox has no entry of this number."
+    REPLAY_INCOMPLETE = auto(), 400, "Some inbox entries could not be applied and stay in the inbox."
+    IMPORT_INCOMPLETE = auto(), 400, "Some documents could not be stored."
+    CLAIM_UNKNOWN = auto(), 404, "No claim has this id."
+    CLAIMS_EQUAL = auto(), 400, "The same claim was named twice."
+
+    # The client
+    URL_INVALID = auto(), 400, "The address of the server is not an HTTP URL."
+    SERVER_AWAY = auto(), 503, "The server did not answer: try again.", True
+    SERVER_REFUSED = auto(), 400, "The server refused the request; its status and sentence are quoted."
+    NO_MONITOR = auto(), 502, "What answered at this address is not a spackmon server."
+    DOCUMENT_NOT_PAGED = auto(), 400, "The document cannot be read page by page."
 
 
 class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
     """An input that cannot be applied.
 
-    `code` is for programs (`SPEC_UNKNOWN`), `status` for HTTP, `sentence` for the sender: it names the
-    field and what was expected. What it quotes may be anything a client sent, and it goes into answers,
-    logs and the database: characters that one of them cannot hold are escaped, and it is cut. `position` is
-    the offset, from 0, of the character that could not be read, where the input is a text that people write.
+    `code` is for programs, `status` for HTTP: the code's own, unless another protocol demands one. `sentence`
+    is for the sender: it names the field and what was expected. What it quotes may be anything a client
+    sent, and it goes into answers, logs and the database: characters that one of them cannot hold are
+    escaped, and it is cut. `position` is the offset, from 0, of the character that could not be read, where
+    the input is a text that people write.
     """
 
-    def __init__(self, code: str, status: int, sentence: str, *, position: int | None = None) -> None:
+    def __init__(
+        self, code: Code, sentence: str, *, status: int | None = None, position: int | None = None
+    ) -> None:
         self.code = code
-        self.status = status
+        self.status = code.status if status is None else status
         self.position = position
         self.sentence = _printable(sentence)
         super().__init__(self.sentence)
+
+    @classmethod
+    def reported(cls, code: str, sentence: str) -> "Refused":
+        """What another program refused, of whose codes this one may not know all."""
+        if code in Code.__members__:
+            return cls(Code[code], sentence)
+        return cls(Code.SERVER_REFUSED, f"{code}: {sentence}")
 
 
 def _printable(sentence: str) -> str:

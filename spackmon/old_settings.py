@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _NO_CACHE = "nothing is cached between requests"
 _NO_MAIL = "no mail is sent"
@@ -113,7 +113,7 @@ def _part(parts: Mapping[str, str], name: str) -> str:
 
 
 def _unusable(sentence: str) -> Refused:
-    return Refused("SETTING_INVALID", 500, sentence)
+    return Refused(Code.SETTING_INVALID, sentence)
 
 
 def notices(given: Mapping[str, Any], embedded: Path | None) -> list[str]:

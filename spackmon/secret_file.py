@@ -4,7 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _RANDOM_BYTES = 32
 _NOT_THE_OWNER = 0o077
@@ -21,15 +21,15 @@ def read_or_create(path: Path) -> str:
             _create(path)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise Refused("SECRET_NOT_MADE", 503, f"the secret in {path} cannot be made: {reason}") from None
+            raise Refused(Code.SECRET_NOT_MADE, f"the secret in {path} cannot be made: {reason}") from None
     try:
         if path.stat().st_mode & _NOT_THE_OWNER:
             path.chmod(0o600)
         secret = path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Refused("SECRET_UNUSABLE", 500, f"the secret in {path} cannot be used: {error}") from None
+        raise Refused(Code.SECRET_UNUSABLE, f"the secret in {path} cannot be used: {error}") from None
     if len(secret) < _RANDOM_BYTES:
-        raise Refused("SECRET_UNUSABLE", 500, f"the secret in {path} is too short: remove the file")
+        raise Refused(Code.SECRET_UNUSABLE, f"the secret in {path} is too short: remove the file")
     return secret
 
 

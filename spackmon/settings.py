@@ -35,7 +35,7 @@ from pydantic_settings import (
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.secret_file import read_or_create
 
@@ -363,7 +363,7 @@ def _file_values() -> dict[str, Any]:
     values = {key: value for key, value in _read_file().items() if value is not None and key not in others}
     for key, value in values.items():
         if key not in (*setting_names(), "API_URL_PREFIX"):
-            raise Refused("SETTING_UNKNOWN", 500, f"{key} in the settings file is not a setting{_hint(key)}")
+            raise Refused(Code.SETTING_UNKNOWN, f"{key} in the settings file is not a setting{_hint(key)}")
         if not isinstance(value, str | int | float | bool):
             raise _wrong(key, value, "expected a single value")
     return {key.lower(): value for key, value in values.items()}
@@ -392,7 +392,7 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
         key = variable.removeprefix(_PREFIX)
         known = {*setting_names(), "API_URL_PREFIX", *_NOT_SETTINGS, *IGNORED, *DATABASE_PARTS}
         if key != variable and key not in known and (hint := _hint(key, _PREFIX)):
-            raise Refused("SETTING_UNKNOWN", 500, f"{variable} is not a setting{hint}")
+            raise Refused(Code.SETTING_UNKNOWN, f"{variable} is not a setting{hint}")
 
 
 def _hint(key: str, prefix: str = "") -> str:
@@ -410,7 +410,7 @@ def _refusal(error: ValidationError) -> Refused:
 def _wrong(name: str, value: Any, reason: str) -> Refused:
     reason = reason[:1].lower() + reason[1:]
     if name.lower() in _SECRET_KEYS:
-        return Refused("SETTING_INVALID", 500, f"{name} is not usable: {reason}")
+        return Refused(Code.SETTING_INVALID, f"{name} is not usable: {reason}")
     # An address may hold a password, and one that is wrong may hold any character unescaped.
     shown = re.sub(r"//.*@", "//***@", str(value), flags=re.DOTALL)
-    return Refused("SETTING_INVALID", 500, f"{name} is {shown!r}, which is not usable: {reason}")
+    return Refused(Code.SETTING_INVALID, f"{name} is {shown!r}, which is not usable: {reason}")

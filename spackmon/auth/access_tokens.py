@@ -12,7 +12,7 @@ from typing import cast
 
 import jwt
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _ALGORITHM = "HS256"
 _ACCESS = [{"type": "build", "actions": ["build"]}]
@@ -86,9 +86,9 @@ class AccessTokens:
                 options={"require": ["exp", "sub", "access"], "verify_nbf": False, "verify_iat": False},
             )
         except jwt.ExpiredSignatureError:
-            raise Refused("TOKEN_EXPIRED", 401, "the access token has expired: ask for a new one") from None
+            raise Refused(Code.TOKEN_EXPIRED, "the access token has expired: ask for a new one") from None
         except (jwt.InvalidTokenError, UnicodeEncodeError):
-            raise Refused("TOKEN_INVALID", 401, "the access token is not one of this server") from None
+            raise Refused(Code.TOKEN_INVALID, "the access token is not one of this server") from None
         if payload["access"] != _ACCESS:
-            raise Refused("SCOPE_MISSING", 403, "the access token does not allow to report builds")
+            raise Refused(Code.SCOPE_MISSING, "the access token does not allow to report builds")
         return Claims(payload["sub"], payload.get("token_id"))

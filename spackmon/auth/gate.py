@@ -17,7 +17,7 @@ from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
 from spackmon.auth.people import ANONYMOUS, anonymous, is_password
 from spackmon.auth.tokens import digest, looks_like_token
 from spackmon.database import Database
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import Person, Token
 
 # A verification takes 64 MB and 50 ms of a core: guessing must not take the machine from builds.
@@ -61,7 +61,7 @@ class Gate:
         else:
             row = await self._first(_of_claims(self._access_tokens.read(credentials)), impatient)
         if row is None:
-            raise Refused("TOKEN_REVOKED", 401, "the token was revoked or its person disabled")
+            raise Refused(Code.TOKEN_REVOKED, "the token was revoked or its person disabled")
         return Sender(row.person_id, row.name)
 
     def vouch(self, authorization: str | None) -> Claims | None:
@@ -93,7 +93,7 @@ class Gate:
         claims = await (self._by_token if looks_like_token(secret) else self._by_password)(name, secret)
         await self._wait_for_key()
         if claims is None:
-            raise Refused("CREDENTIALS_WRONG", 403, f"{name!r} and this token or password do not fit")
+            raise Refused(Code.CREDENTIALS_WRONG, f"{name!r} and this token or password do not fit")
         return self._access_tokens.issue(claims, issuer)
 
     async def _by_token(self, name: str, secret: str) -> Claims | None:
@@ -144,7 +144,7 @@ def _bearer(authorization: str | None) -> str:
     scheme, _, credentials = (authorization or "").partition(" ")
     credentials = credentials.strip()
     if scheme.lower() != "bearer" or not credentials:
-        raise Refused("UNAUTHENTICATED", 401, "this request needs an access token")
+        raise Refused(Code.UNAUTHENTICATED, "this request needs an access token")
     return credentials
 
 
@@ -169,11 +169,11 @@ def _basic(authorization: str | None) -> tuple[str, str]:
     """Name and secret of a Basic header (RFC 7617)."""
     scheme, _, encoded = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
-        raise Refused("UNAUTHENTICATED", 401, "expected the header `Authorization: Basic user:token`")
+        raise Refused(Code.UNAUTHENTICATED, "expected the header `Authorization: Basic user:token`")
     try:
         name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         colon = ""
     if not colon or "\0" in name:
-        raise Refused("BASIC_MALFORMED", 400, "Authorization is not the base64 of `user:token`")
+        raise Refused(Code.BASIC_MALFORMED, "Authorization is not the base64 of `user:token`")
     return name, secret

@@ -9,7 +9,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import Person, utc_now
 
 # Builds that are reported without authentication belong to this person, who therefore cannot sign in.
@@ -39,12 +39,11 @@ def add_person(connection: Connection, name: str, password: str | None = None) -
     """
     if not _NAME.fullmatch(name) or name == ANONYMOUS:
         raise Refused(
-            "PERSON_NAME_INVALID",
-            400,
+            Code.PERSON_NAME_INVALID,
             f"{name!r} cannot be a person's name: expected letters, digits and . _ @ + -, not {ANONYMOUS!r}",
         )
     if _find(connection, name) is not None:
-        raise Refused("PERSON_EXISTS", 409, f"there is a person named {name!r} already")
+        raise Refused(Code.PERSON_EXISTS, f"there is a person named {name!r} already")
     return _insert(connection, name, None if password is None else hash_password(password))
 
 
@@ -76,7 +75,7 @@ def person_named(connection: Connection, name: str) -> int:
     person_id = _find(connection, name)
     if person_id is None:
         raise Refused(
-            "PERSON_UNKNOWN", 404, f"there is no person named {name!r}: add one with `spackmon user add`"
+            Code.PERSON_UNKNOWN, f"there is no person named {name!r}: add one with `spackmon user add`"
         )
     return person_id
 
@@ -97,8 +96,7 @@ def hash_password(password: str) -> str:
     """What is kept of a password (Argon2id). Raises Refused PASSWORD_TOO_SHORT."""
     if len(password) < _PASSWORD_MINIMUM_CHARACTERS:
         raise Refused(
-            "PASSWORD_TOO_SHORT",
-            400,
+            Code.PASSWORD_TOO_SHORT,
             f"the password is too short: expected at least {_PASSWORD_MINIMUM_CHARACTERS} characters",
         )
     return _hasher.hash(password)

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from spackmon.auth.people import person_named
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import Person, Token, utc_now
 
 _RANDOM_BYTES = 32
@@ -31,7 +31,7 @@ def create_token(connection: Connection, person: str) -> str:
     person_id = person_named(connection, person)
     disabled_at = connection.execute(select(Person.disabled_at).where(Person.id == person_id)).scalar()
     if disabled_at is not None:
-        raise Refused("PERSON_DISABLED", 403, f"{person!r} was disabled and gets no token")
+        raise Refused(Code.PERSON_DISABLED, f"{person!r} was disabled and gets no token")
     secret = secrets.token_hex(_RANDOM_BYTES)
     connection.execute(insert(Token).values(person_id=person_id, digest=digest(secret), created_at=utc_now()))
     return secret
@@ -51,7 +51,7 @@ def revoke_token(connection: Connection, token_id: int) -> None:
     """End a token, and every access token that was given for it, now. Raises Refused TOKEN_UNKNOWN."""
     if connection.execute(select(Token.id).where(Token.id == token_id)).scalar() is None:
         raise Refused(
-            "TOKEN_UNKNOWN", 404, f"there is no token {token_id}: `spackmon token list` shows them all"
+            Code.TOKEN_UNKNOWN, f"there is no token {token_id}: `spackmon token list` shows them all"
         )
     connection.execute(
         update(Token).where(Token.id == token_id, Token.revoked_at.is_(None)).values(revoked_at=utc_now())

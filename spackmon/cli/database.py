@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from spackmon.cli.console import complain
 from spackmon.database import Database, Unprepared
 from spackmon.database.outcome import Outcome, classify
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.ops import migrations
 from spackmon.settings import Settings, load_settings
 
@@ -36,7 +36,7 @@ def ensure_migrated(database: Database) -> None:
         # A check only reads: a command need not wait for a running server's writes.
         migrations.prepare(database.url.render_as_string(hide_password=False))
     except Unprepared as unprepared:
-        raise Refused("DATABASE_UNPREPARED", 503, str(unprepared)) from None
+        raise Refused(Code.DATABASE_UNPREPARED, str(unprepared)) from None
 
 
 def check_settings_database(settings: Settings, *, is_quiet: bool = False) -> None:

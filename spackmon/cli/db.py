@@ -7,7 +7,7 @@ import typer
 
 from spackmon.cli.console import print_table
 from spackmon.database import Database
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.ingest.checking import check_database
 from spackmon.ops import migrations
 from spackmon.settings import load_settings
@@ -40,7 +40,7 @@ def check(
     print_table(("", "REPAIRED" if repair else "DIFFERENT"), differences.items())
     if not repair and any(differences.values()):
         sentence = "what is stored is not what was reported: run `spackmon db check --repair`"
-        raise Refused("DATABASE_DIFFERS", 500, sentence)
+        raise Refused(Code.DATABASE_DIFFERS, sentence)
 
 
 def _differences(database: Database, *, repair: bool) -> dict[str, int]:

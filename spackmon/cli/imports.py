@@ -20,7 +20,7 @@ from spackmon.cli.import_summary import Summary
 from spackmon.client import Client
 from spackmon.client.reading import Read, is_address, read_paths
 from spackmon.database import Database
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.submission import InstallReport, SpecReport, Submission
 from spackmon.ingest.batches import apply_each
 from spackmon.ingest.receipts import Receipt
@@ -77,7 +77,7 @@ def import_paths(
     summary.print(dry_run=dry_run)
     if importing.problems:
         raise Refused(
-            "IMPORT_INCOMPLETE", 400, f"{counted(len(importing.problems), 'document')} could not be stored"
+            Code.IMPORT_INCOMPLETE, f"{counted(len(importing.problems), 'document')} could not be stored"
         )
 
 
@@ -104,7 +104,7 @@ class _Import:
         sentence = refused.sentence.removeprefix(f"{os.path.basename(place)}: ")
         complain(f"{place}: {sentence}")
         # All that is understood went in.
-        if refused.code != "DOCUMENT_NEWER":
+        if refused.code != Code.DOCUMENT_NEWER:
             self.problems.add(place)
 
     def send(self, client: Client) -> None:
@@ -145,7 +145,7 @@ def _write(database: Database, group: list[Named], owner: int | None) -> list[Re
     except DBAPIError as error:
         if len(group) == 1:
             reason = str(error.orig).strip().splitlines()[0]
-            return [Refused("DATABASE_ERROR", 500, f"the database answered: {reason}")]
+            return [Refused(Code.DATABASE_ERROR, f"the database answered: {reason}")]
     return [outcome for one in group for outcome in _write(database, [one], owner)]
 
 

@@ -8,7 +8,7 @@ import typer
 
 from spackmon.cli.console import complain, print_table, printable
 from spackmon.cli.database import open_database
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
 from spackmon.settings import load_settings
@@ -64,7 +64,7 @@ def replay(
                 applied += 1
     print(f"{applied} applied", file=sys.stderr)
     if refused:
-        raise Refused("REPLAY_INCOMPLETE", 400, f"{refused} could not be applied and stay in the inbox")
+        raise Refused(Code.REPLAY_INCOMPLETE, f"{refused} could not be applied and stay in the inbox")
 
 
 def _read(kind: str, body: bytes) -> Iterable[Submission]:

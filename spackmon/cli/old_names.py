@@ -10,7 +10,7 @@ import typer
 from spackmon.auth.people import add_person, anonymous, has_password, person_named
 from spackmon.auth.tokens import create_token
 from spackmon.cli.database import open_database
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.detect import read_document
 from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
@@ -33,7 +33,7 @@ def get_token(username: str) -> None:
         database.read_once(lambda connection: person_named(connection, username))
         password = getpass("Enter Password:")
         if not database.read_once(lambda connection: has_password(connection, username, password)):
-            raise Refused("CREDENTIALS_WRONG", 403, "This password is incorrect.")
+            raise Refused(Code.CREDENTIALS_WRONG, "This password is incorrect.")
         print(database.write(lambda connection: create_token(connection, username)))
 
 
@@ -44,9 +44,9 @@ def import_package_configuration(
     try:
         report = next(read_document(file.name, file.read_bytes(), spack_version))
     except OSError as error:
-        raise Refused("FILE_UNREADABLE", 400, f"cannot read {file}: {error.strerror}") from None
+        raise Refused(Code.FILE_UNREADABLE, f"cannot read {file}: {error.strerror}") from None
     if not isinstance(report, SpecReport):
-        raise Refused("SPEC_ABSTRACT", 400, f"{file}: this is no concrete spec")
+        raise Refused(Code.SPEC_ABSTRACT, f"{file}: this is no concrete spec")
     with open_database() as database:
         receipt = database.write(lambda connection: store.apply(connection, report, anonymous(connection)))
     created = isinstance(receipt, SpecReceipt) and receipt.created

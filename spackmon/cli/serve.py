@@ -11,7 +11,7 @@ import typer
 
 from spackmon.cli.database import check_settings_database
 from spackmon.cli.supervisor import Supervisor
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.settings import Settings, load_settings
 
 # Clients open a connection for every request, and a site's nightly builds begin together.
@@ -71,7 +71,7 @@ def _inherited(descriptors: list[int]) -> list[socket.socket]:
             listens = 0
         if not listens:
             sentence = f"file descriptor {descriptor} is not a listening socket (--fd, LISTEN_FDS)"
-            raise Refused("SOCKET_UNUSABLE", 500, sentence)
+            raise Refused(Code.SOCKET_UNUSABLE, sentence)
         sockets.append(inherited)
     return sockets
 
@@ -141,7 +141,6 @@ def _listen(host: str, port: int) -> socket.socket:
         # The library's own text repeats the address; a name that is not found has no number above zero.
         reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise Refused(
-            "ADDRESS_UNUSABLE",
-            500,
+            Code.ADDRESS_UNUSABLE,
             f"cannot listen at {host} port {port}: {reason} (SPACKMON_HOST, SPACKMON_PORT)",
         ) from None

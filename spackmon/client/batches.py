@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from spackmon.client.transport import Answer, Transport, refusal
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 try:
     import zstandard
@@ -90,7 +90,7 @@ def _sent(name: Name, line: dict[str, object]) -> Sent[Name]:
     status = str(line.get("status"))
     refused = None
     if status == "refused":
-        refused = Refused(str(line.get("code")), 400, str(line.get("message")))
+        refused = Refused.reported(str(line.get("code")), str(line.get("message")))
     build_id, spec_hash = line.get("build"), line.get("spec")
     return Sent(
         name,
@@ -108,4 +108,4 @@ def _packed(body: bytes) -> tuple[str, bytes]:
 
 
 def _no_monitor(transport: Transport) -> Refused:
-    return Refused("NO_MONITOR", 502, f"{transport.base} did not answer as a monitor does")
+    return Refused(Code.NO_MONITOR, f"{transport.base} did not answer as a monitor does")

@@ -7,7 +7,7 @@ from typing import Any
 
 from spackmon.client.paged import paged
 from spackmon.client.transport import Transport, refusal
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -25,7 +25,8 @@ class QueryFailed(Refused):
     """An answer with errors; `data` is what was answered all the same, if anything."""
 
     def __init__(self, errors: tuple[QueryError, ...], data: dict[str, Any] | None) -> None:
-        super().__init__(errors[0].code, 400, "; ".join(error.message for error in errors))
+        code = Code.__members__.get(errors[0].code, Code.SERVER_REFUSED)
+        super().__init__(code, "; ".join(error.message for error in errors))
         self.errors = errors
         self.data = data
 

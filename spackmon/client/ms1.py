@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spackmon.client.transport import Transport, refusal
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.json_body import read_json
 
 _TAKEN = (200, 201)
@@ -30,7 +30,7 @@ class Ms1Client:
             raise refusal(answer)
         data = answer.json().get("data")
         if not isinstance(data, dict):
-            raise Refused("NO_MONITOR", 502, f"{self._transport.base} did not answer as a monitor does")
+            raise Refused(Code.NO_MONITOR, f"{self._transport.base} did not answer as a monitor does")
         return data
 
     def service_info(self) -> dict[str, Any]:
@@ -45,7 +45,7 @@ class Ms1Client:
         try:
             document = read_json(path.read_bytes())
         except OSError as error:
-            raise Refused("FILE_UNREADABLE", 400, f"cannot read {path}: {error.strerror}") from None
+            raise Refused(Code.FILE_UNREADABLE, f"cannot read {path}: {error.strerror}") from None
         return self.post("specs/new", {"spec": document, "spack_version": spack_version})
 
     def new_configuration(self, documents: Iterable[Any], spack_version: str) -> dict[str, dict[str, Any]]:
@@ -72,6 +72,6 @@ class Ms1Client:
         try:
             text = None if output is None else output.read_text(encoding="utf-8", errors="replace")
         except OSError as error:
-            raise Refused("FILE_UNREADABLE", 400, f"cannot read {output}: {error.strerror}") from None
+            raise Refused(Code.FILE_UNREADABLE, f"cannot read {output}: {error.strerror}") from None
         body = {"build_id": build_id, "phase_name": name, "status": status, "output": text}
         return dict(self.post("builds/phases/update", body)["build_phase"])

@@ -21,7 +21,7 @@ from graphql import (
     parse,
 )
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 # Names that nobody gives to something else.
 _CURSOR = "spackmonAfter"
@@ -173,4 +173,4 @@ def _end(node: Node) -> int:
 
 
 def _not_paged(problem: str) -> Refused:
-    return Refused("DOCUMENT_NOT_PAGED", 400, f"the document cannot be asked page by page: {problem}")
+    return Refused(Code.DOCUMENT_NOT_PAGED, f"the document cannot be asked page by page: {problem}")

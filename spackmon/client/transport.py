@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 # A server holds a write for 30 s while its database is away, and a large batch takes a while.
 TIMEOUT_SECONDS = 120.0
@@ -69,7 +69,7 @@ class Transport:
         """Raises Refused URL_INVALID."""
         parts = urlsplit(base)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Refused("URL_INVALID", 400, f"{base!r} is no address: expected http://host:port")
+            raise Refused(Code.URL_INVALID, f"{base!r} is no address: expected http://host:port")
         self.base = base.rstrip("/")
         self._user, self._token = user, token
         # A server takes the token itself; only who names a user shows it in exchange for a short-lived one.
@@ -120,7 +120,7 @@ class Transport:
             except (OSError, http.client.HTTPException) as error:
                 if is_last:
                     reason = getattr(error, "reason", error)
-                    raise Refused("SERVER_AWAY", 503, f"{self.base} does not answer: {reason}") from None
+                    raise Refused(Code.SERVER_AWAY, f"{self.base} does not answer: {reason}") from None
                 wished = None
             else:
                 if is_last or answer.status not in _PASSING:
@@ -147,7 +147,7 @@ def refusal(answer: Answer) -> Refused:
     """What a server that did not do what it was asked said about it."""
     said = answer.json().get("message")
     sentence = f"the server answered {answer.status}{f': {said}' if said else ''}"
-    return Refused("SERVER_REFUSED", answer.status, sentence)
+    return Refused(Code.SERVER_REFUSED, sentence, status=answer.status)
 
 
 def _small(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

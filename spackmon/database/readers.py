@@ -10,7 +10,7 @@ import anyio
 
 from spackmon.database.condition import Condition
 from spackmon.database.outcome import AWAY, Outcome, classify
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 Result = TypeVar("Result")
 
@@ -79,7 +79,7 @@ def unavailable(held_seconds: float, reason: str) -> Refused:
         sentence = f"the database did not answer for {held_seconds:.0f} s"
     else:
         sentence = f"{reason}: try again later"
-    return Refused("DATABASE_UNAVAILABLE", 503, sentence)
+    return Refused(Code.DATABASE_UNAVAILABLE, sentence)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def opening() -> Iterator[None]:
 def too_slow(limit_seconds: float) -> Refused:
     """The answer to a statement that ran into a limit."""
     return Refused(
-        "STATEMENT_TIMEOUT", 503, f"the database did not finish within {limit_seconds:g} s: ask for less"
+        Code.STATEMENT_TIMEOUT, f"the database did not finish within {limit_seconds:g} s: ask for less"
     )
 
 

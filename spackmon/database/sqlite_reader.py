@@ -19,7 +19,7 @@ from spackmon.database.readers import (
     stoppable,
     too_slow,
 )
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 Result = TypeVar("Result")
 
@@ -57,7 +57,7 @@ class _SqliteConnection:
             sentence = (
                 "the operation nests more lists than this server's SQLite can parse: ask in two operations"
             )
-            raise Refused("QUERY_TOO_DEEP", 400, sentence) from error
+            raise Refused(Code.QUERY_TOO_DEEP, sentence) from error
 
     async def interrupt(self) -> None:
         """End what another thread is running."""

@@ -24,7 +24,7 @@ from typing import IO, cast
 
 import zstandard
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.folder import MAXIMUM_FILE_BYTES
 
 # Logs of compilers shrink to a fiftieth at most; a bomb is a thousand times its size.
@@ -78,9 +78,9 @@ def unpack(path: Path, into: Path) -> Iterator[Refused]:
                 except Refused as refused:
                     yield refused
     except _TooMuchError as problem:
-        yield Refused("ARCHIVE_TOO_LARGE", 413, f"it unpacks into {problem}: the rest is left out")
+        yield Refused(Code.ARCHIVE_TOO_LARGE, f"it unpacks into {problem}: the rest is left out")
     except _DAMAGED as problem:
-        yield Refused("ARCHIVE_DAMAGED", 400, f"it cannot be read from here on: {problem}")
+        yield Refused(Code.ARCHIVE_DAMAGED, f"it cannot be read from here on: {problem}")
 
 
 class _TooMuchError(Exception):
@@ -220,7 +220,7 @@ def _parts(name: str) -> tuple[str, ...]:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\0" in name:
         raise Refused(
-            "ARCHIVE_UNSAFE", 400, f"{name} is left out: a member must lie below the archive's own directory"
+            Code.ARCHIVE_UNSAFE, f"{name} is left out: a member must lie below the archive's own directory"
         )
     return path.parts
 
@@ -239,4 +239,4 @@ def _begins_as_document(name: str, head: bytes) -> bool:
 
 
 def _left_out(member: _Member, problem: str) -> Refused:
-    return Refused("ARCHIVE_MEMBER_UNREADABLE", 400, f"{member.name} is left out: {problem}")
+    return Refused(Code.ARCHIVE_MEMBER_UNREADABLE, f"{member.name} is left out: {problem}")

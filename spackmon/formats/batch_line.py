@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import detect, report_json
 from spackmon.formats.fields import FieldUnfit, base64_bytes, name_of, named_fields, optional_name, required
 from spackmon.formats.json_body import read_json
@@ -42,5 +42,5 @@ def _document(line: dict[str, Any]) -> Iterator[Submission]:
         yield from detect.read_document(name, content, spack_version, maximum_bytes=MAXIMUM_LOG_BYTES)
     except Refused as refused:
         # It comes after all that is understood, which a refusal would keep out.
-        if refused.code != "DOCUMENT_NEWER":
+        if refused.code != Code.DOCUMENT_NEWER:
             raise

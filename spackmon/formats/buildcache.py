@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import spec_json
 from spackmon.formats.compression import unpacked
 from spackmon.formats.damage import Damage
@@ -91,14 +91,14 @@ def read_buildcache(
     damage.settle()
     if not found:
         sentence = f"neither {' nor '.join(INDEX_PATHS)} is there, nor a file of a spec"
-        raise Refused("BUILDCACHE_EMPTY", 400, sentence)
+        raise Refused(Code.BUILDCACHE_EMPTY, sentence)
 
 
 def _attempt(reports: Iterator[SpecReport], path: str, damage: Damage) -> Iterator[SpecReport]:
     try:
         yield from reports
     except Refused as refused:
-        if refused.code == "DOCUMENT_NEWER":
+        if refused.code == Code.DOCUMENT_NEWER:
             damage.newer.append(f"{path}: {refused.sentence}")
         else:
             damage.add(f"{path}: {refused.sentence}")
@@ -171,4 +171,4 @@ def _plain(data: bytes) -> bytes:
 
 
 def _damaged(problem: str) -> Refused:
-    return Refused("DOCUMENT_DAMAGED", 400, problem)
+    return Refused(Code.DOCUMENT_DAMAGED, problem)

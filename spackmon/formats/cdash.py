@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import unescape
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.cdash_names import Built, built_by, package_asked_for
 from spackmon.formats.fields import named_fields, short_key, short_text, storable_text
 from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS
@@ -117,7 +117,7 @@ def read_registration(content: dict[str, Any]) -> InstallReport:
         for name in ("project", "site", "name", "stamp"):
             value = content.get(name)
             if not isinstance(value, str) or not value:
-                raise Refused("CDASH_INCOMPLETE", 400, f"Valid {name} required")
+                raise Refused(Code.CDASH_INCOMPLETE, f"Valid {name} required")
             told[name] = storable_text(value, name)
         address = _completed(Address(told["project"]), told["site"], told["stamp"], told["name"])
     run = _Run(address, None, None, Environment(address.site, "", "", "", ""), is_spacks=True)
@@ -155,7 +155,7 @@ def _completed(address: Address, site: str, stamp: str, build: str) -> Address:
     )
     for name, value in (("site", completed.site), ("stamp", completed.stamp)):
         if not value:
-            raise Refused("CDASH_INCOMPLETE", 400, f"neither the document nor its address names the {name}")
+            raise Refused(Code.CDASH_INCOMPLETE, f"neither the document nor its address names the {name}")
     return completed
 
 
@@ -379,10 +379,10 @@ def _moment(element: Element, name: str) -> datetime | None:
     if not told:
         return None
     if not re.fullmatch(r"[0-9]{1,11}(\.[0-9]{1,20})?", told):
-        raise Refused("CDASH_INVALID", 400, f"{name} must be seconds since 1970, it is {told[:100]!r}")
+        raise Refused(Code.CDASH_INVALID, f"{name} must be seconds since 1970, it is {told[:100]!r}")
     return datetime.fromtimestamp(float(told), UTC)
 
 
 def _unknown(found: str) -> Refused:
     expected = "a Build, Configure, Update, Test or Testing document of CDash was expected"
-    return Refused("CDASH_UNKNOWN", 400, f"{expected}, and {found}")
+    return Refused(Code.CDASH_UNKNOWN, f"{expected}, and {found}")

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import zstandard
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 # 100,000 specs, the most that a document may hold, at 2.6 kB each: twice what Spack writes for one.
 MAXIMUM_DOCUMENT_BYTES = 256 << 20
@@ -90,13 +90,13 @@ def _whole(data: bytes, known: _Compression, maximum_bytes: int) -> Unpacked:
                 content += stream.decompress(view[position : position + known.piece_bytes])
             except _ERRORS as error:
                 problem = f"its {known.name} data is damaged: {error}"
-                return Unpacked(bytes(content), Refused("DOCUMENT_DAMAGED", 400, problem))
+                return Unpacked(bytes(content), Refused(Code.DOCUMENT_DAMAGED, problem))
             if len(content) > maximum_bytes:
                 raise _too_large(maximum_bytes)
             position = min(position + known.piece_bytes, len(data))
         if not stream.eof:
             problem = f"its {known.name} data is cut short"
-            return Unpacked(bytes(content), Refused("DOCUMENT_DAMAGED", 400, problem))
+            return Unpacked(bytes(content), Refused(Code.DOCUMENT_DAMAGED, problem))
         position -= len(stream.unused_data)
         while position < len(data) and not data[position]:
             position += 1
@@ -109,4 +109,4 @@ def _zstd() -> _Decompressor:
 
 
 def _too_large(maximum_bytes: int) -> Refused:
-    return Refused("DOCUMENT_TOO_LARGE", 413, f"it must be at most {maximum_bytes >> 20} MiB, unpacked")
+    return Refused(Code.DOCUMENT_TOO_LARGE, f"it must be at most {maximum_bytes >> 20} MiB, unpacked")

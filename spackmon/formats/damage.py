@@ -1,6 +1,6 @@
 """What of a document cannot be read while the rest of it goes in."""
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _QUOTED = 3
 
@@ -35,9 +35,9 @@ class Damage:
         newer = " and ".join(self.newer)
         if not self._parts:
             if newer:
-                raise Refused("DOCUMENT_NEWER", 400, f"{newer}: what is understood of it was read")
+                raise Refused(Code.DOCUMENT_NEWER, f"{newer}: what is understood of it was read")
             return
         parts = "a part of it" if self._parts == 1 else f"{self._parts} parts of it"
         more = "; …" if self._parts > len(self._quoted) else ""
         sentence = f"{parts} cannot be read: {'; '.join(self._quoted)}{more}{newer and f'; {newer}'}"
-        raise Refused("DOCUMENT_INCOMPLETE", 400, sentence)
+        raise Refused(Code.DOCUMENT_INCOMPLETE, sentence)

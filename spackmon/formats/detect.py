@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import ms1, report_json, spec_json
 from spackmon.formats.buildcache import is_manifest
 from spackmon.formats.cdash import read_cdash
@@ -59,7 +59,7 @@ def read_document(
             yield from _settled(json_lines(content), spack_version)
             raise damage
     except Refused as refused:
-        raise Refused(refused.code, refused.status, f"{name}: {refused.sentence}") from None
+        raise Refused(refused.code, f"{name}: {refused.sentence}") from None
 
 
 def _submissions(data: bytes, spack_version: str | None) -> Iterator[Submission]:
@@ -117,8 +117,7 @@ def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
         return _specs(content, spack_version)
     if is_manifest(content) or (isinstance(content, dict) and "signing" in content):
         raise Refused(
-            "DOCUMENT_UNKNOWN",
-            400,
+            Code.DOCUMENT_UNKNOWN,
             "it only names files of a buildcache: the directory that holds v3 and blobs was expected",
         )
     raise _unknown("it is JSON of another kind")
@@ -133,7 +132,7 @@ def _specs(content: Any, spack_version: str | None) -> Iterator[SpecReport | Con
     except Refused as refused:
         if newer is None:
             raise
-        raise Refused(refused.code, refused.status, f"{newer}: {refused.sentence}") from None
+        raise Refused(refused.code, f"{newer}: {refused.sentence}") from None
     if newer is not None:
         damage.newer.append(newer)
     damage.settle()
@@ -146,9 +145,9 @@ def _spec(content: Any, spack_version: str | None) -> SpecReport | Concretizatio
         return SpecReport(graph=spec_json.read(content), spack_version=spack_version)
     if not _says_failed(content):
         sentence = "it is abstract, and does not say that it could not be concretized: a spec was expected"
-        raise Refused("SPEC_ABSTRACT", 400, sentence)
+        raise Refused(Code.SPEC_ABSTRACT, sentence)
     if spack_version is None:
-        raise Refused("SPACK_VERSION_MISSING", 400, "this was not concretized: say by which Spack")
+        raise Refused(Code.SPACK_VERSION_MISSING, "this was not concretized: say by which Spack")
     return spec_json.read_failure(content, spack_version)
 
 
@@ -160,4 +159,4 @@ def _says_failed(abstract: Any) -> bool:
 
 
 def _unknown(problem: str) -> Refused:
-    return Refused("DOCUMENT_UNKNOWN", 400, f"{problem}: {_EXPECTED}")
+    return Refused(Code.DOCUMENT_UNKNOWN, f"{problem}: {_EXPECTED}")

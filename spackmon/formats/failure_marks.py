@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import spec_json
 from spackmon.formats.directory_names import named_build
 from spackmon.formats.fields import short_key
@@ -77,4 +77,4 @@ def _graph(files: Folder, name: str) -> SpecGraph:
         return spec_json.read(json_object(files.read(name) or b"", name))
     except Refused as refused:
         sentence = refused.sentence if refused.sentence.startswith(name) else f"{name}: {refused.sentence}"
-        raise Refused("FILE_DAMAGED", 400, sentence) from None
+        raise Refused(Code.FILE_DAMAGED, sentence) from None

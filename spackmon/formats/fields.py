@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 SHORT_TEXT_BYTES = 500
 """The longest name, version or hash. A row of a PostgreSQL index holds 2,700 bytes, five of these among them
@@ -51,8 +51,8 @@ def named_fields() -> Iterator[None]:
     try:
         yield
     except FieldUnfit as unfit:
-        code = "FIELD_MISSING" if unfit.missing else "FIELD_INVALID"
-        raise Refused(code, 400, unfit.sentence) from None
+        code = Code.FIELD_MISSING if unfit.missing else Code.FIELD_INVALID
+        raise Refused(code, unfit.sentence) from None
 
 
 _encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.damage import Damage
 from spackmon.formats.fields import FieldUnfit
 from spackmon.formats.spec_pool import Kept, read_pool, reports
@@ -26,7 +26,7 @@ def read_find_output(document: list[Any], spack_version: str | None) -> Iterator
     try:
         pool = read_pool(_kept(document, damage), damage)
     except FieldUnfit as unfit:
-        raise Refused("DOCUMENT_DAMAGED", 400, unfit.sentence) from None
+        raise Refused(Code.DOCUMENT_DAMAGED, unfit.sentence) from None
     yield from reports(pool, (), spack_version)
     damage.settle()
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.compression import unpacked
 from spackmon.formats.fields import FieldUnfit, object_of
 from spackmon.formats.json_body import read_json
@@ -89,7 +89,7 @@ class Problems:
     def raise_any(self) -> None:
         """Raises Refused FILE_DAMAGED where there were some, all in one sentence."""
         if self._sentences:
-            raise Refused("FILE_DAMAGED", 400, "; ".join(self._sentences))
+            raise Refused(Code.FILE_DAMAGED, "; ".join(self._sentences))
 
 
 def read_file(path: Path, name: str | None = None) -> bytes:
@@ -118,7 +118,7 @@ def unzipped(packed: bytes, name: str) -> bytes:
     except Refused:
         raise _too_large(name) from None
     if damage is not None:
-        raise Refused("FILE_DAMAGED", 400, f"{name} cannot be read: {damage.sentence}")
+        raise Refused(Code.FILE_DAMAGED, f"{name} cannot be read: {damage.sentence}")
     return content
 
 
@@ -128,12 +128,12 @@ def json_object(written: bytes, name: str) -> dict[str, Any]:
         return object_of(read_json(written), name)
     except Refused as refused:
         problem = refused.sentence.removeprefix("the body must be a JSON object: ")
-        raise Refused("FILE_DAMAGED", 400, f"{name} must be a JSON object: {problem}") from None
+        raise Refused(Code.FILE_DAMAGED, f"{name} must be a JSON object: {problem}") from None
 
 
 def _unreadable(name: str, problem: str | None) -> Refused:
-    return Refused("FILE_UNREADABLE", 400, f"{name} cannot be read: {problem or 'it has an impossible name'}")
+    return Refused(Code.FILE_UNREADABLE, f"{name} cannot be read: {problem or 'it has an impossible name'}")
 
 
 def _too_large(name: str) -> Refused:
-    return Refused("FILE_TOO_LARGE", 413, f"{name} is larger than {MAXIMUM_FILE_BYTES >> 20} MiB")
+    return Refused(Code.FILE_TOO_LARGE, f"{name} is larger than {MAXIMUM_FILE_BYTES >> 20} MiB")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.damage import Damage, newer
 from spackmon.formats.fields import FieldUnfit, object_of, required, storable_text
 from spackmon.formats.report_values import moment
@@ -44,7 +44,7 @@ def read_install_database(
         pool = read_pool(_kept(rows, _format_version(database, damage)), damage)
     except FieldUnfit as unfit:
         problem = "; ".join([unfit.sentence, *damage.newer])
-        raise Refused("DOCUMENT_DAMAGED", 400, f"the database cannot be read: {problem}") from None
+        raise Refused(Code.DOCUMENT_DAMAGED, f"the database cannot be read: {problem}") from None
     keys = {identity: key for key, identity in pool.by_key.items()}
     in_graphs: set[str] = set()
     for identity in pool.parents_first():

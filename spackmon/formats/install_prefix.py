@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import detect, spec_json
 from spackmon.formats.analysis import installed_files
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
@@ -207,11 +207,11 @@ def _graph(files: Folder, known: KnownNodes | None) -> SpecGraph:
             try:
                 return spec_json.read(content, known)
             except Refused as refused:
-                raise Refused("FILE_DAMAGED", 400, f"{name}: {refused.sentence}") from None
+                raise Refused(Code.FILE_DAMAGED, f"{name}: {refused.sentence}") from None
         for submission in detect.read_document(name, written, None):
             if isinstance(submission, SpecReport):
                 return submission.graph
-    raise Refused("FILE_DAMAGED", 400, "there is no spec.json nor spec.yaml with a concrete spec")
+    raise Refused(Code.FILE_DAMAGED, "there is no spec.json nor spec.yaml with a concrete spec")
 
 
 def _times(files: Folder) -> InstallTimes:

@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import Any, NoReturn
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 # Python's json needs the decoded body, the value, and twice or four times that if a compiler wrote one
 # curly quote. A longer body therefore has its log cut out and unescaped piece by piece.
@@ -146,4 +146,4 @@ _unambiguous_decoder = json.JSONDecoder(
 
 
 def _not_json(problem: str) -> Refused:
-    return Refused("BODY_NOT_JSON", 400, f"the body must be a JSON object: {problem}")
+    return Refused(Code.BODY_NOT_JSON, f"the body must be a JSON object: {problem}")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree.ElementTree import Element
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.build_logs import divided
 from spackmon.formats.fields import FieldUnfit, named_fields, short_key, short_text
 from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, UNKNOWN_ZONE_SECONDS, end_of_command
@@ -164,4 +164,4 @@ def _moment(text: str) -> datetime | None:
 
 def _unknown(found: str) -> Refused:
     expected = "expected a JUnit report of Spack, whose test cases are named by DAG hashes"
-    return Refused("JUNIT_UNKNOWN", 400, f"{expected}: {found}")
+    return Refused(Code.JUNIT_UNKNOWN, f"{expected}: {found}")

@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.json_body import read_json
 from spackmon.logs.phase_order import USUAL_ORDER
 
@@ -132,4 +132,4 @@ def read_report(file: SavedFile) -> SavedReport:
 
 
 def _unreadable(path: Path, problem: str) -> Refused:
-    return Refused("LOCAL_SAVE_UNREADABLE", 400, f"{path} cannot be read: {problem}")
+    return Refused(Code.LOCAL_SAVE_UNREADABLE, f"{path} cannot be read: {problem}")

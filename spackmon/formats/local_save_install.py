@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
 from spackmon.formats.folder import Folder, Problems
 from spackmon.formats.local_save import (
@@ -101,14 +101,14 @@ def _spec(file: SavedFile) -> SpecReport | ConcretizationFailureReport:
         return ms1.read_spec(_body(file))
     except Refused as refused:
         sentence = f"{file.path.name}: {refused.sentence.removeprefix(f'{file.path.name}: ')}"
-        raise Refused(refused.code, refused.status, sentence) from None
+        raise Refused(refused.code, sentence) from None
 
 
 def _build(build_name: str, files: list[SavedFile]) -> BuildReport:
     for file in files:
         if file.kind is SavedKind.BUILD:
             return ms1.read_build(_body(file))
-    raise Refused("FILE_DAMAGED", 400, f"build-metadata-{build_name}.json is missing")
+    raise Refused(Code.FILE_DAMAGED, f"build-metadata-{build_name}.json is missing")
 
 
 def _phase(file: SavedFile) -> PhaseReport:
@@ -124,7 +124,7 @@ def _body(file: SavedFile) -> dict[str, Any]:
         return read_report(file).body
     except Refused as refused:
         sentence = refused.sentence.replace(str(file.path), file.path.name)
-        raise Refused(refused.code, refused.status, sentence) from None
+        raise Refused(refused.code, sentence) from None
 
 
 def _source(run_name: str, build_name: str, phases: list[PhaseReport]) -> Source:

@@ -15,7 +15,7 @@ and its `_to_lockfile_dict` in 0.13, 0.16 and 0.17.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.damage import Damage, newer
 from spackmon.formats.fields import FieldUnfit, list_of, object_of, optional_name, required, short_text
 from spackmon.formats.spec_json import FORMAT_VERSIONS
@@ -61,7 +61,7 @@ def read_lock_file(document: dict[str, Any], spack_version: str | None) -> Itera
         roots = list(dict.fromkeys(_roots(lock, pool, damage)))
     except FieldUnfit as unfit:
         problem = "; ".join([unfit.sentence, *damage.newer])
-        raise Refused("DOCUMENT_DAMAGED", 400, f"the lock file cannot be read: {problem}") from None
+        raise Refused(Code.DOCUMENT_DAMAGED, f"the lock file cannot be read: {problem}") from None
     yield from reports(pool, roots, version)
     damage.settle()
 

@@ -11,7 +11,7 @@ import hashlib
 import json
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.damage import newer
 from spackmon.formats.fields import (
     FieldUnfit,
@@ -223,4 +223,4 @@ def _place(position: int, name: str | None) -> str:
 
 
 def _malformed(problem: str) -> Refused:
-    return Refused("SPEC_MALFORMED", 400, printable(f"the spec cannot be read: {problem}"))
+    return Refused(Code.SPEC_MALFORMED, printable(f"the spec cannot be read: {problem}"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAXIMUM_DEPTH = 100  # a spec has 7 levels
@@ -44,7 +44,7 @@ def read_yaml(data: bytes) -> Iterator[Any]:
     """The values of a stream of YAML documents. Raises Refused DOCUMENT_DAMAGED, DOCUMENT_TOO_LARGE."""
     if len(data) > _MAXIMUM_BYTES:
         sentence = f"it must be at most {_MAXIMUM_BYTES >> 20} MiB, as YAML"
-        raise Refused("DOCUMENT_TOO_LARGE", 413, sentence)
+        raise Refused(Code.DOCUMENT_TOO_LARGE, sentence)
     try:
         yield from _values(data)
     except yaml.YAMLError as problem:
@@ -98,4 +98,4 @@ def _sentence(problem: yaml.YAMLError) -> str:
 
 
 def _damaged(problem: str) -> Refused:
-    return Refused("DOCUMENT_DAMAGED", 400, problem)
+    return Refused(Code.DOCUMENT_DAMAGED, problem)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.json_body import parse_unambiguous
 from spackmon.formats.spec_yaml import read_yaml
 
@@ -125,4 +125,4 @@ def _parsed(text: str) -> Any:
 
 
 def _damaged(problem: str) -> Refused:
-    return Refused("DOCUMENT_DAMAGED", 400, f"it is not JSON: {problem}")
+    return Refused(Code.DOCUMENT_DAMAGED, f"it is not JSON: {problem}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import detect
 from spackmon.formats.archives import is_archive, unpack
 from spackmon.formats.buildcache import is_spec_path, read_buildcache
@@ -37,7 +37,7 @@ _NO_DOCUMENTS = frozenset({".lock", "sbang"})
 _NO_DOCUMENTS_OF_DATABASE = frozenset({"lock", "prefix_lock", "prefix_failures", "index_verifier"})
 # Spack's own code has specs to test it with.
 _PROGRAM = frozenset({"bin", "lib", "share"})
-_NOT_UNDERSTOOD = frozenset({"DOCUMENT_UNKNOWN", "ARCHIVE_NESTED", "SPEC_ABSTRACT"})
+_NOT_UNDERSTOOD = frozenset({Code.DOCUMENT_UNKNOWN, Code.ARCHIVE_NESTED, Code.SPEC_ABSTRACT})
 # What Spack writes for itself to read: damaged, it is named wherever it lies.
 _DOCUMENTS_OF_SPACK = frozenset({"index.json", "spack.lock", "spec.json", "spec.yaml"})
 
@@ -71,7 +71,7 @@ def read_tree(path: Path, spack_version: str | None = None) -> Iterator[Found]:
         found_any = True
         yield found
     if not found_any:
-        yield _refused(str(path), "NOTHING_FOUND", "there is nothing in it that could be imported")
+        yield _refused(str(path), Code.NOTHING_FOUND, "there is nothing in it that could be imported")
 
 
 def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
@@ -79,13 +79,13 @@ def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
         whole = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or str(problem)
-        yield _refused(str(path), "FILE_UNREADABLE", f"it cannot be read: {reason}")
+        yield _refused(str(path), Code.FILE_UNREADABLE, f"it cannot be read: {reason}")
         return
     if whole.is_dir():
         start = whole.parent if whole.name == METADATA and is_prefix(whole) else whole
         yield from _Walk(start, str(path), spack_version, unpacked=False).found()
     elif not whole.is_file():
-        yield _refused(str(path), "FILE_UNREADABLE", "it is neither a file nor a directory")
+        yield _refused(str(path), Code.FILE_UNREADABLE, "it is neither a file nor a directory")
     elif is_archive(whole):
         with tempfile.TemporaryDirectory(prefix="spackmon-") as directory:
             for refused in unpack(whole, Path(directory)):
@@ -115,7 +115,7 @@ class _Walk:
                     listed = sorted(entries, key=lambda entry: entry.name)
             except OSError as problem:
                 sentence = f"the directory cannot be read: {problem.strerror}"
-                yield _refused(self._place(directory), "FILE_UNREADABLE", sentence)
+                yield _refused(self._place(directory), Code.FILE_UNREADABLE, sentence)
                 continue
             directories = [entry.name for entry in listed if entry.is_dir(follow_symlinks=False)]
             files = [entry.name for entry in listed if entry.is_file(follow_symlinks=False)]
@@ -190,14 +190,14 @@ def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
     """What a file states, compressed or not."""
     if is_archive(path):
         sentence = "an archive within a directory is not unpacked: import it by itself"
-        raise Refused("ARCHIVE_NESTED", 400, sentence)
+        raise Refused(Code.ARCHIVE_NESTED, sentence)
     if _is_binary(path):
-        raise Refused("DOCUMENT_UNKNOWN", 400, "it is no text, and so no document of Spack")
+        raise Refused(Code.DOCUMENT_UNKNOWN, "it is no text, and so no document of Spack")
     try:
         yield from detect.read_document("", read_file(path), spack_version)
     except Refused as refused:
         # The place where it was found names it.
-        raise Refused(refused.code, refused.status, refused.sentence.removeprefix(": ")) from None
+        raise Refused(refused.code, refused.sentence.removeprefix(": ")) from None
 
 
 def _understood(read: Callable[[], Iterator[Submission]], *, any_kind: bool) -> Iterator[Submission]:
@@ -265,8 +265,8 @@ def _printable(place: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in place)
 
 
-def _refused(place: str, code: str, sentence: str) -> Found:
-    return Found(_printable(place), 0, partial(_raise, Refused(code, 400, sentence)))
+def _refused(place: str, code: Code, sentence: str) -> Found:
+    return Found(_printable(place), 0, partial(_raise, Refused(code, sentence)))
 
 
 def _raise(refused: Refused) -> Iterator[Submission]:

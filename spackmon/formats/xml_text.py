@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 _DECLARED_ENCODING = re.compile(rb"\A<\?xml[^>]{0,100}?encoding=[\"']([\w.-]{1,40})[\"']")
 _SINGLE_BYTE_ENCODINGS = frozenset({"iso-8859-1", "iso-8859-15", "windows-1252"})
@@ -40,7 +40,7 @@ def read_xml(body: bytes | bytearray, text_elements: str, text_attributes: str) 
     place, XML_UNSAFE for a DTD, XML_TOO_LARGE.
     """
     if body.count(b"<") > _MAXIMUM_TAGS:
-        raise Refused("XML_TOO_LARGE", 413, f"the body has more than {_MAXIMUM_TAGS:,} tags")
+        raise Refused(Code.XML_TOO_LARGE, f"the body has more than {_MAXIMUM_TAGS:,} tags")
     document = _decoded(body)
     try:
         return _parsed(document)
@@ -94,12 +94,12 @@ def _parsed(document: str) -> Element:
         root: Element = fromstring(document, forbid_dtd=True)
     except DefusedXmlException:
         sentence = "the body must be XML without a DTD: entities of its own are not read"
-        raise Refused("XML_UNSAFE", 400, sentence) from None
+        raise Refused(Code.XML_UNSAFE, sentence) from None
     return root
 
 
 def _invalid(problem: ParseError) -> Refused:
-    return Refused("XML_INVALID", 400, f"the body must be XML: {problem}")
+    return Refused(Code.XML_INVALID, f"the body must be XML: {problem}")
 
 
 def _escaped(document: str, text_elements: str, text_attributes: str) -> str:

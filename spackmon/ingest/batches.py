@@ -85,7 +85,7 @@ def progress(connection: Connection, person_id: int, key: str) -> Progress:
         return Progress(0, {})
     told = json.loads(found[0].refused_lines)
     refused = {
-        number: Outcome(number, "refused", refused=Refused(code, 400, sentence), inbox_id=inbox_id)
+        number: Outcome(number, "refused", refused=Refused.reported(code, sentence), inbox_id=inbox_id)
         for number, code, sentence, inbox_id in told
     }
     return Progress(found[0].lines_done, refused)

@@ -11,7 +11,7 @@ import zstandard
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from spackmon.database import Database
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.submission import Submission
 from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
@@ -108,7 +108,7 @@ def _apply(connection: Connection, entry_id: int, read: Reader) -> list[Receipt]
         return None
     try:
         if entry.person_id is None:
-            raise Refused("SENDER_UNKNOWN", 403, f"inbox entry {entry_id} does not say who sent it")
+            raise Refused(Code.SENDER_UNKNOWN, f"inbox entry {entry_id} does not say who sent it")
         reports = read(entry.kind, _body(connection, entry_id))
         receipts = [
             store.apply(connection, report, entry.person_id, arrived_at=entry.received_at)
@@ -153,4 +153,4 @@ def _body(connection: Connection, entry_id: int) -> bytes:
 
 
 def _unknown(entry_id: int) -> Refused:
-    return Refused("INBOX_ENTRY_UNKNOWN", 404, f"the inbox has no entry {entry_id}")
+    return Refused(Code.INBOX_ENTRY_UNKNOWN, f"the inbox has no entry {entry_id}")

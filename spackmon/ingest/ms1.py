@@ -8,7 +8,7 @@ from itertools import count
 
 from sqlalchemy import Connection
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
@@ -90,7 +90,7 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
     spec = find_spec(connection, report.spec_hash, spec_id)
     if spec is None:
         raise Refused(
-            "SPEC_UNKNOWN", 404, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
+            Code.SPEC_UNKNOWN, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
         )
     environment_id, environment_created = get_or_create_environment(connection, report.environment)
     link_waiting(connection, waiting, (spec.package_id,), now)
@@ -251,7 +251,7 @@ def _lock(
         return _adopt(connection, build_id, person_id, now), []
     claim_id, owner_id, package_id = found
     if owner_id != person_id:
-        raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
+        raise Refused(Code.BUILD_NOT_YOURS, f"build {build_id} belongs to somebody else")
     not_run: list[tuple[int, int | None]] = []
     if with_not_run:
         environment_id = claims.load_claims(connection, [claim_id])[claim_id].environment_id
@@ -285,9 +285,11 @@ def _adopt(connection: Connection, build_id: int, person_id: int, now: datetime)
     if build is None:
         raise _unknown(build_id)
     if build.owner_id != person_id:
-        raise Refused("BUILD_NOT_YOURS", 403, f"build {build_id} belongs to somebody else")
+        raise Refused(Code.BUILD_NOT_YOURS, f"build {build_id} belongs to somebody else")
     if build.spec_id is None:
-        raise Refused("SPEC_UNKNOWN", 409, f"the spec of build {build_id} is not known yet: report it first")
+        raise Refused(
+            Code.BUILD_SPEC_UNKNOWN, f"the spec of build {build_id} is not known yet: report it first"
+        )
     lock_packages(connection, {build.package_id})
     claim = Claim(
         id=0, owner_id=person_id, owner_is_certain=True, kind=SourceKind.MS1,
@@ -345,10 +347,10 @@ def _place(connection: Connection, claim: Claim) -> Resolved:
 def _named(connection: Connection, spec_id: int | None) -> tuple[str, str]:
     """The hash and the name of a spec."""
     if spec_id is None:
-        raise Refused("SPEC_UNKNOWN", 409, "the spec of this build is not known yet: report it first")
+        raise Refused(Code.BUILD_SPEC_UNKNOWN, "the spec of this build is not known yet: report it first")
     row = _SPEC.run(connection, spec_id=spec_id)[0]
     return row.hash, row.name
 
 
 def _unknown(build_id: int) -> Refused:
-    return Refused("BUILD_UNKNOWN", 404, f"there is no build {build_id}: post it to builds/new/ first")
+    return Refused(Code.BUILD_UNKNOWN, f"there is no build {build_id}: post it to builds/new/ first")

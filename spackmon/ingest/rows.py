@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Executable, Row, bindparam, text
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models.columns import UtcDateTime
 
 Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
@@ -76,7 +76,7 @@ class RowStatement:
             for row in rows:
                 value = row[place]
                 if value is not None and not -bound <= value < bound:
-                    raise Refused("VALUE_REFUSED", 400, f"{name} is {value}: expected less than {bound}")
+                    raise Refused(Code.VALUE_REFUSED, f"{name} is {value}: expected less than {bound}")
 
     def _as_json(self, rows: Sequence[Sequence[Any]]) -> str:
         if self._has_bytes:
@@ -84,7 +84,7 @@ class RowStatement:
         # SQLite's JSON functions would end a string at its NUL; PostgreSQL refuses it too.
         document = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
         if "\\u0000" in document and any(isinstance(v, str) and "\0" in v for row in rows for v in row):
-            raise Refused("VALUE_REFUSED", 400, "a text holds a NUL character, which the database cannot")
+            raise Refused(Code.VALUE_REFUSED, "a text holds a NUL character, which the database cannot")
         return document
 
 

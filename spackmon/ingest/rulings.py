@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.ingest import claims
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.resolution import settle
@@ -31,7 +31,7 @@ def rule(
     """
     ids = sorted(set(pair))
     if len(ids) < 2:
-        raise Refused("CLAIMS_EQUAL", 400, f"claim {ids[0]} was named twice: expected two claims")
+        raise Refused(Code.CLAIMS_EQUAL, f"claim {ids[0]} was named twice: expected two claims")
     share_graphs(connection)
     stored = _load(connection, ids)
     lock_packages(connection, {one.claim.package_id for one in stored.values()})
@@ -49,6 +49,6 @@ def _load(connection: Connection, ids: Collection[int]) -> dict[int, claims.Stor
     for claim_id in ids:
         if claim_id not in stored:
             raise Refused(
-                "CLAIM_UNKNOWN", 404, f"there is no claim {claim_id}: see `sources` of an attempt in GraphQL"
+                Code.CLAIM_UNKNOWN, f"there is no claim {claim_id}: see `sources` of an attempt in GraphQL"
             )
     return stored

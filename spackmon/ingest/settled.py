@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
 from spackmon.graph.identity import Key
 from spackmon.graph.versions import version_key
@@ -275,7 +275,7 @@ def _children(connection: Connection, keys: set[Key]) -> dict[Key, int]:
     if lost := keys - own.keys() - shown.keys():
         kind, value = min(lost)
         sentence = f"a spec depends on one with the {kind} {value}, which is not there"
-        raise Refused("DATABASE_DAMAGED", 500, sentence)
+        raise Refused(Code.DATABASE_DAMAGED, sentence)
     return {**own, **shown}
 
 

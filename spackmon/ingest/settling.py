@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.closure import CyclicGraph
 from spackmon.graph.identity import LINKING_KINDS, Key, Stated, owners
 from spackmon.ingest.closures import ancestors_of, recompute_closures
@@ -91,7 +91,7 @@ def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[in
         recompute_closures(connection, changed - ended.keys(), above - ended.keys())
     except CyclicGraph:
         sentence = "the spec cannot be read: together with other documents it makes a spec depend on itself"
-        raise Refused("SPEC_MALFORMED", 400, sentence) from None
+        raise Refused(Code.SPEC_MALFORMED, sentence) from None
     return differences
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
@@ -77,4 +77,4 @@ def _apply(connection: Connection, submission: _OTHERS, person_id: int, now: dat
 
 def _value_refused(error: BaseException | None) -> Refused:
     reason = str(error).strip().split("\n")[0]
-    return Refused("VALUE_REFUSED", 400, f"a value cannot be stored: {reason}")
+    return Refused(Code.VALUE_REFUSED, f"a value cannot be stored: {reason}")

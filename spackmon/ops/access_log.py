@@ -12,7 +12,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spackmon.answers import message as json_message
+from spackmon.answers import refusal
+from spackmon.errors import Code, Refused
 
 log = structlog.get_logger()
 # Its messages are whole JSON lines: structlog's way to them is a tenth of what a small answer costs.
@@ -60,7 +61,7 @@ class AccessLog:
             if seen["status"] != _CLIENT_CLOSED:
                 raise
             sentence = f"the server met a fault of its own; its log has it under {request_id}"
-            await json_message(500, sentence)(scope, receive, send_marked)
+            await refusal(Refused(Code.INTERNAL, sentence))(scope, receive, send_marked)
         finally:
             line = {
                 "event": "request",

@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
 from spackmon.database import Database, Unprepared
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 log = structlog.get_logger()
 
@@ -47,8 +47,7 @@ def check(database: Database) -> Refused | None:
     if current == head:
         return None
     return _too_new(current, scripts) or Refused(
-        "DATABASE_NOT_MIGRATED",
-        503,
+        Code.DATABASE_NOT_MIGRATED,
         f"the database is at revision {current or 'none'} and this program needs {head}: "
         "run `spackmon db upgrade`",
     )
@@ -64,8 +63,7 @@ def _too_new(current: str | None, scripts: ScriptDirectory) -> Refused | None:
     if current is None or current in {script.revision for script in scripts.walk_revisions()}:
         return None
     return Refused(
-        "DATABASE_TOO_NEW",
-        503,
+        Code.DATABASE_TOO_NEW,
         f"the database is at revision {current}, which this program does not know: update spackmon",
     )
 
@@ -84,7 +82,7 @@ def prepare(url: str) -> None:
         database.close()
     if refused is None:
         return
-    if not database.is_sqlite or refused.code == "DATABASE_TOO_NEW":
+    if not database.is_sqlite or refused.code == Code.DATABASE_TOO_NEW:
         raise Unprepared(refused.sentence)
     upgrade(url)
 

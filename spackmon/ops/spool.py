@@ -24,7 +24,7 @@ from spackmon.auth.access_tokens import Claims
 from spackmon.auth.people import ANONYMOUS, anonymous
 from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.ingest import inbox, store
 from spackmon.models import Person, SubmissionBatch, Token, utc_now
 
@@ -121,7 +121,7 @@ class Spool:
                 return False
             log.exception("write_failed", kind=spooled.kind)
         fault = Refused(
-            "INTERNAL", 500, "the server met a fault of its own when it applied what it had spooled"
+            Code.INTERNAL, "the server met a fault of its own when it applied what it had spooled"
         )
         database.write_once(lambda connection: _keep(connection, spooled, fault))
         return True
@@ -172,7 +172,7 @@ def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox
     try:
         with connection.begin_nested():
             if person_id is None or not _may_write(connection, spooled.claims):
-                raise Refused("TOKEN_REVOKED", 401, "the token was revoked or its person disabled")
+                raise Refused(Code.TOKEN_REVOKED, "the token was revoked or its person disabled")
             for report in read(spooled.kind, spooled.body):
                 store.apply(connection, report, person_id, arrived_at=_arrived_at(name))
     except Refused as refused:

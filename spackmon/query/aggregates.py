@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import Build, Package
 from spackmon.query.fields import SQL, Bind, argument, expression
 from spackmon.query.group_keys import Key
@@ -132,7 +132,7 @@ def read_first(first: int) -> int:
     """How many groups; Refused when it cannot be meant."""
     if not 0 <= first <= MAXIMUM_GROUPS:
         sentence = f"`first` of groups must be from 0 to {MAXIMUM_GROUPS}, it is {first}"
-        raise Refused("GROUPS_INVALID", 400, sentence)
+        raise Refused(Code.GROUPS_INVALID, sentence)
     return first
 
 
@@ -144,7 +144,7 @@ def groups(
     Raises Refused when a key is there twice.
     """
     if len({key.name for key in keys}) < len(keys):
-        raise Refused("GROUPS_INVALID", 400, "each key of a `groupBy` may be there only once")
+        raise Refused(Code.GROUPS_INVALID, "each key of a `groupBy` may be there only once")
     labelled = [column for key in keys for column in key.labelled(rows.row, dialect_name, _KEY + key.name)]
     names = [column.name for column in labelled]
     facts = [rows.row[fact].label(fact.key) for fact in _FACTS if measured]

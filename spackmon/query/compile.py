@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import Spec
 from spackmon.query import aggregates
 from spackmon.query.aggregates import Cells, Tabulated
@@ -131,7 +131,7 @@ class Compiler(ConnectionCompilation):
     def _node(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
         kind = self.decided(self._arguments(parent, asked.node)["id"], type_of_id)
         if kind not in self._registry.nodes:
-            raise Refused("ID_INVALID", 400, f"`id` must be an id of this schema, no type is {kind[:100]!r}")
+            raise Refused(Code.ID_INVALID, f"`id` must be an id of this schema, no type is {kind[:100]!r}")
         name = self._registry.nodes[kind]
         meaning = Lookup(self._registry.meanings[name]["id"].model, by_id(name))
         type_ = cast(GraphQLObjectType, self._registry.schema.type_map[name])
@@ -178,7 +178,7 @@ class Compiler(ConnectionCompilation):
         else:
             holds = meaning.satisfying(child, self.decided(arguments["spec"]))
             body = case((holds.whole, constant("true")), else_=constant("false"))
-            otherwise = _error("SPEC_UNKNOWN", "no spec has this `hash`")
+            otherwise = _error(Code.SPEC_UNKNOWN, "no spec has this `hash`")
         one = (
             select(body).select_from(child.joined()).where(child.row_id == found.row_id, *child.is_counted())
         )
@@ -246,7 +246,7 @@ class Compiler(ConnectionCompilation):
         return scalar(select(joined(["{", members, "}"])).select_from(rows))
 
 
-def _error(code: str, sentence: str) -> Json:
+def _error(code: Code, sentence: str) -> Json:
     """Where this is in an answer, there is no answer but this error."""
     return constant(f"{MARK}{ERROR}{code}:{sentence}{MARK}")
 

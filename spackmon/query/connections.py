@@ -17,7 +17,7 @@ from sqlalchemy import (
     select,
 )
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import Build
 from spackmon.query import aggregates
 from spackmon.query.aggregates import Grouped
@@ -171,7 +171,7 @@ class ConnectionCompilation(Compilation):
         """What every field that is given of a filter input asks of `row`."""
         if self._filter_depth == MAXIMUM_FILTER_DEPTH:
             raise Refused(
-                "FILTER_TOO_DEEP", 400, f"`where` nests more than {MAXIMUM_FILTER_DEPTH} levels of filters"
+                Code.FILTER_TOO_DEEP, f"`where` nests more than {MAXIMUM_FILTER_DEPTH} levels of filters"
             )
         predicates = self._registry.meanings[input_name]
         asked = {name: value for name, value in given.members().items() if value.value is not None}
@@ -184,7 +184,7 @@ class ConnectionCompilation(Compilation):
         """The keys of one element of `orderBy`, which names one column and its direction."""
         named = [(name, self.decided(value)) for name, value in given.members().items()]
         if len(named) != 1 or named[0][1] is None:
-            raise Refused("ORDER_INVALID", 400, f"each {input_name} in `orderBy` must have exactly one field")
+            raise Refused(Code.ORDER_INVALID, f"each {input_name} in `orderBy` must have exactly one field")
         ((name, direction),) = named
         column: Column = self._registry.meanings[input_name][name]
         return sort_keys(row.along(column.steps)[column.attribute], descending=direction == "DESC")

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, select
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import BuildPackageVersion, Closure, Package, PackageVersion, Spec
 from spackmon.query.fields import Bind, Condition, Driver, Filtering
 from spackmon.query.lookups import without_nul
@@ -53,7 +53,7 @@ def _named(dependency: Given) -> dict[str, Given]:
     """The members that were given; `name` must be."""
     members = {key: value for key, value in dependency.members().items() if value.value is not None}
     if "name" not in members:
-        raise Refused("ARGUMENT_INVALID", 400, "`dependency` needs the `name` of a package")
+        raise Refused(Code.ARGUMENT_INVALID, "`dependency` needs the `name` of a package")
     return members
 
 

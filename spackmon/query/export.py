@@ -16,7 +16,7 @@ from graphql import (
 from sqlalchemy import literal_column
 
 from spackmon.database import Reader
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.query.compilation import Plan
 from spackmon.query.compile import Compiler
 from spackmon.query.computed import ResponsePath
@@ -62,10 +62,10 @@ class ExportCompiler(Compiler):
         rows, page_info = _parts(parts)
         arguments = self._arguments(query, asked.node)
         if "last" in arguments:
-            raise Refused("EXPORT_INVALID", 400, "an export goes forward: give `first`, not `last`")
+            raise Refused(Code.EXPORT_INVALID, "an export goes forward: give `first`, not `last`")
         size = self.decided(arguments.get("first"))
         if size is not None and size < 0:
-            raise Refused("PAGE_INVALID", 400, f"`first` must not be negative, it is {size}")
+            raise Refused(Code.PAGE_INVALID, f"`first` must not be negative, it is {size}")
         filtered = self._filtered(meaning, query, asked, arguments, self._no_row())
         sort_values = [key.value for key in filtered.keys]
         row_type = cast(GraphQLObjectType, get_named_type(type_.fields[rows.name].type))
@@ -113,7 +113,7 @@ def _parts(parts: Mapping[str, Selected]) -> tuple[Selected, str | None]:
 
 def _invalid(reason: str) -> Refused:
     return Refused(
-        "EXPORT_INVALID", 400,
+        Code.EXPORT_INVALID,
         "an export is an operation with one connection at its root that selects `nodes` or `edges`, and "
         f"`pageInfo` if need be: {reason}",
     )  # fmt: skip
@@ -152,7 +152,7 @@ class Export:
         """
         if len(self._running) >= MAXIMUM_EXPORTS:
             raise Refused(
-                "EXPORTS_BUSY", 503, f"{MAXIMUM_EXPORTS} exports are running already: try again later"
+                Code.EXPORTS_BUSY, f"{MAXIMUM_EXPORTS} exports are running already: try again later"
             )
         self._running.add(self)
         try:

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
+from spackmon.errors import Code
 from spackmon.query.json_text import JsonWriter
 from spackmon.query.scope import Attribute, Scope
 from spackmon.query.values import Given, plain
@@ -123,7 +124,7 @@ class Found:
 
     row_id: ColumnElement[Any]
     ambiguous: ColumnElement[bool] | None = None
-    ambiguous_code: str = ""
+    ambiguous_code: Code = Code.ARGUMENT_INVALID
     ambiguous_sentence: str = ""
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
     true,
 )
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.parameters import indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
@@ -237,7 +237,7 @@ def does_not_hold(input_name: str) -> Predicate:
 
 def _passes(input_name: str, given: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
     if given.value is None:
-        raise Refused("FILTER_NULL", 400, f"a {input_name} in a list or a relation must not be null")
+        raise Refused(Code.FILTER_NULL, f"a {input_name} in a list or a relation must not be null")
     return _all(condition.holds for condition in filtering.all_of(input_name, given, row))
 
 
@@ -254,7 +254,7 @@ def _given(given: Given) -> list[tuple[str, Given]]:
     members = list(given.members().items())
     for name, value in members:
         if value.value is None:
-            raise Refused("FILTER_NULL", 400, f"`{name}` must not be null: leave it out, or use `isNull`")
+            raise Refused(Code.FILTER_NULL, f"`{name}` must not be null: leave it out, or use `isNull`")
     return members
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, Text, false, or_, select, union
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.diff import NodeDifference, diff
 from spackmon.graph.facts import compare_facts
 from spackmon.graph.format import format_spec
@@ -84,7 +84,7 @@ def paths(facts: Any, arguments: Arguments) -> list[dict[str, Any]]:
     nodes, root = graph_nodes(facts["spec"], arguments["from"])
     limit = arguments["first"]
     if not 0 <= limit <= MAXIMUM_PATHS:
-        raise Refused("PAGE_TOO_LARGE", 400, f"`first` must be 0 to {MAXIMUM_PATHS}, it is {limit}")
+        raise Refused(Code.PAGE_TOO_LARGE, f"`first` must be 0 to {MAXIMUM_PATHS}, it is {limit}")
     edges = [(node.hash, edge.child, edge.deptypes) for node in nodes.values() for edge in node.edges]
     found: list[tuple[str, ...]] = []
     for target in _meant(nodes, arguments["to"]):
@@ -113,14 +113,14 @@ def common_dependencies(facts: Any, arguments: Arguments) -> list[dict[str, Any]
     hashes = arguments["hashes"]
     if not 1 <= len(hashes) <= MAXIMUM_GRAPHS:
         sentence = f"`hashes` takes 1 to {MAXIMUM_GRAPHS} hashes, it has {len(hashes)}"
-        raise Refused("ARGUMENT_INVALID", 400, sentence)
+        raise Refused(Code.ARGUMENT_INVALID, sentence)
     graphs = {spec["hash"]: graph_nodes(spec, "") for spec in facts["specs"]["nodes"]}
     # As `spec` finds them: the spec whose identity a hash is comes first, then the latest.
     shown = {value: root for root, (nodes, _) in reversed(graphs.items()) for _, value in nodes[root].hashes}
     shown |= {root: root for root in graphs}
     unknown = next((value for value in hashes if value not in shown), None)
     if unknown is not None:
-        raise Refused("SPEC_UNKNOWN", 404, f"no spec has the hash {unknown!r}")
+        raise Refused(Code.SPEC_UNKNOWN, f"no spec has the hash {unknown!r}")
     roots = dict.fromkeys(shown[value] for value in hashes)
     found = common([graphs[root] for root in roots], _followed(arguments))
     return [
@@ -169,7 +169,7 @@ def _formatted(make: Callable[[], str]) -> str:
     try:
         return make()
     except BadFormat as error:
-        raise Refused("FORMAT_INVALID", 400, f"`template` cannot be printed: {error}") from error
+        raise Refused(Code.FORMAT_INVALID, f"`template` cannot be printed: {error}") from error
 
 
 def _followed(arguments: Arguments) -> Deptype:

@@ -30,7 +30,7 @@ from graphql import (
 )
 from graphql.language import Visitor, visit
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.query.aggregates import DEFAULT_GROUPS, Grouped, Tabulated
 from spackmon.query.fields import Column, Computed, Connected, Expression, Identity, Listing
 from spackmon.query.paging import DEFAULT_PAGE, MAXIMUM_PAGE, MAXIMUM_SLIM_PAGE
@@ -68,12 +68,10 @@ class Limits:
     def check(self, size: "Size") -> None:
         """Raises Refused QUERY_TOO_DEEP or QUERY_TOO_COSTLY."""
         if size.depth > self.depth:
-            raise Refused(
-                "QUERY_TOO_DEEP", 400, f"the operation nests more than {self.depth} levels of fields"
-            )
+            raise Refused(Code.QUERY_TOO_DEEP, f"the operation nests more than {self.depth} levels of fields")
         if size.cost > self.cost:
             raise Refused(
-                "QUERY_TOO_COSTLY", 400,
+                Code.QUERY_TOO_COSTLY,
                 f"the operation may cost at most {self.cost:,} units, its estimate is {size.cost:,}: "
                 "ask for smaller pages or fewer fields",
             )  # fmt: skip
@@ -105,7 +103,7 @@ def check_aliases(document: Node, maximum: int) -> None:
     visit(document, counter)
     if counter.count > maximum:
         raise Refused(
-            "TOO_MANY_ALIASES", 400, f"the document may have {maximum} aliases, it has {counter.count}"
+            Code.TOO_MANY_ALIASES, f"the document may have {maximum} aliases, it has {counter.count}"
         )
 
 
@@ -171,7 +169,7 @@ class Measure:
         self._fields += 1
         if self._fields > MAXIMUM_FIELDS:
             raise Refused(
-                "QUERY_TOO_LARGE", 400, f"the operation asks for more than {MAXIMUM_FIELDS} fields in all"
+                Code.QUERY_TOO_LARGE, f"the operation asks for more than {MAXIMUM_FIELDS} fields in all"
             )
         if asked.name == "__typename":
             return rows

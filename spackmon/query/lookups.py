@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models import ErrorGroup, MergedBuild, Package, Spec, SpecHash
 from spackmon.query.fields import Bind, Finder, Found
 from spackmon.query.json_text import constant
@@ -24,7 +24,7 @@ def by_id(type_name: str) -> Finder:
         if digits.isascii() and digits.isdigit() and len(digits) < 19:
             return int(digits)
         raise Refused(
-            "ID_INVALID", 400, f"`id` must be a number or {type_name}:number, it is {identifier[:100]!r}"
+            Code.ID_INVALID, f"`id` must be a number or {type_name}:number, it is {identifier[:100]!r}"
         )
 
     def find(arguments: Mapping[str, Given], bind: Bind) -> Found:
@@ -64,7 +64,7 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
     of a spec): the one whose identity it is comes first, then the latest.
     """
     if ("id" in arguments) == ("hash" in arguments):
-        raise Refused("ARGUMENT_INVALID", 400, "give `spec` either `hash` or `id`")
+        raise Refused(Code.ARGUMENT_INVALID, "give `spec` either `hash` or `id`")
     if "id" in arguments:
         return by_id("Spec")(arguments, bind)
     value = bind(arguments["hash"], Text, _whole_or_prefix)
@@ -81,7 +81,7 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
     return Found(
         func.coalesce(whole.scalar_subquery(), some.scalar_subquery()),
         ~exists().where(SpecHash.value == value) & several.scalar_subquery(),
-        "SPEC_HASH_AMBIGUOUS",
+        Code.SPEC_HASH_AMBIGUOUS,
         "several specs have a hash that starts so: give more of its characters",
     )
 
@@ -89,7 +89,7 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
 def _whole_or_prefix(text: str) -> str:
     if len(text) < MINIMUM_PREFIX:
         raise Refused(
-            "HASH_TOO_SHORT", 400, f"`hash` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
+            Code.HASH_TOO_SHORT, f"`hash` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
         )
     return without_nul("hash", text)
 
@@ -98,6 +98,6 @@ def without_nul(name: str, text: str) -> str:
     """The text, unless it has a NUL or a lone surrogate, which no database text has."""
     if "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)):
         raise Refused(
-            "ARGUMENT_INVALID", 400, f"`{name}` must be text without NUL characters or lone surrogates"
+            Code.ARGUMENT_INVALID, f"`{name}` must be text without NUL characters or lone surrogates"
         )
     return text

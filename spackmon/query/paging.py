@@ -34,7 +34,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.models.columns import JsonText, UtcDateTime
 from spackmon.query.fields import Bind, Driver, Way, Ways
 from spackmon.query.lookups import without_nul
@@ -104,14 +104,14 @@ def read_page(
 ) -> Page:
     """The page that a connection's arguments ask for; Refused when they cannot be meant."""
     if first is not None and last is not None:
-        raise Refused("PAGE_INVALID", 400, "give either `first` or `last`, not both")
+        raise Refused(Code.PAGE_INVALID, "give either `first` or `last`, not both")
     name, size = ("last", last) if last is not None else ("first", first)
     if size is not None and size < 0:
-        raise Refused("PAGE_INVALID", 400, f"`{name}` must not be negative, it is {size}")
+        raise Refused(Code.PAGE_INVALID, f"`{name}` must not be negative, it is {size}")
     if size is not None and size > maximum:
         largest = f"{MAXIMUM_PAGE}, or {MAXIMUM_SLIM_PAGE} where nodes are nothing but plain values"
         sentence = f"`{name}` may be at most {largest}; it is {size}"
-        raise Refused("PAGE_TOO_LARGE", 400, sentence)
+        raise Refused(Code.PAGE_TOO_LARGE, sentence)
     shown = DEFAULT_PAGE if size is None else size
     return Page(shown, last is not None, arguments.get("after"), arguments.get("before"))
 
@@ -127,7 +127,7 @@ def _sort_value(keys: Sequence[SortKey], position: int) -> Callable[[str], Any]:
         except (ValueError, TypeError, OverflowError, RecursionError):
             pass
         sentence = "`after` and `before` take a cursor that this server handed out for the same order"
-        raise Refused("CURSOR_INVALID", 400, sentence)
+        raise Refused(Code.CURSOR_INVALID, sentence)
 
     return read
 

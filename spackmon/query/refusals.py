@@ -6,18 +6,18 @@ from contextlib import contextmanager
 
 from graphql import GraphQLError
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 
 class InvalidRequestError(Exception):
     """A request that has no answer: it never ran."""
 
-    def __init__(self, code: str, errors: list[GraphQLError]) -> None:
+    def __init__(self, code: Code, errors: list[GraphQLError]) -> None:
         super().__init__(code)
         self.code, self.errors = code, errors
 
     @classmethod
-    def of(cls, code: str, sentence: str) -> "InvalidRequestError":
+    def of(cls, code: Code, sentence: str) -> "InvalidRequestError":
         """The one with that sentence."""
         return cls(code, [GraphQLError(sentence)])
 
@@ -41,15 +41,14 @@ def unread(error: GraphQLError) -> InvalidRequestError:
     """A document that the parser refused."""
     # The library tells these apart in its sentences only.
     if "tokens. Parsing aborted" in error.message:
-        return InvalidRequestError("TOO_MANY_TOKENS", [error])
+        return InvalidRequestError(Code.TOO_MANY_TOKENS, [error])
     if "nested too deeply" in error.message:
-        return InvalidRequestError("QUERY_TOO_DEEP", [error])
-    return InvalidRequestError("GRAPHQL_PARSE_FAILED", [error])
+        return InvalidRequestError(Code.QUERY_TOO_DEEP, [error])
+    return InvalidRequestError(Code.GRAPHQL_PARSE_FAILED, [error])
 
 
-def error_body(code: str, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:
+def error_body(code: Code, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:
     """A response with nothing but errors; `with_data`, it says that there is no data."""
-    formatted = [
-        {**error.formatted, "extensions": {"code": code, **(error.extensions or {})}} for error in errors
-    ]
+    about = {"code": code, "retryable": code.retryable}
+    formatted = [{**error.formatted, "extensions": {**about, **(error.extensions or {})}} for error in errors]
     return json.dumps({"errors": formatted, **({"data": None} if with_data else {})}).encode()

@@ -27,7 +27,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.abstract_spec import AbstractEdge, AbstractSpec
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
@@ -104,7 +104,7 @@ def read_spec(text: str) -> AbstractSpec:
         return parse_spec(without_nul("satisfying", text))
     except SpecSyntaxError as error:
         sentence = f"the spec {text!r} cannot be read at character {error.position + 1}: {error.problem}"
-        raise Refused("SPEC_SYNTAX", 400, sentence, position=error.position) from None
+        raise Refused(Code.SPEC_SYNTAX, sentence, position=error.position) from None
 
 
 class _Query:

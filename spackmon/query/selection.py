@@ -16,7 +16,7 @@ from graphql import (
     ValueNode,
 )
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 MAXIMUM_DEPTH = 25
 
@@ -56,7 +56,7 @@ class Selector:
         """
         if depth > MAXIMUM_DEPTH:
             raise Refused(
-                "QUERY_TOO_DEEP", 400, f"the operation nests more than {MAXIMUM_DEPTH} levels of fields"
+                Code.QUERY_TOO_DEEP, f"the operation nests more than {MAXIMUM_DEPTH} levels of fields"
             )
         found: dict[str, Selected] = {}
         # A fragment is opened once: each of a chain that spreads the next one twice would double the work.

@@ -30,7 +30,7 @@ from sqlalchemy.engine import Dialect
 from strawberry import Schema
 
 from spackmon.database import Database, Reader
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.query.compilation import Deciding, Plan
 from spackmon.query.compile import Compiler
 from spackmon.query.export import Export, ExportCompiler
@@ -157,7 +157,7 @@ class QueryService:
         try:
             found: dict[str, Any] = json.loads(await self._run(query, variables or {}, None, None))["data"]
         except InvalidRequestError as invalid:
-            raise Refused(invalid.code, 400, invalid.errors[0].message) from invalid
+            raise Refused(invalid.code, invalid.errors[0].message) from invalid
         return found
 
     def export(
@@ -174,7 +174,7 @@ class QueryService:
             operation = self._operation(query, operation_name, self._limits)
             coerced = self._coerced(operation, variables or {})
         except InvalidRequestError as invalid:
-            raise Refused(invalid.code, 400, invalid.errors[0].message) from invalid
+            raise Refused(invalid.code, invalid.errors[0].message) from invalid
         measure = Measure(self._registry, operation.fragments, coerced)
         compiler = ExportCompiler(self._registry, self._dialect, operation.fragments, coerced)
         fields = compiler.root_fields(self._query, operation.node.selection_set)
@@ -211,7 +211,7 @@ class QueryService:
             return {}
         values = get_variable_values(self._schema, definitions, dict(variables))
         if isinstance(values, list):
-            raise InvalidRequestError("VARIABLES_INVALID", values)
+            raise InvalidRequestError(Code.VARIABLES_INVALID, values)
         return values.coerced
 
     async def _fetched(self, plan: Plan, variables: Mapping[str, Any], spent: _Spent) -> bytes:
@@ -228,16 +228,16 @@ class QueryService:
             document = self._read(query, limits)
             self._documents.put(query, document)
         if isinstance(document, list):
-            raise InvalidRequestError("GRAPHQL_VALIDATION_FAILED", document)
+            raise InvalidRequestError(Code.GRAPHQL_VALIDATION_FAILED, document)
         if name is None and len(document) == 1:
             return next(iter(document.values()))
         if name is None:
             raise InvalidRequestError.of(
-                "OPERATION_NAME_MISSING", "the document has several operations: give `operationName`"
+                Code.OPERATION_NAME_MISSING, "the document has several operations: give `operationName`"
             )
         if name not in document:
             raise InvalidRequestError.of(
-                "OPERATION_UNKNOWN", f"the document has no operation named {name[:100]!r}"
+                Code.OPERATION_UNKNOWN, f"the document has no operation named {name[:100]!r}"
             )
         return document[name]
 
@@ -258,7 +258,7 @@ class QueryService:
         }
         operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
         if any(node.operation is not OperationType.QUERY for node in operations):
-            raise InvalidRequestError.of("OPERATION_UNSUPPORTED", "this server answers queries only")
+            raise InvalidRequestError.of(Code.OPERATION_UNSUPPORTED, "this server answers queries only")
         return {node.name.value if node.name else "": _Operation(node, fragments) for node in operations}
 
     def _prepared(
@@ -298,16 +298,16 @@ class QueryService:
         self, measure: Measure, introspected: Mapping[str, Selected], limits: Limits
     ) -> None:
         if introspected and not limits.introspection:
-            raise Refused("INTROSPECTION_DISABLED", 400, "this server does not answer introspection")
+            raise Refused(Code.INTROSPECTION_DISABLED, "this server does not answer introspection")
         if measure.size(self._query, introspected).cost > MAXIMUM_INTROSPECTION_COST:
-            raise Refused("QUERY_TOO_COSTLY", 400, "the operation asks too much of the schema at once")
+            raise Refused(Code.QUERY_TOO_COSTLY, "the operation asks too much of the schema at once")
 
     def _stitched(
         self, introspection: DocumentNode, keys: tuple[str, ...], data: bytes, variables: Mapping[str, Any]
     ) -> bytes:
         result = execute_sync(self._schema, introspection, variable_values=dict(variables))
         if result.errors:
-            raise InvalidRequestError("INTROSPECTION_FAILED", result.errors)
+            raise InvalidRequestError(Code.INTROSPECTION_FAILED, result.errors)
         members = {**json.loads(data), **(result.data or {})}
         return json.dumps({key: members[key] for key in keys}).encode()
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 
 NODE = """
@@ -32,7 +32,7 @@ def spec_nodes(facts: Iterable[Mapping[str, Any]]) -> dict[str, SpecNode]:
 def graph_nodes(spec: Mapping[str, Any] | None, sought: str) -> tuple[dict[str, SpecNode], str]:
     """All nodes of a spec's graph and the spec's identity; Refused SPEC_UNKNOWN where there is no spec."""
     if spec is None:
-        raise Refused("SPEC_UNKNOWN", 404, f"no spec has the hash {sought!r}")
+        raise Refused(Code.SPEC_UNKNOWN, f"no spec has the hash {sought!r}")
     return spec_nodes(spec["graph"]["nodes"]), spec["hash"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import zstandard
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.query.computed import Computation
 from spackmon.query.json_text import COMPUTED, COMPUTED_END, MARK
 
@@ -41,7 +41,7 @@ def _replacement(piece: bytes) -> bytes:
     kind, content = piece[:1].decode(), piece[1:]
     if kind == ERROR:
         code, message = content.decode().split(":", 1)
-        raise Refused(code, 400, message)
+        raise Refused(Code[code], message)
     if kind == BASE64:
         return b'"' + base64.b64encode(b"".join(_contents(content))) + b'"'
     if kind == TAIL:

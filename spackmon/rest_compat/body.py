@@ -2,7 +2,7 @@
 
 from starlette.requests import ClientDisconnect, Request
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.services import Services
 
 # A refused log fails the build that made it, so the limit is where memory and one database value (1 GB in
@@ -41,6 +41,4 @@ async def discard_body(request: Request[Services]) -> None:
 
 
 def _too_large(maximum_bytes: int) -> Refused:
-    return Refused(
-        "BODY_TOO_LARGE", 413, f"the body is too large: expected at most {maximum_bytes >> 20} MiB"
-    )
+    return Refused(Code.BODY_TOO_LARGE, f"the body is too large: expected at most {maximum_bytes >> 20} MiB")

@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
 from spackmon.formats.submission import InstallReport
 from spackmon.ingest import store
@@ -29,7 +29,7 @@ from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
-from spackmon.rest_compat.outages import AWAY, is_its_turn, spool, vouched
+from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 from spackmon.services import Services
 
 log = structlog.get_logger()
@@ -59,10 +59,10 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
     try:
         told = dict(parse_qsl(query, max_num_fields=_MAXIMUM_PARAMETERS))
     except ValueError:
-        raise Refused("CDASH_INVALID", 400, "the address has too many parameters") from None
+        raise Refused(Code.CDASH_INVALID, "the address has too many parameters") from None
     project = told.get("project", "")
     if projects and project not in projects:
-        raise Refused("PROJECT_UNKNOWN", 404, f"there is no project {project!r} here: see CDASH_PROJECTS")
+        raise Refused(Code.PROJECT_UNKNOWN, f"there is no project {project!r} here: see CDASH_PROJECTS")
     address = Address(project, told.get("site", ""), told.get("stamp", ""), told.get("build", ""))
     damage = _damage(told.get("MD5", "").strip().lower(), body)
     try:
@@ -87,7 +87,7 @@ async def submit(request: Request[Services]) -> Response:
         query = _query(request)
         sender = await request.state.gate.admit(request.headers.get("authorization"), impatient=True)
     except Refused as refused:
-        if refused.code == AWAY:
+        if refused.code == Code.DATABASE_UNAVAILABLE:
             return await _spool(request, query, await read_body(request, _MAXIMUM_BYTES), refused)
         await discard_body(request)
         return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
@@ -102,17 +102,17 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
     projects = request.state.settings.cdash_projects
     try:
         if not await is_its_turn(request, can_be_spooled=True):
-            return await _spool(request, query, body, Refused(AWAY, 503, "the database does not answer"))
+            return await _spool(request, query, body, after_the_spooled())
         upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
         receipt = None if upload.report is None else await _stored(request, upload.report, sender)
     except Refused as refused:
-        if refused.code == AWAY:
+        if refused.code == Code.DATABASE_UNAVAILABLE:
             return await _spool(request, query, body, refused)
         return _refusal(refused, await keep(request, INBOX_KIND + query, body, refused, sender))
     except Exception:
         log.exception("write_failed", kind="cdash")
         sentence = f"the server met a fault of its own, logged as {request.state.request_id}"
-        fault = Refused("INTERNAL", 503, sentence)
+        fault = Refused(Code.INTERNAL, sentence, status=503)
         return _refusal(fault, await keep(request, INBOX_KIND + query, body, fault, sender))
     build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
     told = f"  <md5>{_md5(body)}</md5>\n"
@@ -148,7 +148,7 @@ routes = [Route(_SUBMIT + "{rest:path}", submit, methods=["PUT", "POST"])]
 def _query(request: Request[Services]) -> str:
     rest = request.scope["raw_path"].decode("latin-1").partition(_SUBMIT)[2]
     if rest not in ("", "/") and not rest.startswith("&"):
-        raise Refused("NOT_FOUND", 404, "there is nothing at this address")
+        raise Refused(Code.NOT_FOUND, "there is nothing at this address")
     return "&".join(part for part in (request.url.query, rest.strip("&/")) if part)
 
 
@@ -158,7 +158,7 @@ def _damage(digest: str, body: bytes | bytearray) -> Refused | None:
     sentence = (
         f"MD5 must be that of the body, {_md5(body)}, it is {digest!r}: the upload was changed on its way"
     )
-    return Refused("MD5_WRONG", 400, sentence)
+    return Refused(Code.MD5_WRONG, sentence)
 
 
 def _md5(body: bytes | bytearray) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.auth.http import challenge
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.cdash import read_registration
 from spackmon.formats.json_body import read_json
 from spackmon.ingest import store
@@ -38,7 +38,7 @@ async def add_build(request: Request[Services]) -> Response:
         report = read_registration(await _fields(request))
         projects = request.state.settings.cdash_projects
         if projects and report.tags[0] not in projects:
-            raise Refused("PROJECT_UNKNOWN", 400, "Valid project required")
+            raise Refused(Code.PROJECT_UNKNOWN, "Valid project required", status=400)
         receipt: Receipt = await request.state.database.write_held(
             lambda connection: store.apply(connection, report, sender)
         )
@@ -91,7 +91,7 @@ async def _fields(request: Request[Services]) -> dict[str, Any]:
     try:
         return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=_MAXIMUM_FIELDS))
     except ValueError:
-        raise Refused("CDASH_INVALID", 400, "the form has too many fields") from None
+        raise Refused(Code.CDASH_INVALID, "the form has too many fields") from None
 
 
 def _refusal(request: Request[Services], refused: Refused) -> Response:

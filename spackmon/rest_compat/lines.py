@@ -6,7 +6,7 @@ from typing import Protocol
 
 import zstandard
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.rest_compat.body import MAXIMUM_BYTES
 
 MAXIMUM_LINE_BYTES = 128 << 20
@@ -89,7 +89,7 @@ class Lines:
             yield self._over(_too_much(f"{MAXIMUM_LINES} lines"))
         elif is_too_long:
             sentence = f"the line is too long: expected at most {MAXIMUM_LINE_BYTES >> 20} MiB"
-            yield self._numbered(Refused("LINE_TOO_LONG", 413, sentence))
+            yield self._numbered(Refused(Code.LINE_TOO_LONG, sentence))
         elif not line or line.isspace():
             self._number += 1
         else:
@@ -145,13 +145,13 @@ def _unpacking(encoding: str) -> _Unpacking | _Plain:
         case "zstd":
             return _Unpacking(lambda: zstandard.ZstdDecompressor().decompressobj(), _ZSTD_SLICE_BYTES)
     raise Refused(
-        "CONTENT_ENCODING_UNKNOWN", 415, f"the body's encoding is {encoding!r}: expected gzip, zstd or none"
+        Code.CONTENT_ENCODING_UNKNOWN, f"the body's encoding is {encoding!r}: expected gzip, zstd or none"
     )
 
 
 def _incomplete(problem: str) -> Refused:
-    return Refused("BODY_INCOMPLETE", 400, f"the body is not whole: {problem}")
+    return Refused(Code.BODY_INCOMPLETE, f"the body is not whole: {problem}")
 
 
 def _too_much(limit: str) -> Refused:
-    return Refused("BODY_TOO_LARGE", 413, f"a batch may have {limit}: send the rest as another")
+    return Refused(Code.BODY_TOO_LARGE, f"a batch may have {limit}: send the rest as another")

@@ -8,13 +8,12 @@ import structlog
 from starlette.requests import Request
 
 from spackmon.auth.access_tokens import Claims
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.ops.spool import Spooled
 from spackmon.services import Services
 
 log = structlog.get_logger()
 
-AWAY = "DATABASE_UNAVAILABLE"
 _LOOK_SECONDS = 0.05
 
 
@@ -34,6 +33,11 @@ async def is_its_turn(request: Request[Services], *, can_be_spooled: bool) -> bo
             return True
         await anyio.sleep(_LOOK_SECONDS)
     return True
+
+
+def after_the_spooled() -> Refused:
+    """The answer to a report that has to go behind those in the spool, where it cannot be spooled itself."""
+    return Refused(Code.DATABASE_UNAVAILABLE, "the database does not answer")
 
 
 def vouched(request: Request[Services], away: Refused) -> Claims:

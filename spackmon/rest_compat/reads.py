@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import fragment
 from spackmon.services import Services
@@ -60,7 +60,7 @@ async def download_attribute(request: Request[Services]) -> Response:
 
 async def no_splices(_: Request[Services]) -> Response:
     """Predictions and their contenders: this server makes none."""
-    raise Refused("SPLICE_ANALYSIS_MISSING", 404, "no splice analysis exists on this server")
+    raise Refused(Code.SPLICE_ANALYSIS_MISSING, "no splice analysis exists on this server")
 
 
 def read_routes(prefix: str) -> list[Route]:
@@ -97,7 +97,7 @@ async def _pages(
 
 def _found(row: Any, request: Request[Services]) -> Any:
     if row is None:
-        raise Refused("NOT_FOUND", 404, f"nothing here has the id {request.path_params['id']}")
+        raise Refused(Code.NOT_FOUND, f"nothing here has the id {request.path_params['id']}")
     return row
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
 from spackmon.formats.cdash import INBOX_KIND as CDASH_KIND
 from spackmon.formats.json_body import read_json
@@ -24,7 +24,7 @@ def reader(cdash_projects: Collection[str]) -> Reader:
             return () if report is None else (report,)
         write = next((write for write in WRITES if write.kind == kind), None)
         if write is None:
-            raise Refused("KIND_UNKNOWN", 400, f"{kind!r} is no write of ms1")
+            raise Refused(Code.KIND_UNKNOWN, f"{kind!r} is no write of ms1")
         return (write.read(read_json(body)),)
 
     return read

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from spackmon.answers import refusal
 from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
 from spackmon.ingest import batches
 from spackmon.ingest.batches import Line, Outcome, Progress
@@ -79,9 +79,9 @@ def _key(given: str | None) -> str | None:
     if 0 < len(given) <= _KEY_CHARACTERS and given.isascii() and given.isprintable():
         return given
     raise Refused(
-        "IDEMPOTENCY_KEY_INVALID", 400,
+        Code.IDEMPOTENCY_KEY_INVALID,
         f"Idempotency-Key must be 1 to {_KEY_CHARACTERS} printable ASCII characters",
-    )  # fmt: skip
+    )
 
 
 async def _progress(request: Request[Services], sender: Sender, key: str | None) -> Progress:
@@ -155,7 +155,7 @@ async def _apply_one(
     except Exception:
         log.exception("write_failed", kind=batches.INBOX_KIND, line=line.number)
     request_id = request.state.request_id
-    fault = Refused("INTERNAL", 500, f"the server met a fault of its own, logged as {request_id}")
+    fault = Refused(Code.INTERNAL, f"the server met a fault of its own, logged as {request_id}")
     try:
         return await _write(request, sender, key, [Line(line.number, line.body, fault)])
     except SQLAlchemyError:
@@ -185,7 +185,7 @@ def _report(line: bytes) -> Sequence[Any] | Refused:
         return refused
     except Exception:
         log.exception("read_failed", kind=batches.INBOX_KIND, bytes=len(line))
-        return Refused("INTERNAL", 500, "the server met a fault of its own when it read the line")
+        return Refused(Code.INTERNAL, "the server met a fault of its own when it read the line")
 
 
 def _answer(outcome: Outcome) -> str:

@@ -14,10 +14,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.answers import message, refusal
+from spackmon.answers import refusal
 from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
 from spackmon.formats.submission import Submission
 from spackmon.ingest import store
@@ -26,7 +26,7 @@ from spackmon.ops.spool import Spooled
 from spackmon.rest_compat import answers
 from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
-from spackmon.rest_compat.outages import AWAY, is_its_turn, spool, vouched
+from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 from spackmon.services import Services
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
             authorization = request.headers.get("authorization")
             sender = await request.state.gate.admit(authorization, impatient=write.promise is not None)
         except Refused as refused:
-            if refused.code == AWAY and write.promise is not None:
+            if refused.code == Code.DATABASE_UNAVAILABLE and write.promise is not None:
                 return await _spool(request, write, await read_body(request), refused)
             await discard_body(request)
             return refusal(refused, challenge(request) if refused.status == 401 else None)
@@ -87,19 +87,19 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
     can_be_spooled = write.promise is not None
     try:
         if not await is_its_turn(request, can_be_spooled=can_be_spooled):
-            return await _spool(request, write, body, Refused(AWAY, 503, "the database does not answer"))
+            return await _spool(request, write, body, after_the_spooled())
         submission = await anyio.to_thread.run_sync(_read, write, body)
         receipt: Receipt = await database.write_held(
             lambda connection: store.apply(connection, submission, sender.person_id), impatient=can_be_spooled
         )
     except Refused as refused:
-        if refused.code == AWAY:
+        if refused.code == Code.DATABASE_UNAVAILABLE:
             return await _spool(request, write, body, refused)
         return await _refuse(request, write, sender, body, refused)
     except Exception:
         log.exception("write_failed", kind=write.kind)
         request_id = request.state.request_id
-        fault = Refused("INTERNAL", 500, f"the server met a fault of its own, logged as {request_id}")
+        fault = Refused(Code.INTERNAL, f"the server met a fault of its own, logged as {request_id}")
         return await _refuse(request, write, sender, body, fault)
     status, answer = write.answer(submission, receipt)
     return JSONResponse(answer, status_code=status)
@@ -126,4 +126,4 @@ def _read(write: Write, body: bytearray) -> Submission:
 async def _refuse(
     request: Request[Services], write: Write, sender: Sender, body: bytearray, refused: Refused
 ) -> Response:
-    return message(refused.status, await keep(request, write.kind, body, refused, sender))
+    return refusal(refused, sentence=await keep(request, write.kind, body, refused, sender))

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.services import Services
 from spackmon.web.pages import nothing_here, refusal_page
 
@@ -17,11 +17,11 @@ async def build_summary(request: Request[Services]) -> Response:
     told = request.query_params.get("buildid", "")
     if told == _NOTHING_BUILT:
         sentence = "nothing was built: what was asked for could not be concretized"
-        return refusal_page(request, Refused("NOTHING_BUILT", 404, sentence))
+        return refusal_page(request, Refused(Code.NOTHING_BUILT, sentence))
     try:
         data = await request.state.query.ask(_BUILD, {"id": told})
     except Refused as refused:
-        return refusal_page(request, nothing_here(request) if refused.code == "ID_INVALID" else refused)
+        return refusal_page(request, nothing_here(request) if refused.code == Code.ID_INVALID else refused)
     if data["build"] is None:
         return refusal_page(request, nothing_here(request))
     return RedirectResponse(f"/builds/{data['build']['id']}", status_code=302)

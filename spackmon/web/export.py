@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.query.computed import ResponsePath
 from spackmon.query.export import Export
 
@@ -95,12 +95,12 @@ def export_response(export: Export, media_type: str, http_version: str, refusal:
     """The response; Refused where it could not be sent as it should be."""
     if http_version == "1.0":
         raise Refused(
-            "EXPORT_NEEDS_HTTP_1_1", 505,
+            Code.EXPORT_NEEDS_HTTP_1_1,
             "an export needs HTTP/1.1, which tells a cut answer from a whole one (`proxy_http_version 1.1`)",
         )  # fmt: skip
     if media_type == CSV and export.has_page_info:
         raise Refused(
-            "EXPORT_INVALID", 400, f"{CSV} has no place for `pageInfo`: leave it out, or ask for {NDJSON}"
+            Code.EXPORT_INVALID, f"{CSV} has no place for `pageInfo`: leave it out, or ask for {NDJSON}"
         )
     return ExportResponse(export, media_type, refusal)
 

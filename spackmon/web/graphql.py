@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.query.refusals import error_body, told
 from spackmon.services import Services
 from spackmon.web.export import CSV, NDJSON, export_response
@@ -55,11 +55,11 @@ async def _answered(request: Request[Services]) -> Response:
     if request.method == "GET" and media_type == HTML:
         if not request.state.settings.graphiql:
             raise Refused(
-                "GRAPHIQL_DISABLED", 404, f"GraphiQL is switched off here: send `Accept: {PLAIN_JSON}`"
+                Code.GRAPHIQL_DISABLED, f"GraphiQL is switched off here: send `Accept: {PLAIN_JSON}`"
             )
         return graphiql_page(cast(Request, request))  # the library does not know of our services
     if media_type == HTML or media_type is None:
-        raise Refused("NOT_ACCEPTABLE", 406, f"`Accept` must admit one of {', '.join(_OFFERED)}")
+        raise Refused(Code.NOT_ACCEPTABLE, f"`Accept` must admit one of {', '.join(_OFFERED)}")
     asked = await _posted(request) if request.method == "POST" else _from_url(request)
     query = request.state.trusted_documents.document(asked.query, asked.document_id)
     service = request.state.query
@@ -96,16 +96,16 @@ async def _posted(request: Request[Services]) -> GraphQLRequest:
     content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type != PLAIN_JSON:
         raise Refused(
-            "CONTENT_TYPE_UNSUPPORTED", 415, f"`Content-Type` must be {PLAIN_JSON}, it is {content_type!r}"
+            Code.CONTENT_TYPE_UNSUPPORTED, f"`Content-Type` must be {PLAIN_JSON}, it is {content_type!r}"
         )
     body = bytearray()
     async for piece in request.stream():
         body += piece
         if len(body) > MAXIMUM_BODY_BYTES:
-            raise Refused("BODY_TOO_LARGE", 413, f"the body must not exceed {MAXIMUM_BODY_BYTES} bytes")
+            raise Refused(Code.BODY_TOO_LARGE, f"the body must not exceed {MAXIMUM_BODY_BYTES} bytes")
     sent = _read_json("the body", body)
     if not isinstance(sent, dict):
-        raise Refused("BODY_INVALID", 400, "the body must be a JSON object with the key `query`")
+        raise Refused(Code.BODY_INVALID, "the body must be a JSON object with the key `query`")
     return _checked(sent)
 
 
@@ -120,18 +120,18 @@ def _from_url(request: Request[Services]) -> GraphQLRequest:
 def _checked(sent: Mapping[str, Any]) -> GraphQLRequest:
     query, operation_name = sent.get("query"), sent.get("operationName")
     if query is not None and not isinstance(query, str):
-        raise Refused("QUERY_MISSING", 400, "`query` must be a string with a GraphQL document")
+        raise Refused(Code.QUERY_MISSING, "`query` must be a string with a GraphQL document")
     variables = _object("variables", sent.get("variables"))
     extensions = _object("extensions", sent.get("extensions"))
     if operation_name is not None and not isinstance(operation_name, str):
-        raise Refused("OPERATION_NAME_INVALID", 400, "`operationName` must be a string or null")
+        raise Refused(Code.OPERATION_NAME_INVALID, "`operationName` must be a string or null")
     identifier = document_identifier(sent.get("documentId"), extensions)
     return GraphQLRequest(query, identifier, variables, operation_name)
 
 
 def _object(name: str, value: object) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, dict):
-        raise Refused(f"{name.upper()}_INVALID", 400, f"`{name}` must be a JSON object or null")
+        raise Refused(Code[f"{name.upper()}_INVALID"], f"`{name}` must be a JSON object or null")
     return value
 
 
@@ -139,7 +139,7 @@ def _read_json(name: str, text: bytearray | str) -> object:
     try:
         found: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Refused("JSON_INVALID", 400, f"{name} must be JSON: {error}") from error
+        raise Refused(Code.JSON_INVALID, f"{name} must be JSON: {error}") from error
     return found
 
 

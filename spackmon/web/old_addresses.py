@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from spackmon import answers
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.services import Services
 from spackmon.web.pages import refusal_page, rendered, wants_json
 
@@ -126,7 +126,8 @@ async def _robots(_: Asked) -> Response:
 
 async def _no_password_exchange(request: Asked) -> Response:
     """`POST /api-token-auth/`: a token is shown once, when it is made, and not for a password."""
-    return answers.message(410, "tokens are made by `spackmon token create NAME`")
+    gone = "tokens are made by `spackmon token create NAME`"
+    return answers.refusal(Refused(Code.PASSWORDS_NOT_EXCHANGED, gone))
 
 
 _ACCOUNT_PAGES = (

@@ -15,7 +15,7 @@ from starlette.templating import Jinja2Templates
 
 from spackmon import answers
 from spackmon.auth.http import base_url
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.services import Services
 from spackmon.web.display import duration, failed, harmless, question
 
@@ -86,11 +86,12 @@ def _answering(
             return show(request, data)
         except Refused as refused:
             # An id that cannot be one is an address like any other where nothing is.
-            return refusal_page(request, nothing_here(request) if refused.code == "ID_INVALID" else refused)
+            is_no_id = refused.code == Code.ID_INVALID
+            return refusal_page(request, nothing_here(request) if is_no_id else refused)
         except Exception:
             log.exception("page_failed", path=request.url.path)
             sentence = f"this page failed; the server's log has more under {request.state.request_id}"
-            return refusal_page(request, Refused("PAGE_FAILED", 500, sentence))
+            return refusal_page(request, Refused(Code.INTERNAL, sentence))
 
     return endpoint
 
@@ -99,7 +100,7 @@ def _latest_builds(request: Asked) -> Mapping[str, Any]:
     asked = {key: value.strip() for key, value in request.query_params.items() if value.strip()}
     package = {key: asked[key] for key in ("name", "version") if key in asked}
     if package and "name" not in package:
-        raise Refused("ARGUMENT_INVALID", 400, "`version` needs the `name` of a package beside it")
+        raise Refused(Code.ARGUMENT_INVALID, "`version` needs the `name` of a package beside it")
     conditions: dict[str, Any] = {"dependency": package} if package else {}
     if "tag" in asked:
         conditions["tags"] = {"some": {"name": {"eq": asked["tag"]}}}
@@ -145,7 +146,7 @@ def refusal_page(request: Asked, refused: Refused) -> Response:
 
 def nothing_here(request: Asked) -> Refused:
     """What an address answers under which there is nothing."""
-    return Refused("NOT_FOUND", 404, f"nothing is known here under {request.url.path}")
+    return Refused(Code.NOT_FOUND, f"nothing is known here under {request.url.path}")
 
 
 def wants_json(request: Asked) -> bool:

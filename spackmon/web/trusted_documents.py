@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql import GraphQLError, GraphQLSchema, parse, validate
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 
 
 class TrustedDocuments:
@@ -45,17 +45,15 @@ class TrustedDocuments:
         if query is not None:
             if self._texts is not None and _sha256(query.strip()) not in self._texts:
                 raise Refused(
-                    "DOCUMENT_NOT_TRUSTED", 400, "this server answers only the documents of its folder"
+                    Code.DOCUMENT_NOT_TRUSTED, "this server answers only the documents of its folder"
                 )
             return query
         if identifier is None:
-            raise Refused("QUERY_MISSING", 400, "`query` must be a string with a GraphQL document")
+            raise Refused(Code.QUERY_MISSING, "`query` must be a string with a GraphQL document")
         if self._texts is None:
-            raise Refused(
-                "PERSISTED_QUERY_NOT_SUPPORTED", 400, "this server keeps no documents: send `query`"
-            )
+            raise Refused(Code.PERSISTED_QUERY_NOT_SUPPORTED, "this server keeps no documents: send `query`")
         if identifier not in self._texts:
-            raise Refused("PERSISTED_QUERY_NOT_FOUND", 400, "no document of this server has this hash")
+            raise Refused(Code.PERSISTED_QUERY_NOT_FOUND, "no document of this server has this hash")
         return self._texts[identifier]
 
 
@@ -68,7 +66,7 @@ def document_identifier(document_id: object, extensions: Mapping[str, Any] | Non
         return None
     if not isinstance(given, str) or not (found := re.fullmatch(r"(?:sha256:)?([0-9a-fA-F]{64})", given)):
         raise Refused(
-            "DOCUMENT_ID_INVALID", 400, "a document is named by the 64 hexadecimal digits of its SHA-256"
+            Code.DOCUMENT_ID_INVALID, "a document is named by the 64 hexadecimal digits of its SHA-256"
         )
     return found[1].lower()
 
@@ -78,4 +76,4 @@ def _sha256(text: str) -> str:
 
 
 def _unusable(path: Path, reason: str) -> Refused:
-    return Refused("SETTING_INVALID", 500, f"PERSISTED_DOCUMENTS: {path} is not usable: {reason}")
+    return Refused(Code.SETTING_INVALID, f"PERSISTED_DOCUMENTS: {path} is not usable: {reason}")

@@ -8,12 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from spackmon import answers
-from spackmon.errors import Refused
+from spackmon.errors import Code
 from spackmon.services import Services
 from spackmon.web.pages import nothing_here, refusal_page
 
 _FOR_PROGRAMS = ("api", "auth", "graphql", "healthz", "readyz", "static", "submit.php")
-_NOT_FOUND = 404
 
 
 def unknown_address(api_prefix: str) -> Callable[[Request, Exception], Awaitable[Response]]:
@@ -28,8 +27,8 @@ def unknown_address(api_prefix: str) -> Callable[[Request, Exception], Awaitable
         if not isinstance(error, HTTPException):
             raise error
         asked = cast(Request[Services], request)  # the library does not know of our services
-        if error.status_code == _NOT_FOUND:
+        if error.status_code == Code.NOT_FOUND.status:
             return refusal_page(asked, nothing_here(asked))
-        return refusal_page(asked, Refused("HTTP_REFUSED", error.status_code, answers.sentence_of(error)))
+        return refusal_page(asked, answers.refused_by_http(error))
 
     return handler

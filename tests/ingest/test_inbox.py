@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import Connection
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.submission import StatusReport, Submission
 from spackmon.ingest import inbox
 from spackmon.ingest.receipts import StatusReceipt
@@ -13,7 +13,7 @@ from spackmon.status import BuildStatus
 from tests.ingest.reports import Site, spec
 
 ZLIB = spec("zlib", "1.2.11")
-UNKNOWN = Refused("BUILD_UNKNOWN", 404, "there is no build 1")
+UNKNOWN = Refused(Code.BUILD_UNKNOWN, "there is no build 1")
 
 
 def read_status(kind: str, body: bytes) -> list[Submission]:

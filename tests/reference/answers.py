@@ -18,7 +18,7 @@ from graphql import (
 )
 
 from spackmon import models
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from tests.reference import counted, fields, graphs
 from tests.reference.connections import Page, Sorting, read_order
 from tests.reference.filters import graph, is_of, named, passes
@@ -167,7 +167,7 @@ def _by_id(type_name: str) -> Callable[[Rows, Any, Mapping[str, Any]], Any]:
     def find(rows: Rows, _: Any, arguments: Mapping[str, Any]) -> Any:
         digits = arguments["id"].removeprefix(f"{type_name}:")
         if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
-            raise Refused("ID_INVALID", 400, "not an id")
+            raise Refused(Code.ID_INVALID, "not an id")
         row_id = int(digits)
         merged = rows.get(models.MergedBuild, row_id) if type_name == "Build" else None
         return rows.get(fields.MODELS[type_name], row_id if merged is None else merged.build_id)
@@ -178,25 +178,25 @@ def _by_id(type_name: str) -> Callable[[Rows, Any, Mapping[str, Any]], Any]:
 def _node(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
     type_name = arguments["id"].rpartition(":")[0] or "Build"
     if not hasattr(fields.MODELS.get(type_name), "id"):
-        raise Refused("ID_INVALID", 400, "not an id")
+        raise Refused(Code.ID_INVALID, "not an id")
     return _by_id(type_name)(rows, source, arguments)
 
 
 def _spec(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
     sought, spec_id = arguments.get("hash"), arguments.get("id")
     if (sought is None) == (spec_id is None):
-        raise Refused("ARGUMENT_INVALID", 400, "one of both")
+        raise Refused(Code.ARGUMENT_INVALID, "one of both")
     if sought is None:
         return _by_id("Spec")(rows, source, {"id": spec_id})
     if len(sought) < 7:
-        raise Refused("HASH_TOO_SHORT", 400, "too short")
+        raise Refused(Code.HASH_TOO_SHORT, "too short")
     shown = [(one, rows.get(models.Spec, one.spec_id)) for one in rows.all(models.SpecHash)]
     whole = [(one.kind == spec.hash_kind, spec.id) for one, spec in shown if one.value == sought]
     if whole:
         return rows.get(models.Spec, max(whole)[1])
     prefixed = {spec.id for one, spec in shown if one.value.startswith(sought)}
     if len(prefixed) > 1:
-        raise Refused("SPEC_HASH_AMBIGUOUS", 400, "several")
+        raise Refused(Code.SPEC_HASH_AMBIGUOUS, "several")
     return rows.get(models.Spec, min(prefixed, default=None))
 
 
@@ -220,7 +220,7 @@ def _graph_edges(rows: Rows, source: Any, _: Mapping[str, Any]) -> Any:
 def _satisfies(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> bool:
     found, ids = _spec(rows, source, {"hash": arguments["hash"]}), satisfying(rows, arguments["spec"])
     if found is None:
-        raise Refused("SPEC_UNKNOWN", 404, "no such spec")
+        raise Refused(Code.SPEC_UNKNOWN, "no such spec")
     return found.id in ids
 
 

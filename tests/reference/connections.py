@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, cmp_to_key
 from typing import Any
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.versions import version_key
 from tests.reference import fields
 from tests.reference.rows import Rows, identity
@@ -55,7 +55,7 @@ def read_order(given: list[Mapping[str, Any]] | None) -> Order:
     order = []
     for one in given or ():
         if len(one) != 1 or None in one.values():
-            raise Refused("ORDER_INVALID", 400, "an order without its one key")
+            raise Refused(Code.ORDER_INVALID, "an order without its one key")
         ((key, direction),) = one.items()
         order.append((key, direction == "DESC"))
     return order
@@ -90,7 +90,7 @@ class Sorting:
                 try:
                     return -1 if (left < right) != down else 1
                 except TypeError as error:
-                    raise Refused("CURSOR_INVALID", 400, "a cursor of another order") from error
+                    raise Refused(Code.CURSOR_INVALID, "a cursor of another order") from error
         return 0
 
     def cursor(self, row: Any) -> str:
@@ -106,7 +106,7 @@ def read_cursor(text: str, length: int) -> list[Any]:
     except ValueError:
         place = None
     if not isinstance(place, list) or len(place) != length:
-        raise Refused("CURSOR_INVALID", 400, "not a cursor")
+        raise Refused(Code.CURSOR_INVALID, "not a cursor")
     return place
 
 
@@ -116,12 +116,12 @@ class Page:
     def __init__(self, sorting: Sorting, found: list[Any], arguments: Mapping[str, Any]) -> None:
         first, last = arguments.get("first"), arguments.get("last")
         if first is not None and last is not None:
-            raise Refused("PAGE_INVALID", 400, "both ends")
+            raise Refused(Code.PAGE_INVALID, "both ends")
         size = last if last is not None else DEFAULT_PAGE if first is None else first
         if size < 0:
-            raise Refused("PAGE_INVALID", 400, "a negative page")
+            raise Refused(Code.PAGE_INVALID, "a negative page")
         if size > MAXIMUM_PAGE:
-            raise Refused("PAGE_TOO_LARGE", 400, "too large a page")
+            raise Refused(Code.PAGE_TOO_LARGE, "too large a page")
         self.sorting, self.total, self.found = sorting, len(found), found
         self._size, self._from_end = size, last is not None
         self._after, self._before = arguments.get("after"), arguments.get("before")

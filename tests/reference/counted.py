@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spackmon import models
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from tests.query.plain_loops import grouped, measured, spec_labels, table, tagged
 from tests.reference import fields
 from tests.reference.rows import Rows
@@ -21,7 +21,7 @@ def groups(rows: Rows, type_name: str, found: list[Any], arguments: Mapping[str,
     """A connection's `groupBy`."""
     keys, first = arguments["keys"], _first(arguments)
     if len(set(keys)) < len(keys):
-        raise Refused("GROUPS_INVALID", 400, "a key twice")
+        raise Refused(Code.GROUPS_INVALID, "a key twice")
     if type_name == "Spec":
         specs = [(spec, spec_labels(_spec_facts(rows, spec))) for spec in found]
         return _all_in_one(grouped(specs, keys, lambda _: {}), keys)[:first]
@@ -51,7 +51,7 @@ def _counted(builds: list[Any], arguments: Mapping[str, Any]) -> list[Any]:
 
 def _first(arguments: Mapping[str, Any]) -> int:
     if not 0 <= arguments["first"] <= _MOST:
-        raise Refused("GROUPS_INVALID", 400, "too many groups")
+        raise Refused(Code.GROUPS_INVALID, "too many groups")
     return int(arguments["first"])
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from spackmon import models
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from tests.reference import fields
@@ -125,7 +125,7 @@ def _plain(value: Any) -> Any:
 
 def _refuse_null(sought: Mapping[str, Any]) -> None:
     if any(operand is None for operand in sought.values()):
-        raise Refused("FILTER_NULL", 400, "an operator without an operand")
+        raise Refused(Code.FILTER_NULL, "an operator without an operand")
 
 
 def _contains_dependency(rows: Rows, row: Any, sought: Mapping[str, Any]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from spackmon import models
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.diff import diff
 from spackmon.graph.facts import compare_facts
 from spackmon.graph.format import format_spec
@@ -88,7 +88,7 @@ def _printed(make: Callable[[], str]) -> str:
     try:
         return make()
     except BadFormat as error:
-        raise Refused("FORMAT_INVALID", 400, str(error)) from error
+        raise Refused(Code.FORMAT_INVALID, str(error)) from error
 
 
 def spec_format(rows: Rows, spec: Any, arguments: Arguments) -> str:
@@ -128,13 +128,13 @@ def roots(find: Find) -> dict[tuple[str, str], Find]:
     def known(rows: Rows, value: str) -> Any:
         spec = find(rows, None, {"hash": value})
         if spec is None:
-            raise Refused("SPEC_UNKNOWN", 404, "no such spec")
+            raise Refused(Code.SPEC_UNKNOWN, "no such spec")
         return spec
 
     def path(rows: Rows, _: Any, arguments: Arguments) -> Any:
         root, sought = known(rows, arguments["from"]), arguments["to"]
         if not 0 <= arguments["first"] <= 100:
-            raise Refused("PAGE_TOO_LARGE", 400, "too many paths")
+            raise Refused(Code.PAGE_TOO_LARGE, "too many paths")
         its = nodes(rows, root)
         ends = [node.hash for node in its.values() if node.name == sought] or [
             node.hash
@@ -179,10 +179,10 @@ def roots(find: Find) -> dict[tuple[str, str], Find]:
 
     def common_dependencies(rows: Rows, _: Any, arguments: Arguments) -> Any:
         if not 1 <= len(arguments["hashes"]) <= 20:
-            raise Refused("ARGUMENT_INVALID", 400, "too many or none")
+            raise Refused(Code.ARGUMENT_INVALID, "too many or none")
         for value in arguments["hashes"]:
             if not rows.by(models.SpecHash, "value", value):
-                raise Refused("SPEC_UNKNOWN", 404, "no whole hash")
+                raise Refused(Code.SPEC_UNKNOWN, "no whole hash")
         specs = {spec.hash: spec for spec in (known(rows, value) for value in arguments["hashes"])}
         return [
             {

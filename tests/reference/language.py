@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from spackmon import models
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.graph.satisfies import Satisfaction
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
@@ -21,11 +21,11 @@ def _satisfaction(rows: Rows) -> Satisfaction:
 def satisfying(rows: Rows, text: str) -> list[int]:
     """The ids of all specs that satisfy a text."""
     if "\0" in text:
-        raise Refused("ARGUMENT_INVALID", 400, "a NUL")
+        raise Refused(Code.ARGUMENT_INVALID, "a NUL")
     try:
         wanted = parse_spec(text)
     except SpecSyntaxError as error:
-        raise Refused("SPEC_SYNTAX", 400, str(error)) from error
+        raise Refused(Code.SPEC_SYNTAX, str(error)) from error
     judge = _satisfaction(rows)
     return [spec.id for spec in rows.all(models.Spec) if judge.satisfies(spec.hash, wanted)]
 

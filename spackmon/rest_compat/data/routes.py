@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.auth.http import base_url
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import (
     LARGEST_PAGE,
@@ -135,7 +135,7 @@ async def _index(request: Request[Services]) -> Any:
 
 
 def _nothing() -> Refused:
-    return Refused("NOT_FOUND", 404, "Not found.")
+    return Refused(Code.NOT_FOUND, "Not found.")
 
 
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.shapes import Row, Shaped
 from spackmon.rest_compat.data.window import Listed, Window
@@ -228,7 +228,7 @@ def _variables_after(window: Window) -> tuple[str | None, int]:
         return None, window.offset
     cursor, dot, shown = (window.after or "").rpartition(".")
     if not (dot and shown.isascii() and shown.isdecimal() and len(shown) <= _POSITION_DIGITS):
-        raise Refused("CURSOR_INVALID", 400, "`after` takes a cursor that this server put into `next`")
+        raise Refused(Code.CURSOR_INVALID, "`after` takes a cursor that this server put into `next`")
     return cursor or None, int(shown)
 
 

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.rest_compat.data.shapes import Shaped
 
 DEFAULT_LIMIT = 10
 # Rows are counted off 500 at a time, each in less than a millisecond.
 MAXIMUM_OFFSET = 100_000
 _NUMBER_DIGITS = 18
+_UNFIT = {
+    "limit": (Code.LIMIT_INVALID, "above 0"),
+    "offset": (Code.OFFSET_INVALID, "from 0"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +50,14 @@ def read_window(query: Mapping[str, str], maximum: int) -> Window:
     """The window of an address; Refused LIMIT_INVALID, OFFSET_INVALID or OFFSET_TOO_LARGE (all 400)."""
     limit = _number(query, "limit", DEFAULT_LIMIT)
     if limit == 0:
-        raise Refused("LIMIT_INVALID", 400, "limit must be a whole number above 0, it is '0'")
+        raise Refused(Code.LIMIT_INVALID, "limit must be a whole number above 0, it is '0'")
     offset = _number(query, "offset", 0)
     after, before = query.get("after"), query.get("before")
     if after is not None and before is not None:
-        raise Refused("PAGE_INVALID", 400, "give either after or before, not both")
+        raise Refused(Code.PAGE_INVALID, "give either after or before, not both")
     if after is None and before is None and offset > MAXIMUM_OFFSET:
         sentence = f"offset must be at most {MAXIMUM_OFFSET}, it is {offset}: the addresses in `next` lead on"
-        raise Refused("OFFSET_TOO_LARGE", 400, sentence)
+        raise Refused(Code.OFFSET_TOO_LARGE, sentence)
     return Window(min(limit, maximum), offset, after, before)
 
 
@@ -63,8 +67,8 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
         return default
     if text.isascii() and text.isdecimal() and len(text) <= _NUMBER_DIGITS:
         return int(text)
-    code, expected = f"{name.upper()}_INVALID", "above 0" if name == "limit" else "from 0"
-    raise Refused(code, 400, f"{name} must be a whole number {expected}, it is {text[:100]!r}")
+    code, expected = _UNFIT[name]
+    raise Refused(code, f"{name} must be a whole number {expected}, it is {text[:100]!r}")
 
 
 def page(listed: Listed, window: Window, address: str, query: Mapping[str, str]) -> dict[str, Any]:
