@@ -30,8 +30,8 @@ class Uploaded:
 class Client:
     """Talks to one server; every method may be called again after whatever it raised.
 
-    All raise spackmon.errors.Refused: SERVER_AWAY when nobody answers for several attempts, SERVER_REFUSED
-    with the HTTP status when the request as a whole is not taken.
+    All raise spackmon.errors.Refused: SERVER_AWAY when nobody answers for several attempts, the code
+    and the HTTP status of the server when the request as a whole is not taken.
     """
 
     def __init__(

@@ -22,8 +22,10 @@ TIMEOUT_SECONDS = 120.0
 ATTEMPTS = 5
 _FIRST_DELAY_SECONDS = 0.25
 _LONGEST_DELAY_SECONDS = 60.0
+# Of an answer that does not say whether to try again: one of a proxy, or of an older server.
 _PASSING = frozenset({429, 502, 503, 504})
 _UNAUTHENTICATED = 401
+_FIRST_REFUSED = 400
 _END_OF_HEADERS = frozenset({"connection", "content-length", "transfer-encoding"})
 # As Spack's own clients search the challenge.
 _CHALLENGE = re.compile(r'([a-zA-Z]+)="(.+?)"')
@@ -44,6 +46,19 @@ class Answer:
         except ValueError:
             return {}
         return parsed if isinstance(parsed, dict) else {}
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same request may succeed in a moment: the answer says so (docs/errors.md)."""
+        # A GraphQL answer of status 200 can be large, and an error without data comes first in it.
+        if self.status < _FIRST_REFUSED and not self.body.startswith(b'{"errors"'):
+            return False
+        said = self.json()
+        errors = said.get("errors")
+        if isinstance(errors, list):
+            said = next((e["extensions"] for e in errors if _is_with_extensions(e)), {})
+        retryable = said.get("retryable")
+        return retryable if isinstance(retryable, bool) else self.status in _PASSING
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -123,7 +138,7 @@ class Transport:
                     raise Refused(Code.SERVER_AWAY, f"{self.base} does not answer: {reason}") from None
                 wished = None
             else:
-                if is_last or answer.status not in _PASSING:
+                if is_last or not answer.is_retryable:
                     return answer
                 wished = _retry_after(answer)
             time.sleep(_delay(attempt) if wished is None else wished)
@@ -145,9 +160,15 @@ class Transport:
 
 def refusal(answer: Answer) -> Refused:
     """What a server that did not do what it was asked said about it."""
-    said = answer.json().get("message")
+    answered = answer.json()
+    said = answered.get("message")
     sentence = f"the server answered {answer.status}{f': {said}' if said else ''}"
-    return Refused(Code.SERVER_REFUSED, sentence, status=answer.status)
+    code = Code.__members__.get(str(answered.get("error")), Code.SERVER_REFUSED)
+    return Refused(code, sentence, status=answer.status)
+
+
+def _is_with_extensions(error: object) -> bool:
+    return isinstance(error, dict) and isinstance(error.get("extensions"), dict)
 
 
 def _small(headers: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -22,11 +22,10 @@ class Proxy:
     heads: list[str] = field(default_factory=list)
 
 
-def answer(status: str, *headers: str) -> bytes:
-    """A whole answer without a body."""
-    return "\r\n".join(
-        [f"HTTP/1.1 {status}", *headers, "Content-Length: 0", "Connection: close", "", ""]
-    ).encode()
+def answer(status: str, *headers: str, body: str = "") -> bytes:
+    """A whole answer."""
+    length = f"Content-Length: {len(body.encode())}"
+    return "\r\n".join([f"HTTP/1.1 {status}", *headers, length, "Connection: close", "", body]).encode()
 
 
 @contextmanager

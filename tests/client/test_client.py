@@ -7,6 +7,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -162,6 +163,29 @@ def test_a_bad_connection_is_outlived_and_nothing_comes_twice(
     assert {one.status for one in sent[500:]} == {"created"}
     assert len(proxy.heads) == 6
     assert server.ask("{ builds(first: 1) { totalCount } }")["builds"]["totalCount"] == 600
+
+
+def refusal(status: str, *, retryable: bool, in_graphql: bool = False) -> bytes:
+    said: dict[str, Any] = {"error": "STATEMENT_TIMEOUT", "message": "ask for less", "retryable": retryable}
+    if in_graphql:
+        extensions = {"code": "DATABASE_UNAVAILABLE", "retryable": retryable}
+        said = {"errors": [{"message": "ask again", "extensions": extensions}], "data": None}
+    return answer(status, "Content-Type: application/json", body=json.dumps(said, separators=(",", ":")))
+
+
+def test_the_answer_says_whether_to_try_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spackmon.client.transport.time", SimpleNamespace(sleep=lambda seconds: None))
+    never = refusal("503 Service Unavailable", retryable=False)
+    with bad_connection(server.url, never) as proxy:
+        with pytest.raises(Refused, match="ask for less") as refused:
+            client_of(server, proxy.url).service_info()
+        assert (refused.value.code, refused.value.status) == ("STATEMENT_TIMEOUT", 503)
+        assert len(proxy.heads) == 1
+    soon = refusal("500 Internal Server Error", retryable=True)
+    in_graphql = refusal("200 OK", retryable=True, in_graphql=True)
+    with bad_connection(server.url, soon, in_graphql) as proxy:
+        assert client_of(server, proxy.url).query("{ __typename }") == {"__typename": "Query"}
+        assert len(proxy.heads) == 3
 
 
 def test_a_token_is_not_carried_to_where_a_server_points(server: Server) -> None:

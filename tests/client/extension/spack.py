@@ -80,12 +80,17 @@ class Spack:
 
 @dataclass
 class Recorder:
-    """A server that takes reports and answers `status`; `lines` is what it took, in order."""
+    """A server that takes reports and answers `status`; `lines` is what it took, in order.
+
+    `refusal` is its answer to any other status than 200, `refused` how often it gave it.
+    """
 
     url: str = ""
     lines: list[Line] = field(default_factory=list)
     authorizations: set[str | None] = field(default_factory=set)
     status: int = 200
+    refusal: dict[str, Any] = field(default_factory=lambda: {"message": "no"})
+    refused: int = 0
     may_answer: threading.Event = field(default_factory=threading.Event)
     is_asked: threading.Event = field(default_factory=threading.Event)
 
@@ -113,8 +118,10 @@ def recording() -> Iterator[Recorder]:
             recorder.authorizations.add(self.headers["Authorization"])
             recorder.is_asked.set()
             recorder.may_answer.wait(GIVE_UP_SECONDS)
-            answers = b'{"message": "no"}'
-            if recorder.status == 200:
+            if recorder.status != 200:
+                recorder.refused += 1
+                answers = json.dumps(recorder.refusal).encode()
+            else:
                 assert self.path == "/api/submissions", self.path
                 lines = [json.loads(line) for line in gzip.decompress(body).splitlines()]
                 recorder.lines += lines

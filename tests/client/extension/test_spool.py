@@ -54,11 +54,15 @@ def test_what_waits_is_sent_by_the_next_install(tmp_path: Path) -> None:
     assert {line.get("package") for line in server.lines} == {"libgreet", "demo-base", None}
 
 
-def test_a_refused_token_keeps_the_reports(tmp_path: Path) -> None:
+def test_a_refused_token_keeps_the_reports_and_is_not_shown_again_and_again(tmp_path: Path) -> None:
     with recording() as server:
         server.status = 401
+        server.refusal = {"message": "no", "error": "TOKEN_REVOKED", "retryable": False}
         spack = Spack(tmp_path, url=server.url)
         assert spack("monitor", "install", "libgreet")[0] == 0
+        until(lambda: not _processes(str(spack.spool), "monitor.sender"), "the sender's end")
+        # When the first report was there, and when the install was over.
+        assert server.refused <= 2
         code, _, complaint = spack("monitor", "flush")
         assert code == 1
         assert complaint == "spack monitor: the server answered 401: no\nsent 0 reports; the others wait\n"

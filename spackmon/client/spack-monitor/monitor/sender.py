@@ -30,10 +30,16 @@ _LONGEST_PAUSE_SECONDS = 30.0
 # How long a sender goes on trying when its install is over; then the next one or `flush` does.
 _LINGER_SECONDS = 60.0
 _SHORT_ANSWER_BYTES = 64 << 20
+_REFUSAL_BYTES = 64 << 10
+_TOO_LARGE = "BODY_TOO_LARGE"
 
 
 class Away(Exception):  # noqa: N818 -- as below, says what it is about
     """The server takes nothing now; its text says why."""
+
+
+class Refusing(Away):
+    """The server will not take it until somebody changes something, such as the token."""
 
 
 class TooLarge(Exception):  # noqa: N818
@@ -128,7 +134,7 @@ class Sender:
         try:
             return self._post(_Batch(batch.names, [_line(line)]))
         except TooLarge:
-            return [{"status": "refused", "code": "TOO_LARGE", "message": str(problem)}]
+            return [{"status": "refused", "code": _TOO_LARGE, "message": str(problem)}]
 
     def _post(self, batch: _Batch) -> List[Dict[str, Any]]:
         content = b"".join(batch.lines)
@@ -148,10 +154,12 @@ class Sender:
                 return _answers(response.read(_SHORT_ANSWER_BYTES))
         except urllib.error.HTTPError as error:
             with error:
-                problem = f"the server answered {error.code}: {_message(error)}"
-            if error.code == 413:
+                said = _said(error)
+            problem = "the server answered {}: {}".format(error.code, said.get("message", error.reason))
+            if said.get("error", _TOO_LARGE) == _TOO_LARGE and error.code == 413:
                 raise TooLarge(problem) from None
-            raise Away(problem) from None
+            # An older server, or something between, does not say whether to try again.
+            raise (Refusing if said.get("retryable") is False else Away)(problem) from None
         except Exception as error:  # http.client and ssl raise errors of their own beside OSError
             reason = getattr(error, "reason", None) or error
             raise Away(f"{url} does not answer: {reason}") from None
@@ -185,6 +193,7 @@ class _Beside:
         self._pause_seconds = _FIRST_PAUSE_SECONDS
         self._next_try = 0.0
         self._was_logged = ""
+        self._is_refused = False
 
     def work(self) -> None:
         """Until the install is over and everything was sent, or that was tried long enough."""
@@ -205,7 +214,7 @@ class _Beside:
 
     def _pass(self, is_over: bool) -> bool:
         """Pack, and send if it is time to; whether there is nothing left to do."""
-        if time.time() < self._next_try:
+        if time.time() < self._next_try or (self._is_refused and not is_over):
             self._sender.pack(self._run)
             return False
         try:
@@ -221,7 +230,8 @@ class _Beside:
             self._spool.trim()
             self._next_try = time.time() + self._pause_seconds
             self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
-            return False
+            self._is_refused = isinstance(problem, Refusing)
+            return self._is_refused
         self._pause_seconds = _FIRST_PAUSE_SECONDS
         return not self._run.names()
 
@@ -280,12 +290,13 @@ def _answers(body: bytes) -> List[Dict[str, Any]]:
     return answers
 
 
-def _message(error: urllib.error.HTTPError) -> str:
+def _said(error: urllib.error.HTTPError) -> Dict[str, Any]:
+    """What the server says of its refusal; nothing where something between it and us answered."""
     try:
-        said = json.loads(error.read(64 << 10).decode("utf-8"))
-        return str(said["message"])
-    except Exception:  # An answer of something between: its status has been told.
-        return str(error.reason)
+        said = json.loads(error.read(_REFUSAL_BYTES).decode("utf-8"))
+    except Exception:
+        return {}
+    return said if isinstance(said, dict) else {}
 
 
 def _is_over(seconds: float) -> bool:
