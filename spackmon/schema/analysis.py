@@ -28,26 +28,29 @@ class AnalysisResultFilter:
         compares(models.Attribute.name), description="What was found, as `symbolator-json`."
     )
     analyzer: StringFilter | None = predicate(compares(*_ANALYZER), description="Who found it.")
-    value: StringFilter | None = predicate(
-        compares(models.Attribute.value), description="A finding that is a text."
-    )
     install_file: InstallFileFilter | None = predicate(
         through("InstallFileFilter", models.Attribute.install_file_id),
-        description="The file it was found in.",
+        description="The file it was found in; null if it is about the build, or not in the manifest.",
     )
     analysis: later.AnalysisFilter | None = predicate(
-        through("AnalysisFilter", models.Attribute.analysis_id), description="The run that found it."
+        through("AnalysisFilter", models.Attribute.analysis_id),
+        description="The analyzer's run that found it.",
     )
+    value: StringFilter | None = predicate(compares(models.Attribute.value), description="A text.")
 
 
 @order_input
 class AnalysisResultOrder:
-    """What findings are sorted by."""
+    """What findings of analyzers are sorted by."""
 
-    name: Direction | None = sorted_by(models.Attribute.name, description="What was found.")
+    name: Direction | None = sorted_by(
+        models.Attribute.name, description="What was found, as `symbolator-json`."
+    )
     analyzer: Direction | None = sorted_by(*_ANALYZER, description="Who found it.")
     install_file: Direction | None = sorted_by(
-        models.Attribute.install_file_id, models.InstallFile.path, description="The file's path."
+        models.Attribute.install_file_id,
+        models.InstallFile.path,
+        description="The file it was found in; null if it is about the build, or not in the manifest.",
     )
 
 
@@ -66,7 +69,8 @@ class AnalysisFilter:
         description="The build it ran over.",
     )
     attempt: later.AttemptFilter | None = predicate(
-        through("AttemptFilter", models.Analysis.attempt_id), description="The run it ran over."
+        through("AttemptFilter", models.Analysis.attempt_id),
+        description="The run of the build that it ran over.",
     )
     results: Quantified[AnalysisResultFilter] | None = predicate(
         related("AnalysisResultFilter", models.Attribute, _RESULTS), description="What it found."
@@ -86,6 +90,9 @@ class AnalysisResult(Node):
     )
     path: str | None = column(
         models.Attribute.path, description="The path of that file, as the analyzer named it."
+    )
+    analysis: "Analysis" = relation(
+        models.Attribute.analysis_id, description="The analyzer's run that found it."
     )
     value: str | None = column(models.Attribute.value, description="A text.")
     binary_value: str | None = column(

@@ -21,8 +21,12 @@ _SPECS = refer_by(models.Spec.architecture_id)
 class TargetFilter:
     """Which microarchitectures."""
 
-    name: StringFilter | None = predicate(compares(models.Target.name), description="Its name.")
-    vendor: StringFilter | None = predicate(compares(models.Target.vendor), description="Its vendor.")
+    name: StringFilter | None = predicate(
+        compares(models.Target.name), description="Its name, as `zen3` or `x86_64_v3`."
+    )
+    vendor: StringFilter | None = predicate(
+        compares(models.Target.vendor), description="Its vendor; null for a generic target."
+    )
     generation: IntFilter | None = predicate(
         compares(models.Target.generation), description="Its generation, for POWER."
     )
@@ -42,9 +46,13 @@ class TargetFilter:
 class TargetOrder:
     """What microarchitectures are sorted by."""
 
-    name: Direction | None = sorted_by(models.Target.name, description="The name.")
-    vendor: Direction | None = sorted_by(models.Target.vendor, description="The vendor.")
-    generation: Direction | None = sorted_by(models.Target.generation, description="The generation.")
+    name: Direction | None = sorted_by(models.Target.name, description="Its name, as `zen3` or `x86_64_v3`.")
+    vendor: Direction | None = sorted_by(
+        models.Target.vendor, description="Its vendor; null for a generic target."
+    )
+    generation: Direction | None = sorted_by(
+        models.Target.generation, description="Its generation, for POWER."
+    )
 
 
 @strawberry.type(description="A microarchitecture, as the Spack that reported it describes it.")
@@ -73,13 +81,13 @@ class ArchitectureFilter:
     """Which architectures."""
 
     platform: StringFilter | None = predicate(
-        compares(models.Architecture.platform), description="Its platform."
+        compares(models.Architecture.platform), description="As `linux`."
     )
     operating_system: StringFilter | None = predicate(
-        compares(models.Architecture.operating_system), description="Its operating system."
+        compares(models.Architecture.operating_system), description="As `debian12`."
     )
     target: TargetFilter | None = predicate(
-        through("TargetFilter", models.Architecture.target_id), description="Its microarchitecture."
+        through("TargetFilter", models.Architecture.target_id), description="The microarchitecture."
     )
     specs: Quantified[later.SpecFilter] | None = predicate(
         related("SpecFilter", models.Spec, _SPECS), description="The specs built for it."
@@ -90,12 +98,12 @@ class ArchitectureFilter:
 class ArchitectureOrder:
     """What architectures are sorted by."""
 
-    platform: Direction | None = sorted_by(models.Architecture.platform, description="The platform.")
+    platform: Direction | None = sorted_by(models.Architecture.platform, description="As `linux`.")
     operating_system: Direction | None = sorted_by(
-        models.Architecture.operating_system, description="The operating system."
+        models.Architecture.operating_system, description="As `debian12`."
     )
     target: Direction | None = sorted_by(
-        models.Architecture.target_id, models.Target.name, description="The microarchitecture's name."
+        models.Architecture.target_id, models.Target.name, description="The microarchitecture."
     )
 
 

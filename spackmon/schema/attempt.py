@@ -80,12 +80,14 @@ class BuildPhaseFilter:
 
 @order_input
 class BuildPhaseOrder:
-    """What phases are sorted by."""
+    """What phases of builds are sorted by."""
 
-    name: Direction | None = sorted_by(models.Phase.name, description="The name.")
-    status: Direction | None = sorted_by(models.Phase.status, description="The status.")
+    name: Direction | None = sorted_by(models.Phase.name, description="Its name, as Spack reports it.")
+    status: Direction | None = sorted_by(
+        models.Phase.status, description="As Spack reports it: SUCCESS or ERROR."
+    )
     duration_seconds: Direction | None = sorted_by(
-        models.Phase.duration_seconds, description="How long it took."
+        models.Phase.duration_seconds, description="How long it took, where that is known."
     )
     reported_at: Direction | None = sorted_by(
         models.Phase.reported_at, description="When its end was reported."
@@ -100,16 +102,17 @@ class AttemptFilter:
         compares(models.Attempt.number), description="Which run of the build, from 1."
     )
     status: BuildStatusFilter | None = predicate(
-        compares(models.Attempt.status), description="How it ended, or stands."
+        compares(models.Attempt.status), description="How the run ended, or stands."
     )
     spack_version: StringFilter | None = predicate(
         compares(models.Attempt.spack_version), description="The Spack that ran it."
     )
     spack_revision: StringFilter | None = predicate(
-        compares(models.Attempt.spack_revision), description="That Spack's own commit."
+        compares(models.Attempt.spack_revision), description="That Spack's own commit, where that is known."
     )
     started_at: DateTimeFilter | None = predicate(
-        compares(models.Attempt.started_at), description="When it began."
+        compares(models.Attempt.started_at),
+        description="When it began; null where no source says when it ran.",
     )
     finished_at: DateTimeFilter | None = predicate(
         compares(models.Attempt.finished_at), description="When it ended."
@@ -121,7 +124,11 @@ class AttemptFilter:
         compares(models.Attempt.duration_seconds), description="How long it took, where that is known."
     )
     installed_from: InstalledFromFilter | None = predicate(
-        compares(models.Attempt.installed_from), description="Where what it installed came from."
+        compares(models.Attempt.installed_from),
+        description="Where what it installed came from; null where no source says it.",
+    )
+    environment: BuildEnvironmentFilter | None = predicate(
+        through("BuildEnvironmentFilter", models.Attempt.environment_id), description="Where it ran."
     )
     prefix: StringFilter | None = predicate(
         compares(models.Attempt.prefix), description="Where it was installed, where that is known."
@@ -130,12 +137,9 @@ class AttemptFilter:
         compares(models.Attempt.configure_arguments),
         description="The arguments its configure phase was given.",
     )
-    environment: BuildEnvironmentFilter | None = predicate(
-        through("BuildEnvironmentFilter", models.Attempt.environment_id), description="Where it ran."
-    )
     environment_variables: Quantified[EnvironmentVariableFilter] | None = predicate(
         related("EnvironmentVariableFilter", models.EnvironmentVariable, _VARIABLES),
-        description="The environment it ran in.",
+        description="The environment it ran in, by name.",
     )
     tags: Quantified[later.TagFilter] | None = predicate(
         related("TagFilter", models.Tag, tags_of_attempt), description="The words its clients gave it."
@@ -144,13 +148,14 @@ class AttemptFilter:
         related("InstallFileFilter", models.InstallFile, _FILES), description="What it installed."
     )
     analyses: Quantified[later.AnalysisFilter] | None = predicate(
-        related("AnalysisFilter", models.Analysis, _ANALYSES), description="The analyzers that ran over it."
+        related("AnalysisFilter", models.Analysis, _ANALYSES),
+        description="The analyzers that ran over it, by name.",
     )
     build: later.BuildFilter | None = predicate(
         through("BuildFilter", models.Attempt.build_id), description="The build."
     )
     phases: Quantified[BuildPhaseFilter] | None = predicate(
-        related("BuildPhaseFilter", models.Phase, _PHASES), description="Its phases."
+        related("BuildPhaseFilter", models.Phase, _PHASES), description="Its phases in their order."
     )
     events: Quantified[BuildEventFilter] | None = predicate(
         related("BuildEventFilter", models.BuildEvent, _EVENTS), description="Its errors and warnings."
@@ -162,7 +167,8 @@ class AttemptFilter:
         compares_value(warnings_of_attempt), description="How many warnings it has."
     )
     sources: Quantified[ClaimFilter] | None = predicate(
-        related("ClaimFilter", models.Claim, _SOURCES), description="What each source reported of it."
+        related("ClaimFilter", models.Claim, _SOURCES),
+        description="What each source reported of it, the first one first.",
     )
 
 
@@ -170,14 +176,16 @@ class AttemptFilter:
 class AttemptOrder:
     """What runs of builds are sorted by."""
 
-    number: Direction | None = sorted_by(models.Attempt.number, description="Which run of its build.")
-    started_at: Direction | None = sorted_by(models.Attempt.started_at, description="When it began.")
+    number: Direction | None = sorted_by(models.Attempt.number, description="Which run of the build, from 1.")
+    started_at: Direction | None = sorted_by(
+        models.Attempt.started_at, description="When it began; null where no source says when it ran."
+    )
     finished_at: Direction | None = sorted_by(models.Attempt.finished_at, description="When it ended.")
     reported_at: Direction | None = sorted_by(
         models.Attempt.reported_at, description="When it was first reported."
     )
     duration_seconds: Direction | None = sorted_by(
-        models.Attempt.duration_seconds, description="How long it took."
+        models.Attempt.duration_seconds, description="How long it took, where that is known."
     )
 
 

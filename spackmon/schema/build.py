@@ -47,7 +47,7 @@ from spackmon.schema.install_file import InstallFile, InstallFileFilter, Install
 from spackmon.schema.node import Node
 from spackmon.schema.package import Package, PackageFilter
 from spackmon.schema.person import Person, PersonFilter
-from spackmon.schema.spec import DependencyFilter, Spec, SpecFilter
+from spackmon.schema.spec import ContainedFilter, Spec, SpecFilter
 from spackmon.schema.status import (
     BuildStatus,
     BuildStatusFilter,
@@ -71,17 +71,13 @@ _PACKAGE_VERSION = models.Build.spec_id, models.Spec.package_version_id
 class BuildFilter:
     """Which builds."""
 
-    dependency: DependencyFilter | None = predicate(
-        build_contains_dependency, description="Whose spec depends on this, at any depth, by any deptype."
-    )
-    status: BuildStatusFilter | None = predicate(
-        compares(models.Build.status), description="The newest attempt's status."
-    )
     spec: SpecFilter | None = predicate(
-        through("SpecFilter", models.Build.spec_id), description="What is built, where the spec is known."
+        through("SpecFilter", models.Build.spec_id),
+        description="What is built; null until it is known: some sources, as CDash, do not tell.",
     )
     package: PackageFilter | None = predicate(
-        through("PackageFilter", models.Build.package_id), description="The package that is built."
+        through("PackageFilter", models.Build.package_id),
+        description="The package that is built: the spec's, or what was told where no spec is known.",
     )
     prefix: StringFilter | None = predicate(
         compares(models.Build.prefix),
@@ -93,19 +89,23 @@ class BuildFilter:
     owner: PersonFilter | None = predicate(
         through("PersonFilter", models.Build.owner_id), description="Who reports it."
     )
+    status: BuildStatusFilter | None = predicate(
+        compares(models.Build.status), description="The newest attempt's status."
+    )
     duration_seconds: FloatFilter | None = predicate(
         compares(models.Build.duration_seconds),
         description="How long the newest attempt took, where that is known.",
     )
     started_at: DateTimeFilter | None = predicate(
-        compares(models.Build.started_at), description="When the newest attempt began."
+        compares(models.Build.started_at),
+        description="When the newest attempt began; null where no source says when it ran.",
     )
     finished_at: DateTimeFilter | None = predicate(
         compares(models.Build.finished_at), description="When the newest attempt ended."
     )
     installed_from: InstalledFromFilter | None = predicate(
         compares(models.Build.installed_from),
-        description="Where what the newest attempt installed came from.",
+        description="Where what the newest attempt installed came from; null where no source says it.",
     )
     created_at: DateTimeFilter | None = predicate(
         compares(models.Build.created_at), description="When it was first reported."
@@ -113,20 +113,16 @@ class BuildFilter:
     updated_at: DateTimeFilter | None = predicate(
         compares(models.Build.updated_at), description="When it was last reported on."
     )
-    configure_arguments: StringFilter | None = predicate(
-        compares(models.Build.configure_arguments),
-        description="The arguments the newest attempt's configure phase was given.",
-    )
     tags: Quantified[TagFilter] | None = predicate(
         related("TagFilter", models.Tag, tags_of_build),
         description="The words its clients gave the newest attempt.",
     )
     attempts: Quantified[AttemptFilter] | None = predicate(
-        related("AttemptFilter", models.Attempt, _ATTEMPTS), description="Its runs."
+        related("AttemptFilter", models.Attempt, _ATTEMPTS), description="Its runs, the first one first."
     )
     phases: Quantified[BuildPhaseFilter] | None = predicate(
         related("BuildPhaseFilter", models.Phase, _PHASES),
-        description="The newest attempt's phases.",
+        description="The newest attempt's phases in their order.",
     )
     events: Quantified[BuildEventFilter] | None = predicate(
         related("BuildEventFilter", models.BuildEvent, _EVENTS),
@@ -139,11 +135,16 @@ class BuildFilter:
         compares_value(warnings_of_build), description="How many warnings the newest attempt has."
     )
     sources: Quantified[ClaimFilter] | None = predicate(
-        related("ClaimFilter", models.Claim, _SOURCES), description="What each source reported of its runs."
+        related("ClaimFilter", models.Claim, _SOURCES),
+        description="What each source reported of its runs, the first one first.",
+    )
+    configure_arguments: StringFilter | None = predicate(
+        compares(models.Build.configure_arguments),
+        description="The arguments the newest attempt's configure phase was given.",
     )
     environment_variables: Quantified[EnvironmentVariableFilter] | None = predicate(
         related("EnvironmentVariableFilter", models.EnvironmentVariable, _VARIABLES),
-        description="The environment the newest attempt ran in.",
+        description="The environment the newest attempt ran in, by name.",
     )
     install_files: Quantified[InstallFileFilter] | None = predicate(
         related("InstallFileFilter", models.InstallFile, _FILES),
@@ -151,7 +152,10 @@ class BuildFilter:
     )
     analyses: Quantified[AnalysisFilter] | None = predicate(
         related("AnalysisFilter", models.Analysis, _ANALYSES),
-        description="The analyzers that ran over the newest attempt.",
+        description="The analyzers that ran over the newest attempt, by name.",
+    )
+    dependency: ContainedFilter | None = predicate(
+        build_contains_dependency, description="Whose spec depends on this, at any depth, by any deptype."
     )
 
 
@@ -159,33 +163,34 @@ class BuildFilter:
 class BuildOrder:
     """What builds are sorted by."""
 
-    name: Direction | None = sorted_by(
-        models.Build.package_id, models.Package.name, description="The package's name."
+    owner: Direction | None = sorted_by(
+        models.Build.owner_id, models.Person.name, description="Who reports it."
     )
-    version: Direction | None = sorted_by(
-        *_PACKAGE_VERSION, models.PackageVersion.version_key, description="The version, in Spack's order."
-    )
-    status: Direction | None = sorted_by(models.Build.status, description="The status, by name.")
+    status: Direction | None = sorted_by(models.Build.status, description="The newest attempt's status.")
     duration_seconds: Direction | None = sorted_by(
-        models.Build.duration_seconds, description="How long the newest attempt took."
+        models.Build.duration_seconds, description="How long the newest attempt took, where that is known."
     )
     started_at: Direction | None = sorted_by(
-        models.Build.started_at, description="When the newest attempt began."
+        models.Build.started_at,
+        description="When the newest attempt began; null where no source says when it ran.",
     )
     finished_at: Direction | None = sorted_by(
         models.Build.finished_at, description="When the newest attempt ended."
-    )
-    hostname: Direction | None = sorted_by(
-        models.Build.environment_id, models.BuildEnvironment.hostname, description="The machine's name."
-    )
-    owner: Direction | None = sorted_by(
-        models.Build.owner_id, models.Person.name, description="Who reports it."
     )
     created_at: Direction | None = sorted_by(
         models.Build.created_at, description="When it was first reported."
     )
     updated_at: Direction | None = sorted_by(
         models.Build.updated_at, description="When it was last reported on."
+    )
+    name: Direction | None = sorted_by(
+        models.Build.package_id, models.Package.name, description="The package's name."
+    )
+    version: Direction | None = sorted_by(
+        *_PACKAGE_VERSION, models.PackageVersion.version_key, description="The version, in Spack's order."
+    )
+    hostname: Direction | None = sorted_by(
+        models.Build.environment_id, models.BuildEnvironment.hostname, description="The machine's name."
     )
 
 

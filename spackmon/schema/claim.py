@@ -10,7 +10,7 @@ from spackmon.query.fields import column, identity, predicate, relation
 from spackmon.query.filters import compares, through
 from spackmon.schema import later
 from spackmon.schema.environment import BuildEnvironment
-from spackmon.schema.filters import IN, DateTimeFilter, StringFilter
+from spackmon.schema.filters import IN, IS_NULL, DateTimeFilter, StringFilter
 from spackmon.schema.inputs import filter_input
 from spackmon.schema.node import Node
 from spackmon.schema.person import Person, PersonFilter
@@ -35,13 +35,14 @@ class SourceKind(Enum):
     JUNIT = strawberry.enum_value("JUNIT", description="JUnit reports that Spack wrote.")
 
 
-@strawberry.input(description="Which kind of source it must be; all that is given must hold.")
+@strawberry.input(description="Which SourceKind it must be; all given must hold.")
 class SourceKindFilter:
-    """Which kind of source it must be; all that is given must hold."""
+    """Which SourceKind it must be; all given must hold."""
 
-    eq: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="This one.")
-    ne: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="Not this one.")
+    eq: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="This.")
+    ne: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="Not this.")
     in_: list[SourceKind] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
 
 
 @filter_input
@@ -52,10 +53,11 @@ class ClaimFilter:
         compares(models.Claim.kind), description="What kind of source it is."
     )
     key: StringFilter | None = predicate(
-        compares(models.Claim.key), description="The source's own name of the run."
+        compares(models.Claim.key),
+        description="The source's own name of the run, as CDash's `site/stamp/build name`.",
     )
     spec_hash: StringFilter | None = predicate(
-        compares(models.Claim.spec_hash), description="The hash of a spec that is not known yet."
+        compares(models.Claim.spec_hash), description="The hash of its spec, while no such spec is known."
     )
     status: BuildStatusFilter | None = predicate(
         compares(models.Claim.status), description="How the run stands by this source."

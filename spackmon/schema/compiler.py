@@ -17,7 +17,7 @@ from spackmon.schema.node import Node
 class CompilerFilter:
     """Which compilers."""
 
-    name: StringFilter | None = predicate(compares(models.Compiler.name), description="Its name.")
+    name: StringFilter | None = predicate(compares(models.Compiler.name), description="Its name, as `gcc`.")
     version: VersionFilter | None = predicate(
         compares_versions(models.Compiler.version_key), description="Its version."
     )
@@ -31,8 +31,8 @@ class CompilerFilter:
 class CompilerOrder:
     """What compilers are sorted by."""
 
-    name: Direction | None = sorted_by(models.Compiler.name, description="The name.")
-    version: Direction | None = sorted_by(models.Compiler.version_key, description="The version.")
+    name: Direction | None = sorted_by(models.Compiler.name, description="Its name, as `gcc`.")
+    version: Direction | None = sorted_by(models.Compiler.version_key, description="Its version.")
 
 
 @strawberry.type(

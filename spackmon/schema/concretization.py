@@ -20,13 +20,18 @@ class ConcretizationFailureFilter:
     """Which failures to concretize."""
 
     package: PackageFilter | None = predicate(
-        through("PackageFilter", models.ConcretizationFailure.package_id), description="The root's package."
+        through("PackageFilter", models.ConcretizationFailure.package_id),
+        description="The root's package, where one is named.",
     )
     owner: PersonFilter | None = predicate(
         through("PersonFilter", models.ConcretizationFailure.owner_id), description="Who reported it."
     )
     spack_version: StringFilter | None = predicate(
         compares(models.ConcretizationFailure.spack_version), description="The Spack that failed."
+    )
+    document: PresenceFilter | None = predicate(
+        compares(models.ConcretizationFailure.document),
+        description="The abstract spec as it came in, where it came as JSON.",
     )
     abstract_spec: StringFilter | None = predicate(
         compares(models.ConcretizationFailure.abstract_spec),
@@ -35,9 +40,6 @@ class ConcretizationFailureFilter:
     message: StringFilter | None = predicate(
         compares(models.ConcretizationFailure.message),
         description="What the solver said, where that was told.",
-    )
-    document: PresenceFilter | None = predicate(
-        compares(models.ConcretizationFailure.document), description="The abstract spec as JSON."
     )
     reported_at: DateTimeFilter | None = predicate(
         compares(models.ConcretizationFailure.reported_at), description="When it was reported."
@@ -49,7 +51,9 @@ class ConcretizationFailureOrder:
     """What failures to concretize are sorted by."""
 
     package: Direction | None = sorted_by(
-        models.ConcretizationFailure.package_id, models.Package.name, description="The package's name."
+        models.ConcretizationFailure.package_id,
+        models.Package.name,
+        description="The root's package, where one is named.",
     )
     reported_at: Direction | None = sorted_by(
         models.ConcretizationFailure.reported_at, description="When it was reported."

@@ -37,7 +37,7 @@ class DeptypesFilter:
 
 
 @filter_input
-class DependencyEdgeFilter:
+class DependencyFilter:
     """Which direct dependencies."""
 
     parent: later.SpecFilter | None = predicate(
@@ -50,13 +50,13 @@ class DependencyEdgeFilter:
         has_deptype(models.Dependency.deptypes), description="How it is needed."
     )
     virtuals: StringListFilter | None = predicate(
-        has_element(models.Dependency.virtuals), description="The virtuals it provides here."
+        has_element(models.Dependency.virtuals), description="The virtuals it provides here, as `mpi`."
     )
 
 
 @order_input
 class DependencyOrder:
-    """What dependencies are sorted by."""
+    """What direct dependencies are sorted by."""
 
     parent_name: Direction | None = sorted_by(
         models.Dependency.parent_id, *_NAME, description="The name of the spec that needs the other."

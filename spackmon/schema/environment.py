@@ -23,16 +23,16 @@ class BuildEnvironmentFilter:
         compares(models.BuildEnvironment.hostname), description="The machine's name."
     )
     platform: StringFilter | None = predicate(
-        compares(models.BuildEnvironment.platform), description="Its platform."
+        compares(models.BuildEnvironment.platform), description="As `linux`."
     )
     operating_system: StringFilter | None = predicate(
-        compares(models.BuildEnvironment.operating_system), description="Its operating system."
+        compares(models.BuildEnvironment.operating_system), description="As `debian12`."
     )
     target: StringFilter | None = predicate(
-        compares(models.BuildEnvironment.target), description="Its own microarchitecture's name."
+        compares(models.BuildEnvironment.target), description="The machine's own microarchitecture."
     )
     kernel_version: StringFilter | None = predicate(
-        compares(models.BuildEnvironment.kernel_version), description="Its kernel's version."
+        compares(models.BuildEnvironment.kernel_version), description="The kernel's version."
     )
     builds: Quantified[later.BuildFilter] | None = predicate(
         related("BuildFilter", models.Build, _BUILDS), description="The builds that ran on it."
@@ -46,12 +46,12 @@ class BuildEnvironmentOrder:
     hostname: Direction | None = sorted_by(
         models.BuildEnvironment.hostname, description="The machine's name."
     )
-    platform: Direction | None = sorted_by(models.BuildEnvironment.platform, description="The platform.")
+    platform: Direction | None = sorted_by(models.BuildEnvironment.platform, description="As `linux`.")
     operating_system: Direction | None = sorted_by(
-        models.BuildEnvironment.operating_system, description="The operating system."
+        models.BuildEnvironment.operating_system, description="As `debian12`."
     )
     target: Direction | None = sorted_by(
-        models.BuildEnvironment.target, description="The microarchitecture's name."
+        models.BuildEnvironment.target, description="The machine's own microarchitecture."
     )
 
 
@@ -78,9 +78,7 @@ class BuildEnvironment(Node):
 class EnvironmentVariableFilter:
     """Which variables of builds' environments."""
 
-    name: StringFilter | None = predicate(
-        compares(models.EnvironmentVariable.name), description="The variable's name."
-    )
+    name: StringFilter | None = predicate(compares(models.EnvironmentVariable.name), description="Its name.")
     value: StringFilter | None = predicate(
         compares(models.EnvironmentVariable.value), description="Its value."
     )

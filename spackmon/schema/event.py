@@ -12,7 +12,7 @@ from spackmon.query.filters import compares, related, through
 from spackmon.query.relations import refer_by
 from spackmon.schema import later
 from spackmon.schema.connection import Connection
-from spackmon.schema.filters import IN, Direction, IntFilter, StringFilter
+from spackmon.schema.filters import IN, IS_NULL, Direction, IntFilter, StringFilter
 from spackmon.schema.groups import BuildConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
@@ -28,13 +28,14 @@ class EventKind(Enum):
     WARNING = strawberry.enum_value("WARNING", description="Something looked wrong.")
 
 
-@strawberry.input(description="Which kind of event it must be; all that is given must hold.")
+@strawberry.input(description="Which EventKind it must be; all given must hold.")
 class EventKindFilter:
-    """Which kind of event it must be; all that is given must hold."""
+    """Which EventKind it must be; all given must hold."""
 
-    eq: EventKind | None = strawberry.field(default=strawberry.UNSET, description="This one.")
-    ne: EventKind | None = strawberry.field(default=strawberry.UNSET, description="Not this one.")
+    eq: EventKind | None = strawberry.field(default=strawberry.UNSET, description="This.")
+    ne: EventKind | None = strawberry.field(default=strawberry.UNSET, description="Not this.")
     in_: list[EventKind] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
 
 
 @filter_input
@@ -59,7 +60,7 @@ class BuildEventFilter:
     )
     error_group: later.ErrorGroupFilter | None = predicate(
         through("ErrorGroupFilter", models.BuildEvent.error_group_id),
-        description="The same error in other builds; warnings have no group.",
+        description="The same error in other builds; null for a warning.",
     )
     attempt: later.AttemptFilter | None = predicate(
         through("AttemptFilter", models.BuildEvent.attempt_id), description="The run it was found in."
@@ -70,16 +71,20 @@ class BuildEventFilter:
 class BuildEventOrder:
     """What errors and warnings are sorted by."""
 
-    kind: Direction | None = sorted_by(models.BuildEvent.kind, description="Errors, then warnings.")
-    position: Direction | None = sorted_by(
-        models.BuildEvent.position, description="The place among the run's events."
+    kind: Direction | None = sorted_by(
+        models.BuildEvent.kind, description="Whether it is an error or a warning."
     )
-    log_line: Direction | None = sorted_by(models.BuildEvent.log_line, description="The line of the log.")
+    position: Direction | None = sorted_by(
+        models.BuildEvent.position, description="Its place among the run's events, from 1."
+    )
+    log_line: Direction | None = sorted_by(
+        models.BuildEvent.log_line, description="The line of the log, from 1."
+    )
     source_file: Direction | None = sorted_by(
-        models.BuildEvent.source_file, description="The file of source code."
+        models.BuildEvent.source_file, description="The file of source code that it is about."
     )
     source_line: Direction | None = sorted_by(
-        models.BuildEvent.source_line, description="The line of that file."
+        models.BuildEvent.source_line, description="The line of that file, from 1."
     )
 
 
@@ -136,9 +141,11 @@ class ErrorGroupFilter:
 class ErrorGroupOrder:
     """What groups of errors are sorted by."""
 
-    text: Direction | None = sorted_by(models.ErrorGroup.text, description="The least of its texts.")
     fingerprint: Direction | None = sorted_by(
-        models.ErrorGroup.fingerprint, description="What its errors have in common."
+        models.ErrorGroup.fingerprint, description="What its errors have in common, as a hash."
+    )
+    text: Direction | None = sorted_by(
+        models.ErrorGroup.text, description="The least of its errors' texts, in the order of bytes."
     )
 
 

@@ -7,12 +7,14 @@ from spackmon.query.fields import column, connection, identity, predicate, sorte
 from spackmon.query.filters import compares, related
 from spackmon.query.relations import refer_by, share
 from spackmon.schema import later
+from spackmon.schema.connection import Connection
 from spackmon.schema.filters import Direction, IntFilter, StringFilter
 from spackmon.schema.groups import AttemptConnection, BuildConnection
 from spackmon.schema.inputs import Quantified, filter_input, order_input
 from spackmon.schema.node import Node
 
 _BUILDS = share(models.InstallFile.manifest_id, models.Build.manifest_id)
+_RESULTS = refer_by(models.Attribute.install_file_id)
 _ATTEMPTS = share(models.InstallFile.manifest_id, models.Attempt.manifest_id)
 
 
@@ -24,11 +26,15 @@ class InstallFileFilter:
     type: StringFilter | None = predicate(
         compares(models.InstallFile.type), description="`file`, `dir` or `link`."
     )
-    mode: IntFilter | None = predicate(compares(models.InstallFile.mode), description="Its mode bits.")
+    mode: IntFilter | None = predicate(
+        compares(models.InstallFile.mode), description="Its mode bits, with the file type's."
+    )
     hash: StringFilter | None = predicate(
         compares(models.InstallFile.hash), description="The hash of its content."
     )
-    size_bytes: IntFilter | None = predicate(compares(models.InstallFile.size_bytes), description="Its size.")
+    size_bytes: IntFilter | None = predicate(
+        compares(models.InstallFile.size_bytes), description="Its size; a whole number of up to 64 bits."
+    )
     destination: StringFilter | None = predicate(
         compares(models.InstallFile.destination), description="Where a link leads."
     )
@@ -40,17 +46,19 @@ class InstallFileFilter:
         related("AttemptFilter", models.Attempt, _ATTEMPTS), description="The runs that installed it."
     )
     analysis_results: Quantified[later.AnalysisResultFilter] | None = predicate(
-        related("AnalysisResultFilter", models.Attribute, refer_by(models.Attribute.install_file_id)),
+        related("AnalysisResultFilter", models.Attribute, _RESULTS),
         description="What analyzers found in it.",
     )
 
 
 @order_input
 class InstallFileOrder:
-    """What installed files are sorted by."""
+    """What installed files, directories and links are sorted by."""
 
-    path: Direction | None = sorted_by(models.InstallFile.path, description="The path.")
-    size_bytes: Direction | None = sorted_by(models.InstallFile.size_bytes, description="The size.")
+    path: Direction | None = sorted_by(models.InstallFile.path, description="Its absolute path.")
+    size_bytes: Direction | None = sorted_by(
+        models.InstallFile.size_bytes, description="Its size; a whole number of up to 64 bits."
+    )
 
 
 @strawberry.type(description="A file, directory or link that a build installed.")
@@ -88,4 +96,11 @@ class InstallFile(Node):
         where=later.AttemptFilter,
         order_by=later.AttemptOrder,
         description="The runs that installed it.",
+    )
+    analysis_results: Connection[later.AnalysisResult] = connection(
+        models.Attribute,
+        belongs=_RESULTS,
+        where=later.AnalysisResultFilter,
+        order_by=later.AnalysisResultOrder,
+        description="What analyzers found in it.",
     )

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 if TYPE_CHECKING:
-    from spackmon.schema.analysis import Analysis, AnalysisFilter, AnalysisResultFilter
+    from spackmon.schema.analysis import (
+        Analysis,
+        AnalysisFilter,
+        AnalysisResult,
+        AnalysisResultFilter,
+        AnalysisResultOrder,
+    )
     from spackmon.schema.architecture import Architecture, ArchitectureFilter, ArchitectureOrder
     from spackmon.schema.attempt import Attempt, AttemptFilter, AttemptOrder, BuildPhase, BuildPhaseFilter
     from spackmon.schema.build import Build, BuildFilter, BuildOrder
@@ -24,11 +30,12 @@ if TYPE_CHECKING:
     from spackmon.schema.tag import Tag, TagFilter
 
 __all__ = [
-    "Analysis", "AnalysisFilter", "AnalysisResultFilter", "Architecture", "ArchitectureFilter",
-    "ArchitectureOrder", "Attempt", "AttemptFilter", "AttemptOrder", "Build", "BuildFilter", "BuildOrder",
-    "BuildPhase", "BuildPhaseFilter", "ConcretizationFailure", "ConcretizationFailureFilter",
-    "ConcretizationFailureOrder", "ErrorGroupFilter", "InstallFile", "InstallFileFilter",
-    "InstallFileOrder", "PackageVersionFilter", "Spec", "SpecFilter", "SpecOrder", "Tag", "TagFilter",
+    "Analysis", "AnalysisFilter", "AnalysisResult", "AnalysisResultFilter", "AnalysisResultOrder",
+    "Architecture", "ArchitectureFilter", "ArchitectureOrder", "Attempt", "AttemptFilter",
+    "AttemptOrder", "Build", "BuildFilter", "BuildOrder", "BuildPhase", "BuildPhaseFilter",
+    "ConcretizationFailure", "ConcretizationFailureFilter", "ConcretizationFailureOrder",
+    "ErrorGroupFilter", "InstallFile", "InstallFileFilter", "InstallFileOrder",
+    "PackageVersionFilter", "Spec", "SpecFilter", "SpecOrder", "Tag", "TagFilter",
 ]  # fmt: skip
 
 _MODULES = {

@@ -45,7 +45,7 @@ class PackageFilter:
 class PackageOrder:
     """What packages are sorted by."""
 
-    name: Direction | None = sorted_by(models.Package.name, description="The name.")
+    name: Direction | None = sorted_by(models.Package.name, description="Its name.")
 
 
 @filter_input
@@ -67,11 +67,9 @@ class PackageVersionFilter:
 class PackageVersionOrder:
     """What versions of packages are sorted by."""
 
+    version: Direction | None = sorted_by(models.PackageVersion.version_key, description="The version.")
     package: Direction | None = sorted_by(
-        models.PackageVersion.package_id, models.Package.name, description="The package's name."
-    )
-    version: Direction | None = sorted_by(
-        models.PackageVersion.version_key, description="The version, in Spack's order."
+        models.PackageVersion.package_id, models.Package.name, description="The package."
     )
 
 

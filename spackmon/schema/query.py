@@ -32,7 +32,7 @@ from spackmon.schema.concretization import (
     ConcretizationFailureOrder,
 )
 from spackmon.schema.connection import Connection
-from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
+from spackmon.schema.dependency import Dependency, DependencyFilter, DependencyOrder, Deptype
 from spackmon.schema.environment import BuildEnvironment, BuildEnvironmentFilter, BuildEnvironmentOrder
 from spackmon.schema.event import (
     BuildEvent,
@@ -131,7 +131,7 @@ class Query:
     )
     dependencies: Connection[Dependency] = connection(
         models.Dependency,
-        where=DependencyEdgeFilter,
+        where=DependencyFilter,
         order_by=DependencyOrder,
         description="All edges of all graphs.",
     )

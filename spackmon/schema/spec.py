@@ -37,7 +37,7 @@ from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, Analy
 from spackmon.schema.architecture import Architecture, ArchitectureFilter
 from spackmon.schema.compiler import Compiler, CompilerFilter, SpecCompiler
 from spackmon.schema.connection import Connection
-from spackmon.schema.dependency import Dependency, DependencyEdgeFilter, DependencyOrder, Deptype
+from spackmon.schema.dependency import Dependency, DependencyFilter, DependencyOrder, Deptype
 from spackmon.schema.filters import (
     IN,
     DateTimeFilter,
@@ -104,7 +104,7 @@ class SpecGraph:
 
 
 @strawberry.input(description="A package, or one version of it, somewhere below a spec.")
-class DependencyFilter:
+class ContainedFilter:
     """A package, or one version of it, somewhere below a spec."""
 
     name: str = strawberry.field(description="The package's name.")
@@ -115,7 +115,10 @@ class DependencyFilter:
 class SpecHashFilter:
     """Which hashes of specs."""
 
-    kind: StringFilter | None = predicate(compares(models.SpecHash.kind), description="Its name in the JSON.")
+    kind: StringFilter | None = predicate(
+        compares(models.SpecHash.kind),
+        description="Its name in the spec's JSON: `hash`, `full_hash`, `build_hash`.",
+    )
     value: StringFilter | None = predicate(compares(models.SpecHash.value), description="The hash.")
 
 
@@ -146,27 +149,25 @@ class ParameterFilter:
 class SpecFilter:
     """Which specs."""
 
-    hash: StringFilter | None = predicate(compares(models.Spec.hash), description="Its identity.")
+    hash: StringFilter | None = predicate(
+        compares(models.Spec.hash),
+        description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash "
+        "(where no document states it the build hash, else the DAG hash).",
+    )
     hashes: Quantified[SpecHashFilter] | None = predicate(
         related("SpecHashFilter", models.SpecHash, _HASHES),
-        description="Every hash that a client showed it under.",
+        description="Every hash that a client showed it under; each finds it again.",
     )
     name: StringFilter | None = predicate(
         compares(*_PACKAGE, models.Package.name), description="The package's name."
     )
     version: VersionFilter | None = predicate(compares_versions(*_VERSION_KEY), description="The version.")
+    package: PackageFilter | None = predicate(through("PackageFilter", *_PACKAGE), description="The package.")
     namespace: StringFilter | None = predicate(
         compares(models.Spec.namespace), description="The namespace of the package's recipe."
     )
-    package: PackageFilter | None = predicate(through("PackageFilter", *_PACKAGE), description="The package.")
-    compiler: CompilerFilter | None = predicate(
-        compiler_passes("CompilerFilter"), description="One of its compilers, of any language."
-    )
     architecture: ArchitectureFilter | None = predicate(
         through("ArchitectureFilter", models.Spec.architecture_id), description="What it is built for."
-    )
-    parameters: Quantified[ParameterFilter] | None = predicate(
-        related("ParameterFilter", models.Parameter, _PARAMETERS), description="Its variants and flags."
     )
     external: PresenceFilter | None = predicate(
         compares(models.Spec.external), description="Where it comes from, if it is an external."
@@ -183,19 +184,25 @@ class SpecFilter:
     recorded_at: DateTimeFilter | None = predicate(
         compares(models.Spec.recorded_at), description="When it first became known here."
     )
-    dependency: DependencyFilter | None = predicate(
-        spec_contains_dependency, description="That depend on this, at any depth, by any deptype."
+    dependencies: Quantified[DependencyFilter] | None = predicate(
+        related("DependencyFilter", models.Dependency, _DEPENDENCIES),
+        description="What it depends on directly, by name.",
     )
-    dependencies: Quantified[DependencyEdgeFilter] | None = predicate(
-        related("DependencyEdgeFilter", models.Dependency, _DEPENDENCIES),
-        description="What it depends on directly.",
-    )
-    dependents: Quantified[DependencyEdgeFilter] | None = predicate(
-        related("DependencyEdgeFilter", models.Dependency, _DEPENDENTS),
+    dependents: Quantified[DependencyFilter] | None = predicate(
+        related("DependencyFilter", models.Dependency, _DEPENDENTS),
         description="What depends on it directly.",
     )
     builds: Quantified[later.BuildFilter] | None = predicate(
         related("BuildFilter", models.Build, _BUILDS), description="Its builds."
+    )
+    compiler: CompilerFilter | None = predicate(
+        compiler_passes("CompilerFilter"), description="One of its compilers, of any language."
+    )
+    parameters: Quantified[ParameterFilter] | None = predicate(
+        related("ParameterFilter", models.Parameter, _PARAMETERS), description="Its variants and flags."
+    )
+    dependency: ContainedFilter | None = predicate(
+        spec_contains_dependency, description="That depend on this, at any depth, by any deptype."
     )
 
 
@@ -203,12 +210,19 @@ class SpecFilter:
 class SpecOrder:
     """What specs are sorted by."""
 
-    name: Direction | None = sorted_by(*_PACKAGE, models.Package.name, description="The package's name.")
-    version: Direction | None = sorted_by(*_VERSION_KEY, description="The version, in Spack's order.")
-    compiler: Direction | None = sorted_by(
-        models.Spec.compiler_id, models.Compiler.name, description="The compiler's name."
+    hash: Direction | None = sorted_by(
+        models.Spec.hash,
+        description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash "
+        "(where no document states it the build hash, else the DAG hash).",
     )
-    hash: Direction | None = sorted_by(models.Spec.hash, description="Its identity.")
+    name: Direction | None = sorted_by(*_PACKAGE, models.Package.name, description="The package's name.")
+    version: Direction | None = sorted_by(*_VERSION_KEY, description="The version.")
+    compiler: Direction | None = sorted_by(
+        models.Spec.compiler_id,
+        models.Compiler.name,
+        description="The compiler that a document names (before format v5), otherwise the one that it depends"
+        " on for C, without one that for C++, else that for Fortran.",
+    )
     recorded_at: Direction | None = sorted_by(
         models.Spec.recorded_at, description="When it first became known here."
     )
@@ -305,7 +319,7 @@ class Spec(Node):
     dependents: Connection[Dependency] = connection(
         models.Dependency,
         belongs=_DEPENDENTS,
-        where=DependencyEdgeFilter,
+        where=DependencyFilter,
         order_by=DependencyOrder,
         description="What depends on it directly.",
     )

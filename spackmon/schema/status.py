@@ -18,17 +18,14 @@ class BuildStatus(Enum):
     CANCELLED = strawberry.enum_value("CANCELLED", description="Given up, as when a dependency failed.")
 
 
-@strawberry.input(description="How a build or a run of it must stand; all that is given must hold.")
+@strawberry.input(description="Which BuildStatus it must be; all given must hold.")
 class BuildStatusFilter:
-    """How a build or a run of it must stand; all that is given must hold."""
+    """Which BuildStatus it must be; all given must hold."""
 
-    eq: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="So.")
-    ne: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="Not so.")
-    in_: list[BuildStatus] | None = strawberry.field(
-        name="in",
-        default=strawberry.UNSET,
-        description="In one of these ways; an empty list matches nothing.",
-    )
+    eq: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="This.")
+    ne: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="Not this.")
+    in_: list[BuildStatus] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
+    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
 
 
 @strawberry.enum(description="Where what was installed came from.")
@@ -42,11 +39,11 @@ class InstalledFrom(Enum):
     EXTERNAL = strawberry.enum_value("EXTERNAL", description="It was there, outside of Spack.")
 
 
-@strawberry.input(description="Where it must come from; all that is given must hold.")
+@strawberry.input(description="Which InstalledFrom it must be; all given must hold.")
 class InstalledFromFilter:
-    """Where it must come from; all that is given must hold."""
+    """Which InstalledFrom it must be; all given must hold."""
 
-    eq: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="From there.")
-    ne: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="Not from there.")
+    eq: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="This.")
+    ne: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="Not this.")
     in_: list[InstalledFrom] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
     is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)

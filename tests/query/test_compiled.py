@@ -38,7 +38,7 @@ def ids(connection: dict[str, Any]) -> list[int]:
 def test_builds_are_found_by_a_dependency_version_at_any_depth(
     site: AskedSite, builds: dict[str, int]
 ) -> None:
-    query = "query($d: DependencyFilter) { builds(where: {dependency: $d}) { totalCount nodes { id } } }"
+    query = "query($d: ContainedFilter) { builds(where: {dependency: $d}) { totalCount nodes { id } } }"
     found = site.ask(query, d={"name": "zlib", "version": "1.2.11"})["builds"]
     # The build of zlib itself does not depend on zlib.
     assert ids(found) == [builds["netcdf"], builds["hdf5"]]
@@ -51,7 +51,7 @@ def test_builds_are_found_by_a_dependency_version_at_any_depth(
 
 
 def test_specs_are_found_by_what_is_below_them(site: AskedSite, builds: dict[str, int]) -> None:
-    query = "query($d: DependencyFilter!) { specs(where: {dependency: $d}) { totalCount nodes { name } } }"
+    query = "query($d: ContainedFilter!) { specs(where: {dependency: $d}) { totalCount nodes { name } } }"
     assert site.ask(query, d={"name": "zlib", "version": "1.3"}) == {
         "specs": {"totalCount": 1, "nodes": [{"name": "curl"}]}
     }

@@ -67,7 +67,7 @@ def _holds(world: World, noun: str, row: Row, name: str, asked: Any) -> bool:
     if name == "not":
         return not passes(world, noun, row, asked)
     value, kind = FIELDS[noun][name](world, row), _fields(f"{noun}Filter")[name].name
-    if kind == "DependencyFilter":
+    if kind == "ContainedFilter":
         return any(asked.items() <= {**found}.items() for found in value)
     other = kind.removesuffix("ListFilter").removesuffix("Filter")
     if other in FIELDS and not kind.endswith("ListFilter") and isinstance(value, list):
@@ -139,7 +139,7 @@ class Filters:
         return some.flatmap(lambda chosen: st.fixed_dictionaries({name: parts[name] for name in chosen}))
 
     def _operand(self, noun: str, name: str, kind: str, depth: int) -> st.SearchStrategy[Any]:
-        if kind == "DependencyFilter":
+        if kind == "ContainedFilter":
             names = st.sampled_from(["zlib", "hdf5", "mpich", "éclair", "none"])
             return st.fixed_dictionaries({"name": names}, optional={"version": st.sampled_from(VERSIONS)})
         other = kind.removesuffix("ListFilter").removesuffix("Filter")
@@ -239,14 +239,14 @@ def test_every_filter_of_the_schema_is_held_against_python() -> None:
 
 
 def _wanted(world: World, noun: str, row: Row) -> Any:
-    if noun != "DependencyEdge":
+    if noun != "Dependency":
         return row["id"]
     hashes = [world.one("spec", row[key])["hash"] for key in ("parent_id", "child_id")]  # type: ignore[index]
     return (*hashes, json.loads(row["virtuals"]))
 
 
 def _found(noun: str, node: Any) -> Any:
-    if noun != "DependencyEdge":
+    if noun != "Dependency":
         return int(node["id"].rpartition(":")[2])
     return node["parent"]["hash"], node["child"]["hash"], node["virtuals"]
 
@@ -273,7 +273,7 @@ class Checker:
         head, written = f"query($where: {name})", "$where"
         if not as_variable:
             head, written = "", literal(where, TYPES[name])  # type: ignore[arg-type]
-        shown = "parent { hash } child { hash } virtuals" if noun == "DependencyEdge" else "id"
+        shown = "parent { hash } child { hash } virtuals" if noun == "Dependency" else "id"
         list_ = f"{ROOTS[name]}(where: {written}, first: 100)"
         asked = f"{head} {{ it: {list_} {{ totalCount nodes {{ {shown} }} }} }}"
         return self._site.ask(asked, **({"where": where} if as_variable else {}))["it"]
@@ -284,7 +284,7 @@ def test_each_operator_of_each_field_alone_finds_what_looking_finds(furnished: A
     filters = Filters(checker.world)
     for noun, fields in FIELDS.items():
         for name, kind in _fields(f"{noun}Filter").items():
-            if name not in fields or _is_relation(kind.name) or kind.name == "DependencyFilter":
+            if name not in fields or _is_relation(kind.name) or kind.name == "ContainedFilter":
                 continue
             values = filters.values(noun, fields[name], kind.name)
             for how, type_ in _operators(kind.name).items():

@@ -31,10 +31,6 @@ query($orderBy: [%s!], $first: Int, $after: String, $last: Int, $before: String)
 """
 
 
-def _table(noun: str) -> str:
-    return "dependency" if noun == "Dependency" else TABLES[noun]
-
-
 def _keys(order_name: str) -> list[str]:
     type_ = TYPES[order_name]
     assert isinstance(type_, GraphQLInputObjectType)
@@ -49,7 +45,7 @@ def _value(world: World, noun: str, row: Row, key: str) -> Any:
 
 def ordered(world: World, noun: str, order: Order) -> list[Any]:
     """What identifies each row, sorted as asked; rows without a value last, the newest first among equals."""
-    rows = world.some(_table(noun))
+    rows = world.some(TABLES[noun])
     for one in reversed(order):
         ((key, direction),) = one.items()
         values = [(_value(world, noun, row, key), row) for row in rows]

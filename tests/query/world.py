@@ -290,7 +290,7 @@ TABLES = {
     "Attempt": "attempt", "Build": "build", "BuildEnvironment": "build_environment",
     "BuildEvent": "build_event", "BuildPhase": "phase", "Claim": "claim",
     "Compiler": "compiler", "ConcretizationFailure": "concretization_failure",
-    "DependencyEdge": "dependency", "EnvironmentVariable": "environment_variable",
+    "Dependency": "dependency", "EnvironmentVariable": "environment_variable",
     "ErrorGroup": "error_group",
     "InstallFile": "install_file", "Package": "package", "PackageVersion": "package_version",
     "Person": "person", "Spec": "spec", "SpecHash": "spec_hash", "Tag": "tag", "Target": "target",
@@ -367,7 +367,7 @@ FIELDS: dict[str, dict[str, Getter]] = {
         "spackVersion": column("spack_version"), "reportedAt": column("reported_at"),
         "document": column("document"), "abstractSpec": column("abstract_spec"), "message": column("message"),
     },
-    "DependencyEdge": {
+    "Dependency": {
         "parent": to("spec", "parent_id"), "child": to("spec", "child_id"), "deptypes": _deptypes,
         "virtuals": _elements("virtuals"),
     },

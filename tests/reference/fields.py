@@ -82,6 +82,7 @@ _version_of = _to(models.PackageVersion, "package_version_id")
 TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Analysis", "attempt"): _to(models.Attempt, "attempt_id"),
     ("Analysis", "build"): _to(models.Build, "attempt_id", "build_id"),
+    ("AnalysisResult", "analysis"): _to(models.Analysis, "analysis_id"),
     ("AnalysisResult", "attempt"): _to(models.Attempt, "attempt_id"),
     ("AnalysisResult", "build"): _to(models.Build, "attempt_id", "build_id"),
     ("AnalysisResult", "installFile"): _to(models.InstallFile, "install_file_id"),
@@ -201,6 +202,7 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Compiler", "specs"): _compiled,
     ("ErrorGroup", "builds"): _builds_of_group,
     ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),
+    ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
     ("InstallFile", "attempts"): _same(models.Attempt, "manifest_id"),
     ("InstallFile", "builds"): _same(models.Build, "manifest_id"),
     ("Package", "builds"): _each(models.Build, "package_id"),

@@ -59,8 +59,7 @@ _OPERATORS = {"StringListFilter": LISTS, "DeptypesFilter": LISTS, "ParameterValu
 
 def type_of(input_name: str) -> str:
     """The type whose rows a filter is about."""
-    name = input_name.removesuffix("Filter").removesuffix("List")
-    return "Dependency" if name == "DependencyEdge" else name
+    return input_name.removesuffix("Filter").removesuffix("List")
 
 
 def passes(rows: Rows, schema: Any, input_name: str, given: Mapping[str, Any], row: Any) -> bool:
