@@ -29,7 +29,7 @@ from sqlalchemy import cast as sql_cast
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Build, Package
-from spackmon.query.fields import SQL, Bind, argument, expression
+from spackmon.query.fields import SQL, Bind, argument, json_value, value
 from spackmon.query.group_keys import Key
 from spackmon.query.json_text import JsonWriter, constant
 from spackmon.query.lookups import without_nul
@@ -110,17 +110,17 @@ def cells(*, description: str) -> Any:
 
 def aggregate(name: str, *, description: str) -> Any:
     """A field of a group or cell: a column of the statements here."""
-    return expression(lambda row, json: row.source.c[name], description=description)
+    return value(lambda row: row.source.c[name], description=description)
 
 
 def key_value(name: str, *, description: str) -> Any:
     """A field of a group's keys: null as well where the rows are not grouped by it."""
 
-    def build(row: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    def shown(row: Scope) -> ColumnElement[Any]:
         found = row.source.c.get(_KEY + name)
         return sql_cast(null(), Text) if found is None else found
 
-    return expression(build, description=description)
+    return value(shown, description=description)
 
 
 def is_timed(group: Scope) -> ColumnElement[bool]:
@@ -234,7 +234,7 @@ def labels(axis: str, *, description: str) -> Any:
         listed = select(json.array(json.value(rows.c[axis], nullable=True))).select_from(rows)
         return listed.correlate(None).scalar_subquery()
 
-    return expression(build, is_json=True, description=description)
+    return json_value(build, description=description)
 
 
 def order_of_cells(cells: Scope) -> list[ColumnElement[Any]]:

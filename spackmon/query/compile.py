@@ -44,6 +44,7 @@ from spackmon.query.fields import (
     Expression,
     Identity,
     IdsOf,
+    JsonExpression,
     Listing,
     Lookup,
     NodeLookup,
@@ -73,7 +74,7 @@ class Compiler(ConnectionCompilation):
             return f'"{parent.name}"'
         type_ = parent.fields[asked.name].type
         match self._registry.meanings[parent.name][asked.name]:
-            case Column() | Expression() | Identity() as meaning:
+            case Column() | Expression() | JsonExpression() | Identity() as meaning:
                 return self._value(meaning, parent, type_, row)
             case Relation(steps):
                 other = row.along(steps)
@@ -112,7 +113,7 @@ class Compiler(ConnectionCompilation):
 
     def _value(
         self,
-        meaning: Column | Expression | Identity,
+        meaning: Column | Expression | JsonExpression | Identity,
         parent: GraphQLObjectType,
         type_: GraphQLOutputType,
         row: Scope,
@@ -121,9 +122,10 @@ class Compiler(ConnectionCompilation):
             case Column(steps, attribute):
                 write = self._json.word if _is_of_enum(type_) else self._json.value
                 return write(row.along(steps)[attribute], nullable=_is_nullable(type_))
-            case Expression(build, is_json):
-                value = build(row, self._json)
-                return value if is_json else self._json.value(value, nullable=_is_nullable(type_))
+            case Expression(value_of):
+                return self._json.value(value_of(row), nullable=_is_nullable(type_))
+            case JsonExpression(build):
+                return build(row, self._json)
             case Identity(_, is_bare):
                 number = sql_cast(row.row_id, Text)
                 return joined(['"' if is_bare else f'"{parent.name}:', number, '"'])

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, func, select
 
 from spackmon.models import Attempt, BuildEvent
-from spackmon.query.json_text import JsonWriter, constant
+from spackmon.query.json_text import constant
 from spackmon.query.relations import newest_attempt_id
 from spackmon.query.scope import Scope
 from spackmon.status import EventKind
@@ -41,12 +41,12 @@ def has_error_group(group: Scope, build: Scope) -> ColumnElement[bool]:
     return build.row_id.in_(found.correlate_except(event, attempt))
 
 
-def first_seen(group: Scope, json: JsonWriter) -> ColumnElement[Any]:
+def first_seen(group: Scope) -> ColumnElement[Any]:
     """When the first run that had an error of a group began."""
     return _over_attempts(group, lambda attempt: func.min(attempt.c.started_at))
 
 
-def last_seen(group: Scope, json: JsonWriter) -> ColumnElement[Any]:
+def last_seen(group: Scope) -> ColumnElement[Any]:
     """When the last run that had an error of a group began."""
     return _over_attempts(group, lambda attempt: func.max(attempt.c.started_at))
 

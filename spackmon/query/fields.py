@@ -18,7 +18,8 @@ from spackmon.query.json_text import JsonWriter
 from spackmon.query.scope import Attribute, Scope
 from spackmon.query.values import Given, plain
 
-SQL = "spackmon.sql"
+# Under these keys a field's metadata has its meaning, what a filter asks of it, and what it sorts by.
+SQL, FILTERS, SORTS = "spackmon.sql", "spackmon.filters", "spackmon.sorts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,17 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A computed value: `build(row, json)` gives SQL; `is_json` when that SQL already is JSON text.
+    """A value that SQL computes of the row; `cost` is what it counts for, in values that are a column."""
 
-    `cost` is what it counts for, in values that are a column.
-    """
+    value_of: "ValueOf"
+    cost: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class JsonExpression:
+    """As Expression, but `build(row, json)` gives JSON text."""
 
     build: "Builder"
-    is_json: bool
     cost: int = 1
 
 
@@ -215,26 +220,62 @@ IdsOf = Callable[[Scope], Select[Any] | CompoundSelect[Any]]
 Collects = tuple[Any, IdsOf]
 Satisfying = Callable[[Scope, str], Ways]
 Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
+ValueOf = Callable[[Scope], ColumnElement[Any]]
 Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]
 
 
-def _field(meaning: object, description: str, name: str | None = None, arguments: Sequence[Any] = ()) -> Any:
-    made = strawberry.field(metadata={SQL: meaning}, description=description, name=name)
+@dataclass(frozen=True, slots=True)
+class By:
+    """What a filter compares a field with: the input type of the operand, and the condition it makes."""
+
+    operand: Any
+    condition: Predicate
+
+
+def by(operand: Any, condition: Predicate) -> By:
+    """How a field is filtered, where its own type does not say it: an input type and its condition."""
+    return By(operand, condition)
+
+
+def _field(
+    meaning: object,
+    description: str,
+    *,
+    arguments: Sequence[Any] = (),
+    filters: bool | By = False,
+    sorts: Sequence[Attribute] = (),
+) -> Any:
+    made = strawberry.field(
+        metadata={SQL: meaning, FILTERS: filters, SORTS: tuple(sorts)}, description=description
+    )
     if arguments:
         made.arguments = list(arguments)
     return made
 
 
-def column(*path: Attribute, description: str, name: str | None = None) -> Any:
-    """A field that is a column; foreign keys to follow stand before it."""
-    return _field(Column(tuple(path[:-1]), path[-1]), description, name)
-
-
-def expression(
-    build: Builder, *, description: str, is_json: bool = False, cost: int = 1, name: str | None = None
+def column(
+    *path: Attribute,
+    description: str,
+    filters: bool | By = False,
+    sorts: bool | Attribute | tuple[Attribute, ...] = False,
 ) -> Any:
-    """A field computed in SQL from its row."""
-    return _field(Expression(build, is_json, cost), description, name)
+    """A field that is a column; foreign keys to follow stand before it.
+
+    `filters` and `sorts` put it into the noun's filter and order; another path there is what it is sorted by.
+    """
+    other = sorts if isinstance(sorts, tuple) else () if isinstance(sorts, bool) else (sorts,)
+    meaning = Column(tuple(path[:-1]), path[-1])
+    return _field(meaning, description, filters=filters, sorts=path if sorts is True else other)
+
+
+def value(value_of: ValueOf, *, description: str, cost: int = 1, filters: bool = False) -> Any:
+    """A field that SQL computes of its row."""
+    return _field(Expression(value_of, cost), description, filters=filters)
+
+
+def json_value(build: Builder, *, description: str, cost: int = 1, filters: bool | By = False) -> Any:
+    """A field that SQL computes of its row, as JSON text."""
+    return _field(JsonExpression(build, cost), description, filters=filters)
 
 
 def identity(model: Any, *, is_bare: bool = False, description: str = "Its id in this schema.") -> Any:
@@ -242,9 +283,12 @@ def identity(model: Any, *, is_bare: bool = False, description: str = "Its id in
     return _field(Identity(model, is_bare), description)
 
 
-def relation(*path: Attribute, description: str) -> Any:
-    """A field that is another row, through foreign keys."""
-    return _field(Relation(tuple(path)), description)
+def relation(
+    *path: Attribute, description: str, filters: bool = False, sorts: Attribute | None = None
+) -> Any:
+    """A field that is another row, through foreign keys; `sorts` is a column of that row to sort by."""
+    order = () if sorts is None else (*path, sorts)
+    return _field(Relation(tuple(path)), description, filters=filters, sorts=order)
 
 
 def embedded(
@@ -268,10 +312,12 @@ def listing(
     is_collected: bool = False,
     ends: Sequence[Attribute] = (),
     rows: int = 10,
+    filters: bool = False,
 ) -> Any:
     """A field that lists rows whose number the thing itself bounds; open-ended ones are connections."""
     paths = tuple(step if isinstance(step, tuple) else (step,) for step in order)
-    return _field(Listing(model, belongs, is_collected, tuple(ends), paths, rows), description)
+    meaning = Listing(model, belongs, is_collected, tuple(ends), paths, rows)
+    return _field(meaning, description, filters=filters)
 
 
 def connection(
@@ -279,25 +325,16 @@ def connection(
     *,
     description: str,
     belongs: Belongs | None = None,
-    where: Any = None,
-    order_by: Any = None,
     satisfying: Satisfying | None = None,
+    filters: bool = False,
 ) -> Any:
-    """A field that is a Relay connection over a table; `where` and `order_by` are its input types."""
+    """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
     arguments = list(_PAGING)
     if satisfying is not None:
         arguments.append(
             argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language.")
         )
-    if where is not None:
-        arguments.append(argument("where", where | None, "Only these rows."))
-    if order_by is not None:
-        arguments.append(
-            argument(
-                "order_by", list[order_by] | None, "By these values, the first one first; then newest first."
-            )
-        )
-    return _field(Connected(model, belongs, satisfying), description, arguments=arguments)
+    return _field(Connected(model, belongs, satisfying), description, arguments=arguments, filters=filters)
 
 
 def lookup(model: Any, find: Finder, arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
@@ -338,17 +375,29 @@ def computed(
 
 
 def predicate(condition: Predicate, *, description: str, name: str | None = None) -> Any:
-    """A field of a filter input; `condition` says what it asks of a row."""
+    """A field of a filter input that is written out; `condition` says what it asks of a row."""
     return strawberry.field(
         metadata={SQL: condition}, description=description, name=name, default=strawberry.UNSET
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A field of an input that no field of a type says: its type, its meaning and its description."""
+
+    type_: Any
+    meaning: Any
+    description: str
+
+
+def condition(operand: Any, condition: Predicate, *, description: str) -> Any:
+    """A field of a noun's filter that is no field of the noun."""
+    return Input(operand, condition, description)
+
+
 def sorted_by(*path: Attribute, description: str) -> Any:
-    """A field of an ordering input: rows are sorted by this column; rows without a value come last."""
-    return strawberry.field(
-        metadata={SQL: Column(tuple(path[:-1]), path[-1])}, description=description, default=strawberry.UNSET
-    )
+    """A field of a noun's order that is no field of the noun; rows without a value come last."""
+    return Input(None, Column(tuple(path[:-1]), path[-1]), description)
 
 
 def argument(name: str, type_: Any, description: str, default: Any = strawberry.UNSET) -> StrawberryArgument:

@@ -32,7 +32,7 @@ from graphql.language import Visitor, visit
 
 from spackmon.errors import Code, Refused
 from spackmon.query.aggregates import DEFAULT_GROUPS, Grouped, Tabulated
-from spackmon.query.fields import Column, Computed, Connected, Expression, Identity, Listing
+from spackmon.query.fields import Column, Computed, Connected, Expression, Identity, JsonExpression, Listing
 from spackmon.query.paging import DEFAULT_PAGE, MAXIMUM_PAGE, MAXIMUM_SLIM_PAGE
 from spackmon.query.registry import Registry
 from spackmon.query.selection import MAXIMUM_DEPTH, Selected, Selector
@@ -234,7 +234,7 @@ class Measure:
 
 def _cost_of_value(meaning: object, name: str) -> int:
     match meaning:
-        case Expression(cost=cost):
+        case Expression(cost=cost) | JsonExpression(cost=cost):
             return cost
         case Computed():
             return _COMPUTED_COST

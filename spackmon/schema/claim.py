@@ -2,19 +2,24 @@
 
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import column, identity, predicate, relation
-from spackmon.query.filters import compares, through
-from spackmon.schema import later
+from spackmon.query.fields import column, identity, relation
 from spackmon.schema.environment import BuildEnvironment
-from spackmon.schema.filters import IN, IS_NULL, DateTimeFilter, StringFilter
-from spackmon.schema.inputs import filter_input
 from spackmon.schema.node import Node
-from spackmon.schema.person import Person, PersonFilter
-from spackmon.schema.status import BuildStatus, BuildStatusFilter
+from spackmon.schema.noun import noun
+from spackmon.schema.person import Person
+from spackmon.schema.status import BuildStatus
+
+if TYPE_CHECKING:
+    from spackmon.schema.attempt import Attempt
+    from spackmon.schema.build import Build
+
+_Attempt = Annotated["Attempt", strawberry.lazy("spackmon.schema.attempt")]
+_Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
 
 
 @strawberry.enum(description="Where something about a build came from.")
@@ -35,78 +40,28 @@ class SourceKind(Enum):
     JUNIT = strawberry.enum_value("JUNIT", description="JUnit reports that Spack wrote.")
 
 
-@strawberry.input(description="Which SourceKind it must be; all given must hold.")
-class SourceKindFilter:
-    """Which SourceKind it must be; all given must hold."""
-
-    eq: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="This.")
-    ne: SourceKind | None = strawberry.field(default=strawberry.UNSET, description="Not this.")
-    in_: list[SourceKind] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
-    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
-
-
-@filter_input
-class ClaimFilter:
-    """Which claims."""
-
-    kind: SourceKindFilter | None = predicate(
-        compares(models.Claim.kind), description="What kind of source it is."
-    )
-    key: StringFilter | None = predicate(
-        compares(models.Claim.key),
-        description="The source's own name of the run, as CDash's `site/stamp/build name`.",
-    )
-    spec_hash: StringFilter | None = predicate(
-        compares(models.Claim.spec_hash), description="The hash of its spec, while no such spec is known."
-    )
-    status: BuildStatusFilter | None = predicate(
-        compares(models.Claim.status), description="How the run stands by this source."
-    )
-    started_at: DateTimeFilter | None = predicate(
-        compares(models.Claim.started_at), description="When the run began by this source."
-    )
-    finished_at: DateTimeFilter | None = predicate(
-        compares(models.Claim.finished_at), description="When the run ended by this source."
-    )
-    first_reported_at: DateTimeFilter | None = predicate(
-        compares(models.Claim.first_reported_at), description="When its first report came."
-    )
-    last_reported_at: DateTimeFilter | None = predicate(
-        compares(models.Claim.last_reported_at), description="When its last report came that had news."
-    )
-    owner: PersonFilter | None = predicate(
-        through("PersonFilter", models.Claim.owner_id), description="Who reported it."
-    )
-    build: later.BuildFilter | None = predicate(
-        through("BuildFilter", models.Claim.attempt_id, models.Attempt.build_id),
-        description="The build that it is counted to.",
-    )
-    attempt: later.AttemptFilter | None = predicate(
-        through("AttemptFilter", models.Claim.attempt_id), description="The run that it speaks of."
-    )
-
-
-@strawberry.type(
-    description="What one source reported of a run; the run's own facts are derived from all of its claims."
-)
+@noun("claims")
 class Claim(Node):
     """What one source reported of a run; the run's own facts are derived from all of its claims."""
 
     id: strawberry.ID = identity(models.Claim)
-    kind: SourceKind = column(models.Claim.kind, description="What kind of source it is.")
+    kind: SourceKind = column(models.Claim.kind, filters=True, description="What kind of source it is.")
     key: str = column(
         models.Claim.key,
+        filters=True,
         description="The source's own name of the run, as CDash's `site/stamp/build name`.",
     )
     spec_hash: str | None = column(
-        models.Claim.spec_hash, description="The hash of its spec, while no such spec is known."
+        models.Claim.spec_hash, filters=True, description="The hash of its spec, while no such spec is known."
     )
-    status: BuildStatus = column(models.Claim.status, description="How the run stands by this source.")
+    status: BuildStatus = column(
+        models.Claim.status, filters=True, description="How the run stands by this source."
+    )
     started_at: datetime | None = column(
-        models.Claim.started_at, description="When the run began by this source."
+        models.Claim.started_at, filters=True, description="When the run began by this source."
     )
     finished_at: datetime | None = column(
-        models.Claim.finished_at, description="When the run ended by this source."
+        models.Claim.finished_at, filters=True, description="When the run ended by this source."
     )
     duration_seconds: float | None = column(
         models.Claim.duration_seconds, description="How long the run took by this source."
@@ -120,13 +75,18 @@ class Claim(Node):
     spack_version: str | None = column(models.Claim.spack_version, description="The Spack that ran it.")
     prefix: str | None = column(models.Claim.prefix, description="Where it was installed.")
     first_reported_at: datetime = column(
-        models.Claim.first_reported_at, description="When its first report came."
+        models.Claim.first_reported_at, filters=True, description="When its first report came."
     )
     last_reported_at: datetime = column(
-        models.Claim.last_reported_at, description="When its last report came that had news."
+        models.Claim.last_reported_at, filters=True, description="When its last report came that had news."
     )
-    owner: Person = relation(models.Claim.owner_id, description="Who reported it.")
-    build: later.Build = relation(
-        models.Claim.attempt_id, models.Attempt.build_id, description="The build that it is counted to."
+    owner: Person = relation(models.Claim.owner_id, filters=True, description="Who reported it.")
+    build: _Build = relation(
+        models.Claim.attempt_id,
+        models.Attempt.build_id,
+        filters=True,
+        description="The build that it is counted to.",
     )
-    attempt: later.Attempt = relation(models.Claim.attempt_id, description="The run that it speaks of.")
+    attempt: _Attempt = relation(
+        models.Claim.attempt_id, filters=True, description="The run that it speaks of."
+    )

@@ -1,16 +1,21 @@
 """The edges of graphs."""
 
 from enum import Enum
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from spackmon import models
 from spackmon.query import expressions
-from spackmon.query.fields import column, expression, predicate, relation, sorted_by
-from spackmon.query.filters import has_deptype, has_element, through
-from spackmon.schema import later
-from spackmon.schema.filters import Direction, StringListFilter
-from spackmon.schema.inputs import filter_input, order_input
+from spackmon.query.fields import by, column, json_value, relation, sorted_by
+from spackmon.query.filters import has_deptype
+from spackmon.schema.noun import noun
+
+if TYPE_CHECKING:
+    from spackmon.schema.spec import Spec
+
+_Spec = Annotated["Spec", strawberry.lazy("spackmon.schema.spec")]
+
 
 _NAME = models.Spec.package_version_id, models.PackageVersion.package_id, models.Package.name
 _VERSION = models.Spec.package_version_id, models.PackageVersion.version_key
@@ -36,49 +41,31 @@ class DeptypesFilter:
     )
 
 
-@filter_input
-class DependencyFilter:
-    """Which direct dependencies."""
-
-    parent: later.SpecFilter | None = predicate(
-        through("SpecFilter", models.Dependency.parent_id), description="The spec that needs the other."
-    )
-    child: later.SpecFilter | None = predicate(
-        through("SpecFilter", models.Dependency.child_id), description="The spec that is needed."
-    )
-    deptypes: DeptypesFilter | None = predicate(
-        has_deptype(models.Dependency.deptypes), description="How it is needed."
-    )
-    virtuals: StringListFilter | None = predicate(
-        has_element(models.Dependency.virtuals), description="The virtuals it provides here, as `mpi`."
-    )
-
-
-@order_input
-class DependencyOrder:
-    """What direct dependencies are sorted by."""
-
-    parent_name: Direction | None = sorted_by(
-        models.Dependency.parent_id, *_NAME, description="The name of the spec that needs the other."
-    )
-    parent_version: Direction | None = sorted_by(
-        models.Dependency.parent_id, *_VERSION, description="Its version."
-    )
-    child_name: Direction | None = sorted_by(
-        models.Dependency.child_id, *_NAME, description="The name of the spec that is needed."
-    )
-    child_version: Direction | None = sorted_by(
-        models.Dependency.child_id, *_VERSION, description="Its version."
-    )
-
-
-@strawberry.type(description="An edge of a spec's graph.")
+@noun("direct dependencies")
 class Dependency:
     """An edge of a spec's graph."""
 
-    parent: later.Spec = relation(models.Dependency.parent_id, description="The spec that needs the other.")
-    child: later.Spec = relation(models.Dependency.child_id, description="The spec that is needed.")
-    deptypes: list[Deptype] = expression(expressions.deptypes, is_json=True, description="How it is needed.")
-    virtuals: list[str] = column(
-        models.Dependency.virtuals, description="The virtuals it provides here, as `mpi`."
+    parent: _Spec = relation(
+        models.Dependency.parent_id, filters=True, description="The spec that needs the other."
     )
+    child: _Spec = relation(models.Dependency.child_id, filters=True, description="The spec that is needed.")
+    deptypes: list[Deptype] = json_value(
+        expressions.deptypes,
+        filters=by(DeptypesFilter, has_deptype(models.Dependency.deptypes)),
+        description="How it is needed.",
+    )
+    virtuals: list[str] = column(
+        models.Dependency.virtuals, filters=True, description="The virtuals it provides here, as `mpi`."
+    )
+
+    class Order:
+        """What is no field."""
+
+        parent_name = sorted_by(
+            models.Dependency.parent_id, *_NAME, description="The name of the spec that needs the other."
+        )
+        parent_version = sorted_by(models.Dependency.parent_id, *_VERSION, description="Its version.")
+        child_name = sorted_by(
+            models.Dependency.child_id, *_NAME, description="The name of the spec that is needed."
+        )
+        child_version = sorted_by(models.Dependency.child_id, *_VERSION, description="Its version.")

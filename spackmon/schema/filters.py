@@ -1,7 +1,9 @@
 """The operators of filters, by the type of what they compare, and the direction of an order."""
 
 from datetime import datetime
-from enum import Enum
+from enum import Enum, EnumMeta
+from functools import cache
+from typing import Any
 
 import strawberry
 
@@ -91,3 +93,21 @@ class PresenceFilter:
     """Whether there is something."""
 
     is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+
+
+@cache
+def enum_filter(values: EnumMeta) -> Any:
+    """What a value of an enum must be."""
+    fields = {
+        "eq": (values, None, "This."),
+        "ne": (values, None, "Not this."),
+        "in_": (list[values], "in", IN),  # type: ignore[valid-type]
+        "is_null": (bool, None, IS_NULL),
+    }
+    body = {
+        field: strawberry.field(name=name, default=strawberry.UNSET, description=description)
+        for field, (_, name, description) in fields.items()
+    }
+    annotations = {field: type_ | None for field, (type_, _, _) in fields.items()}
+    made = type(f"{values.__name__}Filter", (), {**body, "__annotations__": annotations})
+    return strawberry.input(made, description=f"Which {values.__name__} it must be; all given must hold.")

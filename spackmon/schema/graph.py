@@ -1,12 +1,17 @@
 """What becomes of graphs when they are walked, searched and compared."""
 
 from enum import Enum
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry.scalars import JSON
 
-from spackmon.schema import later
 from spackmon.schema.dependency import Deptype
+
+if TYPE_CHECKING:
+    from spackmon.schema.spec import Spec
+
+_Spec = Annotated["Spec", strawberry.lazy("spackmon.schema.spec")]
 
 value = strawberry.enum_value
 
@@ -51,9 +56,9 @@ class ChangeKind(Enum):
 class SpecVisit:
     """A visit of a walk through a graph."""
 
-    spec: later.Spec = strawberry.field(description="The spec that is visited.")
+    spec: _Spec = strawberry.field(description="The spec that is visited.")
     depth: int = strawberry.field(description="How many edges below the root the walk is here.")
-    parent: later.Spec | None = strawberry.field(description="Where it was reached from; null for the root.")
+    parent: _Spec | None = strawberry.field(description="Where it was reached from; null for the root.")
     deptypes: list[Deptype] = strawberry.field(description="How the parent needs it.")
 
 
@@ -61,7 +66,7 @@ class SpecVisit:
 class SpecPath:
     """A way from a spec to one that it depends on."""
 
-    specs: list[later.Spec] = strawberry.field(description="The specs on the way, both ends included.")
+    specs: list[_Spec] = strawberry.field(description="The specs on the way, both ends included.")
     length: int = strawberry.field(description="How many edges it has.")
 
 
@@ -81,8 +86,8 @@ class SpecDifference:
 
     name: str = strawberry.field(description="The package's name.")
     status: DifferenceStatus = strawberry.field(description="What became of it.")
-    before: later.Spec | None = strawberry.field(description="The spec in the first graph.")
-    after: later.Spec | None = strawberry.field(description="The spec in the second graph.")
+    before: _Spec | None = strawberry.field(description="The spec in the first graph.")
+    after: _Spec | None = strawberry.field(description="The spec in the second graph.")
     changes: list[SpecChange] = strawberry.field(description="What differs between the two.")
 
 
@@ -90,8 +95,8 @@ class SpecDifference:
 class GraphDifference:
     """Two graphs compared."""
 
-    a: later.Spec = strawberry.field(description="The root of the first graph.")
-    b: later.Spec = strawberry.field(description="The root of the second graph.")
+    a: _Spec = strawberry.field(description="The root of the first graph.")
+    b: _Spec = strawberry.field(description="The root of the second graph.")
     nodes: list[SpecDifference] = strawberry.field(description="Every spec of either, by name.")
     facts: JSON = strawberry.field(
         description="What `spack diff --json` prints: `a_name`, `b_name`, `a_not_b`, `b_not_a`, `intersect`."
@@ -103,6 +108,6 @@ class CommonDependency:
     """A package that all of several specs depend on."""
 
     name: str = strawberry.field(description="The package's name.")
-    specs: list[later.Spec] = strawberry.field(description="All specs of it in any of the graphs.")
-    shared_specs: list[later.Spec] = strawberry.field(description="Those that are in every graph.")
+    specs: list[_Spec] = strawberry.field(description="All specs of it in any of the graphs.")
+    shared_specs: list[_Spec] = strawberry.field(description="Those that are in every graph.")
     shared_versions: list[str] = strawberry.field(description="The versions that are in every graph.")

@@ -1,6 +1,7 @@
 """Counting and grouping: connections that group their rows, and tables of counts."""
 
 from enum import Enum
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -9,9 +10,17 @@ from spackmon.query import group_keys as keys
 from spackmon.query.aggregates import aggregate, cells, grouped, is_timed, key_value, labels
 from spackmon.query.fields import embedded
 from spackmon.query.group_keys import group_key, of_spec, value_of
-from spackmon.schema import later
 from spackmon.schema.connection import Connection
 from spackmon.schema.status import BuildStatus, InstalledFrom
+
+if TYPE_CHECKING:
+    from spackmon.schema.attempt import Attempt
+    from spackmon.schema.build import Build
+    from spackmon.schema.spec import Spec
+
+_Attempt = Annotated["Attempt", strawberry.lazy("spackmon.schema.attempt")]
+_Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
+_Spec = Annotated["Spec", strawberry.lazy("spackmon.schema.spec")]
 
 _TARGET = value_of(models.Spec.architecture_id, models.Architecture.target_id, models.Target.name)
 _OS = value_of(models.Spec.architecture_id, models.Architecture.operating_system)
@@ -137,7 +146,7 @@ class BuildGroup:
 
 
 @strawberry.type(description="A page of a list of specs, newest first unless ordered.")
-class SpecConnection(Connection[later.Spec]):
+class SpecConnection(Connection[_Spec]):
     """A page of a list of specs."""
 
     group_by: list[SpecGroup] = grouped(
@@ -146,12 +155,12 @@ class SpecConnection(Connection[later.Spec]):
 
 
 @strawberry.type(description="A page of a list of runs, newest first unless ordered.")
-class AttemptConnection(Connection[later.Attempt]):
+class AttemptConnection(Connection[_Attempt]):
     """A page of a list of runs."""
 
 
 @strawberry.type(description="A page of a list of builds, newest first unless ordered.")
-class BuildConnection(Connection[later.Build]):
+class BuildConnection(Connection[_Build]):
     """A page of a list of builds."""
 
     group_by: list[BuildGroup] = grouped(

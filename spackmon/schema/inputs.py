@@ -13,7 +13,7 @@ Input = TypeVar("Input")
 
 
 def filter_input(declared: type[Input]) -> type[Input]:
-    """Makes a class of predicates a filter: an input type that has `and`, `or` and `not` besides them.
+    """Makes a class of conditions a filter: an input type that has `and`, `or` and `not` besides them.
 
     The class's docstring says which rows it is about and becomes its description.
     """
@@ -27,11 +27,6 @@ def filter_input(declared: type[Input]) -> type[Input]:
         declared.__annotations__[f"{combinator}_"] = type_ | None
         setattr(declared, f"{combinator}_", predicate(condition, name=combinator, description=description))
     return strawberry.input(declared, description=f"{declared.__doc__} All that is given must hold.")
-
-
-def order_input(declared: type[Input]) -> type[Input]:
-    """Makes a class of sort keys an ordering; its docstring becomes its description."""
-    return strawberry.input(declared, description=f"{declared.__doc__} Exactly one of its fields is given.")
 
 
 @strawberry.input(description="How many of the rows that belong to a row pass a filter. All given must hold.")

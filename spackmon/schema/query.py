@@ -8,62 +8,32 @@ from spackmon.query.aggregates import tabulated
 from spackmon.query.fields import argument, computed, connection, embedded, lookup, node_lookup, satisfies
 from spackmon.query.lookups import by_id, error_group_by_fingerprint, package_by_name, spec_by_hash_or_id
 from spackmon.query.satisfying import build_satisfies, impact_of, spec_satisfies
-from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
-from spackmon.schema.architecture import (
-    Architecture,
-    ArchitectureFilter,
-    ArchitectureOrder,
-    Target,
-    TargetFilter,
-    TargetOrder,
-)
-from spackmon.schema.attempt import (
-    AttemptFilter,
-    AttemptOrder,
-    BuildPhase,
-    BuildPhaseFilter,
-    BuildPhaseOrder,
-)
-from spackmon.schema.build import Build, BuildFilter, BuildOrder
-from spackmon.schema.compiler import Compiler, CompilerFilter, CompilerOrder
-from spackmon.schema.concretization import (
-    ConcretizationFailure,
-    ConcretizationFailureFilter,
-    ConcretizationFailureOrder,
-)
+from spackmon.schema.analysis import AnalysisResult
+from spackmon.schema.architecture import Architecture, Target
+from spackmon.schema.attempt import BuildPhase
+from spackmon.schema.build import Build
+from spackmon.schema.compiler import Compiler
+from spackmon.schema.concretization import ConcretizationFailure
 from spackmon.schema.connection import Connection
-from spackmon.schema.dependency import Dependency, DependencyFilter, DependencyOrder, Deptype
-from spackmon.schema.environment import BuildEnvironment, BuildEnvironmentFilter, BuildEnvironmentOrder
-from spackmon.schema.event import (
-    BuildEvent,
-    BuildEventFilter,
-    BuildEventOrder,
-    ErrorGroup,
-    ErrorGroupFilter,
-    ErrorGroupOrder,
-)
+from spackmon.schema.dependency import Dependency, Deptype
+from spackmon.schema.environment import BuildEnvironment
+from spackmon.schema.event import BuildEvent, ErrorGroup
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
 from spackmon.schema.groups import AttemptConnection, BuildConnection, BuildGroupKey, Matrix, SpecConnection
 from spackmon.schema.impact import Impact
-from spackmon.schema.install_file import InstallFile, InstallFileFilter, InstallFileOrder
+from spackmon.schema.install_file import InstallFile
 from spackmon.schema.node import Node
-from spackmon.schema.package import (
-    Package,
-    PackageFilter,
-    PackageOrder,
-    PackageVersion,
-    PackageVersionFilter,
-    PackageVersionOrder,
-)
-from spackmon.schema.person import Person, PersonFilter, PersonOrder
-from spackmon.schema.spec import Spec, SpecFilter, SpecOrder
-from spackmon.schema.tag import Tag, TagFilter, TagOrder
+from spackmon.schema.noun import input_of, object_type
+from spackmon.schema.package import Package, PackageVersion
+from spackmon.schema.person import Person
+from spackmon.schema.spec import Spec
+from spackmon.schema.tag import Tag
 
 _ID = argument("id", strawberry.ID, "Its id.")
 _DEPTYPES = argument("deptypes", list[Deptype] | None, "Only along edges of these deptypes; else of all.")
 
 
-@strawberry.type(description="Everything that can be asked.")
+@object_type
 class Query:
     """Everything that can be asked."""
 
@@ -100,109 +70,55 @@ class Query:
     analysis_result: AnalysisResult | None = lookup(
         models.Attribute, by_id("AnalysisResult"), [_ID], description="One finding of an analyzer, or null."
     )
-
     specs: SpecConnection = connection(
-        models.Spec,
-        where=SpecFilter,
-        order_by=SpecOrder,
-        satisfying=spec_satisfies,
-        description="All specs, the latest first.",
+        models.Spec, satisfying=spec_satisfies, description="All specs, the latest first."
     )
-    packages: Connection[Package] = connection(
-        models.Package, where=PackageFilter, order_by=PackageOrder, description="All packages."
-    )
+    packages: Connection[Package] = connection(models.Package, description="All packages.")
     package_versions: Connection[PackageVersion] = connection(
-        models.PackageVersion,
-        where=PackageVersionFilter,
-        order_by=PackageVersionOrder,
-        description="All versions of all packages.",
+        models.PackageVersion, description="All versions of all packages."
     )
-    compilers: Connection[Compiler] = connection(
-        models.Compiler, where=CompilerFilter, order_by=CompilerOrder, description="All compilers."
-    )
+    compilers: Connection[Compiler] = connection(models.Compiler, description="All compilers.")
     architectures: Connection[Architecture] = connection(
-        models.Architecture,
-        where=ArchitectureFilter,
-        order_by=ArchitectureOrder,
-        description="All architectures that specs are built for.",
+        models.Architecture, description="All architectures that specs are built for."
     )
-    targets: Connection[Target] = connection(
-        models.Target, where=TargetFilter, order_by=TargetOrder, description="All microarchitectures."
-    )
+    targets: Connection[Target] = connection(models.Target, description="All microarchitectures.")
     dependencies: Connection[Dependency] = connection(
-        models.Dependency,
-        where=DependencyFilter,
-        order_by=DependencyOrder,
-        description="All edges of all graphs.",
+        models.Dependency, description="All edges of all graphs."
     )
     builds: BuildConnection = connection(
-        models.Build,
-        where=BuildFilter,
-        order_by=BuildOrder,
-        satisfying=build_satisfies,
-        description="All builds, the latest first.",
+        models.Build, satisfying=build_satisfies, description="All builds, the latest first."
     )
     attempts: AttemptConnection = connection(
-        models.Attempt,
-        where=AttemptFilter,
-        order_by=AttemptOrder,
-        description="All runs of all builds, the latest first.",
+        models.Attempt, description="All runs of all builds, the latest first."
     )
     phases: Connection[BuildPhase] = connection(
-        models.Phase,
-        where=BuildPhaseFilter,
-        order_by=BuildPhaseOrder,
-        description="All phases of all runs, the latest first.",
+        models.Phase, description="All phases of all runs, the latest first."
     )
     events: Connection[BuildEvent] = connection(
-        models.BuildEvent,
-        where=BuildEventFilter,
-        order_by=BuildEventOrder,
-        description="All errors and warnings of all runs, the latest first.",
+        models.BuildEvent, description="All errors and warnings of all runs, the latest first."
     )
     error_groups: Connection[ErrorGroup] = connection(
-        models.ErrorGroup,
-        where=ErrorGroupFilter,
-        order_by=ErrorGroupOrder,
-        description="All errors, those that are the same but for paths and numbers once.",
+        models.ErrorGroup, description="All errors, those that are the same but for paths and numbers once."
     )
     environments: Connection[BuildEnvironment] = connection(
-        models.BuildEnvironment,
-        where=BuildEnvironmentFilter,
-        order_by=BuildEnvironmentOrder,
-        description="All machines that builds ran on.",
+        models.BuildEnvironment, description="All machines that builds ran on."
     )
     install_files: Connection[InstallFile] = connection(
-        models.InstallFile,
-        where=InstallFileFilter,
-        order_by=InstallFileOrder,
-        description="All that all builds installed.",
+        models.InstallFile, description="All that all builds installed."
     )
     analysis_results: Connection[AnalysisResult] = connection(
-        models.Attribute,
-        where=AnalysisResultFilter,
-        order_by=AnalysisResultOrder,
-        description="All that analyzers found.",
+        models.Attribute, description="All that analyzers found."
     )
     concretization_failures: Connection[ConcretizationFailure] = connection(
-        models.ConcretizationFailure,
-        where=ConcretizationFailureFilter,
-        order_by=ConcretizationFailureOrder,
-        description="What could not be concretized, the latest first.",
+        models.ConcretizationFailure, description="What could not be concretized, the latest first."
     )
-    tags: Connection[Tag] = connection(
-        models.Tag, where=TagFilter, order_by=TagOrder, description="All tags of builds."
-    )
-    people: Connection[Person] = connection(
-        models.Person, where=PersonFilter, order_by=PersonOrder, description="All who have an account."
-    )
-
+    tags: Connection[Tag] = connection(models.Tag, description="All tags of builds.")
+    people: Connection[Person] = connection(models.Person, description="All who have an account.")
     matrix: Matrix = tabulated(
         BuildGroupKey,
-        BuildFilter,
+        input_of("BuildFilter"),
         description="Builds counted in rows and columns, as package by compiler; each once in a cell.",
     )
-
     satisfies: bool = satisfies(
         models.Spec,
         spec_by_hash_or_id,

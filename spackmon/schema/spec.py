@@ -12,16 +12,17 @@ from spackmon.query import graph_questions as questions
 from spackmon.query.containment import spec_contains_dependency
 from spackmon.query.fields import (
     argument,
+    by,
     column,
     computed,
+    condition,
     connection,
     embedded,
-    expression,
     identity,
+    json_value,
     listing,
     predicate,
     relation,
-    sorted_by,
 )
 from spackmon.query.filters import (
     compares,
@@ -29,29 +30,20 @@ from spackmon.query.filters import (
     compares_versions,
     compiler_passes,
     related,
-    through,
 )
 from spackmon.query.relations import refer_by, share
-from spackmon.schema import later
-from spackmon.schema.analysis import AnalysisResult, AnalysisResultFilter, AnalysisResultOrder
-from spackmon.schema.architecture import Architecture, ArchitectureFilter
-from spackmon.schema.compiler import Compiler, CompilerFilter, SpecCompiler
+from spackmon.schema.analysis import AnalysisResult
+from spackmon.schema.architecture import Architecture
+from spackmon.schema.compiler import Compiler, SpecCompiler
 from spackmon.schema.connection import Connection
-from spackmon.schema.dependency import Dependency, DependencyFilter, DependencyOrder, Deptype
-from spackmon.schema.filters import (
-    IN,
-    DateTimeFilter,
-    Direction,
-    IntFilter,
-    PresenceFilter,
-    StringFilter,
-    VersionFilter,
-)
+from spackmon.schema.dependency import Dependency, Deptype
+from spackmon.schema.filters import IN, StringFilter, VersionFilter
 from spackmon.schema.graph import SpecVisit, TraversalOrder
 from spackmon.schema.groups import BuildConnection
-from spackmon.schema.inputs import Quantified, filter_input, order_input
+from spackmon.schema.inputs import Quantified, filter_input
 from spackmon.schema.node import Node
-from spackmon.schema.package import Package, PackageFilter, PackageVersion
+from spackmon.schema.noun import input_of, noun, object_type
+from spackmon.schema.package import Package, PackageVersion
 
 _PACKAGE = models.Spec.package_version_id, models.PackageVersion.package_id
 _VERSION_KEY = models.Spec.package_version_id, models.PackageVersion.version_key
@@ -64,17 +56,19 @@ _BUILDS = refer_by(models.Build.spec_id)
 _RESULTS = refer_by(models.Attribute.attempt_id, models.Attempt.build_id, models.Build.spec_id)
 
 
-@strawberry.type(description="A hash under which a client showed a spec.")
+@noun("hashes of specs")
 class SpecHash:
     """A hash under which a client showed a spec."""
 
     kind: str = column(
-        models.SpecHash.kind, description="Its name in the spec's JSON: `hash`, `full_hash`, `build_hash`."
+        models.SpecHash.kind,
+        filters=True,
+        description="Its name in the spec's JSON: `hash`, `full_hash`, `build_hash`.",
     )
-    value: str = column(models.SpecHash.value, description="The hash.")
+    value: str = column(models.SpecHash.value, filters=True, description="The hash.")
 
 
-@strawberry.type(description="Everything a spec depends on, at any depth, and the spec itself.")
+@object_type
 class SpecGraph:
     """Everything a spec depends on, at any depth, and the spec itself."""
 
@@ -111,17 +105,6 @@ class ContainedFilter:
     version: str | None = strawberry.field(default=None, description="Exactly this version of it.")
 
 
-@filter_input
-class SpecHashFilter:
-    """Which hashes of specs."""
-
-    kind: StringFilter | None = predicate(
-        compares(models.SpecHash.kind),
-        description="Its name in the spec's JSON: `hash`, `full_hash`, `build_hash`.",
-    )
-    value: StringFilter | None = predicate(compares(models.SpecHash.value), description="The hash.")
-
-
 @strawberry.input(description="What an element of a parameter must be; all that is given must hold.")
 class ParameterValueFilter:
     """What an element of a parameter must be; all that is given must hold."""
@@ -145,102 +128,21 @@ class ParameterFilter:
     )
 
 
-@filter_input
-class SpecFilter:
-    """Which specs."""
-
-    hash: StringFilter | None = predicate(
-        compares(models.Spec.hash),
-        description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash "
-        "(where no document states it the build hash, else the DAG hash).",
-    )
-    hashes: Quantified[SpecHashFilter] | None = predicate(
-        related("SpecHashFilter", models.SpecHash, _HASHES),
-        description="Every hash that a client showed it under; each finds it again.",
-    )
-    name: StringFilter | None = predicate(
-        compares(*_PACKAGE, models.Package.name), description="The package's name."
-    )
-    version: VersionFilter | None = predicate(compares_versions(*_VERSION_KEY), description="The version.")
-    package: PackageFilter | None = predicate(through("PackageFilter", *_PACKAGE), description="The package.")
-    namespace: StringFilter | None = predicate(
-        compares(models.Spec.namespace), description="The namespace of the package's recipe."
-    )
-    architecture: ArchitectureFilter | None = predicate(
-        through("ArchitectureFilter", models.Spec.architecture_id), description="What it is built for."
-    )
-    external: PresenceFilter | None = predicate(
-        compares(models.Spec.external), description="Where it comes from, if it is an external."
-    )
-    package_hash: StringFilter | None = predicate(
-        compares(models.Spec.package_hash), description="The hash of the package's recipe."
-    )
-    format_version: IntFilter | None = predicate(
-        compares(models.Spec.format_version), description="The version of the spec JSON's format."
-    )
-    spack_version: StringFilter | None = predicate(
-        compares(models.Spec.spack_version), description="The Spack that first reported it."
-    )
-    recorded_at: DateTimeFilter | None = predicate(
-        compares(models.Spec.recorded_at), description="When it first became known here."
-    )
-    dependencies: Quantified[DependencyFilter] | None = predicate(
-        related("DependencyFilter", models.Dependency, _DEPENDENCIES),
-        description="What it depends on directly, by name.",
-    )
-    dependents: Quantified[DependencyFilter] | None = predicate(
-        related("DependencyFilter", models.Dependency, _DEPENDENTS),
-        description="What depends on it directly.",
-    )
-    builds: Quantified[later.BuildFilter] | None = predicate(
-        related("BuildFilter", models.Build, _BUILDS), description="Its builds."
-    )
-    compiler: CompilerFilter | None = predicate(
-        compiler_passes("CompilerFilter"), description="One of its compilers, of any language."
-    )
-    parameters: Quantified[ParameterFilter] | None = predicate(
-        related("ParameterFilter", models.Parameter, _PARAMETERS), description="Its variants and flags."
-    )
-    dependency: ContainedFilter | None = predicate(
-        spec_contains_dependency, description="That depend on this, at any depth, by any deptype."
-    )
-
-
-@order_input
-class SpecOrder:
-    """What specs are sorted by."""
-
-    hash: Direction | None = sorted_by(
-        models.Spec.hash,
-        description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash "
-        "(where no document states it the build hash, else the DAG hash).",
-    )
-    name: Direction | None = sorted_by(*_PACKAGE, models.Package.name, description="The package's name.")
-    version: Direction | None = sorted_by(*_VERSION_KEY, description="The version.")
-    compiler: Direction | None = sorted_by(
-        models.Spec.compiler_id,
-        models.Compiler.name,
-        description="The compiler that a document names (before format v5), otherwise the one that it depends"
-        " on for C, without one that for C++, else that for Fortran.",
-    )
-    recorded_at: Direction | None = sorted_by(
-        models.Spec.recorded_at, description="When it first became known here."
-    )
-
-
 _TEMPLATE = argument(
     "template", str, "A format string of Spack's, as `{name}{@version}{/hash:7}`.", DEFAULT_FORMAT
 )
 _DEPTYPES = argument("deptypes", list[Deptype] | None, "Only along edges of these deptypes; else of all.")
 
 
-@strawberry.type(description="A concrete spec, as all its documents state it together.")
+@noun("specs")
 class Spec(Node):
     """A concrete spec, as all its documents state it together."""
 
     id: strawberry.ID = identity(models.Spec)
     hash: str = column(
         models.Spec.hash,
+        filters=True,
+        sorts=True,
         description="Its identity: the DAG hash from format v3 (Spack 0.18) on, before that the full hash "
         "(where no document states it the build hash, else the DAG hash).",
     )
@@ -248,24 +150,30 @@ class Spec(Node):
         models.SpecHash,
         belongs=_HASHES,
         order=[models.SpecHash.kind, models.SpecHash.value],
+        filters=True,
         description="Every hash that a client showed it under; each finds it again.",
     )
-    document: JSON = expression(
-        expressions.document, is_json=True, description="Its node in the spec JSON, as it came in."
+    document: JSON = json_value(expressions.document, description="Its node in the spec JSON, as it came in.")
+    name: str = column(
+        *_PACKAGE, models.Package.name, filters=True, sorts=True, description="The package's name."
     )
-    name: str = column(*_PACKAGE, models.Package.name, description="The package's name.")
     version: str = column(
-        models.Spec.package_version_id, models.PackageVersion.version, description="The version."
+        models.Spec.package_version_id,
+        models.PackageVersion.version,
+        filters=by(VersionFilter, compares_versions(*_VERSION_KEY)),
+        sorts=_VERSION_KEY,
+        description="The version.",
     )
-    package: Package = relation(*_PACKAGE, description="The package.")
+    package: Package = relation(*_PACKAGE, filters=True, description="The package.")
     package_version: PackageVersion = relation(
         models.Spec.package_version_id, description="The package's version."
     )
     namespace: str | None = column(
-        models.Spec.namespace, description="The namespace of the package's recipe."
+        models.Spec.namespace, filters=True, description="The namespace of the package's recipe."
     )
     compiler: Compiler | None = relation(
         models.Spec.compiler_id,
+        sorts=models.Compiler.name,
         description="The compiler that a document names (before format v5), otherwise the one that it "
         "depends on for C, without one that for C++, else that for Fortran.",
     )
@@ -283,24 +191,27 @@ class Spec(Node):
         ],
         description="Its compilers by language; a document of before format v5 names one for all three.",
     )
-    architecture: Architecture = relation(models.Spec.architecture_id, description="What it is built for.")
+    architecture: Architecture = relation(
+        models.Spec.architecture_id, filters=True, description="What it is built for."
+    )
     parameters: JSON = column(
-        models.Spec.parameter_set_id, models.ParameterSet.document,
-        description="Variants and compiler flags.",
-    )  # fmt: skip
+        models.Spec.parameter_set_id, models.ParameterSet.document, description="Variants and compiler flags."
+    )
     external: JSON | None = column(
-        models.Spec.external, description="Where it comes from, if it is an external."
+        models.Spec.external, filters=True, description="Where it comes from, if it is an external."
     )
     package_hash: str | None = column(
-        models.Spec.package_hash, description="The hash of the package's recipe."
+        models.Spec.package_hash, filters=True, description="The hash of the package's recipe."
     )
     format_version: int = column(
-        models.Spec.format_version, description="The version of the spec JSON's format."
+        models.Spec.format_version, filters=True, description="The version of the spec JSON's format."
     )
     spack_version: str | None = column(
-        models.Spec.spack_version, description="The Spack that first reported it."
+        models.Spec.spack_version, filters=True, description="The Spack that first reported it."
     )
-    recorded_at: datetime = column(models.Spec.recorded_at, description="When it first became known here.")
+    recorded_at: datetime = column(
+        models.Spec.recorded_at, filters=True, sorts=True, description="When it first became known here."
+    )
     dependencies: list[Dependency] = listing(
         models.Dependency,
         belongs=_DEPENDENCIES,
@@ -314,14 +225,11 @@ class Spec(Node):
             models.Dependency.child_id,
             models.Dependency.virtuals,
         ],
+        filters=True,
         description="What it depends on directly, by name.",
     )
     dependents: Connection[Dependency] = connection(
-        models.Dependency,
-        belongs=_DEPENDENTS,
-        where=DependencyFilter,
-        order_by=DependencyOrder,
-        description="What depends on it directly.",
+        models.Dependency, belongs=_DEPENDENTS, filters=True, description="What depends on it directly."
     )
     graph: SpecGraph = embedded(
         arguments=[argument("depth", int | None, "Not farther than so many edges below it."), _DEPTYPES],
@@ -359,16 +267,27 @@ class Spec(Node):
         description="The graph as `spack spec` prints it, a line for each spec.",
     )
     builds: BuildConnection = connection(
-        models.Build,
-        belongs=_BUILDS,
-        where=later.BuildFilter,
-        order_by=later.BuildOrder,
-        description="Its builds.",
+        models.Build, belongs=_BUILDS, filters=True, description="Its builds."
     )
     analysis_results: Connection[AnalysisResult] = connection(
-        models.Attribute,
-        belongs=_RESULTS,
-        where=AnalysisResultFilter,
-        order_by=AnalysisResultOrder,
-        description="What analyzers found out about its builds.",
+        models.Attribute, belongs=_RESULTS, description="What analyzers found out about its builds."
     )
+
+    class Filter:
+        """What is no field."""
+
+        compiler = condition(
+            input_of("CompilerFilter"),
+            compiler_passes("CompilerFilter"),
+            description="One of its compilers, of any language.",
+        )
+        parameters = condition(
+            Quantified[ParameterFilter],
+            related("ParameterFilter", models.Parameter, _PARAMETERS),
+            description="Its variants and flags.",
+        )
+        dependency = condition(
+            ContainedFilter,
+            spec_contains_dependency,
+            description="That depend on this, at any depth, by any deptype.",
+        )

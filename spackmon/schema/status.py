@@ -4,8 +4,6 @@ from enum import Enum
 
 import strawberry
 
-from spackmon.schema.filters import IN, IS_NULL
-
 
 @strawberry.enum(description="How a build or one run of it stands.")
 class BuildStatus(Enum):
@@ -18,16 +16,6 @@ class BuildStatus(Enum):
     CANCELLED = strawberry.enum_value("CANCELLED", description="Given up, as when a dependency failed.")
 
 
-@strawberry.input(description="Which BuildStatus it must be; all given must hold.")
-class BuildStatusFilter:
-    """Which BuildStatus it must be; all given must hold."""
-
-    eq: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="This.")
-    ne: BuildStatus | None = strawberry.field(default=strawberry.UNSET, description="Not this.")
-    in_: list[BuildStatus] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
-    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
-
-
 @strawberry.enum(description="Where what was installed came from.")
 class InstalledFrom(Enum):
     """Where what was installed came from: `spackmon.status`, each with what it means."""
@@ -37,13 +25,3 @@ class InstalledFrom(Enum):
         "BUILD_CACHE", description="A binary of a cache was unpacked; it was built somewhere else."
     )
     EXTERNAL = strawberry.enum_value("EXTERNAL", description="It was there, outside of Spack.")
-
-
-@strawberry.input(description="Which InstalledFrom it must be; all given must hold.")
-class InstalledFromFilter:
-    """Which InstalledFrom it must be; all given must hold."""
-
-    eq: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="This.")
-    ne: InstalledFrom | None = strawberry.field(default=strawberry.UNSET, description="Not this.")
-    in_: list[InstalledFrom] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
-    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)

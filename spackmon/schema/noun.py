@@ -1,0 +1,192 @@
+"""A noun is said once: its type, and of what its fields say, the filter and the order of its rows.
+
+A field that `filters` is in the filter under its own name and description, one that `sorts` in the order.
+What can only be filtered or sorted by stands in the classes `Filter` and `Order` within the noun.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from enum import EnumMeta
+from types import NoneType
+from typing import Annotated, Any, ForwardRef, TypeVar, get_args, get_origin
+
+import strawberry
+from strawberry.scalars import JSON
+from strawberry.types.field import StrawberryField
+from strawberry.types.lazy_type import StrawberryLazyReference
+
+from spackmon.query.fields import (
+    FILTERS,
+    SORTS,
+    SQL,
+    By,
+    Column,
+    Connected,
+    Expression,
+    Input,
+    Listing,
+    Relation,
+    argument,
+)
+from spackmon.query.filters import compares, compares_value, has_element, related, through
+from spackmon.schema import derived
+from spackmon.schema.filters import (
+    DateTimeFilter,
+    Direction,
+    FloatFilter,
+    IntFilter,
+    PresenceFilter,
+    StringFilter,
+    StringListFilter,
+    enum_filter,
+)
+from spackmon.schema.inputs import Quantified, filter_input
+
+Declared = TypeVar("Declared", bound=type)
+
+_OPERANDS = {
+    str: StringFilter,
+    int: IntFilter,
+    float: FloatFilter,
+    datetime: DateTimeFilter,
+    JSON: PresenceFilter,
+}
+
+
+def input_of(name: str) -> Any:
+    """A derived input, by its name; it need not be there yet."""
+    return Annotated[name, strawberry.lazy(derived.__name__)]
+
+
+def object_type(declared: Declared) -> Declared:
+    """Makes a class a type of the schema; its docstring becomes its description.
+
+    Its connections take the filter and the order of what they list.
+    """
+    for name, field in _fields(declared).items():
+        if isinstance(field.metadata.get(SQL), Connected):
+            target = _noun_of(declared.__annotations__[name])
+            field.arguments = [
+                *field.arguments,
+                argument("where", input_of(f"{target}Filter") | None, "Only these rows."),
+                argument(
+                    "order_by",
+                    list[input_of(f"{target}Order")] | None,  # type: ignore[misc]
+                    "By these values, the first one first; then newest first.",
+                ),
+            ]
+    return strawberry.type(declared, description=_sentence(declared))
+
+
+def noun(plural: str, *, filter_name: str = "") -> Callable[[Declared], Declared]:
+    """Makes a class a type of the schema, and derives its filter and its order.
+
+    `plural` is what several are called; `filter_name` is the filter's own name, if it has one.
+    """
+
+    def declare(declared: Declared) -> Declared:
+        name = declared.__name__
+        inputs = dict(_filtered(declared))
+        if inputs:
+            made = _input(filter_name or f"{name}Filter", f"Which {plural}.", inputs)
+            setattr(derived, made.__name__, filter_input(made))
+        orders = dict(_sorted(declared))
+        if orders:
+            sentence = f"What {plural} are sorted by. Exactly one of its fields is given."
+            made = _input(f"{name}Order", sentence, orders)
+            setattr(derived, made.__name__, strawberry.input(made, description=sentence))
+        return object_type(declared)
+
+    return declare
+
+
+def _fields(declared: type) -> Mapping[str, StrawberryField]:
+    return {name: one for name, one in vars(declared).items() if isinstance(one, StrawberryField)}
+
+
+def _sentence(declared: type) -> str:
+    return re.sub(r"\s+", " ", declared.__doc__ or "").strip()
+
+
+def _filtered(declared: type) -> Iterator[tuple[str, Input]]:
+    for name, field in _fields(declared).items():
+        filters = field.metadata.get(FILTERS)
+        if filters:
+            by = (
+                filters
+                if isinstance(filters, By)
+                else _by(field.metadata[SQL], declared.__annotations__[name])
+            )
+            yield name, Input(by.operand, by.condition, field.description or "")
+    yield from _own(declared, "Filter")
+
+
+def _sorted(declared: type) -> Iterator[tuple[str, Input]]:
+    for name, field in _fields(declared).items():
+        path = field.metadata.get(SORTS)
+        if path:
+            yield name, Input(Direction, Column(path[:-1], path[-1]), field.description or "")
+    for name, own in _own(declared, "Order"):
+        yield name, Input(Direction, own.meaning, own.description)
+
+
+def _own(declared: type, inner: str) -> Iterator[tuple[str, Input]]:
+    """What stands in the class `Filter` or `Order` of a noun."""
+    own = vars(declared).get(inner, NoneType)
+    yield from ((name, one) for name, one in vars(own).items() if isinstance(one, Input))
+
+
+def _input(name: str, sentence: str, inputs: Mapping[str, Input]) -> type:
+    body = {
+        field: strawberry.field(
+            metadata={SQL: one.meaning}, description=one.description, default=strawberry.UNSET
+        )
+        for field, one in inputs.items()
+    }
+    annotations = {field: one.type_ | None for field, one in inputs.items()}
+    own = {"__annotations__": annotations, "__doc__": sentence, "__module__": derived.__name__}
+    return type(name, (), {**body, **own})
+
+
+def _by(meaning: object, annotation: Any) -> By:
+    """How a field is filtered that says no more than that it is."""
+    match meaning:
+        case Column(steps, attribute):
+            kind = _not_null(annotation)
+            if get_origin(kind) is list:
+                return By(StringListFilter, has_element(*steps, attribute))
+            return By(_operand(kind), compares(*steps, attribute))
+        case Expression(value_of):
+            return By(_operand(_not_null(annotation)), compares_value(value_of))
+        case Relation(steps):
+            name = f"{_noun_of(annotation)}Filter"
+            return By(input_of(name), through(name, *steps))
+        case Listing(model, belongs) | Connected(model, belongs) if belongs is not None:
+            name = f"{_noun_of(annotation)}Filter"
+            return By(Quantified[input_of(name)], related(name, model, belongs))  # type: ignore[misc]
+    raise TypeError(f"nothing says how this is filtered: {meaning!r}")
+
+
+def _operand(kind: Any) -> Any:
+    return enum_filter(kind) if isinstance(kind, EnumMeta) else _OPERANDS[kind]
+
+
+def _not_null(annotation: Any) -> Any:
+    some = [one for one in get_args(annotation) if one is not NoneType]
+    return some[0] if NoneType in get_args(annotation) else annotation
+
+
+def _noun_of(annotation: Any) -> str:
+    """The name of the noun that a field's type speaks of, through null, lists and connections."""
+    if isinstance(annotation, str):
+        return annotation.removesuffix(" | None")
+    if isinstance(annotation, ForwardRef):
+        return annotation.__forward_arg__
+    if any(isinstance(one, StrawberryLazyReference) for one in getattr(annotation, "__metadata__", ())):
+        return _noun_of(annotation.__origin__)
+    inner = [one for one in get_args(annotation) if one is not NoneType]
+    if inner:
+        return _noun_of(inner[0])
+    base = next(iter(getattr(annotation, "__orig_bases__", ())), None)
+    return _noun_of(base) if get_args(base) else str(annotation.__name__)
