@@ -14,8 +14,7 @@ COPY pyproject.toml README.md LICENSE-APACHE LICENSE-MIT ./
 COPY alembic/ alembic/
 COPY spackmon/ spackmon/
 COPY --from=assets /build/spackmon/web/static/built/ spackmon/web/static/built/
-# Editable, because the migrations lie beside the package.
-RUN pip install --no-cache-dir --editable .
+RUN pip install --no-cache-dir '.[server]'
 USER spackmon
 ENV SPACKMON_DATA_DIR=/data SPACKMON_HOST=0.0.0.0 SPACKMON_ENVIRONMENT=production PYTHONUNBUFFERED=1
 VOLUME /data

@@ -157,6 +157,7 @@ class Code(StrEnum):
     SECRET_UNUSABLE = auto(), 500, "The secret in the data directory cannot be used."
     ADDRESS_UNUSABLE = auto(), 500, "The service cannot listen on this address."
     SOCKET_UNUSABLE = auto(), 500, "The socket that the service inherited cannot be used."
+    SERVER_NOT_INSTALLED = auto(), 500, "The command needs the server: `pip install 'spackmon[server]'`."
     PERSON_EXISTS = auto(), 409, "A person has this name already."
     PERSON_UNKNOWN = auto(), 404, "No person has this name."
     PERSON_DISABLED = auto(), 403, "The person was disabled."

@@ -25,6 +25,7 @@ from spackmon.settings import Settings
 from tests.waiting import GIVE_UP_SECONDS, until
 
 USER = "builder"
+PROGRAM = Path(sys.executable).with_name("spackmon")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,11 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
 
 @contextlib.contextmanager
 def served_by_process(
-    database_url: str, data_dir: Path, environment: Mapping[str, str] | None = None, token: str | None = None
+    database_url: str,
+    data_dir: Path,
+    environment: Mapping[str, str] | None = None,
+    token: str | None = None,
+    program: Path = PROGRAM,
 ) -> Iterator[Server]:
     """`spackmon serve` as it is started by a site; a test may kill it. Its log is `serve.log` in `data_dir`.
 
@@ -90,7 +95,6 @@ def served_by_process(
         "SPACKMON_DATABASE_URL": database_url, "SPACKMON_DATA_DIR": str(data_dir),
         "SPACKMON_PORT": str(port), "SPACKMON_HOLD_SECONDS": str(GIVE_UP_SECONDS), **(environment or {}),
     }  # fmt: skip
-    program = Path(sys.executable).with_name("spackmon")
     log = data_dir / "serve.log"
     with log.open("ab") as stderr:
         process = subprocess.Popen(

@@ -2,8 +2,6 @@
 
 import sys
 
-from sqlalchemy.exc import DBAPIError
-
 from spackmon.cli.commands import command_line
 from spackmon.cli.console import complain
 from spackmon.errors import Refused
@@ -16,6 +14,10 @@ def main() -> None:
     except Refused as refused:
         complain(refused.sentence)
         sys.exit(1)
-    except DBAPIError as error:
+    except Exception as error:
+        # Whoever has the client alone has not the library, and whatever raised this is nothing of it.
+        library = sys.modules.get("sqlalchemy.exc")
+        if library is None or not isinstance(error, library.DBAPIError):
+            raise
         complain(f"the database answered: {str(error.orig).strip().splitlines()[0]}")
         sys.exit(1)

@@ -5,20 +5,15 @@ from typing import Annotated
 
 import typer
 
-from spackmon.cli import (
-    db,
-    extension,
-    imports,
-    inbox,
-    old_names,
-    people,
-    runs,
-    schema,
-    serve,
-    tokens,
-    unit,
-    upload,
-)
+from spackmon.cli import extension, imports, upload
+from spackmon.cli.installed import has_server, without_server
+
+# Named here, because the client alone cannot import them to see.
+_OF_SERVER = (
+    "serve", "unit", "db", "user", "token", "inbox", "run", "schema",
+    "add_user", "get_token", "import_package_configuration",
+)  # fmt: skip
+_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
 def command_line() -> typer.Typer:
@@ -33,20 +28,21 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_program)
-    app.command()(serve.serve)
-    app.add_typer(unit.app, name="unit")
-    app.add_typer(db.app, name="db")
-    app.add_typer(people.app, name="user")
-    app.add_typer(tokens.app, name="token")
     app.command("import")(imports.import_paths)
     app.command()(upload.upload)
-    app.add_typer(inbox.app, name="inbox")
-    app.add_typer(runs.app, name="run")
     app.add_typer(extension.app, name="extension")
-    app.command()(schema.schema)
-    for name, command in old_names.COMMANDS.items():
-        app.command(name, hidden=True)(command)
+    if has_server():
+        from spackmon.cli.of_server import add_commands
+
+        add_commands(app)
+    else:
+        for name in _OF_SERVER:
+            app.command(name, hidden=True, context_settings=_ANYTHING)(_refuse)
     return app
+
+
+def _refuse(context: typer.Context) -> None:
+    raise without_server(f"`spackmon {context.info_name}`")
 
 
 def _show_version(wanted: bool) -> None:

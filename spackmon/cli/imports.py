@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -10,27 +10,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 
-from spackmon.auth.people import anonymous, person_named
 from spackmon.cli.console import complain, counted
-from spackmon.cli.database import open_database
 from spackmon.cli.import_summary import Summary
+from spackmon.cli.installed import has_server, without_server
 from spackmon.client import Client
-from spackmon.client.reading import Read, is_address, read_paths
-from spackmon.database import Database
+from spackmon.client.reading import Named, Read, is_address, read_paths
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import InstallReport, SpecReport, Submission
-from spackmon.ingest.batches import apply_each
-from spackmon.ingest.receipts import Receipt
-
-# A transaction takes as many reports as are small beside the program: a commit costs more than a report.
-_REPORTS_AT_ONCE = 100
-_BYTES_AT_ONCE = 8 << 20
-_BYTES_OF_A_NODE = 2_000
-
-Named = tuple[str, Submission]
 
 
 def import_paths(
@@ -72,8 +58,7 @@ def import_paths(
         elif url is not None:
             importing.send(Client(url, token=token))
         else:
-            with open_database() as database:
-                importing.store(database, user)
+            importing.store(user)
     summary.print(dry_run=dry_run)
     if importing.problems:
         raise Refused(
@@ -117,59 +102,17 @@ class _Import:
             else:
                 self.summary.sent(report, one.status)
 
-    def store(self, database: Database, user: str | None) -> None:
-        """Write everything into a database, as this person's or anonymous."""
-        owner = None if user is None else _person(database, user)
-        for group in _groups(self.reports()):
-            for (place, report), outcome in zip(group, _write(database, group, owner), strict=True):
-                if isinstance(outcome, Refused):
-                    self.refuse(place, outcome)
-                else:
-                    self.summary.stored(report, outcome)
+    def store(self, user: str | None) -> None:
+        """Write everything into the database of the settings, as this person's or anonymous."""
+        if not has_server():
+            raise without_server("an import without --url")
+        from spackmon.cli.storing import stored
 
-
-def _person(database: Database, name: str) -> int:
-    return database.read_once(lambda connection: person_named(connection, name))
-
-
-def _write(database: Database, group: list[Named], owner: int | None) -> list[Receipt | Refused]:
-    """Write a group in a transaction. If one of it meets an error, each has a transaction of its own."""
-
-    def work(connection: Connection, reports: Iterable[Submission]) -> list[Receipt | Refused]:
-        person_id = anonymous(connection) if owner is None else owner
-        # Whose builds they are is uncertain only where nobody is named: over HTTP it is the sender.
-        return apply_each(connection, reports, person_id, across_owners=owner is None)
-
-    try:
-        return database.write(lambda connection: work(connection, [report for _, report in group]))
-    except DBAPIError as error:
-        if len(group) == 1:
-            reason = str(error.orig).strip().splitlines()[0]
-            return [Refused(Code.DATABASE_ERROR, f"the database answered: {reason}")]
-    return [outcome for one in group for outcome in _write(database, [one], owner)]
-
-
-def _groups(reports: Iterable[Named]) -> Iterator[list[Named]]:
-    group: list[Named] = []
-    group_bytes = 0
-    for named in reports:
-        group.append(named)
-        group_bytes += _size_bytes(named[1])
-        if len(group) >= _REPORTS_AT_ONCE or group_bytes >= _BYTES_AT_ONCE:
-            yield group
-            group, group_bytes = [], 0
-    if group:
-        yield group
-
-
-def _size_bytes(report: Submission) -> int:
-    """About how much of memory a report takes."""
-    logs = graph_nodes = 0
-    if isinstance(report, InstallReport):
-        logs = len(report.log or b"") + sum(len(phase.output or b"") for phase in report.phases)
-    if isinstance(report, InstallReport | SpecReport) and report.graph is not None:
-        graph_nodes = len(report.graph.nodes)
-    return logs + graph_nodes * _BYTES_OF_A_NODE
+        for (place, report), outcome in stored(self.reports(), user):
+            if isinstance(outcome, Refused):
+                self.refuse(place, outcome)
+            else:
+                self.summary.stored(report, outcome)
 
 
 @contextmanager

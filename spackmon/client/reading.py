@@ -17,6 +17,10 @@ _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _ABSENT = frozenset({403, 404, 410})
 
 
+Named = tuple[str, Submission]
+"""A report, after the place where it lies."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """A report that lies at `place`, or why there is none; `is_last` of what `size_bytes` of files give."""

@@ -15,7 +15,10 @@ from spackmon.errors import Code, Refused
 
 log = structlog.get_logger()
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "alembic"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_INSTALLED = _PACKAGE / "migrations"
+# A checkout has them beside the package.
+SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "alembic"
 
 # Any number will do, so long as no other program on the same database takes the same.
 _UPGRADE_LOCK = 7_206_613_411

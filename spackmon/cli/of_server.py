@@ -1,0 +1,19 @@
+"""The commands that need the server's packages: those that serve, and those that open its database."""
+
+import typer
+
+from spackmon.cli import db, inbox, old_names, people, runs, schema, serve, tokens, unit
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add them to the command line."""
+    app.command()(serve.serve)
+    app.add_typer(unit.app, name="unit")
+    app.add_typer(db.app, name="db")
+    app.add_typer(people.app, name="user")
+    app.add_typer(tokens.app, name="token")
+    app.add_typer(inbox.app, name="inbox")
+    app.add_typer(runs.app, name="run")
+    app.command()(schema.schema)
+    for name, command in old_names.COMMANDS.items():
+        app.command(name, hidden=True)(command)
