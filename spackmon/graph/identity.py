@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 Key = tuple[str, str]
 """The kind of a hash, and the hash."""
 
-_STRENGTH = {"full_hash": 2, "build_hash": 1, "hash": 0}
+STRENGTH = {"full_hash": 2, "build_hash": 1, "hash": 0}
+"""Of the kinds of hashes that may be a key: what a higher one names, it names more exactly."""
 
 LINKING_KINDS = frozenset(("build_hash", "hash"))
 """The kinds of hashes that may say that documents with different keys are of one spec."""
@@ -63,9 +64,9 @@ def _shown(specs: Iterable[Stated], kind: str) -> dict[Key, set[Key]]:
 
 
 def _agree(weaker: Stated, stronger: Stated) -> bool:
-    if _STRENGTH[weaker.key[0]] >= _STRENGTH[stronger.key[0]] or weaker.about.isdisjoint(stronger.about):
+    if STRENGTH[weaker.key[0]] >= STRENGTH[stronger.key[0]] or weaker.about.isdisjoint(stronger.about):
         return False
-    for kind in _STRENGTH:
+    for kind in STRENGTH:
         theirs = [{key for key in one.hashes if key[0] == kind} for one in (weaker, stronger)]
         if all(theirs) and theirs[0].isdisjoint(theirs[1]):
             return False

@@ -26,6 +26,7 @@ _INSERT = Statement(
 _READ = Statement(
     """
     SELECT b.id, b.spec_id, b.package_id, b.environment_id, b.owner_id, s.hash AS spec_hash,
+        s.hash_kind AS spec_hash_kind,
         e.hostname, e.platform, e.operating_system, e.target, e.kernel_version
     FROM build b JOIN build_environment e ON e.id = b.environment_id
     LEFT JOIN spec s ON s.id = b.spec_id
@@ -99,14 +100,23 @@ _MOVE_ATTEMPT = Statement(
 
 _OTHERS = Statement("SELECT 1 FROM attempt WHERE build_id = :build_id AND id <> :attempt_id LIMIT 1")
 
+# What nobody says when it ran comes first: it never hides a run that is known to be later. Its place among
+# others of the kind is that of its name, the shorter one first, as 9 is before 10: not that of its arrival.
 _MISNUMBERED = Statement(
     """
     SELECT r.id, r.place FROM (
-        SELECT a.id, a.number, row_number() OVER (
-            ORDER BY COALESCE(a.started_at, a.finished_at, a.reported_at),
-                (SELECT min(c.kind || ' ' || c.key) FROM claim c WHERE c.attempt_id = a.id), a.id
-        ) AS place
-        FROM attempt a WHERE a.build_id = :build_id
+        SELECT a.id, a.number, row_number() OVER (ORDER BY a.ran_at IS NOT NULL, a.ran_at, c.kind,
+            length(c.key), c.key, a.id) AS place
+        FROM (
+            SELECT id, number, CASE WHEN started_at IS NULL AND end_is_inferred THEN NULL
+                ELSE COALESCE(started_at, finished_at) END AS ran_at
+            FROM attempt WHERE build_id = :build_id
+        ) a
+        LEFT JOIN (
+            SELECT attempt_id, kind, key,
+                row_number() OVER (PARTITION BY attempt_id ORDER BY kind, length(key), key, owner_id) AS place
+            FROM claim WHERE attempt_id IN (SELECT id FROM attempt WHERE build_id = :build_id)
+        ) c ON c.attempt_id = a.id AND c.place = 1
     ) r
     WHERE r.number <> r.place
     """
@@ -343,7 +353,7 @@ def leave_build(connection: Connection, build_id: int, target_id: int) -> None:
 def settle_build(connection: Connection, build_id: int, now: datetime) -> bool:
     """Number a build's runs by their beginnings and repeat the newest one's facts; false if it has none.
 
-    Sources tell of runs of long ago in any order.
+    Runs of long ago are reported in any order.
     """
     misnumbered = [(row.id, row.place) for row in _MISNUMBERED.run(connection, build_id=build_id)]
     if misnumbered:

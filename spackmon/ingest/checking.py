@@ -15,6 +15,7 @@ from spackmon.database import Database
 from spackmon.graph.closure import CyclicGraph
 from spackmon.ingest.builds import settle_build, wrong_builds
 from spackmon.ingest.closures import write_closures
+from spackmon.ingest.linking import link
 from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.resolution import settle as resettle
 from spackmon.ingest.rows import Statement
@@ -96,7 +97,9 @@ def _of_no_spec(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:
 
 
 def _runs(connection: Connection, claim_ids: Sequence[int]) -> Mapping[str, int]:
-    return {"runs": sum(resettle(connection, claim_id, utc_now()).changed for claim_id in claim_ids)}
+    linked = link(connection, claim_ids, (), utc_now())
+    changed = sum(resettle(connection, claim_id, utc_now()).changed for claim_id in claim_ids)
+    return {"claims of another spec": linked, "runs": changed}
 
 
 def _builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:

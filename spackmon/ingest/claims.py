@@ -17,17 +17,17 @@ from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 _FACTS = (
-    "package_id", "spec_id", "spec_hash", "environment_id", "status", "is_live", "started_at",
-    "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run", "window_begins_at",
-    "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision", "prefix",
-    "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "tags", "client_build_id",
-    "next_run", "last_reported_at",
+    "package_id", "spec_id", "spec_hash", "spec_hash_kind", "environment_id", "status", "is_live",
+    "started_at", "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run",
+    "window_begins_at", "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision",
+    "prefix", "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "tags",
+    "client_build_id", "next_run", "last_reported_at",
 )  # fmt: skip
 """The columns that a report may change."""
 
 _IDENTITY = ("owner_id", "owner_is_certain", "kind", "key", "first_reported_at")
 _PLAIN = (
-    "package_id", "spec_id", "spec_hash", "started_at", "finished_at", "duration_seconds",
+    "package_id", "spec_id", "spec_hash", "spec_hash_kind", "started_at", "finished_at", "duration_seconds",
     "time_uncertainty_seconds", "cancelled_at", "abandoned_at", "spack_version", "spack_revision", "prefix",
     "environment_set_id", "manifest_id", "configure_arguments", "last_reported_at",
 )  # fmt: skip
@@ -63,7 +63,9 @@ _LOAD = over_rows(
         e.hostname, e.platform, e.operating_system, e.target, e.kernel_version,
         {_HAS_EVENTS},
         (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
-        s.format_version < 3 AND s.hash_kind <> 'full_hash' AS is_weak_spec
+        s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
+            SELECT 1 FROM spec_hash o WHERE o.value = c.spec_hash AND o.spec_id <> c.spec_id
+        ) AS is_weak_spec
     FROM claim c JOIN build_environment e ON e.id = c.environment_id
     LEFT JOIN spec s ON s.id = c.spec_id
     WHERE c.id IN (SELECT i.id FROM {{input}} i)
@@ -106,8 +108,8 @@ _PUT_PHASES = over_rows(
     """,
 )
 
-# By the time within which they must touch; what is untimed; the run that they are counted to; and the same
-# thing at any time for one that is untimed itself.
+# By the time within which they must touch; what is untimed; the run that they are counted to; the same thing
+# at any time for one that is untimed itself; and there what shares a DAG hash, which may mean the same.
 _NEIGHBOURS = over_rows(
     "id bigint",
     """
@@ -123,7 +125,13 @@ _NEIGHBOURS = over_rows(
     SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
     UNION
     SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL
+    JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL AND m.spec_id IS NULL
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    JOIN spec_hash h ON h.spec_id = m.spec_id AND h.kind = 'hash'
+    JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
+    JOIN claim c ON c.spec_id = o.spec_id
+    WHERE m.window_begins_at IS NULL OR c.window_begins_at IS NULL
     UNION
     SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.spec_id = m.spec_id
     WHERE m.window_begins_at IS NULL
@@ -134,10 +142,13 @@ _NEIGHBOURS = over_rows(
     """,
 )
 
-_WAITING = over_rows(
+_NAMING = over_rows(
     "value text",
     """
-    SELECT c.id, i.value FROM {input} i JOIN claim c ON c.spec_hash = i.value AND c.spec_id IS NULL
+    SELECT c.id FROM {input} i JOIN claim c ON c.spec_hash = i.value
+    WHERE c.spec_id IS NULL
+        OR NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = c.spec_id AND s.hash = i.value)
+        AND EXISTS (SELECT 1 FROM spec_hash h WHERE h.value = i.value AND h.spec_id <> c.spec_id)
     ORDER BY c.id
     """,
 )
@@ -254,9 +265,9 @@ def neighbours(connection: Connection, claim_ids: Iterable[int]) -> list[tuple[i
     return [(row.claim_id, row.id) for row in rows]
 
 
-def waiting_for(connection: Connection, hashes: Iterable[str]) -> list[tuple[int, str]]:
-    """The claims that name their spec by one of these hashes and wait for it, each with that hash."""
-    return [(row.id, row.value) for row in _WAITING.run(connection, sorted({(value,) for value in hashes}))]
+def naming(connection: Connection, hashes: Iterable[str]) -> list[int]:
+    """The claims that name a spec by one of these hashes and have none, or one of several that show it."""
+    return [row.id for row in _NAMING.run(connection, sorted({(value,) for value in hashes}))]
 
 
 def move_claims(connection: Connection, attempt_of: Iterable[tuple[int, int]]) -> None:

@@ -26,7 +26,7 @@ _FIND = {
 _RANKS = {
     table: Statement(f"SELECT {rank} AS rank FROM {table} WHERE id = :id")  # noqa: S608 -- of our own constants
     for table, rank in {
-        "log": "digest", "environment_set": "digest", "manifest": "digest", "spec": "hash", "package": "name",
+        "log": "digest", "environment_set": "digest", "manifest": "digest", "package": "name",
     }.items()
 }  # fmt: skip
 

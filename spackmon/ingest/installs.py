@@ -13,7 +13,7 @@ from spackmon.ingest.claims import StoredClaim
 from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.environments import NO_ENVIRONMENT, get_or_create_environment
 from spackmon.ingest.events import add_events
-from spackmon.ingest.linking import link_waiting
+from spackmon.ingest.linking import link
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.resolution import rewrite, settle
@@ -30,12 +30,12 @@ _PACKAGE_ID = Statement("SELECT id FROM package WHERE name = :name")
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """What a report is about, by the rows that it names; `waiting` are claims of specs that came with it."""
+    """What a report is about, by the rows that it names; `waiting` are claims that name what came with it."""
 
     spec_id: int | None = None
     package_id: int | None = None
     specs_created: int = 0
-    waiting: Sequence[tuple[int, str]] = ()
+    waiting: Sequence[int] = ()
 
 
 def apply_install(
@@ -50,7 +50,7 @@ def apply_install(
     found_id = claims.find_claim(connection, report.source, person_id)
     found = claims.load_claims(connection, [found_id]) if found_id is not None else {}
     packages = {subject.package_id, *(one.claim.package_id for one in found.values())}
-    link_waiting(connection, subject.waiting, packages, now)
+    link(connection, subject.waiting, packages, now)
     claim_id, known, stored = _grown(connection, report, reported, now)
     changed = stored is not None
     specs_created = subject.specs_created
@@ -108,6 +108,7 @@ def _claim(
     environment = report.environment or NO_ENVIRONMENT
     environment_id, _ = get_or_create_environment(connection, environment)
     variables, files = report.environment_variables, report.install_files
+    hash_kind, spec_hash = _name_of_spec(report)
     claim = Claim(
         id=0,
         owner_id=owner_id,
@@ -118,7 +119,8 @@ def _claim(
         last_reported_at=now,
         package_id=subject.package_id,
         spec_id=subject.spec_id,
-        spec_hash=report.spec_hash if subject.spec_id is None else None,
+        spec_hash=spec_hash,
+        spec_hash_kind=hash_kind,
         machine=machine_of(environment),
         status=report.status or BuildStatus.NOTRUN,
         started_at=report.started_at,
@@ -137,6 +139,14 @@ def _claim(
         phases=_phases(connection, report, now),
     )
     return StoredClaim(claim, environment_id)
+
+
+def _name_of_spec(report: InstallReport) -> tuple[str | None, str | None]:
+    """The hash by which a report names its spec, after its kind, which only a document says."""
+    if report.graph is None:
+        return None, report.spec_hash or None
+    root = report.graph.nodes[report.graph.root]
+    return root.hash_kind, root.hash
 
 
 def machine_of(environment: Environment) -> Machine:
@@ -191,8 +201,6 @@ def _grown(
         assert claim_id is not None  # noqa: S101 -- the insert met it
     before = claims.load_claims(connection, [claim_id])[claim_id]
     after = completed(before.claim, reported.claim, contents.rank_in(connection))
-    if after.spec_id is not None:
-        after = replace(after, spec_hash=None)
     if differs(before.claim, after):
         environment_id, _ = get_or_create_environment(connection, after.machine)
         after = replace(after, last_reported_at=now)

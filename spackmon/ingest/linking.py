@@ -1,6 +1,6 @@
-"""Claims that named a spec which was not known, and becomes known."""
+"""Claims whose spec becomes known, or turns out to be another one of those that their hash may mean."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from spackmon.ingest.specs import find_spec, store_graph
 def apply_spec(connection: Connection, report: SpecReport, now: datetime) -> SpecReceipt:
     """Store a graph; one that is known to the last document costs one statement."""
     stored = store_graph(connection, report.graph, report.spack_version, keeps_graphs=False)
-    link_waiting(connection, stored.waiting, (), now)
+    link(connection, stored.waiting, (), now)
     root = report.graph.nodes[report.graph.root]
     return SpecReceipt(
         stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version,
@@ -25,16 +25,30 @@ def apply_spec(connection: Connection, report: SpecReport, now: datetime) -> Spe
     )  # fmt: skip
 
 
-def link_waiting(
-    connection: Connection, waiting: Sequence[tuple[int, str]], packages: Iterable[int | None], now: datetime
-) -> None:
-    """Lock packages, and give their spec to the claims that waited for it, given with its hash."""
-    specs = {spec_hash: find_spec(connection, spec_hash) for _, spec_hash in waiting}
+def link(
+    connection: Connection, claim_ids: Collection[int], packages: Iterable[int | None], now: datetime
+) -> int:
+    """Lock packages, and count claims to the specs that they name, as far as these are known.
+
+    Which one a hash means may depend on all that show it: a claim that may mean another one now is of the
+    runs of others. How many claims were of another spec.
+    """
+    names = {
+        claim_id: (one.claim.spec_hash, one.claim.spec_hash_kind)
+        for claim_id, one in claims.load_claims(connection, claim_ids).items()
+        if one.claim.spec_hash is not None
+    }
+    specs = {name: find_spec(connection, *name) for name in set(names.values())}
     lock_packages(connection, {*packages, *(spec.package_id for spec in specs.values() if spec is not None)})
-    stored = claims.load_claims(connection, [claim_id for claim_id, _ in waiting])
-    for claim_id, spec_hash in waiting:
-        spec, claim = specs[spec_hash], stored[claim_id].claim
-        if spec is None or claim.spec_id is not None:
+    linked = 0
+    for claim_id, name in sorted(names.items()):
+        spec = specs.get(name)
+        if spec is None:
             continue
-        linked = replace(claim, spec_id=spec.id, package_id=spec.package_id, spec_hash=None)
-        rewrite(connection, stored[claim_id], replace(stored[claim_id], claim=linked), now)
+        stored = claims.load_claims(connection, [claim_id])[claim_id]
+        claim = replace(stored.claim, spec_id=spec.id, package_id=spec.package_id)
+        if claim.spec_id == stored.claim.spec_id and not claim.is_weak_spec:
+            continue
+        linked += claim.spec_id != stored.claim.spec_id
+        rewrite(connection, stored, replace(stored, claim=claim), now)
+    return linked

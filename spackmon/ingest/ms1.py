@@ -22,7 +22,7 @@ from spackmon.ingest.attempts import phase_id
 from spackmon.ingest.claims import StoredClaim
 from spackmon.ingest.environments import get_or_create_environment
 from spackmon.ingest.installs import machine_of, phase_claim
-from spackmon.ingest.linking import link_waiting
+from spackmon.ingest.linking import link
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
 from spackmon.ingest.resolution import Resolved, rewrite, settle
@@ -87,24 +87,26 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
     Raises Refused SPEC_UNKNOWN.
     """
     spec_id, waiting = _spec_of(connection, report)
-    spec = find_spec(connection, report.spec_hash, spec_id)
+    spec = find_spec(connection, report.spec_hash, spec_id=spec_id)
     if spec is None:
         raise Refused(
             Code.SPEC_UNKNOWN, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
         )
     environment_id, environment_created = get_or_create_environment(connection, report.environment)
-    link_waiting(connection, waiting, (spec.package_id,), now)
+    link(connection, waiting, (spec.package_id,), now)
     key = {"spec_id": spec.id, "owner_id": owner_id, "environment_id": environment_id}
     newest = _NEWEST.run(connection, **key)
     if newest:
         stored = claims.load_claims(connection, [newest[0].id])[newest[0].id]
         build_id, is_new = _again(connection, stored, report, now), False
     else:
-        series = _series(spec.hash, report)
+        hash_kind, spec_hash = _name_of_spec(report)
+        series = _series(spec_hash, report)
         claim = Claim(
             id=0, owner_id=owner_id, owner_is_certain=True, kind=SourceKind.MS1, key=f"{series}/1",
             first_reported_at=now, last_reported_at=now, package_id=spec.package_id, spec_id=spec.id,
-            machine=machine_of(report.environment), is_live=report.announces_run,
+            spec_hash=spec_hash, spec_hash_kind=hash_kind, machine=machine_of(report.environment),
+            is_live=report.announces_run,
             started_at=now if report.announces_run else None, spack_version=report.spack_version,
             tags=frozenset(report.tags),
         )  # fmt: skip
@@ -125,8 +127,9 @@ def apply_status(
         build_id = _place(connection, stored.claim).build_id
         return StatusReceipt(build_id, *_named(connection, stored.claim.spec_id))
     if _spoken(stored).is_over:
-        # Of a run that nobody announced nothing but its end is known.
-        stored = _next_claim(connection, stored, now, began_at=None)
+        # Of a run that nobody announced and that ended nothing but its end is known.
+        began_at = now if report.status is BuildStatus.RUNNING else None
+        stored = _next_claim(connection, stored, now, began_at=began_at)
     claim = conversation.with_status(stored.claim, report.status, now)
     resolved = _save(connection, stored, claim, now)
     for other in not_run:
@@ -180,16 +183,23 @@ def apply_analysis(
     return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
-def _spec_of(connection: Connection, report: BuildReport) -> tuple[int, Sequence[tuple[int, str]]]:
-    """The row of the spec that came along, or 0, and the claims that waited for what came."""
+def _spec_of(connection: Connection, report: BuildReport) -> tuple[int, Sequence[int]]:
+    """The row of the spec that came along, or 0, and the claims that name what came."""
     if report.graph is None:
         share_graphs(connection)
         return 0, ()
     stored = store_graph(connection, report.graph, report.spack_version)
-    root = report.graph.nodes[report.graph.root]
-    # The graph says which of several specs with this hash is meant.
-    is_named = any(value == report.spec_hash for _, value in root.hashes)
-    return (stored.spec_id if is_named else 0), stored.waiting
+    return (0 if _name_of_spec(report)[0] is None else stored.spec_id), stored.waiting
+
+
+def _name_of_spec(report: BuildReport) -> tuple[str | None, str]:
+    """The hash by which a client names its spec, after the kind if it sent a document that says it."""
+    if report.graph is not None:
+        root = report.graph.nodes[report.graph.root]
+        # The document says which of several specs with this hash is meant.
+        if any(value == report.spec_hash for _, value in root.hashes):
+            return root.hash_kind, root.hash
+    return None, report.spec_hash
 
 
 def _series(spec_hash: str, report: BuildReport) -> str:
@@ -200,7 +210,7 @@ def _series(spec_hash: str, report: BuildReport) -> str:
 
 def _begin(connection: Connection, stored: StoredClaim, series: str, now: datetime) -> tuple[int, bool]:
     """Add the first claim of a series; the number of its build, and whether that is new."""
-    # There may be another series of these words: its spec was another row then.
+    # There may be another series of these words: its spec was another one then.
     claim_id = _add(connection, stored, series, 1).claim.id
     resolved = settle(connection, claim_id, now)
     _set_client_build(connection, claim_id, resolved.build_id)
@@ -294,7 +304,8 @@ def _adopt(connection: Connection, build_id: int, person_id: int, now: datetime)
     claim = Claim(
         id=0, owner_id=person_id, owner_is_certain=True, kind=SourceKind.MS1,
         key=f"{build.spec_hash}/#{build.id}/1", first_reported_at=now, last_reported_at=now,
-        package_id=build.package_id, spec_id=build.spec_id, machine=builds.machine_of(build),
+        package_id=build.package_id, spec_id=build.spec_id, spec_hash=build.spec_hash,
+        spec_hash_kind=build.spec_hash_kind, machine=builds.machine_of(build),
     )  # fmt: skip
     claim_id = claims.add_claim(
         connection, StoredClaim(claim, build.environment_id, client_build_id=build.id)

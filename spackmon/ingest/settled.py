@@ -170,9 +170,13 @@ COMPILERS = _Table(
 
 @dataclass(slots=True)
 class Differences:
-    """How many rows were not as the claims of some specs say; `changed` are specs whose edges differed."""
+    """How many rows were not as the claims of some specs say; `changed` are specs whose edges differed.
+
+    `moved` counts documents that are of another spec now, `moved_hashes` are the hashes that these show.
+    """
 
     moved: int = 0
+    moved_hashes: set[str] = field(default_factory=set)
     hashes: int = 0
     edges: int = 0
     compilers: int = 0

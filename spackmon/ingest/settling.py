@@ -86,6 +86,9 @@ def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[in
     dirty = {*spec_ids, *left, *moved.values(), *parents} - ended.keys()
     differences = write_settled(connection, dirty)
     differences.moved = len(moved)
+    differences.moved_hashes = {
+        value for claim in claims if claim.id in moved for _, value in json.loads(claim.hashes)
+    }
     changed = differences.changed | {*created, *left, *moved.values()}
     try:
         recompute_closures(connection, changed - ended.keys(), above - ended.keys())

@@ -16,7 +16,7 @@ from spackmon.graph.closure import descendants, provided, seen_by_caret
 from spackmon.graph.compilers import compilers_of, main_compiler
 from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
-from spackmon.ingest.claims import waiting_for
+from spackmon.ingest.claims import naming
 from spackmon.ingest.closures import (
     insert_closure,
     insert_compilers,
@@ -73,7 +73,8 @@ _LINKED = over_rows(
 )
 
 
-# A hash string may name several specs: 0.16 and 0.17 have one `hash` for several `full_hash`es.
+# A hash may name several specs: 0.16 and 0.17 have one `hash` for several `full_hash`es. Which of them stands
+# for it must not depend on which one came first.
 _FIND_SPEC = Statement(
     """
     SELECT s.id, s.hash, p.name, p.id AS package_id
@@ -82,7 +83,8 @@ _FIND_SPEC = Statement(
     JOIN package_version v ON v.id = s.package_version_id
     JOIN package p ON p.id = v.package_id
     WHERE h.value = :value AND (:spec_id = 0 OR s.id = :spec_id)
-    ORDER BY CASE WHEN h.kind = s.hash_kind THEN 0 ELSE 1 END, s.hash, s.hash_kind
+    ORDER BY CASE WHEN h.kind = :kind THEN 0 ELSE 1 END,
+        CASE WHEN s.hash = h.value AND s.hash_kind = h.kind THEN 0 ELSE 1 END, s.hash, s.hash_kind
     LIMIT 1
     """
 )
@@ -94,14 +96,14 @@ _SPEC_HASH = Statement("SELECT hash FROM spec WHERE id = :spec_id")
 class StoredSpec:
     """The root of a stored graph; `created` is false when it was known before.
 
-    `created_count` specs of the graph are new; `waiting` are the claims of runs that came before, each with
-    the hash that it named.
+    `created_count` specs of the graph are new; `waiting` are the claims that came before, whose spec may be
+    another one now.
     """
 
     spec_id: int
     created: bool
     created_count: int
-    waiting: Sequence[tuple[int, str]]
+    waiting: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +157,15 @@ def store_graph(
         return _store(connection, graph, claims, spack_version, alone=True)
 
 
-def find_spec(connection: Connection, shown_hash: str, spec_id: int = 0) -> Row[*tuple[Any, ...]] | None:
-    """The spec that a client means by a hash: its `id`, `hash`, `name` and `package_id`.
+def find_spec(
+    connection: Connection, shown_hash: str, hash_kind: str | None = None, spec_id: int = 0
+) -> Row[*tuple[Any, ...]] | None:
+    """The spec that a source means by a hash: its `id`, `hash`, `name` and `package_id`.
 
-    `spec_id` says which it is, if it has that hash.
+    `hash_kind` is the kind of the hash, if the source says it; `spec_id` which spec it is, if that has the
+    hash. Of several specs that show the hash, it is the one whose own it is, else the first by their hashes.
     """
-    found = _FIND_SPEC.run(connection, value=shown_hash, spec_id=spec_id)
+    found = _FIND_SPEC.run(connection, value=shown_hash, kind=hash_kind or "", spec_id=spec_id)
     return found[0] if found else None
 
 
@@ -195,6 +200,7 @@ def _store(
     ids = {**known.ids, **created}
     new = [(ids[claim.key], claim) for claim in known.unseen if claim.key in ids]
     hashes = sorted({(value, kind, spec_id) for spec_id, claim in new for kind, value in claim.hashes})
+    shown = {value for value, _, _ in hashes}
     add_hashes(connection, hashes)
     is_new_alone = (
         len(new) == len(created)
@@ -208,12 +214,12 @@ def _store(
         _relate(connection, graph, created, ids, as_stated=known.states_all_edges)
     else:
         set_oldest(connection, known.older, graph.format_version, spack_version)
-        settle(connection, {spec_id for spec_id, _ in (*new, *known.older)}, created.values())
+        found = settle(connection, {spec_id for spec_id, _ in (*new, *known.older)}, created.values())
+        shown |= found.moved_hashes
         ids = dict(_known(connection, claims, graph.format_version, spack_version).ids)
     stored_ids = {ids[key] for key in created}
     kept = stored_ids & set(created.values())
-    waiting = waiting_for(connection, {value for value, _, _ in hashes})
-    return StoredSpec(ids[root], created.get(root) == ids[root], len(kept), waiting)
+    return StoredSpec(ids[root], created.get(root) == ids[root], len(kept), naming(connection, shown))
 
 
 def _known(

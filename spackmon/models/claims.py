@@ -22,8 +22,10 @@ class Claim(Base):
 
     `key` is the source's own name of the run (CDash's site, stamp and build name; a prefix; a run of the
     extension): whatever comes with the same key adds to the same claim. `attempt_id` is the run that it was
-    found to speak of. The window is the time within which another claim of the run must touch, null where the
-    claim does not tell when it ran.
+    found to speak of. `spec_hash` is the hash by which the source names its spec, `spec_hash_kind` of which
+    kind that is where the source says it, `spec_id` the spec of that name, null while there is none. The
+    window is the time within which another claim of the run must touch, null where the claim does not tell
+    when it ran.
 
     Of ms1 alone: `client_build_id` is the build's number that the client was given; `next_run` is JSON of
     what it announced for the next one (`at`, `spack_version`, `tags`), which its next report begins.
@@ -51,6 +53,7 @@ class Claim(Base):
     package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
     spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
     spec_hash: Mapped[str | None] = mapped_column(ByteOrderedText, index=True)
+    spec_hash_kind: Mapped[str | None] = mapped_column(ByteOrderedText)
     environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
     status: Mapped[str] = mapped_column(ByteOrderedText)
     is_live: Mapped[bool] = mapped_column(Boolean)

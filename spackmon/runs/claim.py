@@ -87,9 +87,10 @@ class PhaseClaim:
 class Claim:
     """What the source `kind`, `key` of `owner_id` reported of one run.
 
-    `owner_is_certain` is false where an operator imported what somebody had built. The spec is `spec_id`,
-    or `spec_hash` while no such spec is stored; `is_weak_spec` tells that its documents name it by
-    `dag_hash` alone, which several specs of before Spack 0.18 may share. Of the times see
+    `owner_is_certain` is false where an operator imported what somebody had built. `spec_hash` is the hash
+    by which the source names its spec, and `spec_hash_kind` of which kind it is if the source says so;
+    `spec_id` is the spec of that name, None while no such is stored. `is_weak_spec`: the name is the hash of
+    several specs, as the `dag_hash` of before Spack 0.18 may be, and means any of them. Of the times see
     `spackmon.runs.times`: `time_uncertainty_seconds` is how far they may be off, `times_enclose_run` that
     they are those of a whole command, `is_live` that reports came while it ran. `cancelled_at` is when
     another failure of the same client ended what had not run; `abandoned_at` when a client that had begun,
@@ -106,6 +107,7 @@ class Claim:
     package_id: int | None = None
     spec_id: int | None = None
     spec_hash: str | None = None
+    spec_hash_kind: str | None = None
     dag_hash: str | None = None
     is_weak_spec: bool = False
     machine: Machine = field(default_factory=Machine)

@@ -74,7 +74,8 @@ def following(one: Conversation, now: datetime, *, began_at: datetime | None) ->
     return Conversation(Claim(
         id=0, owner_id=before.owner_id, owner_is_certain=True, kind=before.kind,
         key=f"{series}/{int(number) + 1}", first_reported_at=now, last_reported_at=now,
-        package_id=before.package_id, spec_id=before.spec_id, machine=before.machine, is_live=True,
+        package_id=before.package_id, spec_id=before.spec_id, spec_hash=before.spec_hash,
+        spec_hash_kind=before.spec_hash_kind, machine=before.machine, is_live=True,
         started_at=datetime.fromisoformat(announced["at"]) if announced else began_at,
         spack_version=announced.get("spack_version", before.spack_version),
         tags=frozenset(announced.get("tags", ())),

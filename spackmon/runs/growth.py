@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from spackmon.graph.identity import STRENGTH
 from spackmon.runs.claim import PHASE_FAILED, Claim, Machine, PhaseClaim, worst
 
 RankOfRow = Callable[[str, int], Any]
@@ -17,21 +18,22 @@ def _by_number(_table: str, row_id: int) -> int:
 def completed(one: Claim, other: Claim, rank: RankOfRow = _by_number) -> Claim:
     """What two reports of one source say together.
 
-    A beginning only becomes earlier and an end later; of two texts the longer one counts, of two logs of a
-    phase the longer one, of other contents the one that `rank` puts last.
+    The spec is what the stronger hash of both names. A beginning only becomes earlier and an end later; of
+    two texts the longer one counts, of two logs of a phase the longer one, of other contents the one that
+    `rank` puts last.
     """
-    spec_id = _either("spec", one.spec_id, other.spec_id, rank)
-    if spec_id is None:
+    named = max(one, other, key=_strength_of_name)
+    package_id = named.package_id
+    if named.spec_id is None:
         package_id = _either("package", one.package_id, other.package_id, rank)
-    else:
-        package_id = (one if spec_id == one.spec_id else other).package_id
     return dataclasses.replace(
         one,
         status=worst((one.status, other.status)),
         is_live=one.is_live and other.is_live,
         package_id=package_id,
-        spec_id=spec_id,
-        spec_hash=_longer(one.spec_hash, other.spec_hash),
+        spec_id=named.spec_id,
+        spec_hash=named.spec_hash,
+        spec_hash_kind=named.spec_hash_kind,
         machine=Machine(
             *(max(getattr(one.machine, f.name), getattr(other.machine, f.name), key=_by_length)
               for f in dataclasses.fields(Machine))
@@ -53,6 +55,11 @@ def completed(one: Claim, other: Claim, rank: RankOfRow = _by_number) -> Claim:
         tags=one.tags | other.tags,
         phases=_phases(one.phases, other.phases, rank),
     )  # fmt: skip
+
+
+def _strength_of_name(claim: Claim) -> tuple[bool, int, str]:
+    kind, shown = claim.spec_hash_kind, claim.spec_hash
+    return shown is not None, -1 if kind is None else STRENGTH[kind], shown or ""
 
 
 def _phases(

@@ -52,7 +52,7 @@ class Claim(Node):
         description="The source's own name of the run, as CDash's `site/stamp/build name`.",
     )
     spec_hash: str | None = column(
-        models.Claim.spec_hash, filters=True, description="The hash of its spec, while no such spec is known."
+        models.Claim.spec_hash, filters=True, description="The hash by which the source names the spec."
     )
     status: BuildStatus = column(
         models.Claim.status, filters=True, description="How the run stands by this source."

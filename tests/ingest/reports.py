@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, text
@@ -77,10 +78,13 @@ class Site:
         ]
         database.write_once(lambda connection: connection.execute(insert(Person), people))
 
-    def apply(self, submission: Submission, person: int = ada, *, across_owners: bool = False) -> Any:
+    def apply(
+        self, submission: Submission, person: int = ada, *, across_owners: bool = False,
+        arrived_at: datetime | None = None,
+    ) -> Any:  # fmt: skip
         """Store a submission in a transaction of its own; the receipt."""
         return self.database.write_once(
-            lambda c: store.apply(c, submission, person, across_owners=across_owners)
+            lambda c: store.apply(c, submission, person, across_owners=across_owners, arrived_at=arrived_at)
         )
 
     def build(self, node: SpecNode, *children: SpecNode, person: int = ada, host: str = "node-1") -> int:

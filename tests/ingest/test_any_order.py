@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.formats.detect import read_document
-from spackmon.formats.submission import SpecReport
+from spackmon.formats.submission import InstallReport, SpecReport
 from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode
+from spackmon.ingest.checking import check_database
 from spackmon.ingest.moving import references
 from spackmon.models import Base, Spec
+from spackmon.status import BuildStatus, SourceKind
+from tests.ingest.installs import HERE, after, install
 from tests.ingest.reports import Site, build_report, graph, spec
 
 PARTS = Path(__file__).parent.parent / "data" / "in-parts"
@@ -52,9 +56,15 @@ QUESTIONS = {
         JOIN package_version v ON v.id = b.package_version_id JOIN package p ON p.id = b.package_id
     """,
 }
+RUNS = """
+    SELECT s.hash, e.hostname, a.number, a.started_at, b.newest_attempt_id = a.id, c.kind, c.key, o.hash
+    FROM build b LEFT JOIN spec s ON s.id = b.spec_id
+    JOIN attempt a ON a.build_id = b.id JOIN build_environment e ON e.id = a.environment_id
+    JOIN claim c ON c.attempt_id = a.id LEFT JOIN spec o ON o.id = c.spec_id
+"""
 TABLES = [
-    "build_package_version", "claim", "attempt", "build", "closure", "provided_virtual", "dependency",
-    "spec_compiler", "spec_hash", "spec_document", "spec",
+    "build_package_version", "merged_build", "claim", "attempt", "build", "closure", "provided_virtual",
+    "dependency", "spec_compiler", "spec_hash", "spec_document", "spec",
 ]  # fmt: skip
 
 
@@ -128,6 +138,44 @@ def test_the_order_of_documents_does_not_matter(
     second = _after(site, again)
     for name, rows in first.items():
         assert second[name] == rows, name
+
+
+@st.composite
+def documents_and_runs(draw: st.DrawFn) -> list[SpecReport | InstallReport]:
+    """Documents, and runs of their specs: by a document or by one of its hashes, with times or without."""
+    graphs = draw(documents())
+    reports: list[SpecReport | InstallReport] = [SpecReport(document, "0.17.0") for document in graphs]
+    for number in range(draw(st.integers(1, 5))):
+        document = draw(st.sampled_from(graphs))
+        _, shown = draw(st.sampled_from(document.nodes[document.root].hashes))
+        named = draw(st.sampled_from([{"graph": document}, {"graph": None, "spec_hash": shown}]))
+        began_at = draw(st.sampled_from([None, None, after(0), after(7200)]))
+        ended_at = None if began_at is None else began_at + timedelta(seconds=90)
+        kind = draw(st.sampled_from([SourceKind.EXTENSION, SourceKind.STAGE, SourceKind.INSTALL_DATABASE]))
+        reports.append(install(
+            kind, f"run-{number}", **named, environment=draw(st.sampled_from([HERE, None])),
+            started_at=began_at, finished_at=ended_at, status=BuildStatus.SUCCESS,
+        ))  # fmt: skip
+    return reports
+
+
+@settings(max_examples=30)
+@given(documents_and_runs(), st.data())
+def test_which_spec_a_hash_means_and_what_number_a_run_has_do_not_depend_on_the_order(
+    site: Site, reports: list[SpecReport | InstallReport], data: st.DataObject
+) -> None:
+    first = _runs_after(site, reports)
+    again = data.draw(st.permutations(reports + data.draw(st.lists(st.sampled_from(reports), max_size=2))))
+    assert _runs_after(site, again) == first
+    for progress in check_database(site.database, repair=False):
+        assert not sum(progress.differences.values()), progress.differences
+
+
+def _runs_after(site: Site, reports: list[SpecReport | InstallReport]) -> dict[str, list[Any]]:
+    site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
+    for report in reports:
+        site.apply(report, arrived_at=after(90000))
+    return {**contents(site), "runs": sorted(site.rows(RUNS), key=repr)}
 
 
 def test_files_of_one_spec_complete_each_other_in_both_orders(site: Site) -> None:

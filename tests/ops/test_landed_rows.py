@@ -60,7 +60,9 @@ CARRIED = {
             build_source
         """,
         """
-            SELECT id, attempt_id, owner_id, kind, spec_hash, first_reported_at, last_reported_at FROM claim
+            SELECT id, attempt_id, owner_id, kind, CASE WHEN spec_id IS NULL THEN spec_hash END,
+                first_reported_at, last_reported_at
+            FROM claim
         """,
     ),
     "key": (
@@ -214,6 +216,11 @@ def test_an_upgrade_loses_and_doubles_nothing(landed: Database) -> None:
     assert logs(landed, "log_id = p.log_id") == logs_before
     assert rows(landed, "SELECT count(*) FROM attempt WHERE finished_at IS NULL"
                         " AND status IN ('SUCCESS', 'FAILED', 'CANCELLED')") == [(0,)]  # fmt: skip
+    named = """
+        SELECT s.hash_kind = c.spec_hash_kind AND s.hash = c.spec_hash
+        FROM claim c JOIN spec s ON s.id = c.spec_id
+    """
+    assert {bool(is_own) for (is_own,) in rows(landed, named)} == {True}
     newest = "SELECT b.id, max(a.id) FROM build b JOIN attempt a ON a.id = b.newest_attempt_id GROUP BY b.id"
     of_highest_number = """
         SELECT a.build_id, a.id FROM attempt a

@@ -23,7 +23,13 @@ def test_reports_of_a_source_add_up_alike_in_any_order_and_twice(
     own = {name: getattr(given[0], name) for name in (
         "id", "owner_id", "owner_is_certain", "kind", "key", "event_kinds", "analyzers",
     )}  # fmt: skip
-    # A spec is of one package.
-    reports = [dataclasses.replace(one, **own, package_id=one.spec_id or one.package_id) for one in given]
+    # A spec is what its hash means, and of one package.
+    reports = [
+        dataclasses.replace(
+            one, **own, package_id=one.spec_id or one.package_id,
+            spec_hash=one.spec_id and f"hash {one.spec_id}", spec_hash_kind=one.spec_id and "full_hash",
+        )
+        for one in given
+    ]  # fmt: skip
     shuffled = data.draw(st.permutations([*reports, *reports]))
     assert plain(reduce(completed, shuffled)) == plain(reduce(completed, reports))
