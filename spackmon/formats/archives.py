@@ -5,9 +5,7 @@ and it may not unpack into much more than builds do. Of an installed prefix only
 it what begins like a document.
 """
 
-import bz2
 import errno
-import gzip
 import io
 import lzma
 import os
@@ -20,11 +18,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
-
-import zstandard
+from typing import IO, Protocol, cast
 
 from spackmon.errors import Code, Refused
+from spackmon.formats.compression import UnpackedFile, compression_of
 from spackmon.formats.folder import MAXIMUM_FILE_BYTES
 
 # Logs of compilers shrink to a fiftieth at most; a bomb is a thousand times its size.
@@ -32,6 +29,7 @@ _MAXIMUM_RATIO = 200
 _ANY_ARCHIVE_BYTES = 64 << 20
 _MAXIMUM_FILES = 2_000_000
 _PIECE_BYTES = 1 << 18
+_HEAD_BYTES = 16
 
 _TAR_MARK, _TAR_MARK_AT = b"ustar", 257
 _ZIP_MARKS = (b"PK\x03\x04", b"PK\x05\x06")
@@ -44,7 +42,7 @@ _BEGINNINGS = (b"{", b"[", b"<", b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
 
 _DAMAGED = (
     OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zlib.error, lzma.LZMAError,
-    tarfile.TarError, zipfile.BadZipFile, zstandard.ZstdError,
+    tarfile.TarError, zipfile.BadZipFile,
 )  # fmt: skip
 
 
@@ -52,12 +50,10 @@ def is_archive(path: Path) -> bool:
     """Whether a file is a tar, however compressed, or a zip, by its content."""
     try:
         with path.open("rb") as file:
-            head = file.read(4)
-            file.seek(0)
-            if head in _ZIP_MARKS:
+            head = _head(file)
+            if head.startswith(_ZIP_MARKS):
                 return True
-            with _uncompressed(file, head) as stream:
-                return stream.read(512)[_TAR_MARK_AT:].startswith(_TAR_MARK)
+            return _uncompressed(file, head).read(512)[_TAR_MARK_AT:].startswith(_TAR_MARK)
     except _DAMAGED:
         return False
 
@@ -68,9 +64,8 @@ def unpack(path: Path, into: Path) -> Iterator[Refused]:
     left = _Left(allowed_bytes)
     try:
         with path.open("rb") as file:
-            head = file.read(4)
-            file.seek(0)
-            is_zip = head in _ZIP_MARKS
+            head = _head(file)
+            is_zip = head.startswith(_ZIP_MARKS)
             members = _zip_members(file) if is_zip else _tar_members(file, head, _Left(allowed_bytes))
             for member in members:
                 try:
@@ -81,6 +76,12 @@ def unpack(path: Path, into: Path) -> Iterator[Refused]:
         yield Refused(Code.ARCHIVE_TOO_LARGE, f"it unpacks into {problem}: the rest is left out")
     except _DAMAGED as problem:
         yield Refused(Code.ARCHIVE_DAMAGED, f"it cannot be read from here on: {problem}")
+
+
+def _head(file: IO[bytes]) -> bytes:
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    return head
 
 
 class _TooMuchError(Exception):
@@ -117,10 +118,14 @@ class _Member:
     problem: str | None = None
 
 
+class _Stream(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Counted:
     """A stream that takes what is read of it from an allowance: what is skipped costs time as well."""
 
-    def __init__(self, stream: IO[bytes], left: _Left) -> None:
+    def __init__(self, stream: _Stream, left: _Left) -> None:
         self._stream = stream
         self._left = left
 
@@ -130,16 +135,9 @@ class _Counted:
         return data
 
 
-def _uncompressed(file: IO[bytes], head: bytes) -> IO[bytes]:
-    if head.startswith(b"\x1f\x8b"):
-        return cast(IO[bytes], gzip.GzipFile(fileobj=file))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
-    if head.startswith(b"\xfd7zX"):
-        return lzma.LZMAFile(file)
-    if head.startswith(b"BZh"):
-        return bz2.BZ2File(file)
-    return file
+def _uncompressed(file: IO[bytes], head: bytes) -> _Stream:
+    compression = compression_of(head)
+    return file if compression is None else UnpackedFile(file, compression)
 
 
 def _tar_members(file: IO[bytes], head: bytes, left: _Left) -> Iterator[_Member]:

@@ -1,13 +1,13 @@
-"""Documents that may be compressed, unpacked as far as a document may be large.
+"""Compressed data, unpacked piece by piece: what a kilobyte unpacks into is the sender's choice.
 
-What a kilobyte unpacks into is the sender's choice: nothing here holds more than the limit and a piece.
+Nothing here holds more than the limit and a piece, which is 16 MB at most.
 """
 
 import bz2
 import lzma
 import zlib
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator
+from typing import IO, NamedTuple, Protocol
 
 import zstandard
 
@@ -20,6 +20,7 @@ MAXIMUM_DOCUMENT_BYTES = 256 << 20
 _MAXIMUM_WINDOW_BYTES = 128 << 20
 # A gzipped file that the web server's operator gzipped again is met; more is a game.
 _MAXIMUM_LAYERS = 2
+_READ_BYTES = 1 << 16
 
 
 class _Decompressor(Protocol):
@@ -29,29 +30,91 @@ class _Decompressor(Protocol):
     @property
     def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: memoryview, /) -> bytes: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
 
 
-class _Compression(NamedTuple):
-    """A format by its first bytes; its data is unpacked in pieces, so that one piece is no bomb yet."""
+class Compression(NamedTuple):
+    """A format by its first bytes; so many bytes of it at a time are unpacked, that they are no bomb yet."""
 
     beginning: bytes
     name: str
     start: Callable[[], _Decompressor]
-    piece_bytes: int
+    slice_bytes: int
 
 
+GZIP = Compression(b"\x1f\x8b", "gzip", lambda: zlib.decompressobj(wbits=31), 1 << 13)
+# Four bytes of zstd are up to 128 kB.
+ZSTD = Compression(b"\x28\xb5\x2f\xfd", "zstd", lambda: _zstd(), 1 << 9)
 _COMPRESSIONS = (
-    _Compression(b"\x1f\x8b", "gzip", lambda: zlib.decompressobj(wbits=31), 1 << 13),
-    # Four bytes of zstd are up to 128 kB.
-    _Compression(b"\x28\xb5\x2f\xfd", "zstd", lambda: _zstd(), 1 << 10),
+    GZIP,
+    ZSTD,
     # Forty bytes of bzip2 are up to 46 MB.
-    _Compression(b"BZh", "bzip2", bz2.BZ2Decompressor, 1 << 5),
-    _Compression(
+    Compression(b"BZh", "bzip2", bz2.BZ2Decompressor, 1 << 5),
+    Compression(
         b"\xfd7zXZ\x00", "xz", lambda: lzma.LZMADecompressor(memlimit=_MAXIMUM_WINDOW_BYTES), 1 << 12
     ),
 )
 _ERRORS = (OSError, EOFError, ValueError, MemoryError, zlib.error, lzma.LZMAError, zstandard.ZstdError)
+
+
+def compression_of(beginning: bytes) -> Compression | None:
+    """How data is compressed that begins so; None where it is not."""
+    return next((known for known in _COMPRESSIONS if beginning.startswith(known.beginning)), None)
+
+
+class Damaged(ValueError):  # noqa: N818 -- what the data is
+    """Data that cannot be unpacked from here on, as a sentence about it."""
+
+
+class Unpacking:
+    """One stream of compressed data: any number of frames, one after the other, with zeros after each."""
+
+    def __init__(self, compression: Compression) -> None:
+        self._compression = compression
+        self._frame: _Decompressor | None = None
+
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What the next part of the data unpacks into. Raises Damaged."""
+        for start in range(0, len(chunk), self._compression.slice_bytes):
+            rest = chunk[start : start + self._compression.slice_bytes]
+            while rest:
+                if self._frame is not None and self._frame.eof and not (rest := rest.lstrip(b"\0")):
+                    break
+                try:
+                    if self._frame is None or self._frame.eof:
+                        self._frame = self._compression.start()
+                    piece = self._frame.decompress(rest)
+                except _ERRORS as error:
+                    raise Damaged(f"its {self._compression.name} data is damaged: {error}") from None
+                rest = self._frame.unused_data if self._frame.eof else b""
+                yield piece
+
+    def end(self) -> None:
+        """Raises Damaged where the data does not end with a frame."""
+        if self._frame is not None and not self._frame.eof:
+            raise Damaged(f"its {self._compression.name} data is cut short")
+
+
+class UnpackedFile:
+    """A compressed file, as a file of what it unpacks into; reading it raises Damaged."""
+
+    def __init__(self, file: IO[bytes], compression: Compression) -> None:
+        self._pieces = _pieces(file, Unpacking(compression))
+        self._rest = bytearray()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, fewer at the end."""
+        while len(self._rest) < size and (piece := next(self._pieces, None)) is not None:
+            self._rest += piece
+        taken = bytes(self._rest[:size])
+        del self._rest[:size]
+        return taken
+
+
+def _pieces(file: IO[bytes], unpacking: Unpacking) -> Iterator[bytes]:
+    while chunk := file.read(_READ_BYTES):
+        yield from unpacking.pieces(chunk)
+    unpacking.end()
 
 
 class Unpacked(NamedTuple):
@@ -68,38 +131,28 @@ def unpacked(data: bytes, maximum_bytes: int = MAXIMUM_DOCUMENT_BYTES) -> Unpack
     """
     damage = None
     for _ in range(_MAXIMUM_LAYERS):
-        found = next((known for known in _COMPRESSIONS if data.startswith(known.beginning)), None)
-        if found is None:
+        compression = compression_of(data)
+        if compression is None:
             break
-        data, problem = _whole(data, found, maximum_bytes)
+        data, problem = unpack(data, compression, maximum_bytes)
         damage = damage or problem
     if len(data) > maximum_bytes:
         raise _too_large(maximum_bytes)
     return Unpacked(data, damage)
 
 
-def _whole(data: bytes, known: _Compression, maximum_bytes: int) -> Unpacked:
-    """All members of a compressed file, one after the other; what follows the last must be zeros."""
+def unpack(data: bytes, compression: Compression, maximum_bytes: int) -> Unpacked:
+    """What `data` unpacks into once; the damage and the refusal are those of `unpacked`."""
     content = bytearray()
-    view = memoryview(data)
-    position = 0
-    while position < len(data):
-        stream = known.start()
-        while position < len(data) and not stream.eof:
-            try:
-                content += stream.decompress(view[position : position + known.piece_bytes])
-            except _ERRORS as error:
-                problem = f"its {known.name} data is damaged: {error}"
-                return Unpacked(bytes(content), Refused(Code.DOCUMENT_DAMAGED, problem))
+    unpacking = Unpacking(compression)
+    try:
+        for piece in unpacking.pieces(data):
+            content += piece
             if len(content) > maximum_bytes:
                 raise _too_large(maximum_bytes)
-            position = min(position + known.piece_bytes, len(data))
-        if not stream.eof:
-            problem = f"its {known.name} data is cut short"
-            return Unpacked(bytes(content), Refused(Code.DOCUMENT_DAMAGED, problem))
-        position -= len(stream.unused_data)
-        while position < len(data) and not data[position]:
-            position += 1
+        unpacking.end()
+    except Damaged as problem:
+        return Unpacked(bytes(content), Refused(Code.DOCUMENT_DAMAGED, str(problem)))
     return Unpacked(bytes(content), None)
 
 

@@ -1,12 +1,10 @@
 """Values of a report in JSON that fields.py does not know: moments, seconds, words, logs with a limit."""
 
-import gzip
-import io
-import zlib
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from spackmon.formats.compression import GZIP, Damaged, Unpacking
 from spackmon.formats.fields import FieldUnfit, base64_bytes, storable_text
 
 # All logs of one report: beyond it a small line would unpack into more than a server's memory.
@@ -49,11 +47,18 @@ class Logs:
         return log
 
     def _unpacked(self, packed: bytes, field: str) -> bytes:
+        """What was gzipped, as far as it may be too long."""
+        log = bytearray()
+        unpacking = Unpacking(GZIP)
         try:
-            with gzip.GzipFile(fileobj=io.BytesIO(packed)) as stream:
-                return stream.read(self._left_bytes + 1)
-        except (OSError, EOFError, zlib.error):
+            for piece in unpacking.pieces(packed):
+                log += piece
+                if len(log) > self._left_bytes:
+                    return bytes(log)
+            unpacking.end()
+        except Damaged:
             raise FieldUnfit(f"{field} must be the base64 of whole gzipped bytes") from None
+        return bytes(log)
 
 
 def moment(value: object, field: str) -> datetime | None:

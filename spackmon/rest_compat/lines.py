@@ -1,35 +1,18 @@
 """A body of lines, unpacked and divided as it comes in: what is kept of it at a time is one line."""
 
-import zlib
-from collections.abc import Callable, Iterator
-from typing import Protocol
-
-import zstandard
+from collections.abc import Iterator
 
 from spackmon.errors import Code, Refused
+from spackmon.formats.compression import GZIP, ZSTD, Damaged, Unpacking
 from spackmon.rest_compat.body import MAXIMUM_BYTES
 
 MAXIMUM_LINE_BYTES = 128 << 20
 MAXIMUM_LINES = 10_000
 
-# A bomb unpacks into about 1,000 times (gzip) or 32,000 times (zstd) its size: of so many bytes at a time it
-# is 16 MB.
-_GZIP_SLICE_BYTES = 16 << 10
-_ZSTD_SLICE_BYTES = 512
-_GZIP_CONTAINER = 31  # of zlib's wbits: the window, and that a gzip header goes before
+_COMPRESSIONS = {"": None, "identity": None, "gzip": GZIP, "x-gzip": GZIP, "zstd": ZSTD}
 
 Numbered = tuple[int, bytes | Refused]
 """A line's number, from 1, and the line; or why there is none."""
-
-
-class _Decompressor(Protocol):
-    @property
-    def eof(self) -> bool: ...
-
-    @property
-    def unused_data(self) -> bytes: ...
-
-    def decompress(self, data: bytes, /) -> bytes: ...
 
 
 class Lines:
@@ -37,7 +20,12 @@ class Lines:
 
     def __init__(self, encoding: str) -> None:
         """`encoding` as in Content-Encoding. Raises Refused CONTENT_ENCODING_UNKNOWN (415)."""
-        self._unpack = _unpacking(encoding)
+        name = encoding.strip().lower()
+        if name not in _COMPRESSIONS:
+            sentence = f"the body's encoding is {encoding!r}: expected gzip, zstd or none"
+            raise Refused(Code.CONTENT_ENCODING_UNKNOWN, sentence)
+        compression = _COMPRESSIONS[name]
+        self._unpacking = None if compression is None else Unpacking(compression)
         self._line = bytearray()
         self._number = 0
         self._unpacked_bytes = 0
@@ -47,23 +35,27 @@ class Lines:
     def feed(self, chunk: bytes) -> Iterator[Numbered]:
         """The lines that end in the next part of the body."""
         try:
-            for piece in self._unpack.pieces(chunk):
+            for piece in [chunk] if self._unpacking is None else self._unpacking.pieces(chunk):
                 self._unpacked_bytes += len(piece)
                 if self._unpacked_bytes > MAXIMUM_BYTES:
                     yield self._over(_too_much(f"{MAXIMUM_BYTES >> 20} MiB unpacked"))
                 yield from self._divide(piece)
                 if self.is_over:
                     return
-        except (zlib.error, zstandard.ZstdError):
+        except Damaged:
             yield self._over(_incomplete("it cannot be unpacked from here on"))
 
     def end(self) -> Iterator[Numbered]:
         """The last line, when the body has ended as it should."""
         if self.is_over:
             return
-        if not self._unpack.is_whole:
+        try:
+            if self._unpacking is not None:
+                self._unpacking.end()
+        except Damaged:
             yield self._over(_incomplete("its compressed form ends too early"))
-        elif self._line or self._is_too_long:
+            return
+        if self._line or self._is_too_long:
             yield from self._complete()
 
     def _divide(self, piece: bytes) -> Iterator[Numbered]:
@@ -103,50 +95,6 @@ class Lines:
         self.is_over = True
         self._line = bytearray()
         return self._numbered(refused)
-
-
-class _Unpacking:
-    """A body's decompression, over any number of frames one after the other."""
-
-    def __init__(self, begin: Callable[[], _Decompressor], slice_bytes: int) -> None:
-        self._begin, self._slice_bytes = begin, slice_bytes
-        self._frame: _Decompressor | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        return self._frame is None or self._frame.eof
-
-    def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        for start in range(0, len(chunk), self._slice_bytes):
-            rest = chunk[start : start + self._slice_bytes]
-            while rest:
-                if self._frame is None or self._frame.eof:
-                    self._frame = self._begin()
-                piece = self._frame.decompress(rest)
-                rest = self._frame.unused_data if self._frame.eof else b""
-                yield piece
-
-
-class _Plain:
-    """A body as it is."""
-
-    is_whole = True
-
-    def pieces(self, chunk: bytes) -> Iterator[bytes]:
-        yield chunk
-
-
-def _unpacking(encoding: str) -> _Unpacking | _Plain:
-    match encoding.strip().lower():
-        case "" | "identity":
-            return _Plain()
-        case "gzip" | "x-gzip":
-            return _Unpacking(lambda: zlib.decompressobj(_GZIP_CONTAINER), _GZIP_SLICE_BYTES)
-        case "zstd":
-            return _Unpacking(lambda: zstandard.ZstdDecompressor().decompressobj(), _ZSTD_SLICE_BYTES)
-    raise Refused(
-        Code.CONTENT_ENCODING_UNKNOWN, f"the body's encoding is {encoding!r}: expected gzip, zstd or none"
-    )
 
 
 def _incomplete(problem: str) -> Refused:
