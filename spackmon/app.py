@@ -18,6 +18,7 @@ from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
 from spackmon.database import Database, Unprepared
 from spackmon.errors import Code, Refused
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.ops import health, migrations, upkeep
 from spackmon.ops.access_log import AccessLog
 from spackmon.ops.spool import Spool
@@ -76,6 +77,7 @@ def create_app(settings: Settings) -> Starlette:
                     "database": database,
                     "gate": gate,
                     "spool": spool,
+                    "known_nodes": KnownNodes(),
                     "query": QueryService(schema, database, reader, _limits(settings)),
                     "trusted_documents": trusted_documents,
                 }

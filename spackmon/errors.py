@@ -3,7 +3,7 @@
 from enum import StrEnum, auto
 from typing import Self
 
-_LONGEST_SENTENCE = 1000
+_SENTENCE_CHARACTERS = 1000
 
 
 class Code(StrEnum):
@@ -194,7 +194,7 @@ class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
         self.code = code
         self.status = code.status if status is None else status
         self.position = position
-        self.sentence = _printable(sentence)
+        self.sentence = printable(sentence, _SENTENCE_CHARACTERS)
         super().__init__(self.sentence)
 
     @classmethod
@@ -205,9 +205,10 @@ class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
         return cls(Code.SERVER_REFUSED, f"{code}: {sentence}")
 
 
-def _printable(sentence: str) -> str:
-    if len(sentence) > _LONGEST_SENTENCE:
-        sentence = sentence[: _LONGEST_SENTENCE - 1] + "…"
-    if sentence.isprintable():
-        return sentence
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in sentence)
+def printable(text: str, maximum_characters: int | None = None) -> str:
+    """`text`, cut, with escapes for what is not printable: a terminal would obey it, a database refuse it."""
+    if maximum_characters is not None and len(text) > maximum_characters:
+        text = text[: maximum_characters - 1] + "…"
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -6,6 +6,7 @@ from starlette.datastructures import State
 
 from spackmon.auth.gate import Gate
 from spackmon.database import Database
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.ops.spool import Spool
 from spackmon.settings import Settings
 
@@ -23,4 +24,5 @@ class Services(State):
     trusted_documents: "TrustedDocuments"
     gate: Gate
     spool: Spool
+    known_nodes: KnownNodes
     request_id: str

@@ -1,4 +1,4 @@
-"""How a build stands, what is wrong in it, who told so: words that reports, tables and schema share."""
+"""How a build stands, what is wrong in it, who reported it: words that reports, tables and schema share."""
 
 from enum import StrEnum
 

@@ -20,7 +20,7 @@ _ACCESS = [{"type": "build", "actions": ["build"]}]
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A signed JWT, and what the client is told about it."""
+    """A signed JWT, and what the answer says about it."""
 
     jwt: str
     expires_in_seconds: int

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from spackmon.errors import printable
+
 # A pipe has no width: a line that were folded there could not be taken apart again.
 _PIPE_COLUMNS = 10_000
 
@@ -18,11 +20,6 @@ def print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))
     Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(table)
-
-
-def printable(text: str) -> str:
-    """`text` with escapes for what is not printable: what clients sent may hold a terminal's commands."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def complain(sentence: str) -> None:

@@ -68,7 +68,7 @@ def import_paths(
 
 @dataclass(slots=True)
 class _Import:
-    """One import: what is read, what became of it, and who is told."""
+    """One import: what is read, and what became of it."""
 
     found: Iterator[Read]
     summary: Summary

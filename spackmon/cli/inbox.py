@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from spackmon.cli.console import complain, print_table, printable
+from spackmon.cli.console import complain, print_table
 from spackmon.cli.database import open_database
-from spackmon.errors import Code, Refused
+from spackmon.errors import Code, Refused, printable
 from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
 from spackmon.settings import load_settings

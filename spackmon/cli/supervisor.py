@@ -190,7 +190,7 @@ def _has_terminal() -> bool:
 
 
 def _notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)), if it wants to be told."""
+    """Notify systemd (sd_notify(3)), if it asked for that."""
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
         address = f"\0{address[1:]}" if address.startswith("@") else address

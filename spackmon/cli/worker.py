@@ -59,7 +59,7 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
     """Serve until a signal comes. Raises Refused when the settings or the database forbid it."""
     settings = load_settings()
     configure_logging(settings.log_level)
-    # Whoever started the service was told the rest; the log has it, too.
+    # The rest is on the screen of whoever started the service, and in the log.
     check_settings_database(settings, is_quiet=True)
     config = uvicorn.Config(
         create_app(settings),

@@ -69,14 +69,14 @@ def _send(transport: Transport, names: list[Name], batch: list[bytes]) -> Iterat
     answer = transport.request("POST", PATH, packed, headers)
     if answer.status != 200:
         raise refusal(answer)
-    told = _told(transport, answer)
-    if len(told) != len(names):
+    outcomes = _outcomes(transport, answer)
+    if len(outcomes) != len(names):
         raise _no_monitor(transport)
-    for name, line in zip(names, told, strict=True):
+    for name, line in zip(names, outcomes, strict=True):
         yield _sent(name, line)
 
 
-def _told(transport: Transport, answer: Answer) -> list[dict[str, object]]:
+def _outcomes(transport: Transport, answer: Answer) -> list[dict[str, object]]:
     try:
         lines = [json.loads(line) for line in answer.body.splitlines()]
     except ValueError:

@@ -19,7 +19,7 @@ _NO_VARIABLES: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """How many reports told something new, added to a known build, or were known; `refused` by place."""
+    """How many reports were new, added to a known build, or were known; `refused` by place."""
 
     created: int
     changed: int

@@ -40,9 +40,9 @@ def query(transport: Transport, document: str, variables: Mapping[str, Any]) -> 
     """The `data` of an answer without errors. Raises QueryFailed, or Refused when there is no answer."""
     body = json.dumps({"query": document, "variables": dict(variables)}).encode()
     answer = transport.request("POST", "/graphql", body, _JSON)
-    told = answer.json()
-    data = told.get("data")
-    errors = tuple(_error(error) for error in told.get("errors") or () if isinstance(error, dict))
+    answered = answer.json()
+    data = answered.get("data")
+    errors = tuple(_error(error) for error in answered.get("errors") or () if isinstance(error, dict))
     if errors:
         raise QueryFailed(errors, data if isinstance(data, dict) else None)
     if not isinstance(data, dict):

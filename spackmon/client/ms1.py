@@ -50,11 +50,11 @@ class Ms1Client:
 
     def new_configuration(self, documents: Iterable[Any], spack_version: str) -> dict[str, dict[str, Any]]:
         """Post spec documents; the `spec` of each answer by its name."""
-        told = [
+        answers = [
             self.post("specs/new", {"spec": document, "spack_version": spack_version})
             for document in documents
         ]
-        return {str(data["spec"]["name"]): data["spec"] for data in told}
+        return {str(data["spec"]["name"]): data["spec"] for data in answers}
 
     def new_build(
         self, full_hash: str, environment: Mapping[str, str], spack_version: str, tags: Iterable[str]

@@ -24,7 +24,7 @@ from spackmon.errors import Code, Refused
 Result = TypeVar("Result")
 
 _READ_THREADS = 4
-# Often enough for a limit in seconds; less often than any of it could be measured.
+# Frequent enough to enforce limits in seconds, rare enough to cost nothing measurable.
 _STEPS_BETWEEN_LOOKS = 50_000
 
 

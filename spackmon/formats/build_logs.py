@@ -21,7 +21,7 @@ _BEFORE_PHASES = "stage"
 
 @dataclass(frozen=True, slots=True)
 class BuildLogs:
-    """`by_phase` in the order in which they ran; `whole` where the phases are not told apart."""
+    """`by_phase` in the order in which they ran; `whole` where the phases cannot be separated."""
 
     by_phase: Mapping[str, bytes]
     whole: bytes | None

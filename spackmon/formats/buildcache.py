@@ -18,6 +18,7 @@ from spackmon.formats.compression import unpacked
 from spackmon.formats.damage import Damage
 from spackmon.formats.fields import FieldUnfit, list_of, object_of
 from spackmon.formats.install_database import is_install_database, read_install_database
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.submission import InstallReport, SpecReport
 from spackmon.formats.text_documents import is_yaml, json_value, unsigned, yaml_values
 
@@ -66,6 +67,7 @@ def read_buildcache(
     BUILDCACHE_EMPTY, and DOCUMENT_INCOMPLETE after all others for files that cannot be read.
     """
     damage = Damage()
+    nodes = KnownNodes()
     known: set[str] = set()
     found = False
     for path in INDEX_PATHS:
@@ -85,7 +87,7 @@ def read_buildcache(
         named = _HASH_IN_NAME.search(posixpath.basename(path))
         if named is None or named[1] not in known:
             try:
-                yield from _attempt(_spec(fetch, path, spack_version), path, damage)
+                yield from _attempt(_spec(fetch, path, spack_version, nodes), path, damage)
             except FileNotFoundError:
                 damage.add(f"{path}: it is not there")
     damage.settle()
@@ -117,7 +119,7 @@ def _index(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecR
         yield report
 
 
-def _spec(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecReport]:
+def _spec(fetch: Fetch, path: str, spack_version: str | None, known: KnownNodes) -> Iterator[SpecReport]:
     data = unsigned(_plain(fetch(path)))
     if is_yaml(data):
         documents = [value.content for value in yaml_values(data)]
@@ -127,7 +129,7 @@ def _spec(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecRe
             document = json_value(unsigned(_content(fetch, _blob(document, _SPEC_MEDIA))))
         documents = [document]
     for document in documents:
-        yield SpecReport(graph=spec_json.read(document), spack_version=spack_version)
+        yield SpecReport(graph=spec_json.read(document, known), spack_version=spack_version)
 
 
 def _blob(manifest: Any, media: re.Pattern[str]) -> _Blob:

@@ -112,35 +112,35 @@ def read_registration(content: dict[str, Any]) -> InstallReport:
 
     Raises Refused CDASH_INCOMPLETE in the words of a CDash, naming the first that is missing.
     """
-    told = {}
+    fields = {}
     with named_fields():
         for name in ("project", "site", "name", "stamp"):
             value = content.get(name)
             if not isinstance(value, str) or not value:
                 raise Refused(Code.CDASH_INCOMPLETE, f"Valid {name} required")
-            told[name] = storable_text(value, name)
-        address = _completed(Address(told["project"]), told["site"], told["stamp"], told["name"])
+            fields[name] = storable_text(value, name)
+        address = _completed(Address(fields["project"]), fields["site"], fields["stamp"], fields["name"])
     run = _Run(address, None, None, Environment(address.site, "", "", "", ""), is_spacks=True)
     return _report(run, built_by(address.build, "", ""))
 
 
 def _run(site: Element, address: Address) -> _Run:
-    told = {name: short_text(plain(site.get(name)), name) for name in _SHORT_ATTRIBUTES}
-    generator = told["Generator"]
+    attributes = {name: short_text(plain(site.get(name)), name) for name in _SHORT_ATTRIBUTES}
+    generator = attributes["Generator"]
     spack = _GENERATOR.match(generator)
     # That is the whole command where its user gave none.
     build_name = plain(site.get("BuildName"))
-    address = _completed(address, told["Name"], told["BuildStamp"], build_name)
+    address = _completed(address, attributes["Name"], attributes["BuildStamp"], build_name)
     return _Run(
         address=address,
         spack_version=spack[1] if spack else None,
         spack_revision=spack[2] if spack else None,
         environment=Environment(
             hostname=address.site,
-            platform=told["OSName"].lower(),
+            platform=attributes["OSName"].lower(),
             operating_system="",
-            target=told["VendorString"],
-            kernel_version=told["OSRelease"],
+            target=attributes["VendorString"],
+            kernel_version=attributes["OSRelease"],
         ),
         is_spacks=spack is not None or not generator,
     )
@@ -259,7 +259,7 @@ def _concretization_failure(message: str) -> ConcretizationFailureReport:
     unsolved = _UNSOLVED.search(message)
     asked = next(filter(None, unsolved.groups())) if unsolved else None
     name = None if asked is None else package_asked_for(asked)
-    # Only the commit of that Spack is told, which is no version.
+    # CDash has the commit of that Spack only, which is no version.
     return ConcretizationFailureReport(name, None, "", abstract_spec=asked, message=message)
 
 
@@ -375,12 +375,12 @@ def _seconds(text: str) -> float:
 
 
 def _moment(element: Element, name: str) -> datetime | None:
-    told = _text(element, name).strip()
-    if not told:
+    text = _text(element, name).strip()
+    if not text:
         return None
-    if not re.fullmatch(r"[0-9]{1,11}(\.[0-9]{1,20})?", told):
-        raise Refused(Code.CDASH_INVALID, f"{name} must be seconds since 1970, it is {told[:100]!r}")
-    return datetime.fromtimestamp(float(told), UTC)
+    if not re.fullmatch(r"[0-9]{1,11}(\.[0-9]{1,20})?", text):
+        raise Refused(Code.CDASH_INVALID, f"{name} must be seconds since 1970, it is {text[:100]!r}")
+    return datetime.fromtimestamp(float(text), UTC)
 
 
 def _unknown(found: str) -> Refused:

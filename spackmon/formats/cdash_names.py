@@ -20,7 +20,7 @@ _OF_PIPELINE = re.compile(rf"({_NAME})@\S+(?: hash=({_HASH}))? arch=\S+ \(.*\)",
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a document is about, as far as it can be told."""
+    """What a document is about, as far as its names say."""
 
     package_name: str | None
     spec_hash: str | None
@@ -30,7 +30,7 @@ def built_by(build_name: str, command: str, text: str) -> Built:
     """What a document of this build name is about: `text` is all it quotes of a log.
 
     `command` is what was to be installed, where what it names is what was built. Of two packages or two
-    hashes neither is told.
+    hashes there is neither.
     """
     name, spec_hash = _from_build_name(build_name)
     heads = set(_LOG_HEAD.findall(text))

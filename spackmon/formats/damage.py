@@ -1,8 +1,15 @@
-"""What of a document cannot be read while the rest of it goes in."""
+"""Parts of a document, or of the files of one thing, that cannot be read; the rest is imported."""
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from spackmon.errors import Code, Refused
+from spackmon.formats.fields import FieldUnfit
 
 _QUOTED = 3
+
+Given = ParamSpec("Given")
+Value = TypeVar("Value")
 
 
 def newer(version: str, stated: int | str, latest: int) -> str:
@@ -11,7 +18,7 @@ def newer(version: str, stated: int | str, latest: int) -> str:
 
 
 class Damage:
-    """Gathers the parts that had to be left out; `settle`, after all others went out, names them.
+    """Gathers the parts that have to be left out; `settle`, after all others are read, names them.
 
     `newer` are sentences about versions after those known here, whose parts are read as far as they can be.
     """
@@ -26,6 +33,16 @@ class Damage:
         self._parts += parts
         if len(self._quoted) < _QUOTED:
             self._quoted.append(sentence)
+
+    def attempt(
+        self, read: Callable[Given, Value], *given: Given.args, **named: Given.kwargs
+    ) -> Value | None:
+        """What `read` gives; None where it cannot, and the part is left out."""
+        try:
+            return read(*given, **named)
+        except (Refused, FieldUnfit) as problem:
+            self.add(problem.sentence)
+            return None
 
     def settle(self) -> None:
         """Raises Refused DOCUMENT_INCOMPLETE with the first reasons, if anything was left out.

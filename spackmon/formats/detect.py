@@ -1,4 +1,4 @@
-"""Any document that Spack writes or prints, told by its content: names change, extensions lie.
+"""Any document that Spack writes or prints, recognized by its content: names change, extensions lie.
 
 An abstract spec (`concrete: false`, versions instead of a version, open parts of the architecture) is a
 question, not a spec: nothing was built of it and it has no identity to store. It is a concretization
@@ -7,7 +7,8 @@ FAILED_CONCRETIZATION. A file that merely holds one is answered with SPEC_ABSTRA
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from spackmon.errors import Code, Refused
@@ -19,6 +20,7 @@ from spackmon.formats.damage import Damage
 from spackmon.formats.find_output import is_find_output, read_find_output
 from spackmon.formats.install_database import is_install_database, read_install_database
 from spackmon.formats.junit import read_junit
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.lock_file import is_lock_file, read_lock_file
 from spackmon.formats.submission import ConcretizationFailureReport, SpecReport, Submission
 from spackmon.formats.text_documents import (
@@ -39,37 +41,47 @@ _EXPECTED = (
     "a spec, a lock file, an install database, a buildcache's index, a CDash or a JUnit document was expected"
 )
 
+_Read = Callable[[Any], Iterator[Submission]]
+_SpecOrFailure = SpecReport | ConcretizationFailureReport
+
 
 def read_document(
-    name: str, data: bytes, spack_version: str | None, *, maximum_bytes: int = MAXIMUM_DOCUMENT_BYTES
+    name: str,
+    data: bytes,
+    spack_version: str | None,
+    *,
+    maximum_bytes: int = MAXIMUM_DOCUMENT_BYTES,
+    known: KnownNodes | None = None,
 ) -> Iterator[Submission]:
     """What a document reports, one by one; `name` is what sentences call it.
 
     It may be compressed (gzip, zstd, bzip2, xz; `maximum_bytes` when unpacked) and signed. `spack_version`
-    is what made it, where it does not say so itself. Raises Refused, after everything that could be read:
-    DOCUMENT_UNKNOWN, DOCUMENT_DAMAGED, DOCUMENT_INCOMPLETE, DOCUMENT_TOO_LARGE, SPEC_ABSTRACT,
-    SPEC_MALFORMED, SPACK_VERSION_MISSING, and what the readers of XML refuse with.
+    is what made it, where it does not say so itself; `known` as in `spec_json.read`. Raises Refused, after
+    everything that could be read: DOCUMENT_UNKNOWN, DOCUMENT_DAMAGED, DOCUMENT_INCOMPLETE,
+    DOCUMENT_TOO_LARGE, SPEC_ABSTRACT, SPEC_MALFORMED, SPACK_VERSION_MISSING, and what the readers of XML
+    refuse with.
     """
+    read = partial(_read, spack_version=spack_version, known=KnownNodes() if known is None else known)
     try:
         content, damage = unpacked(data, maximum_bytes)
         if damage is None:
-            yield from _submissions(unsigned(content), spack_version)
+            yield from _submissions(unsigned(content), read)
         else:
             # What was cut off may be a file of many lines, all but the last of them whole.
-            yield from _settled(json_lines(content), spack_version)
+            yield from _settled(json_lines(content), read)
             raise damage
     except Refused as refused:
         raise Refused(refused.code, f"{name}: {refused.sentence}") from None
 
 
-def _submissions(data: bytes, spack_version: str | None) -> Iterator[Submission]:
+def _submissions(data: bytes, read: _Read) -> Iterator[Submission]:
     beginning = data[:_XML_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     if beginning.startswith(b"<"):
         return _xml(data)
     if beginning.startswith((b"{", b"[")):
-        return _settled(json_values(data), spack_version)
+        return _settled(json_values(data), read)
     if is_yaml(data):
-        return _settled(yaml_values(data), spack_version)
+        return _settled(yaml_values(data), read)
     raise _unknown("it is empty" if not beginning else "it is neither JSON nor XML nor a spec in YAML")
 
 
@@ -88,25 +100,25 @@ def _xml(data: bytes) -> Iterator[Submission]:
         raise _unknown("its outermost element is of neither CDash nor JUnit")
 
 
-def _settled(values: Iterator[Value], spack_version: str | None) -> Iterator[Submission]:
+def _settled(values: Iterator[Value], read: _Read) -> Iterator[Submission]:
     """The reports of all values; of several lines, those that are no good are named at the end."""
     damage = Damage()
     for value in values:
         if value.line is None:
-            yield from _read(value.content, spack_version)
+            yield from read(value.content)
             continue
         try:
             if value.problem is not None:
                 raise value.problem
-            yield from _read(value.content, spack_version)
+            yield from read(value.content)
         except Refused as refused:
             damage.add(f"line {value.line}: {refused.sentence}")
     damage.settle()
 
 
-def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
+def _read(content: Any, spack_version: str | None, known: KnownNodes) -> Iterator[Submission]:
     if report_json.is_report(content):
-        return report_json.read(content)
+        return report_json.read(content, known)
     if is_lock_file(content):
         return read_lock_file(content, spack_version)
     if is_install_database(content):
@@ -114,7 +126,7 @@ def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
     if is_find_output(content):
         return read_find_output(content, spack_version)
     if isinstance(content, list) or (isinstance(content, dict) and ("spec" in content or "nodes" in content)):
-        return _specs(content, spack_version)
+        return _specs(content, spack_version, known)
     if is_manifest(content) or (isinstance(content, dict) and "signing" in content):
         raise Refused(
             Code.DOCUMENT_UNKNOWN,
@@ -123,12 +135,14 @@ def _read(content: Any, spack_version: str | None) -> Iterator[Submission]:
     raise _unknown("it is JSON of another kind")
 
 
-def _specs(content: Any, spack_version: str | None) -> Iterator[SpecReport | ConcretizationFailureReport]:
+def _specs(
+    content: Any, spack_version: str | None, known: KnownNodes
+) -> Iterator[SpecReport | ConcretizationFailureReport]:
     """The one spec of a document; then, of a format that is newer, a sentence that it is."""
     damage = Damage()
     newer = spec_json.newer_version(content)
     try:
-        yield _spec(content, spack_version)
+        yield _spec(content, spack_version, known)
     except Refused as refused:
         if newer is None:
             raise
@@ -138,11 +152,13 @@ def _specs(content: Any, spack_version: str | None) -> Iterator[SpecReport | Con
     damage.settle()
 
 
-def _spec(content: Any, spack_version: str | None) -> SpecReport | ConcretizationFailureReport:
+def _spec(
+    content: Any, spack_version: str | None, known: KnownNodes
+) -> SpecReport | ConcretizationFailureReport:
     if isinstance(content, dict) and "spack_version" in content and "spec" in content:
-        return ms1.read_spec(content)
+        return ms1.read_spec(content, known)
     if not spec_json.is_abstract(content):
-        return SpecReport(graph=spec_json.read(content), spack_version=spack_version)
+        return SpecReport(graph=spec_json.read(content, known), spack_version=spack_version)
     if not _says_failed(content):
         sentence = "it is abstract, and does not say that it could not be concretized: a spec was expected"
         raise Refused(Code.SPEC_ABSTRACT, sentence)

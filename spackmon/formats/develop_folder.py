@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
+from spackmon.formats.damage import Damage
 from spackmon.formats.failed_stage import ARGUMENTS, changes, failure_of
-from spackmon.formats.folder import Folder, Problems
+from spackmon.formats.folder import Folder
 from spackmon.formats.submission import InstallReport
 
 _BUILD_DIRECTORY = "spack-build-"
@@ -40,10 +41,10 @@ def read_develop_folder(directory: Path, directories: list[str]) -> Iterator[Ins
     One is FAILED that got no further than before its last phase, or whose end complains; of others only what
     was installed tells. Raises Refused FILE_DAMAGED after the reports.
     """
-    problems = Problems()
+    damage = Damage()
     for name in ("", *(name for name in directories if name.startswith(_BUILD_DIRECTORY))):
         files = Folder(directory / name)
-        logs = problems.attempt(read_logs, files) or BuildLogs({}, None)
+        logs = damage.attempt(read_logs, files) or BuildLogs({}, None)
         # `spack develop` names the directory after the package where its user does not.
         package = logs.package_name or directory.name
         if not _PACKAGE.fullmatch(package) or not (logs.whole or logs.by_phase):
@@ -56,10 +57,10 @@ def read_develop_folder(directory: Path, directories: list[str]) -> Iterator[Ins
             build |= {"status": None, "phases": succeeded(logs, {})}
         yield InstallReport(
             **build,
-            configure_arguments=problems.attempt(files.text, ARGUMENTS),
-            environment_variables=problems.attempt(changes, files),
+            configure_arguments=damage.attempt(files.text, ARGUMENTS),
+            environment_variables=damage.attempt(changes, files),
         )
-    problems.raise_any()
+    damage.settle()
 
 
 def _has_failed(logs: BuildLogs) -> bool:

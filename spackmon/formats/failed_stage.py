@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, divided, read_logs
+from spackmon.formats.damage import Damage
 from spackmon.formats.directory_names import named_build
 from spackmon.formats.environment_changes import environment_changes
-from spackmon.formats.folder import Folder, Problems, read_file
+from spackmon.formats.folder import Folder, read_file
 from spackmon.formats.moments import ended
 from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, InstalledFrom, SourceKind
@@ -48,15 +49,15 @@ def read_stage(directory: Path) -> Iterator[InstallReport]:
     """
     named = named_build(directory.name.removeprefix(_MARK))
     files = Folder(directory)
-    problems = Problems()
-    logs = problems.attempt(read_logs, files) or BuildLogs({}, None)
+    damage = Damage()
+    logs = damage.attempt(read_logs, files) or BuildLogs({}, None)
     if named is not None and (logs.whole or logs.by_phase):
         yield InstallReport(
             **failure_of(*named, logs, files.modified_at_seconds(WHOLE_LOG)),
-            configure_arguments=problems.attempt(files.text, ARGUMENTS),
-            environment_variables=problems.attempt(changes, files),
+            configure_arguments=damage.attempt(files.text, ARGUMENTS),
+            environment_variables=damage.attempt(changes, files),
         )
-    problems.raise_any()
+    damage.settle()
 
 
 def read_stage_log(path: Path) -> Iterator[InstallReport]:

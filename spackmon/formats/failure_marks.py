@@ -11,9 +11,10 @@ from pathlib import Path
 
 from spackmon.errors import Code, Refused
 from spackmon.formats import spec_json
+from spackmon.formats.damage import Damage
 from spackmon.formats.directory_names import named_build
 from spackmon.formats.fields import short_key
-from spackmon.formats.folder import Folder, Problems, json_object
+from spackmon.formats.folder import Folder, json_object
 from spackmon.formats.moments import end_of_run
 from spackmon.formats.submission import InstallReport, Source
 from spackmon.graph.spec import SpecGraph
@@ -38,9 +39,9 @@ def read_failure_marks(directory: Path, tree: str | None) -> Iterator[InstallRep
     naming the marks whose spec cannot be read; of these the file's name tells the package and the hash.
     """
     files = Folder(directory)
-    problems = Problems()
+    damage = Damage()
     marks = [
-        _Mark(name, problems.attempt(_graph, files, name), files.modified_at_seconds(name))
+        _Mark(name, damage.attempt(_graph, files, name), files.modified_at_seconds(name))
         for name in sorted(files.names)
     ]
     failed = {mark.graph.root for mark in marks if mark.graph is not None}
@@ -48,7 +49,7 @@ def read_failure_marks(directory: Path, tree: str | None) -> Iterator[InstallRep
         report = _report(mark, failed, tree or "")
         if report is not None:
             yield report
-    problems.raise_any()
+    damage.settle()
 
 
 def _report(mark: _Mark, failed: set[str], tree: str) -> InstallReport | None:

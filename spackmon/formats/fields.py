@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from spackmon.errors import Code, Refused
+from spackmon.errors import Code, Refused, printable
 
 SHORT_TEXT_BYTES = 500
 """The longest name, version or hash. A row of a PostgreSQL index holds 2,700 bytes, five of these among them
 (the environment of a build), and a version's key can be three times as long as the version."""
 
 _KEY_BYTES = 400
+_PHASE_STATUS_CHARACTERS = 100
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _BYTES_AS_SURROGATES = range(0xDC80, 0xDD00)
@@ -30,18 +31,12 @@ ROW_ID_BITS = 64
 _SENTENCE_CHARACTERS = 400
 
 
-def printable(sentence: str) -> str:
-    """A sentence that quotes a client, so that it can be shown, logged and stored."""
-    cut = sentence if len(sentence) <= _SENTENCE_CHARACTERS else f"{sentence[:_SENTENCE_CHARACTERS]}…"
-    return "".join(character if character.isprintable() else "\ufffd" for character in cut)
-
-
 class FieldUnfit(ValueError):  # noqa: N818 -- becomes a Refused, which is the answer
     """A field that is missing or holds something else than was expected, as a sentence."""
 
     def __init__(self, sentence: str, *, missing: bool = False) -> None:
         super().__init__(sentence)
-        self.sentence = printable(sentence)
+        self.sentence = printable(sentence, _SENTENCE_CHARACTERS)
         self.missing = missing
 
 
@@ -139,6 +134,14 @@ def name_of(owner: dict[str, Any], field: str, path: str = "") -> str:
     if not text:
         raise FieldUnfit(f"{path}{field} must not be empty")
     return text
+
+
+def phase_status_of(owner: dict[str, Any], path: str = "") -> str:
+    """The status of a phase, which is Spack's own word."""
+    status = name_of(owner, "status", path)
+    if len(status) > _PHASE_STATUS_CHARACTERS:
+        raise FieldUnfit(f"{path}status must be at most {_PHASE_STATUS_CHARACTERS} characters long")
+    return status
 
 
 def optional_name(owner: dict[str, Any], field: str, path: str = "") -> str | None:

@@ -6,20 +6,16 @@ a device is not waited for.
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from spackmon.errors import Code, Refused
 from spackmon.formats.compression import unpacked
-from spackmon.formats.fields import FieldUnfit, object_of
+from spackmon.formats.fields import object_of
 from spackmon.formats.json_body import read_json
 
 MAXIMUM_FILE_BYTES = 1 << 30
 """As much as one value of the database holds; the largest log that a client can post."""
-
-Given = ParamSpec("Given")
-Value = TypeVar("Value")
 
 
 class Folder:
@@ -70,28 +66,6 @@ class Folder:
             raise _unreadable(name, problem.strerror) from None
 
 
-class Problems:
-    """What is wrong with the files of one thing, the rest of which is taken."""
-
-    def __init__(self) -> None:
-        self._sentences: list[str] = []
-
-    def attempt(
-        self, read: Callable[Given, Value], *given: Given.args, **named: Given.kwargs
-    ) -> Value | None:
-        """What `read` gives, None where it refuses."""
-        try:
-            return read(*given, **named)
-        except (Refused, FieldUnfit) as problem:
-            self._sentences.append(problem.sentence)
-            return None
-
-    def raise_any(self) -> None:
-        """Raises Refused FILE_DAMAGED where there were some, all in one sentence."""
-        if self._sentences:
-            raise Refused(Code.FILE_DAMAGED, "; ".join(self._sentences))
-
-
 def read_file(path: Path, name: str | None = None) -> bytes:
     """The bytes of a regular file, called `name` in a refusal.
 
@@ -132,7 +106,7 @@ def json_object(written: bytes, name: str) -> dict[str, Any]:
 
 
 def _unreadable(name: str, problem: str | None) -> Refused:
-    return Refused(Code.FILE_UNREADABLE, f"{name} cannot be read: {problem or 'it has an impossible name'}")
+    return Refused(Code.FILE_UNREADABLE, f"{name} cannot be read: {problem or 'its name is not valid'}")
 
 
 def _too_large(name: str) -> Refused:

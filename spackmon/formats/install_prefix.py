@@ -1,6 +1,6 @@
 """An installed prefix: what Spack 0.16 to 1.2 left in its directory `.spack` about the build.
 
-Prefixes of the new installer have the spec, the log and the manifest only; older ones also tell durations,
+Prefixes of the new installer have the spec, the log and the manifest only; older ones also state durations,
 the environment and the configure arguments. Where one of the files is damaged the others are taken.
 
 What came from a binary cache has beside these the `binary_distribution` of the one who made it, and what else
@@ -23,10 +23,11 @@ from spackmon.errors import Code, Refused
 from spackmon.formats import detect, spec_json
 from spackmon.formats.analysis import installed_files
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
+from spackmon.formats.damage import Damage
 from spackmon.formats.directory_names import named_build
 from spackmon.formats.environment_changes import environment_changes
 from spackmon.formats.fields import escaped, optional_name
-from spackmon.formats.folder import Folder, Problems, json_object
+from spackmon.formats.folder import Folder, json_object
 from spackmon.formats.install_times import InstallTimes, read_times
 from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run
@@ -79,16 +80,16 @@ def read_prefix(
     naming the files that are not in it.
     """
     files = Folder(prefix / METADATA)
-    problems = Problems()
-    graph = problems.attempt(_graph, files, known)
+    damage = Damage()
+    graph = damage.attempt(_graph, files, known)
     if _OF_SUCCESS.isdisjoint(files.names):
         if graph is not None:
             yield SpecReport(graph=graph, spack_version=None)
     else:
-        report = _report(prefix, installed_at, files, graph, problems)
+        report = _report(prefix, installed_at, files, graph, damage)
         if report is not None:
             yield report
-    problems.raise_any()
+    damage.settle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +143,12 @@ class _Circumstances:
 
 
 def _report(
-    prefix: Path, installed_at: str | None, files: Folder, graph: SpecGraph | None, problems: Problems
+    prefix: Path, installed_at: str | None, files: Folder, graph: SpecGraph | None, damage: Damage
 ) -> InstallReport | None:
-    attempt = problems.attempt
+    attempt = damage.attempt
     logs = attempt(read_logs, files) or BuildLogs({}, None)
     times = attempt(_times, files) or InstallTimes()
-    manifest = _manifest(files, problems)
+    manifest = _manifest(files, damage)
     named = named_build(prefix.name)
     spec_hash = times.spec_hash or (named.spec_hash if named else None)
     package_name = logs.package_name or times.package_name or (named.package_name if named else None)
@@ -219,16 +220,16 @@ def _times(files: Folder) -> InstallTimes:
     return InstallTimes() if content is None else read_times(content)
 
 
-def _manifest(files: Folder, problems: Problems) -> _Manifest:
+def _manifest(files: Folder, damage: Damage) -> _Manifest:
     """The manifest, which says where it was written even if not all its entries can be read."""
-    content = problems.attempt(files.json, _MANIFEST)
+    content = damage.attempt(files.json, _MANIFEST)
     if content is None:
         return _Manifest(None, None)
     # Python writes a byte of a path that is no UTF-8 as half of a surrogate pair.
     entries = {escaped(path): _storable(entry) for path, entry in content.items()}
     own = f"/{METADATA}"
     prefix = next((path.removesuffix(own) for path in entries if path.endswith(own)), None)
-    return _Manifest(problems.attempt(installed_files, entries, _MANIFEST), prefix or None)
+    return _Manifest(damage.attempt(installed_files, entries, _MANIFEST), prefix or None)
 
 
 def _storable(entry: object) -> object:
@@ -241,8 +242,8 @@ def _circumstances(files: Folder) -> _Circumstances:
     content = files.json(_ENVIRONMENT)
     if content is None:
         return _Circumstances()
-    told = optional_name(content, "spack_version", f"{_ENVIRONMENT}: ")
-    commit = _VERSION.fullmatch(told or "")
+    stated = optional_name(content, "spack_version", f"{_ENVIRONMENT}: ")
+    commit = _VERSION.fullmatch(stated or "")
     return _Circumstances(
         environment=Environment(
             **{
@@ -250,7 +251,7 @@ def _circumstances(files: Folder) -> _Circumstances:
                 for field, name in ENVIRONMENT_NAMES.items()
             }
         ),
-        spack_version=commit["version"] if commit else told,
+        spack_version=commit["version"] if commit else stated,
         spack_revision=commit["revision"] if commit else None,
     )
 
@@ -276,8 +277,8 @@ def _source(place: str, files: Folder, logs: BuildLogs, was_unpacked: bool) -> S
     """
     digest = hashlib.sha256(place.encode())
     names = (_MANIFEST, _TIMES, _MADE_ELSEWHERE) if was_unpacked else (_MANIFEST, _TIMES)
-    told = [written for name in names if (written := _read_whole(files, name)) is not None]
-    for written in told or [logs.whole or b"", *logs.by_phase.values()]:
+    contents = [written for name in names if (written := _read_whole(files, name)) is not None]
+    for written in contents or [logs.whole or b"", *logs.by_phase.values()]:
         digest.update(hashlib.sha256(written).digest())
     return Source(SourceKind.PREFIX, f"{place[-_KEY_PATH_CHARACTERS:]}#{digest.hexdigest()[:32]}")
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
-from spackmon.formats.folder import Folder, Problems
+from spackmon.formats.damage import Damage
+from spackmon.formats.folder import Folder
 from spackmon.formats.local_save import (
     SavedFile,
     SavedKind,
@@ -49,31 +50,29 @@ def read_saved_run(directory: Path) -> Iterator[SpecReport | ConcretizationFailu
     """The specs of a run, then its builds. Raises Refused FILE_DAMAGED at the end, naming what is missing."""
     regular = Folder(directory).names
     files = [file for file in saved_files(directory) if file.path.name in regular]
-    problems = Problems()
+    damage = Damage()
     builds: dict[str, list[SavedFile]] = {}
     for file in files:
         if file.kind is SavedKind.SPEC:
-            spec = problems.attempt(_spec, file)
+            spec = damage.attempt(_spec, file)
             if spec is not None:
                 yield spec
         elif file.build_name is not None:
             builds.setdefault(file.build_name, []).append(file)
     for build_name, of_build in builds.items():
-        install = _install(directory.name, build_name, of_build, problems)
+        install = _install(directory.name, build_name, of_build, damage)
         if install is not None:
             yield install
-    problems.raise_any()
+    damage.settle()
 
 
-def _install(
-    run_name: str, build_name: str, files: list[SavedFile], problems: Problems
-) -> InstallReport | None:
-    build = problems.attempt(_build, build_name, files)
+def _install(run_name: str, build_name: str, files: list[SavedFile], damage: Damage) -> InstallReport | None:
+    build = damage.attempt(_build, build_name, files)
     if build is None:
         return None
-    phases = _phases(files, problems)
+    phases = _phases(files, damage)
     began = _began(run_name, phases)
-    statuses = [problems.attempt(_status, file) for file in files if file.kind is SavedKind.STATUS]
+    statuses = [damage.attempt(_status, file) for file in files if file.kind is SavedKind.STATUS]
     # 0.16 and 0.17 give no status of the package that broke, only of those that depend on it.
     broken = BuildStatus.FAILED if any(phase.status == "ERROR" for phase in phases) else None
     return InstallReport(
@@ -89,10 +88,10 @@ def _install(
     )
 
 
-def _phases(files: list[SavedFile], problems: Problems) -> list[PhaseReport]:
+def _phases(files: list[SavedFile], damage: Damage) -> list[PhaseReport]:
     """The phases as they ran; where one is damaged, the others."""
     saved = [file for file in files if file.kind is SavedKind.PHASE]
-    whole = [file for file in saved if problems.attempt(_phase, file) is not None]
+    whole = [file for file in saved if damage.attempt(_phase, file) is not None]
     return [_phase(file) for _, file in phases_as_they_ran(whole)]
 
 

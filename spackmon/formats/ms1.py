@@ -15,10 +15,12 @@ from spackmon.formats.fields import (
     name_of,
     named_fields,
     object_of,
+    phase_status_of,
     required,
     tags_of,
 )
 from spackmon.formats.json_body import read_json
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,
@@ -32,27 +34,32 @@ from spackmon.status import BuildStatus
 
 __all__ = ["read_analysis", "read_build", "read_json", "read_phase", "read_spec", "read_status"]
 
-_PHASE_STATUS_CHARACTERS = 100
 _ROW_ID_DIGITS = 19
 
 # FAILURE is what the documentation of the old server called FAILED.
 _STATUSES = {**BuildStatus.__members__, "FAILURE": BuildStatus.FAILED}
 
 
-def read_spec(body: dict[str, Any]) -> SpecReport | ConcretizationFailureReport:
-    """specs/new: a concrete spec, or the abstract one that could not be concretized."""
+def read_spec(
+    body: dict[str, Any], known: KnownNodes | None = None
+) -> SpecReport | ConcretizationFailureReport:
+    """specs/new: a concrete spec, or the abstract one that could not be concretized.
+
+    `known` as in `spec_json.read`.
+    """
     with named_fields():
         spec = required(body, "spec")
         spack_version = name_of(body, "spack_version")
     if spec_json.is_abstract(spec):
         return spec_json.read_failure(spec, spack_version)
-    return SpecReport(graph=spec_json.read(spec), spack_version=spack_version)
+    return SpecReport(graph=spec_json.read(spec, known), spack_version=spack_version)
 
 
-def read_build(body: dict[str, Any]) -> BuildReport:
+def read_build(body: dict[str, Any], known: KnownNodes | None = None) -> BuildReport:
     """builds/new. Only `analyze` sends the spec along, and it does not begin a run.
 
     All but `tags` and `spec` must be there, as for the old server; `full_hash` may be any hash of the spec.
+    `known` as in `spec_json.read`.
     """
     with named_fields():
         spec_hash = name_of(body, "full_hash")
@@ -71,7 +78,7 @@ def read_build(body: dict[str, Any]) -> BuildReport:
         environment=environment,
         spack_version=spack_version,
         tags=tags,
-        graph=None if spec is None else spec_json.read(spec),
+        graph=None if spec is None else spec_json.read(spec, known),
         announces_run=spec is None,
     )
 
@@ -81,9 +88,7 @@ def read_phase(body: dict[str, Any]) -> PhaseReport:
     with named_fields():
         build_id = _build_id(body)
         name = name_of(body, "phase_name")
-        status = name_of(body, "status")
-        if len(status) > _PHASE_STATUS_CHARACTERS:
-            raise FieldUnfit(f"status must be at most {_PHASE_STATUS_CHARACTERS} characters long")
+        status = phase_status_of(body)
         output = body.get("output")
         if isinstance(output, str):
             output = output.encode("utf-8", "surrogatepass")

@@ -18,11 +18,13 @@ from spackmon.formats.fields import (
     object_of,
     optional_integer,
     optional_name,
+    phase_status_of,
     required,
     short_text,
     storable_text,
     tags_of,
 )
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.report_line import ENVIRONMENT_NAMES, write
 from spackmon.formats.report_values import (
     Logs,
@@ -44,8 +46,6 @@ from spackmon.formats.submission import (
 )
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
-_PHASE_STATUS_CHARACTERS = 100
-
 Value = TypeVar("Value")
 
 __all__ = ["TYPES", "is_report", "read", "write"]
@@ -57,17 +57,17 @@ def is_report(content: object) -> bool:
     return isinstance(kind, str) and kind in TYPES
 
 
-def read(line: dict[str, Any]) -> Iterator[Submission]:
-    """What an object that `is_report` reports.
+def read(line: dict[str, Any], known: KnownNodes | None = None) -> Iterator[Submission]:
+    """What an object that `is_report` reports; `known` as in `spec_json.read`.
 
     Raises Refused FIELD_MISSING or FIELD_INVALID naming the field, and SPEC_MALFORMED.
     """
-    return _READERS[line["type"]](line)
+    return _READERS[line["type"]](line, known)
 
 
-def _install(line: dict[str, Any]) -> Iterator[Submission]:
+def _install(line: dict[str, Any], known: KnownNodes | None) -> Iterator[Submission]:
     spec = line.get("spec")
-    graph = None if spec is None else spec_json.read(spec)
+    graph = None if spec is None else spec_json.read(spec, known)
     logs = Logs()
     with named_fields():
         status = line.get("status")
@@ -102,7 +102,7 @@ def _install(line: dict[str, Any]) -> Iterator[Submission]:
     yield report
 
 
-def _spec(line: dict[str, Any]) -> Iterator[Submission]:
+def _spec(line: dict[str, Any], known: KnownNodes | None) -> Iterator[Submission]:
     with named_fields():
         spec = required(line, "spec")
         spack_version = optional_name(line, "spack_version")
@@ -111,10 +111,10 @@ def _spec(line: dict[str, Any]) -> Iterator[Submission]:
     if spack_version is not None and spec_json.is_abstract(spec):
         yield spec_json.read_failure(spec, spack_version)
     else:
-        yield SpecReport(graph=spec_json.read(spec), spack_version=spack_version)
+        yield SpecReport(graph=spec_json.read(spec, known), spack_version=spack_version)
 
 
-def _concretization_failure(line: dict[str, Any]) -> Iterator[Submission]:
+def _concretization_failure(line: dict[str, Any], _: KnownNodes | None) -> Iterator[Submission]:
     document = line.get("document")
     with named_fields():
         # Empty where the source does not tell it, as CDash.
@@ -171,12 +171,9 @@ def _environment(value: object) -> Environment | None:
 
 
 def _phase(phase: dict[str, Any], path: str, logs: Logs) -> InstallPhase:
-    status = name_of(phase, "status", f"{path}.")
-    if len(status) > _PHASE_STATUS_CHARACTERS:
-        raise FieldUnfit(f"{path}.status must be at most {_PHASE_STATUS_CHARACTERS} characters long")
     return InstallPhase(
         name=name_of(phase, "name", f"{path}."),
-        status=status,
+        status=phase_status_of(phase, f"{path}."),
         duration_seconds=optional_seconds(phase, "duration_seconds", f"{path}."),
         output=logs.take(phase, "output", f"{path}."),
     )

@@ -18,12 +18,10 @@ from spackmon.formats.fields import (
     compact,
     name_of,
     object_of,
-    printable,
-    short_text,
     storable_json,
 )
 from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.spec_node import DependencyEntry, NodeEntry, known_node, read_entry, spec_node
+from spackmon.formats.spec_node import DependencyEntry, NodeEntry, named_content
 from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
 from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
@@ -43,26 +41,18 @@ def read(document: object, known: KnownNodes | None = None) -> SpecGraph:
     """The graph of one parsed spec document, of concrete specs.
 
     Every node of the document is kept, also what the root does not depend on (the specs that a spliced
-    spec was built as). Nodes in `known` are not read again, those that were read are added to it.
+    spec was built as). `known` are the nodes of documents that were read before this one, and are added to.
     Raises Refused SPEC_MALFORMED naming the node and the field.
     """
+    known = KnownNodes() if known is None else known
     format_version, elements = _elements(_unwrapped(document))
     entries: dict[str, NodeEntry] = {}
-    ready: dict[str, SpecNode] = {}
     for position, element in enumerate(elements):
-        found = None if known is None else known.find(element, format_version)
-        entry = _entry(position, element, format_version) if found is None else found.entry
+        entry = _entry(position, element, format_version, known)
         same = entries.setdefault(entry.identity[1], entry)
         if same.document != entry.document:
             raise _malformed(f"{_place(position, entry.name)}: another node has the same {entry.identity[0]}")
-        if found is not None:
-            ready[entry.identity[1]] = found.node
-    # Where nodes have several hashes, what an edge means depends on the others in the document.
-    is_plain = all(entry.children is not None for entry in entries.values())
-    nodes = _resolved(entries, ready, is_plain=is_plain)
-    if known is not None and is_plain:
-        for identity, node in nodes.items():
-            known.remember(entries[identity], node, format_version)
+    nodes = _resolved(entries, known)
     try:
         children_first(nodes)
         if len(nodes) > _SMALL_GRAPH_NODES:
@@ -146,41 +136,32 @@ def _elements(document: object) -> tuple[int, list[Any]]:
     return format_version, elements
 
 
-def _entry(position: int, element: object, format_version: int) -> NodeEntry:
+def _entry(position: int, element: object, format_version: int, known: KnownNodes) -> NodeEntry:
     name = None
     try:
-        content = object_of(element, "the node")
-        if format_version == 1:
-            if len(content) != 1:
-                raise FieldUnfit("the node must be an object of one key, the package's name")
-            ((name, inner),) = content.items()
-            content = object_of(inner, "the node")
-            short_text(name, "name")
-        else:
-            name = name_of(content, "name")
-        return read_entry(name, content, element, format_version)
+        name, fields = named_content(element, format_version)
+        return known.entry(name, object_of(fields, "the node"), element, format_version)
     except FieldUnfit as unfit:
         raise _malformed(f"{_place(position, name)}: {unfit.sentence}") from None
 
 
-def _resolved(
-    entries: dict[str, NodeEntry], ready: dict[str, SpecNode], *, is_plain: bool
-) -> dict[str, SpecNode]:
-    """The nodes with their edges; where `is_plain`, what is known of one holds if its children are here."""
+def _resolved(entries: dict[str, NodeEntry], known: KnownNodes) -> dict[str, SpecNode]:
+    """The nodes with their edges."""
     nodes: dict[str, SpecNode] = {}
     carriers: _Carriers = {}
     targets: dict[str, TargetDescription] = {}
+    # Where nodes have several hashes, what an edge means depends on the others in the document; where none
+    # has, what is known of a node holds if its children are here.
+    is_plain = all(entry.children is not None for entry in entries.values())
     for position, (identity, entry) in enumerate(entries.items()):
-        if is_plain:
-            known = ready.get(identity) or known_node(entry)
-            if known is not None and all(child in entries for child in entry.children or ()):
-                nodes[identity] = known
-                continue
-        carriers = carriers or _carriers(entries)
-        try:
-            nodes[identity] = spec_node(entry, _edges(entry, carriers), targets, is_plain=is_plain)
-        except FieldUnfit as unfit:
-            raise _malformed(f"{_place(position, entry.name)}: {unfit.sentence}") from None
+        node = known.plain_node(entry) if is_plain else None
+        if node is None or not all(child in entries for child in entry.children or ()):
+            carriers = carriers or _carriers(entries)
+            try:
+                node = known.node(entry, _edges(entry, carriers), targets, is_plain=is_plain)
+            except FieldUnfit as unfit:
+                raise _malformed(f"{_place(position, entry.name)}: {unfit.sentence}") from None
+        nodes[identity] = node
     return nodes
 
 
@@ -223,4 +204,4 @@ def _place(position: int, name: str | None) -> str:
 
 
 def _malformed(problem: str) -> Refused:
-    return Refused(Code.SPEC_MALFORMED, printable(f"the spec cannot be read: {problem}"))
+    return Refused(Code.SPEC_MALFORMED, f"the spec cannot be read: {problem}")

@@ -1,8 +1,7 @@
 """One node of a spec document: what Spack 0.16 to 1.2 wrote about a concrete spec."""
 
-import marshal
 import re
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from spackmon.formats.fields import (
     INTEGER_BITS,
@@ -21,12 +20,6 @@ from spackmon.formats.fields import (
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 
 Hashes = tuple[tuple[str, str], ...]
-Key = TypeVar("Key")
-Value = TypeVar("Value")
-
-# A usual node is 1,500 characters and some 6 kB with what is kept of it.
-_KNOWN_NODES = 4_096
-_KNOWN_CHARACTERS = 10_000
 
 # The strongest first: a full_hash covers the build dependencies and the package's recipe, a build_hash the
 # build dependencies, the DAG hash of those Spacks neither.
@@ -62,60 +55,31 @@ class NodeEntry(NamedTuple):
     content: dict[str, Any]
 
 
-class _Known(dict[Key, Value]):
-    """What was made of the nodes read last, by their JSON: a site's graphs have most of theirs in common.
+def named_content(element: object, format_version: int) -> tuple[str, object]:
+    """The name of a node and what must be the object of its fields: v1 has it under the name.
 
-    Nothing but the time it takes depends on it.
+    Raises FieldUnfit.
     """
-
-    def keep(self, key: Key, size: int, value: Value) -> None:
-        """Keep one more, and let go of all others when there are too many."""
-        if size > _KNOWN_CHARACTERS:
-            return
-        if len(self) >= _KNOWN_NODES:
-            self.clear()
-        self[key] = value
-
-
-_known_entries: _Known[tuple[int, Hashes, bytes], NodeEntry] = _Known()
-_known_nodes: _Known[tuple[tuple[str, str], Hashes, str, bool], SpecNode] = _Known()
+    content = object_of(element, "the node")
+    if format_version > 1:
+        return name_of(content, "name"), content
+    if len(content) != 1:
+        raise FieldUnfit("the node must be an object of one key, the package's name")
+    ((name, inner),) = content.items()
+    return short_text(name, "name"), inner
 
 
-def read_entry(name: str, content: dict[str, Any], element: object, format_version: int) -> NodeEntry:
+def read_entry(
+    name: str, content: dict[str, Any], element: object, format_version: int, hashes: Hashes | None = None
+) -> NodeEntry:
     """The entry of the node `name` with the fields `content`; `element` is what stood in the document.
 
-    The identity of a v1 or v2 node is its full_hash; files on disk lack it, so that there the strongest
-    hash that is present stands in (build_hash, then hash). Raises FieldUnfit.
+    `hashes` are those of `hashes_of`, where they are read already. The identity of a v1 or v2 node is its
+    full_hash; files on disk lack it, so that there the strongest hash that is present stands in (build_hash,
+    then hash). Raises FieldUnfit.
     """
-    hashes = _hashes(content)
-    words = _words(element)
-    # By its hashes, too: a file may keep a node under a hash that the node itself does not state.
-    key = format_version, hashes, words
-    known = _known_entries.get(key)
-    if known is not None:
-        return NodeEntry(*known[:-1], content)
+    hashes = hashes_of(content) if hashes is None else hashes
     document = storable_json(element, "the node")
-    entry = _read_entry(name, hashes, content, document, format_version)
-    if words:
-        _known_entries.keep(key, len(words), NodeEntry(*entry[:-1], {}))
-    return entry
-
-
-def _words(element: Any) -> bytes:
-    """Bytes that two values share only if they are written as the same JSON; empty if they are none.
-
-    They are made in a third of the time that JSON takes. Later versions of marshal give equal values several
-    forms.
-    """
-    try:
-        return marshal.dumps(element, 2)
-    except ValueError:
-        return b""
-
-
-def _read_entry(
-    name: str, hashes: Hashes, content: dict[str, Any], document: str, format_version: int
-) -> NodeEntry:
     kinds = dict(hashes)
     if format_version >= 3:
         kind = "hash"
@@ -136,29 +100,12 @@ def _read_entry(
     )
 
 
-def known_node(entry: NodeEntry) -> SpecNode | None:
-    """What was made of such a node in a document in which all nodes have `children`, if that is known."""
-    return _known_nodes.get((entry.identity, entry.hashes, entry.document, True))
+def spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, TargetDescription]) -> SpecNode:
+    """The canonical node of `entry`.
 
-
-def spec_node(
-    entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, TargetDescription], *, is_plain: bool
-) -> SpecNode:
-    """The canonical node of `entry`; `is_plain`, all nodes of its document have `children`.
-
-    `targets` holds the targets already read by their JSON, and is added to: a graph repeats its few,
-    long descriptions in every node. Raises FieldUnfit.
+    `targets` holds the targets already read by their JSON, and is added to: a graph repeats its few, long
+    descriptions in every node. Raises FieldUnfit.
     """
-    key = entry.identity, entry.hashes, entry.document, is_plain
-    known = _known_nodes.get(key)
-    # What edges name depends on the document around the node.
-    if known is None or known.edges != edges:
-        known = _spec_node(entry, edges, targets)
-        _known_nodes.keep(key, len(entry.document), known)
-    return known
-
-
-def _spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, TargetDescription]) -> SpecNode:
     content = entry.content
     architecture = object_of(required(content, "arch"), "arch")
     external = content.get("external")
@@ -182,7 +129,8 @@ def _spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, Tar
     )
 
 
-def _hashes(owner: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+def hashes_of(owner: dict[str, Any]) -> Hashes:
+    """The hashes that a node or an edge states, by their kinds, the strongest first. Raises FieldUnfit."""
     found = []
     for kind in _HASH_KINDS:
         value = owner.get(kind)
@@ -262,7 +210,7 @@ def _dependency(name: object, entry: object) -> DependencyEntry:
 
 def _dependency_entry(name: str | None, entry: object) -> DependencyEntry:
     stated = object_of(entry, "it")
-    hashes = _hashes(stated)
+    hashes = hashes_of(stated)
     if not hashes:
         raise FieldUnfit("hash is missing", missing=True)
     # v4 and v5 keep types and virtuals under "parameters", v1 to v3 know only "type".

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from spackmon.formats.damage import Damage
-from spackmon.formats.fields import FieldUnfit, name_of, object_of, short_text
-from spackmon.formats.spec_node import DependencyEntry, NodeEntry, read_entry, spec_node
+from spackmon.formats.fields import FieldUnfit, object_of
+from spackmon.formats.spec_node import DependencyEntry, NodeEntry, named_content, read_entry, spec_node
 from spackmon.formats.submission import SpecReport
 from spackmon.graph.closure import children_first
 from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
@@ -102,15 +102,8 @@ def reports(
 
 
 def _entry(node: Kept) -> NodeEntry:
-    content = object_of(node.element, "the node")
-    if node.format_version == 1:
-        if len(content) != 1:
-            raise FieldUnfit("the node must be an object of one key, the package's name")
-        ((name, inner),) = content.items()
-        content = object_of(inner, "the node")
-        short_text(name, "name")
-    else:
-        name = name_of(content, "name")
+    name, fields = named_content(node.element, node.format_version)
+    content = object_of(fields, "the node")
     stated = content.get(node.key_kind)
     if stated is None:
         content = {**content, node.key_kind: node.key}
@@ -133,7 +126,7 @@ def _connected(
     targets: dict[str, TargetDescription] = {}
     for identity, entry in entries.items():
         try:
-            nodes[identity] = spec_node(entry, _edges(entry.dependencies, carriers), targets, is_plain=False)
+            nodes[identity] = spec_node(entry, _edges(entry.dependencies, carriers), targets)
         except FieldUnfit as unfit:
             damage.add(f"{entry.name}/{identity}: {unfit.sentence}")
     return nodes

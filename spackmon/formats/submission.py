@@ -18,7 +18,7 @@ class SpecReport:
 
 @dataclass(frozen=True, slots=True)
 class ConcretizationFailureReport:
-    """An abstract spec that the solver could not make concrete, with the `name` of its root if it was told.
+    """An abstract spec that the solver could not make concrete, with the `name` of its root where known.
 
     `document` is its compact JSON, the whole of it, `{"_meta", "nodes"}` as it came: what it asked of its
     dependencies stands in nodes of their own. Sources of texts alone have `abstract_spec`, as it was typed,

@@ -17,8 +17,8 @@ _SIGNED = re.compile(
     re.DOTALL,
 )
 _DASH_ESCAPE = re.compile(rb"^- ", re.MULTILINE)
-# A mapping in blocks, as Spack writes it: a key begins its first line, and a key that documents are told by
-# some line. Logs and scripts are text, too.
+# A mapping in blocks, as Spack writes it: a key begins its first line, and some line begins with a key by
+# which documents are recognized. Logs and scripts are text, too.
 _YAML_BEGINNING = re.compile(
     rb"(?:\xef\xbb\xbf)?(?:\s|#[^\n]*\n|---[^\S\n]*\n)*+[\"']?[A-Za-z_]\w*[\"']?[^\S\n]*:(?:\s|\Z)"
 )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from spackmon.errors import Code, Refused
+from spackmon.errors import Code, Refused, printable
 from spackmon.formats import detect
 from spackmon.formats.archives import is_archive, unpack
 from spackmon.formats.buildcache import is_spec_path, read_buildcache
@@ -89,7 +89,7 @@ def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
     elif is_archive(whole):
         with tempfile.TemporaryDirectory(prefix="spackmon-") as directory:
             for refused in unpack(whole, Path(directory)):
-                yield Found(_printable(str(path)), 0, partial(_raise, refused))
+                yield Found(printable(str(path)), 0, partial(_raise, refused))
             yield from _Walk(Path(directory), str(path), spack_version, unpacked=True).found()
     else:
         yield _Walk(whole.parent, str(path.parent), spack_version, unpacked=False).file(whole)
@@ -141,7 +141,7 @@ class _Walk:
         """A file by itself."""
         if is_stage_log(path.name):
             return self._thing(path, partial(read_stage_log, path), [path])
-        return self._thing(path, partial(_document, path, self._spack_version), [path])
+        return self._thing(path, partial(_document, path, self._spack_version, self._known), [path])
 
     def _recognized(self, directory: Path, directories: list[str]) -> Found | None:
         if METADATA in directories and is_prefix(directory / METADATA):
@@ -183,10 +183,10 @@ class _Walk:
 
     def _place(self, path: Path) -> str:
         below = path.relative_to(self._root)
-        return _printable(self._shown if below == Path() else os.path.join(self._shown, below))
+        return printable(self._shown if below == Path() else os.path.join(self._shown, below))
 
 
-def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
+def _document(path: Path, spack_version: str | None, known: KnownNodes) -> Iterator[Submission]:
     """What a file states, compressed or not."""
     if is_archive(path):
         sentence = "an archive within a directory is not unpacked: import it by itself"
@@ -194,7 +194,7 @@ def _document(path: Path, spack_version: str | None) -> Iterator[Submission]:
     if _is_binary(path):
         raise Refused(Code.DOCUMENT_UNKNOWN, "it is no text, and so no document of Spack")
     try:
-        yield from detect.read_document("", read_file(path), spack_version)
+        yield from detect.read_document("", read_file(path), spack_version, known=known)
     except Refused as refused:
         # The place where it was found names it.
         raise Refused(refused.code, refused.sentence.removeprefix(": ")) from None
@@ -258,15 +258,8 @@ def _files_in(directory: Path) -> list[Path]:
         return []
 
 
-def _printable(place: str) -> str:
-    """A path as a terminal, a log and a report can carry it: names may hold line ends and any bytes."""
-    if place.isprintable():
-        return place
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in place)
-
-
 def _refused(place: str, code: Code, sentence: str) -> Found:
-    return Found(_printable(place), 0, partial(_raise, Refused(code, sentence)))
+    return Found(printable(place), 0, partial(_raise, Refused(code, sentence)))
 
 
 def _raise(refused: Refused) -> Iterator[Submission]:

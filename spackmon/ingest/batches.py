@@ -34,7 +34,7 @@ Status = Literal["created", "changed", "known", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line with what it reports, or why it cannot be read; `body` is empty where none can be kept."""
+    """A line with what it reports, or why it cannot be read; `body` is empty if it is too large to store."""
 
     number: int
     body: bytes

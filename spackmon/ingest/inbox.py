@@ -1,6 +1,6 @@
 """The inbox: what clients sent and could not be applied, kept as it came until a replay succeeds.
 
-A client sends a report once and gives up its build after an error, so that what is not kept is lost.
+A client sends a report once and gives up its build after an error: anything that is not stored is lost.
 """
 
 from collections.abc import Callable, Iterable, Sequence

@@ -108,7 +108,7 @@ class Ruling(Base):
 
 
 class MergedBuild(Base):
-    """A build's number that clients were told before it turned out to be another build, `build_id`."""
+    """A build's number that clients hold since before it turned out to be another build, `build_id`."""
 
     __tablename__ = "merged_build"
 

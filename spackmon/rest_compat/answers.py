@@ -1,4 +1,4 @@
-"""What a client is told about a write that was applied, as the old server told it."""
+"""The answers to writes that were applied, in the words of the old server."""
 
 from typing import Any
 
@@ -41,14 +41,18 @@ def promised_spec(report: SpecReport | ConcretizationFailureReport) -> Answer:
 
 def _spec(report: SpecReport | ConcretizationFailureReport) -> dict[str, Any]:
     if isinstance(report, ConcretizationFailureReport):
-        told: dict[str, Any] = {"full_hash": _FAILED_CONCRETIZATION, "name": report.name, "version": None}
+        shown: dict[str, Any] = {
+            "full_hash": _FAILED_CONCRETIZATION,
+            "name": report.name,
+            "version": None,
+        }
         dependencies = {}
     else:
         root = report.graph.nodes[report.graph.root]
-        told = {"full_hash": _told_hash(root), "name": root.name, "version": root.version}
+        shown = {"full_hash": _shown_hash(root), "name": root.name, "version": root.version}
         children = [report.graph.nodes[edge.child] for edge in root.edges]
-        dependencies = {child.name: _told_hash(child) for child in children}
-    return told | {"spack_version": report.spack_version, "specs": dependencies}
+        dependencies = {child.name: _shown_hash(child) for child in children}
+    return shown | {"spack_version": report.spack_version, "specs": dependencies}
 
 
 def build(_: BuildReport, receipt: BuildReceipt) -> Answer:
@@ -64,14 +68,14 @@ def build(_: BuildReport, receipt: BuildReceipt) -> Answer:
 
 def phase(_: PhaseReport, receipt: PhaseReceipt) -> Answer:
     """builds/phases/update."""
-    told = {"id": receipt.phase_id, "status": receipt.status, "name": receipt.name}
-    return 200, _body(f"Phase {receipt.name} was successfully updated.", {"build_phase": told}, 200)
+    shown = {"id": receipt.phase_id, "status": receipt.status, "name": receipt.name}
+    return 200, _body(f"Phase {receipt.name} was successfully updated.", {"build_phase": shown}, 200)
 
 
 def promised_phase(report: PhaseReport) -> Answer:
     """builds/phases/update, spooled: the phase has no id yet."""
-    told = {"id": None, "status": report.status, "name": report.name}
-    return 200, _body(f"Phase {report.name} was taken and will be updated.", {"build_phase": told}, 200)
+    shown = {"id": None, "status": report.status, "name": report.name}
+    return 200, _body(f"Phase {report.name} was taken and will be updated.", {"build_phase": shown}, 200)
 
 
 def status(_: StatusReport, receipt: StatusReceipt) -> Answer:
@@ -107,7 +111,7 @@ def _build(receipt: BuildReceipt | StatusReceipt | AnalysisReceipt, spec_hash: s
     }
 
 
-def _told_hash(node: SpecNode) -> str:
+def _shown_hash(node: SpecNode) -> str:
     return dict(node.hashes).get(_FULL_HASH, node.hash)
 
 

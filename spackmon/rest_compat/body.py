@@ -27,8 +27,8 @@ async def read_body(request: Request[Services], maximum_bytes: int = MAXIMUM_BYT
 async def discard_body(request: Request[Services]) -> None:
     """Read what the client is still sending, before a refusal is answered.
 
-    An old client reads no answer before it has sent everything: the connection, closed early, would break
-    under its hands, and its build with it, instead of the 401 making it ask for a new token.
+    An old client reads no answer before it has sent everything: with the connection closed early it sees a
+    broken pipe and fails its build, where a 401 would make it ask for a new token.
     """
     discarded_bytes = 0
     try:

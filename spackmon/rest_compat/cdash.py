@@ -57,14 +57,16 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
     Raises Refused: PROJECT_UNKNOWN, what `read_cdash` raises, and MD5_WRONG instead where that explains it.
     """
     try:
-        told = dict(parse_qsl(query, max_num_fields=_MAXIMUM_PARAMETERS))
+        parameters = dict(parse_qsl(query, max_num_fields=_MAXIMUM_PARAMETERS))
     except ValueError:
         raise Refused(Code.CDASH_INVALID, "the address has too many parameters") from None
-    project = told.get("project", "")
+    project = parameters.get("project", "")
     if projects and project not in projects:
         raise Refused(Code.PROJECT_UNKNOWN, f"there is no project {project!r} here: see CDASH_PROJECTS")
-    address = Address(project, told.get("site", ""), told.get("stamp", ""), told.get("build", ""))
-    damage = _damage(told.get("MD5", "").strip().lower(), body)
+    address = Address(
+        project, parameters.get("site", ""), parameters.get("stamp", ""), parameters.get("build", "")
+    )
+    damage = _damage(parameters.get("MD5", "").strip().lower(), body)
     try:
         report = read_cdash(body, address)
         return Upload(None if report is None else _arrived(report, utc_now()), damage)
@@ -115,13 +117,13 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
         fault = Refused(Code.INTERNAL, sentence, status=503)
         return _refusal(fault, await keep(request, INBOX_KIND + query, body, fault, sender))
     build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
-    told = f"  <md5>{_md5(body)}</md5>\n"
+    elements = f"  <md5>{_md5(body)}</md5>\n"
     if receipt is not None:
-        told += f"  <buildId>{build_id}</buildId>\n"
+        elements += f"  <buildId>{build_id}</buildId>\n"
     if upload.damage is None:
-        return _answer("OK", "", told)
+        return _answer("OK", "", elements)
     # Spack sends nothing twice, and what is whole was not cut: it is taken, and kept to be looked at.
-    return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), told)
+    return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), elements)
 
 
 async def _spool(request: Request[Services], query: str, body: bytearray, away: Refused) -> Response:

@@ -1,4 +1,4 @@
-"""A write that cannot wait for the database any longer: spooled, where its client can be told the truth."""
+"""A write that cannot wait for the database any longer: spooled, if its client can be answered."""
 
 import time
 

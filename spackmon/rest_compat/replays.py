@@ -6,6 +6,7 @@ from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
 from spackmon.formats.cdash import INBOX_KIND as CDASH_KIND
 from spackmon.formats.json_body import read_json
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
 from spackmon.ingest.batches import INBOX_KIND
 from spackmon.ingest.inbox import Reader
@@ -16,15 +17,17 @@ from spackmon.rest_compat.writes import WRITES
 def reader(cdash_projects: Collection[str]) -> Reader:
     """Reads a body as its endpoint would read it now; `cdash_projects` as `read_upload` takes them."""
 
+    known = KnownNodes()
+
     def read(kind: str, body: bytes) -> Iterable[Submission]:
         if kind == INBOX_KIND:
-            return read_line(body)
+            return read_line(body, known)
         if kind.startswith(CDASH_KIND):
             report = read_upload(kind.removeprefix(CDASH_KIND), body, cdash_projects).report
             return () if report is None else (report,)
         write = next((write for write in WRITES if write.kind == kind), None)
         if write is None:
             raise Refused(Code.KIND_UNKNOWN, f"{kind!r} is no write of ms1")
-        return (write.read(read_json(body)),)
+        return (write.read(read_json(body), known),)
 
     return read

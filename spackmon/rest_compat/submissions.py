@@ -20,6 +20,7 @@ from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
 from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.ingest import batches
 from spackmon.ingest.batches import Line, Outcome, Progress
 from spackmon.rest_compat.body import discard_body
@@ -131,7 +132,7 @@ async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[lis
 async def _apply(
     request: Request[Services], sender: Sender, key: str | None, group: list[Numbered]
 ) -> Sequence[Outcome]:
-    read = await anyio.to_thread.run_sync(_read, group)
+    read = await anyio.to_thread.run_sync(_read, group, request.state.known_nodes)
     try:
         return await _write(request, sender, key, read)
     except Refused:
@@ -171,16 +172,16 @@ async def _write(
     )
 
 
-def _read(group: list[Numbered]) -> list[Line]:
+def _read(group: list[Numbered], known: KnownNodes) -> list[Line]:
     return [
-        Line(number, b"", line) if isinstance(line, Refused) else Line(number, line, _report(line))
+        Line(number, b"", line) if isinstance(line, Refused) else Line(number, line, _report(line, known))
         for number, line in group
     ]
 
 
-def _report(line: bytes) -> Sequence[Any] | Refused:
+def _report(line: bytes, known: KnownNodes) -> Sequence[Any] | Refused:
     try:
-        return tuple(read_line(line))
+        return tuple(read_line(line, known))
     except Refused as refused:
         return refused
     except Exception:
@@ -189,11 +190,11 @@ def _report(line: bytes) -> Sequence[Any] | Refused:
 
 
 def _answer(outcome: Outcome) -> str:
-    told: dict[str, Any] = {"line": outcome.number, "status": outcome.status}
+    answer: dict[str, Any] = {"line": outcome.number, "status": outcome.status}
     if outcome.refused is None:
-        told["build"] = None if outcome.build_id is None else str(outcome.build_id)
-        told["spec"] = outcome.spec_hash
+        answer["build"] = None if outcome.build_id is None else str(outcome.build_id)
+        answer["spec"] = outcome.spec_hash
     else:
-        told |= {"code": outcome.refused.code, "message": outcome.refused.sentence}
-        told["inbox"] = outcome.inbox_id
-    return json.dumps(told, separators=(",", ":")) + "\n"
+        answer |= {"code": outcome.refused.code, "message": outcome.refused.sentence}
+        answer["inbox"] = outcome.inbox_id
+    return json.dumps(answer, separators=(",", ":")) + "\n"

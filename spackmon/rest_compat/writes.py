@@ -19,6 +19,7 @@ from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
+from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
 from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
@@ -37,24 +38,30 @@ Promise = Callable[[Any], tuple[int, dict[str, Any]]]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One address: how its body is read, and how the store's receipt is told to the client.
+    """One address: how its body is read, and how the client is answered with the store's receipt.
 
-    `promise` is what the client is told of a report that was spooled; there is none where it must learn
-    something that only the database knows.
+    `promise` answers a report that was spooled; there is none where the client must learn something that
+    only the database knows.
     """
 
     kind: str
-    read: Callable[[dict[str, Any]], Submission]
+    read: Callable[[dict[str, Any], KnownNodes], Submission]
     answer: Answer
     promise: Promise | None
+
+
+def _without_specs(
+    read: Callable[[dict[str, Any]], Submission],
+) -> Callable[[dict[str, Any], KnownNodes], Submission]:
+    return lambda body, _: read(body)
 
 
 WRITES = (
     Write("specs/new", ms1.read_spec, answers.spec, answers.promised_spec),
     Write("builds/new", ms1.read_build, answers.build, None),
-    Write("builds/phases/update", ms1.read_phase, answers.phase, answers.promised_phase),
-    Write("builds/update", ms1.read_status, answers.status, answers.promised_status),
-    Write("analyze/builds", ms1.read_analysis, answers.analysis, answers.promised_analysis),
+    Write("builds/phases/update", _without_specs(ms1.read_phase), answers.phase, answers.promised_phase),
+    Write("builds/update", _without_specs(ms1.read_status), answers.status, answers.promised_status),
+    Write("analyze/builds", _without_specs(ms1.read_analysis), answers.analysis, answers.promised_analysis),
 )
 
 
@@ -88,7 +95,7 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
     try:
         if not await is_its_turn(request, can_be_spooled=can_be_spooled):
             return await _spool(request, write, body, after_the_spooled())
-        submission = await anyio.to_thread.run_sync(_read, write, body)
+        submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
         receipt: Receipt = await database.write_held(
             lambda connection: store.apply(connection, submission, sender.person_id), impatient=can_be_spooled
         )
@@ -111,7 +118,7 @@ async def _spool(request: Request[Services], write: Write, body: bytearray, away
         return refusal(away)
     try:
         claims = vouched(request, away)
-        submission = await anyio.to_thread.run_sync(_read, write, body)
+        submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
         await spool(request, Spooled(write.kind, claims, bytes(body)), away)
     except Refused as refused:
         return refusal(refused, challenge(request) if refused.status == 401 else None)
@@ -119,8 +126,8 @@ async def _spool(request: Request[Services], write: Write, body: bytearray, away
     return JSONResponse(answer, status_code=status)
 
 
-def _read(write: Write, body: bytearray) -> Submission:
-    return write.read(ms1.read_json(body))
+def _read(write: Write, body: bytearray, known: KnownNodes) -> Submission:
+    return write.read(ms1.read_json(body), known)
 
 
 async def _refuse(

@@ -24,7 +24,7 @@ class DocumentedNoun:
 
 
 def api_docs_routes(nouns: Sequence[DocumentedNoun], default_limit: int) -> list[Route]:
-    """The page and the OpenAPI document of these nouns; a list has `default_limit` rows unless told."""
+    """The page and the OpenAPI document of these nouns; a list has `default_limit` rows by default."""
 
     async def api_docs(request: Request[Services]) -> Response:
         if wants_json(request) or request.query_params.get("format") == "openapi":

@@ -1,4 +1,4 @@
-"""The links that `spack install --log-format=cdash` prints: those of a CDash, they lead to our pages."""
+"""The links that `spack install --log-format=cdash` prints: CDash URLs, redirected to our pages."""
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -14,12 +14,12 @@ _BUILD = "query ($id: ID!) { build(id: $id) { id } }"
 
 async def build_summary(request: Request[Services]) -> Response:
     """`GET /buildSummary.php?buildid=N`, the link that Spack prints, leads to the page of the build."""
-    told = request.query_params.get("buildid", "")
-    if told == _NOTHING_BUILT:
+    build_id = request.query_params.get("buildid", "")
+    if build_id == _NOTHING_BUILT:
         sentence = "nothing was built: what was asked for could not be concretized"
         return refusal_page(request, Refused(Code.NOTHING_BUILT, sentence))
     try:
-        data = await request.state.query.ask(_BUILD, {"id": told})
+        data = await request.state.query.ask(_BUILD, {"id": build_id})
     except Refused as refused:
         return refusal_page(request, nothing_here(request) if refused.code == Code.ID_INVALID else refused)
     if data["build"] is None:
