@@ -8,6 +8,8 @@ from starlette.responses import JSONResponse
 
 from spackmon.errors import Code, Refused
 
+RETRY_AFTER_SECONDS = "5"
+"""Who waits for something to pass may be there within a write's hold of its end."""
 _SENTENCES = {
     404: "there is nothing at this address",
     405: "this address does not take this method",
@@ -27,6 +29,8 @@ def refusal(
         "error": refused.code,
         "retryable": refused.code.retryable,
     }
+    if refused.code.retryable:
+        headers = {"Retry-After": RETRY_AFTER_SECONDS, **(headers or {})}
     return JSONResponse(body, status_code=refused.status, headers=headers)
 
 

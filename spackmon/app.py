@@ -17,6 +17,7 @@ from spackmon.auth import http as auth_http
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
 from spackmon.database import Database, Unprepared
+from spackmon.database.roles import WRITER
 from spackmon.errors import Code, Refused
 from spackmon.formats.known_nodes import KnownNodes
 from spackmon.ops import health, migrations, upkeep
@@ -58,9 +59,11 @@ def create_app(settings: Settings) -> Starlette:
         _warn(settings)
         database = Database(
             settings.database_url,
+            role=WRITER,
             hold_seconds=settings.hold_seconds,
             prepare=partial(_prepare, settings, access_tokens),
         )
+        watch = health.Watch(database)
         spool = Spool(settings.spool)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         try:
@@ -68,8 +71,8 @@ def create_app(settings: Settings) -> Starlette:
                 database.reader(settings.statement_timeout_seconds) as reader,
                 anyio.create_task_group() as tasks,
             ):
-                await upkeep.first_look(database)
-                tasks.start_soon(upkeep.watch, database)
+                await upkeep.first_look(watch)
+                tasks.start_soon(upkeep.see_end_of_trouble, watch)
                 tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
                 tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
                 yield {
@@ -78,6 +81,7 @@ def create_app(settings: Settings) -> Starlette:
                     "gate": gate,
                     "spool": spool,
                     "known_nodes": KnownNodes(),
+                    "watch": watch,
                     "query": QueryService(schema, database, reader, _limits(settings)),
                     "trusted_documents": trusted_documents,
                 }

@@ -142,7 +142,8 @@ class Code(StrEnum):
     NOTHING_BUILT = auto(), 404, "The upload belongs to no build."
 
     # The database
-    DATABASE_UNAVAILABLE = auto(), 503, "The database is away, full or busy: try again.", True
+    DATABASE_UNAVAILABLE = auto(), 503, "The database is away, full or cannot be written: try again.", True
+    DATABASE_BUSY = auto(), 503, "Others use the database for as long as a request waits: try again.", True
     DATABASE_UNPREPARED = auto(), 503, "The database lacks something that an operator has to do first."
     DATABASE_NOT_MIGRATED = auto(), 503, "The database is at an older revision: run `spackmon db upgrade`."
     DATABASE_TOO_NEW = auto(), 503, "A newer spackmon migrated the database: update this one."

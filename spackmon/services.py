@@ -11,6 +11,7 @@ from spackmon.ops.spool import Spool
 from spackmon.settings import Settings
 
 if TYPE_CHECKING:
+    from spackmon.ops.health import Watch
     from spackmon.query.service import QueryService
     from spackmon.web.trusted_documents import TrustedDocuments
 
@@ -25,4 +26,5 @@ class Services(State):
     gate: Gate
     spool: Spool
     known_nodes: KnownNodes
+    watch: "Watch"
     request_id: str

@@ -47,7 +47,7 @@ class Gate:
     async def admit(self, authorization: str | None, *, impatient: bool = False) -> Sender:
         """Who may write with this header: a Bearer access token, or a token itself from a script.
 
-        Without authentication everybody is `anonymous`. `impatient` as in `Database.read_held`. Raises
+        Without authentication everybody is `anonymous`. `impatient` as in `Database.admit_held`. Raises
         Refused with status 401 or 403.
         """
         if self._is_open:
@@ -125,7 +125,7 @@ class Gate:
     async def _wait_for_key(self) -> None:
         """The key lies beside the database and is made with it, where the service began on a full disk."""
         if not self._access_tokens.is_open:
-            await self._database.read_held(lambda _: None)
+            await self._database.admit_held(lambda _: None)
 
     async def _anonymous(self, impatient: bool) -> Sender:
         row = await self._first(select(Person.id).where(Person.name == ANONYMOUS), impatient)
@@ -136,7 +136,7 @@ class Gate:
         def work(connection: Connection) -> Any:
             return connection.execute(statement).first()
 
-        return await self._database.read_held(work, impatient=impatient)
+        return await self._database.admit_held(work, impatient=impatient)
 
 
 def _bearer(authorization: str | None) -> str:

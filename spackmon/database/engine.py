@@ -1,4 +1,4 @@
-"""The writing engines, and how SQLite's files are opened: every option of a connection stands here."""
+"""The engines of SQLAlchemy, and how SQLite's files are opened."""
 
 import os
 import sqlite3
@@ -8,36 +8,51 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-SQLITE_BUSY_SECONDS = 30.0
-CONNECT_SECONDS = 5
+from spackmon.database.roles import ISOLATION, Role, connection_parameters, session_settings
+
 READS_ONLY = "spackmon_reads_only"
-POSTGRESQL_CONNECTIONS = 32
-# Waiting for a connection keeps a thread from others; whoever gets none is held as in an outage.
-_POOL_SECONDS = 5.0
 # A commit is on the disk before it is acknowledged: in WAL mode, NORMAL syncs at checkpoints alone, and a
 # power failure takes the minutes since the last one (docs/decisions/0008-a-commit-is-on-the-disk.md).
 SYNCHRONOUS = "FULL"
+# Another process may write for as long as this; a command has nobody behind it.
+SQLITE_BUSY_SECONDS = 30.0
+# Waiting for a connection keeps a thread from others; whoever gets none is held as in an outage.
+_POOL_SECONDS = 5.0
 # What a client reports, a build's environment above all, may hold its secrets: errors do not quote it.
 _NOT_IN_LOGS = True
 _OWNER_ALONE = 0o600
 _NOT_THE_OWNER = stat.S_IRWXG | stat.S_IRWXO
 
 
-def postgresql_engine(url: URL) -> Engine:
-    """For transactions that write."""
+def engine_for(url: URL, role: Role) -> Engine:
+    """For transactions of a role."""
+    return _sqlite_engine(url, role) if url.get_backend_name() == "sqlite" else _postgresql_engine(url, role)
+
+
+def _postgresql_engine(url: URL, role: Role) -> Engine:
     # Clients bring many short transactions; pre-ping would cost each a round trip, and a connection
     # that a restart killed is noticed and replaced by the retry.
-    return create_engine(
-        url, pool_size=8, max_overflow=POSTGRESQL_CONNECTIONS - 8, pool_timeout=_POOL_SECONDS,
-        hide_parameters=_NOT_IN_LOGS, connect_args={"connect_timeout": CONNECT_SECONDS},
+    engine = create_engine(
+        url, pool_size=min(8, role.connections), max_overflow=role.connections - min(8, role.connections),
+        pool_timeout=_POOL_SECONDS, isolation_level=ISOLATION, hide_parameters=_NOT_IN_LOGS,
+        connect_args=connection_parameters(role, url),
     )  # fmt: skip
 
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: object) -> None:
+        autocommit, connection.autocommit = connection.autocommit, True
+        connection.execute(*session_settings(role))
+        connection.autocommit = autocommit
 
-def sqlite_engine(url: URL) -> Engine:
-    """For transactions that write; each begins with the lock of the one writer there can be."""
+    return engine
+
+
+def _sqlite_engine(url: URL, role: Role) -> Engine:
+    """Each transaction that writes begins with the lock of the one writer there can be."""
     engine = create_engine(
-        url, hide_parameters=_NOT_IN_LOGS,
-        connect_args={"timeout": SQLITE_BUSY_SECONDS, "check_same_thread": False},
+        url, pool_size=role.connections, max_overflow=0, pool_timeout=_POOL_SECONDS,
+        hide_parameters=_NOT_IN_LOGS,
+        connect_args={"timeout": role.lock_seconds or SQLITE_BUSY_SECONDS, "check_same_thread": False},
     )  # fmt: skip
 
     @event.listens_for(engine, "do_connect")

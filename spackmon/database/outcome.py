@@ -26,6 +26,10 @@ class Unprepared(Exception):  # noqa: N818 -- a state of the database, not a fau
     """The database answers, and has not the tables that this program needs; the text says what to do."""
 
 
+class Crowded(Exception):  # noqa: N818 -- as above
+    """Nobody of those who use the database gave up their place in time."""
+
+
 class BeingPrepared(Exception):  # noqa: N818 -- as above
     """Another thread is making the tables."""
 
@@ -59,17 +63,19 @@ _NO_FILE = Trouble(
 )
 _DAMAGED = Trouble(Outcome.PASSING, "the file of the database is damaged", outlives_connection=True)
 _PREPARING = Trouble(Outcome.BUSY, "the tables of the database are being made")
-_NO_CONNECTION = Trouble(Outcome.BUSY, "the database does not answer")
 _IN_THE_WAY = Trouble(Outcome.BUSY, "others were writing the same")
 _TOO_MANY = Trouble(Outcome.BUSY, "too many are using the database at once")
 _NO_MEMORY = Trouble(Outcome.BUSY, "the database has no memory left")
 _STOPPED = Trouble(Outcome.TOO_SLOW, "the statement was stopped")
 _TOO_LARGE = Trouble(Outcome.TOO_SLOW, "the statement needs more space than the database allows")
+_LEFT_ALONE = Trouble(Outcome.BUSY, "the database ended a transaction that nothing came from")
 _BROKEN = Trouble(Outcome.BROKEN, "the database refuses the statement")
 
 _POSTGRESQL = {
     "08": AWAY,  # the connection is gone
     "25006": READ_ONLY,
+    "25P03": _LEFT_ALONE,  # idle in a transaction
+    "25P04": _STOPPED,  # transaction_timeout
     "40001": _IN_THE_WAY,  # could not serialize
     "40P01": _IN_THE_WAY,  # deadlock
     # The server's own files, too: what it may not write because its disk is mounted read-only.
@@ -109,17 +115,17 @@ def classify(error: BaseException) -> Trouble:
         return Trouble(Outcome.PASSING, str(error), is_away=True)
     if isinstance(error, BeingPrepared):
         return _PREPARING
-    if isinstance(error, sqlalchemy.exc.TimeoutError):  # of its pool
+    if isinstance(error, Crowded | sqlalchemy.exc.TimeoutError):  # the latter is of its pool
         return _TOO_MANY
     if isinstance(error, sqlalchemy.exc.DBAPIError):
-        if error.connection_invalidated:
-            return AWAY
-        return classify(error.orig) if error.orig is not None else _BROKEN
+        trouble = _BROKEN if error.orig is None else classify(error.orig)
+        return AWAY if error.connection_invalidated and trouble is _BROKEN else trouble
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", None)
         return _BROKEN if code is None else _SQLITE.get(code) or _SQLITE.get(code & _PRIMARY_CODE, _BROKEN)
-    if isinstance(error, psycopg_pool.PoolTimeout):  # too many use it, or it is away
-        return _NO_CONNECTION
+    if isinstance(error, psycopg_pool.PoolTimeout):
+        # There are as many turns as connections: it could not be connected to.
+        return AWAY
     if isinstance(error, psycopg_pool.PoolClosed):
         return _BROKEN
     if isinstance(error, psycopg.Error):

@@ -3,24 +3,24 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any, cast
 
-import psycopg
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncServerCursor
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import URL
 
-from spackmon.database.condition import Condition
-from spackmon.database.engine import CONNECT_SECONDS
-from spackmon.database.outcome import Outcome, classify
 from spackmon.database.readers import (
     FIRST_STREAMED_ROWS,
-    held,
-    opening,
+    RETRY_SECONDS,
+    Hold,
     rows_to_follow,
     stoppable,
-    too_slow,
 )
+from spackmon.database.roles import EXPORT, READER, Role, connection_parameters, session_settings
+from spackmon.database.turns import Turns
+
+# A connection is waited for in steps: the pool does not say that it met none.
+_POOL_SECONDS = 1.0
 
 
 class _TextAsBytes(Loader):
@@ -34,32 +34,34 @@ class PostgresqlReader:
     """Every statement is prepared by its connection."""
 
     def __init__(
-        self,
-        url: URL,
-        timeout_seconds: float,
-        hold_seconds: float,
-        condition: Condition,
-        prepare: Callable[[], Awaitable[None]],
+        self, url: URL, timeout_seconds: float, hold: Hold, prepare: Callable[[], Awaitable[None]]
     ) -> None:
         """`prepare` sees to the tables before the first statement; it may raise what a statement may."""
+        self._url, self._timeout_seconds, self._hold, self._prepare = url, timeout_seconds, hold, prepare
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._timeout_seconds, self._hold_seconds = timeout_seconds, hold_seconds
-        self._condition, self._prepare = condition, prepare
+        self._reads, self._exports = Turns(READER.connections), Turns(EXPORT.connections)
         self._pool = AsyncConnectionPool(
             self._address,
             min_size=1,
-            max_size=16,
+            max_size=READER.connections,
             open=False,
-            timeout=hold_seconds,
-            configure=self._configure,
-            kwargs={"autocommit": True, "connect_timeout": CONNECT_SECONDS, "prepare_threshold": 0},
+            timeout=_POOL_SECONDS,
+            # Whoever waits tries again sooner than the pool would, which waits longer each time.
+            reconnect_timeout=RETRY_SECONDS,
+            configure=self._configure_reader,
+            kwargs={
+                **connection_parameters(READER, url),
+                "autocommit": True,
+                "prepare_threshold": 0,
+            },
         )
 
-    async def _configure(self, connection: AsyncConnection[Any]) -> None:
+    async def _configure_reader(self, connection: AsyncConnection[Any]) -> None:
+        await self._configure(connection, READER)
+
+    async def _configure(self, connection: AsyncConnection[Any], role: Role) -> None:
         connection.adapters.register_loader("text", _TextAsBytes)
-        # Not as an option of the connection: a pooler between does not pass it on.
-        milliseconds = str(round(self._timeout_seconds * 1000))
-        await connection.execute("SELECT set_config('statement_timeout', %s, false)", [milliseconds])
+        await connection.execute(*session_settings(role, statement_seconds=self._timeout_seconds))
 
     async def open(self) -> None:
         """Begin to connect, without waiting: the server starts while PostgreSQL is away."""
@@ -73,33 +75,46 @@ class PostgresqlReader:
                 ((value,),) = await cursor.fetchall()
                 return cast(bytes, value)
 
-        return await held(once, self._condition, self._hold_seconds, self._timeout_seconds)
+        async with self._hold.turn(self._reads):
+            # One that was lost is seldom the only one.
+            return await self._hold.held(once, self._pool.drain)
 
     async def stream(
         self, statement: str, parameters: Mapping[str, Any]
     ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
-        connection = await self._connection_for_export()
-        try:
-            await self._configure(connection)
-            cursor = connection.cursor(name="export")
-            await stoppable(cursor.execute(statement, parameters), connection.cancel_safe)
-            cursor.arraysize = FIRST_STREAMED_ROWS
-            while rows := await stoppable(cursor.fetchmany(), connection.cancel_safe):
-                yield rows
-                cursor.arraysize = rows_to_follow(rows)
-        except psycopg.Error as error:
-            if classify(error).outcome is Outcome.TOO_SLOW:
-                raise too_slow(self._timeout_seconds) from error
-            raise
-        finally:
-            await connection.close()
+        async with self._hold.turn(self._exports):
+            connection = await self._hold.held(self._connection_for_export, _nothing)
+            try:
+                cursor = AsyncServerCursor(connection, "export")
+                await stoppable(cursor.execute(statement, parameters), connection.cancel_safe)
+                cursor.arraysize = FIRST_STREAMED_ROWS
+                while rows := await stoppable(cursor.fetchmany(), connection.cancel_safe):
+                    yield rows
+                    cursor.arraysize = rows_to_follow(rows)
+            except Exception as error:
+                raise self._hold.refused(error) from error
+            finally:
+                await connection.close()
 
     async def _connection_for_export(self) -> AsyncConnection[Any]:
         # Not one of the pool's: whoever asks a question does not wait for exports.
-        with opening():
-            await self._prepare()
-            return await AsyncConnection.connect(self._address, connect_timeout=CONNECT_SECONDS)
+        await self._prepare()
+        connection = await AsyncConnection.connect(
+            self._address, autocommit=True, **connection_parameters(EXPORT, self._url)
+        )
+        try:
+            await self._configure(connection, EXPORT)
+            # A cursor is one snapshot within a transaction.
+            await connection.set_autocommit(False)
+        except BaseException:
+            await connection.close()
+            raise
+        return connection
 
     async def close(self) -> None:
         """Give the connections back."""
         await self._pool.close()
+
+
+async def _nothing() -> None:
+    pass

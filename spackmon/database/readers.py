@@ -2,15 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, TypeVar
 
 import anyio
 
 from spackmon.database.condition import Condition
-from spackmon.database.outcome import AWAY, Outcome, classify
-from spackmon.errors import Code, Refused
+from spackmon.database.outcome import Crowded, Outcome, classify
+from spackmon.database.refusals import refusal
+from spackmon.database.turns import Turns
+from spackmon.errors import Refused
 
 Result = TypeVar("Result")
 
@@ -30,78 +32,79 @@ class Reader(Protocol):
     async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         """The UTF-8 of the single text that `statement` (in the driver's own parameter style) selects.
 
-        Raises Refused: DATABASE_UNAVAILABLE when the database stays away, STATEMENT_TIMEOUT when the
-        statement ran into a limit.
+        Raises Refused: DATABASE_UNAVAILABLE when the database stays away, DATABASE_BUSY when others use all
+        of it, STATEMENT_TIMEOUT when the statement ran into a limit.
         """
 
     def stream(
         self, statement: str, parameters: Mapping[str, Any]
     ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
-        """The rows that `statement` selects, some at a time, out of one snapshot; closing it stops it."""
+        """The rows that `statement` selects, some at a time, out of one snapshot; closing it stops it.
+
+        Raises Refused as `fetch` does; once there were rows, without waiting.
+        """
 
     async def close(self) -> None:
         """Give the connections back."""
 
 
-async def held(
-    fetch: Callable[[], Awaitable[Result]], condition: Condition, hold_seconds: float, limit_seconds: float
-) -> Result:
-    """What `fetch` answers, again and again while the database is away; it must only read.
+class Hold:
+    """How reads wait: for their turn, and for a database in trouble."""
 
-    A full disk is no reason to wait: the statement that met it needed the space itself.
-    """
-    began = time.monotonic()
-    tries = 0
-    while True:
+    def __init__(self, condition: Condition, hold_seconds: float, limit_seconds: float) -> None:
+        """`limit_seconds` is what one statement may take."""
+        self._condition, self._hold_seconds, self._limit_seconds = condition, hold_seconds, limit_seconds
+
+    @asynccontextmanager
+    async def turn(self, turns: Turns) -> AsyncIterator[None]:
+        """A turn, waited for as long as an outage is. Raises Refused DATABASE_BUSY."""
         try:
-            answer = await fetch()
-        except Exception as error:
-            trouble = classify(error)
-            tries += 1
-            if trouble.outcome is Outcome.BROKEN:
-                raise
-            if trouble.outcome is Outcome.TOO_SLOW:
-                raise too_slow(limit_seconds) from error
-            if trouble.is_away:
-                condition.failed(trouble, error)
-            is_worth_it = trouble.is_away or (trouble.outcome is Outcome.BUSY and tries < _TRIES_IF_BUSY)
-            if not is_worth_it or time.monotonic() > began + hold_seconds:
-                raise unavailable(time.monotonic() - began, trouble.reason) from error
-        else:
-            condition.worked(wrote=False)
-            return answer
-        await anyio.sleep(RETRY_SECONDS)
+            async with turns.turn(time.monotonic() + self._hold_seconds):
+                yield
+        except Crowded as error:
+            # In an outage those who have turns wait, too.
+            trouble = self._condition.trouble or classify(error)
+            raise refusal(trouble, self._hold_seconds, self._limit_seconds) from error
 
+    async def held(
+        self, read: Callable[[], Awaitable[Result]], lost: Callable[[], Awaitable[None]]
+    ) -> Result:
+        """What `read` answers, again and again while the database is away.
 
-def unavailable(held_seconds: float, reason: str) -> Refused:
-    """The answer when the database could not be had, and for how long that was tried."""
-    if reason == AWAY.reason and held_seconds >= 1:
-        sentence = f"the database did not answer for {held_seconds:.0f} s"
-    else:
-        sentence = f"{reason}: try again later"
-    return Refused(Code.DATABASE_UNAVAILABLE, sentence)
+        `lost` is done when it is: what was connected is so no more. A full disk is no reason to wait: the
+        statement that met it needed the space itself.
+        """
+        began = time.monotonic()
+        tries = 0
+        while True:
+            try:
+                answer = await read()
+            except Exception as error:
+                tries += 1
+                trouble = classify(error)
+                waited_seconds = time.monotonic() - began
+                is_worth_it = trouble.is_away or (trouble.outcome is Outcome.BUSY and tries < _TRIES_IF_BUSY)
+                if not is_worth_it or waited_seconds > self._hold_seconds:
+                    raise self.refused(error, waited_seconds) from error
+                self._condition.failed(trouble, error)
+                if trouble.is_away:
+                    await lost()
+            else:
+                self._condition.worked(wrote=False)
+                return answer
+            await anyio.sleep(RETRY_SECONDS)
 
-
-@contextmanager
-def opening() -> Iterator[None]:
-    """Around what opens a connection. Raises Refused DATABASE_UNAVAILABLE where that fails."""
-    try:
-        yield
-    except Exception as error:
+    def refused(self, error: Exception, waited_seconds: float = 0.0) -> Refused:
+        """The answer to an error that is not waited out. Raises one that is no trouble of the database."""
         trouble = classify(error)
         if trouble.outcome is Outcome.BROKEN:
-            raise
-        raise unavailable(0, trouble.reason) from error
+            raise error
+        if trouble.is_away:
+            self._condition.failed(trouble, error)
+        return refusal(trouble, waited_seconds, self._limit_seconds)
 
 
-def too_slow(limit_seconds: float) -> Refused:
-    """The answer to a statement that ran into a limit."""
-    return Refused(
-        Code.STATEMENT_TIMEOUT, f"the database did not finish within {limit_seconds:g} s: ask for less"
-    )
-
-
-async def stoppable(work: Coroutine[Any, Any, Result], stop: Callable[[], Awaitable[None]]) -> Result:
+async def stoppable(work: Awaitable[Result], stop: Callable[[], Awaitable[None]]) -> Result:
     """What `work` answers; when the caller is cancelled it is stopped and waited for, and only then left."""
     task = asyncio.ensure_future(work)
     try:

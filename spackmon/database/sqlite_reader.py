@@ -9,16 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from typing import Any, TypeVar
 
-from spackmon.database.condition import Condition
-from spackmon.database.engine import SQLITE_BUSY_SECONDS, protect_files
-from spackmon.database.readers import (
-    FIRST_STREAMED_ROWS,
-    held,
-    opening,
-    rows_to_follow,
-    stoppable,
-    too_slow,
-)
+from spackmon.database.engine import protect_files
+from spackmon.database.readers import FIRST_STREAMED_ROWS, Hold, rows_to_follow, stoppable
+from spackmon.database.refusals import too_slow
+from spackmon.database.roles import EXPORT, READER
+from spackmon.database.turns import Turns
 from spackmon.errors import Code, Refused
 
 Result = TypeVar("Result")
@@ -33,7 +28,7 @@ class _SqliteConnection:
 
     def __init__(self, path: str, timeout_seconds: float) -> None:
         protect_files(path)
-        self._connection = sqlite3.connect(path, timeout=SQLITE_BUSY_SECONDS, check_same_thread=False)
+        self._connection = sqlite3.connect(path, timeout=READER.lock_seconds, check_same_thread=False)
         self._connection.execute("PRAGMA query_only = ON")
         self._connection.text_factory = bytes
         self._connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
@@ -75,15 +70,16 @@ class SqliteReader:
         self,
         path: str,
         timeout_seconds: float,
-        hold_seconds: float,
-        condition: Condition,
+        hold: Hold,
         turn: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """`turn` is entered around everything that uses the file; entering may raise what a statement may."""
-        self._path, self._timeout_seconds, self._hold_seconds = path, timeout_seconds, hold_seconds
-        self._condition, self._turn = condition, turn
+        self._path, self._timeout_seconds, self._hold, self._turn = path, timeout_seconds, hold, turn
         self._idle: deque[_SqliteConnection] = deque()
+        self._reads, self._exports = Turns(_READ_THREADS), Turns(EXPORT.connections)
         self._threads = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="sqlite-read")
+        # Whoever asks a question does not wait for exports.
+        self._export_threads = ThreadPoolExecutor(EXPORT.connections, thread_name_prefix="sqlite-export")
 
     def _fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         with self._turn():
@@ -102,36 +98,50 @@ class SqliteReader:
             with suppress(IndexError):
                 self._idle.pop().close()
 
+    async def _lost(self) -> None:
+        self.close_idle()
+
     async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         loop = asyncio.get_running_loop()
 
         async def once() -> bytes:
             return await loop.run_in_executor(self._threads, self._fetch, statement, parameters)
 
-        return await held(once, self._condition, self._hold_seconds, self._timeout_seconds)
+        async with self._hold.turn(self._reads):
+            return await self._hold.held(once, self._lost)
 
     async def stream(
         self, statement: str, parameters: Mapping[str, Any]
     ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
-        connection = await asyncio.to_thread(self._connection_for_export)
+        async with self._hold.turn(self._exports):
+            connection = await self._hold.held(self._connection_for_export, self._lost)
 
-        async def run(work: Callable[[sqlite3.Connection], Result]) -> Result:
-            # Not the threads above: whoever asks a question does not wait for exports.
-            return await stoppable(asyncio.to_thread(connection.run, work), connection.interrupt)
+            async def run(work: Callable[[sqlite3.Connection], Result]) -> Result:
+                running = asyncio.get_running_loop().run_in_executor(
+                    self._export_threads, connection.run, work
+                )
+                return await stoppable(running, connection.interrupt)
 
-        try:
-            cursor = await run(lambda opened: opened.execute(statement, parameters))
-            cursor.arraysize = FIRST_STREAMED_ROWS
-            while rows := await run(lambda _: cursor.fetchmany()):
-                yield rows
-                cursor.arraysize = rows_to_follow(rows)
-        finally:
-            connection.close()
+            try:
+                cursor = await run(lambda opened: opened.execute(statement, parameters))
+                cursor.arraysize = FIRST_STREAMED_ROWS
+                while rows := await run(lambda _: cursor.fetchmany()):
+                    yield rows
+                    cursor.arraysize = rows_to_follow(rows)
+            except Exception as error:
+                raise self._hold.refused(error) from error
+            finally:
+                connection.close()
 
-    def _connection_for_export(self) -> _SqliteConnection:
-        with opening(), self._turn():
-            return _SqliteConnection(self._path, self._timeout_seconds)
+    async def _connection_for_export(self) -> _SqliteConnection:
+        def connection() -> _SqliteConnection:
+            with self._turn():
+                return _SqliteConnection(self._path, self._timeout_seconds)
+
+        return await asyncio.get_running_loop().run_in_executor(self._export_threads, connection)
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=True)
+        # They end soon: a statement is interrupted at its limit.
+        for threads in (self._threads, self._export_threads):
+            await asyncio.to_thread(threads.shutdown, wait=True)
         self.close_idle()

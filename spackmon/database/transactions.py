@@ -1,26 +1,26 @@
 """Transactions: in this thread, or held through an outage."""
 
-import os
-import sqlite3
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
-from pathlib import Path
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 import structlog
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, Engine, make_url
 
 from spackmon.database.condition import Condition
-from spackmon.database.engine import POSTGRESQL_CONNECTIONS, READS_ONLY, postgresql_engine, sqlite_engine
-from spackmon.database.outcome import READ_ONLY, BeingPrepared, Outcome, Trouble, classify
+from spackmon.database.engine import READS_ONLY, engine_for
+from spackmon.database.outcome import BeingPrepared, Crowded, Outcome, Trouble, classify
 from spackmon.database.postgresql_reader import PostgresqlReader
-from spackmon.database.readers import RETRY_SECONDS, STATEMENT_TIMEOUT_SECONDS, Reader, unavailable
+from spackmon.database.readers import RETRY_SECONDS, STATEMENT_TIMEOUT_SECONDS, Hold, Reader
+from spackmon.database.refusals import refusal
+from spackmon.database.roles import ADMISSION, COMMAND, HEALTH, Role
 from spackmon.database.sqlite_reader import SqliteReader
+from spackmon.database.turns import Turns
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
@@ -29,41 +29,45 @@ log = structlog.get_logger()
 HOLD_SECONDS = 30.0
 # An outage is waited for once: whoever comes later than its hold gets so long, for the moment of its end.
 _LATER_HOLD_SECONDS = 2.0
-# Threads are shared with everything else that must not wait for a writer: SQLite has one at a time.
-_SQLITE_WRITERS = 8
-_READERS = 8
-_PROBE_SECONDS = 1.0
-# So much must be free before a full disk counts as well again.
-_PROBE_BYTES = 1 << 20
-# About as much, and more than what a table that is there has free.
-_PROBE = "CREATE TEMPORARY TABLE spackmon_probe ON COMMIT DROP AS SELECT i FROM generate_series(1, 30000) i"
+# One writes; the next stands ready.
+_SQLITE_WRITERS = 2
 
 
 class Database:
     """One database, SQLite or PostgreSQL, named by an SQLAlchemy URL."""
 
     def __init__(
-        self, url: str, *, hold_seconds: float = HOLD_SECONDS, prepare: Callable[[], None] | None = None
+        self,
+        url: str,
+        *,
+        role: Role = COMMAND,
+        hold_seconds: float = HOLD_SECONDS,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
-        """`prepare` sees to the tables, before the first transaction; it is held as that is.
+        """`role` is whose transactions these are. `prepare` sees to the tables, before the first of them.
 
-        It raises Unprepared where the database is not as this program needs it.
+        It raises Unprepared where the database is not as this program needs it, and is held as they are.
         """
         self.url = make_url(url)
         if self.url.get_backend_name() == "postgresql":
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine: Engine = sqlite_engine(self.url) if self.is_sqlite else postgresql_engine(self.url)
+        # Nobody behind a lock is held for longer than behind an outage.
+        role = replace(role, lock_seconds=min(role.lock_seconds, hold_seconds))
+        self.engine: Engine = engine_for(self.url, role)
+        self._admission_engine = engine_for(self.url, ADMISSION)
+        self.health_engine = engine_for(self.url, HEALTH)
         self.condition = Condition()
         self.hold_seconds = hold_seconds
-        # SQLite has one writer at a time: queueing here is fair and cheap, its busy loop is neither.
+        self._role = role
+        # SQLite has one writer at a time: queueing here is cheap, its busy loop is not.
         self._sqlite_writer = threading.Lock()
-        writers = _SQLITE_WRITERS if self.is_sqlite else POSTGRESQL_CONNECTIONS - _READERS
-        self._writers, self._readers = anyio.CapacityLimiter(writers), anyio.CapacityLimiter(_READERS)
+        self._writers = Turns(_SQLITE_WRITERS if self.is_sqlite else role.connections)
+        self._admissions = Turns(ADMISSION.connections)
         self._prepare = prepare
         self._preparing, self._one_by_one = threading.Lock(), threading.Lock()
         self._reader: SqliteReader | PostgresqlReader | None = None
-        self._wrote_at_seconds = 0.0
+        self.wrote_at_seconds = 0.0
 
     @property
     def dialect_name(self) -> str:
@@ -72,16 +76,24 @@ class Database:
 
     def write_once(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction, in this thread; it is rolled back if it raises."""
-        writer = self._sqlite_writer if self.is_sqlite else nullcontext()
-        with self._turn(), writer, self.engine.begin() as connection:
+        with self.turn(), self._writer(), self.engine.begin() as connection:
             result = work(connection)
-        self._wrote_at_seconds = time.monotonic()
-        self.condition.worked(wrote=True)
+        self.wrote()
         return result
 
     def read_once(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work`, which only reads, in this thread; it waits for no writer."""
-        with self._turn(), self.engine.connect() as connection:
+        return self._read(work, self.engine)
+
+    def look_once(self, work: Callable[[Connection], Result]) -> Result:
+        """`read_once` for who looks after the database: by connections that nobody else uses."""
+        return self._read(work, self.health_engine)
+
+    def _admit_once(self, work: Callable[[Connection], Result]) -> Result:
+        return self._read(work, self._admission_engine)
+
+    def _read(self, work: Callable[[Connection], Result], engine: Engine) -> Result:
+        with self.turn(), engine.connect() as connection:
             result = work(connection.execution_options(**{READS_ONLY: True}))
         self.condition.worked(wrote=False)
         return result
@@ -106,18 +118,22 @@ class Database:
 
         `work` may run several times; it must not keep anything from a run that failed. `impatient`:
         the caller can do without the database, and does not wait for an outage that others have waited for.
+        Raises Refused, too, DATABASE_BUSY when others write for so long and STATEMENT_TIMEOUT.
         """
         return await self._held(self.write_once, work, self._writers, impatient)
 
-    async def read_held(self, work: Callable[[Connection], Result], *, impatient: bool = False) -> Result:
-        """`read_once` for the server, held through an outage as a write is."""
-        return await self._held(self.read_once, work, self._readers, impatient)
+    async def admit_held(self, work: Callable[[Connection], Result], *, impatient: bool = False) -> Result:
+        """Look up who sends something, or how far they have come; held through an outage as a write is.
+
+        By threads and connections of its own: it waits for no writer.
+        """
+        return await self._held(self._admit_once, work, self._admissions, impatient)
 
     async def _held(
         self,
         run: Callable[[Callable[[Connection], Result]], Result],
         work: Callable[[Connection], Result],
-        limiter: anyio.CapacityLimiter,
+        turns: Turns,
         impatient: bool,
     ) -> Result:
         hold_seconds = self.hold_seconds
@@ -127,7 +143,8 @@ class Database:
         began = time.monotonic()
         while True:
             try:
-                return await anyio.to_thread.run_sync(run, work, limiter=limiter)
+                async with turns.turn(began + hold_seconds):
+                    return await anyio.to_thread.run_sync(run, work, limiter=turns.threads)
             except Exception as error:
                 self._raise_unless_passing(error, began, hold_seconds)
             await anyio.sleep(RETRY_SECONDS)
@@ -135,22 +152,52 @@ class Database:
     def _raise_unless_passing(self, error: Exception, began_seconds: float, hold_seconds: float) -> None:
         """Return if the same work may succeed in a moment, otherwise raise."""
         trouble = classify(error)
-        if trouble.outcome not in (Outcome.PASSING, Outcome.BUSY):
+        if trouble.outcome is Outcome.BROKEN:
             raise error
-        self._failed(trouble, error)
+        self.failed(trouble, error)
         waited_seconds = time.monotonic() - began_seconds
-        if waited_seconds > hold_seconds:
-            raise unavailable(waited_seconds, trouble.reason) from error
+        if trouble.outcome is Outcome.TOO_SLOW or waited_seconds > hold_seconds:
+            # In an outage those who have turns wait, too.
+            standing = self.condition.trouble if isinstance(error, Crowded) else None
+            raise refusal(standing or trouble, waited_seconds, self._role.statement_seconds) from error
 
-    def _failed(self, trouble: Trouble, error: Exception) -> None:
+    def failed(self, trouble: Trouble, error: Exception) -> None:
+        """Note what somebody met who used the database."""
         self.condition.failed(trouble, error)
         if trouble.outcome is Outcome.BUSY:
             log.info("transaction_retried", reason=trouble.reason)
         if trouble.outlives_connection:
             self._close_idle()
 
+    def wrote(self, *, has_room: bool = False) -> None:
+        """Note that something was written; `has_room` as in `Condition.worked`."""
+        self.wrote_at_seconds = time.monotonic()
+        self.condition.worked(wrote=True, has_room=has_room)
+
     @contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _writer(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._sqlite_writer.acquire(timeout=self._role.lock_seconds or threading.TIMEOUT_MAX):
+            raise Crowded
+        try:
+            yield
+        finally:
+            self._sqlite_writer.release()
+
+    @contextmanager
+    def only_writer(self) -> Iterator[bool]:
+        """Whether nobody else of this process writes to SQLite; they wait meanwhile."""
+        is_only = self._sqlite_writer.acquire(blocking=False)
+        try:
+            yield is_only
+        finally:
+            if is_only:
+                self._sqlite_writer.release()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
         """Around everything that uses the database, which is prepared then.
 
         SQLite's connections of one process share what they have opened: as long as one of them is left from
@@ -170,7 +217,7 @@ class Database:
                 self._close_idle()
 
     def _close_idle(self) -> None:
-        self.engine.dispose()
+        self._dispose()
         if isinstance(self._reader, SqliteReader):
             self._reader.close_idle()
 
@@ -187,86 +234,25 @@ class Database:
         finally:
             self._preparing.release()
 
-    def probe(self) -> str | None:
-        """Why nothing could be written now, or None; for /readyz, in a thread of its own.
-
-        A full disk is not seen by reading, and a read-only one by nothing but a write. One that succeeded a
-        moment ago is proof enough.
-        """
-        if self.condition.trouble is None and time.monotonic() < self._wrote_at_seconds + _PROBE_SECONDS:
-            return None
-        try:
-            with self._turn():
-                if self.is_sqlite:
-                    self._probe_sqlite()
-                else:
-                    self._probe_postgresql()
-        except Exception as error:
-            trouble = classify(error)
-            if trouble.outcome is Outcome.BROKEN:
-                raise
-            self._failed(trouble, error)
-        return None if self.condition.trouble is None else self.condition.trouble.reason
-
-    def _has_room(self) -> bool:
-        """See whether the disk of the SQLite file has room, where that is in doubt. Raises OSError."""
-        trouble = self.condition.trouble
-        if trouble is None or not trouble.lacks_room:
-            return False
-        directory = Path(self.url.database or "").absolute().parent
-        with tempfile.TemporaryFile(dir=directory, prefix=".spackmon-room-") as file:
-            os.posix_fallocate(file.fileno(), 0, _PROBE_BYTES)
-        return True
-
-    def _probe_sqlite(self) -> None:
-        # Whoever is writing will see for themselves: a probe waits for nobody.
-        if not self._sqlite_writer.acquire(blocking=False):
-            return
-        try:
-            has_room = self._has_room()
-            connection = sqlite3.connect(self.url.database or "", timeout=0, isolation_level=None)
-            try:
-                (version,) = connection.execute("PRAGMA user_version").fetchone()
-                # The number that is there, but a page of the write-ahead log.
-                connection.execute(f"PRAGMA user_version = {version}")
-            finally:
-                connection.close()
-        except sqlite3.OperationalError as error:
-            if classify(error).outcome is not Outcome.BUSY:
-                raise
-            return
-        except OSError:
-            # Still as it was.
-            return
-        finally:
-            self._sqlite_writer.release()
-        self._wrote_at_seconds = time.monotonic()
-        self.condition.worked(wrote=True, has_room=has_room)
-
-    def _probe_postgresql(self) -> None:
-        with self.engine.begin() as connection:
-            if connection.execute(text("SHOW transaction_read_only")).scalar_one() == "on":
-                self._failed(READ_ONLY, RuntimeError("transaction_read_only is on"))
-                return
-            if has_room := self.condition.trouble is not None:
-                connection.execute(text(_PROBE))
-        self.condition.worked(wrote=True, has_room=has_room)
-
     def close(self) -> None:
         """Close the writing connections."""
-        self.engine.dispose()
+        self._dispose()
+
+    def _dispose(self) -> None:
+        for engine in (self.engine, self._admission_engine, self.health_engine):
+            engine.dispose()
 
     @asynccontextmanager
     async def reader(
         self, statement_timeout_seconds: float = STATEMENT_TIMEOUT_SECONDS
     ) -> AsyncIterator[Reader]:
         """The reading side, for as long as the server runs; a slower statement is Refused."""
-        limits = (statement_timeout_seconds, self.hold_seconds, self.condition)
+        hold = Hold(self.condition, self.hold_seconds, statement_timeout_seconds)
         opened: SqliteReader | PostgresqlReader
         if self.is_sqlite:
-            opened = SqliteReader(self.url.database or "", *limits, self._turn)
+            opened = SqliteReader(self.url.database or "", statement_timeout_seconds, hold, self.turn)
         else:
-            opened = PostgresqlReader(self.url, *limits, self._prepared_in_thread)
+            opened = PostgresqlReader(self.url, statement_timeout_seconds, hold, self._prepared_in_thread)
             await opened.open()
         self._reader = opened
         try:
@@ -276,4 +262,4 @@ class Database:
 
     async def _prepared_in_thread(self) -> None:
         if self._prepare is not None:
-            await anyio.to_thread.run_sync(self._prepared, limiter=self._readers)
+            await anyio.to_thread.run_sync(self._prepared, limiter=self._admissions.threads)

@@ -1,5 +1,7 @@
 """`/healthz`: the process answers. `/readyz`: so does the database, at this program's revision."""
 
+import asyncio
+
 import anyio
 import anyio.to_thread
 from sqlalchemy import text
@@ -9,6 +11,7 @@ from starlette.routing import Route
 
 from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
+from spackmon.database.probe import probe
 from spackmon.ops import migrations
 from spackmon.services import Services
 
@@ -23,7 +26,7 @@ async def healthz(_: Request[Services]) -> Response:
 
 async def readyz(request: Request[Services]) -> Response:
     """200 when writes and questions can be served, 503 with the reason when not."""
-    reason = await _what_is_missing(request.state.database)
+    reason = await _what_is_missing(request.state.watch)
     if reason is None:
         return JSONResponse({"status": "ok"})
     return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
@@ -31,13 +34,31 @@ async def readyz(request: Request[Services]) -> Response:
 
 async def wait_for(database: Database) -> None:
     """Return once the database answers. Raises Refused when it stays away for as long as a write is held."""
-    await database.read_held(lambda connection: connection.execute(text("SELECT 1")))
+    await database.admit_held(lambda connection: connection.execute(text("SELECT 1")))
 
 
-async def _what_is_missing(database: Database) -> str | None:
+class Watch:
+    """Looks after one database, one look at a time: whoever asks meanwhile gets the same answer."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        # A look at a database that hangs keeps this thread, and nobody else's.
+        self._thread = anyio.CapacityLimiter(1)
+        self._looking: asyncio.Task[str | None] | None = None
+
+    async def look(self) -> str | None:
+        """What `look` finds; cancelled, the look goes on."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(
+                anyio.to_thread.run_sync(look, self.database, limiter=self._thread, abandon_on_cancel=True)
+            )
+        return await asyncio.shield(self._looking)
+
+
+async def _what_is_missing(watch: Watch) -> str | None:
     try:
         with anyio.fail_after(_PATIENCE_SECONDS):
-            return await anyio.to_thread.run_sync(look, database, abandon_on_cancel=True)
+            return await watch.look()
     except TimeoutError:
         return f"the database did not answer within {_PATIENCE_SECONDS:.0f} s"
 
@@ -45,9 +66,9 @@ async def _what_is_missing(database: Database) -> str | None:
 def look(database: Database) -> str | None:
     """Why the database cannot be used now, in a sentence without its names; None when it can."""
     try:
-        if reason := database.probe():
+        if reason := probe(database):
             return reason
-        refused = migrations.check(database)
+        refused = database.look_once(migrations.check_revision)
     except Exception as error:
         # The driver's own words name hosts and users: they are for the log of whoever runs it.
         trouble = classify(error)

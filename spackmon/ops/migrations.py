@@ -9,8 +9,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from spackmon.database import Database, Unprepared
+from spackmon.database.outcome import Outcome, classify
+from spackmon.database.roles import MIGRATION
 from spackmon.errors import Code, Refused
 
 log = structlog.get_logger()
@@ -29,24 +32,33 @@ def upgrade(url: str, scripts: Path = SCRIPTS) -> None:
 
     All of it is one transaction, and two servers that start together take turns.
     """
-    database = Database(url)
+    database = Database(url, role=MIGRATION)
     try:
         with database.engine.connect() as connection:
             if database.is_sqlite:
                 _upgrade_sqlite(connection, scripts)
             else:
-                with connection.begin():
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
-                    _run(connection, scripts)
+                _upgrade_postgresql(connection, scripts)
+    except DBAPIError as error:
+        trouble = classify(error)
+        if trouble.outcome is not Outcome.BUSY:
+            raise
+        sentence = f"the database cannot be migrated now, {trouble.reason}: stop the services, then try again"
+        raise Refused(Code.DATABASE_BUSY, sentence) from error
     finally:
         database.close()
 
 
 def check(database: Database) -> Refused | None:
     """None when the schema is at the newest revision, otherwise what to say about it."""
+    return database.read_once(check_revision)
+
+
+def check_revision(connection: Connection) -> Refused | None:
+    """`check` in a transaction."""
     scripts = ScriptDirectory(str(SCRIPTS))
     head = scripts.get_current_head()
-    current = database.read_once(lambda c: MigrationContext.configure(c).get_current_revision())
+    current = MigrationContext.configure(connection).get_current_revision()
     if current == head:
         return None
     return _too_new(current, scripts) or Refused(
@@ -96,6 +108,15 @@ def configuration(scripts: Path = SCRIPTS) -> Config:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _upgrade_postgresql(connection: Connection, scripts: Path) -> None:
+    with connection.begin():
+        # Whoever came first may take as long as the migration does.
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION.lock_seconds:g}s'"))
+        _run(connection, scripts)
 
 
 def _upgrade_sqlite(connection: Connection, scripts: Path) -> None:

@@ -8,7 +8,7 @@ from spackmon.database import Database
 from spackmon.ingest import silence
 from spackmon.ingest.inbox import Reader
 from spackmon.models import utc_now
-from spackmon.ops.health import look
+from spackmon.ops.health import Watch
 from spackmon.ops.spool import Spool
 
 log = structlog.get_logger()
@@ -19,18 +19,21 @@ _SILENCE_LOOK_SECONDS = 600.0
 _START_SECONDS = 2.0
 
 
-async def first_look(database: Database) -> None:
+async def first_look(watch: Watch) -> None:
     """Make the tables or see that they are there; without either the service starts all the same."""
     with anyio.move_on_after(_START_SECONDS):
-        await anyio.to_thread.run_sync(look, database, abandon_on_cancel=True)
+        await watch.look()
 
 
-async def watch(database: Database) -> None:
+async def see_end_of_trouble(watch: Watch) -> None:
     """See the end of an outage, also when nobody asks: what waits for it must not wait for a request."""
     while True:
         await anyio.sleep(_LOOK_SECONDS)
-        if database.condition.trouble is not None:
-            await anyio.to_thread.run_sync(look, database)
+        if watch.database.condition.trouble is not None:
+            try:
+                await watch.look()
+            except Exception:
+                log.exception("database_not_looked_at")
 
 
 async def drain(spool: Spool, database: Database, read: Reader) -> None:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
+from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
 from spackmon.formats.submission import InstallReport
@@ -89,7 +90,7 @@ async def submit(request: Request[Services]) -> Response:
         query = _query(request)
         sender = await request.state.gate.admit(request.headers.get("authorization"), impatient=True)
     except Refused as refused:
-        if refused.code == Code.DATABASE_UNAVAILABLE:
+        if refused.code in PASSES:
             return await _spool(request, query, await read_body(request, _MAXIMUM_BYTES), refused)
         await discard_body(request)
         return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
@@ -108,7 +109,7 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
         upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
         receipt = None if upload.report is None else await _stored(request, upload.report, sender)
     except Refused as refused:
-        if refused.code == Code.DATABASE_UNAVAILABLE:
+        if refused.code in PASSES:
             return await _spool(request, query, body, refused)
         return _refusal(refused, await keep(request, INBOX_KIND + query, body, refused, sender))
     except Exception:

@@ -5,7 +5,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from spackmon.auth.gate import Sender
-from spackmon.errors import Code, Refused
+from spackmon.database.refusals import PASSES
+from spackmon.errors import Refused
 from spackmon.ingest import inbox
 from spackmon.services import Services
 
@@ -19,7 +20,7 @@ async def keep(
 
     Without a database there is nowhere to keep it, and the sentence says no more than it did.
     """
-    if refused.code == Code.DATABASE_UNAVAILABLE:
+    if refused.code in PASSES:
         return refused.sentence
     try:
         entry_id = await request.state.database.write_held(

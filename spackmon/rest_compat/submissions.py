@@ -88,7 +88,7 @@ def _key(given: str | None) -> str | None:
 async def _progress(request: Request[Services], sender: Sender, key: str | None) -> Progress:
     if key is None:
         return Progress(0, {})
-    return await request.state.database.read_held(
+    return await request.state.database.admit_held(
         lambda connection: batches.progress(connection, sender.person_id, key)
     )
 
@@ -135,11 +135,12 @@ async def _apply(
     read = await anyio.to_thread.run_sync(_read, group, request.state.known_nodes)
     try:
         return await _write(request, sender, key, read)
-    except Refused:
-        raise
+    except Refused as refused:
+        if refused.code.retryable:
+            raise
     except Exception:
         log.exception("batch_failed", first=read[0].number, last=read[-1].number)
-    # One of them met a fault of ours: the others must not suffer for it.
+    # One of them met a fault of ours, or a limit: the others must not suffer for it.
     outcomes: list[Outcome] = []
     for line in read:
         outcomes += await _apply_one(request, sender, key, line)
@@ -151,12 +152,14 @@ async def _apply_one(
 ) -> Sequence[Outcome]:
     try:
         return await _write(request, sender, key, [line])
-    except Refused:
-        raise
+    except Refused as refused:
+        if refused.code.retryable:
+            raise
+        fault = refused
     except Exception:
         log.exception("write_failed", kind=batches.INBOX_KIND, line=line.number)
-    request_id = request.state.request_id
-    fault = Refused(Code.INTERNAL, f"the server met a fault of its own, logged as {request_id}")
+        request_id = request.state.request_id
+        fault = Refused(Code.INTERNAL, f"the server met a fault of its own, logged as {request_id}")
     try:
         return await _write(request, sender, key, [Line(line.number, line.body, fault)])
     except SQLAlchemyError:

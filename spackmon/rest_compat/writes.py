@@ -17,6 +17,7 @@ from starlette.routing import Route
 from spackmon.answers import refusal
 from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
+from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
 from spackmon.formats.known_nodes import KnownNodes
@@ -80,7 +81,7 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
             authorization = request.headers.get("authorization")
             sender = await request.state.gate.admit(authorization, impatient=write.promise is not None)
         except Refused as refused:
-            if refused.code == Code.DATABASE_UNAVAILABLE and write.promise is not None:
+            if refused.code in PASSES and write.promise is not None:
                 return await _spool(request, write, await read_body(request), refused)
             await discard_body(request)
             return refusal(refused, challenge(request) if refused.status == 401 else None)
@@ -100,7 +101,7 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
             lambda connection: store.apply(connection, submission, sender.person_id), impatient=can_be_spooled
         )
     except Refused as refused:
-        if refused.code == Code.DATABASE_UNAVAILABLE:
+        if refused.code in PASSES:
             return await _spool(request, write, body, refused)
         return await _refuse(request, write, sender, body, refused)
     except Exception:

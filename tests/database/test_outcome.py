@@ -1,7 +1,8 @@
 """What an error of a database means: who is held, who is told at once, and how often is tried."""
 
 import asyncio
-import contextlib
+import sqlite3
+from pathlib import Path
 
 import psycopg.errors
 import pytest
@@ -20,10 +21,10 @@ PASSING = {
     "SqlserverRejectedEstablishmentOfSqlconnection", "TransactionResolutionUnknown",
 }  # fmt: skip
 BUSY = {
-    "DeadlockDetected", "InsufficientResources", "LockNotAvailable", "OutOfMemory", "SerializationFailure",
-    "TooManyConnections",
+    "DeadlockDetected", "IdleInTransactionSessionTimeout", "InsufficientResources", "LockNotAvailable",
+    "OutOfMemory", "SerializationFailure", "TooManyConnections",
 }  # fmt: skip
-TOO_SLOW = {"ConfigurationLimitExceeded", "QueryCanceled"}
+TOO_SLOW = {"ConfigurationLimitExceeded", "QueryCanceled", "TransactionTimeout"}
 
 
 def test_every_error_of_postgresql_has_one_meaning() -> None:
@@ -67,20 +68,41 @@ def test_a_read_that_needs_too_much_is_tried_once(private_postgresql: Postgresql
     database.close()
 
 
-def test_a_write_for_which_no_connection_is_left_is_held_as_in_an_outage(postgresql_url: str) -> None:
-    database = Database(postgresql_url, hold_seconds=0.1)
+def test_errors_of_sqlite_mean_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "file.db"
+    small = sqlite3.connect(path, isolation_level=None, timeout=0)
+    small.execute("PRAGMA journal_mode = WAL")
+    small.execute("CREATE TABLE t (x)")
+    other = sqlite3.connect(path, isolation_level=None, timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    met = {"busy": met_by(small, "INSERT INTO t VALUES (1)")}
+    other.execute("ROLLBACK")
+    pages = small.execute("PRAGMA page_count").fetchone()[0]
+    small.execute(f"PRAGMA max_page_count = {pages}")
+    met["full"] = met_by(small, "INSERT INTO t VALUES (zeroblob(100000))")
+    small.set_progress_handler(lambda: True, 10)
+    met["stopped"] = met_by(small, "SELECT count(*) FROM t a, t b, t c, (VALUES (1), (2), (3), (4))")
+    small.set_progress_handler(None, 0)
+    small.execute("PRAGMA query_only = ON")
+    met["read-only"] = met_by(small, "INSERT INTO t VALUES (1)")
+    met["broken"] = met_by(small, "SELECT FROM WHERE")
+    (tmp_path / "text").write_text("This is no database, and long enough for its header to be read." * 20)
+    met["damaged"] = met_by(sqlite3.connect(tmp_path / "text"), "SELECT * FROM t")
+    with pytest.raises(sqlite3.Error) as missing:
+        sqlite3.connect(tmp_path / "nowhere" / "file.db")
+    met["no file"] = missing.value
+    assert {name: (classify(error).outcome, classify(error).is_away) for name, error in met.items()} == {
+        "busy": (Outcome.BUSY, False),
+        "full": (Outcome.PASSING, False),
+        "stopped": (Outcome.TOO_SLOW, False),
+        "read-only": (Outcome.PASSING, False),
+        "broken": (Outcome.BROKEN, False),
+        "damaged": (Outcome.PASSING, False),
+        "no file": (Outcome.PASSING, True),
+    }
 
-    async def write() -> int:
-        one: int = await database.write_held(lambda c: c.execute(text("SELECT 1")).scalar_one())
-        return one
 
-    with contextlib.ExitStack() as taken:
-        for _ in range(32):
-            taken.enter_context(database.engine.connect())
-        with pytest.raises(Refused) as refused:
-            asyncio.run(write())
-        assert refused.value.code == "DATABASE_UNAVAILABLE"
-        # It is not away: others are using it.
-        assert database.condition.trouble is None
-    assert asyncio.run(write()) == 1
-    database.close()
+def met_by(connection: sqlite3.Connection, statement: str) -> sqlite3.Error:
+    with pytest.raises(sqlite3.Error) as error:
+        connection.execute(statement).fetchall()
+    return error.value
