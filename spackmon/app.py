@@ -22,6 +22,7 @@ from spackmon.errors import Code, Refused
 from spackmon.formats.known_nodes import KnownNodes
 from spackmon.ops import health, migrations, upkeep
 from spackmon.ops.access_log import AccessLog
+from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
@@ -82,6 +83,7 @@ def create_app(settings: Settings) -> Starlette:
                     "spool": spool,
                     "known_nodes": KnownNodes(),
                     "watch": watch,
+                    "memory": Memory(),
                     "query": QueryService(schema, database, reader, _limits(settings)),
                     "trusted_documents": trusted_documents,
                 }

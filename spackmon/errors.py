@@ -45,6 +45,7 @@ class Code(StrEnum):
     VALUE_REFUSED = auto(), 400, "A value is too large for the database, or a text holds a NUL character."
     IDEMPOTENCY_KEY_INVALID = auto(), 400, "`Idempotency-Key` is not a short printable ASCII text."
     KIND_UNKNOWN = auto(), 400, "A stored body is of a kind that this version does not read."
+    BUSY = auto(), 503, "The server has as much to do as it can: try again.", True
     INTERNAL = auto(), 500, "The server met a fault of its own; what was reported is in the inbox."
 
     # Who asks

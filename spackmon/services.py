@@ -12,6 +12,7 @@ from spackmon.settings import Settings
 
 if TYPE_CHECKING:
     from spackmon.ops.health import Watch
+    from spackmon.ops.memory import Memory
     from spackmon.query.service import QueryService
     from spackmon.web.trusted_documents import TrustedDocuments
 
@@ -27,4 +28,5 @@ class Services(State):
     spool: Spool
     known_nodes: KnownNodes
     watch: "Watch"
+    memory: "Memory"
     request_id: str

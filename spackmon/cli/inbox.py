@@ -11,6 +11,7 @@ from spackmon.cli.database import open_database
 from spackmon.errors import Code, Refused, printable
 from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
+from spackmon.large_bytes import AnyBytes
 from spackmon.settings import load_settings
 
 app = typer.Typer(help="See, and try again, what clients sent and could not be applied.")
@@ -67,7 +68,7 @@ def replay(
         raise Refused(Code.REPLAY_INCOMPLETE, f"{refused} could not be applied and stay in the inbox")
 
 
-def _read(kind: str, body: bytes) -> Iterable[Submission]:
+def _read(kind: str, body: AnyBytes) -> Iterable[Submission]:
     # Only the command that reads reports pays for loading the service's writes.
     from spackmon.rest_compat.replays import reader
 

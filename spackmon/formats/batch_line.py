@@ -10,11 +10,12 @@ from spackmon.formats.json_body import read_json
 from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.report_values import MAXIMUM_LOG_BYTES
 from spackmon.formats.submission import Submission
+from spackmon.large_bytes import AnyBytes
 
 _DOCUMENT = "document"
 
 
-def read_line(line: bytes, known: KnownNodes | None = None) -> Iterator[Submission]:
+def read_line(line: AnyBytes, known: KnownNodes | None = None) -> Iterator[Submission]:
     """What a line reports; a document of many specs gives many. `known` as in `spec_json.read`.
 
     Raises Refused BODY_NOT_JSON, and what reading the report or the document raises.

@@ -83,9 +83,13 @@ def _install(run_name: str, build_name: str, files: list[SavedFile], damage: Dam
         status=next(filter(None, statuses), broken),
         started_at=began.at,
         time_uncertainty_seconds=began.uncertainty_seconds,
-        phases=tuple(InstallPhase(phase.name, phase.status, output=phase.output) for phase in phases),
+        phases=tuple(InstallPhase(phase.name, phase.status, output=_text(phase)) for phase in phases),
         tags=build.tags,
     )
+
+
+def _text(phase: PhaseReport) -> bytes | None:
+    return None if phase.output is None else bytes(phase.output)
 
 
 def _phases(files: list[SavedFile], damage: Damage) -> list[PhaseReport]:

@@ -30,6 +30,7 @@ from spackmon.formats.submission import (
     SpecReport,
     StatusReport,
 )
+from spackmon.large_bytes import LargeBytes
 from spackmon.status import BuildStatus
 
 __all__ = ["read_analysis", "read_build", "read_json", "read_phase", "read_spec", "read_status"]
@@ -92,7 +93,7 @@ def read_phase(body: dict[str, Any]) -> PhaseReport:
         output = body.get("output")
         if isinstance(output, str):
             output = output.encode("utf-8", "surrogatepass")
-        if not isinstance(output, bytes | None):
+        if not isinstance(output, bytes | LargeBytes | None):
             raise FieldUnfit("output must be a string or null")
     return PhaseReport(build_id=build_id, name=name, status=status, output=output)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from spackmon.graph.spec import SpecGraph
+from spackmon.large_bytes import LargeBytes
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 
@@ -69,7 +70,7 @@ class PhaseReport:
     build_id: int
     name: str
     status: str
-    output: bytes | None
+    output: bytes | LargeBytes | None
 
 
 @dataclass(frozen=True, slots=True)

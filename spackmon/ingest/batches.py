@@ -25,6 +25,7 @@ from spackmon.ingest.receipts import (
     StatusReceipt,
 )
 from spackmon.ingest.rows import Statement
+from spackmon.large_bytes import AnyBytes
 from spackmon.models import utc_now
 
 INBOX_KIND = "submissions"
@@ -37,7 +38,7 @@ class Line:
     """A line with what it reports, or why it cannot be read; `body` is empty if it is too large to store."""
 
     number: int
-    body: bytes
+    body: AnyBytes
     report: Sequence[Submission] | Refused
 
 

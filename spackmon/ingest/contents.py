@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 from spackmon.formats.submission import InstalledFile
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.large_bytes import LargeBytes, pieces
 from spackmon.logs import chunks
 
 _CHUNKS_AT_ONCE = 16
@@ -77,9 +78,12 @@ _INSERT_FILES = over_rows(
 )
 
 
-def log_of(connection: Connection, output: bytes) -> int:
+def log_of(connection: Connection, output: bytes | LargeBytes) -> int:
     """The id of a log with these bytes."""
-    digest = hashlib.sha256(output).digest()
+    hashed = hashlib.sha256()
+    for piece in pieces(output):
+        hashed.update(piece)
+    digest = hashed.digest()
     log_id, is_new = _get_or_create(connection, "log", _INSERT_LOG, digest, size_bytes=len(output))
     if is_new:
         log = chunks.split(output)

@@ -16,9 +16,10 @@ from spackmon.formats.submission import Submission
 from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.rows import LARGEST_ROW_ID
+from spackmon.large_bytes import AnyBytes
 from spackmon.models import InboxEntry, Person, utc_now
 
-Reader = Callable[[str, bytes], Iterable[Submission]]
+Reader = Callable[[str, AnyBytes], Iterable[Submission]]
 """Reads a body of a kind, which may report several things; raises Refused."""
 
 
@@ -49,12 +50,10 @@ _ENTRIES = (
 )  # fmt: skip
 
 
-def keep(
-    connection: Connection, kind: str, body: bytes | bytearray, refused: Refused, person_id: int | None
-) -> int:
+def keep(connection: Connection, kind: str, body: AnyBytes, refused: Refused, person_id: int | None) -> int:
     """Keep a body that met `refused`; the entry's id. `kind` is its address below the ms1 prefix."""
     statement = insert(InboxEntry).values(
-        received_at=utc_now(), kind=kind, person_id=person_id, body=zstandard.compress(body),
+        received_at=utc_now(), kind=kind, person_id=person_id, body=zstandard.compress(memoryview(body)),
         error_code=refused.code, error_message=refused.sentence, replay_count=0, applied_at=None,
     )  # fmt: skip
     entry_id: int = connection.execute(statement.returning(InboxEntry.id)).scalar_one()

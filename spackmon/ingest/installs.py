@@ -19,6 +19,7 @@ from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.resolution import rewrite, settle
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.specs import find_spec, hash_of_spec, store_graph
+from spackmon.large_bytes import LargeBytes
 from spackmon.logs.phases import first_time
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.growth import completed
@@ -174,7 +175,7 @@ def _phases(connection: Connection, report: InstallReport, now: datetime) -> tup
 
 def phase_claim(
     connection: Connection, name: str, position: int, status: str, seconds: float | None,
-    output: bytes | None, now: datetime,
+    output: bytes | LargeBytes | None, now: datetime,
 ) -> PhaseClaim:  # fmt: skip
     """A phase as it is reported, its log stored."""
     if not output:

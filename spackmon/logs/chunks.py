@@ -6,6 +6,7 @@ one chunk exists at a time beside the log: a log of 50 MB is one of many that ar
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from mmap import mmap
 
 import zstandard
 
@@ -23,7 +24,7 @@ class Chunk:
     content: bytes
 
 
-def split(log: bytes) -> Iterator[Chunk]:
+def split(log: bytes | mmap) -> Iterator[Chunk]:
     """The chunks of a log; none of an empty one.
 
     A chunk ends with a line, except where a line is longer than CHUNK_BYTES: such a line is cut, in UTF-8
@@ -46,7 +47,7 @@ def join(contents: Iterable[bytes]) -> bytes:
     return b"".join(decompressor.decompress(content) for content in contents)
 
 
-def _character_boundary(log: bytes, end: int) -> int:
+def _character_boundary(log: bytes | mmap, end: int) -> int:
     # 10xxxxxx continues a UTF-8 character, which has at most four bytes; a chunk alone must be readable.
     for boundary in range(end, end - 4, -1):
         if log[boundary] & 0xC0 != 0x80:

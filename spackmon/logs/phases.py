@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from mmap import mmap
 
 _COLOUR = rb"(?:\x1b\[[0-9;]*m)*"
 _PHASE_LINE = re.compile(
@@ -73,7 +74,7 @@ def divide(log: bytes) -> DividedLog:
     return DividedLog(log[: starts[0][0]], tuple(phases))
 
 
-def first_time(log: bytes) -> datetime | None:
+def first_time(log: bytes | mmap) -> datetime | None:
     """The first moment that Spack wrote into the log, without a zone."""
     found = -1
     while (found := log.find(_ARROW, found + 1)) >= 0:
@@ -106,7 +107,7 @@ def _phase_lines(log: bytes) -> Iterator[tuple[int, str | None, str]]:
             yield start, None if package is None else package.decode("ascii"), line["phase"].decode("ascii")
 
 
-def _time_at(log: bytes, position: int) -> datetime | None:
+def _time_at(log: bytes | mmap, position: int) -> datetime | None:
     line = _TIME.match(log, position)
     if line is None or (position > 0 and log[position - 1] not in _BEFORE_ARROW):
         return None

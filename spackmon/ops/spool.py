@@ -26,6 +26,7 @@ from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
 from spackmon.ingest import inbox, store
+from spackmon.large_bytes import AnyBytes, Writer, pieces
 from spackmon.models import Person, SubmissionBatch, Token, utc_now
 
 log = structlog.get_logger()
@@ -42,7 +43,7 @@ class Spooled:
 
     kind: str
     claims: Claims
-    body: bytes
+    body: AnyBytes
 
 
 class Spool:
@@ -63,7 +64,7 @@ class Spool:
             name = self._next_name()
             draft = self._directory / f".{name}.{os.getpid()}"
             try:
-                _write(draft, head + b"\n" + zstandard.compress(spooled.body))
+                _write(draft, head, spooled.body)
                 draft.rename(self._directory / name)
             except OSError:
                 draft.unlink(missing_ok=True)
@@ -143,22 +144,30 @@ class Spool:
             os.close(descriptor)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(path: Path, head: bytes, body: AnyBytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _OWNER_ALONE)
     with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
+        file.write(head + b"\n")
+        compressor = zstandard.ZstdCompressor()
+        with compressor.stream_writer(file, size=len(body), closefd=False) as compressed:
+            for piece in pieces(body):
+                compressed.write(piece)
         file.flush()
         os.fsync(file.fileno())
 
 
 def _read(path: Path) -> Spooled | None:
-    head, _, compressed = path.read_bytes().partition(b"\n")
-    try:
-        said = json.loads(head)
-        claims = Claims(said["person"], said["token_id"])
-        return Spooled(said["kind"], claims, zstandard.decompress(compressed))
-    except (ValueError, KeyError, TypeError, zstandard.ZstdError):
-        return None
+    with path.open("rb") as file, Writer(path.parent) as body:
+        try:
+            said = json.loads(file.readline())
+            claims = Claims(said["person"], said["token_id"])
+            for piece in zstandard.ZstdDecompressor().read_to_iter(file):
+                body.add(piece)
+                if body.is_full:
+                    body.flush()
+            return Spooled(said["kind"], claims, body.finish())
+        except (ValueError, KeyError, TypeError, zstandard.ZstdError):
+            return None
 
 
 def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox.Reader) -> None:

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from spackmon.answers import RETRY_AFTER_SECONDS
 from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
 from spackmon.database.refusals import PASSES
@@ -26,6 +27,7 @@ from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
 from spackmon.formats.submission import InstallReport
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
+from spackmon.large_bytes import AnyBytes
 from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.body import discard_body, read_body
@@ -40,6 +42,7 @@ _SUBMIT = "/submit.php"
 _CDASH_VERSION = "3.1.0"
 # Parsed at once, in several times its size. The log of configure is all that makes a document large.
 _MAXIMUM_BYTES = 64 << 20
+_COPIES = 8
 _MAXIMUM_PARAMETERS = 50
 _NOTHING_BUILT = "0"
 
@@ -86,22 +89,27 @@ def _arrived(report: CDashReport | None, now: datetime) -> CDashReport | None:
 
 async def submit(request: Request[Services]) -> Response:
     """`PUT /submit.php?project=…&build=…&site=…&stamp=…&MD5=…` with one document as body."""
+    sender: Sender | None
     try:
         query = _query(request)
         sender = await request.state.gate.admit(request.headers.get("authorization"), impatient=True)
     except Refused as refused:
-        if refused.code in PASSES:
-            return await _spool(request, query, await read_body(request, _MAXIMUM_BYTES), refused)
-        await discard_body(request)
-        return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
+        if refused.code not in PASSES:
+            await discard_body(request)
+            return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
+        sender, away = None, refused
     try:
         body = await read_body(request, _MAXIMUM_BYTES)
+        if sender is None:
+            return await _spool(request, query, body, away)
+        memory_bytes = _COPIES * len(body)
+        async with request.state.memory.share(memory_bytes, request.state.database.hold_seconds):
+            return await _apply(request, query, sender, bytes(body))
     except Refused as refused:
         return _refusal(refused, refused.sentence)
-    return await _apply(request, query, sender, body)
 
 
-async def _apply(request: Request[Services], query: str, sender: Sender, body: bytearray) -> Response:
+async def _apply(request: Request[Services], query: str, sender: Sender, body: bytes) -> Response:
     projects = request.state.settings.cdash_projects
     try:
         if not await is_its_turn(request, can_be_spooled=True):
@@ -127,11 +135,11 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
     return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), elements)
 
 
-async def _spool(request: Request[Services], query: str, body: bytearray, away: Refused) -> Response:
+async def _spool(request: Request[Services], query: str, body: AnyBytes, away: Refused) -> Response:
     """Take a document that will be applied; which build it is of, nobody can say yet."""
     try:
         claims = vouched(request, away)
-        await spool(request, Spooled(INBOX_KIND + query, claims, bytes(body)), away)
+        await spool(request, Spooled(INBOX_KIND + query, claims, body), away)
     except Refused as refused:
         return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
     return _answer("OK", "", f"  <md5>{_md5(body)}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
@@ -164,11 +172,13 @@ def _damage(digest: str, body: bytes | bytearray) -> Refused | None:
     return Refused(Code.MD5_WRONG, sentence)
 
 
-def _md5(body: bytes | bytearray) -> str:
+def _md5(body: AnyBytes) -> str:
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def _refusal(refused: Refused, sentence: str, headers: dict[str, str] | None = None) -> Response:
+    if refused.code.retryable:
+        headers = {"Retry-After": RETRY_AFTER_SECONDS, **(headers or {})}
     return _answer("ERROR", sentence, "", refused.status, headers)
 
 

@@ -89,7 +89,7 @@ async def _fields(request: Request[Services]) -> dict[str, Any]:
     if "application/x-www-form-urlencoded" not in request.headers.get("content-type", ""):
         return read_json(body)
     try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=_MAXIMUM_FIELDS))
+        return dict(parse_qsl(str(body, "utf-8", "replace"), max_num_fields=_MAXIMUM_FIELDS))
     except ValueError:
         raise Refused(Code.CDASH_INVALID, "the form has too many fields") from None
 

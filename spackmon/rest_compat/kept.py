@@ -8,13 +8,14 @@ from spackmon.auth.gate import Sender
 from spackmon.database.refusals import PASSES
 from spackmon.errors import Refused
 from spackmon.ingest import inbox
+from spackmon.large_bytes import AnyBytes
 from spackmon.services import Services
 
 log = structlog.get_logger()
 
 
 async def keep(
-    request: Request[Services], kind: str, body: bytes | bytearray, refused: Refused, sender: Sender
+    request: Request[Services], kind: str, body: AnyBytes, refused: Refused, sender: Sender
 ) -> str:
     """Put the body into the inbox under `kind`; the refusal's sentence, with the number of the entry.
 

@@ -10,6 +10,7 @@ from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
 from spackmon.ingest.batches import INBOX_KIND
 from spackmon.ingest.inbox import Reader
+from spackmon.large_bytes import AnyBytes
 from spackmon.rest_compat.cdash import read_upload
 from spackmon.rest_compat.writes import WRITES
 
@@ -19,11 +20,11 @@ def reader(cdash_projects: Collection[str]) -> Reader:
 
     known = KnownNodes()
 
-    def read(kind: str, body: bytes) -> Iterable[Submission]:
+    def read(kind: str, body: AnyBytes) -> Iterable[Submission]:
         if kind == INBOX_KIND:
             return read_line(body, known)
         if kind.startswith(CDASH_KIND):
-            report = read_upload(kind.removeprefix(CDASH_KIND), body, cdash_projects).report
+            report = read_upload(kind.removeprefix(CDASH_KIND), bytes(body), cdash_projects).report
             return () if report is None else (report,)
         write = next((write for write in WRITES if write.kind == kind), None)
         if write is None:

@@ -20,9 +20,11 @@ from spackmon.auth.gate import Sender
 from spackmon.auth.http import challenge
 from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
+from spackmon.formats.json_body import memory_of
 from spackmon.formats.known_nodes import KnownNodes
 from spackmon.ingest import batches
 from spackmon.ingest.batches import Line, Outcome, Progress
+from spackmon.large_bytes import AnyBytes
 from spackmon.rest_compat.body import discard_body
 from spackmon.rest_compat.lines import Lines, Numbered
 from spackmon.services import Services
@@ -43,7 +45,7 @@ async def post(request: Request[Services]) -> Response:
     try:
         sender = await request.state.gate.admit(request.headers.get("authorization"))
         key = _key(request.headers.get("idempotency-key"))
-        lines = Lines(request.headers.get("content-encoding", ""))
+        lines = Lines(request.headers.get("content-encoding", ""), request.state.settings.spool)
         answers = [answer async for answer in _answers(request, sender, key, lines)]
     except Refused as refused:
         await discard_body(request)
@@ -114,7 +116,7 @@ async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[lis
         async for chunk in request.stream():
             for numbered in lines.feed(chunk):
                 group.append(numbered)
-                group_bytes += len(numbered[1]) if isinstance(numbered[1], bytes) else 0
+                group_bytes += 0 if isinstance(numbered[1], Refused) else len(numbered[1])
                 if len(group) >= _LINES_AT_ONCE or group_bytes >= _BYTES_AT_ONCE:
                     yield group
                     group, group_bytes = [], 0
@@ -122,6 +124,9 @@ async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[lis
                 await discard_body(request)
                 break
         group += lines.end()
+    except OSError as error:
+        log.warning("body_not_stored", reason=error.strerror)
+        raise Refused(Code.BUSY, "the server's disk has no room for the line: try again later") from None
     except ClientDisconnect:
         # Nobody reads an answer any more; the whole lines are applied, so that they need not come again.
         log.info("batch_cut", lines=len(group))
@@ -132,7 +137,15 @@ async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[lis
 async def _apply(
     request: Request[Services], sender: Sender, key: str | None, group: list[Numbered]
 ) -> Sequence[Outcome]:
-    read = await anyio.to_thread.run_sync(_read, group, request.state.known_nodes)
+    memory_bytes = await anyio.to_thread.run_sync(_memory_of, group)
+    async with request.state.memory.share(memory_bytes, request.state.database.hold_seconds):
+        read = await anyio.to_thread.run_sync(_read, group, request.state.known_nodes)
+        return await _applied(request, sender, key, read)
+
+
+async def _applied(
+    request: Request[Services], sender: Sender, key: str | None, read: Sequence[Line]
+) -> Sequence[Outcome]:
     try:
         return await _write(request, sender, key, read)
     except Refused as refused:
@@ -175,6 +188,10 @@ async def _write(
     )
 
 
+def _memory_of(group: list[Numbered]) -> int:
+    return sum(memory_of(line) for _, line in group if not isinstance(line, Refused))
+
+
 def _read(group: list[Numbered], known: KnownNodes) -> list[Line]:
     return [
         Line(number, b"", line) if isinstance(line, Refused) else Line(number, line, _report(line, known))
@@ -182,7 +199,7 @@ def _read(group: list[Numbered], known: KnownNodes) -> list[Line]:
     ]
 
 
-def _report(line: bytes, known: KnownNodes) -> Sequence[Any] | Refused:
+def _report(line: AnyBytes, known: KnownNodes) -> Sequence[Any] | Refused:
     try:
         return tuple(read_line(line, known))
     except Refused as refused:

@@ -26,7 +26,7 @@ from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat import answers
-from spackmon.rest_compat.body import discard_body, read_body
+from spackmon.rest_compat.body import Body, discard_body, memory_for, read_body
 from spackmon.rest_compat.kept import keep
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 from spackmon.services import Services
@@ -82,15 +82,19 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
             sender = await request.state.gate.admit(authorization, impatient=write.promise is not None)
         except Refused as refused:
             if refused.code in PASSES and write.promise is not None:
-                return await _spool(request, write, await read_body(request), refused)
+                body = await read_body(request)
+                async with memory_for(request, body):
+                    return await _spool(request, write, body, refused)
             await discard_body(request)
             return refusal(refused, challenge(request) if refused.status == 401 else None)
-        return await _apply(request, write, sender, await read_body(request))
+        body = await read_body(request)
+        async with memory_for(request, body):
+            return await _apply(request, write, sender, body)
 
     return endpoint
 
 
-async def _apply(request: Request[Services], write: Write, sender: Sender, body: bytearray) -> Response:
+async def _apply(request: Request[Services], write: Write, sender: Sender, body: Body) -> Response:
     database = request.state.database
     can_be_spooled = write.promise is not None
     try:
@@ -113,25 +117,25 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
     return JSONResponse(answer, status_code=status)
 
 
-async def _spool(request: Request[Services], write: Write, body: bytearray, away: Refused) -> Response:
+async def _spool(request: Request[Services], write: Write, body: Body, away: Refused) -> Response:
     """Acknowledge a report that will be applied; what cannot be read, or needs the database, is refused."""
     if write.promise is None:
         return refusal(away)
     try:
         claims = vouched(request, away)
         submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
-        await spool(request, Spooled(write.kind, claims, bytes(body)), away)
+        await spool(request, Spooled(write.kind, claims, body), away)
     except Refused as refused:
         return refusal(refused, challenge(request) if refused.status == 401 else None)
     status, answer = write.promise(submission)
     return JSONResponse(answer, status_code=status)
 
 
-def _read(write: Write, body: bytearray, known: KnownNodes) -> Submission:
+def _read(write: Write, body: Body, known: KnownNodes) -> Submission:
     return write.read(ms1.read_json(body), known)
 
 
 async def _refuse(
-    request: Request[Services], write: Write, sender: Sender, body: bytearray, refused: Refused
+    request: Request[Services], write: Write, sender: Sender, body: Body, refused: Refused
 ) -> Response:
     return refusal(refused, sentence=await keep(request, write.kind, body, refused, sender))
