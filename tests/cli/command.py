@@ -1,13 +1,12 @@
 """`spackmon …` as a shell runs it."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
-from tests.waiting import GIVE_UP_SECONDS
+from tests.cli import prepared
+from tests.cli.prepared import Finished
 
-Finished = subprocess.CompletedProcess[str]
 PROGRAM = Path(sys.executable).with_name("spackmon")
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -25,16 +24,7 @@ class Shell:
 
     def run(self, *arguments: object, stdin: str = "", **environment: str) -> Finished:
         """The finished command, whatever its exit code; without a terminal to ask at."""
-        return subprocess.run(
-            [PROGRAM, *map(str, arguments)],
-            env={**self.environment, **environment},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            start_new_session=True,
-            timeout=GIVE_UP_SECONDS,
-            check=False,
-        )
+        return prepared.run([str(PROGRAM), *map(str, arguments)], {**self.environment, **environment}, stdin)
 
     def done(self, *arguments: object, stdin: str = "", **environment: str) -> str:
         """What the command printed on stdout; it must exit 0."""
