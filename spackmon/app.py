@@ -12,20 +12,21 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
-from spackmon import answers
-from spackmon.auth import http as auth_http
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
 from spackmon.database import Database, Unprepared
 from spackmon.database.roles import WRITER
 from spackmon.errors import Code, Refused
 from spackmon.formats.known_nodes import KnownNodes
+from spackmon.http import answers
+from spackmon.http import token_exchange as auth_http
+from spackmon.http.access_log import AccessLog
 from spackmon.ops import health, migrations, upkeep
-from spackmon.ops.access_log import AccessLog
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
 from spackmon.query.limits import Limits
 from spackmon.query.service import QueryService
+from spackmon.query.trusted_documents import TrustedDocuments
 from spackmon.rest_compat import cdash, cdash_api, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT
@@ -40,7 +41,6 @@ from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.graphql import graphql_routes
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
-from spackmon.web.trusted_documents import TrustedDocuments
 from spackmon.web.unknown import unknown_address
 
 log = structlog.get_logger()

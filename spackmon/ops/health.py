@@ -12,8 +12,8 @@ from starlette.routing import Route
 from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.database.probe import probe
+from spackmon.http.services import Services
 from spackmon.ops import migrations
-from spackmon.services import Services
 
 # A balancer asks every few seconds and takes a slow answer for none.
 _PATIENCE_SECONDS = 2.0

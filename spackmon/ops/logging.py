@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from spackmon.ops.access_log import requests
+from spackmon.http.access_log import requests
 
 _STEPS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,

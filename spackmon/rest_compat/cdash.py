@@ -18,22 +18,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from spackmon.answers import RETRY_AFTER_SECONDS
 from spackmon.auth.gate import Sender
-from spackmon.auth.http import challenge
 from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
 from spackmon.formats.submission import InstallReport
+from spackmon.http.answers import RETRY_AFTER_SECONDS
+from spackmon.http.body import discard_body, read_body
+from spackmon.http.services import Services
+from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
 from spackmon.large_bytes import AnyBytes
 from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
-from spackmon.rest_compat.body import discard_body, read_body
 from spackmon.rest_compat.kept import keep
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
-from spackmon.services import Services
 
 log = structlog.get_logger()
 

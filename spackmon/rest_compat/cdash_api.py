@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.auth.http import challenge
 from spackmon.errors import Code, Refused
 from spackmon.formats.cdash import read_registration
 from spackmon.formats.json_body import read_json
+from spackmon.http.body import discard_body, read_body
+from spackmon.http.services import Services
+from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
-from spackmon.rest_compat.body import discard_body, read_body
-from spackmon.services import Services
 
 _MAXIMUM_BYTES = 1 << 20
 _MAXIMUM_FIELDS = 50

@@ -7,9 +7,9 @@ from starlette.requests import Request
 from spackmon.auth.gate import Sender
 from spackmon.database.refusals import PASSES
 from spackmon.errors import Refused
+from spackmon.http.services import Services
 from spackmon.ingest import inbox
 from spackmon.large_bytes import AnyBytes
-from spackmon.services import Services
 
 log = structlog.get_logger()
 

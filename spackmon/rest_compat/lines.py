@@ -5,8 +5,8 @@ from pathlib import Path
 
 from spackmon.errors import Code, Refused
 from spackmon.formats.compression import GZIP, ZSTD, Damaged, Unpacking
+from spackmon.http.body import MAXIMUM_BYTES
 from spackmon.large_bytes import AnyBytes, LargeBytes, Writer
-from spackmon.rest_compat.body import MAXIMUM_BYTES
 
 MAXIMUM_LINE_BYTES = 128 << 20
 MAXIMUM_LINES = 10_000

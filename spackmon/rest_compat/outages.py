@@ -9,8 +9,8 @@ from starlette.requests import Request
 
 from spackmon.auth.access_tokens import Claims
 from spackmon.errors import Code, Refused
+from spackmon.http.services import Services
 from spackmon.ops.spool import Spooled
-from spackmon.services import Services
 
 log = structlog.get_logger()
 

@@ -10,9 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.services import Services
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import fragment
-from spackmon.services import Services
 
 
 def _document(name: str) -> str:

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.auth.http import base_url
 from spackmon.errors import Refused
+from spackmon.http.services import Services
+from spackmon.http.token_exchange import base_url
 from spackmon.ops.health import wait_for
-from spackmon.services import Services
 
 _VERSION = version("spackmon")
 _STARTED_AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -15,19 +15,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.answers import refusal
 from spackmon.auth.gate import Sender
-from spackmon.auth.http import challenge
 from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
 from spackmon.formats.json_body import memory_of
 from spackmon.formats.known_nodes import KnownNodes
+from spackmon.http.answers import refusal
+from spackmon.http.body import discard_body
+from spackmon.http.services import Services
+from spackmon.http.token_exchange import challenge
 from spackmon.ingest import batches
 from spackmon.ingest.batches import Line, Outcome, Progress
 from spackmon.large_bytes import AnyBytes
-from spackmon.rest_compat.body import discard_body
 from spackmon.rest_compat.lines import Lines, Numbered
-from spackmon.services import Services
 
 log = structlog.get_logger()
 

@@ -14,22 +14,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.answers import refusal
 from spackmon.auth.gate import Sender
-from spackmon.auth.http import challenge
 from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
 from spackmon.formats.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
+from spackmon.http.answers import refusal
+from spackmon.http.body import Body, discard_body, memory_for, read_body
+from spackmon.http.services import Services
+from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat import answers
-from spackmon.rest_compat.body import Body, discard_body, memory_for, read_body
 from spackmon.rest_compat.kept import keep
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
-from spackmon.services import Services
 
 log = structlog.get_logger()
 

@@ -5,7 +5,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.services import Services
+from spackmon.http.services import Services
 from spackmon.web.pages import nothing_here, refusal_page
 
 _NOTHING_BUILT = "0"

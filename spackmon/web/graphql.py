@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.services import Services
 from spackmon.query.refusals import error_body, told
-from spackmon.services import Services
+from spackmon.query.trusted_documents import document_identifier
 from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.graphiql import graphiql_page
-from spackmon.web.trusted_documents import document_identifier
 
 MAXIMUM_BODY_BYTES = 1_000_000
 RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", "application/json"

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from spackmon import answers
 from spackmon.errors import Code, Refused
-from spackmon.services import Services
+from spackmon.http import answers
+from spackmon.http.services import Services
 from spackmon.web.pages import refusal_page, rendered, wants_json
 
 _DIRECTORY = Path(__file__).parent / "templates"

@@ -13,10 +13,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
-from spackmon import answers
-from spackmon.auth.http import base_url
 from spackmon.errors import Code, Refused
-from spackmon.services import Services
+from spackmon.http import answers
+from spackmon.http.services import Services
+from spackmon.http.token_exchange import base_url
 from spackmon.web.display import duration, failed, harmless, question
 
 PAGE_SIZE = 25

@@ -7,9 +7,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from spackmon import answers
 from spackmon.errors import Code
-from spackmon.services import Services
+from spackmon.http import answers
+from spackmon.http.services import Services
 from spackmon.web.pages import nothing_here, refusal_page
 
 _FOR_PROGRAMS = ("api", "auth", "graphql", "healthz", "readyz", "static", "submit.php")

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from spackmon.auth.http import base_url
 from spackmon.errors import Code, Refused
+from spackmon.http.services import Services
+from spackmon.http.token_exchange import base_url
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import (
     LARGEST_PAGE,
@@ -22,7 +23,6 @@ from spackmon.rest_compat.data.sources import (
     fragment,
 )
 from spackmon.rest_compat.data.window import page, read_window
-from spackmon.services import Services
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _ID_DIGITS = 18

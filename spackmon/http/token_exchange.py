@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.answers import refusal
 from spackmon.errors import Refused
-from spackmon.services import Services
+from spackmon.http.answers import refusal
+from spackmon.http.services import Services
 
 _REALM_PATH = "/auth/token/"
 # The header ends up in quotes inside the challenge, and clients follow it.

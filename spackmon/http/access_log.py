@@ -12,8 +12,8 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from spackmon.answers import refusal
 from spackmon.errors import Code, Refused
+from spackmon.http.answers import refusal
 
 log = structlog.get_logger()
 # Its messages are whole JSON lines: structlog's way to them is a tenth of what a small answer costs.

@@ -9,8 +9,8 @@ from starlette.requests import ClientDisconnect, Request
 
 from spackmon.errors import Code, Refused
 from spackmon.formats.json_body import memory_of
+from spackmon.http.services import Services
 from spackmon.large_bytes import LARGE_BYTES, AnyBytes, LargeBytes, Writer
-from spackmon.services import Services
 
 log = structlog.get_logger()
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spackmon.ops.health import Watch
     from spackmon.ops.memory import Memory
     from spackmon.query.service import QueryService
-    from spackmon.web.trusted_documents import TrustedDocuments
+    from spackmon.query.trusted_documents import TrustedDocuments
 
 
 class Services(State):
