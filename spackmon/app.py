@@ -18,10 +18,10 @@ from spackmon.database import Database, Unprepared
 from spackmon.database.roles import WRITER
 from spackmon.errors import Code, Refused
 from spackmon.formats.known_nodes import KnownNodes
-from spackmon.http import answers
-from spackmon.http import token_exchange as auth_http
+from spackmon.http import answers, health, token_exchange
 from spackmon.http.access_log import AccessLog
-from spackmon.ops import health, migrations, upkeep
+from spackmon.ops import migrations, upkeep
+from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
 from spackmon.query.limits import Limits
@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> Starlette:
             hold_seconds=settings.hold_seconds,
             prepare=partial(_prepare, settings, access_tokens),
         )
-        watch = health.Watch(database)
+        watch = Watch(database)
         spool = Spool(settings.spool)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         try:
@@ -103,7 +103,7 @@ def create_app(settings: Settings) -> Starlette:
             *submissions.routes,
             *cdash.routes,
             *cdash_api.routes,
-            *auth_http.routes,
+            *token_exchange.routes,
             *health.routes,
             *cdash_links.routes,
             *old_addresses.routes,

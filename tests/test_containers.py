@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from spackmon.ops.health import routes
+from spackmon.http.health import routes
 from spackmon.settings import setting_names
 
 ROOT = Path(__file__).parents[1]

@@ -1,20 +1,16 @@
 """What a request finds in `request.state`: the parts of the running service, made once by the app."""
 
-from typing import TYPE_CHECKING
-
 from starlette.datastructures import State
 
 from spackmon.auth.gate import Gate
 from spackmon.database import Database
 from spackmon.formats.known_nodes import KnownNodes
+from spackmon.ops.health import Watch
+from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
+from spackmon.query.service import QueryService
+from spackmon.query.trusted_documents import TrustedDocuments
 from spackmon.settings import Settings
-
-if TYPE_CHECKING:
-    from spackmon.ops.health import Watch
-    from spackmon.ops.memory import Memory
-    from spackmon.query.service import QueryService
-    from spackmon.query.trusted_documents import TrustedDocuments
 
 
 class Services(State):
@@ -22,11 +18,11 @@ class Services(State):
 
     settings: Settings
     database: Database
-    query: "QueryService"
-    trusted_documents: "TrustedDocuments"
+    query: QueryService
+    trusted_documents: TrustedDocuments
     gate: Gate
     spool: Spool
     known_nodes: KnownNodes
-    watch: "Watch"
-    memory: "Memory"
+    watch: Watch
+    memory: Memory
     request_id: str

@@ -1,26 +1,15 @@
 """The docker-style exchange over HTTP: the challenge of a write, and the endpoint that it names."""
 
-import re
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Refused
 from spackmon.http.answers import refusal
+from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
 
 _REALM_PATH = "/auth/token/"
-# The header ends up in quotes inside the challenge, and clients follow it.
-_HOST = re.compile(r"[A-Za-z0-9._\-:\[\]]{1,300}")
-
-
-def base_url(request: Request[Services]) -> str:
-    """The address under which the client reached us, without a slash at the end."""
-    host = request.headers.get("host", "")
-    if not _HOST.fullmatch(host):
-        return request.state.settings.public_url
-    return f"{request.url.scheme}://{host}"
 
 
 def challenge(request: Request[Services]) -> dict[str, str]:

@@ -1,35 +1,15 @@
-"""`/healthz`: the process answers. `/readyz`: so does the database, at this program's revision."""
+"""Whether the database can be used, at this program's revision."""
 
 import asyncio
 
 import anyio
 import anyio.to_thread
 from sqlalchemy import text
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.database.probe import probe
-from spackmon.http.services import Services
 from spackmon.ops import migrations
-
-# A balancer asks every few seconds and takes a slow answer for none.
-_PATIENCE_SECONDS = 2.0
-
-
-async def healthz(_: Request[Services]) -> Response:
-    """200 as long as the process can answer at all."""
-    return JSONResponse({"status": "ok"})
-
-
-async def readyz(request: Request[Services]) -> Response:
-    """200 when writes and questions can be served, 503 with the reason when not."""
-    reason = await _what_is_missing(request.state.watch)
-    if reason is None:
-        return JSONResponse({"status": "ok"})
-    return JSONResponse({"status": "not ready", "reason": reason}, status_code=503)
 
 
 async def wait_for(database: Database) -> None:
@@ -55,14 +35,6 @@ class Watch:
         return await asyncio.shield(self._looking)
 
 
-async def _what_is_missing(watch: Watch) -> str | None:
-    try:
-        with anyio.fail_after(_PATIENCE_SECONDS):
-            return await watch.look()
-    except TimeoutError:
-        return f"the database did not answer within {_PATIENCE_SECONDS:.0f} s"
-
-
 def look(database: Database) -> str | None:
     """Why the database cannot be used now, in a sentence without its names; None when it can."""
     try:
@@ -76,6 +48,3 @@ def look(database: Database) -> str | None:
             raise
         return trouble.reason
     return None if refused is None else refused.sentence
-
-
-routes = [Route("/healthz", healthz), Route("/readyz", readyz)]

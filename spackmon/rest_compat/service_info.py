@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Refused
+from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
-from spackmon.http.token_exchange import base_url
 from spackmon.ops.health import wait_for
 
 _VERSION = version("spackmon")

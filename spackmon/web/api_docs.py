@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
-from spackmon.http.token_exchange import base_url
 from spackmon.web.pages import rendered, wants_json
 
 

@@ -15,8 +15,8 @@ from starlette.templating import Jinja2Templates
 
 from spackmon.errors import Code, Refused
 from spackmon.http import answers
+from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
-from spackmon.http.token_exchange import base_url
 from spackmon.web.display import duration, failed, harmless, question
 
 PAGE_SIZE = 25

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
-from spackmon.http.token_exchange import base_url
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import (
     LARGEST_PAGE,
