@@ -19,7 +19,7 @@ from benchmarks.data import SPACK_VERSION, Build, Error, Phase, Site
 from spackmon import models
 from spackmon.auth.people import add_person
 from spackmon.database import Database
-from spackmon.formats import spec_json
+from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
 from spackmon.logs import chunks

@@ -17,7 +17,7 @@ from spackmon.auth.gate import Gate
 from spackmon.database import Database, Unprepared
 from spackmon.database.roles import WRITER
 from spackmon.errors import Code, Refused
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http import answers, health, token_exchange
 from spackmon.http.access_log import AccessLog
 from spackmon.ops import migrations, upkeep

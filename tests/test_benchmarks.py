@@ -6,7 +6,7 @@ from benchmarks import grow, load
 from benchmarks.data import Site, Size
 from spackmon import models
 from spackmon.database import Database
-from spackmon.formats import spec_json
+from spackmon.formats.specs import spec_json
 from spackmon.ingest.checking import check_database
 
 TINY = Size(specs=700, builds=50)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from spackmon.cli.imports import import_paths
-from spackmon.formats.local_save import saved_runs
+from spackmon.formats.installs.local_save import saved_runs
 
 
 def upload(

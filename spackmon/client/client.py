@@ -11,7 +11,7 @@ from spackmon.client.ms1 import Ms1Client
 from spackmon.client.reading import read_paths
 from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport
 from spackmon.errors import Refused
-from spackmon.formats.report_json import write
+from spackmon.formats.reports.report_json import write
 from spackmon.formats.submission import Submission
 
 _NO_VARIABLES: Mapping[str, Any] = {}

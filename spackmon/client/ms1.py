@@ -7,7 +7,7 @@ from typing import Any
 
 from spackmon.client.transport import Transport, refusal
 from spackmon.errors import Code, Refused
-from spackmon.formats.json_body import read_json
+from spackmon.formats.bytes.json_body import read_json
 
 _TAKEN = (200, 201)
 

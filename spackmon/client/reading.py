@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport, refusal
 from spackmon.errors import Refused
-from spackmon.formats.buildcache import read_buildcache
+from spackmon.formats.specs.buildcache import read_buildcache
 from spackmon.formats.submission import InstallReport, Submission
 from spackmon.formats.tree_walk import Found, read_tree
 

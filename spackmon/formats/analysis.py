@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spackmon.formats.fields import (
+from spackmon.formats.bytes.fields import (
     INTEGER_BITS,
     ROW_ID_BITS,
     SHORT_TEXT_BYTES,
@@ -18,7 +18,7 @@ from spackmon.formats.fields import (
     storable_json,
     storable_text,
 )
-from spackmon.formats.json_body import parse
+from spackmon.formats.bytes.json_body import parse
 from spackmon.formats.submission import AnalysisReport, AttributeValue, InstalledFile
 
 # A path is part of an index row of at most 2,700 bytes.

@@ -4,11 +4,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.formats import detect, report_json
-from spackmon.formats.fields import FieldUnfit, base64_bytes, name_of, named_fields, optional_name, required
-from spackmon.formats.json_body import read_json
-from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.report_values import MAXIMUM_LOG_BYTES
+from spackmon.formats import detect
+from spackmon.formats.bytes.fields import (
+    FieldUnfit,
+    base64_bytes,
+    name_of,
+    named_fields,
+    optional_name,
+    required,
+)
+from spackmon.formats.bytes.json_body import read_json
+from spackmon.formats.bytes.report_values import MAXIMUM_LOG_BYTES
+from spackmon.formats.reports import report_json
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
 from spackmon.large_bytes import AnyBytes
 

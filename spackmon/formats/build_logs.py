@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from spackmon.formats.folder import Folder
+from spackmon.formats.bytes.folder import Folder
 from spackmon.formats.submission import InstallPhase
 from spackmon.logs.phases import divide, last_time
 

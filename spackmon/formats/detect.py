@@ -12,18 +12,10 @@ from functools import partial
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.formats import ms1, report_json, spec_json
-from spackmon.formats.buildcache import is_manifest
-from spackmon.formats.cdash import read_cdash
-from spackmon.formats.compression import MAXIMUM_DOCUMENT_BYTES, unpacked
-from spackmon.formats.damage import Damage
-from spackmon.formats.find_output import is_find_output, read_find_output
-from spackmon.formats.install_database import is_install_database, read_install_database
-from spackmon.formats.junit import read_junit
-from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.lock_file import is_lock_file, read_lock_file
-from spackmon.formats.submission import ConcretizationFailureReport, SpecReport, Submission
-from spackmon.formats.text_documents import (
+from spackmon.formats import ms1
+from spackmon.formats.bytes.compression import MAXIMUM_DOCUMENT_BYTES, unpacked
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.text_documents import (
     Value,
     is_yaml,
     json_lines,
@@ -31,6 +23,16 @@ from spackmon.formats.text_documents import (
     unsigned,
     yaml_values,
 )
+from spackmon.formats.reports import report_json
+from spackmon.formats.reports.cdash import read_cdash
+from spackmon.formats.reports.junit import read_junit
+from spackmon.formats.specs import spec_json
+from spackmon.formats.specs.buildcache import is_manifest
+from spackmon.formats.specs.find_output import is_find_output, read_find_output
+from spackmon.formats.specs.install_database import is_install_database, read_install_database
+from spackmon.formats.specs.known_nodes import KnownNodes
+from spackmon.formats.specs.lock_file import is_lock_file, read_lock_file
+from spackmon.formats.submission import ConcretizationFailureReport, SpecReport, Submission
 
 _BEFORE_ELEMENTS = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<![^>\[]*(?:\[[^\]]*\])?[^>]*>)*+", re.DOTALL)
 _OUTERMOST_ELEMENT = re.compile(rb"<([A-Za-z][\w.-]*)")

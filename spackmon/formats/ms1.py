@@ -6,9 +6,8 @@ sentence names the field) or, for a spec inside, with SPEC_MALFORMED.
 
 from typing import Any
 
-from spackmon.formats import spec_json
 from spackmon.formats.analysis import analysis_report
-from spackmon.formats.fields import (
+from spackmon.formats.bytes.fields import (
     ROW_ID_BITS,
     FieldUnfit,
     integer,
@@ -19,8 +18,9 @@ from spackmon.formats.fields import (
     required,
     tags_of,
 )
-from spackmon.formats.json_body import read_json
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.bytes.json_body import read_json
+from spackmon.formats.specs import spec_json
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,

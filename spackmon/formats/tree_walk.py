@@ -15,17 +15,17 @@ from pathlib import Path
 
 from spackmon.errors import Code, Refused, printable
 from spackmon.formats import detect
-from spackmon.formats.archives import is_archive, unpack
-from spackmon.formats.buildcache import is_spec_path, read_buildcache
-from spackmon.formats.develop_folder import is_develop_folder, read_develop_folder
-from spackmon.formats.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
-from spackmon.formats.failure_marks import DIRECTORY as FAILURES
-from spackmon.formats.failure_marks import read_failure_marks
-from spackmon.formats.folder import Folder, read_file
-from spackmon.formats.install_prefix import METADATA, is_prefix, read_prefix
-from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.local_save import saved_files
-from spackmon.formats.local_save_install import is_saved_run, read_saved_run
+from spackmon.formats.bytes.archives import is_archive, unpack
+from spackmon.formats.bytes.folder import Folder, read_file
+from spackmon.formats.installs.develop_folder import is_develop_folder, read_develop_folder
+from spackmon.formats.installs.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
+from spackmon.formats.installs.failure_marks import DIRECTORY as FAILURES
+from spackmon.formats.installs.failure_marks import read_failure_marks
+from spackmon.formats.installs.install_prefix import METADATA, is_prefix, read_prefix
+from spackmon.formats.installs.local_save import saved_files
+from spackmon.formats.installs.local_save_install import is_saved_run, read_saved_run
+from spackmon.formats.specs.buildcache import is_spec_path, read_buildcache
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
 
 _DATABASE = ".spack-db"

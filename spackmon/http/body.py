@@ -8,7 +8,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.json_body import memory_of
+from spackmon.formats.bytes.json_body import memory_of
 from spackmon.http.services import Services
 from spackmon.large_bytes import LARGE_BYTES, AnyBytes, LargeBytes, Writer
 

@@ -4,7 +4,7 @@ from starlette.datastructures import State
 
 from spackmon.auth.gate import Gate
 from spackmon.database import Database
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool

@@ -21,7 +21,7 @@ from starlette.routing import Route
 from spackmon.auth.gate import Sender
 from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
-from spackmon.formats.cdash import INBOX_KIND, Address, CDashReport, read_cdash
+from spackmon.formats.reports.cdash import INBOX_KIND, Address, CDashReport, read_cdash
 from spackmon.formats.submission import InstallReport
 from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body, read_body

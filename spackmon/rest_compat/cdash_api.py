@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.cdash import read_registration
-from spackmon.formats.json_body import read_json
+from spackmon.formats.bytes.json_body import read_json
+from spackmon.formats.reports.cdash import read_registration
 from spackmon.http.body import discard_body, read_body
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.compression import GZIP, ZSTD, Damaged, Unpacking
+from spackmon.formats.bytes.compression import GZIP, ZSTD, Damaged, Unpacking
 from spackmon.http.body import MAXIMUM_BYTES
 from spackmon.large_bytes import AnyBytes, LargeBytes, Writer
 

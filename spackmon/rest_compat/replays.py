@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable
 
 from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
-from spackmon.formats.cdash import INBOX_KIND as CDASH_KIND
-from spackmon.formats.json_body import read_json
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.bytes.json_body import read_json
+from spackmon.formats.reports.cdash import INBOX_KIND as CDASH_KIND
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
 from spackmon.ingest.batches import INBOX_KIND
 from spackmon.ingest.inbox import Reader

@@ -18,8 +18,8 @@ from starlette.routing import Route
 from spackmon.auth.gate import Sender
 from spackmon.errors import Code, Refused
 from spackmon.formats.batch_line import read_line
-from spackmon.formats.json_body import memory_of
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.bytes.json_body import memory_of
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http.answers import refusal
 from spackmon.http.body import discard_body
 from spackmon.http.services import Services

@@ -18,7 +18,7 @@ from spackmon.auth.gate import Sender
 from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import Submission
 from spackmon.http.answers import refusal
 from spackmon.http.body import Body, discard_body, memory_for, read_body

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats import compression, spec_pool
+from spackmon.formats.bytes import compression
 from spackmon.formats.detect import read_document
+from spackmon.formats.specs import spec_pool
 from spackmon.formats.submission import Submission
 from tests.counting import allocated_bytes, calls
 from tests.formats import documents as files

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats import ms1, spec_json
+from spackmon.formats import ms1
+from spackmon.formats.specs import spec_json
 from spackmon.graph.closure import children_first
 from tests import player
 from tests.formats.corpus import FORMATS, documents

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.buildcache import read_buildcache
+from spackmon.formats.specs.buildcache import read_buildcache
 from spackmon.graph.spec import SpecGraph
 from tests.formats import documents as files
 from tests.formats.corpus import documents, elements

@@ -6,8 +6,8 @@ from html import escape
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.cdash import Address, read_cdash
 from spackmon.formats.detect import read_document
+from spackmon.formats.reports.cdash import Address, read_cdash
 from spackmon.formats.submission import ConcretizationFailureReport, Event, InstallPhase, InstallReport
 from spackmon.status import BuildStatus, EventKind, InstalledFrom
 from tests.uploads import SPACK, document, recorded

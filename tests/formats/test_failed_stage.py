@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
+from spackmon.formats.installs.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
 from spackmon.formats.submission import InstallReport
 from spackmon.status import BuildStatus, SourceKind
 from tests.formats.installs import STAGE, STAGE_LOG, copied

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats.install_prefix import is_prefix, read_prefix
+from spackmon.formats.installs.install_prefix import is_prefix, read_prefix
 from spackmon.formats.submission import Environment, InstallReport, SpecReport
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from tests.formats.corpus import documents, elements

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.junit import read_junit
+from spackmon.formats.reports.junit import read_junit
 from spackmon.formats.submission import Event
 from spackmon.status import BuildStatus, EventKind
 

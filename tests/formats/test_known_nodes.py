@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats import spec_json
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.specs import spec_json
+from spackmon.formats.specs.known_nodes import KnownNodes
 from tests.formats.corpus import FORMATS, documents, elements
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats import json_body
-from spackmon.formats.json_body import memory_of, read_json
+from spackmon.formats.bytes import json_body
+from spackmon.formats.bytes.json_body import memory_of, read_json
 from spackmon.large_bytes import LARGE_BYTES, LargeBytes, Writer, pieces
 
 # What a piece must not be cut within.

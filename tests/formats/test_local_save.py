@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.local_save import saved_runs
-from spackmon.formats.local_save_install import read_saved_run
+from spackmon.formats.installs.local_save import saved_runs
+from spackmon.formats.installs.local_save_install import read_saved_run
 from spackmon.formats.submission import InstallReport
 
 SAVED = Path(__file__).parent.parent / "data" / "local-save" / "0.17"

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats import report_json, spec_json
 from spackmon.formats.batch_line import read_line
-from spackmon.formats.report_values import MAXIMUM_LOG_BYTES
+from spackmon.formats.bytes.report_values import MAXIMUM_LOG_BYTES
+from spackmon.formats.reports import report_json
+from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import (
     AttributeValue,
     ConcretizationFailureReport,

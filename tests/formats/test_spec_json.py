@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats import spec_json
+from spackmon.formats.specs import spec_json
 from spackmon.graph.spec import Deptype
 from tests.formats.corpus import FORMATS, documents, elements
 

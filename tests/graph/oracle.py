@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from spackmon.formats.spec_json import read
+from spackmon.formats.specs.spec_json import read
 from spackmon.graph.spec import SpecNode
 
 ORACLE = Path(__file__).parent.parent / "data" / "oracle"

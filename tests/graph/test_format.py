@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spackmon.formats.spec_json import read
+from spackmon.formats.specs.spec_json import read
 from spackmon.graph.format import DISPLAY_FORMAT, SHORT_FORMAT, STRING_FORMAT, format_spec
 from spackmon.graph.spec import Deptype, Edge
 from spackmon.graph.template import MAXIMUM_LENGTH, BadFormat

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from spackmon.formats.spec_json import read
+from spackmon.formats.specs.spec_json import read
 from spackmon.graph.satisfies import Satisfaction
 from spackmon.graph.spec import SpecNode
 from spackmon.graph.spec_syntax import parse_spec

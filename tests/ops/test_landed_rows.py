@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import Connection, text
 
 from spackmon.database import Database
-from spackmon.formats.failed_stage import read_stage, read_stage_log
-from spackmon.formats.install_prefix import read_prefix
-from spackmon.formats.junit import read_junit
+from spackmon.formats.installs.failed_stage import read_stage, read_stage_log
+from spackmon.formats.installs.install_prefix import read_prefix
+from spackmon.formats.reports.junit import read_junit
 from spackmon.formats.submission import InstalledFile, PhaseReport, Submission
 from spackmon.ingest import claims, store
 from spackmon.ingest.contents import environment_set_of, log_of, manifest_of

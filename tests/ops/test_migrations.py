@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, MetaData, Table, insert, text
 
 from spackmon.database import Database
-from spackmon.formats import spec_json
+from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import SpecReport
 from spackmon.ingest.checking import check_database
 from spackmon.models import Base

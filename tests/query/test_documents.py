@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spackmon.formats import spec_json
+from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import SpecReport
 from spackmon.graph.spec import SpecNode
 from tests.formats.corpus import FORMATS, documents

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from spackmon.formats import spec_json
+from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import SpecReport
 from tests.graph import oracle
 from tests.ingest.reports import spec, spec_report

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from spackmon.database import Database
-from spackmon.formats.spec_json import read
+from spackmon.formats.specs.spec_json import read
 from spackmon.formats.submission import SpecReport
 from spackmon.query import satisfying
 from tests.graph.spec_language import rows

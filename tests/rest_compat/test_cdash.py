@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spackmon.formats import spec_json
-from spackmon.formats.json_body import read_json
+from spackmon.formats.bytes.json_body import read_json
+from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import SpecReport
 from spackmon.ingest import inbox, store
 from tests.cli.command import Shell

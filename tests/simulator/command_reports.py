@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from html import escape
 from random import Random
 
-from spackmon.formats.cdash import Address, CDashReport, read_cdash
-from spackmon.formats.junit import read_junit
+from spackmon.formats.reports.cdash import Address, CDashReport, read_cdash
+from spackmon.formats.reports.junit import read_junit
 from spackmon.formats.submission import InstallReport
 from spackmon.status import BuildStatus
 from tests.simulator.histories import CONFIGURES

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from spackmon.formats import spec_json
+from spackmon.formats.specs import spec_json
 from spackmon.graph.spec import SpecGraph
 from tests.simulator.truth import Spec
 

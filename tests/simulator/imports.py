@@ -2,8 +2,8 @@
 
 from random import Random
 
-from spackmon.formats.install_database import read_install_database
 from spackmon.formats.moments import UNKNOWN_ZONE_SECONDS
+from spackmon.formats.specs.install_database import read_install_database
 from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, SourceKind
 from tests.simulator.documents import DATABASE_VERSIONS, on_disk, row

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from spackmon.formats import ms1, report_json
-from spackmon.formats.install_prefix import read_prefix
-from spackmon.formats.report_line import document_text
+from spackmon.formats import ms1
+from spackmon.formats.installs.install_prefix import read_prefix
+from spackmon.formats.reports import report_json
+from spackmon.formats.reports.report_line import document_text
 from spackmon.formats.submission import (
     AnalysisReport,
     BuildReport,

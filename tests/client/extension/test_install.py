@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spackmon.formats.report_json import read
+from spackmon.formats.reports.report_json import read
 from spackmon.formats.submission import InstallReport
 from tests.client.extension.spack import (
     TOKEN,

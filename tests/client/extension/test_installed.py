@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from spackmon.formats.install_prefix import read_prefix
-from spackmon.formats.report_json import read
+from spackmon.formats.installs.install_prefix import read_prefix
+from spackmon.formats.reports.report_json import read
 from spackmon.formats.submission import InstallReport
 from tests.client.extension.spack import EXTENSION, VARIANTS, Line, Spack, phases_of, recording
 

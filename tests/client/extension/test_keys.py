@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.install_prefix import read_prefix
+from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.formats.submission import InstallReport
 from tests.client.extension.spack import EXTENSION
 from tests.formats.installs import PREFIXES, copied

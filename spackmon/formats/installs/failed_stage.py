@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TypedDict
 
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, divided, read_logs
-from spackmon.formats.damage import Damage
-from spackmon.formats.directory_names import named_build
-from spackmon.formats.environment_changes import environment_changes
-from spackmon.formats.folder import Folder, read_file
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.folder import Folder, read_file
+from spackmon.formats.installs.directory_names import named_build
+from spackmon.formats.installs.environment_changes import environment_changes
 from spackmon.formats.moments import ended
 from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, InstalledFrom, SourceKind

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from spackmon.errors import Code, Refused
-from spackmon.formats import spec_json
-from spackmon.formats.compression import unpacked
-from spackmon.formats.damage import Damage
-from spackmon.formats.fields import FieldUnfit, list_of, object_of
-from spackmon.formats.install_database import is_install_database, read_install_database
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.bytes.compression import unpacked
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.fields import FieldUnfit, list_of, object_of
+from spackmon.formats.bytes.text_documents import is_yaml, json_value, unsigned, yaml_values
+from spackmon.formats.specs import spec_json
+from spackmon.formats.specs.install_database import is_install_database, read_install_database
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import InstallReport, SpecReport
-from spackmon.formats.text_documents import is_yaml, json_value, unsigned, yaml_values
 
 Fetch = Callable[[str], bytes]
 """The content of a file of the buildcache, by its path with slashes; FileNotFoundError if there is none."""

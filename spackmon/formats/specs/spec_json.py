@@ -12,16 +12,16 @@ import json
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.damage import newer
-from spackmon.formats.fields import (
+from spackmon.formats.bytes.damage import newer
+from spackmon.formats.bytes.fields import (
     FieldUnfit,
     compact,
     name_of,
     object_of,
     storable_json,
 )
-from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.spec_node import DependencyEntry, NodeEntry, named_content
+from spackmon.formats.specs.known_nodes import KnownNodes
+from spackmon.formats.specs.spec_node import DependencyEntry, NodeEntry, named_content
 from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
 from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription

@@ -6,7 +6,7 @@ The whole environment of the process, which 0.16 and every failed stage keep bes
 
 import re
 
-from spackmon.formats.fields import FieldUnfit, short_text
+from spackmon.formats.bytes.fields import FieldUnfit, short_text
 
 _CHANGE = re.compile(
     r"(?:unset (?P<unset>\w+)"

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from spackmon.formats.fields import list_of, name_of, object_of, optional_name
-from spackmon.formats.report_values import optional_seconds
+from spackmon.formats.bytes.fields import list_of, name_of, object_of, optional_name
+from spackmon.formats.bytes.report_values import optional_seconds
 
 _FILE = "install_times.json"
 

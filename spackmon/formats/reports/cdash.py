@@ -14,9 +14,10 @@ from xml.etree.ElementTree import Element
 from xml.sax.saxutils import unescape
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.cdash_names import Built, built_by, package_asked_for
-from spackmon.formats.fields import named_fields, short_key, short_text, storable_text
+from spackmon.formats.bytes.fields import named_fields, short_key, short_text, storable_text
+from spackmon.formats.bytes.xml_text import original_bytes, plain, read_xml
 from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS
+from spackmon.formats.reports.cdash_names import Built, built_by, package_asked_for
 from spackmon.formats.submission import (
     ConcretizationFailureReport,
     Environment,
@@ -25,7 +26,6 @@ from spackmon.formats.submission import (
     InstallReport,
     Source,
 )
-from spackmon.formats.xml_text import original_bytes, plain, read_xml
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 INBOX_KIND = "cdash?"

@@ -21,8 +21,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Protocol, cast
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.compression import UnpackedFile, compression_of
-from spackmon.formats.folder import MAXIMUM_FILE_BYTES
+from spackmon.formats.bytes.compression import UnpackedFile, compression_of
+from spackmon.formats.bytes.folder import MAXIMUM_FILE_BYTES
 
 # Logs of compilers shrink to a fiftieth at most; a bomb is a thousand times its size.
 _MAXIMUM_RATIO = 200

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
-from spackmon.formats.damage import Damage
-from spackmon.formats.failed_stage import ARGUMENTS, changes, failure_of
-from spackmon.formats.folder import Folder
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.folder import Folder
+from spackmon.formats.installs.failed_stage import ARGUMENTS, changes, failure_of
 from spackmon.formats.submission import InstallReport
 
 _BUILD_DIRECTORY = "spack-build-"

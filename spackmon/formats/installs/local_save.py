@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.json_body import read_json
+from spackmon.formats.bytes.json_body import read_json
 from spackmon.logs.phase_order import USUAL_ORDER
 
 

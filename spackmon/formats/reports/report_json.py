@@ -7,9 +7,8 @@ where it is long or not UTF-8, gzipped in base64.
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from spackmon.formats import spec_json
 from spackmon.formats.analysis import attributes, environment_variables, installed_files
-from spackmon.formats.fields import (
+from spackmon.formats.bytes.fields import (
     INTEGER_BITS,
     FieldUnfit,
     list_of,
@@ -24,9 +23,7 @@ from spackmon.formats.fields import (
     storable_text,
     tags_of,
 )
-from spackmon.formats.known_nodes import KnownNodes
-from spackmon.formats.report_line import ENVIRONMENT_NAMES, write
-from spackmon.formats.report_values import (
+from spackmon.formats.bytes.report_values import (
     Logs,
     flag,
     moment,
@@ -34,6 +31,9 @@ from spackmon.formats.report_values import (
     optional_text,
     word,
 )
+from spackmon.formats.reports.report_line import ENVIRONMENT_NAMES, write
+from spackmon.formats.specs import spec_json
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import (
     ConcretizationFailureReport,
     Environment,

@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.damage import Damage, newer
-from spackmon.formats.fields import FieldUnfit, list_of, object_of, optional_name, required, short_text
-from spackmon.formats.spec_json import FORMAT_VERSIONS
-from spackmon.formats.spec_pool import Kept, SpecPool, read_pool, reports
+from spackmon.formats.bytes.damage import Damage, newer
+from spackmon.formats.bytes.fields import FieldUnfit, list_of, object_of, optional_name, required, short_text
+from spackmon.formats.specs.spec_json import FORMAT_VERSIONS
+from spackmon.formats.specs.spec_pool import Kept, SpecPool, read_pool, reports
 from spackmon.formats.submission import SpecReport
 
 FILE_TYPE = "spack-lockfile"

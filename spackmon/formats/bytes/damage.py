@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.fields import FieldUnfit
+from spackmon.formats.bytes.fields import FieldUnfit
 
 _QUOTED = 3
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.json_body import parse_unambiguous
-from spackmon.formats.spec_yaml import read_yaml
+from spackmon.formats.bytes.json_body import parse_unambiguous
+from spackmon.formats.bytes.spec_yaml import read_yaml
 
 _LINE = re.compile(r"[^\r\n]+")
 _SIGNED = re.compile(

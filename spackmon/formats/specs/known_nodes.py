@@ -8,7 +8,7 @@ from collections.abc import Hashable
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
-from spackmon.formats.spec_node import Hashes, NodeEntry, hashes_of, read_entry, spec_node
+from spackmon.formats.specs.spec_node import Hashes, NodeEntry, hashes_of, read_entry, spec_node
 from spackmon.graph.spec import Edge, SpecNode, TargetDescription
 
 Key = TypeVar("Key", bound=Hashable)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from spackmon.formats.compression import GZIP, Damaged, Unpacking
-from spackmon.formats.fields import FieldUnfit, base64_bytes, storable_text
+from spackmon.formats.bytes.compression import GZIP, Damaged, Unpacking
+from spackmon.formats.bytes.fields import FieldUnfit, base64_bytes, storable_text
 
 # All logs of one report: beyond it a small line would unpack into more than a server's memory.
 MAXIMUM_LOG_BYTES = 256 << 20

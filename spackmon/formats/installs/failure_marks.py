@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spackmon.errors import Code, Refused
-from spackmon.formats import spec_json
-from spackmon.formats.damage import Damage
-from spackmon.formats.directory_names import named_build
-from spackmon.formats.fields import short_key
-from spackmon.formats.folder import Folder, json_object
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.fields import short_key
+from spackmon.formats.bytes.folder import Folder, json_object
+from spackmon.formats.installs.directory_names import named_build
 from spackmon.formats.moments import end_of_run
+from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import InstallReport, Source
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import BuildStatus, SourceKind

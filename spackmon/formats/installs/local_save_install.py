@@ -13,9 +13,9 @@ from typing import Any
 
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
-from spackmon.formats.damage import Damage
-from spackmon.formats.folder import Folder
-from spackmon.formats.local_save import (
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.folder import Folder
+from spackmon.formats.installs.local_save import (
     SavedFile,
     SavedKind,
     phases_as_they_ran,

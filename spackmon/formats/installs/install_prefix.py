@@ -20,18 +20,19 @@ from datetime import datetime
 from pathlib import Path
 
 from spackmon.errors import Code, Refused
-from spackmon.formats import detect, spec_json
+from spackmon.formats import detect
 from spackmon.formats.analysis import installed_files
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
-from spackmon.formats.damage import Damage
-from spackmon.formats.directory_names import named_build
-from spackmon.formats.environment_changes import environment_changes
-from spackmon.formats.fields import escaped, optional_name
-from spackmon.formats.folder import Folder, json_object
-from spackmon.formats.install_times import InstallTimes, read_times
-from spackmon.formats.known_nodes import KnownNodes
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.fields import escaped, optional_name
+from spackmon.formats.bytes.folder import Folder, json_object
+from spackmon.formats.installs.directory_names import named_build
+from spackmon.formats.installs.environment_changes import environment_changes
+from spackmon.formats.installs.install_times import InstallTimes, read_times
 from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run
-from spackmon.formats.report_line import ENVIRONMENT_NAMES
+from spackmon.formats.reports.report_line import ENVIRONMENT_NAMES
+from spackmon.formats.specs import spec_json
+from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.submission import (
     Environment,
     Event,

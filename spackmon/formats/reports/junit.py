@@ -14,11 +14,11 @@ from xml.etree.ElementTree import Element
 
 from spackmon.errors import Code, Refused
 from spackmon.formats.build_logs import divided
-from spackmon.formats.fields import FieldUnfit, named_fields, short_key, short_text
+from spackmon.formats.bytes.fields import FieldUnfit, named_fields, short_key, short_text
+from spackmon.formats.bytes.report_values import moment
+from spackmon.formats.bytes.xml_text import original_bytes, plain, read_xml
 from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, UNKNOWN_ZONE_SECONDS, end_of_command
-from spackmon.formats.report_values import moment
 from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
-from spackmon.formats.xml_text import original_bytes, plain, read_xml
 from spackmon.logs.phases import first_time, last_time
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 

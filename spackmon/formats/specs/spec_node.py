@@ -3,7 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
-from spackmon.formats.fields import (
+from spackmon.formats.bytes.fields import (
     INTEGER_BITS,
     FieldUnfit,
     compact,

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spackmon.formats.damage import Damage
-from spackmon.formats.fields import FieldUnfit, object_of
-from spackmon.formats.spec_node import DependencyEntry, NodeEntry, named_content, read_entry, spec_node
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.fields import FieldUnfit, object_of
+from spackmon.formats.specs.spec_node import DependencyEntry, NodeEntry, named_content, read_entry, spec_node
 from spackmon.formats.submission import SpecReport
 from spackmon.graph.closure import children_first
 from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.compression import unpacked
-from spackmon.formats.fields import object_of
-from spackmon.formats.json_body import read_json
+from spackmon.formats.bytes.compression import unpacked
+from spackmon.formats.bytes.fields import object_of
+from spackmon.formats.bytes.json_body import read_json
 
 MAXIMUM_FILE_BYTES = 1 << 30
 """As much as one value of the database holds; the largest log that a client can post."""

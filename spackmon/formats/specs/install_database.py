@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.damage import Damage, newer
-from spackmon.formats.fields import FieldUnfit, object_of, required, storable_text
-from spackmon.formats.report_values import moment
-from spackmon.formats.spec_pool import Kept, read_pool, reports
+from spackmon.formats.bytes.damage import Damage, newer
+from spackmon.formats.bytes.fields import FieldUnfit, object_of, required, storable_text
+from spackmon.formats.bytes.report_values import moment
+from spackmon.formats.specs.spec_pool import Kept, read_pool, reports
 from spackmon.formats.submission import InstallReport, Source, SpecReport
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import BuildStatus, SourceKind

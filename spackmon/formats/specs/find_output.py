@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.damage import Damage
-from spackmon.formats.fields import FieldUnfit
-from spackmon.formats.spec_pool import Kept, read_pool, reports
+from spackmon.formats.bytes.damage import Damage
+from spackmon.formats.bytes.fields import FieldUnfit
+from spackmon.formats.specs.spec_pool import Kept, read_pool, reports
 from spackmon.formats.submission import SpecReport
 
 

@@ -1,0 +1,1 @@
+"""From bytes to checked values: compression, archives, folders, JSON, XML, YAML, fields."""

@@ -1,0 +1,1 @@
+"""Reports that a program wrote of its own accord: CDash, JUnit, and our JSON."""
