@@ -65,7 +65,8 @@ _LOAD = over_rows(
         (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
         s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
             SELECT 1 FROM spec_hash o WHERE o.value = c.spec_hash AND o.spec_id <> c.spec_id
-        ) AS is_weak_spec
+        ) AS is_weak_spec,
+        s.external IS NOT NULL AS is_external
     FROM claim c JOIN build_environment e ON e.id = c.environment_id
     LEFT JOIN spec s ON s.id = c.spec_id
     WHERE c.id IN (SELECT i.id FROM {{input}} i)
@@ -324,6 +325,7 @@ def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str])
         event_kinds=frozenset(kind for kind in EventKind if getattr(row, f"has_{kind.lower()}")),
         dag_hash=row.dag_hash,
         is_weak_spec=bool(row.is_weak_spec),
+        is_external=bool(row.is_external),
         analyzers=analyzers,
     )
     return StoredClaim(claim, row.environment_id, row.client_build_id, row.next_run)

@@ -90,7 +90,8 @@ class Claim:
     `owner_is_certain` is false where an operator imported what somebody had built. `spec_hash` is the hash
     by which the source names its spec, and `spec_hash_kind` of which kind it is if the source says so;
     `spec_id` is the spec of that name, None while no such is stored. `is_weak_spec`: the name is the hash of
-    several specs, as the `dag_hash` of before Spack 0.18 may be, and means any of them. Of the times see
+    several specs, as the `dag_hash` of before Spack 0.18 may be, and means any of them. `is_external`: the
+    spec was on the machine before Spack, which has never built it. Of the times see
     `spackmon.runs.times`: `time_uncertainty_seconds` is how far they may be off, `times_enclose_run` that
     they are those of a whole command, `is_live` that reports came while it ran. `cancelled_at` is when
     another failure of the same client ended what had not run; `abandoned_at` when a client that had begun,
@@ -124,6 +125,7 @@ class Claim:
     spack_revision: str | None = None
     prefix: str | None = None
     installed_from: InstalledFrom | None = None
+    is_external: bool = False
     environment_set_id: int | None = None
     manifest_id: int | None = None
     configure_arguments: str | None = None
@@ -144,6 +146,11 @@ class Claim:
         if self.installed_from is InstalledFrom.BUILD_CACHE:
             return frozenset()
         return frozenset((phase.name, phase.mark) for phase in self.phases if phase.mark is not None)
+
+    @property
+    def comes_from(self) -> InstalledFrom | None:
+        """Where what was installed came from, by the source or by the spec."""
+        return InstalledFrom.EXTERNAL if self.is_external else self.installed_from
 
     @cached_property
     def span(self) -> Span | None:

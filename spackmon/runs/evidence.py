@@ -94,7 +94,7 @@ def _different_facts(one: Claim, other: Claim) -> bool:
         or not same_version(one.spack_version, other.spack_version)
         or not same_revision(one.spack_revision, other.spack_revision)
         or not same_prefix(one.prefix, other.prefix)
-        or _differ(one.installed_from, other.installed_from)
+        or _differ(one.comes_from, other.comes_from)
     )
 
 

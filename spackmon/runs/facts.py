@@ -114,7 +114,7 @@ def run_of(claims: Group) -> Run:
         spack_version=first(lambda claim: claim.spack_version or None),
         spack_revision=first(lambda claim: claim.spack_revision or None),
         prefix=first(lambda claim: claim.prefix),
-        installed_from=first(lambda claim: claim.installed_from),
+        installed_from=first(lambda claim: claim.comes_from),
         environment_set_id=first(lambda claim: claim.environment_set_id),
         manifest_id=first(lambda claim: claim.manifest_id),
         configure_arguments=first(lambda claim: claim.configure_arguments),

@@ -111,21 +111,32 @@ def test_the_spack_of_a_lock_file_is_the_one_that_it_names():
 @pytest.mark.parametrize(
     ("name", "version"), [("index-0.17.json", 2), ("index-0.23.json", 4), ("index-1.2.json", 5)]
 )
-def test_a_database_gives_an_install_for_every_row_that_is_no_external(name, version):
+def test_a_database_gives_an_install_for_every_row_and_says_which_are_externals(name, version):
     document = json.loads(files.data(name))
     rows = document["database"]["installs"]
     kept = {key: row["spec"] for key, row in rows.items()}
     reports = files.read(files.data(name))
-    wanted = {key for key, row in rows.items() if not row["spec"].get("external")}
     assert all(isinstance(report, InstallReport) for report in reports)
     found = {report.source.key.split("#")[1].split("@")[0]: report for report in reports}
-    assert set(found) == wanted
+    assert set(found) == set(rows)
     for key, report in found.items():
+        assert report.installed_from == ("EXTERNAL" if rows[key]["spec"].get("external") else None)
         check_graph(report.graph, kept, key)
         assert report.graph.format_version == version
         assert (report.prefix, report.status) == (rows[key]["path"], "SUCCESS")
         assert report.finished_at.timestamp() == pytest.approx(rows[key]["installation_time"], abs=1e-5)
         assert report.source.key.endswith(f"#{key}@{rows[key]['installation_time']}")
+
+
+def test_an_external_without_a_path_is_an_install_of_the_database_too():
+    document = json.loads(files.data("index-0.23.json"))
+    rows = document["database"]["installs"].values()
+    external = next(row for row in rows if row["spec"].get("external"))
+    external["path"] = None
+    (report,) = (
+        r for r in files.read(document) if r.graph.nodes[r.graph.root].name == external["spec"]["name"]
+    )
+    assert (report.prefix, report.installed_from) == (None, "EXTERNAL")
 
 
 def test_a_database_of_0_16_is_read_though_its_specs_have_no_hash():

@@ -440,3 +440,14 @@ def test_a_concretization_failure_may_be_told_in_words(site: Site) -> None:
     assert site.apply(dataclasses.replace(report, abstract_spec=None, name="hdf5")).created
     told = site.rows("SELECT abstract_spec, message, document FROM concretization_failure ORDER BY id")
     assert told[0] == ("hdf5@99", "no version 99", None)
+
+
+def test_a_run_of_an_external_spec_built_nothing_whoever_reports_it(site: Site) -> None:
+    of_hash = {"graph": None, "spec_hash": ZLIB.hash, "status": FAILED}
+    site.apply(install(SourceKind.STAGE, "before the spec", started_at=START, **of_hash))
+    site.apply(spec_report(dataclasses.replace(ZLIB, external='{"path":"/usr"}')))
+    site.apply(live(run="after it", started_at=after(9000), status=BuildStatus.SUCCESS))
+    assert site.rows("SELECT number, installed_from FROM attempt ORDER BY number") == [
+        (1, "EXTERNAL"), (2, "EXTERNAL"),
+    ]  # fmt: skip
+    assert site.rows("SELECT installed_from FROM build") == [("EXTERNAL",)]

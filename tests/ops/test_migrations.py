@@ -9,7 +9,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData, Table, insert, text
+from sqlalchemy import Connection, MetaData, Table, insert, inspect, text
 
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
@@ -67,6 +67,15 @@ def test_the_migrations_lead_to_exactly_the_models(database: Database) -> None:
         return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
 
     assert database.read_once(differences) == []
+
+
+def test_the_migrations_name_every_foreign_key_as_the_models_do(database: Database) -> None:
+    def names(connection: Connection) -> set[str | None]:
+        inspector = inspect(connection)
+        return {key["name"] for table in Base.metadata.tables for key in inspector.get_foreign_keys(table)}
+
+    stated = {key.name for table in Base.metadata.tables.values() for key in table.foreign_key_constraints}
+    assert database.read_once(names) == stated
 
 
 def test_text_in_postgresql_sorts_by_bytes_whatever_the_locale_of_its_cluster(postgresql_url: str) -> None:

@@ -17,7 +17,7 @@ from spackmon.formats.bytes.report_values import moment
 from spackmon.formats.specs.spec_pool import Kept, read_pool, reports
 from spackmon.formats.submission import InstallReport, Source, SpecReport
 from spackmon.graph.spec import SpecGraph
-from spackmon.status import BuildStatus, SourceKind
+from spackmon.status import BuildStatus, InstalledFrom, SourceKind
 
 # Paths may be padded to hundreds of bytes in front; the hash and the time tell installs apart.
 _KEY_PATH_CHARACTERS = 100
@@ -33,7 +33,7 @@ def is_install_database(document: object) -> bool:
 def read_install_database(
     document: dict[str, Any], spack_version: str | None
 ) -> Iterator[SpecReport | InstallReport]:
-    """A successful install for each installed row that is no external; the specs that are in none of these.
+    """A successful install for each installed row, externals too; the specs that are in none of these.
 
     Raises Refused DOCUMENT_DAMAGED, and DOCUMENT_INCOMPLETE after all others for rows that cannot be read.
     """
@@ -49,7 +49,7 @@ def read_install_database(
     in_graphs: set[str] = set()
     for identity in pool.parents_first():
         row = rows[keys[identity]]
-        if not _is_installed(row) or pool.nodes[identity].external is not None:
+        if not _is_installed(row):
             continue
         graph = pool.graph(identity)
         try:
@@ -86,16 +86,18 @@ def _is_installed(row: dict[str, Any]) -> bool:
 
 
 def _install(graph: SpecGraph, key: str, row: dict[str, Any], spack_version: str | None) -> InstallReport:
-    prefix = storable_text(required(row, "path"), "path")
+    is_external = graph.nodes[graph.root].external is not None
+    # An external that a module provides has no path.
+    prefix = None if is_external and row.get("path") is None else storable_text(required(row, "path"), "path")
     seconds = row.get("installation_time")
+    installed_at = seconds if isinstance(seconds, int | float) else None
+    place = (prefix or "")[-_KEY_PATH_CHARACTERS:]
     return InstallReport(
-        source=Source(
-            SourceKind.INSTALL_DATABASE,
-            f"{prefix[-_KEY_PATH_CHARACTERS:]}#{key}@{seconds if isinstance(seconds, int | float) else None}",
-        ),
+        source=Source(SourceKind.INSTALL_DATABASE, f"{place}#{key}@{installed_at}"),
         graph=graph,
         spack_version=spack_version,
         status=BuildStatus.SUCCESS,
         finished_at=moment(seconds, "installation_time"),
         prefix=prefix,
+        installed_from=InstalledFrom.EXTERNAL if is_external else None,
     )
