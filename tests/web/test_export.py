@@ -6,6 +6,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +16,10 @@ from sqlalchemy import Connection, insert, select, text, update
 from spackmon.database import Database
 from spackmon.ingest import store
 from spackmon.models import Attempt, Build, BuildEnvironment, Log, LogChunk, Phase, utc_now
+from spackmon.ops.migrations import upgrade
+from tests.databases import PostgresqlServer
 from tests.ingest.reports import Site, build_report, spec, spec_report
-from tests.server import Server, in_database
+from tests.server import Server, in_database, served
 from tests.waiting import until
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
@@ -112,6 +115,26 @@ def test_the_last_line_says_where_an_export_of_nodes_ended(builds: Server) -> No
     assert lines(export(builds, query, first=0)) == [
         {"pageInfo": {"endCursor": None, "hasNextPage": True, "hasPreviousPage": False}}
     ]
+
+
+def test_an_export_while_the_database_is_away_is_a_coded_error_and_no_empty_file(
+    private_postgresql: PostgresqlServer, tmp_path: Path
+) -> None:
+    upgrade(private_postgresql.url)
+    with served(private_postgresql.url, tmp_path, hold_seconds=1.0) as server:
+        whole = {accept: export(server, "{ people { nodes { name } } }", accept) for accept in (NDJSON, CSV)}
+        private_postgresql.stop()
+        for accept in (NDJSON, CSV):
+            answer = export(server, "{ people { nodes { name } } }", accept)
+            assert (answer.status_code, answer.headers["content-type"]) == (
+                503, "application/json; charset=utf-8",
+            )  # fmt: skip
+            (error,) = answer.json()["errors"]
+            assert error["extensions"]["code"] == "DATABASE_UNAVAILABLE"
+            assert "data" not in answer.json()
+        private_postgresql.start()
+        for accept, before in whole.items():
+            assert export(server, "{ people { nodes { name } } }", accept).text == before.text != ""
 
 
 def test_a_filter_that_is_walked_by_an_index_exports_the_same_rows(builds: Server) -> None:
