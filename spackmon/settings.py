@@ -11,14 +11,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
-    AfterValidator,
     AliasChoices,
-    BeforeValidator,
     Field,
     SecretStr,
     ValidationError,
@@ -28,7 +26,6 @@ from pydantic import (
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
-    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
@@ -38,6 +35,7 @@ from sqlalchemy.exc import ArgumentError
 from spackmon.errors import Code, Refused
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.secret_file import read_or_create
+from spackmon.setting_values import AbsolutePath, BaseUrl, LogLevel, Names, PublicUrl, Truth
 
 _PREFIX = "SPACKMON_"
 # Variables of the same prefix that this module, clients and the tests read and that set nothing.
@@ -48,42 +46,11 @@ _RESERVED_PATHS = frozenset(
         "submit.php",
     }
 )  # fmt: skip
-_FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
 _TLS_PORT = 443
 # A disk that is full or mounted read-only: no setting is wrong, and it may be well again in a moment.
 _PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _EMBEDDED = "spackmon.sqlite3"
 _SECRET_KEYS = frozenset({"jwt_server_secret"})
-
-
-def _old_truth(value: Any) -> bool:
-    """The old server took any value that was set for true; what plainly says no is false here."""
-    return str(value).strip().lower() not in _FALSE_WORDS
-
-
-def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>?#]", value):
-        raise ValueError("expected an address such as https://monitor.example.org")
-    return value.rstrip("/")
-
-
-def _with_scheme(value: str) -> str:
-    return value if "://" in value else f"https://{value}"
-
-
-def _names(value: Any) -> Any:
-    return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
-
-
-LogLevel = Annotated[
-    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
-]
-Truth = Annotated[bool, BeforeValidator(_old_truth)]
-BaseUrl = Annotated[str, AfterValidator(_base_url)]
-Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 
 
 class Settings(BaseSettings):
@@ -130,7 +97,7 @@ class Settings(BaseSettings):
     environment: str = Field(
         default="test", description="The name of this deployment, shown in the service info."
     )
-    domain_name: Annotated[str, BeforeValidator(_with_scheme), AfterValidator(_base_url)] | None = Field(
+    domain_name: PublicUrl | None = Field(
         default=None,
         description="The public address, such as `https://monitor.example.org`, for links that are made "
         "outside a request; without a scheme `https` is meant. Not set: `HOST` and `PORT`.",

@@ -84,10 +84,10 @@ def progress(connection: Connection, person_id: int, key: str) -> Progress:
     found = _FIND.run(connection, owner_id=person_id, key=key)
     if not found:
         return Progress(0, {})
-    told = json.loads(found[0].refused_lines)
+    entries = json.loads(found[0].refused_lines)
     refused = {
         number: Outcome(number, "refused", refused=Refused.reported(code, sentence), inbox_id=inbox_id)
-        for number, code, sentence, inbox_id in told
+        for number, code, sentence, inbox_id in entries
     }
     return Progress(found[0].lines_done, refused)
 
@@ -110,13 +110,13 @@ def apply_lines(
 def _advance(connection: Connection, person_id: int, key: str, outcomes: list[Outcome]) -> None:
     before = progress(connection, person_id, key)
     refused = {**before.refused, **{one.number: one for one in outcomes if one.refused is not None}}
-    told = [
+    entries = [
         (number, one.refused.code, one.refused.sentence, one.inbox_id)
         for number, one in refused.items()
         if one.refused is not None
     ]
     _ADVANCE.run(
-        connection, owner_id=person_id, key=key, refused_lines=json.dumps(told),
+        connection, owner_id=person_id, key=key, refused_lines=json.dumps(entries),
         lines_done=max(before.lines_done, outcomes[-1].number), now=utc_now(),
     )  # fmt: skip
 

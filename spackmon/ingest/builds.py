@@ -2,7 +2,7 @@
 
 A build is its owner, its spec and its machine. A run whose sources name only a part of the machine belongs
 to the only machine of its owner's builds of that spec that this may be a part of. So builds are a function
-of runs, as runs are of claims. A number that a client was told leads on to what became of its build for
+of runs, as runs are of claims. A number that a client was given leads on to what became of its build for
 ever: the older of two builds that turn out to be one stays.
 """
 

@@ -40,7 +40,7 @@ def apply_concretization_failure(
 
 
 def _digest(report: ConcretizationFailureReport) -> bytes:
-    told = report.document
-    if told is None:
-        told = f"{report.abstract_spec or ''}\0{report.message or ''}"
-    return hashlib.sha1(told.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+    content = report.document
+    if content is None:
+        content = f"{report.abstract_spec or ''}\0{report.message or ''}"
+    return hashlib.sha1(content.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()

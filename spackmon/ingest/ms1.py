@@ -250,7 +250,7 @@ def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now
 def _lock(
     connection: Connection, build_id: int, person_id: int, now: datetime, *, with_not_run: bool = False
 ) -> tuple[StoredClaim, list[int]]:
-    """The newest claim of a number that a client was told, kept for this transaction.
+    """The newest claim of a number that a client was given, kept for this transaction.
 
     With it, if wanted, the ids of the client's claims there that have not run.
     """

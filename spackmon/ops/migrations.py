@@ -1,4 +1,4 @@
-"""The schema's history: bringing a database up to it, and telling whether it is there."""
+"""The schema's history: bringing a database up to it, and checking whether it is there."""
 
 from pathlib import Path
 from typing import Any

@@ -125,8 +125,14 @@ async def _robots(_: Asked) -> Response:
 
 
 async def _no_password_exchange(request: Asked) -> Response:
-    """`POST /api-token-auth/`: a token is shown once, when it is made, and not for a password."""
-    gone = "tokens are made by `spackmon token create NAME`"
+    """`POST /api-token-auth/`: only the digest of a token is stored, so that it cannot be shown again.
+
+    No Spack asks for this: its clients have the token and exchange it at `/auth/token/`, as a script can.
+    """
+    gone = (
+        "stored tokens cannot be shown again: `spackmon token create NAME` makes one, and "
+        "`GET /auth/token/` with Basic authentication gives an access token for a password"
+    )
     return answers.refusal(Refused(Code.PASSWORDS_NOT_EXCHANGED, gone))
 
 

@@ -1,0 +1,42 @@
+"""What the values of settings may be, and what they are read as."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator
+from pydantic_settings import NoDecode
+
+_FALSE_WORDS = frozenset({"", "0", "false", "no", "none", "null", "off"})
+
+
+def _old_truth(value: Any) -> bool:
+    """The old server took any value that was set for true; what plainly says no is false here."""
+    return str(value).strip().lower() not in _FALSE_WORDS
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\s\"<>?#]", value):
+        raise ValueError("expected an address such as https://monitor.example.org")
+    return value.rstrip("/")
+
+
+def _with_scheme(value: str) -> str:
+    return value if "://" in value else f"https://{value}"
+
+
+def _names(value: Any) -> Any:
+    return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+LogLevel = Annotated[
+    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+    BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),
+]
+Truth = Annotated[bool, BeforeValidator(_old_truth)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+PublicUrl = Annotated[str, BeforeValidator(_with_scheme), AfterValidator(_base_url)]
+Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
