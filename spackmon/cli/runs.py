@@ -6,7 +6,7 @@ import typer
 
 from spackmon.auth.people import anonymous, person_named
 from spackmon.cli.database import open_database
-from spackmon.ingest.rulings import rule
+from spackmon.ingest.runs.rulings import rule
 from spackmon.models import utc_now
 
 app = typer.Typer(help="Say which claims are of one run, where what was reported leaves it open.")

@@ -13,14 +13,14 @@ from sqlalchemy import Connection
 
 from spackmon.database import Database
 from spackmon.graph.closure import CyclicGraph
-from spackmon.ingest.builds import settle_build, wrong_builds
-from spackmon.ingest.closures import write_closures
-from spackmon.ingest.linking import link
 from spackmon.ingest.locks import own_graphs
-from spackmon.ingest.resolution import settle as resettle
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.settled import write_hashes
-from spackmon.ingest.settling import settle
+from spackmon.ingest.runs.resolution import settle as resettle
+from spackmon.ingest.specs.linking import link
+from spackmon.ingest.specs.settled import write_hashes
+from spackmon.ingest.specs.settling import settle
+from spackmon.ingest.tables.builds import settle_build, wrong_builds
+from spackmon.ingest.tables.closures import write_closures
 from spackmon.models import utc_now
 
 ROWS_AT_ONCE = 500

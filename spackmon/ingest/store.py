@@ -16,11 +16,11 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.ingest.concretization import apply_concretization_failure
-from spackmon.ingest.installs import apply_install
-from spackmon.ingest.linking import apply_spec
-from spackmon.ingest.ms1 import apply_analysis, apply_build, apply_phase, apply_status
 from spackmon.ingest.receipts import Receipt
+from spackmon.ingest.reports.concretization import apply_concretization_failure
+from spackmon.ingest.reports.installs import apply_install
+from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_phase, apply_status
+from spackmon.ingest.specs.linking import apply_spec
 from spackmon.models import utc_now
 
 _OTHERS = SpecReport | ConcretizationFailureReport | BuildReport | PhaseReport | StatusReport | AnalysisReport

@@ -85,7 +85,7 @@ class Build(Base):
     (CDash) is a build of its own: then `spec_id` is null. `package_id` is the spec's package, or without a
     spec what is built as far as that was reported. `newest_attempt_id` and what follows it repeat the
     newest run's facts, so that lists filter and sort by them; derived, as all of the row is
-    (`spackmon.ingest.builds`).
+    (`spackmon.ingest.tables.builds`).
     """
 
     __tablename__ = "build"

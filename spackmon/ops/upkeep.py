@@ -5,8 +5,8 @@ import anyio.to_thread
 import structlog
 
 from spackmon.database import Database
-from spackmon.ingest import silence
 from spackmon.ingest.inbox import Reader
+from spackmon.ingest.runs import silence
 from spackmon.models import utc_now
 from spackmon.ops.health import Watch
 from spackmon.ops.spool import Spool

@@ -13,7 +13,7 @@ from spackmon.formats.detect import read_document
 from spackmon.formats.submission import InstallReport, SpecReport
 from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode
 from spackmon.ingest.checking import check_database
-from spackmon.ingest.moving import references
+from spackmon.ingest.specs.moving import references
 from spackmon.models import Base, Spec
 from spackmon.status import BuildStatus, SourceKind
 from tests.ingest.installs import HERE, after, install

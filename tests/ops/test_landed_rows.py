@@ -17,8 +17,9 @@ from spackmon.formats.installs.failed_stage import read_stage, read_stage_log
 from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.formats.reports.junit import read_junit
 from spackmon.formats.submission import InstalledFile, PhaseReport, Submission
-from spackmon.ingest import claims, store
-from spackmon.ingest.contents import environment_set_of, log_of, manifest_of
+from spackmon.ingest import store
+from spackmon.ingest.tables import claims
+from spackmon.ingest.tables.contents import environment_set_of, log_of, manifest_of
 from spackmon.logs import chunks
 from spackmon.logs.phases import first_time
 from spackmon.ops.migrations import upgrade

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from spackmon.database import Database
-from spackmon.ingest.silence import end_silent_runs
+from spackmon.ingest.runs.silence import end_silent_runs
 from spackmon.models import utc_now
 from tests import player
 from tests.player import Player

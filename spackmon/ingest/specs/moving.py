@@ -5,10 +5,10 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table
 
-from spackmon.ingest import builds
 from spackmon.ingest.locks import lock_packages
-from spackmon.ingest.resolution import settle
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.runs.resolution import settle
+from spackmon.ingest.tables import builds
 from spackmon.models import (
     Base,
     Closure,

@@ -11,9 +11,9 @@ from spackmon.errors import Code, Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
 from spackmon.graph.identity import Key
 from spackmon.graph.versions import version_key
-from spackmon.ingest.dimensions import list_text
 from spackmon.ingest.rows import RowStatement, over_rows
-from spackmon.ingest.spec_claims import is_older
+from spackmon.ingest.tables.dimensions import list_text
+from spackmon.ingest.tables.spec_claims import is_older
 
 Claimed = Row[*tuple[Any, ...]]
 """A row of `spec_document`, without the document."""

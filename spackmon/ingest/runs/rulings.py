@@ -6,10 +6,10 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from spackmon.errors import Code, Refused
-from spackmon.ingest import claims
 from spackmon.ingest.locks import lock_packages, share_graphs
-from spackmon.ingest.resolution import settle
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
+from spackmon.ingest.runs.resolution import settle
+from spackmon.ingest.tables import claims
 
 _PUT = Statement(
     """

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from spackmon.graph.identity import Key
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.dimensions import JOINED_DIMENSIONS, digest_of
 from spackmon.ingest.rows import over_rows
+from spackmon.ingest.tables.dimensions import JOINED_DIMENSIONS, digest_of
 
 
 @dataclass(frozen=True, slots=True)

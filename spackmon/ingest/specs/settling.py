@@ -12,10 +12,19 @@ from sqlalchemy import Connection
 from spackmon.errors import Code, Refused
 from spackmon.graph.closure import CyclicGraph
 from spackmon.graph.identity import LINKING_KINDS, Key, Stated, owners
-from spackmon.ingest.closures import ancestors_of, recompute_closures
-from spackmon.ingest.moving import end_specs, forget_derived
 from spackmon.ingest.rows import over_rows
-from spackmon.ingest.settled import CLAIMS, Claimed, Differences, ids, key_of, rank, rows_of, write_settled
+from spackmon.ingest.specs.moving import end_specs, forget_derived
+from spackmon.ingest.specs.settled import (
+    CLAIMS,
+    Claimed,
+    Differences,
+    ids,
+    key_of,
+    rank,
+    rows_of,
+    write_settled,
+)
+from spackmon.ingest.tables.closures import ancestors_of, recompute_closures
 from spackmon.models import utc_now
 
 _ADD_HASHES = over_rows(

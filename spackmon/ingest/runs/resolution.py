@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest import attempts, builds, claims
-from spackmon.ingest.claims import StoredClaim
-from spackmon.ingest.environments import get_or_create_environment
-from spackmon.ingest.orphans import delete_unused
+from spackmon.ingest.tables import attempts, builds, claims
+from spackmon.ingest.tables.claims import StoredClaim
+from spackmon.ingest.tables.environments import get_or_create_environment
+from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.runs.claim import Claim
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import Rulings, may_be_one, resolve

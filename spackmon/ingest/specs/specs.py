@@ -16,19 +16,19 @@ from spackmon.graph.closure import descendants, provided, seen_by_caret
 from spackmon.graph.compilers import compilers_of, main_compiler
 from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
-from spackmon.ingest.claims import naming
-from spackmon.ingest.closures import (
+from spackmon.ingest.locks import own_graphs, share_graphs
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.specs.settling import add_hashes, settle
+from spackmon.ingest.tables.claims import naming
+from spackmon.ingest.tables.closures import (
     insert_closure,
     insert_compilers,
     insert_dependencies,
     insert_provided_virtuals,
     recompute_closures,
 )
-from spackmon.ingest.dimensions import JOINED_DIMENSIONS, digest_of, insert_dimensions, list_text
-from spackmon.ingest.locks import own_graphs, share_graphs
-from spackmon.ingest.rows import Statement, over_rows
-from spackmon.ingest.settling import add_hashes, settle
-from spackmon.ingest.spec_claims import Claim, claims_of, insert_claims, is_older, set_oldest
+from spackmon.ingest.tables.dimensions import JOINED_DIMENSIONS, digest_of, insert_dimensions, list_text
+from spackmon.ingest.tables.spec_claims import Claim, claims_of, insert_claims, is_older, set_oldest
 from spackmon.models import utc_now
 
 # Who shows a hash that is nobody's own may be one to whom documents with this key belong.

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from spackmon.ingest import claims
 from spackmon.ingest.locks import lock_packages, share_graphs
-from spackmon.ingest.resolution import rewrite
 from spackmon.ingest.rows import Statement
+from spackmon.ingest.runs.resolution import rewrite
+from spackmon.ingest.tables import claims
 
 # One process of a site at a time. The number is any that no other program takes in this database.
 _TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166303)")

@@ -7,18 +7,18 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from spackmon.formats.submission import Environment, InstallReport
-from spackmon.ingest import claims, contents
-from spackmon.ingest.analysis import replace_attributes
-from spackmon.ingest.claims import StoredClaim
-from spackmon.ingest.dimensions import get_or_create_packages
-from spackmon.ingest.environments import NO_ENVIRONMENT, get_or_create_environment
-from spackmon.ingest.events import add_events
-from spackmon.ingest.linking import link
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import InstallReceipt
-from spackmon.ingest.resolution import rewrite, settle
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.specs import find_spec, hash_of_spec, store_graph
+from spackmon.ingest.runs.resolution import rewrite, settle
+from spackmon.ingest.specs.linking import link
+from spackmon.ingest.specs.specs import find_spec, hash_of_spec, store_graph
+from spackmon.ingest.tables import claims, contents
+from spackmon.ingest.tables.analysis import replace_attributes
+from spackmon.ingest.tables.claims import StoredClaim
+from spackmon.ingest.tables.dimensions import get_or_create_packages
+from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
+from spackmon.ingest.tables.events import add_events
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.phases import first_time
 from spackmon.runs.claim import Claim, Machine, PhaseClaim

@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from spackmon.formats.submission import ConcretizationFailureReport
-from spackmon.ingest.dimensions import get_or_create_packages
 from spackmon.ingest.receipts import ConcretizationFailureReceipt
 from spackmon.ingest.rows import Statement
+from spackmon.ingest.tables.dimensions import get_or_create_packages
 
 _INSERT = Statement(
     """

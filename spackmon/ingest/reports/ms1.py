@@ -16,18 +16,18 @@ from spackmon.formats.submission import (
     Source,
     StatusReport,
 )
-from spackmon.ingest import builds, claims, contents
-from spackmon.ingest.analysis import replace_attributes
-from spackmon.ingest.attempts import phase_id
-from spackmon.ingest.claims import StoredClaim
-from spackmon.ingest.environments import get_or_create_environment
-from spackmon.ingest.installs import machine_of, phase_claim
-from spackmon.ingest.linking import link
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
-from spackmon.ingest.resolution import Resolved, rewrite, settle
+from spackmon.ingest.reports.installs import machine_of, phase_claim
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
-from spackmon.ingest.specs import find_spec, store_graph
+from spackmon.ingest.runs.resolution import Resolved, rewrite, settle
+from spackmon.ingest.specs.linking import link
+from spackmon.ingest.specs.specs import find_spec, store_graph
+from spackmon.ingest.tables import builds, claims, contents
+from spackmon.ingest.tables.analysis import replace_attributes
+from spackmon.ingest.tables.attempts import phase_id
+from spackmon.ingest.tables.claims import StoredClaim
+from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.runs import conversation
 from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.runs.conversation import Conversation

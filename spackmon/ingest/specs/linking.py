@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from spackmon.formats.submission import SpecReport
-from spackmon.ingest import claims
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.receipts import SpecReceipt
-from spackmon.ingest.resolution import rewrite
-from spackmon.ingest.specs import find_spec, store_graph
+from spackmon.ingest.runs.resolution import rewrite
+from spackmon.ingest.specs.specs import find_spec, store_graph
+from spackmon.ingest.tables import claims
 
 
 def apply_spec(connection: Connection, report: SpecReport, now: datetime) -> SpecReceipt:

@@ -1,0 +1,1 @@
+"""What the store makes of each kind of report."""

@@ -1,0 +1,1 @@
+"""Runs and their facts, derived from claims and written."""

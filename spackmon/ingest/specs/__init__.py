@@ -1,0 +1,1 @@
+"""What specs are by their claims, and what that changes in builds."""
