@@ -14,7 +14,8 @@ from spackmon.models.people import Person
 _UNTIMED = text("window_begins_at IS NULL")
 _OF_MS1 = text("client_build_id IS NOT NULL")
 _NOT_RUN = text("status = 'NOTRUN'")
-_OPEN = text("status IN ('RUNNING', 'NOTRUN')")
+# Words for words what `spackmon.ingest.silence` asks for: SQLite takes no other for the same.
+_OPEN = text("status IN ('RUNNING', 'NOTRUN') AND abandoned_at IS NULL AND cancelled_at IS NULL")
 
 
 class Claim(Base):
@@ -42,6 +43,7 @@ class Claim(Base):
         ),
         Index("ix_claim_open", "last_reported_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index(None, "spec_id", "owner_id"),
+        Index(None, "environment_id", "owner_id", "last_reported_at"),
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
@@ -54,7 +56,7 @@ class Claim(Base):
     spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
     spec_hash: Mapped[str | None] = mapped_column(ByteOrderedText, index=True)
     spec_hash_kind: Mapped[str | None] = mapped_column(ByteOrderedText)
-    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
     status: Mapped[str] = mapped_column(ByteOrderedText)
     is_live: Mapped[bool] = mapped_column(Boolean)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -3,7 +3,11 @@
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Connection, text
+
+from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.ingest.runs.silence import end_silent_runs
 from spackmon.models import utc_now
@@ -66,6 +70,55 @@ def test_the_server_does_it_by_itself_and_finished_runs_stay(database_url: str, 
         begin(server)
         until(lambda: not {"RUNNING", "NOTRUN"} & set(statuses(server)), "the end of the silent runs")
         assert statuses(server) == ["CANCELLED"] + ["SUCCESS"] * (finished - 1)
+
+
+CLAIMS = """
+    INSERT INTO claim (owner_id, owner_is_certain, kind, key, environment_id, status, is_live,
+        time_uncertainty_seconds, times_enclose_run, tags, first_reported_at, last_reported_at, abandoned_at)
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
+    SELECT 1, true, 'MS1', :status || i, 1, :status, true, 0, false, '[]', :at, :at, :abandoned_at FROM n
+"""
+
+
+def test_runs_that_are_over_are_not_read_again(sqlite_url: str) -> None:
+    database = Database(sqlite_url)
+    now = utc_now()
+    at = {name: (now - timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%S.%fZ") for name, hours in
+          {"before": 3, "now": 0}.items()}  # fmt: skip
+
+    def add(status: str, count: int, when: str, abandoned_at: str | None = None) -> None:
+        values = {"status": status, "count": count, "at": at[when], "abandoned_at": abandoned_at}
+        database.write_once(lambda connection: connection.execute(text(CLAIMS), values))
+
+    def steps() -> int:
+        count = 0
+
+        def step() -> None:
+            nonlocal count
+            count += 1
+
+        def look(connection: Connection) -> None:
+            driver: Any = connection.connection.dbapi_connection
+            driver.set_progress_handler(step, 100)
+            # Each of them is of a machine that reports: none ends.
+            assert end_silent_runs(connection, now, 2 * HOUR) == 0
+            driver.set_progress_handler(None, 0)
+
+        database.write_once(look)
+        return count
+
+    machine = (
+        "INSERT INTO build_environment (id, hostname, platform, operating_system, target, kernel_version)"
+        " VALUES (1, 'node', '', '', '', '')"
+    )
+    database.write_once(lambda c: (add_person(c, "ada"), c.execute(text(machine))))
+    add("NOTRUN", 20, "before")
+    add("SUCCESS", 20, "now")
+    few = steps()
+    add("SUCCESS2", 20_000, "before")
+    add("RUNNING", 20_000, "before", at["before"])
+    assert steps() < few + 50
+    database.close()
 
 
 def test_one_process_of_a_site_does_it_at_a_time(postgresql_url: str) -> None:

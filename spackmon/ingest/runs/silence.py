@@ -32,7 +32,7 @@ _SILENT = Statement(
             SELECT 1 FROM claim other
             WHERE other.owner_id = c.owner_id AND other.environment_id = c.environment_id
                 AND other.last_reported_at >= :silent_since_at))
-    ORDER BY c.id
+    ORDER BY c.last_reported_at, c.id
     LIMIT :at_once
     """
 )
