@@ -6,8 +6,8 @@ What was abandoned leaves the index: it stays open for ever and was read at each
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
