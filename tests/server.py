@@ -1,5 +1,6 @@
 """The service under test: a real uvicorn over a fresh database, with a person who may report."""
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -54,6 +55,26 @@ class Server:
         return self.http.post(path, headers={**credentials, **headers}, **content)
 
 
+class _Server(uvicorn.Server):
+    """One that stops when it is asked to; uvicorn's own looks ten times a second."""
+
+    _stopped: asyncio.Event | None = None
+
+    async def main_loop(self) -> None:
+        """Run until `stop`."""
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        ends = asyncio.create_task(super().main_loop()), asyncio.create_task(self._stopped.wait())
+        _, others = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for other in others:
+            other.cancel()
+
+    def stop(self) -> None:
+        """End the loop, from any thread."""
+        self.should_exit = True
+        if self._stopped is not None:
+            self._loop.call_soon_threadsafe(self._stopped.set)
+
+
 @contextlib.contextmanager
 def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Server]:
     """A server in a thread of this process, for as long as the block."""
@@ -62,17 +83,17 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
     config = uvicorn.Config(
         create_app(configured), loop="uvloop", http="httptools", access_log=False, log_config=None
     )
-    running = uvicorn.Server(config)
+    running = _Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
         until(lambda: running.started or not thread.is_alive(), "the server's start")
         assert running.started, "the server did not start"
-        with httpx.Client(base_url=url, timeout=GIVE_UP_SECONDS) as http:
+        with _client(url) as http:
             yield Server(url, USER, new_token(database_url), database_url, http)
     finally:
-        running.should_exit = True
+        running.stop()
         thread.join(timeout=GIVE_UP_SECONDS)
 
 
@@ -103,11 +124,16 @@ def served_by_process(
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(url, process)
-        with httpx.Client(base_url=url, timeout=GIVE_UP_SECONDS) as http:
+        with _client(url) as http:
             yield Server(url, USER, token or new_token(database_url), database_url, http, process, log)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+
+def _client(url: str) -> httpx.Client:
+    # Reading the certificates of the world takes longer than the start of a server that has none.
+    return httpx.Client(base_url=url, timeout=GIVE_UP_SECONDS, verify=False)
 
 
 def new_token(database_url: str, person: str = USER) -> str:
@@ -141,7 +167,8 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
     def answers() -> bool:
         assert process.poll() is None, "the server did not start"
         with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{url}/healthz", timeout=GIVE_UP_SECONDS).status_code == 200
+            return http.get("/healthz").status_code == 200
         return False
 
-    until(answers, "the server's answer")
+    with _client(url) as http:
+        until(answers, "the server's answer")

@@ -1,5 +1,6 @@
 """The schema's history: bringing a database up to it, and checking whether it is there."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def check(database: Database) -> Refused | None:
 
 def check_revision(connection: Connection) -> Refused | None:
     """`check` in a transaction."""
-    scripts = ScriptDirectory(str(SCRIPTS))
+    scripts = _known(SCRIPTS)
     head = scripts.get_current_head()
     current = MigrationContext.configure(connection).get_current_revision()
     if current == head:
@@ -71,6 +72,14 @@ def check_revision(connection: Connection) -> Refused | None:
 def has_old_tables(database: Database) -> bool:
     """Whether the old server's tables stand in the database, beside ours or alone."""
     return database.read_once(lambda connection: inspect(connection).has_table("main_buildenvironment"))
+
+
+@cache
+def _known(scripts: Path) -> ScriptDirectory:
+    """The revisions that this program knows, read once: a probe of /readyz comes every few seconds."""
+    found = ScriptDirectory(str(scripts))
+    found.get_current_head()
+    return found
 
 
 def _too_new(current: str | None, scripts: ScriptDirectory) -> Refused | None:
@@ -135,6 +144,6 @@ def _run(connection: Connection, scripts: Path) -> None:
     config = configuration(scripts)
     config.attributes["connection"] = connection
     current = MigrationContext.configure(connection).get_current_revision()
-    if refused := _too_new(current, ScriptDirectory(str(scripts))):
+    if refused := _too_new(current, _known(scripts)):
         raise refused
     command.upgrade(config, "head")

@@ -20,7 +20,7 @@ class Server(Protocol):
 
 
 def test_pages_run_our_files_only_and_cannot_be_framed(server: Server) -> None:
-    answer = httpx.get(f"{server.url}/")
+    answer = server.http.get("/")
     assert answer.headers["content-type"].startswith("text/html")
     assert answer.headers["content-security-policy"] == PAGE_POLICY
     assert "'unsafe-" not in PAGE_POLICY
@@ -29,27 +29,27 @@ def test_pages_run_our_files_only_and_cannot_be_framed(server: Server) -> None:
 
 
 def test_graphiql_may_write_styles_but_no_scripts(server: Server) -> None:
-    answer = httpx.get(f"{server.url}/graphql", headers={"Accept": "text/html"})
+    answer = server.http.get("/graphql", headers={"Accept": "text/html"})
     assert answer.headers["content-security-policy"] == GRAPHIQL_POLICY
     assert "script-src 'self';" in GRAPHIQL_POLICY
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
 def test_answers_to_programs_stay_as_they_were(server: Server) -> None:
-    answer = httpx.post(f"{server.url}/graphql", json={"query": "{ __typename }"})
+    answer = server.http.post("/graphql", json={"query": "{ __typename }"})
     assert answer.headers["content-type"].startswith("application/json")
     assert "content-security-policy" not in answer.headers
 
 
 def test_a_built_file_is_kept_for_a_year_and_a_plain_one_is_asked_for_again(server: Server) -> None:
     script = json.loads(graphiql.MANIFEST.read_bytes())["graphiql.js"]
-    built = httpx.get(f"{server.url}/static/built/{script}", headers={"Accept-Encoding": "gzip"})
+    built = server.http.get(f"/static/built/{script}", headers={"Accept-Encoding": "gzip"})
     assert built.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert built.headers["content-encoding"] == "gzip"
 
-    icon = httpx.get(f"{server.url}/static/icon.svg")
+    icon = server.http.get("/static/icon.svg")
     assert icon.headers["cache-control"] == "no-cache"
-    again = httpx.get(f"{server.url}/static/icon.svg", headers={"If-None-Match": icon.headers["etag"]})
+    again = server.http.get("/static/icon.svg", headers={"If-None-Match": icon.headers["etag"]})
     assert again.status_code == 304
 
 
