@@ -39,8 +39,8 @@ def serve(
 
     settings = load_settings()
     configure_logging(settings.log_level)
-    given = {"host": host, "port": port}
-    settings = settings.model_copy(update={key: value for key, value in given.items() if value is not None})
+    options = {"host": host, "port": port}
+    settings = settings.model_copy(update={key: value for key, value in options.items() if value is not None})
     check_settings_database(settings)
     inherited = _inherited(fd or _activated())
     sockets = inherited or [_listen(settings.host, settings.port)]

@@ -56,9 +56,9 @@ def iterate(transport: Transport, document: str, variables: Mapping[str, Any]) -
     Raises Refused DOCUMENT_NOT_PAGED when it has none or several, and what `query` raises.
     """
     pages = paged(document)
-    asked = {**variables, pages.cursor_variable: pages.first_cursor(variables)}
+    with_cursor = {**variables, pages.cursor_variable: pages.first_cursor(variables)}
     while True:
-        connection: Any = query(transport, pages.document, asked)
+        connection: Any = query(transport, pages.document, with_cursor)
         for field in pages.path:
             connection = None if connection is None else connection[field]
         if connection is None:
@@ -67,7 +67,7 @@ def iterate(transport: Transport, document: str, variables: Mapping[str, Any]) -
         page = connection[pages.page_info]
         if not page[pages.has_next_page]:
             return
-        asked[pages.cursor_variable] = page[pages.end_cursor]
+        with_cursor[pages.cursor_variable] = page[pages.end_cursor]
 
 
 def _error(error: dict[str, Any]) -> QueryError:

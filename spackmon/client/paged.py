@@ -49,8 +49,8 @@ class Paged:
 
     def first_cursor(self, variables: Mapping[str, Any]) -> str | None:
         """Where the document itself begins, if not at the first node."""
-        given: str | None = variables.get(self.cursor_variable, self.start)
-        return given
+        value: str | None = variables.get(self.cursor_variable, self.start)
+        return value
 
     def nodes(self, connection: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """The nodes of one page."""
@@ -71,11 +71,11 @@ def paged(document: str) -> Paged:
     if len(operations) != 1:
         raise _not_paged(f"expected one operation, it has {len(operations)}")
     (operation,) = operations
-    found = list(_connections(operation.selection_set, _fragments(parsed), ()))
-    if len(found) != 1:
-        names = ", ".join(".".join(path) for path, _, _ in found)
-        raise _not_paged(f"expected one connection, it has {len(found)}{names and f': {names}'}")
-    ((path, connection, inner),) = found
+    connections = list(_connections(operation.selection_set, _fragments(parsed), ()))
+    if len(connections) != 1:
+        names = ", ".join(".".join(path) for path, _, _ in connections)
+        raise _not_paged(f"expected one connection, it has {len(connections)}{names and f': {names}'}")
+    ((path, connection, inner),) = connections
     nodes_key, node_key = _keys(inner)
     after = next((one.value for one in connection.arguments or () if one.name.value == "after"), None)
     edits = [(_end(inner) - 1, _end(inner) - 1, _PAGE)]
@@ -154,9 +154,9 @@ def _variable(operation: OperationDefinitionNode) -> _Edit:
     return at, at, f"({definition})"
 
 
-def _argument(connection: FieldNode, given: ValueNode | None) -> _Edit:
-    if given is not None:
-        return _start(given), _end(given), f"${_CURSOR}"
+def _argument(connection: FieldNode, value: ValueNode | None) -> _Edit:
+    if value is not None:
+        return _start(value), _end(value), f"${_CURSOR}"
     if connection.arguments:
         at = _end(connection.arguments[-1])
         return at, at, f", after: ${_CURSOR}"

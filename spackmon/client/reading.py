@@ -10,7 +10,7 @@ from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport, refu
 from spackmon.errors import Refused
 from spackmon.formats.specs.buildcache import read_buildcache
 from spackmon.formats.submission import InstallReport, Submission
-from spackmon.formats.tree_walk import Found, read_tree
+from spackmon.formats.tree_walk import Readable, read_tree
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # What stores of objects answer about one that is not there, to who may not list them.
@@ -39,13 +39,13 @@ def read_paths(
     `spack_version` is that of documents which do not say it themselves.
     """
     for path in paths:
-        for found in _found(path, spack_version):
+        for readable in _readables(path, spack_version):
             try:
-                for report in found.read():
-                    yield Read(found.place, _tagged(report, tags), 0, is_last=False)
+                for report in readable.read():
+                    yield Read(readable.place, _tagged(report, tags), 0, is_last=False)
             except Refused as refused:
-                yield Read(found.place, refused, 0, is_last=False)
-            yield Read(found.place, None, found.size_bytes, is_last=True)
+                yield Read(readable.place, refused, 0, is_last=False)
+            yield Read(readable.place, None, readable.size_bytes, is_last=True)
 
 
 def is_address(path: str) -> bool:
@@ -53,9 +53,9 @@ def is_address(path: str) -> bool:
     return _ADDRESS.match(path) is not None
 
 
-def _found(path: str, spack_version: str | None) -> Iterator[Found]:
+def _readables(path: str, spack_version: str | None) -> Iterator[Readable]:
     if is_address(path):
-        yield Found(path, 0, partial(_at_address, path, spack_version))
+        yield Readable(path, 0, partial(_at_address, path, spack_version))
     else:
         yield from read_tree(Path(path), spack_version)
 

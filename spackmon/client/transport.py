@@ -113,13 +113,13 @@ class Transport:
 
     def _new_bearer(self, challenged: Answer) -> bool:
         """Exchange the token for an access token, as the challenge says; whether there is a new one."""
-        asked = dict(_CHALLENGE.findall(challenged.headers.get("www-authenticate", "")))
-        realm = asked.get("realm", "")
+        challenge = dict(_CHALLENGE.findall(challenged.headers.get("www-authenticate", "")))
+        realm = challenge.get("realm", "")
         schemes = ("https",) if self.base.startswith("https:") else ("http", "https")
         if self._user is None or self._token is None or urlsplit(realm).scheme not in schemes:
             return False
         basic = b64encode(f"{self._user}:{self._token}".encode()).decode("ascii")
-        headers = {"Authorization": f"Basic {basic}", "Service": asked.get("service", "")}
+        headers = {"Authorization": f"Basic {basic}", "Service": challenge.get("service", "")}
         answer = self._patiently("GET", realm, None, headers)
         bearer = answer.json().get("token")
         if not isinstance(bearer, str):

@@ -45,7 +45,7 @@ def analysis_report(build_id: int, metadata: dict[str, Any]) -> AnalysisReport:
     if "environment_variables" in metadata:
         variables = environment_variables(metadata["environment_variables"], "metadata.environment_variables")
     arguments = metadata.get("config_args")
-    others = {analyzer: found for analyzer, found in metadata.items() if analyzer not in _OWN_SHAPES}
+    others = {analyzer: results for analyzer, results in metadata.items() if analyzer not in _OWN_SHAPES}
     return AnalysisReport(
         build_id=build_id,
         install_files=files,
@@ -73,8 +73,8 @@ def environment_variables(variables: object, field: str) -> dict[str, str]:
 def attributes(findings: dict[str, Any], field: str) -> dict[str, tuple[AttributeValue, ...]]:
     """What each analyzer found, by its name."""
     return {
-        short_text(analyzer, field): _attributes(found, f"{field}.{analyzer}")
-        for analyzer, found in findings.items()
+        short_text(analyzer, field): _attributes(values, f"{field}.{analyzer}")
+        for analyzer, values in findings.items()
     }
 
 
@@ -85,18 +85,18 @@ def _installed_file(path: str, entry: object, field: str) -> InstalledFile:
             path, get("type"), get("mode"), get("owner"), get("group"), get("hash"), get("size"), get("time"),
             get("dest"),
         )  # fmt: skip
-    known = object_of(entry, f"{field}.{path}")
+    fields = object_of(entry, f"{field}.{path}")
     prefix = f"{field}.{path}."
-    modified = known.get("time")
-    destination = known.get("dest")
+    modified = fields.get("time")
+    destination = fields.get("dest")
     return InstalledFile(
         path=_path(path, field),
-        type=optional_name(known, "type", prefix),
-        mode=optional_integer(known, "mode", prefix, bits=INTEGER_BITS),
-        owner=optional_integer(known, "owner", prefix, bits=ROW_ID_BITS),
-        group=optional_integer(known, "group", prefix, bits=ROW_ID_BITS),
-        hash=optional_name(known, "hash", prefix),
-        size_bytes=optional_integer(known, "size", prefix, bits=ROW_ID_BITS),
+        type=optional_name(fields, "type", prefix),
+        mode=optional_integer(fields, "mode", prefix, bits=INTEGER_BITS),
+        owner=optional_integer(fields, "owner", prefix, bits=ROW_ID_BITS),
+        group=optional_integer(fields, "group", prefix, bits=ROW_ID_BITS),
+        hash=optional_name(fields, "hash", prefix),
+        size_bytes=optional_integer(fields, "size", prefix, bits=ROW_ID_BITS),
         modified_at_seconds=None if modified is None else _seconds(modified, f"{prefix}time"),
         destination=None if destination is None else storable_text(destination, f"{prefix}dest"),
     )
@@ -136,17 +136,17 @@ def _path(path: object, field: str) -> str:
     return text
 
 
-def _attributes(found: object, field: str) -> tuple[AttributeValue, ...]:
-    listed = [] if found is None else list_of(found, field)
+def _attributes(findings: object, field: str) -> tuple[AttributeValue, ...]:
+    listed = [] if findings is None else list_of(findings, field)
     return tuple(_attribute(item, f"{field}.{position}") for position, item in enumerate(listed))
 
 
 def _attribute(item: object, field: str) -> AttributeValue:
     finding = object_of(item, field)
-    given = [key for key in _VALUE_FIELDS if finding.get(key) is not None]
-    if len(given) != 1:
-        raise FieldUnfit(f"{field} must have one of {', '.join(_VALUE_FIELDS)}", missing=not given)
-    (key,) = given
+    present = [key for key in _VALUE_FIELDS if finding.get(key) is not None]
+    if len(present) != 1:
+        raise FieldUnfit(f"{field} must have one of {', '.join(_VALUE_FIELDS)}", missing=not present)
+    (key,) = present
     value = finding[key]
     install_file = finding.get("install_file")
     return AttributeValue(

@@ -48,11 +48,11 @@ _HEAD_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Readable:
     """Something at `place` that may report builds or specs; it is read when `read` is iterated.
 
     The iterator may give something and then raise Refused about the rest. Of an archive, it is to be read
-    before the next Found is taken.
+    before the next Readable is taken.
     """
 
     place: str
@@ -60,21 +60,21 @@ class Found:
     read: Callable[[], Iterator[Submission]]
 
 
-def read_tree(path: Path, spack_version: str | None = None) -> Iterator[Found]:
+def read_tree(path: Path, spack_version: str | None = None) -> Iterator[Readable]:
     """Everything that can be read at `path`, found while it is iterated, in the order of the names.
 
     `spack_version` is that of documents which do not say it themselves. What cannot be read, or is left out
     of an archive, is found as well: reading it raises Refused.
     """
     found_any = False
-    for found in _read(path, spack_version):
+    for readable in _read(path, spack_version):
         found_any = True
-        yield found
+        yield readable
     if not found_any:
         yield _refused(str(path), Code.NOTHING_FOUND, "there is nothing in it that could be imported")
 
 
-def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
+def _read(path: Path, spack_version: str | None) -> Iterator[Readable]:
     try:
         whole = path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as problem:
@@ -89,7 +89,7 @@ def _read(path: Path, spack_version: str | None) -> Iterator[Found]:
     elif is_archive(whole):
         with tempfile.TemporaryDirectory(prefix="spackmon-") as directory:
             for refused in unpack(whole, Path(directory)):
-                yield Found(printable(str(path)), 0, partial(_raise, refused))
+                yield Readable(printable(str(path)), 0, partial(_raise, refused))
             yield from _Walk(Path(directory), str(path), spack_version, unpacked=True).found()
     else:
         yield _Walk(whole.parent, str(path.parent), spack_version, unpacked=False).file(whole)
@@ -105,7 +105,7 @@ class _Walk:
         self._unpacked = unpacked
         self._known = KnownNodes()
 
-    def found(self) -> Iterator[Found]:
+    def found(self) -> Iterator[Readable]:
         """What lies in it, the things in a directory before those in the directories below."""
         pending = [(self._root, self._root.name == _DATABASE)]
         while pending:
@@ -137,13 +137,13 @@ class _Walk:
             below = [(directory / name, is_spacks) for name in directories if name in entered]
             pending.extend(reversed(below))
 
-    def file(self, path: Path) -> Found:
+    def file(self, path: Path) -> Readable:
         """A file by itself."""
         if is_stage_log(path.name):
             return self._thing(path, partial(read_stage_log, path), [path])
         return self._thing(path, partial(_document, path, self._spack_version, self._known), [path])
 
-    def _recognized(self, directory: Path, directories: list[str]) -> Found | None:
+    def _recognized(self, directory: Path, directories: list[str]) -> Readable | None:
         if METADATA in directories and is_prefix(directory / METADATA):
             installed_at = None if self._unpacked else _text(directory)
             read = partial(read_prefix, directory, installed_at, self._known)
@@ -159,27 +159,27 @@ class _Walk:
             )
         return None
 
-    def _files(self, directory: Path, names: list[str], *, is_spacks: bool) -> Iterator[Found]:
+    def _files(self, directory: Path, names: list[str], *, is_spacks: bool) -> Iterator[Readable]:
         of_environment = _MANIFEST_OF_ENVIRONMENT in names
         if is_saved_run(frozenset(names)):
             saved = [file.path for file in saved_files(directory)]
             yield self._thing(directory, partial(read_saved_run, directory), saved)
             names = sorted(set(names) - {path.name for path in saved})
-        known = _NO_DOCUMENTS_OF_DATABASE if directory.name == _DATABASE else _NO_DOCUMENTS
-        for name in sorted(set(names) - known):
-            found = self.file(directory / name)
+        ignored = _NO_DOCUMENTS_OF_DATABASE if directory.name == _DATABASE else _NO_DOCUMENTS
+        for name in sorted(set(names) - ignored):
+            readable = self.file(directory / name)
             if is_spacks or of_environment:
                 # A prefix that is being made, or that Spack has lost, holds files of any kind.
                 any_kind = is_spacks and name not in _DOCUMENTS_OF_SPACK
-                found = replace(found, read=partial(_understood, found.read, any_kind=any_kind))
-            yield found
+                readable = replace(readable, read=partial(_understood, readable.read, any_kind=any_kind))
+            yield readable
 
-    def _thing(self, path: Path, read: Callable[[], Iterator[Submission]], files: list[Path]) -> Found:
+    def _thing(self, path: Path, read: Callable[[], Iterator[Submission]], files: list[Path]) -> Readable:
         size_bytes = 0
         for file in files:
             with suppress(OSError):
                 size_bytes += file.lstat().st_size
-        return Found(self._place(path), size_bytes, read)
+        return Readable(self._place(path), size_bytes, read)
 
     def _place(self, path: Path) -> str:
         below = path.relative_to(self._root)
@@ -258,8 +258,8 @@ def _files_in(directory: Path) -> list[Path]:
         return []
 
 
-def _refused(place: str, code: Code, sentence: str) -> Found:
-    return Found(printable(place), 0, partial(_raise, Refused(code, sentence)))
+def _refused(place: str, code: Code, sentence: str) -> Readable:
+    return Readable(printable(place), 0, partial(_raise, Refused(code, sentence)))
 
 
 def _raise(refused: Refused) -> Iterator[Submission]:

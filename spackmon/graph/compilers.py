@@ -21,11 +21,11 @@ def compilers_of(
 
     `named` is what its document names, `edges` are the virtuals and the package of each dependency.
     """
-    found = {(language, named) for language in LANGUAGES} if named is not None else set()
-    found |= {
+    compilers = {(language, named) for language in LANGUAGES} if named is not None else set()
+    compilers |= {
         (virtual, provider) for virtuals, provider in edges for virtual in virtuals if virtual in LANGUAGES
     }
-    return sorted(found, key=lambda one: (LANGUAGES.index(one[0]), one[1]))
+    return sorted(compilers, key=lambda one: (LANGUAGES.index(one[0]), one[1]))
 
 
 def main_compiler(named: Compiler | None, compilers: Sequence[tuple[str, Compiler]]) -> Compiler | None:

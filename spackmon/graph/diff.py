@@ -84,13 +84,13 @@ def diff(
 
 def _by_name(nodes: Mapping[str, SpecNode], root: str) -> dict[str, list[SpecNode]]:
     """The nodes of each name in the order of their versions."""
-    found: dict[str, list[SpecNode]] = {}
+    by_name: dict[str, list[SpecNode]] = {}
     for visit in traverse(nodes, root):
         node = nodes[visit.hash]
-        found.setdefault(node.name, []).append(node)
-    for same_name in found.values():
+        by_name.setdefault(node.name, []).append(node)
+    for same_name in by_name.values():
         same_name.sort(key=lambda node: (version_key(node.version), node.hash))
-    return found
+    return by_name
 
 
 def _paired(

@@ -92,11 +92,11 @@ def common(
 
 
 def _below_by_name(nodes: Mapping[str, SpecNode], root: str, deptypes: Deptype) -> dict[str, list[SpecNode]]:
-    found: dict[str, list[SpecNode]] = {}
+    by_name: dict[str, list[SpecNode]] = {}
     for visit in traverse(nodes, root, Order.PRE, deptypes)[1:]:
         node = nodes[visit.hash]
-        found.setdefault(node.name, []).append(node)
-    return found
+        by_name.setdefault(node.name, []).append(node)
+    return by_name
 
 
 def _common(name: str, specs: list[list[SpecNode]]) -> CommonDependency:

@@ -76,7 +76,7 @@ class AccessLog:
 
 
 def _request_id(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode(
+    stated = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode(
         "latin-1"
     )
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    return stated if _REQUEST_ID.fullmatch(stated) else secrets.token_hex(16)

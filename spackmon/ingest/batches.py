@@ -174,5 +174,5 @@ def _status(receipt: Receipt) -> Status:
 
 
 def _refuse(connection: Connection, line: Line, person_id: int, refused: Refused) -> Outcome:
-    inbox_id = inbox.keep(connection, INBOX_KIND, line.body, refused, person_id) if line.body else None
+    inbox_id = inbox.add(connection, INBOX_KIND, line.body, refused, person_id) if line.body else None
     return Outcome(line.number, "refused", refused=refused, inbox_id=inbox_id)

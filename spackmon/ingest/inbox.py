@@ -50,8 +50,8 @@ _ENTRIES = (
 )  # fmt: skip
 
 
-def keep(connection: Connection, kind: str, body: AnyBytes, refused: Refused, person_id: int | None) -> int:
-    """Keep a body that met `refused`; the entry's id. `kind` is its address below the ms1 prefix."""
+def add(connection: Connection, kind: str, body: AnyBytes, refused: Refused, person_id: int | None) -> int:
+    """Store a body that met `refused`; the entry's id. `kind` is its address below the ms1 prefix."""
     statement = insert(InboxEntry).values(
         received_at=utc_now(), kind=kind, person_id=person_id, body=zstandard.compress(memoryview(body)),
         error_code=refused.code, error_message=refused.sentence, replay_count=0, applied_at=None,

@@ -1,4 +1,4 @@
-"""Rows that a transaction keeps to itself, always in the order of their numbers.
+"""Rows that a transaction locks, always in the order of their ids.
 
 Tables are locked in one order too: all graphs, what specs are made of, environments, tags, groups of errors,
 packages, claims. Two transactions that took them otherwise would wait for each other. One that writes many
@@ -29,24 +29,24 @@ _PACKAGES = over_rows(
 
 
 def take_turn(connection: Connection) -> None:
-    """Wait for whoever else writes many reports in one transaction, before anything else is kept.
+    """Wait for whoever else writes many reports in one transaction, before anything else is locked.
 
-    Any of the reports may change a known graph, and what the others keep may be what such a writer waits for.
+    Any of the reports may change a known graph, and what the others lock may be what such a writer waits for.
     """
     _TURN.run(connection)
     own_graphs(connection)
 
 
 def share_graphs(connection: Connection) -> None:
-    """Keep all graphs as they are until the transaction ends; others may do the same."""
+    """Lock all graphs against changes until the transaction ends; others may share the lock."""
     _SHARE_GRAPHS.run(connection)
 
 
 def own_graphs(connection: Connection) -> None:
-    """Wait until nobody else writes what follows from graphs, and keep them to oneself."""
+    """Lock all graphs for this transaction alone, once nobody else writes what follows from them."""
     _OWN_GRAPHS.run(connection)
 
 
 def lock_packages(connection: Connection, package_ids: Iterable[int | None]) -> None:
-    """Keep packages: who looks for the build that a report is about looks at all builds of a package."""
+    """Lock packages: who looks for the build that a report is about looks at all builds of a package."""
     _PACKAGES.run(connection, sorted({(package_id,) for package_id in package_ids if package_id is not None}))

@@ -76,9 +76,9 @@ def divide(log: bytes) -> DividedLog:
 
 def first_time(log: bytes | mmap) -> datetime | None:
     """The first moment that Spack wrote into the log, without a zone."""
-    found = -1
-    while (found := log.find(_ARROW, found + 1)) >= 0:
-        moment = _time_at(log, found)
+    place = -1
+    while (place := log.find(_ARROW, place + 1)) >= 0:
+        moment = _time_at(log, place)
         if moment is not None:
             return moment
     return None
@@ -86,20 +86,20 @@ def first_time(log: bytes | mmap) -> datetime | None:
 
 def last_time(log: bytes) -> datetime | None:
     """The last moment that Spack wrote into the log, without a zone."""
-    found = len(log)
-    while (found := log.rfind(_ARROW, 0, found)) >= 0:
-        moment = _time_at(log, found)
+    place = len(log)
+    while (place := log.rfind(_ARROW, 0, place)) >= 0:
+        moment = _time_at(log, place)
         if moment is not None:
             return moment
     return None
 
 
 def _phase_lines(log: bytes) -> Iterator[tuple[int, str | None, str]]:
-    found = -1
+    place = -1
     # A search for the mark costs a tenth of one for the pattern at every line of a log.
-    while (found := log.find(_PHASE_MARK, found + 1)) >= 0:
-        start = log.rfind(b"\n", max(0, found - _LONGEST_START_BYTES), found) + 1
-        if start == 0 and found > _LONGEST_START_BYTES:
+    while (place := log.find(_PHASE_MARK, place + 1)) >= 0:
+        start = log.rfind(b"\n", max(0, place - _LONGEST_START_BYTES), place) + 1
+        if start == 0 and place > _LONGEST_START_BYTES:
             continue
         line = _PHASE_LINE.match(log, start)
         if line is not None:

@@ -194,7 +194,7 @@ def _arrived_at(name: str) -> datetime:
 
 
 def _keep(connection: Connection, spooled: Spooled, refused: Refused) -> None:
-    inbox.keep(connection, spooled.kind, spooled.body, refused, _person_id(connection, spooled.claims))
+    inbox.add(connection, spooled.kind, spooled.body, refused, _person_id(connection, spooled.claims))
 
 
 def _person_id(connection: Connection, claims: Claims) -> int | None:

@@ -32,7 +32,7 @@ from spackmon.ingest.receipts import InstallReceipt, Receipt
 from spackmon.large_bytes import AnyBytes
 from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
-from spackmon.rest_compat.kept import keep
+from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 
 log = structlog.get_logger()
@@ -119,12 +119,12 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
     except Refused as refused:
         if refused.code in PASSES:
             return await _spool(request, query, body, refused)
-        return _refusal(refused, await keep(request, INBOX_KIND + query, body, refused, sender))
+        return _refusal(refused, await to_inbox(request, INBOX_KIND + query, body, refused, sender))
     except Exception:
         log.exception("write_failed", kind="cdash")
         sentence = f"the server met a fault of its own, logged as {request.state.request_id}"
         fault = Refused(Code.INTERNAL, sentence, status=503)
-        return _refusal(fault, await keep(request, INBOX_KIND + query, body, fault, sender))
+        return _refusal(fault, await to_inbox(request, INBOX_KIND + query, body, fault, sender))
     build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
     elements = f"  <md5>{_md5(body)}</md5>\n"
     if receipt is not None:
@@ -132,7 +132,9 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
     if upload.damage is None:
         return _answer("OK", "", elements)
     # Spack sends nothing twice, and what is whole was not cut: it is taken, and kept to be looked at.
-    return _answer("ERROR", await keep(request, INBOX_KIND + query, body, upload.damage, sender), elements)
+    return _answer(
+        "ERROR", await to_inbox(request, INBOX_KIND + query, body, upload.damage, sender), elements
+    )
 
 
 async def _spool(request: Request[Services], query: str, body: AnyBytes, away: Refused) -> Response:

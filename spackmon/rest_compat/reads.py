@@ -43,14 +43,14 @@ async def attributes_of_spec(request: Request[Services]) -> Response:
         "id": request.path_params["id"],
         "analyzer": None if wanted is None else {"analyzer": {"eq": wanted}},
     }
-    found = _pages(request, _ATTRIBUTES_OF_SPEC, variables, "spec", "analysisResults")
-    return JSONResponse([_attribute(result) async for result in found])
+    results = _pages(request, _ATTRIBUTES_OF_SPEC, variables, "spec", "analysisResults")
+    return JSONResponse([_attribute(result) async for result in results])
 
 
 async def download_attribute(request: Request[Services]) -> Response:
     """The value of one attribute as JSON."""
     data = await request.state.query.ask(_ATTRIBUTE, {"id": request.path_params["id"]})
-    attribute = _found(data["analysisResult"], request)
+    attribute = _present(data["analysisResult"], request)
     value = attribute["jsonValue"] if attribute["value"] is None else attribute["value"]
     if attribute["binaryValue"] is not None:
         value = _text(bytes.fromhex(attribute["binaryValue"]))
@@ -85,17 +85,17 @@ async def _pages(
     """The nodes of the connection at the end of `way`, page by page."""
     after = None
     while True:
-        found: Any = await request.state.query.ask(query, {**variables, "after": after})
+        connection: Any = await request.state.query.ask(query, {**variables, "after": after})
         for key in way:
-            found = _found(found[key], request)
-        for node in found["nodes"]:
+            connection = _present(connection[key], request)
+        for node in connection["nodes"]:
             yield node
-        if not found["pageInfo"]["hasNextPage"]:
+        if not connection["pageInfo"]["hasNextPage"]:
             return
-        after = found["pageInfo"]["endCursor"]
+        after = connection["pageInfo"]["endCursor"]
 
 
-def _found(row: Any, request: Request[Services]) -> Any:
+def _present(row: Any, request: Request[Services]) -> Any:
     if row is None:
         raise Refused(Code.NOT_FOUND, f"nothing here has the id {request.path_params['id']}")
     return row

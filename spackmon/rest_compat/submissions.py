@@ -76,11 +76,11 @@ def _headers(request: Request[Services], refused: Refused) -> dict[str, str] | N
     return {"Retry-After": _RETRY_SECONDS} if refused.status == 503 else None
 
 
-def _key(given: str | None) -> str | None:
-    if given is None:
+def _key(header: str | None) -> str | None:
+    if header is None:
         return None
-    if 0 < len(given) <= _KEY_CHARACTERS and given.isascii() and given.isprintable():
-        return given
+    if 0 < len(header) <= _KEY_CHARACTERS and header.isascii() and header.isprintable():
+        return header
     raise Refused(
         Code.IDEMPOTENCY_KEY_INVALID,
         f"Idempotency-Key must be 1 to {_KEY_CHARACTERS} printable ASCII characters",

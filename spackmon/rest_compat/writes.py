@@ -28,7 +28,7 @@ from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat import answers
-from spackmon.rest_compat.kept import keep
+from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 
 log = structlog.get_logger()
@@ -138,4 +138,4 @@ def _read(write: Write, body: Body, known: KnownNodes) -> Submission:
 async def _refuse(
     request: Request[Services], write: Write, sender: Sender, body: Body, refused: Refused
 ) -> Response:
-    return refusal(refused, sentence=await keep(request, write.kind, body, refused, sender))
+    return refusal(refused, sentence=await to_inbox(request, write.kind, body, refused, sender))

@@ -18,9 +18,9 @@ from spackmon.web.pages import refusal_page, rendered, wants_json
 _DIRECTORY = Path(__file__).parent / "templates"
 _HASH_OF_SPEC = "query ($id: ID!) { spec(id: $id) { hash } }"
 
-Asked = Request[Services]
-Endpoint = Callable[[Asked], Awaitable[Response]]
-Variables = Callable[[Asked], Awaitable[Mapping[str, Any]]]
+PageRequest = Request[Services]
+Endpoint = Callable[[PageRequest], Awaitable[Response]]
+Variables = Callable[[PageRequest], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ _ACCOUNTS = Old(
 
 
 def _redirect(target: Callable[[Mapping[str, Any]], str]) -> Endpoint:
-    async def endpoint(request: Asked) -> Response:
+    async def endpoint(request: PageRequest) -> Response:
         return RedirectResponse(target(request.path_params), 301)
 
     return endpoint
@@ -62,12 +62,12 @@ def _latest(**conditions: str) -> str:
 def _moved(
     old: Old,
     document: str | None = None,
-    variables: Callable[[Asked], Awaitable[Mapping[str, Any]]] | None = None,
+    variables: Callable[[PageRequest], Awaitable[Mapping[str, Any]]] | None = None,
 ) -> Endpoint:
     """A page that says where something is now, with the GraphQL document that asks for it."""
     text = document and (_DIRECTORY / f"{document}.graphql").read_text(encoding="utf-8")
 
-    async def endpoint(request: Asked) -> Response:
+    async def endpoint(request: PageRequest) -> Response:
         try:
             values = {} if variables is None else await variables(request)
         except Refused as refused:
@@ -79,22 +79,22 @@ def _moved(
     return endpoint
 
 
-async def _spec(request: Asked) -> Mapping[str, Any]:
+async def _spec(request: PageRequest) -> Mapping[str, Any]:
     return {"id": str(request.path_params["id"])}
 
 
-async def _hash_of(request: Asked, name: str) -> str:
+async def _hash_of(request: PageRequest, name: str) -> str:
     """A hash of the spec whose number stands in the address; what stands for it where there is none."""
     number = request.path_params.get(name)
-    found = number and (await request.state.query.ask(_HASH_OF_SPEC, {"id": str(number)}))["spec"]
-    return str(found["hash"]) if found else f"a hash of spec {number or name}"
+    spec = number and (await request.state.query.ask(_HASH_OF_SPEC, {"id": str(number)}))["spec"]
+    return str(spec["hash"]) if spec else f"a hash of spec {number or name}"
 
 
-async def _two_hashes(request: Asked) -> Mapping[str, Any]:
+async def _two_hashes(request: PageRequest) -> Mapping[str, Any]:
     return {name: await _hash_of(request, name) for name in ("a", "b")}
 
 
-async def _builds(request: Asked) -> Mapping[str, Any]:
+async def _builds(request: PageRequest) -> Mapping[str, Any]:
     package, system = (request.path_params.get(name) for name in ("package", "system"))
     spec = {
         **({} if package is None else {"name": {"eq": package}}),
@@ -103,28 +103,32 @@ async def _builds(request: Asked) -> Mapping[str, Any]:
     return {"where": {"spec": spec}} if spec else {}
 
 
-async def _results(request: Asked) -> Mapping[str, Any]:
-    found = request.path_params
-    if "name" not in found:
+async def _results(request: PageRequest) -> Mapping[str, Any]:
+    parameters = request.path_params
+    if "name" not in parameters:
         return {}
-    is_named = "package" in found
-    of = {"name": {"eq": found["package"]}} if is_named else {"hash": {"eq": await _hash_of(request, "spec")}}
-    return {"where": {"name": {"eq": found["name"]}, "analysis": {"build": {"spec": of}}}}
+    is_named = "package" in parameters
+    of = (
+        {"name": {"eq": parameters["package"]}}
+        if is_named
+        else {"hash": {"eq": await _hash_of(request, "spec")}}
+    )
+    return {"where": {"name": {"eq": parameters["name"]}, "analysis": {"build": {"spec": of}}}}
 
 
 def _of_analyzer(analyzer: str) -> Variables:
-    async def variables(_: Asked) -> Mapping[str, Any]:
+    async def variables(_: PageRequest) -> Mapping[str, Any]:
         return {"where": {"analyzer": {"eq": analyzer}}}
 
     return variables
 
 
-async def _robots(_: Asked) -> Response:
+async def _robots(_: PageRequest) -> Response:
     """`/robots.txt`, which keeps crawlers away as the old one did."""
     return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
-async def _no_password_exchange(request: Asked) -> Response:
+async def _no_password_exchange(request: PageRequest) -> Response:
     """`POST /api-token-auth/`: only the digest of a token is stored, so that it cannot be shown again.
 
     No Spack asks for this: its clients have the token and exchange it at `/auth/token/`, as a script can.

@@ -36,23 +36,23 @@ _TEMPLATES.env.filters.update(duration=duration, failed=failed, question=questio
 _VERSION = version("spackmon")
 _HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
 
-Asked = Request[Services]
-Variables = Callable[[Asked], Mapping[str, Any]]
-Endpoint = Callable[[Asked], Awaitable[Response]]
-Moved = Callable[[Asked, Mapping[str, Any]], str | None]
+PageRequest = Request[Services]
+Variables = Callable[[PageRequest], Mapping[str, Any]]
+Endpoint = Callable[[PageRequest], Awaitable[Response]]
+Moved = Callable[[PageRequest, Mapping[str, Any]], str | None]
 log = structlog.get_logger()
 
 
-def _stays(request: Asked, data: Mapping[str, Any]) -> None:
+def _stays(request: PageRequest, data: Mapping[str, Any]) -> None:
     """Where a page is, whatever it shows."""
 
 
-def _present_address(request: Asked, data: Mapping[str, Any]) -> str | None:
+def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | None:
     """The address of a build that was asked for by the number of one that turned out to be the same."""
     build_id = data["build"]["id"]
-    asked = request.path_params["id"].removeprefix("Build:")
+    shown_id = request.path_params["id"].removeprefix("Build:")
     question = f"?{request.url.query}" if request.url.query else ""
-    return None if int(asked) == int(build_id) else f"/builds/{build_id}{question}"
+    return None if int(shown_id) == int(build_id) else f"/builds/{build_id}{question}"
 
 
 def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
@@ -62,7 +62,7 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
     another address is shown there.
     """
 
-    def shown(request: Asked, data: Mapping[str, Any]) -> Response:
+    def shown(request: PageRequest, data: Mapping[str, Any]) -> Response:
         address = moved(request, data)
         if address is not None:
             return RedirectResponse(address, 301)
@@ -74,11 +74,11 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
 
 
 def _answering(
-    name: str, variables: Variables, show: Callable[[Asked, Mapping[str, Any]], Response]
+    name: str, variables: Variables, show: Callable[[PageRequest, Mapping[str, Any]], Response]
 ) -> Endpoint:
     document = (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
 
-    async def endpoint(request: Asked) -> Response:
+    async def endpoint(request: PageRequest) -> Response:
         try:
             data = await request.state.query.ask(document, variables(request))
             if None in data.values():
@@ -96,27 +96,27 @@ def _answering(
     return endpoint
 
 
-def _latest_builds(request: Asked) -> Mapping[str, Any]:
-    asked = {key: value.strip() for key, value in request.query_params.items() if value.strip()}
-    package = {key: asked[key] for key in ("name", "version") if key in asked}
+def _latest_builds(request: PageRequest) -> Mapping[str, Any]:
+    wanted = {key: value.strip() for key, value in request.query_params.items() if value.strip()}
+    package = {key: wanted[key] for key in ("name", "version") if key in wanted}
     if package and "name" not in package:
         raise Refused(Code.ARGUMENT_INVALID, "`version` needs the `name` of a package beside it")
     conditions: dict[str, Any] = {"dependency": package} if package else {}
-    if "tag" in asked:
-        conditions["tags"] = {"some": {"name": {"eq": asked["tag"]}}}
-    if "owner" in asked:
-        conditions["owner"] = {"name": {"eq": asked["owner"]}}
+    if "tag" in wanted:
+        conditions["tags"] = {"some": {"name": {"eq": wanted["tag"]}}}
+    if "owner" in wanted:
+        conditions["owner"] = {"name": {"eq": wanted["owner"]}}
     where = {"where": conditions} if conditions else {}
-    if "before" in asked:
-        return {"last": PAGE_SIZE, "before": asked["before"], **where}
-    return {"first": PAGE_SIZE, "after": asked.get("after"), **where}
+    if "before" in wanted:
+        return {"last": PAGE_SIZE, "before": wanted["before"], **where}
+    return {"first": PAGE_SIZE, "after": wanted.get("after"), **where}
 
 
-def _by_id(request: Asked) -> Mapping[str, Any]:
+def _by_id(request: PageRequest) -> Mapping[str, Any]:
     return {"id": request.path_params["id"]}
 
 
-def _log_text(request: Asked, data: Mapping[str, Any]) -> Response:
+def _log_text(request: PageRequest, data: Mapping[str, Any]) -> Response:
     """The whole log, byte for byte: for curl and less, and for a browser, which must not guess at HTML."""
     if data["phase"]["log"] is None:
         raise nothing_here(request)
@@ -124,7 +124,7 @@ def _log_text(request: Asked, data: Mapping[str, Any]) -> Response:
     return PlainTextResponse(base64.b64decode(data["phase"]["log"]["base64"]), headers=headers)
 
 
-def rendered(request: Asked, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+def rendered(request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
     """A template of templates/ with these values, and with what the frame of every page needs."""
     settings = request.state.settings
     context = {
@@ -137,19 +137,19 @@ def rendered(request: Asked, template: str, values: Mapping[str, Any], status: i
     return _TEMPLATES.TemplateResponse(plain, template, context, status_code=status, headers=_HEADERS)
 
 
-def refusal_page(request: Asked, refused: Refused) -> Response:
+def refusal_page(request: PageRequest, refused: Refused) -> Response:
     """The sentence as a page, or as JSON for who wants that."""
     if wants_json(request):
         return answers.refusal(refused, _HEADERS)
     return rendered(request, "error.html", {"refused": refused}, refused.status)
 
 
-def nothing_here(request: Asked) -> Refused:
+def nothing_here(request: PageRequest) -> Refused:
     """What an address answers under which there is nothing."""
     return Refused(Code.NOT_FOUND, f"nothing is known here under {request.url.path}")
 
 
-def wants_json(request: Asked) -> bool:
+def wants_json(request: PageRequest) -> bool:
     """Whether a page's values are wanted as JSON: by `?format=json`, or by `Accept`."""
     accepted = request.headers.get("accept", "")
     return request.query_params.get("format") == "json" or (

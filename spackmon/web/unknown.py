@@ -26,9 +26,9 @@ def unknown_address(api_prefix: str) -> Callable[[Request, Exception], Awaitable
             return await answers.for_http_exception(request, error)
         if not isinstance(error, HTTPException):
             raise error
-        asked = cast(Request[Services], request)  # the library does not know of our services
+        typed = cast(Request[Services], request)  # the library does not know of our services
         if error.status_code == Code.NOT_FOUND.status:
-            return refusal_page(asked, nothing_here(asked))
-        return refusal_page(asked, answers.refused_by_http(error))
+            return refusal_page(typed, nothing_here(typed))
+        return refusal_page(typed, answers.refused_by_http(error))
 
     return handler

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from spackmon.errors import Refused
 from spackmon.formats.submission import InstallReport, SpecReport, Submission
-from spackmon.formats.tree_walk import Found, read_tree
+from spackmon.formats.tree_walk import Readable, read_tree
 from tests.formats.installs import INSTALLS, LIBGREET, PREFIXES, STAGE, STAGE_LOG, copied
 
 LOCAL_SAVE = INSTALLS.parent / "local-save"
@@ -281,7 +281,7 @@ def test_nothing_is_said_to_be_nothing(tmp_path: Path) -> None:
     ]
     assert taken(tmp_path / "missing")[1][str(tmp_path / "missing")].startswith("FILE_UNREADABLE")
     (file,) = read_tree(LIBGREET / ".spack" / "spec.json")
-    assert isinstance(file, Found)
+    assert isinstance(file, Readable)
     assert file.place == str(LIBGREET / ".spack" / "spec.json")
 
 

@@ -24,7 +24,7 @@ def read_status(kind: str, body: bytes) -> list[Submission]:
 
 def keep(site: Site, build_id: int, status: str, person: int | None = Site.ada) -> int:
     body = bytearray(json.dumps({"build_id": build_id, "status": status}).encode())
-    return site.database.write_once(lambda c: inbox.keep(c, "builds/update", body, UNKNOWN, person))
+    return site.database.write_once(lambda c: inbox.add(c, "builds/update", body, UNKNOWN, person))
 
 
 def waiting(site: Site) -> list[inbox.Entry]:

@@ -59,7 +59,7 @@ _ERRORS = (OSError, EOFError, ValueError, MemoryError, zlib.error, lzma.LZMAErro
 
 def compression_of(beginning: bytes) -> Compression | None:
     """How data is compressed that begins so; None where it is not."""
-    return next((known for known in _COMPRESSIONS if beginning.startswith(known.beginning)), None)
+    return next((one for one in _COMPRESSIONS if beginning.startswith(one.beginning)), None)
 
 
 class Damaged(ValueError):  # noqa: N818 -- what the data is

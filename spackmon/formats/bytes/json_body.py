@@ -130,9 +130,9 @@ def _log(body: AnyBytes) -> tuple[int, int] | None:
 
 
 def _start_of_log(body: AnyBytes) -> int | None:
-    found = -1
-    while (found := body.find(_KEY, found + 1)) >= 0:
-        if key := _LOG_KEY.match(body, found):
+    start = -1
+    while (start := body.find(_KEY, start + 1)) >= 0:
+        if key := _LOG_KEY.match(body, start):
             return key.end()
     return None
 

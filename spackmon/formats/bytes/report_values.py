@@ -66,11 +66,11 @@ def moment(value: object, field: str) -> datetime | None:
     if value is None:
         return None
     try:
-        found = _moment(value)
+        parsed = _moment(value)
     except (ValueError, OverflowError, OSError):
-        found = None
-    if found is not None and _EARLIEST <= found < _LATEST:
-        return found
+        parsed = None
+    if parsed is not None and _EARLIEST <= parsed < _LATEST:
+        return parsed
     raise FieldUnfit(f"{field} must be seconds since 1970 or a time such as 2026-11-22T08:44:33Z")
 
 
@@ -78,8 +78,8 @@ def _moment(value: object) -> datetime | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return datetime.fromtimestamp(value, UTC)
     if isinstance(value, str):
-        found = datetime.fromisoformat(value)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        parsed = datetime.fromisoformat(value)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     return None
 
 

@@ -81,20 +81,20 @@ def json_lines(data: bytes) -> Iterator[Value]:
 
 def _lines(text: str, whole: Refused | None) -> Iterator[Value]:
     number, counted_to = 1, 0
-    for found in _written_lines(text):
-        number += text.count("\n", counted_to, found.start())
-        counted_to = found.start()
+    for matched in _written_lines(text):
+        number += text.count("\n", counted_to, matched.start())
+        counted_to = matched.start()
         try:
-            yield Value(number, _parsed(found[0]))
+            yield Value(number, _parsed(matched[0]))
         except Refused as problem:
             yield Value(number, None, problem)
 
 
 def _has_lines(text: str) -> bool:
     """Whether one of the first lines is an object by itself, so that the others were meant to be, too."""
-    for found in itertools.islice(_written_lines(text), 3):
+    for matched in itertools.islice(_written_lines(text), 3):
         try:
-            if isinstance(_parsed(found[0]), dict):
+            if isinstance(_parsed(matched[0]), dict):
                 return True
         except Refused:
             continue
@@ -102,7 +102,7 @@ def _has_lines(text: str) -> bool:
 
 
 def _written_lines(text: str) -> Iterator[re.Match[str]]:
-    return (found for found in _LINE.finditer(text) if not found[0].isspace())
+    return (matched for matched in _LINE.finditer(text) if not matched[0].isspace())
 
 
 def _text(data: bytes) -> str:

@@ -94,20 +94,20 @@ def _usual_position(phase_name: str) -> int:
 
 
 def _first_time(output: object) -> str:
-    found = _TIME.search(output) if isinstance(output, str) else None
-    return found[1] if found else _NO_TIME
+    first = _TIME.search(output) if isinstance(output, str) else None
+    return first[1] if first else _NO_TIME
 
 
 def saved_files(directory: Path) -> list[SavedFile]:
     """The saved files in a directory. Raises Refused LOCAL_SAVE_UNREADABLE."""
-    found = []
+    saved = []
     for path in _entries(directory):
         for kind, pattern in _FILES.items():
             match = pattern.fullmatch(path.name)
             if match:
-                found.append(SavedFile(kind, path, match.groupdict().get("build")))
+                saved.append(SavedFile(kind, path, match.groupdict().get("build")))
                 break
-    return found
+    return saved
 
 
 def _entries(directory: Path) -> list[Path]:

@@ -257,10 +257,10 @@ def _update(update: Element, address: Address) -> CDashReport:
 
 def _concretization_failure(message: str) -> ConcretizationFailureReport:
     unsolved = _UNSOLVED.search(message)
-    asked = next(filter(None, unsolved.groups())) if unsolved else None
-    name = None if asked is None else package_asked_for(asked)
+    abstract_spec = next(filter(None, unsolved.groups())) if unsolved else None
+    name = None if abstract_spec is None else package_asked_for(abstract_spec)
     # CDash has the commit of that Spack only, which is no version.
-    return ConcretizationFailureReport(name, None, "", abstract_spec=asked, message=message)
+    return ConcretizationFailureReport(name, None, "", abstract_spec=abstract_spec, message=message)
 
 
 def _test(test: Element, run: _Run) -> InstallReport:
@@ -297,8 +297,10 @@ def _testing(testing: Element, run: _Run) -> InstallReport:
 
 
 def _events(part: Element, run: _Run) -> tuple[Event, ...]:
-    found = [_event(element) for element in part.iter() if element is not part and _is_event(element)]
-    return tuple(_unescaped_again(event) for event in found) if _escaped_twice(found, run) else tuple(found)
+    events = [_event(element) for element in part.iter() if element is not part and _is_event(element)]
+    return (
+        tuple(_unescaped_again(event) for event in events) if _escaped_twice(events, run) else tuple(events)
+    )
 
 
 def _is_event(element: Element) -> bool:
@@ -383,6 +385,6 @@ def _moment(element: Element, name: str) -> datetime | None:
     return datetime.fromtimestamp(float(text), UTC)
 
 
-def _unknown(found: str) -> Refused:
+def _unknown(reason: str) -> Refused:
     expected = "a Build, Configure, Update, Test or Testing document of CDash was expected"
-    return Refused(Code.CDASH_UNKNOWN, f"{expected}, and {found}")
+    return Refused(Code.CDASH_UNKNOWN, f"{expected}, and {reason}")

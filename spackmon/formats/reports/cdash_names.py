@@ -45,10 +45,10 @@ def built_by(build_name: str, command: str, text: str) -> Built:
 
 def _from_build_name(build_name: str) -> tuple[str | None, str | None]:
     for pattern in (_OF_PIPELINE, _TESTED):
-        if found := pattern.fullmatch(build_name):
-            return found[1], found[2]
-    found = _AFTER_DASH.fullmatch(build_name)
-    return (found[1] if found else None), None
+        if named := pattern.fullmatch(build_name):
+            return named[1], named[2]
+    named = _AFTER_DASH.fullmatch(build_name)
+    return (named[1] if named else None), None
 
 
 def package_asked_for(spec: str) -> str | None:

@@ -88,7 +88,7 @@ def _suite(element: Element, packages_seconds: float) -> _Suite:
 
 def _report(case: Element, suite: _Suite) -> InstallReport:
     spec_hash = case.get("name", "")
-    failure = next((found for tag in _FAILED_CASE if (found := case.find(tag)) is not None), None)
+    failure = next((element for tag in _FAILED_CASE if (element := case.find(tag)) is not None), None)
     log = _log(case.find("system-out")) or _log(failure)
     seconds = _seconds(case.get("time", ""))
     message = "" if failure is None else plain(failure.get("message")).strip()
@@ -162,6 +162,6 @@ def _moment(text: str) -> datetime | None:
         return None
 
 
-def _unknown(found: str) -> Refused:
+def _unknown(reason: str) -> Refused:
     expected = "expected a JUnit report of Spack, whose test cases are named by DAG hashes"
-    return Refused(Code.JUNIT_UNKNOWN, f"{expected}: {found}")
+    return Refused(Code.JUNIT_UNKNOWN, f"{expected}: {reason}")

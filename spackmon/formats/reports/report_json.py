@@ -96,7 +96,7 @@ def _install(line: dict[str, Any], known: KnownNodes | None) -> Iterator[Submiss
             configure_arguments=optional_text(line, "configure_arguments"),
             environment_variables=_present(line, "environment_variables", environment_variables),
             install_files=_present(line, "install_files", installed_files),
-            attributes=_present(line, "attributes", lambda found, at: attributes(object_of(found, at), at)),
+            attributes=_present(line, "attributes", lambda value, at: attributes(object_of(value, at), at)),
             tags=tags_of(line.get("tags"), "tags"),
         )
     yield report
@@ -161,10 +161,10 @@ def _source(source: dict[str, Any]) -> Source:
 def _environment(value: object) -> Environment | None:
     if value is None:
         return None
-    known = object_of(value, "environment")
+    fields = object_of(value, "environment")
     return Environment(
         **{
-            field: optional_name(known, name, "environment.") or ""
+            field: optional_name(fields, name, "environment.") or ""
             for field, name in ENVIRONMENT_NAMES.items()
         }
     )

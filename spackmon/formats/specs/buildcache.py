@@ -68,30 +68,30 @@ def read_buildcache(
     """
     damage = Damage()
     nodes = KnownNodes()
-    known: set[str] = set()
-    found = False
+    indexed: set[str] = set()
+    is_any = False
     for path in INDEX_PATHS:
         try:
             for report in _attempt(_index(fetch, path, spack_version), path, damage):
                 # Before Spack 0.18 an index leaves build dependencies out, which the spec's own file has.
                 if report.graph.format_version >= FIRST_WHOLE_FORMAT:
-                    known.update(report.graph.nodes)
+                    indexed.update(report.graph.nodes)
                 yield report
-            found = True
+            is_any = True
         except FileNotFoundError:
             continue
     for path in paths:
         if not is_spec_path(path):
             continue
-        found = True
+        is_any = True
         named = _HASH_IN_NAME.search(posixpath.basename(path))
-        if named is None or named[1] not in known:
+        if named is None or named[1] not in indexed:
             try:
                 yield from _attempt(_spec(fetch, path, spack_version, nodes), path, damage)
             except FileNotFoundError:
                 damage.add(f"{path}: it is not there")
     damage.settle()
-    if not found:
+    if not is_any:
         sentence = f"neither {' nor '.join(INDEX_PATHS)} is there, nor a file of a spec"
         raise Refused(Code.BUILDCACHE_EMPTY, sentence)
 

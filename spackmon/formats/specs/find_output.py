@@ -6,7 +6,7 @@ from typing import Any
 from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import FieldUnfit
-from spackmon.formats.specs.spec_pool import Kept, read_pool, reports
+from spackmon.formats.specs.spec_pool import KeyedNode, read_pool, reports
 from spackmon.formats.submission import SpecReport
 
 
@@ -31,11 +31,11 @@ def read_find_output(document: list[Any], spack_version: str | None) -> Iterator
     damage.settle()
 
 
-def _kept(document: list[Any], damage: Damage) -> Iterator[Kept]:
+def _kept(document: list[Any], damage: Damage) -> Iterator[KeyedNode]:
     for position, element in enumerate(document):
         key = element.get("hash") if isinstance(element, dict) else None
         if isinstance(key, str):
-            yield Kept(key, element, _format_version(element))
+            yield KeyedNode(key, element, _format_version(element))
         else:
             damage.add(f"element {position}: a spec with a hash was expected")
 

@@ -14,7 +14,7 @@ from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.damage import Damage, newer
 from spackmon.formats.bytes.fields import FieldUnfit, object_of, required, storable_text
 from spackmon.formats.bytes.report_values import moment
-from spackmon.formats.specs.spec_pool import Kept, read_pool, reports
+from spackmon.formats.specs.spec_pool import KeyedNode, read_pool, reports
 from spackmon.formats.submission import InstallReport, Source, SpecReport
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import BuildStatus, InstalledFrom, SourceKind
@@ -73,12 +73,12 @@ def _format_version(database: dict[str, Any], damage: Damage) -> int:
     return _SPEC_FORMATS[version]
 
 
-def _kept(rows: dict[str, Any], format_version: int) -> Iterator[Kept]:
+def _kept(rows: dict[str, Any], format_version: int) -> Iterator[KeyedNode]:
     for key, row in rows.items():
         spec = row.get("spec") if isinstance(row, dict) else None
         # 0.17 writes the same version as 0.18, but its DAG hash covers no recipe: the spec names none.
         is_of_0_17 = format_version == 3 and isinstance(spec, dict) and "package_hash" not in spec
-        yield Kept(key, spec, 2 if is_of_0_17 else format_version)
+        yield KeyedNode(key, spec, 2 if is_of_0_17 else format_version)
 
 
 def _is_installed(row: dict[str, Any]) -> bool:

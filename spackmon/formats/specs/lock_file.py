@@ -19,7 +19,7 @@ from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.damage import Damage, newer
 from spackmon.formats.bytes.fields import FieldUnfit, list_of, object_of, optional_name, required, short_text
 from spackmon.formats.specs.spec_json import FORMAT_VERSIONS
-from spackmon.formats.specs.spec_pool import Kept, SpecPool, read_pool, reports
+from spackmon.formats.specs.spec_pool import KeyedNode, SpecPool, read_pool, reports
 from spackmon.formats.submission import SpecReport
 
 FILE_TYPE = "spack-lockfile"
@@ -85,16 +85,16 @@ def _lock(document: dict[str, Any], damage: Damage) -> _Lock:
 
 def _environments(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The environment itself, and all that it includes, those that they include too."""
-    found = [document]
-    for environment in found:
+    environments = [document]
+    for environment in environments:
         included = environment.get("include_concrete")
         if included is not None:
             for path, inner in object_of(included, "include_concrete").items():
-                found.append(object_of(inner, f"include_concrete.{path[:100]}"))
-    return found
+                environments.append(object_of(inner, f"include_concrete.{path[:100]}"))
+    return environments
 
 
-def _kept(lock: _Lock) -> Iterator[Kept]:
+def _kept(lock: _Lock) -> Iterator[KeyedNode]:
     """Every spec once: an included environment repeats what it shares with the one that includes it."""
     seen: dict[str, object] = {}
     for environment in lock.environments:
@@ -103,7 +103,9 @@ def _kept(lock: _Lock) -> Iterator[Kept]:
         for key, element in specs.items():
             if key not in seen or seen[key] != element:
                 seen.setdefault(key, element)
-                yield Kept(short_text(key, "concrete_specs"), element, lock.format_version, lock.key_kind)
+                yield KeyedNode(
+                    short_text(key, "concrete_specs"), element, lock.format_version, lock.key_kind
+                )
 
 
 def _roots(lock: _Lock, pool: SpecPool, damage: Damage) -> Iterator[str]:

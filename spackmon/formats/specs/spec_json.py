@@ -92,10 +92,10 @@ def read_failure(document: object, spack_version: str) -> ConcretizationFailureR
     root = _elements(unwrapped)[1][0]
     try:
         name = name_of(object_of(root, "the node"), "name")
-        kept = storable_json(unwrapped, "the spec")
+        stored = storable_json(unwrapped, "the spec")
     except FieldUnfit as unfit:
         raise _malformed(f"{_place(0, None)}: {unfit.sentence}") from None
-    return ConcretizationFailureReport(name=name, document=kept, spack_version=spack_version)
+    return ConcretizationFailureReport(name=name, document=stored, spack_version=spack_version)
 
 
 def node_hash(document: str) -> str:
@@ -189,11 +189,13 @@ def _edges(entry: NodeEntry, carriers: _Carriers) -> tuple[Edge, ...]:
 def _child(dependency: DependencyEntry, carriers: _Carriers) -> str:
     """The identity of the node that is meant: of the same name if any, by the same kind of hash if any."""
     for kind, value in dependency.hashes:
-        found = carriers.get(value)
-        if found:
-            if len(found) > 1:
-                found = sorted(found, key=lambda pair: (pair[1].name != dependency.name, pair[0] != kind))
-            return found[0][1].identity[1]
+        candidates = carriers.get(value)
+        if candidates:
+            if len(candidates) > 1:
+                candidates = sorted(
+                    candidates, key=lambda pair: (pair[1].name != dependency.name, pair[0] != kind)
+                )
+            return candidates[0][1].identity[1]
     raise FieldUnfit(
         f"dependencies: no node of the document has the hash {dependency.hashes[0][1]} of {dependency.name}"
     )

@@ -131,21 +131,21 @@ def spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, Targ
 
 def hashes_of(owner: dict[str, Any]) -> Hashes:
     """The hashes that a node or an edge states, by their kinds, the strongest first. Raises FieldUnfit."""
-    found = []
+    hashes = []
     for kind in _HASH_KINDS:
         value = owner.get(kind)
         if value is not None:
             if not isinstance(value, str) or not _HASH.fullmatch(value):
                 raise FieldUnfit(f"{kind} must be 7 to 64 lowercase letters and digits")
-            found.append((kind, value))
-    return tuple(found)
+            hashes.append((kind, value))
+    return tuple(hashes)
 
 
-def _target(target: object, known: dict[str, TargetDescription]) -> TargetDescription:
+def _target(target: object, targets: dict[str, TargetDescription]) -> TargetDescription:
     document = compact(target, "arch.target")
-    if document not in known:
-        known[document] = _described_target(target, document)
-    return known[document]
+    if document not in targets:
+        targets[document] = _described_target(target, document)
+    return targets[document]
 
 
 def _described_target(target: object, document: str) -> TargetDescription:

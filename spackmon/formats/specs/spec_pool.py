@@ -22,7 +22,7 @@ _MAXIMUM_GRAPH_SPECS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeyedNode:
     """A node as a file keeps it: under `key`, a hash of the kind `key_kind`; the node may leave that out."""
 
     key: str
@@ -55,11 +55,11 @@ class SpecPool:
 
     def graph(self, root: str) -> SpecGraph:
         """The graph below an identity; of a spliced spec also the graph that it was built as."""
-        found = _below(root, self.nodes, self._built_as)
-        return SpecGraph(root=root, format_version=self._format_versions[root], nodes=found)
+        nodes = _below(root, self.nodes, self._built_as)
+        return SpecGraph(root=root, format_version=self._format_versions[root], nodes=nodes)
 
 
-def read_pool(kept: Iterable[Kept], damage: Damage) -> SpecPool:
+def read_pool(keyed: Iterable[KeyedNode], damage: Damage) -> SpecPool:
     """The pool of a file's nodes; what is left out is added to `damage`.
 
     Raises FieldUnfit for more than MAXIMUM_SPECS.
@@ -67,7 +67,7 @@ def read_pool(kept: Iterable[Kept], damage: Damage) -> SpecPool:
     entries: dict[str, NodeEntry] = {}
     by_key: dict[str, str] = {}
     format_versions: dict[str, int] = {}
-    listed = list(kept)
+    listed = list(keyed)
     if len(listed) > MAXIMUM_SPECS:
         raise FieldUnfit(f"it has more than {MAXIMUM_SPECS} specs")
     for node in listed:
@@ -101,7 +101,7 @@ def reports(
             yield SpecReport(graph=graph, spack_version=spack_version)
 
 
-def _entry(node: Kept) -> NodeEntry:
+def _entry(node: KeyedNode) -> NodeEntry:
     name, fields = named_content(node.element, node.format_version)
     content = object_of(fields, "the node")
     stated = content.get(node.key_kind)
@@ -170,40 +170,40 @@ def _built_as(
     entries: Mapping[str, NodeEntry], by_key: Mapping[str, str], nodes: Mapping[str, SpecNode]
 ) -> dict[str, str]:
     """The specs that spliced ones were built as, where the file has them."""
-    found: dict[str, str] = {}
+    originals: dict[str, str] = {}
     for identity in nodes:
         stated: Any = entries[identity].content.get("build_spec")
         key = stated.get("hash") if isinstance(stated, dict) else None
         built_as = by_key.get(key) if isinstance(key, str) else None
         if built_as is not None and built_as in nodes:
-            found[identity] = built_as
-    return found
+            originals[identity] = built_as
+    return originals
 
 
 def _of_real_size(
     nodes: Mapping[str, SpecNode], built_as: Mapping[str, str], damage: Damage
 ) -> dict[str, SpecNode]:
     """The nodes whose graphs are no larger than any real one; above the first giant nothing is walked."""
-    kept: dict[str, SpecNode] = {}
+    small: dict[str, SpecNode] = {}
     for identity in children_first(nodes):
         node = nodes[identity]
-        if all(edge.child in kept for edge in node.edges):
+        if all(edge.child in small for edge in node.edges):
             below = _below(identity, nodes, built_as, _MAXIMUM_GRAPH_SPECS)
             if len(below) <= _MAXIMUM_GRAPH_SPECS:
-                kept[identity] = node
-    if len(kept) < len(nodes):
-        first = _shown(next(node for identity, node in nodes.items() if identity not in kept))
+                small[identity] = node
+    if len(small) < len(nodes):
+        first = _shown(next(node for identity, node in nodes.items() if identity not in small))
         damage.add(
-            f"the graph of {first} has over {_MAXIMUM_GRAPH_SPECS} specs", parts=len(nodes) - len(kept)
+            f"the graph of {first} has over {_MAXIMUM_GRAPH_SPECS} specs", parts=len(nodes) - len(small)
         )
-    return kept
+    return small
 
 
 def _below(
     root: str, nodes: Mapping[str, SpecNode], built_as: Mapping[str, str], enough: int = MAXIMUM_SPECS
 ) -> dict[str, SpecNode]:
     """What a graph has, its root first; the walk ends with the first node that is more than enough."""
-    found = {root: nodes[root]}
+    reached = {root: nodes[root]}
     pending = [root]
     while pending:
         identity = pending.pop()
@@ -211,12 +211,12 @@ def _below(
         if identity in built_as:
             children.append(built_as[identity])
         for child in children:
-            if child not in found:
-                found[child] = nodes[child]
+            if child not in reached:
+                reached[child] = nodes[child]
                 pending.append(child)
-        if len(found) > enough:
+        if len(reached) > enough:
             break
-    return found
+    return reached
 
 
 def _shown(node: SpecNode) -> str:

@@ -94,13 +94,13 @@ class Connected:
     async def rows(self, ask: Ask, window: Window) -> Listed:
         """See Source."""
         if window.before is not None:
-            found = await self._asked(ask, first=window.limit, after=window.before)
-            return self._listed(found, is_last=False)
+            page = await self._page(ask, first=window.limit, after=window.before)
+            return self._listed(page, is_last=False)
         after, is_there = window.after, True
         if after is None:
             after, is_there = await self._skip(ask, window.offset)
-        found = await self._asked(ask, last=window.limit if is_there else 0, before=after)
-        return self._listed(found, is_last=not (is_there and found["pageInfo"]["hasPreviousPage"]))
+        page = await self._page(ask, last=window.limit if is_there else 0, before=after)
+        return self._listed(page, is_last=not (is_there and page["pageInfo"]["hasPreviousPage"]))
 
     async def row(self, ask: Ask, row_id: int) -> Shaped | None:
         """See Source."""
@@ -113,12 +113,12 @@ class Connected:
         """All edges of the connection beyond a cursor, the lowest ids first, `size` a statement."""
         more = True
         while more:
-            found = await self._asked(ask, last=size, before=after)
-            for edge in reversed(found["edges"]):
+            page = await self._page(ask, last=size, before=after)
+            for edge in reversed(page["edges"]):
                 yield edge
-            more, after = found["pageInfo"]["hasPreviousPage"], found["pageInfo"]["startCursor"]
+            more, after = page["pageInfo"]["hasPreviousPage"], page["pageInfo"]["startCursor"]
 
-    async def _asked(self, ask: Ask, **page: Any) -> Any:
+    async def _page(self, ask: Ask, **page: Any) -> Any:
         return (await ask(self.document, page))[self.connection]
 
     async def _skip(self, ask: Ask, offset: int) -> tuple[str | None, bool]:
@@ -126,18 +126,18 @@ class Connected:
         cursor = None
         while offset:
             size = min(offset, _SKIPPED_AT_ONCE)
-            found = await ask(self._text(_SKIP), {"last": size, "before": cursor})
-            info = found[self.connection]["pageInfo"]
+            page = await ask(self._text(_SKIP), {"last": size, "before": cursor})
+            info = page[self.connection]["pageInfo"]
             if not info["hasPreviousPage"]:
                 return None, False
             offset, cursor = offset - size, info["startCursor"]
         return cursor, True
 
-    def _listed(self, found: Any, *, is_last: bool) -> Listed:
-        info = found["pageInfo"]
-        shaped = [self.shape(edge["node"]) for edge in reversed(found["edges"])]
+    def _listed(self, page: Any, *, is_last: bool) -> Listed:
+        info = page["pageInfo"]
+        shaped = [self.shape(edge["node"]) for edge in reversed(page["edges"])]
         rows = [row for row in shaped if row is not None]
-        return Listed(found["totalCount"], rows, is_last, info["startCursor"], info["endCursor"])
+        return Listed(page["totalCount"], rows, is_last, info["startCursor"], info["endCursor"])
 
     def _text(self, template: str) -> str:
         where = f"where: {self.where}, " if self.where else ""
@@ -150,8 +150,8 @@ class Edges(Connected):
     async def row(self, ask: Ask, row_id: int) -> Shaped | None:
         """See Source."""
         parent = f"Spec:{shapes.edge_parent(row_id)}"
-        found = (await ask(_EDGES + self.fragment, {"id": parent}))["row"]
-        edges = [] if found is None else [self.shape(edge) for edge in found["dependencies"]]
+        answer = (await ask(_EDGES + self.fragment, {"id": parent}))["row"]
+        edges = [] if answer is None else [self.shape(edge) for edge in answer["dependencies"]]
         return next((edge for edge in edges if edge is not None and edge["id"] == row_id), None)
 
 
@@ -217,8 +217,8 @@ class Variables:
     async def row(self, ask: Ask, row_id: int) -> Shaped | None:
         """See Source."""
         build_id = shapes.variable_build(row_id)
-        found = (await ask(_BUILD + self.builds.fragment, {"id": str(build_id)}))["row"]
-        rows = [] if found is None else shapes.environment_variables(found)
+        answer = (await ask(_BUILD + self.builds.fragment, {"id": str(build_id)}))["row"]
+        rows = [] if answer is None else shapes.environment_variables(answer)
         return next((row for row in rows if row["id"] == row_id), None)
 
 
@@ -235,9 +235,9 @@ def _variables_after(window: Window) -> tuple[str | None, int]:
 async def _count_variables(ask: Ask) -> int | None:
     count, cursor = 0, None
     for _ in range(_BUILDS_COUNTED // LARGEST_PAGE):
-        found = (await ask(_COUNT, {"before": cursor}))["builds"]
-        count += sum(len(build["environmentVariables"]) for build in found["nodes"])
-        if not found["pageInfo"]["hasPreviousPage"]:
+        page = (await ask(_COUNT, {"before": cursor}))["builds"]
+        count += sum(len(build["environmentVariables"]) for build in page["nodes"])
+        if not page["pageInfo"]["hasPreviousPage"]:
             return count
-        cursor = found["pageInfo"]["startCursor"]
+        cursor = page["pageInfo"]["startCursor"]
     return None

@@ -73,12 +73,12 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
 
 def page(listed: Listed, window: Window, address: str, query: Mapping[str, str]) -> dict[str, Any]:
     """The answer to a list; `address` is its own without what `query` says."""
-    kept = {"format": query["format"]} if "format" in query else {}
+    parameters = {"format": query["format"]} if "format" in query else {}
 
     def link(offset: int, **cursor: str | None) -> str:
         placed = {name: value for name, value in cursor.items() if value is not None}
         start = {"offset": offset} if offset else {}
-        return f"{address}?{urlencode({**kept, 'limit': window.limit, **start, **placed})}"
+        return f"{address}?{urlencode({**parameters, 'limit': window.limit, **start, **placed})}"
 
     following = window.offset + len(listed.rows)
     earlier = max(0, window.offset - window.limit)

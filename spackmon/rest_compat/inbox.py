@@ -1,4 +1,7 @@
-"""What an authenticated client sent and could not be applied is kept: most clients never send it again."""
+"""The way into the inbox for what an authenticated client sent and could not be applied.
+
+Most clients never send it again.
+"""
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,18 +17,18 @@ from spackmon.large_bytes import AnyBytes
 log = structlog.get_logger()
 
 
-async def keep(
+async def to_inbox(
     request: Request[Services], kind: str, body: AnyBytes, refused: Refused, sender: Sender
 ) -> str:
     """Put the body into the inbox under `kind`; the refusal's sentence, with the number of the entry.
 
-    Without a database there is nowhere to keep it, and the sentence says no more than it did.
+    Without a database there is no inbox, and the sentence says no more than it did.
     """
     if refused.code in PASSES:
         return refused.sentence
     try:
         entry_id = await request.state.database.write_held(
-            lambda connection: inbox.keep(connection, kind, body, refused, sender.person_id)
+            lambda connection: inbox.add(connection, kind, body, refused, sender.person_id)
         )
     except (SQLAlchemyError, Refused):
         log.exception("not_kept", kind=kind, bytes=len(body))
