@@ -25,6 +25,7 @@ from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
 from spackmon.query.limits import Limits
+from spackmon.query.recent import Recent
 from spackmon.query.service import QueryService
 from spackmon.query.trusted_documents import TrustedDocuments
 from spackmon.rest_compat import cdash, cdash_api, submissions
@@ -84,7 +85,9 @@ def create_app(settings: Settings) -> Starlette:
                     "known_nodes": KnownNodes(),
                     "watch": watch,
                     "memory": Memory(),
-                    "query": QueryService(schema, database, reader, _limits(settings)),
+                    "query": QueryService(
+                        schema, database, reader, _limits(settings), Recent(settings.cache_bytes)
+                    ),
                     "trusted_documents": trusted_documents,
                 }
                 tasks.cancel_scope.cancel()
@@ -154,6 +157,7 @@ def _limits(settings: Settings) -> Limits:
         depth=settings.maximum_depth,
         cost=settings.maximum_cost,
         introspection=settings.introspection,
+        document_bytes=settings.maximum_document_bytes,
     )
 
 

@@ -157,6 +157,14 @@ class Settings(BaseSettings):
     maximum_tokens: int = Field(
         default=5_000, ge=1, le=20_000, description="The most tokens that one GraphQL document may have."
     )
+    maximum_document_bytes: int = Field(
+        default=100_000, ge=1, le=1_000_000, description="The most bytes that one GraphQL document may have."
+    )
+    cache_bytes: int = Field(
+        default=64_000_000,
+        ge=0,
+        description="The most bytes of memory for documents and plans that were used before.",
+    )
     statement_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -196,8 +204,9 @@ class Settings(BaseSettings):
 
     @field_validator(
         "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",
-        "maximum_aliases", "maximum_tokens", "statement_timeout_seconds", "hold_seconds",
-        "run_silence_seconds", mode="before",
+        "maximum_aliases", "maximum_tokens", "maximum_document_bytes", "cache_bytes",
+        "statement_timeout_seconds", "hold_seconds", "run_silence_seconds",
+        mode="before",
     )  # fmt: skip
     @classmethod
     def _number(cls, value: Any) -> Any:

@@ -1,5 +1,6 @@
 """What every part of a compilation needs: values that become parameters or decide, and row sources."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,14 +20,25 @@ from graphql import (
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    DateTime,
+    Float,
     FromClause,
     Integer,
+    LargeBinary,
     Select,
+    String,
+    Text,
+    any_,
     bindparam,
+    column,
+    false,
+    func,
     select,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 
+from spackmon.errors import Code, Refused
 from spackmon.models.columns import UtcDateTime
 from spackmon.query.computed import Computation
 from spackmon.query.json_text import constant, joined, json_writer
@@ -39,6 +51,11 @@ Json = ColumnElement[Any]
 Fields = Mapping[str, Selected]
 # Which variable decides the statement's form, and what of its value does.
 Deciding = tuple[Path, Callable[[Any], Any]]
+# A statement is made anew for each of their numbers or texts.
+_MAXIMUM_EACH = 200
+_MAXIMUM_DECIDING_CHARACTERS = 4_000
+# The databases plan well for so many values that they see one by one.
+_SHORT_LIST = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +123,52 @@ class Compilation(ABC):
     def _for_the_driver(self, type_: Any, convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
         # The statement goes to the bare driver, past SQLAlchemy's own conversion of parameters.
         if isinstance(type_, UtcDateTime):
-            return lambda value: type_.process_bind_param(convert(value), self._dialect)
+            # Not this whole compilation: a plan keeps it.
+            dialect = self._dialect
+            return lambda value: type_.process_bind_param(convert(value), dialect)
         return convert
+
+    def is_among(
+        self, column_: ColumnElement[Any], given: Given, convert: Callable[[Any], Any] = plain
+    ) -> ColumnElement[bool]:
+        """The column has one of the values of a list: many are one parameter, so that plans are shared."""
+        whole = _whole(given)
+        if whole is not None and self.decided(given, _size_class) > _SHORT_LIST:
+            array = self._array(column_, whole, convert)
+            if array is not None:
+                return array
+        elements = [self.bind(one, column_.type, convert) for one in self.each(given)]
+        return column_.in_(elements) if elements else false()
+
+    def _array(
+        self, column_: ColumnElement[Any], given: Given, convert: Callable[[Any], Any]
+    ) -> ColumnElement[bool] | None:
+        kind = _kind(column_.type)
+        if kind is None or (self.dialect_name == "sqlite" and isinstance(kind, LargeBinary)):
+            return None
+        one = self._for_the_driver(column_.type, convert)
+        if self.dialect_name == "sqlite":
+            # A name that stands for it in JSON, since the driver knows no lists.
+            listed = self._listed(given, Text(), lambda values: json.dumps([one(plain(v)) for v in values]))
+            return column_.in_(select(column("value")).select_from(func.json_each(listed)))
+        return column_ == any_(
+            self._listed(given, ARRAY(kind), lambda values: [one(plain(v)) for v in values])
+        )
+
+    def _listed(self, given: Given, type_: Any, convert: Callable[[Any], Any]) -> ColumnElement[Any]:
+        name = f"p{next(self._names)}"
+        if given.path is not None:
+            self._bound[name] = (given.path, convert)
+        return bindparam(name, convert(given.value), type_=type_)
+
+    def each(self, given: Given) -> list[Given]:
+        """The elements of a list, of which each becomes a piece of the statement. Raises QUERY_TOO_LARGE."""
+        count = self.decided(given, len)
+        if count > _MAXIMUM_EACH:
+            raise Refused(
+                Code.QUERY_TOO_LARGE, f"a list may have {_MAXIMUM_EACH} elements here, it has {count}"
+            )
+        return given.elements()
 
     def decided(self, value: Given | None, what: Callable[[Any], Any] = plain) -> Any:
         """What of a value decides the statement's form."""
@@ -115,7 +176,14 @@ class Compilation(ABC):
             return None
         if value.path is not None:
             self.deciding.add((value.path, what))
-        return what(value.value)
+        found = what(value.value)
+        if isinstance(found, str) and len(found) > _MAXIMUM_DECIDING_CHARACTERS:
+            most = _MAXIMUM_DECIDING_CHARACTERS
+            raise Refused(
+                Code.ARGUMENT_TOO_LONG,
+                f"an argument may have {most:,} characters here, one has {len(found):,}",
+            )
+        return found
 
     def _decide(self, node: ValueNode) -> bool:
         return bool(self.decided(read_value(node, GraphQLBoolean, self._variables)))
@@ -147,6 +215,30 @@ class Compilation(ABC):
     def _rows(self, statement: Select[Any]) -> FromClause:
         """The statement as a row source that may look at the rows of every statement around it."""
         return statement.correlate_except(None).subquery(f"t{next(self._names)}")
+
+
+def _whole(given: Given) -> Given | None:
+    """The list as one value; None where some of its elements come from variables and others do not."""
+    if given.path is not None:
+        return given
+    if any(isinstance(one, Given) and one.path is not None for one in given.value):
+        return None
+    return Given([one.value if isinstance(one, Given) else one for one in given.value])
+
+
+def _size_class(values: list[Any]) -> int:
+    return min(len(values), _SHORT_LIST + 1)
+
+
+def _kind(type_: Any) -> Any:
+    """The plain type of what such a column is compared with, without a collation or a width."""
+    for known, kind in (
+        (String, Text()), (Integer, BigInteger()), (Float, Float()), (LargeBinary, LargeBinary()),
+        (UtcDateTime, DateTime(timezone=True)),
+    ):  # fmt: skip
+        if isinstance(type_, known):
+            return kind
+    return None
 
 
 def scalar(statement: Select[Any]) -> Json:

@@ -200,7 +200,7 @@ class Compiler(ConnectionCompilation):
         deciding = {name: self.decided(arguments.get(name)) for name in meaning.decides}
         pieces.append(self._facts(meaning.facts(deciding), parent, arguments, row))
         if shape.specs and meaning.specs is not None:
-            ids = meaning.specs(row, arguments, self.bind)
+            ids = meaning.specs(row, arguments, self)
             objects = (
                 (".".join(path), self._objects_by_hash(ids, spec, row, depth))
                 for path, spec in shape.specs.items()

@@ -70,6 +70,7 @@ class Computation:
 
 
 def _value(given: Given, variables: Mapping[str, Any]) -> Any:
-    if isinstance(given.value, list):
-        return [_value(element, variables) for element in given.elements()]
-    return plain(given.value) if given.path is None else at(given.path, variables)
+    value = given.value if given.path is None else at(given.path, variables)
+    if isinstance(value, list):
+        return [_value(one, variables) if isinstance(one, Given) else plain(one) for one in value]
+    return plain(value)

@@ -101,7 +101,7 @@ class ConnectionCompilation(Compilation):
         self, meaning: Grouped, rows: Rows, parent: GraphQLObjectType, asked: Selected, depth: int
     ) -> Json:
         arguments = self._arguments(parent, asked.node)
-        keys = [self.decided(key) for key in arguments["keys"].elements()]
+        keys = [self.decided(key) for key in self.each(arguments["keys"])]
         first = aggregates.read_first(self.decided(arguments.get("first")))
         type_ = object_type(parent.fields[asked.name].type)
         fields = self._selector.fields(type_, asked.selections, depth)
@@ -163,7 +163,7 @@ class ConnectionCompilation(Compilation):
             ways = meaning.satisfying(child, self.decided(arguments["satisfying"]))
         order: list[SortKey] = []
         if "orderBy" in arguments:
-            for one in arguments["orderBy"].elements():
+            for one in self.each(arguments["orderBy"]):
                 order += self._sort_keys(get_named_type(types["orderBy"].type).name, one, child)
         return Rows(child, holds, driver, order, ways)
 

@@ -123,10 +123,16 @@ class Export:
     """One export, run once. `running` are all exports of the service."""
 
     def __init__(
-        self, planned: ExportPlan, variables: Mapping[str, Any], reader: Reader, running: "set[Export]"
+        self,
+        planned: ExportPlan,
+        variables: Mapping[str, Any],
+        parameters: Mapping[str, Any],
+        reader: Reader,
+        running: "set[Export]",
     ) -> None:
         self._planned = planned
         self._variables = variables
+        self._parameters = parameters
         self._reader = reader
         self._running = running
 
@@ -165,7 +171,7 @@ class Export:
     async def _lines(self) -> AsyncGenerator[bytes, None]:
         plan, left = self._planned.plan, self._planned.size
         start, end, is_more = b"", b"", False
-        stream = self._reader.stream(plan.statement, plan.parameters(self._variables))
+        stream = self._reader.stream(plan.statement, self._parameters)
         async with aclosing(stream) as batches:
             async for batch in batches:
                 # One more than was asked for is selected, to know whether there is one.

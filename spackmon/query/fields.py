@@ -149,7 +149,7 @@ class Computed:
 
 
 Make = Callable[[Any, Mapping[str, Any]], Any]
-SpecIds = Callable[[Scope, Mapping[str, Given], "Bind"], Select[Any] | CompoundSelect[Any]]
+SpecIds = Callable[[Scope, Mapping[str, Given], "Filtering"], Select[Any] | CompoundSelect[Any]]
 
 
 class Bind(Protocol):
@@ -209,6 +209,14 @@ class Filtering(Protocol):
 
     def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
         """What every field that is given of a filter input asks of `row`."""
+
+    def is_among(
+        self, column_: ColumnElement[Any], given: Given, convert: Callable[[Any], Any] = plain
+    ) -> ColumnElement[bool]:
+        """The column has one of the values of a list: many are one parameter, so that plans are shared."""
+
+    def each(self, given: Given) -> list[Given]:
+        """The elements of a list, of which each becomes a piece of the statement."""
 
     def decided(self, value: Given | None) -> Any:
         """A value that decides the statement's form."""

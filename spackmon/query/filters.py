@@ -39,8 +39,6 @@ from spackmon.query.values import Given, plain
 # Above every character in byte order, as UTF-8 goes.
 _HIGHEST_CHARACTER = constant("\U0010ffff")
 
-Operand = Callable[[Given], ColumnElement[Any]]
-
 
 def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> Predicate:
     """A column, reached by foreign keys, compared by the operators that are given.
@@ -58,12 +56,11 @@ def compares_value(
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         column = value_of(row)
-
-        def operand(value: Given) -> ColumnElement[Any]:
-            return filtering.bind(value, column.type, convert or _checked)
-
         return Condition(
-            _all(_operator(name, column, value, operand, filtering) for name, value in _given(given))
+            _all(
+                _operator(name, column, value, convert or _checked, filtering)
+                for name, value in _given(given)
+            )
         )
 
     return predicate
@@ -105,7 +102,7 @@ def has_deptype(*path: Attribute) -> Predicate:
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "contains":
                 return column.bitwise_and(filtering.bind(value, Integer(), _bit)) != 0
-            bits = [filtering.bind(one, Integer(), _bit) for one in value.elements()]
+            bits = [filtering.bind(one, Integer(), _bit) for one in filtering.each(value)]
             given_all = [column.bitwise_and(bit) != 0 for bit in bits]
             others = reduce(lambda rest, bit: rest.bitwise_and(bit.bitwise_not()), bits, column)
             return and_(*given_all, others == 0) if bits else false()
@@ -130,7 +127,7 @@ def compares_parameter_values(*path: Attribute) -> Predicate:
 
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "in":
-                return or_(false(), *map(equals, value.elements()))
+                return or_(*(filtering.is_among(column, value, form) for form in (_as_text, _as_scalar)))
             return not_(equals(value)) if name == "ne" else equals(value)
 
         return Condition(_all(holds(name, value) for name, value in _given(given)))
@@ -209,7 +206,7 @@ def all_hold(input_name: str) -> Predicate:
     """Every filter of a list holds."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        parts = [_passes(input_name, one, row, filtering) for one in given.elements()]
+        parts = [_passes(input_name, one, row, filtering) for one in filtering.each(given)]
         return Condition(and_(*parts) if parts else false())
 
     return predicate
@@ -220,7 +217,7 @@ def one_holds(input_name: str) -> Predicate:
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         return Condition(
-            or_(false(), *(_passes(input_name, one, row, filtering) for one in given.elements()))
+            or_(false(), *(_passes(input_name, one, row, filtering) for one in filtering.each(given)))
         )
 
     return predicate
@@ -282,12 +279,17 @@ _COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], Colum
 
 
 def _operator(
-    name: str, column: ColumnElement[Any], given: Given, operand: Operand, filtering: Filtering
+    name: str,
+    column: ColumnElement[Any],
+    given: Given,
+    convert: Callable[[Any], Any],
+    filtering: Filtering,
 ) -> ColumnElement[bool]:
     if name == "in":
-        return or_(false(), *(column == operand(one) for one in given.elements()))
+        return filtering.is_among(column, given, convert)
     if name == "isNull":
         return column.is_(None) == filtering.bind(given, Boolean())
+    operand = filtering.bind(given, column.type, convert)
     if name == "contains":
-        return _contains(column, operand(given), filtering)
-    return _COMPARISONS[name](column, operand(given))
+        return _contains(column, operand, filtering)
+    return _COMPARISONS[name](column, operand)

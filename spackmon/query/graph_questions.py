@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, Text, false, or_, select, union
+from sqlalchemy import CompoundSelect, Select, select, union
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.diff import NodeDifference, diff
@@ -16,7 +16,7 @@ from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
 from spackmon.models import Closure, Spec, SpecHash
 from spackmon.query.expressions import itself_and_descendants
-from spackmon.query.fields import Bind, SpecIds
+from spackmon.query.fields import Filtering, SpecIds
 from spackmon.query.lookups import spec_by_hash_or_id, without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.spec_nodes import GRAPH, NODE, deptypes, graph_nodes, spec_nodes
@@ -134,7 +134,9 @@ def common_dependencies(facts: Any, arguments: Arguments) -> list[dict[str, Any]
     ]
 
 
-def own_graph(row: Scope, arguments: Mapping[str, Given], bind: Bind) -> CompoundSelect[Any] | Select[Any]:
+def own_graph(
+    row: Scope, arguments: Mapping[str, Given], compilation: Filtering
+) -> CompoundSelect[Any] | Select[Any]:
     """The ids of all specs in a spec's graph."""
     return itself_and_descendants(row)
 
@@ -142,16 +144,17 @@ def own_graph(row: Scope, arguments: Mapping[str, Given], bind: Bind) -> Compoun
 def graphs_of(*names: str) -> SpecIds:
     """The ids of all specs in the graphs of the specs that arguments name by a hash."""
 
-    def ids(row: Scope, arguments: Mapping[str, Given], bind: Bind) -> CompoundSelect[Any]:
-        return _graphs(*(spec_by_hash_or_id({"hash": arguments[name]}, bind).row_id for name in names))
+    def ids(row: Scope, arguments: Mapping[str, Given], compilation: Filtering) -> CompoundSelect[Any]:
+        found = (spec_by_hash_or_id({"hash": arguments[name]}, compilation.bind) for name in names)
+        return _graphs(*(one.row_id for one in found))
 
     return ids
 
 
-def graphs_of_all(row: Scope, arguments: Mapping[str, Given], bind: Bind) -> CompoundSelect[Any]:
+def graphs_of_all(row: Scope, arguments: Mapping[str, Given], compilation: Filtering) -> CompoundSelect[Any]:
     """The ids of all specs in the graphs of the specs that have one of the `hashes`."""
-    shown = [SpecHash.value == bind(one, Text(), _checked) for one in arguments["hashes"].elements()]
-    roots = select(SpecHash.spec_id).where(or_(false(), *shown))
+    is_shown = compilation.is_among(SpecHash.__table__.c.value, arguments["hashes"], _checked)
+    roots = select(SpecHash.spec_id).where(is_shown)
     below = select(Closure.descendant_id).where(Closure.ancestor_id.in_(roots))
     return union(select(Spec.id).where(Spec.id.in_(roots)), below)
 

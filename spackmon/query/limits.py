@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from graphql import (
-    FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLBoolean,
@@ -18,17 +17,18 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     InlineFragmentNode,
-    Node,
+    ListValueNode,
+    ObjectValueNode,
     SchemaMetaFieldDef,
     SelectionSetNode,
     TypeMetaFieldDef,
     ValueNode,
+    VariableNode,
     get_named_type,
     get_nullable_type,
     is_leaf_type,
     is_list_type,
 )
-from graphql.language import Visitor, visit
 
 from spackmon.errors import Code, Refused
 from spackmon.query.aggregates import DEFAULT_GROUPS, Grouped, Tabulated
@@ -36,12 +36,18 @@ from spackmon.query.fields import Column, Computed, Connected, Expression, Ident
 from spackmon.query.paging import DEFAULT_PAGE, MAXIMUM_PAGE, MAXIMUM_SLIM_PAGE
 from spackmon.query.registry import Registry
 from spackmon.query.selection import MAXIMUM_DEPTH, Selected, Selector
-from spackmon.query.values import Given, plain, read_value
+from spackmon.query.values import Given, is_deeper, plain, read_value, value_count
 
-# Each is a piece of the statement: compiling takes tens of microseconds for each.
+# Each is a piece of the statement. Compiling takes a third of a millisecond for each: what selects rows of
+# its own counts as several.
 MAXIMUM_FIELDS = 2_000
-# What graphql-core answers of the schema in a few seconds; GraphiQL asks for 400,000.
-MAXIMUM_INTROSPECTION_COST = 1_000_000
+_FIELDS_OF_AN_OBJECT, _FIELDS_OF_A_CONDITION = 3, 3
+# What a value of a list costs: each is read, checked and bound.
+COST_OF_A_VALUE = 20
+_COST_OF_A_CONDITION = 10
+_MAXIMUM_LEVELS_OF_VALUES = 100
+# What graphql-core answers of the schema in half a second; GraphiQL asks for 400,000.
+MAXIMUM_INTROSPECTION_COST = 500_000
 _INTROSPECTION_ROWS = {"types": 200, "args": 2}
 _LIST_ROWS = 10
 _COUNT_COST = 100
@@ -60,6 +66,18 @@ class Limits:
     depth: int = MAXIMUM_DEPTH
     cost: int = 1_000_000
     introspection: bool = True
+    document_bytes: int = 100_000
+
+    def check_values(self, variables: Mapping[str, Any]) -> int:
+        """How many values are in the variables. Raises Refused VARIABLES_INVALID or QUERY_TOO_COSTLY."""
+        most = self.cost // COST_OF_A_VALUE
+        count = value_count(variables, most + len(variables)) - len(variables)
+        if count > most:
+            raise Refused(Code.QUERY_TOO_COSTLY, f"lists and objects in `variables` may have {most:,} values")
+        if count and is_deeper(variables, _MAXIMUM_LEVELS_OF_VALUES):
+            levels = _MAXIMUM_LEVELS_OF_VALUES
+            raise Refused(Code.VARIABLES_INVALID, f"`variables` nest more than {levels} levels of values")
+        return count
 
     def admit(self, size: "Size") -> bool:
         """Whether `check` has nothing against it."""
@@ -84,27 +102,9 @@ class Size:
     depth: int
     cost: int
 
-
-class _AliasCounter(Visitor):
-    """Counts the aliases that are written in a document."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def enter_field(self, node: FieldNode, *_: Any) -> None:
-        """A field."""
-        self.count += node.alias is not None
-
-
-def check_aliases(document: Node, maximum: int) -> None:
-    """Raises Refused TOO_MANY_ALIASES."""
-    counter = _AliasCounter()
-    visit(document, counter)
-    if counter.count > maximum:
-        raise Refused(
-            Code.TOO_MANY_ALIASES, f"the document may have {maximum} aliases, it has {counter.count}"
-        )
+    def with_values(self, count: int) -> "Size":
+        """The size with so many values in the variables."""
+        return self if count == 0 else Size(self.depth, self.cost + count * COST_OF_A_VALUE)
 
 
 def largest_page(
@@ -145,6 +145,7 @@ class Measure:
         self._selector = Selector(registry.schema, fragments, self._decide)
         self._fields = 0
         self._depth = 0
+        self._conditions_of_variables: dict[str, int] = {}
 
     def root_fields(self, query: GraphQLObjectType, selection: SelectionSetNode) -> dict[str, Selected]:
         """The operation's own fields by response key."""
@@ -166,17 +167,16 @@ class Measure:
     def _field(
         self, parent: GraphQLObjectType, asked: Selected, rows: int, page: int | None, depth: int
     ) -> int:
-        self._fields += 1
-        if self._fields > MAXIMUM_FIELDS:
-            raise Refused(
-                Code.QUERY_TOO_LARGE, f"the operation asks for more than {MAXIMUM_FIELDS} fields in all"
-            )
+        self._add(1)
         if asked.name == "__typename":
             return rows
         type_ = (_META_FIELDS.get(asked.name) or parent.fields[asked.name]).type
         meaning = self._registry.meanings.get(parent.name, {}).get(asked.name)
+        cost = self._cost_of_arguments(asked, rows)
         if is_leaf_type(get_named_type(type_)):
-            return rows * _cost_of_value(meaning, asked.name)
+            return cost + rows * _cost_of_value(meaning, asked.name)
+        if meaning is not None:
+            self._add(_FIELDS_OF_AN_OBJECT)
         inside: int | None = None
         beneath = rows
         if isinstance(meaning, Connected):
@@ -186,8 +186,42 @@ class Measure:
         elif is_list_type(get_nullable_type(type_)):
             beneath *= _length(meaning, asked.name, page)
         types = self._object_types(type_, asked)
-        own = rows * _OBJECT_COSTS.get(type(meaning), 1)
-        return own + max(self._object(one, asked, beneath, inside, depth + 1) for one in types)
+        cost += rows * _OBJECT_COSTS.get(type(meaning), 1)
+        return cost + max(self._object(one, asked, beneath, inside, depth + 1) for one in types)
+
+    def _add(self, fields: int) -> None:
+        self._fields += fields
+        if self._fields > MAXIMUM_FIELDS:
+            raise Refused(Code.QUERY_TOO_LARGE,
+                f"the operation has more than {MAXIMUM_FIELDS} fields, where each object counts as "
+                f"{_FIELDS_OF_AN_OBJECT} more and each field of a filter as {_FIELDS_OF_A_CONDITION}",
+            )  # fmt: skip
+
+    def _cost_of_arguments(self, asked: Selected, rows: int) -> int:
+        """The filters' fields, of which each is a condition on each row, and the lists that are written."""
+        conditions = values = 0
+        left = [argument.value for argument in asked.node.arguments or ()]
+        while left:
+            node = left.pop()
+            if isinstance(node, VariableNode):
+                conditions += self._conditions(node.name.value)
+            elif isinstance(node, ObjectValueNode):
+                conditions += len(node.fields)
+                left += [member.value for member in node.fields]
+            elif isinstance(node, ListValueNode):
+                values += len(node.values)
+                left += node.values
+        self._add(_FIELDS_OF_A_CONDITION * conditions)
+        return rows * conditions * _COST_OF_A_CONDITION + values * COST_OF_A_VALUE
+
+    def _conditions(self, variable: str) -> int:
+        """How many fields the objects in a variable have. Its values are counted where they are read."""
+        known = self._conditions_of_variables.get(variable)
+        if known is None:
+            given = self._variables.get(variable)
+            known = 0 if given is None else _member_count(given.value)
+            self._conditions_of_variables[variable] = known
+        return known
 
     def _object(
         self, type_: GraphQLObjectType, asked: Selected, rows: int, page: int | None, depth: int
@@ -230,6 +264,19 @@ class Measure:
             if fragment.type_condition is not None:
                 conditions.add(fragment.type_condition.name.value)
             self._add_conditions(fragment.selection_set, conditions, opened)
+
+
+def _member_count(value: Any) -> int:
+    count = 0
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            count += len(one)
+            left += [member for member in one.values() if isinstance(member, dict | list)]
+        elif isinstance(one, list):
+            left += [element for element in one if isinstance(element, dict | list)]
+    return count
 
 
 def _cost_of_value(meaning: object, name: str) -> int:

@@ -3,10 +3,13 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from graphql import GraphQLError
 
 from spackmon.errors import Code, Refused
+
+_LONGEST_MESSAGE = 1_000
 
 
 class InvalidRequestError(Exception):
@@ -47,8 +50,16 @@ def unread(error: GraphQLError) -> InvalidRequestError:
     return InvalidRequestError(Code.GRAPHQL_PARSE_FAILED, [error])
 
 
+def _formatted(code: Code, error: GraphQLError) -> dict[str, Any]:
+    about = {"code": code, "retryable": code.retryable}
+    formatted: dict[str, Any] = {**error.formatted, "extensions": {**about, **(error.extensions or {})}}
+    # The library quotes whatever was sent, whole.
+    if len(error.message) > _LONGEST_MESSAGE:
+        formatted["message"] = error.message[: _LONGEST_MESSAGE - 1] + "…"
+    return formatted
+
+
 def error_body(code: Code, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:
     """A response with nothing but errors; `with_data`, it says that there is no data."""
-    about = {"code": code, "retryable": code.retryable}
-    formatted = [{**error.formatted, "extensions": {**about, **(error.extensions or {})}} for error in errors]
+    formatted = [_formatted(code, error) for error in errors]
     return json.dumps({"errors": formatted, **({"data": None} if with_data else {})}).encode()

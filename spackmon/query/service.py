@@ -1,54 +1,43 @@
-"""Runs operations: parsed, validated and compiled once, then looked up, bound and sent on.
+"""Runs operations: made ready once, then looked up, bound and sent on.
 
 What is not SQL (introspection) runs in graphql-core; one operation may hold both, stitched at the root.
+What a new document takes of the interpreter is taken off the event loop, a little at a time.
 """
 
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    GraphQLError,
-    GraphQLObjectType,
-    OperationDefinitionNode,
-    OperationType,
-    SelectionSetNode,
-    execute_sync,
-    parse,
-    validate,
-)
-from graphql.execution.values import get_variable_values
+from graphql import DocumentNode, execute_sync
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from strawberry import Schema
 
 from spackmon.database import Database, Reader
 from spackmon.errors import Code, Refused
-from spackmon.query.compilation import Deciding, Plan
-from spackmon.query.compile import Compiler
-from spackmon.query.export import Export, ExportCompiler
-from spackmon.query.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size, check_aliases
-from spackmon.query.refusals import InvalidRequestError, error_body, invalid_if_refused, told, unread
+from spackmon.query.compilation import Plan
+from spackmon.query.export import Export
+from spackmon.query.limits import Limits
+from spackmon.query.preparation import Preparation, Prepared, Ready, Request
+from spackmon.query.recent import Recent
+from spackmon.query.refusals import InvalidRequestError, error_body, told
 from spackmon.query.registry import read_registry
-from spackmon.query.selection import Selected
-from spackmon.query.unpack import unpacked
-from spackmon.query.values import at, plain, shape
+from spackmon.query.unpack import is_packed, unpacked
+from spackmon.query.workers import Workers
 
-_DOCUMENTS_KEPT = 1000
-_PLANS_KEPT = 1000
-_INTROSPECTION = ("__schema", "__type")
+CACHE_BYTES = 64_000_000
 _DEFAULT_LIMITS = Limits()
+# Python runs one of them at a time; two, so that a short document need not wait for a long one.
+_THREADS, _WAITING = 2, 16
+# Our own documents are few, and never refused; nor is what is answered already.
+_OWN_THREADS, _OWN_WAITING = 1, 10_000
+# Larger answers are not searched and unpacked between two requests.
+_LARGE_ANSWER_BYTES = 32_000
 
 log = structlog.get_logger()
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,50 +48,6 @@ class Answer:
     refused: bool = False
 
 
-class _Recent(Generic[Key, Value]):
-    """A dictionary that forgets what was not used for longest."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._entries: OrderedDict[Key, Value] = OrderedDict()
-
-    def get(self, key: Key) -> Value | None:
-        """The entry, which is now the most recent."""
-        found = self._entries.get(key)
-        if found is not None:
-            self._entries.move_to_end(key)
-        return found
-
-    def put(self, key: Key, value: Value) -> None:
-        """Keep an entry, dropping the oldest when there are too many."""
-        self._entries[key] = value
-        if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """An operation ready to run: its SQL part and its introspection part, and the order of their keys."""
-
-    size: Size
-    plan: Plan | None
-    introspection: DocumentNode | None
-    keys: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Operation:
-    """A validated operation; `deciding` are the variables whose values its plans depend on."""
-
-    node: OperationDefinitionNode
-    fragments: Mapping[str, FragmentDefinitionNode]
-    deciding: tuple[Deciding, ...] = ()
-    prepared: _Recent[Any, _Prepared] = field(default_factory=lambda: _Recent(_PLANS_KEPT))
-
-
-_Document = Mapping[str, _Operation] | list[GraphQLError]
-
-
 @dataclass(slots=True)
 class _Spent:
     """What an answer took from the database."""
@@ -110,27 +55,34 @@ class _Spent:
     statements: int = 0
     seconds: float = 0.0
 
-    def extensions(self, size: Size) -> bytes:
+    def extensions(self, cost: int) -> bytes:
         """The member of the response that says so."""
         milliseconds = round(self.seconds * 1000, 3)
-        told = {"cost": size.cost, "sqlStatements": self.statements, "databaseMilliseconds": milliseconds}
+        told = {"cost": cost, "sqlStatements": self.statements, "databaseMilliseconds": milliseconds}
         return b',"extensions":' + json.dumps(told).encode()
 
 
 class QueryService:
-    """Answers GraphQL operations over one database."""
+    """Answers GraphQL operations over one database; what it keeps has room in `kept`."""
 
     def __init__(
-        self, schema: Schema, database: Database, reader: Reader, limits: Limits = _DEFAULT_LIMITS
+        self,
+        schema: Schema,
+        database: Database,
+        reader: Reader,
+        limits: Limits = _DEFAULT_LIMITS,
+        kept: Recent | None = None,
     ) -> None:
-        self._registry = read_registry(schema)
-        self._schema = self._registry.schema
-        self._query = cast(GraphQLObjectType, self._schema.query_type)
+        registry = read_registry(schema)
+        self._schema = registry.schema
         self._reader = reader
         self._limits = limits
         self._exports: set[Export] = set()
-        self._dialect = _driver_dialect(database)
-        self._documents: _Recent[str, _Document] = _Recent(_DOCUMENTS_KEPT)
+        kept = Recent(CACHE_BYTES) if kept is None else kept
+        self._preparation = Preparation(registry, _driver_dialect(database), kept)
+        self.workers = Workers(_THREADS, _WAITING)
+        self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
+        self._unpackers = Workers(_THREADS, _OWN_WAITING)
 
     async def execute(
         self,
@@ -142,25 +94,29 @@ class QueryService:
     ) -> Answer:
         """The response to one request, within the limits; every failure is an error in it, with a code.
 
-        `explain` adds what it costs to the response's `extensions`.
+        `explain` adds what it costs to the response's `extensions`. Raises Refused BUSY.
         """
+        request = Request(query, variables or {}, operation_name, self._limits)
         try:
-            body = await self._run(query, variables or {}, operation_name, self._limits, explain=explain)
+            body = await self._run(request, explain=explain)
         except InvalidRequestError as invalid:
             return Answer(error_body(invalid.code, invalid.errors), refused=True)
         except Refused as refused:
+            if refused.code is Code.BUSY:
+                raise
             return Answer(error_body(refused.code, [told(refused)], with_data=True))
         return Answer(body)
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of one of our own operations, which no limit is meant for; Refused on an error."""
         try:
-            found: dict[str, Any] = json.loads(await self._run(query, variables or {}, None, None))["data"]
+            body = await self._run(Request(query, variables or {}, None, None))
         except InvalidRequestError as invalid:
             raise Refused(invalid.code, invalid.errors[0].message) from invalid
+        found: dict[str, Any] = json.loads(body)["data"]
         return found
 
-    def export(
+    async def export(
         self,
         query: str,
         variables: Mapping[str, Any] | None = None,
@@ -170,152 +126,55 @@ class QueryService:
 
         Raises Refused where the operation has no answer, or is no export.
         """
+        request = Request(query, variables or {}, operation_name, self._limits)
         try:
-            operation = self._operation(query, operation_name, self._limits)
-            coerced = self._coerced(operation, variables or {})
+            planned, coerced, parameters = await self.workers.run(self._preparation.prepare_export, request)
         except InvalidRequestError as invalid:
             raise Refused(invalid.code, invalid.errors[0].message) from invalid
-        measure = Measure(self._registry, operation.fragments, coerced)
-        compiler = ExportCompiler(self._registry, self._dialect, operation.fragments, coerced)
-        fields = compiler.root_fields(self._query, operation.node.selection_set)
-        self._limits.check(measure.size(self._query, fields, page=1))
-        planned = compiler.compile_export(self._query, fields)
-        return Export(planned, coerced, self._reader, self._exports)
+        return Export(planned, coerced, parameters, self._reader, self._exports)
 
-    async def _run(
-        self,
-        query: str,
-        variables: Mapping[str, Any],
-        operation_name: str | None,
-        limits: Limits | None,
-        *,
-        explain: bool = False,
-    ) -> bytes:
-        operation = self._operation(query, operation_name, limits)
-        coerced = self._coerced(operation, variables)
-        prepared = self._prepared(operation, coerced, limits)
+    async def _run(self, request: Request, *, explain: bool = False) -> bytes:
+        workers = self._own_workers if request.limits is None else self.workers
+        ready = self._preparation.known(request)
+        if ready is None:
+            ready = await workers.run(self._preparation.prepare, request)
+        prepared = ready.prepared
         spent = _Spent()
         data = b"{}"
         if prepared.plan is not None:
-            data = await self._fetched(prepared.plan, coerced, spent)
+            data = await self._fetched(prepared.plan, ready, spent)
         if prepared.introspection is not None:
-            _log_fallback(operation)
-            data = self._stitched(prepared.introspection, prepared.keys, data, variables)
-        extensions = spent.extensions(prepared.size) if explain else b""
+            _log_fallback(prepared.name)
+            data = await workers.run(
+                self._stitched, prepared, prepared.introspection, data, request.variables
+            )
+        extensions = spent.extensions(ready.cost) if explain else b""
         # One copy: two of an answer of megabytes cost more than all the rest of the request.
         return b"".join((b'{"data":', data, extensions, b"}"))
 
-    def _coerced(self, operation: _Operation, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-        definitions = operation.node.variable_definitions
-        if not definitions:
-            return {}
-        values = get_variable_values(self._schema, definitions, dict(variables))
-        if isinstance(values, list):
-            raise InvalidRequestError(Code.VARIABLES_INVALID, values)
-        return values.coerced
-
-    async def _fetched(self, plan: Plan, variables: Mapping[str, Any], spent: _Spent) -> bytes:
-        parameters = plan.parameters(variables)
+    async def _fetched(self, plan: Plan, ready: Ready, spent: _Spent) -> bytes:
         began = time.perf_counter()
-        answer = await self._reader.fetch(plan.statement, parameters)
+        answer = await self._reader.fetch(plan.statement, ready.parameters)
         spent.seconds += time.perf_counter() - began
         spent.statements += 1
-        return unpacked(answer, plan.computations, variables)
-
-    def _operation(self, query: str, name: str | None, limits: Limits | None) -> _Operation:
-        document = self._documents.get(query)
-        if document is None:
-            document = self._read(query, limits)
-            self._documents.put(query, document)
-        if isinstance(document, list):
-            raise InvalidRequestError(Code.GRAPHQL_VALIDATION_FAILED, document)
-        if name is None and len(document) == 1:
-            return next(iter(document.values()))
-        if name is None:
-            raise InvalidRequestError.of(
-                Code.OPERATION_NAME_MISSING, "the document has several operations: give `operationName`"
-            )
-        if name not in document:
-            raise InvalidRequestError.of(
-                Code.OPERATION_UNKNOWN, f"the document has no operation named {name[:100]!r}"
-            )
-        return document[name]
-
-    def _read(self, query: str, limits: Limits | None) -> _Document:
-        try:
-            document = parse(query, max_tokens=None if limits is None else limits.tokens)
-        except GraphQLError as error:
-            raise unread(error) from error
-        if limits is not None:
-            with invalid_if_refused():
-                check_aliases(document, limits.aliases)
-        errors = validate(self._schema, document, max_errors=20)
-        if errors:
-            return errors
-        definitions = document.definitions
-        fragments = {
-            node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)
-        }
-        operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
-        if any(node.operation is not OperationType.QUERY for node in operations):
-            raise InvalidRequestError.of(Code.OPERATION_UNSUPPORTED, "this server answers queries only")
-        return {node.name.value if node.name else "": _Operation(node, fragments) for node in operations}
-
-    def _prepared(
-        self, operation: _Operation, variables: Mapping[str, Any], limits: Limits | None
-    ) -> _Prepared:
-        found = operation.prepared.get(_key(operation, variables))
-        if found is None:
-            found = self._prepare(operation, variables, limits)
-            operation.prepared.put(_key(operation, variables), found)
-        elif limits is not None and not limits.admit(found.size):
-            with invalid_if_refused():
-                limits.check(found.size)
-        return found
-
-    def _prepare(
-        self, operation: _Operation, variables: Mapping[str, Any], limits: Limits | None
-    ) -> _Prepared:
-        compiler = Compiler(self._registry, self._dialect, operation.fragments, variables)
-        fields = compiler.root_fields(self._query, operation.node.selection_set)
-        plain_fields = {key: asked for key, asked in fields.items() if asked.name not in _INTROSPECTION}
-        introspected = {key: asked for key, asked in fields.items() if asked.name in _INTROSPECTION}
-        with invalid_if_refused():
-            measure = Measure(self._registry, operation.fragments, variables)
-            size = measure.size(self._query, plain_fields)
-            if limits is not None:
-                limits.check(size)
-                self._check_introspection(measure, introspected, limits)
-        plan = compiler.compile(self._query, plain_fields) if plain_fields else None
-        deciding = {*operation.deciding, *compiler.deciding}
-        if introspected:
-            deciding |= {((name,), plain) for name, value in variables.items() if isinstance(value, bool)}
-        operation.deciding = tuple(sorted(deciding, key=repr))
-        introspection = _only(operation, introspected) if introspected else None
-        return _Prepared(size, plan, introspection, tuple(fields))
-
-    def _check_introspection(
-        self, measure: Measure, introspected: Mapping[str, Selected], limits: Limits
-    ) -> None:
-        if introspected and not limits.introspection:
-            raise Refused(Code.INTROSPECTION_DISABLED, "this server does not answer introspection")
-        if measure.size(self._query, introspected).cost > MAXIMUM_INTROSPECTION_COST:
-            raise Refused(Code.QUERY_TOO_COSTLY, "the operation asks too much of the schema at once")
+        if len(answer) > _LARGE_ANSWER_BYTES and is_packed(answer):
+            return await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
+        return unpacked(answer, plan.computations, ready.variables)
 
     def _stitched(
-        self, introspection: DocumentNode, keys: tuple[str, ...], data: bytes, variables: Mapping[str, Any]
+        self, prepared: Prepared, introspection: DocumentNode, data: bytes, variables: Mapping[str, Any]
     ) -> bytes:
         result = execute_sync(self._schema, introspection, variable_values=dict(variables))
         if result.errors:
             raise InvalidRequestError(Code.INTROSPECTION_FAILED, result.errors)
         members = {**json.loads(data), **(result.data or {})}
-        return json.dumps({key: members[key] for key in keys}).encode()
+        return json.dumps({key: members[key] for key in prepared.keys}).encode()
 
 
-def _log_fallback(operation: _Operation) -> None:
+def _log_fallback(operation: str | None) -> None:
     log.info(
         "answered_by_graphql_core",
-        operation=operation.node.name.value if operation.node.name else None,
+        operation=operation,
         why="introspection is about the schema, which no table holds",
     )
 
@@ -325,41 +184,3 @@ def _driver_dialect(database: Database) -> Dialect:
     dialect: Any = sqlite.dialect if database.is_sqlite else postgresql.psycopg.dialect
     made: Dialect = dialect(paramstyle="named" if database.is_sqlite else "pyformat")
     return made
-
-
-def _key(operation: _Operation, variables: Mapping[str, Any]) -> Any:
-    return shape(variables), tuple(_deciding(one, variables) for one in operation.deciding)
-
-
-def _deciding(deciding: Deciding, variables: Mapping[str, Any]) -> Any:
-    path, what = deciding
-    try:
-        return what(at(path, variables))
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return None
-
-
-def _only(operation: _Operation, fields: Mapping[str, Selected]) -> DocumentNode:
-    """The operation with nothing but these root fields."""
-    node = operation.node
-    reduced = OperationDefinitionNode(
-        operation=node.operation,
-        name=node.name,
-        variable_definitions=node.variable_definitions,
-        directives=(),
-        selection_set=SelectionSetNode(selections=tuple(map(_whole, fields.values()))),
-    )
-    return DocumentNode(definitions=(reduced, *operation.fragments.values()))
-
-
-def _whole(asked: Selected) -> FieldNode:
-    """A field with what all places that ask for it select."""
-    node = asked.node
-    selections = tuple(one for selection in asked.selections for one in selection.selections)
-    return FieldNode(
-        alias=node.alias,
-        name=node.name,
-        arguments=node.arguments,
-        directives=(),
-        selection_set=SelectionSetNode(selections=selections),
-    )

@@ -25,6 +25,11 @@ TAIL_BYTES = 200_000
 _LONGEST_CHARACTER_BYTES = 4
 
 
+def is_packed(answer: bytes) -> bool:
+    """Whether anything in it is to be replaced."""
+    return _MARK in answer or _COMPUTED in answer
+
+
 def unpacked(answer: bytes, computations: Sequence[Computation], variables: Mapping[str, Any]) -> bytes:
     """The answer with every marked piece replaced; Refused if one is an error."""
     if _MARK in answer:

@@ -87,9 +87,42 @@ def at(path: Path, variables: Mapping[str, Any]) -> Any:
 
 
 def shape(value: Any) -> Any:
-    """What of a variable's value decides the statement: which keys, how many elements, null or not."""
+    """What of a variable's value decides the statement: which keys, how many objects, null or not.
+
+    How many scalars a list has does not: it is one parameter, or `Compilation.each` notes their number.
+    """
     if isinstance(value, dict):
         return tuple((key, shape(member)) for key, member in value.items())
     if isinstance(value, list):
+        if not any(isinstance(element, dict | list) for element in value):
+            return list
         return tuple(shape(element) for element in value)
     return value is None
+
+
+def value_count(value: Any, most: int) -> int:
+    """How many values are within a value: members, elements, and theirs; counted to `most` and one more."""
+    count = 0
+    left = [value]
+    while left and count <= most:
+        one = left.pop()
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        count += len(inner)
+        if count <= most:
+            left += [member for member in inner if isinstance(member, dict | list)]
+    return count
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether objects and lists stand in each other on more than so many levels."""
+    level = [value]
+    for _ in range(levels):
+        level = [
+            member
+            for one in level
+            for member in (one.values() if isinstance(one, dict) else one)
+            if isinstance(member, dict | list)
+        ]
+        if not level:
+            return False
+    return True

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.services import Services
 from spackmon.query.refusals import error_body, told
 from spackmon.query.trusted_documents import document_identifier
@@ -21,6 +22,8 @@ from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.graphiql import graphiql_page
 
 MAXIMUM_BODY_BYTES = 1_000_000
+# Read between two requests; larger ones wait for a worker.
+_LARGE_BODY_BYTES = 32_000
 RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", "application/json"
 HTML = "text/html"
 _OFFERED = (PLAIN_JSON, RESPONSE_JSON, NDJSON, CSV)
@@ -47,7 +50,10 @@ async def graphql(request: Request[Services]) -> Response:
 
 def _refusal(refused: Refused) -> Response:
     body = error_body(refused.code, [told(refused)])
-    return Response(body, refused.status, {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept"})
+    headers = {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept"}
+    if refused.code.retryable:
+        headers["Retry-After"] = RETRY_AFTER_SECONDS
+    return Response(body, refused.status, headers)
 
 
 async def _answered(request: Request[Services]) -> Response:
@@ -64,7 +70,7 @@ async def _answered(request: Request[Services]) -> Response:
     query = request.state.trusted_documents.document(asked.query, asked.document_id)
     service = request.state.query
     if media_type in (NDJSON, CSV):
-        export = service.export(query, asked.variables, asked.operation_name)
+        export = await service.export(query, asked.variables, asked.operation_name)
         return export_response(export, media_type, request.scope["http_version"], _refusal)
     explain = request.headers.get(EXPLAIN_HEADER, "0") != "0"
     answer = await service.execute(query, asked.variables, asked.operation_name, explain=explain)
@@ -103,10 +109,16 @@ async def _posted(request: Request[Services]) -> GraphQLRequest:
         body += piece
         if len(body) > MAXIMUM_BODY_BYTES:
             raise Refused(Code.BODY_TOO_LARGE, f"the body must not exceed {MAXIMUM_BODY_BYTES} bytes")
-    sent = _read_json("the body", body)
+    sent = await _parsed(request, body)
     if not isinstance(sent, dict):
         raise Refused(Code.BODY_INVALID, "the body must be a JSON object with the key `query`")
     return _checked(sent)
+
+
+async def _parsed(request: Request[Services], body: bytearray) -> object:
+    if len(body) <= _LARGE_BODY_BYTES:
+        return _read_json("the body", body)
+    return await request.state.query.workers.run(_read_json, "the body", body)
 
 
 def _from_url(request: Request[Services]) -> GraphQLRequest:

@@ -90,7 +90,13 @@ def test_the_cost_is_what_the_document_says(site: AskedSite) -> None:
     every_log = "{ builds { nodes { attempts { phases { log { text } } } } } }"
     assert cost(site, every_log) == 2 + 50 * (1 + 2 * (1 + 5 * (1 + 500)))
     grouped = "{ builds { groupBy(keys: [STATUS], first: 20) { count } } }"
-    assert cost(site, grouped) == 1 + 1000 + 20
+    assert cost(site, grouped) == 1 + 20 + 1000 + 20
+    filtered = (
+        '{ builds(first: 10, where: {status: {in: [FAILED]}, spec: {name: {eq: "a"}}}) { nodes { id } } }'
+    )
+    assert cost(site, filtered) == 2 + 5 * 10 + 20 + 10
+    by_name = "query($names: [String!]) { specs(first: 10, where: {name: {in: $names}}) { nodes { id } } }"
+    assert cost(site, by_name, names=["a", "b", "c"]) == 2 + 2 * 10 + 3 * 20 + 10
     assert cost(site, "{ builds(first: 0) { nodes { id } } }") == 2
 
 
