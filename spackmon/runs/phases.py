@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spackmon.logs.phase_order import ordered
+from spackmon.status import SourceKind
 
 if TYPE_CHECKING:
     from spackmon.runs.claim import Claim, PhaseClaim
@@ -54,6 +55,10 @@ def _orders(claim: "Claim", known: Collection[str]) -> list[list[str]]:
     marks = {phase.mark for phase in phases if phase.mark is not None}
     if len(marks) == len(phases):
         return [[phase.name for phase in sorted(phases, key=lambda phase: phase.mark or "")]]
+    if claim.kind is SourceKind.MS1 and not claim.is_live:
+        # Files of a saved run are uploaded in the order of their names.
+        marked = sorted((p for p in phases if p.mark is not None), key=lambda phase: phase.mark or "")
+        return [[phase.name for phase in marked], *([phase.name] for phase in phases if phase.mark is None)]
     if len({phase.position for phase in phases}) == len(phases):
         return [[phase.name for phase in sorted(phases, key=lambda phase: phase.position)]]
     # Reports that came one by one: each is known by itself.

@@ -161,6 +161,18 @@ def test_a_saved_run_that_is_uploaded_twice_and_imported_is_one_by_the_times_in_
     assert not together(uploads[0], other)
 
 
+def test_phases_of_an_upload_stand_as_they_ran_and_not_as_their_files_are_named() -> None:
+    names = ("install", "build", "odd", "edit")
+    phases = tuple(
+        dataclasses.replace(phase(name), position=position, mark=MARK if name == "install" else None)
+        for position, name in enumerate(names, 1)
+    )
+    live = claim(SourceKind.MS1, "s/1", is_live=True, phases=phases, **RUN)
+    late = dataclasses.replace(live, is_live=False)
+    orders = [[one.name for one in run_of((reported,)).phases] for reported in (live, late)]
+    assert orders == [list(names), ["edit", "build", "install", "odd"]]
+
+
 def test_errors_and_warnings_are_each_of_the_first_source_that_has_any() -> None:
     errors = claim(SourceKind.CDASH, "c", id=1, event_kinds=frozenset({EventKind.ERROR}), **RUN)
     both = extension(id=2, event_kinds=frozenset(EventKind))
