@@ -212,6 +212,16 @@ def test_every_reference_to_a_spec_follows_when_two_are_one(site: Site) -> None:
     assert "build.spec_id" in moved
 
 
+def test_a_spec_that_another_document_names_by_a_weaker_hash_is_new_once(site: Site) -> None:
+    shown = (("full_hash", "f" * 32), ("build_hash", "d" * 32))
+    strong = spec("zlib", "1", hash="f" * 32, hash_kind="full_hash", hashes=shown)
+    weak = dataclasses.replace(strong, hash="d" * 32, hash_kind="build_hash", hashes=shown[1:], document="{}")
+    for nodes in ((weak, strong), (strong, weak)):
+        site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
+        receipts = [site.apply(SpecReport(graph(one, format_version=1), "0.16.0")) for one in nodes]
+        assert [(one.created, one.specs_created) for one in receipts] == [(True, 1), (False, 0)]
+
+
 def test_builds_of_two_specs_that_are_one_are_of_that_one(site: Site) -> None:
     weak = spec("zlib", "1", hash="d" * 32, hash_kind="build_hash", hashes=(("build_hash", "d" * 32),))
     strong = dataclasses.replace(

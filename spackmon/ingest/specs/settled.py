@@ -173,10 +173,12 @@ class Differences:
     """How many rows were not as the claims of some specs say; `changed` are specs whose edges differed.
 
     `moved` counts documents that are of another spec now, `moved_hashes` are the hashes that these show.
+    `ended` are specs that are no more, each with the one that it is now.
     """
 
     moved: int = 0
     moved_hashes: set[str] = field(default_factory=set)
+    ended: Mapping[int, int] = field(default_factory=dict)
     hashes: int = 0
     edges: int = 0
     compilers: int = 0

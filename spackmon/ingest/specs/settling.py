@@ -94,7 +94,7 @@ def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[in
     end_specs(connection, ended)
     dirty = {*spec_ids, *left, *moved.values(), *parents} - ended.keys()
     differences = write_settled(connection, dirty)
-    differences.moved = len(moved)
+    differences.moved, differences.ended = len(moved), ended
     differences.moved_hashes = {
         value for claim in claims if claim.id in moved for _, value in json.loads(claim.hashes)
     }

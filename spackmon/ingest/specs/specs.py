@@ -201,6 +201,7 @@ def _store(
     new = [(ids[claim.key], claim) for claim in known.unseen if claim.key in ids]
     hashes = sorted({(value, kind, spec_id) for spec_id, claim in new for kind, value in claim.hashes})
     shown = {value for value, _, _ in hashes}
+    known_before: set[int] = set()
     add_hashes(connection, hashes)
     is_new_alone = (
         len(new) == len(created)
@@ -216,10 +217,12 @@ def _store(
         set_oldest(connection, known.older, graph.format_version, spack_version)
         found = settle(connection, {spec_id for spec_id, _ in (*new, *known.older)}, created.values())
         shown |= found.moved_hashes
+        # Another document made these before, by a hash that says less.
+        known_before = {new_id for old_id, new_id in found.ended.items() if old_id not in created.values()}
         ids = dict(_known(connection, claims, graph.format_version, spack_version).ids)
-    stored_ids = {ids[key] for key in created}
-    kept = stored_ids & set(created.values())
-    return StoredSpec(ids[root], created.get(root) == ids[root], len(kept), naming(connection, shown))
+    kept = {ids[key] for key in created} & set(created.values()) - known_before
+    is_new = created.get(root) == ids[root] and ids[root] in kept
+    return StoredSpec(ids[root], is_new, len(kept), naming(connection, shown))
 
 
 def _known(
