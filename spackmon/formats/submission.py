@@ -48,7 +48,8 @@ class Environment:
 class BuildReport:
     """A build begins, or is named for analysis (`announces_run` false): by any hash of its spec.
 
-    `graph` is the spec itself where the client sent it along.
+    `graph` is the spec itself where the client sent it along. `promised_build_id` is the number that the
+    client was given while the database was away: it has to lead to the build.
     """
 
     spec_hash: str
@@ -57,6 +58,7 @@ class BuildReport:
     tags: tuple[str, ...]
     graph: SpecGraph | None
     announces_run: bool
+    promised_build_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

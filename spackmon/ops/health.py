@@ -13,8 +13,11 @@ from spackmon.ops import migrations
 
 
 async def wait_for(database: Database) -> None:
-    """Return once the database answers. Raises Refused when it stays away for as long as a write is held."""
-    await database.admit_held(lambda connection: connection.execute(text("SELECT 1")))
+    """Return once the database answers. Raises Refused when it stays away for as long as a write is held.
+
+    An outage that others have waited for is not waited for again.
+    """
+    await database.admit_held(lambda connection: connection.execute(text("SELECT 1")), impatient=True)
 
 
 class Watch:

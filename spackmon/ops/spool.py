@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 _ENDING = ".report"
 _LOCK = "lock"
 _OWNER_ALONE = 0o600
+_SMALL_BYTES = 1 << 16
 _MARK = "spool:"
 
 
@@ -55,6 +57,18 @@ class Spool:
     def is_empty(self) -> bool:
         """Whether nothing waits to be applied."""
         return next(self._waiting(), None) is None
+
+    def has_room(self) -> bool:
+        """Whether a small report could be stored now."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._directory) as file:
+                file.write(b"\0" * _SMALL_BYTES)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError:
+            return False
+        return True
 
     def put(self, spooled: Spooled) -> None:
         """Store a report; it is on the disk when this returns. Raises OSError."""

@@ -112,7 +112,7 @@ async def submit(request: Request[Services]) -> Response:
 async def _apply(request: Request[Services], query: str, sender: Sender, body: bytes) -> Response:
     projects = request.state.settings.cdash_projects
     try:
-        if not await is_its_turn(request, can_be_spooled=True):
+        if not await is_its_turn(request):
             return await _spool(request, query, body, after_the_spooled())
         upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
         receipt = None if upload.report is None else await _stored(request, upload.report, sender)

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 _LOOK_SECONDS = 0.05
 
 
-async def is_its_turn(request: Request[Services], *, can_be_spooled: bool) -> bool:
+async def is_its_turn(request: Request[Services]) -> bool:
     """Wait until what was spooled before is applied; False where this has to go behind it into the spool.
 
     A client's reports mean something else in another order: a phase after the end of its run begins the
@@ -26,11 +26,8 @@ async def is_its_turn(request: Request[Services], *, can_be_spooled: bool) -> bo
     spool, database = request.state.spool, request.state.database
     deadline = time.monotonic() + database.hold_seconds
     while not spool.is_empty():
-        is_over = time.monotonic() > deadline
-        if can_be_spooled and (is_over or database.condition.trouble is not None):
+        if time.monotonic() > deadline or database.condition.trouble is not None:
             return False
-        if is_over:
-            return True
         await anyio.sleep(_LOOK_SECONDS)
     return True
 

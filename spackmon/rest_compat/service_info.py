@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,12 +19,16 @@ _STARTED_AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def service_info(request: Request[Services]) -> Response:
-    """What service this is; 503 when its database stays away, so that a client does not begin a build."""
+    """What service this is; 503 when its database stays away and reports cannot be spooled either.
+
+    A client does not begin a build then.
+    """
     try:
         await wait_for(request.state.database)
     except Refused:
-        unavailable = {"status": "service not available", "version": _VERSION}
-        return JSONResponse(unavailable, status_code=503)
+        if not await anyio.to_thread.run_sync(request.state.spool.has_room):
+            unavailable = {"status": "service not available", "version": _VERSION}
+            return JSONResponse(unavailable, status_code=503)
     settings = request.state.settings
     home = base_url(request) + "/"
     info: dict[str, Any] = {

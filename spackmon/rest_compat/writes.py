@@ -19,7 +19,7 @@ from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import Submission
+from spackmon.formats.submission import BuildReport, Submission
 from spackmon.http.answers import refusal
 from spackmon.http.body import Body, discard_body, memory_for, read_body
 from spackmon.http.services import Services
@@ -30,6 +30,7 @@ from spackmon.ops.spool import Spooled
 from spackmon.rest_compat import answers
 from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
+from spackmon.rest_compat.promises import kind_with_promise, with_promise
 
 log = structlog.get_logger()
 
@@ -41,14 +42,13 @@ Promise = Callable[[Any], tuple[int, dict[str, Any]]]
 class Write:
     """One address: how its body is read, and how the client is answered with the store's receipt.
 
-    `promise` answers a report that was spooled; there is none where the client must learn something that
-    only the database knows.
+    `promise` answers a report that was spooled.
     """
 
     kind: str
     read: Callable[[dict[str, Any], KnownNodes], Submission]
     answer: Answer
-    promise: Promise | None
+    promise: Promise
 
 
 def _without_specs(
@@ -59,7 +59,7 @@ def _without_specs(
 
 WRITES = (
     Write("specs/new", ms1.read_spec, answers.spec, answers.promised_spec),
-    Write("builds/new", ms1.read_build, answers.build, None),
+    Write("builds/new", ms1.read_build, answers.build, answers.promised_build),
     Write("builds/phases/update", _without_specs(ms1.read_phase), answers.phase, answers.promised_phase),
     Write("builds/update", _without_specs(ms1.read_status), answers.status, answers.promised_status),
     Write("analyze/builds", _without_specs(ms1.read_analysis), answers.analysis, answers.promised_analysis),
@@ -79,9 +79,9 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
     async def endpoint(request: Request[Services]) -> Response:
         try:
             authorization = request.headers.get("authorization")
-            sender = await request.state.gate.admit(authorization, impatient=write.promise is not None)
+            sender = await request.state.gate.admit(authorization, impatient=True)
         except Refused as refused:
-            if refused.code in PASSES and write.promise is not None:
+            if refused.code in PASSES:
                 body = await read_body(request)
                 async with memory_for(request, body):
                     return await _spool(request, write, body, refused)
@@ -96,13 +96,12 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
 
 async def _apply(request: Request[Services], write: Write, sender: Sender, body: Body) -> Response:
     database = request.state.database
-    can_be_spooled = write.promise is not None
     try:
-        if not await is_its_turn(request, can_be_spooled=can_be_spooled):
+        if not await is_its_turn(request):
             return await _spool(request, write, body, after_the_spooled())
         submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
         receipt: Receipt = await database.write_held(
-            lambda connection: store.apply(connection, submission, sender.person_id), impatient=can_be_spooled
+            lambda connection: store.apply(connection, submission, sender.person_id), impatient=True
         )
     except Refused as refused:
         if refused.code in PASSES:
@@ -118,13 +117,15 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
 
 
 async def _spool(request: Request[Services], write: Write, body: Body, away: Refused) -> Response:
-    """Acknowledge a report that will be applied; what cannot be read, or needs the database, is refused."""
-    if write.promise is None:
-        return refusal(away)
+    """Acknowledge a report that will be applied; what cannot be read is refused."""
     try:
         claims = vouched(request, away)
         submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
-        await spool(request, Spooled(write.kind, claims, body), away)
+        kind = write.kind
+        if isinstance(submission, BuildReport):
+            submission = with_promise(submission, claims.person)
+            kind = kind_with_promise(kind, submission)
+        await spool(request, Spooled(kind, claims, body), away)
     except Refused as refused:
         return refusal(refused, challenge(request) if refused.status == 401 else None)
     status, answer = write.promise(submission)

@@ -111,6 +111,8 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
             tags=frozenset(report.tags),
         )  # fmt: skip
         build_id, is_new = _begin(connection, StoredClaim(claim, environment_id), series, now)
+    if report.promised_build_id is not None:
+        builds.lead(connection, report.promised_build_id, build_id)
     return BuildReceipt(build_id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
 
 

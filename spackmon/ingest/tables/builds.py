@@ -205,6 +205,23 @@ _LEAVE = [
 ]
 
 
+# The build may have a number of its own by now.
+_LEAD = Statement(
+    """
+    INSERT INTO merged_build (id, build_id)
+    SELECT CAST(:promised_id AS bigint), COALESCE(
+        (SELECT m.build_id FROM merged_build m WHERE m.id = :build_id), CAST(:build_id AS bigint))
+    WHERE true
+    ON CONFLICT DO NOTHING
+    """
+)
+
+
+def lead(connection: Connection, promised_id: int, build_id: int) -> None:
+    """Make a number that is no build's lead to a build for ever."""
+    _LEAD.run(connection, promised_id=promised_id, build_id=build_id)
+
+
 def read_build(connection: Connection, build_id: int) -> Any | None:
     """A build with its spec's hash and its machine, by its number or one that leads to it."""
     if not 0 < build_id <= LARGEST_ROW_ID:
