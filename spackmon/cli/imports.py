@@ -18,6 +18,16 @@ from spackmon.client import Client
 from spackmon.client.reading import Named, Read, is_address, read_paths
 from spackmon.errors import Code, Refused
 
+ServerOption = Annotated[
+    str | None, typer.Option(help="The server to send to; without it, the database of the settings.")
+]
+TokenOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SPACKMON_TOKEN", show_envvar=True, help="With --url: the token of whose builds they are."
+    ),
+]
+
 
 def import_paths(
     paths: Annotated[
@@ -26,15 +36,8 @@ def import_paths(
             help="Files, directories and archives of whatever Spack wrote, or a buildcache's URL."
         ),
     ],
-    url: Annotated[
-        str | None, typer.Option(help="The server to send it to; without it, the database of the settings.")
-    ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SPACKMON_TOKEN", show_envvar=True, help="With --url: the token of whose builds they are."
-        ),
-    ] = None,
+    url: ServerOption = None,
+    token: TokenOption = None,
     user: Annotated[
         str | None, typer.Option(help="Without --url: whose builds they are, if not anonymous.")
     ] = None,

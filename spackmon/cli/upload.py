@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spackmon.cli.imports import import_paths
+from spackmon.cli.imports import ServerOption, TokenOption, import_paths
 from spackmon.formats.installs.local_save import saved_runs
 
 
@@ -14,18 +14,11 @@ def upload(
         Path,
         typer.Argument(exists=True, file_okay=False, help="A saved run, or the directory of several."),
     ],
-    url: Annotated[
-        str | None, typer.Option(help="The server to send to; without it, the database of the settings.")
-    ] = None,
+    url: ServerOption = None,
     user: Annotated[
         str | None, typer.Option(envvar="SPACKMON_USER", help="Without --url: whose builds they are.")
     ] = None,
-    token: Annotated[
-        str | None,
-        typer.Option(
-            envvar="SPACKMON_TOKEN", show_envvar=True, help="With --url: the token of whose builds they are."
-        ),
-    ] = None,
+    token: TokenOption = None,
 ) -> None:
     """Store the runs that Spack 0.16 to 0.18 saved in DIRECTORY, once however often they come.
 
