@@ -69,23 +69,23 @@ def _with(*languages: str) -> list[Path]:
     return [path for path in DOCUMENTS if _blocks(path, *languages)]
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Iterator[Made]:
+@contextlib.contextmanager
+def _make_run(directory: Path) -> Iterator[Made]:
     """`make run` on an empty directory, with a `spack` on the path."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    (tmp_path / "bin").mkdir()
-    spack = tmp_path / "bin" / "spack"
+    (directory / "bin").mkdir()
+    spack = directory / "bin" / "spack"
     spack.write_text(SPACK)
     spack.chmod(0o755)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("SPACKMON_")}
     environment = {
         **inherited,
         "PATH": f"{spack.parent}:{os.environ['PATH']}",
-        "SPACKMON_DATA_DIR": str(tmp_path / "data"),
+        "SPACKMON_DATA_DIR": str(directory / "data"),
         "SPACKMON_PORT": str(port),
     }
-    said = tmp_path / "stderr"
+    said = directory / "stderr"
     process = subprocess.Popen(
         ["make", "run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said.open("w"),
         text=True, start_new_session=True,
@@ -96,6 +96,20 @@ def made(tmp_path: Path) -> Iterator[Made]:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=GIVE_UP_SECONDS)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Made]:
+    """What nobody has used yet."""
+    with _make_run(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    """One for all that report nothing."""
+    with _make_run(tmp_path_factory.mktemp("used")) as made:
+        yield made
 
 
 def _welcome(process: subprocess.Popen[str], said: Path) -> str:
@@ -119,9 +133,11 @@ def _shell(made: Made, script: str) -> str:
 
 
 @pytest.mark.parametrize("document", _with("console", "graphql", "python"), ids=lambda path: path.name)
-def test_every_example_does_what_the_document_says(document: Path, made: Made) -> None:
+def test_every_example_does_what_the_document_says(document: Path, request: pytest.FixtureRequest) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl")
+    reports = "user add" in "".join(_blocks(document, "console"))
+    made: Made = request.getfixturevalue("made" if reports else "used")
     commands: list[str] = []
     wanted: list[str] = []
     for line in "".join(_blocks(document, "console")).splitlines():
@@ -169,8 +185,8 @@ def test_the_first_lines_of_make_run_can_be_pasted(made: Made) -> None:
     assert answer["data"]["builds"]["totalCount"] > 0
 
 
-def test_a_second_make_run_installs_nothing(made: Made) -> None:
-    assert made.url
+def test_a_second_make_run_installs_nothing(used: Made) -> None:
+    assert used.url
     assert subprocess.run(["make", "--question", "install"], cwd=ROOT, check=False).returncode == 0
 
 
