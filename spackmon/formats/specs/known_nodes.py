@@ -34,7 +34,8 @@ class KnownNodes:
         key = format_version, hashes, words
         known = self._entries.find(key)
         if known is not None:
-            return known._replace(content=content)
+            # Half of the time that _replace takes.
+            return NodeEntry(*known[:-1], content)
         entry = read_entry(name, content, element, format_version, hashes)
         if words:
             self._entries.add(key, len(words), entry._replace(content={}))
@@ -66,18 +67,12 @@ class KnownNodes:
 
 
 class _Latest(Generic[Key, Value]):
-    """The values that were used last."""
+    """The values that were made last."""
 
     def __init__(self) -> None:
         self._values: dict[Key, Value] = {}
         self._lock = Lock()
-
-    def find(self, key: Key) -> Value | None:
-        with self._lock:
-            value = self._values.pop(key, None)
-            if value is not None:
-                self._values[key] = value
-            return value
+        self.find = self._values.get
 
     def add(self, key: Key, characters: int, value: Value) -> None:
         if characters > _MAXIMUM_CHARACTERS:
