@@ -89,7 +89,7 @@ class Code(StrEnum):
     LOCAL_SAVE_UNREADABLE = auto(), 400, "A file of `spack install --monitor-save-local` cannot be read."
     JUNIT_UNKNOWN = auto(), 400, "The XML is not a JUnit report of Spack."
     XML_INVALID = auto(), 400, "The body is not XML."
-    XML_TOO_LARGE = auto(), 413, "The XML has too many tags."
+    XML_TOO_LARGE = auto(), 413, "The XML has too many tags or attributes."
     XML_UNSAFE = auto(), 400, "The XML declares entities or a document type."
     CDASH_UNKNOWN = auto(), 400, "The XML is not a CDash report of Spack."
     CDASH_INCOMPLETE = auto(), 400, "The CDash report lacks a part that identifies the build."

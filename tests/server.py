@@ -22,6 +22,7 @@ from spackmon.app import create_app
 from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token
 from spackmon.database import Database
+from spackmon.http.protocol import BoundedProtocol
 from spackmon.settings import Settings
 from tests.waiting import GIVE_UP_SECONDS, until
 
@@ -81,7 +82,12 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
     configured = Settings(database_url=database_url, data_dir=data_dir, **settings)
     listening = socket.create_server(("127.0.0.1", 0), backlog=256)
     config = uvicorn.Config(
-        create_app(configured), loop="uvloop", http="httptools", access_log=False, log_config=None
+        create_app(configured),
+        loop="uvloop",
+        http=BoundedProtocol,
+        ws="none",
+        access_log=False,
+        log_config=None,
     )
     running = _Server(config)
     thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -19,6 +19,7 @@ from spackmon.cli.console import complain
 from spackmon.cli.database import check_settings_database
 from spackmon.cli.supervisor import READY
 from spackmon.errors import Refused
+from spackmon.http.protocol import BoundedProtocol
 from spackmon.ops.logging import configure_logging
 from spackmon.settings import load_settings
 
@@ -69,7 +70,8 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
-        http="httptools",
+        http=BoundedProtocol,
+        ws="none",
         # The service writes its own access log, with request ids.
         access_log=False,
         log_config=None,

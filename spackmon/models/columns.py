@@ -64,7 +64,10 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         # A client that names no time zone means UTC, whatever the server's own is.
         moment = value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-        return moment.strftime(_SQLITE_FORMAT) if dialect.name == "sqlite" else moment
+        if dialect.name == "sqlite":
+            # Not strftime, which leaves the zeros before a year out.
+            return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return moment
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None or isinstance(value, datetime):

@@ -125,7 +125,7 @@ class Compilation(ABC):
         if isinstance(type_, UtcDateTime):
             # Not this whole compilation: a plan keeps it.
             dialect = self._dialect
-            return lambda value: type_.process_bind_param(convert(value), dialect)
+            return lambda value: _moment(type_, convert(value), dialect)
         return convert
 
     def is_among(
@@ -215,6 +215,14 @@ class Compilation(ABC):
     def _rows(self, statement: Select[Any]) -> FromClause:
         """The statement as a row source that may look at the rows of every statement around it."""
         return statement.correlate_except(None).subquery(f"t{next(self._names)}")
+
+
+def _moment(type_: UtcDateTime, value: Any, dialect: Dialect) -> Any:
+    try:
+        return type_.process_bind_param(value, dialect)
+    except OverflowError:
+        sentence = f"a DateTime must be within the years 1 to 9999 of UTC, it is {value.isoformat()}"
+        raise Refused(Code.ARGUMENT_INVALID, sentence) from None
 
 
 def _whole(given: Given) -> Given | None:

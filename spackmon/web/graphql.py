@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import RETRY_AFTER_SECONDS
+from spackmon.http.body import discard_body
 from spackmon.http.services import Services
 from spackmon.query.refusals import error_body, told
 from spackmon.query.trusted_documents import document_identifier
@@ -108,6 +109,7 @@ async def _posted(request: Request[Services]) -> GraphQLRequest:
     async for piece in request.stream():
         body += piece
         if len(body) > MAXIMUM_BODY_BYTES:
+            await discard_body(request)
             raise Refused(Code.BODY_TOO_LARGE, f"the body must not exceed {MAXIMUM_BODY_BYTES} bytes")
     sent = await _parsed(request, body)
     if not isinstance(sent, dict):

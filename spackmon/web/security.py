@@ -17,13 +17,12 @@ GRAPHIQL_POLICY = (
 _HEADERS = {
     "Content-Security-Policy": PAGE_POLICY,
     "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 
 
 class SecurityHeaders:
-    """ASGI middleware that adds the headers to every HTML answer of `app`; other answers pass untouched.
+    """ASGI middleware that adds the headers to every HTML answer of `app`, and nosniff to all.
 
     A header the answer already has is kept: a page with another policy sets its own.
     """
@@ -39,6 +38,8 @@ class SecurityHeaders:
         async def send_protected(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                # Whatever a client reported may be in any answer.
+                headers.setdefault("X-Content-Type-Options", "nosniff")
                 if headers.get("content-type", "").startswith("text/html"):
                     for name, value in _HEADERS.items():
                         headers.setdefault(name, value)

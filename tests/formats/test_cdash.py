@@ -5,7 +5,7 @@ from html import escape
 
 import pytest
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.formats.detect import read_document
 from spackmon.formats.reports.cdash import Address, read_cdash
 from spackmon.formats.submission import ConcretizationFailureReport, Event, InstallPhase, InstallReport
@@ -324,6 +324,33 @@ def test_what_launchers_of_ctest_report_is_no_success(
 def test_other_documents_of_ctest_are_about_no_build(body: str) -> None:
     assert read_cdash(body.encode()) is None
     assert list(read_document("Notes.xml", body.encode(), None)) == []
+
+
+ATTRIBUTES = " ".join(f'a{number}="1"' for number in range(1_001))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<Site {ATTRIBUTES}/>",
+        f"<Site a='>' {ATTRIBUTES}/>",
+        f'<!-- " --><Site\n{ATTRIBUTES}/>',
+        "<Site>" + f"<a {ATTRIBUTES.replace('a1000=', 'a999_=')[:9000]}/>" * 600 + "</Site>",
+        "<Site a='" + "a" * (1 << 20) + "'/>",
+        "<Site>" + "<a>" * 500_001,
+    ],
+    ids=["in a tag", "behind a quoted sign", "behind a comment", "in all", "a long one", "tags"],
+)
+def test_what_would_hold_the_parser_for_long_is_refused(body: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_cdash(body.encode())
+    assert refused.value.code is Code.XML_TOO_LARGE
+
+
+def test_texts_may_look_like_many_attributes() -> None:
+    log = 'x="1" ' * 2_000 + "".join(f"-DA{number}='{number}' > /dev/null\n" for number in range(2_000))
+    report = read(f"<Build><Error><Text>{log}</Text></Error></Build>".replace(" > ", " &gt; "))
+    assert [event.text for event in report.events] == [log]
 
 
 def test_the_times_of_a_command_are_not_those_of_a_package() -> None:

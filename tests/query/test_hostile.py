@@ -110,6 +110,16 @@ def test_no_request_takes_more_work_than_the_largest_that_is_answered(site: Aske
     assert calls(prepare_all, after=lambda: prepare(PLAIN, {})) < 300_000 * len(HOSTILE)
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_outside_of_all_years_is_a_coded_error(site: AskedSite, moment: str) -> None:
+    query = "query($at: DateTime!) { builds(where: {startedAt: {ge: $at}}) { nodes { id } } }"
+    assert site.error(query, at=moment)["extensions"]["code"] == "ARGUMENT_INVALID"
+    assert (
+        site.error(query.replace("($at: DateTime!)", "").replace("$at", f'"{moment}"'))["extensions"]["code"]
+        == "ARGUMENT_INVALID"
+    )
+
+
 def test_long_lists_share_a_plan_and_one_parameter(site: AskedSite) -> None:
     names = [f"n{number}" for number in range(20_000)]
     for length in (10, 11, 990, 1_100, 20_000):

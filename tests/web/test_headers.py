@@ -35,9 +35,12 @@ def test_graphiql_may_write_styles_but_no_scripts(server: Server) -> None:
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
-def test_answers_to_programs_stay_as_they_were(server: Server) -> None:
-    answer = server.http.post("/graphql", json={"query": "{ __typename }"})
-    assert answer.headers["content-type"].startswith("application/json")
+@pytest.mark.parametrize("media_type", ["application/json", "application/x-ndjson", "text/csv"])
+def test_no_browser_takes_an_answer_for_a_page(server: Server, media_type: str) -> None:
+    query = {"query": "{ builds { nodes { id } } }"}
+    answer = server.http.post("/graphql", json=query, headers={"Accept": media_type})
+    assert answer.headers["content-type"].startswith(media_type)
+    assert answer.headers["x-content-type-options"] == "nosniff"
     assert "content-security-policy" not in answer.headers
 
 

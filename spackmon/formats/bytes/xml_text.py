@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import XMLParser
 
 from spackmon.errors import Code, Refused
 
@@ -17,6 +17,11 @@ _DECLARED_ENCODING = re.compile(rb"\A<\?xml[^>]{0,100}?encoding=[\"']([\w.-]{1,4
 _SINGLE_BYTE_ENCODINGS = frozenset({"iso-8859-1", "iso-8859-15", "windows-1252"})
 # A log escapes its `<`: what has more of them is no report, and its tree would fill the memory.
 _MAXIMUM_TAGS = 500_000
+# All of a tag is read at once, and its attributes compared with each other: nothing else runs meanwhile.
+_MAXIMUM_TAG_CHARACTERS, _MAXIMUM_ATTRIBUTES_OF_A_TAG = 1 << 20, 1_000
+# No character is looked at twice: `+` after a quantifier gives nothing back.
+_TAG = re.compile(r"""<[^\s<>"'/!?][^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+>""")
+_CHARACTERS_AT_ONCE = 64 << 10
 _CONTROLS = "".join(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r")
 _NOT_CHARACTERS = "\ufffe\uffff"
 _BYTES = "".join(chr(0xDC00 + byte) for byte in range(0x80, 0x100))  # as surrogateescape has them
@@ -90,12 +95,30 @@ def _replaced(text: str, by: Mapping[str, str]) -> str:
 
 
 def _parsed(document: str) -> Element:
+    _check_tags(document)
+    parser = XMLParser(forbid_dtd=True)
     try:
-        root: Element = fromstring(document, forbid_dtd=True)
+        for start in range(0, len(document), _CHARACTERS_AT_ONCE):
+            parser.feed(document[start : start + _CHARACTERS_AT_ONCE])
+        root: Element = parser.close()
     except DefusedXmlException:
         sentence = "the body must be XML without a DTD: entities of its own are not read"
         raise Refused(Code.XML_UNSAFE, sentence) from None
     return root
+
+
+def _check_tags(document: str) -> None:
+    """Raises Refused XML_TOO_LARGE for attributes beyond measure; a `>` within quotes ends no tag."""
+    attributes = 0
+    for tag in _TAG.finditer(document):
+        of_this = (document.count('"', *tag.span()) + document.count("'", *tag.span())) // 2
+        attributes += of_this
+        if of_this > _MAXIMUM_ATTRIBUTES_OF_A_TAG or tag.end() - tag.start() > _MAXIMUM_TAG_CHARACTERS:
+            most, characters = _MAXIMUM_ATTRIBUTES_OF_A_TAG, _MAXIMUM_TAG_CHARACTERS
+            sentence = f"a tag of the body has more than {most:,} attributes or {characters:,} characters"
+            raise Refused(Code.XML_TOO_LARGE, sentence)
+        if attributes > _MAXIMUM_TAGS:
+            raise Refused(Code.XML_TOO_LARGE, f"the body has more than {_MAXIMUM_TAGS:,} attributes")
 
 
 def _invalid(problem: ParseError) -> Refused:

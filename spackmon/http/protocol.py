@@ -1,0 +1,167 @@
+"""HTTP/1.1 as uvicorn speaks it, with bounds on what a connection takes before the application hears of it.
+
+The parser keeps a header until it is whole and its caller keeps all of them; nobody else counts their
+bytes, or how long they take. What cannot be read is answered as every other error is, and what the client is
+still sending is read on for a moment: closed under its hands, the connection would swallow the answer.
+"""
+
+import asyncio
+import json
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from spackmon.errors import Code
+
+_TIMED_OUT, _HEAD_TOO_LARGE = 408, 431
+_SENTENCES = {
+    _TIMED_OUT: "the request came too slowly",
+    _HEAD_TOO_LARGE: "the request's line and headers are too large: expected at most {0} bytes",
+}
+_UNREADABLE = "this is no request of HTTP/1.1"
+
+
+class _HeadTooLargeError(Exception):
+    """Goes through the parser, which ends with it."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection."""
+
+    maximum_head_bytes = 64_000
+    """Of a request's line, headers and trailers; more than any proxy lets through."""
+    head_seconds = 30.0
+    """For a head to come, from the connection or the last answer on."""
+    slow_seconds = 30.0
+    """For which a body may come more slowly than `least_bytes_per_second`."""
+    least_bytes_per_second = 500
+    look_seconds = 5.0
+    _linger_seconds = 2.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected."""
+        super().connection_made(transport)
+        self._is_refused = False
+        self._refused_status = Code.HTTP_REFUSED.status
+        self._unread_bytes = self._head_bytes = self._body_bytes = 0
+        self._is_in_body = False
+        self._head_since: float | None = self.loop.time()
+        self._slow_since: float | None = None
+        self._looking = self.loop.call_later(self.look_seconds, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._looking.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """The client has sent something."""
+        if self._is_refused:
+            return
+        self._unread_bytes += len(data)
+        super().data_received(data)
+        # What the parser keeps to itself, in pieces of a header or between two pieces of a body.
+        if self._unread_bytes > self.maximum_head_bytes and not self._is_refused:
+            self._refuse(_HEAD_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request."""
+        super().on_message_begin()
+        self._head_bytes = 0
+        self._head_since = self._head_since or self.loop.time()
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the request's line."""
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header or a trailer."""
+        self._count(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """The head has come."""
+        self._unread_bytes = 0
+        self._head_since = self._slow_since = None
+        self._body_bytes, self._is_in_body = 0, True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._unread_bytes = 0
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request has come."""
+        self._unread_bytes = 0
+        self._is_in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The answer was sent."""
+        super().on_response_complete()
+        self._head_since = self.loop.time()
+
+    def send_400_response(self, msg: str) -> None:
+        """The parser gave up."""
+        self._refuse(self._refused_status)
+
+    def _count(self, size_bytes: int) -> None:
+        self._head_bytes += size_bytes
+        if self._head_bytes > self.maximum_head_bytes:
+            self._refused_status = _HEAD_TOO_LARGE
+            raise _HeadTooLargeError
+
+    def _look(self) -> None:
+        """See whether the client is too slow."""
+        now = self.loop.time()
+        self._looking = self.loop.call_later(self.look_seconds, self._look)
+        if self._is_refused or self.transport.is_closing():
+            return
+        if self._head_since is not None and now - self._head_since > self.head_seconds and self._is_idle():
+            self._refuse(_TIMED_OUT) if self._unread_bytes else self.transport.close()
+            return
+        is_slow = self._body_bytes < self.least_bytes_per_second * self.look_seconds
+        self._body_bytes = 0
+        if not self._is_in_body or not is_slow or self.flow.read_paused:
+            self._slow_since = None
+            return
+        self._slow_since = self._slow_since or now
+        if now - self._slow_since > self.slow_seconds:
+            self._refuse(_TIMED_OUT)
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _refuse(self, status: int) -> None:
+        """Answer that the request cannot be read, and end the connection."""
+        self._is_refused = True
+        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
+            self.transport.close()
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            # The application waits for more of the body, which will not come.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        sentence = _SENTENCES.get(status, _UNREADABLE).format(f"{self.maximum_head_bytes:,}")
+        body = json.dumps(_told(status, sentence)).encode()
+        content = [STATUS_LINE[status]]
+        for name, value in self.server_state.default_headers:
+            content += [name, b": ", value, b"\r\n"]
+        content += [
+            b"content-type: application/json\r\nx-content-type-options: nosniff\r\nconnection: close\r\n",
+            b"content-length: %d\r\n\r\n" % len(body),
+            body,
+        ]
+        self.transport.write(b"".join(content))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(self._linger_seconds, self.transport.close)
+
+
+def _told(status: int, sentence: str) -> dict[str, Any]:
+    code = Code.HTTP_REFUSED
+    return {"message": sentence, "code": status, "error": code, "retryable": code.retryable}

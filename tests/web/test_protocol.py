@@ -1,0 +1,107 @@
+"""What comes before a request is bounded in bytes and in time, and is answered in JSON."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from spackmon.http.protocol import BoundedProtocol
+from tests.server import Server
+from tests.waiting import GIVE_UP_SECONDS
+
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+POST = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+MANY_HEADERS = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 8_000) for number in range(200))
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One kind of database is enough: nothing here depends on it."""
+    return sqlite_url
+
+
+@pytest.fixture
+def connection(server: Server) -> Iterator[socket.socket]:
+    """A connection on which anything may be sent."""
+    address = urlsplit(server.url)
+    with closing(socket.create_connection((address.hostname or "", address.port or 0))) as connected:
+        connected.settimeout(GIVE_UP_SECONDS)
+        yield connected
+
+
+def answered(connection: socket.socket) -> bytes:
+    """All that comes until the server ends the connection."""
+    received = b""
+    while piece := connection.recv(65536):
+        received += piece
+    return received
+
+
+def refused(connection: socket.socket) -> tuple[int, dict[str, Any]]:
+    """The status and the JSON of the last answer on the connection."""
+    head, _, body = answered(connection).partition(b"\r\n\r\n")
+    assert b"content-type: application/json" in head
+    return int(head.split()[1]), json.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x16\x03\x01\x00 a TLS handshake\r\n\r\n", 400),
+        (b"GET /graphql HTTP/9.9\r\n\r\n", 400),
+        (b"POST /graphql HTTP/1.1\r\nContent-Length: -5\r\n\r\n", 400),
+        (HEAD + MANY_HEADERS + b"\r\n", 431),
+        (HEAD + b"X: " + b"a" * 5_000_000, 431),
+        (b"GET /?" + b"a" * 5_000_000, 431),
+        (CHUNKED + b"0\r\n" + MANY_HEADERS, 431),
+        (CHUNKED + b"0\r\nX: " + b"a" * 5_000_000, 431),
+    ],
+    ids=["TLS", "version", "length", "headers", "a header", "an address", "trailers", "a trailer"],
+)
+def test_what_is_no_request_is_refused_in_json_before_it_is_kept(
+    connection: socket.socket, sent: bytes, status: int
+) -> None:
+    connection.sendall(sent)
+    found, told = refused(connection)
+    assert (found, told["code"], told["error"], told["retryable"]) == (status, status, "HTTP_REFUSED", False)
+
+
+def test_a_body_that_is_too_large_is_read_on_so_that_the_answer_arrives(connection: socket.socket) -> None:
+    body = b'{"query": "' + b"#" * 5_000_000 + b'"}'
+    connection.sendall(POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    status, told = refused(connection)
+    assert (status, told["errors"][0]["extensions"]["code"]) == (413, "BODY_TOO_LARGE")
+
+
+def test_requests_follow_one_another_on_a_connection(connection: socket.socket) -> None:
+    # Together they are more than one head may be.
+    request = HEAD + b"X: " + b"a" * 30_000 + b"\r\n"
+    connection.sendall((request + b"\r\n") * 4 + request + b"Connection: close\r\n\r\n")
+    assert answered(connection).count(b"HTTP/1.1 200") == 5
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes longer than two looks takes too long."""
+    monkeypatch.setattr(BoundedProtocol, "look_seconds", 0.02)
+    monkeypatch.setattr(BoundedProtocol, "head_seconds", 0.03)
+    monkeypatch.setattr(BoundedProtocol, "slow_seconds", 0.03)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sent", [HEAD, CHUNKED, CHUNKED + b"5\r\n{"], ids=["head", "no body", "body"])
+def test_a_request_that_comes_too_slowly_is_ended(connection: socket.socket, sent: bytes) -> None:
+    connection.sendall(sent)
+    assert refused(connection)[0] == 408
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sent", [b"", HEAD + b"\r\n"], ids=["nothing", "a request"])
+def test_a_connection_that_nobody_uses_is_closed(connection: socket.socket, sent: bytes) -> None:
+    connection.sendall(sent)
+    assert answered(connection).count(b"HTTP/1.1 ") == bool(sent)
