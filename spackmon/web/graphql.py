@@ -16,6 +16,7 @@ from starlette.routing import Route
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body
+from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.query.refusals import error_body, told
 from spackmon.query.trusted_documents import document_identifier
@@ -25,9 +26,10 @@ from spackmon.web.graphiql import graphiql_page
 MAXIMUM_BODY_BYTES = 1_000_000
 # Read between two requests; larger ones wait for a worker.
 _LARGE_BODY_BYTES = 32_000
-RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", "application/json"
-HTML = "text/html"
+RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", JSON
 _OFFERED = (PLAIN_JSON, RESPONSE_JSON, NDJSON, CSV)
+# GraphiQL is for who asks for a page, in a GET.
+_ANSWERED = (PLAIN_JSON, RESPONSE_JSON, HTML, NDJSON, CSV)
 EXPLAIN_HEADER = "x-spackmon-explain"
 
 
@@ -58,7 +60,7 @@ def _refusal(refused: Refused) -> Response:
 
 
 async def _answered(request: Request[Services]) -> Response:
-    media_type = _media_type(request.headers.get("accept"))
+    media_type = preferred(request.headers.get("accept"), _ANSWERED)
     if request.method == "GET" and media_type == HTML:
         if not request.state.settings.graphiql:
             raise Refused(
@@ -78,25 +80,6 @@ async def _answered(request: Request[Services]) -> Response:
     status = 400 if answer.refused and media_type == RESPONSE_JSON else 200
     headers = {"Content-Type": f"{media_type}; charset=utf-8", "Vary": "Accept"}
     return Response(answer.body, status, headers)
-
-
-def _media_type(accept: str | None) -> str | None:
-    """The first of our media types in the client's order of preference."""
-    preferred: list[tuple[float, int, str]] = []
-    for position, part in enumerate((accept or "*/*").split(",")):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        quality = next((_number(value[2:]) for value in parameters if value.startswith("q=")), 1.0)
-        offered = {"*/*": PLAIN_JSON, "application/*": PLAIN_JSON, "text/*": HTML}.get(name, name)
-        if offered in (*_OFFERED, HTML) and quality > 0:
-            preferred.append((-quality, position, offered))
-    return min(preferred)[2] if preferred else None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0
 
 
 async def _posted(request: Request[Services]) -> GraphQLRequest:

@@ -16,6 +16,7 @@ from starlette.templating import Jinja2Templates
 from spackmon.errors import Code, Refused
 from spackmon.http import answers
 from spackmon.http.base_url import base_url
+from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.web.display import duration, failed, harmless, question
 
@@ -151,10 +152,8 @@ def nothing_here(request: PageRequest) -> Refused:
 
 def wants_json(request: PageRequest) -> bool:
     """Whether a page's values are wanted as JSON: by `?format=json`, or by `Accept`."""
-    accepted = request.headers.get("accept", "")
-    return request.query_params.get("format") == "json" or (
-        "application/json" in accepted and "text/html" not in accepted
-    )
+    is_preferred = preferred(request.headers.get("accept"), (HTML, JSON)) == JSON
+    return request.query_params.get("format") == "json" or is_preferred
 
 
 routes = [

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from spackmon.errors import Code
 from spackmon.http import answers
+from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.web.pages import nothing_here, refusal_page
 
@@ -22,7 +23,7 @@ def unknown_address(api_prefix: str) -> Callable[[Request, Exception], Awaitable
     async def handler(request: Request, error: Exception) -> Response:
         path = request.url.path.strip("/")
         is_api = any(path == first or path.startswith(f"{first}/") for first in for_programs)
-        if is_api or "text/html" not in request.headers.get("accept", ""):
+        if is_api or preferred(request.headers.get("accept"), (JSON, HTML)) != HTML:
             return await answers.for_http_exception(request, error)
         if not isinstance(error, HTTPException):
             raise error
