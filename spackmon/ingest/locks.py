@@ -1,8 +1,9 @@
 """Rows that a transaction locks, always in the order of their ids.
 
-Tables are locked in one order too: all graphs, what specs are made of, environments, tags, groups of errors,
-packages, claims. Two transactions that took them otherwise would wait for each other. One that writes many
-reports takes them in that order for each of them: there is only one such at a time.
+What many transactions share is locked in one order, too: all graphs, what specs are made of, contents (logs,
+sets of variables, manifests), groups of errors, tags, packages, environments. Two that took them otherwise
+would wait for each other. What hangs on a package (claims, runs, builds) is of whoever locked that. Who owns
+all graphs is alone: one that writes many reports, and one that changes a known graph.
 """
 
 from collections.abc import Iterable

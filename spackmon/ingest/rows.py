@@ -8,7 +8,7 @@ prepared; SQLite as one JSON text. Both are one round trip and one plan.
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Executable, Row, bindparam, text
@@ -18,6 +18,7 @@ from spackmon.models.columns import UtcDateTime
 
 Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
 LARGEST_ROW_ID = 2**63 - 1
+_TRIES = 5
 _MOMENT = re.compile(r"(?<!:):(now|\w+_at)\b")
 _BOUNDS = {"integer": 2**31, "bigint": 2**63}
 
@@ -138,6 +139,23 @@ class Statement:
         chosen = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
         result = connection.execute(chosen, parameters)
         return result.all() if result.returns_rows else ()
+
+
+def get_or_create(
+    find: Callable[[], Sequence[Row[*tuple[Any, ...]]]], insert: Callable[[], Sequence[Row[*tuple[Any, ...]]]]
+) -> tuple[int, bool]:
+    """The id of a row that many share, and whether it is new.
+
+    `insert` gives nothing where somebody else was faster, for whose commit it waits; and a third may delete
+    that row before `find` sees it, as long as nobody refers to it. Raises RuntimeError where the row can
+    neither be read nor be inserted again and again, which is no race.
+    """
+    for _ in range(_TRIES):
+        if rows := find():
+            return rows[0].id, False
+        if rows := insert():
+            return rows[0].id, True
+    raise RuntimeError("a shared row can neither be read nor be inserted")
 
 
 def _with_moments(statement: str, selected: Sequence[str]) -> Executable:

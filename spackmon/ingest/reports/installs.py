@@ -15,10 +15,11 @@ from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.specs import find_spec, hash_of_spec, store_graph
 from spackmon.ingest.tables import claims, contents
 from spackmon.ingest.tables.analysis import replace_attributes
+from spackmon.ingest.tables.attempts import create_tags
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.dimensions import get_or_create_packages
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
-from spackmon.ingest.tables.events import add_events
+from spackmon.ingest.tables.events import add_events, create_groups
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.phases import first_time
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
@@ -47,11 +48,15 @@ def apply_install(
     `across_owners`: whose build it is is not known, an operator imports what all have installed.
     """
     subject = _subject(connection, report)
-    reported = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
+    claim = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
+    create_groups(connection, report.events)
+    create_tags(connection, report.tags)
     found_id = claims.find_claim(connection, report.source, person_id)
     found = claims.load_claims(connection, [found_id]) if found_id is not None else {}
     packages = {subject.package_id, *(one.claim.package_id for one in found.values())}
     link(connection, subject.waiting, packages, now)
+    environment_id, _ = get_or_create_environment(connection, report.environment or NO_ENVIRONMENT)
+    reported = StoredClaim(claim, environment_id)
     claim_id, known, stored = _grown(connection, report, reported, now)
     changed = stored is not None
     specs_created = subject.specs_created
@@ -105,12 +110,10 @@ def _subject(connection: Connection, report: InstallReport) -> _Subject:
 def _claim(
     connection: Connection, report: InstallReport, subject: _Subject, owner_id: int, now: datetime, *,
     is_certain: bool,
-) -> StoredClaim:  # fmt: skip
-    environment = report.environment or NO_ENVIRONMENT
-    environment_id, _ = get_or_create_environment(connection, environment)
+) -> Claim:  # fmt: skip
     variables, files = report.environment_variables, report.install_files
     hash_kind, spec_hash = _name_of_spec(report)
-    claim = Claim(
+    return Claim(
         id=0,
         owner_id=owner_id,
         owner_is_certain=is_certain,
@@ -122,7 +125,7 @@ def _claim(
         spec_id=subject.spec_id,
         spec_hash=spec_hash,
         spec_hash_kind=hash_kind,
-        machine=machine_of(environment),
+        machine=machine_of(report.environment or NO_ENVIRONMENT),
         status=report.status or BuildStatus.NOTRUN,
         started_at=report.started_at,
         finished_at=report.finished_at,
@@ -139,7 +142,6 @@ def _claim(
         tags=frozenset(report.tags),
         phases=_phases(connection, report, now),
     )
-    return StoredClaim(claim, environment_id)
 
 
 def _name_of_spec(report: InstallReport) -> tuple[str | None, str | None]:

@@ -25,7 +25,7 @@ from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.specs import find_spec, store_graph
 from spackmon.ingest.tables import builds, claims, contents
 from spackmon.ingest.tables.analysis import replace_attributes
-from spackmon.ingest.tables.attempts import phase_id
+from spackmon.ingest.tables.attempts import create_tags, phase_id
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.runs import conversation
@@ -92,8 +92,9 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
         raise Refused(
             Code.SPEC_UNKNOWN, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
         )
-    environment_id, environment_created = get_or_create_environment(connection, report.environment)
+    create_tags(connection, report.tags)
     link(connection, waiting, (spec.package_id,), now)
+    environment_id, environment_created = get_or_create_environment(connection, report.environment)
     key = {"spec_id": spec.id, "owner_id": owner_id, "environment_id": environment_id}
     newest = _NEWEST.run(connection, **key)
     if newest:
@@ -145,11 +146,12 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now
 
     Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
     """
+    share_graphs(connection)
+    phase = phase_claim(connection, report.name, 1, report.status, None, report.output, now)
     stored, _ = _lock(connection, report.build_id, person_id, now)
     if conversation.begins_another(_spoken(stored), report.name):
         stored = _next_claim(connection, stored, now, began_at=now)
-    phase = _reported(connection, report, stored.claim, now)
-    claim = conversation.with_phase(stored.claim, phase, now)
+    claim = conversation.with_phase(stored.claim, _reported(phase, report, stored.claim), now)
     if claim is stored.claim:
         return _phase_receipt(connection, report, _place(connection, claim))
     resolved = _save(connection, stored, claim, now)
@@ -170,13 +172,16 @@ def apply_analysis(
     An analysis is no run: it never begins one. Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and
     SPEC_UNKNOWN.
     """
+    share_graphs(connection)
+    files, variables = report.install_files, report.environment_variables
+    manifest_id = None if files is None else contents.manifest_of(connection, files)
+    variables_id = None if variables is None else contents.environment_set_of(connection, variables)
     stored, _ = _lock(connection, report.build_id, person_id, now)
     claim = replace(stored.claim, last_reported_at=now)
-    if report.install_files is not None:
-        claim = replace(claim, manifest_id=contents.manifest_of(connection, report.install_files))
-    if report.environment_variables is not None:
-        variables = contents.environment_set_of(connection, report.environment_variables)
-        claim = replace(claim, environment_set_id=variables)
+    if manifest_id is not None:
+        claim = replace(claim, manifest_id=manifest_id)
+    if variables_id is not None:
+        claim = replace(claim, environment_set_id=variables_id)
     if report.has_configure_arguments:
         claim = replace(claim, configure_arguments=report.configure_arguments)
     if report.attributes:
@@ -333,15 +338,14 @@ def _next_claim(
     return _add(connection, following, series, int(number))
 
 
-def _reported(connection: Connection, report: PhaseReport, claim: Claim, now: datetime) -> PhaseClaim:
+def _reported(phase: PhaseClaim, report: PhaseReport, claim: Claim) -> PhaseClaim:
+    """A phase with its place in its claim, and with what the claim has of it already."""
     before = next((phase for phase in claim.phases if phase.name == report.name), None)
-    position = len(claim.phases) + 1 if before is None else before.position
-    phase = phase_claim(connection, report.name, position, report.status, None, report.output, now)
     if before is None:
-        return phase
+        return replace(phase, position=len(claim.phases) + 1)
     if report.output is None:
         return replace(before, status=report.status)
-    return replace(phase, reported_at=before.reported_at)
+    return replace(phase, position=before.position, reported_at=before.reported_at)
 
 
 def _save(connection: Connection, before: StoredClaim, claim: Claim, now: datetime) -> Resolved:

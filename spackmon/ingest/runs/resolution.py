@@ -103,7 +103,6 @@ class _Writing:
             self._connection, {c.attempt_id for run in runs for c in run.claims if c.attempt_id is not None}
         )
         taken = _attempts_of(runs)
-        attempts.create_tags(self._connection, {tag for run in runs for tag in run.tags})
         written: list[tuple[int, Run]] = []
         builds_created: set[int] = set()
         phases_created, changed = 0, False

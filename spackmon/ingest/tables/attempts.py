@@ -229,7 +229,7 @@ def phase_id(connection: Connection, attempt_id: int, name: str) -> int:
 
 
 def create_tags(connection: Connection, tags: Collection[str]) -> None:
-    """Make sure that there are these tags; before any attempt is written, as every transaction does."""
+    """Make sure that there are these tags, which claims then have."""
     _TAGS.run(connection, sorted({(tag,) for tag in tags}))
 
 

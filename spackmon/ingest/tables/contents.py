@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from spackmon.formats.submission import InstalledFile
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import Statement, get_or_create, over_rows
 from spackmon.large_bytes import LargeBytes, pieces
 from spackmon.logs import chunks
 
@@ -133,15 +133,10 @@ def rank_in(connection: Connection) -> Callable[[str, int], Any]:
 def _get_or_create(
     connection: Connection, table: str, insert: Statement, digest: bytes, **values: Any
 ) -> tuple[int, bool]:
-    # Somebody else may be faster, for whose commit the insert waits; and another may delete that row then,
-    # as nobody refers to it.
-    while True:
-        found = _FIND[table].run(connection, digest=digest)
-        if found:
-            return found[0].id, False
-        created = insert.run(connection, digest=digest, **values)
-        if created:
-            return created[0].id, True
+    return get_or_create(
+        lambda: _FIND[table].run(connection, digest=digest),
+        lambda: insert.run(connection, digest=digest, **values),
+    )
 
 
 def _digest(rows: Sequence[Sequence[Any]]) -> bytes:

@@ -5,7 +5,7 @@ import dataclasses
 from sqlalchemy import Connection
 
 from spackmon.formats.submission import Environment
-from spackmon.ingest.rows import Statement
+from spackmon.ingest.rows import Statement, get_or_create
 from spackmon.runs.claim import Machine
 
 NO_ENVIRONMENT = Environment("", "", "", "", "")
@@ -33,11 +33,4 @@ _INSERT = Statement(
 def get_or_create_environment(connection: Connection, environment: Environment | Machine) -> tuple[int, bool]:
     """The id of an environment, and whether it is new."""
     values = dataclasses.asdict(environment)
-    # As with contents.py: a row that somebody else made first may be deleted before it is read.
-    while True:
-        found = _FIND.run(connection, **values)
-        if found:
-            return found[0].id, False
-        created = _INSERT.run(connection, **values)
-        if created:
-            return created[0].id, True
+    return get_or_create(lambda: _FIND.run(connection, **values), lambda: _INSERT.run(connection, **values))

@@ -47,8 +47,18 @@ _INSERT = over_rows(
 )
 
 
+def create_groups(connection: Connection, events: Sequence[Event]) -> None:
+    """Make sure that there are the groups of these errors; of equal ones the least text stands for all."""
+    least: dict[str, str] = {}
+    for event in events:
+        if event.kind is EventKind.ERROR:
+            print_ = fingerprint(event.text)
+            least[print_] = min(event.text, least.get(print_, event.text))
+    _GROUPS.run(connection, sorted(least.items()))
+
+
 def add_events(connection: Connection, claim_id: int, events: Sequence[Event]) -> int:
-    """Add the events of a report to a claim; how many of them are new.
+    """Add the events of a report, whose groups are there, to a claim; how many of them are new.
 
     Of one report they stay in its order; those of several stand by the lines of the log that they are
     about, so that the order of the reports does not matter.
@@ -72,12 +82,6 @@ def _place(event: Event) -> tuple[object, ...]:
 
 def _write(connection: Connection, claim_id: int, events: Sequence[Event]) -> None:
     prints = [fingerprint(e.text) if e.kind is EventKind.ERROR else None for e in events]
-    # Of errors with one fingerprint the least text speaks for all, whichever came first.
-    least: dict[str, str] = {}
-    for event, print_ in zip(events, prints, strict=True):
-        if print_ is not None:
-            least[print_] = min(event.text, least.get(print_, event.text))
-    _GROUPS.run(connection, sorted(least.items()))
     rows = [
         (
             position, e.kind.value, e.text, e.log_line, e.source_file, e.source_line, e.pre_context,
