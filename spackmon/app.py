@@ -40,6 +40,7 @@ from spackmon.settings import Settings, old_settings
 from spackmon.web import cdash_links, old_addresses, pages
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.graphql import graphql_routes
+from spackmon.web.origins import OtherOrigins
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
 from spackmon.web.unknown import unknown_address
@@ -52,7 +53,8 @@ def create_app(settings: Settings) -> Starlette:
 
     Raises Refused when a secret that it needs cannot be made, or a trusted document not be read.
     """
-    trusted_documents = TrustedDocuments.of(settings.persisted_documents, schema._schema)
+    recent = Recent(settings.cache_bytes)
+    trusted_documents = TrustedDocuments.of(settings.persisted_documents, schema._schema, recent)
     access_tokens = AccessTokens(settings.signing_key, settings.api_token_expires_seconds)
     _open_early(access_tokens)
 
@@ -85,9 +87,7 @@ def create_app(settings: Settings) -> Starlette:
                     "known_nodes": KnownNodes(),
                     "watch": watch,
                     "memory": Memory(),
-                    "query": QueryService(
-                        schema, database, reader, _limits(settings), Recent(settings.cache_bytes)
-                    ),
+                    "query": QueryService(schema, database, reader, _limits(settings), recent),
                     "trusted_documents": trusted_documents,
                 }
                 tasks.cancel_scope.cancel()
@@ -113,7 +113,11 @@ def create_app(settings: Settings) -> Starlette:
             *pages.routes,
             Mount("/static", static_files(), name="static"),
         ],
-        middleware=[Middleware(AccessLog), Middleware(SecurityHeaders)],
+        middleware=[
+            Middleware(AccessLog),
+            Middleware(SecurityHeaders),
+            Middleware(OtherOrigins, settings.cors_origins),
+        ],
         exception_handlers={
             HTTPException: unknown_address(settings.url_api_prefix),
             Refused: answers.for_refused,

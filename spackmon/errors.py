@@ -113,6 +113,7 @@ class Code(StrEnum):
     DOCUMENT_ID_INVALID = auto(), 400, "The identifier of a stored document is not a SHA-256."
     DOCUMENT_NOT_TRUSTED = auto(), 400, "The server answers only the documents in its folder."
     PERSISTED_QUERY_NOT_FOUND = auto(), 400, "No stored document has this hash."
+    PERSISTED_QUERY_DIFFERS = auto(), 400, "The hash beside `query` is not that of its text."
     QUERY_DOCUMENT_TOO_LARGE = auto(), 400, "The document has too many bytes."
     DOCUMENT_TOO_REPETITIVE = auto(), 400, "The document asks for the same fields, or spreads, too often."
     ARGUMENT_TOO_LONG = auto(), 400, "A text that decides what is asked is too long."

@@ -38,5 +38,15 @@ LogLevel = Annotated[
 Truth = Annotated[bool, BeforeValidator(_old_truth)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 PublicUrl = Annotated[str, BeforeValidator(_with_scheme), AfterValidator(_base_url)]
+
+
+def _origins(value: frozenset[str]) -> frozenset[str]:
+    for origin in value - {"*"}:
+        if not re.fullmatch(r"https?://[^\s/?#@]+", origin):
+            raise ValueError("expected origins such as https://dashboard.example.org, without a path, or *")
+    return value
+
+
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
+Origins = Annotated[frozenset[str], NoDecode, BeforeValidator(_names), AfterValidator(_origins)]
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]

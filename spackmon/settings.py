@@ -35,7 +35,7 @@ from sqlalchemy.exc import ArgumentError
 from spackmon.errors import Code, Refused
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.secret_file import read_or_create
-from spackmon.setting_values import AbsolutePath, BaseUrl, LogLevel, Names, PublicUrl, Truth
+from spackmon.setting_values import AbsolutePath, BaseUrl, LogLevel, Names, Origins, PublicUrl, Truth
 
 _PREFIX = "SPACKMON_"
 # Variables of the same prefix that this module, clients and the tests read and that set nothing.
@@ -181,6 +181,11 @@ class Settings(BaseSettings):
         default=None,
         description="A folder with `*.graphql` files: the server answers these documents and no others, and "
         "knows them by their SHA-256, too.",
+    )
+    cors_origins: Origins = Field(
+        default=frozenset(),
+        description="The origins whose pages may ask GraphQL and the API from a browser, with commas "
+        "between; `*`: all.",
     )
     jwt_server_secret: SecretStr | None = Field(
         default=None,

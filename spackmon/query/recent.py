@@ -23,7 +23,7 @@ class Recent:
     """
 
     def __init__(self, maximum_bytes: int) -> None:
-        self._maximum_bytes = maximum_bytes
+        self.maximum_bytes = maximum_bytes
         self._entries: OrderedDict[Hashable, _Entry] = OrderedDict()
         self._lock = Lock()
         self.size_bytes = 0
@@ -43,10 +43,10 @@ class Recent:
             replaced = self._entries.pop(key, None)
             if replaced is not None:
                 self.size_bytes -= replaced.size_bytes
-            if size_bytes > self._maximum_bytes // _LARGEST_SHARE:
+            if size_bytes > self.maximum_bytes // _LARGEST_SHARE:
                 return
             self._entries[key] = _Entry(value, size_bytes)
             self.size_bytes += size_bytes
-            while self.size_bytes > self._maximum_bytes:
+            while self.size_bytes > self.maximum_bytes:
                 _, oldest = self._entries.popitem(last=False)
                 self.size_bytes -= oldest.size_bytes

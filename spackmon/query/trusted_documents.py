@@ -1,7 +1,8 @@
-"""Trusted documents: a server that answers nothing but the operations in a folder.
+"""Documents that a request names by the hexadecimal SHA-256 of their text.
 
-They are named by their text, or by the hexadecimal SHA-256 of it, as GraphQL clients send it: in
-`documentId`, or in `extensions.persistedQuery.sha256Hash`.
+It stands in `documentId`, or in `extensions.persistedQuery.sha256Hash` (Apollo's automatic persisted
+queries). A server with a folder of trusted documents answers those alone; every other keeps what clients
+named and sent for as long as there is room for it.
 """
 
 import hashlib
@@ -13,19 +14,26 @@ from typing import Any
 from graphql import GraphQLError, GraphQLSchema, parse, validate
 
 from spackmon.errors import Code, Refused
+from spackmon.query.recent import Recent
+
+_BYTES_OF_AN_ENTRY, _BYTES_OF_A_CHARACTER = 500, 4
 
 
 class TrustedDocuments:
-    """The documents that a server answers; all, if there is no folder of them."""
+    """The documents that a server answers; all, if there is no folder of them.
 
-    def __init__(self, texts: Mapping[str, str] | None = None) -> None:
+    What clients name has its place in `recent`.
+    """
+
+    def __init__(self, recent: Recent, texts: Mapping[str, str] | None = None) -> None:
+        self._recent = recent
         self._texts = texts
 
     @classmethod
-    def of(cls, directory: Path | None, schema: GraphQLSchema) -> "TrustedDocuments":
+    def of(cls, directory: Path | None, schema: GraphQLSchema, recent: Recent) -> "TrustedDocuments":
         """The `*.graphql` files of a folder. Raises Refused when one cannot be read or asked."""
         if directory is None:
-            return cls()
+            return cls(recent)
         texts: dict[str, str] = {}
         try:
             if not directory.is_dir():
@@ -38,11 +46,15 @@ class TrustedDocuments:
                 texts |= {_sha256(one): text for one in (text, text.strip())}
         except (OSError, UnicodeDecodeError, GraphQLError) as error:
             raise _unusable(directory, str(error)) from error
-        return cls(texts)
+        return cls(recent, texts)
 
     def document(self, query: str | None, identifier: str | None) -> str:
         """The text of the document that a request means; Refused if that is not to be answered."""
         if query is not None:
+            if identifier is not None and identifier not in (_sha256(query), _sha256(query.strip())):
+                raise Refused(
+                    Code.PERSISTED_QUERY_DIFFERS, "the SHA-256 beside `query` must be that of its text"
+                )
             if self._texts is not None and _sha256(query.strip()) not in self._texts:
                 raise Refused(
                     Code.DOCUMENT_NOT_TRUSTED, "this server answers only the documents of its folder"
@@ -50,11 +62,20 @@ class TrustedDocuments:
             return query
         if identifier is None:
             raise Refused(Code.QUERY_MISSING, "`query` must be a string with a GraphQL document")
+        # Clients know what to do next by these very words.
+        if self._texts is None and self._recent.maximum_bytes == 0:
+            raise Refused(Code.PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported")
+        recent: str | None = self._recent.get(("document", identifier))
+        text = recent if self._texts is None else self._texts.get(identifier)
+        if text is None:
+            raise Refused(Code.PERSISTED_QUERY_NOT_FOUND, "PersistedQueryNotFound")
+        return text
+
+    def remember(self, query: str, identifier: str) -> None:
+        """Keep a valid document under the hash that its client sent with it."""
         if self._texts is None:
-            raise Refused(Code.PERSISTED_QUERY_NOT_SUPPORTED, "this server keeps no documents: send `query`")
-        if identifier not in self._texts:
-            raise Refused(Code.PERSISTED_QUERY_NOT_FOUND, "no document of this server has this hash")
-        return self._texts[identifier]
+            size_bytes = _BYTES_OF_AN_ENTRY + _BYTES_OF_A_CHARACTER * len(query)
+            self._recent.put(("document", identifier), query, size_bytes)
 
 
 def document_identifier(document_id: object, extensions: Mapping[str, Any] | None) -> str | None:

@@ -30,6 +30,7 @@ RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", JSON
 _OFFERED = (PLAIN_JSON, RESPONSE_JSON, NDJSON, CSV)
 # GraphiQL is for who asks for a page, in a GET.
 _ANSWERED = (PLAIN_JSON, RESPONSE_JSON, HTML, NDJSON, CSV)
+_ASK_AGAIN = (Code.PERSISTED_QUERY_NOT_FOUND, Code.PERSISTED_QUERY_NOT_SUPPORTED)
 EXPLAIN_HEADER = "x-spackmon-explain"
 
 
@@ -70,16 +71,30 @@ async def _answered(request: Request[Services]) -> Response:
     if media_type == HTML or media_type is None:
         raise Refused(Code.NOT_ACCEPTABLE, f"`Accept` must admit one of {', '.join(_OFFERED)}")
     asked = await _posted(request) if request.method == "POST" else _from_url(request)
-    query = request.state.trusted_documents.document(asked.query, asked.document_id)
+    documents = request.state.trusted_documents
+    try:
+        query = documents.document(asked.query, asked.document_id)
+    except Refused as refused:
+        if refused.code in _ASK_AGAIN and media_type == PLAIN_JSON:
+            return _ask_again(refused)
+        raise
     service = request.state.query
     if media_type in (NDJSON, CSV):
         export = await service.export(query, asked.variables, asked.operation_name)
         return export_response(export, media_type, request.scope["http_version"], _refusal)
     explain = request.headers.get(EXPLAIN_HEADER, "0") != "0"
     answer = await service.execute(query, asked.variables, asked.operation_name, explain=explain)
+    if asked.query is not None and asked.document_id is not None and not answer.refused:
+        documents.remember(asked.query, asked.document_id)
     status = 400 if answer.refused and media_type == RESPONSE_JSON else 200
     headers = {"Content-Type": f"{media_type}; charset=utf-8", "Vary": "Accept"}
     return Response(answer.body, status, headers)
+
+
+def _ask_again(refused: Refused) -> Response:
+    """To a client that sends the document after this: no fault, and nothing for a cache between us."""
+    headers = {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-store"}
+    return Response(error_body(refused.code, [told(refused)]), 200, headers)
 
 
 async def _posted(request: Request[Services]) -> GraphQLRequest:

@@ -1,6 +1,7 @@
 """The GraphQL endpoint keeps the rules of GraphQL over HTTP, whatever is sent to it."""
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -170,18 +171,95 @@ def test_a_server_with_a_folder_of_documents_answers_no_others(
         for unknown, code in (
             ({"query": QUERY.replace("totalCount", "totalCount totalCount")}, "DOCUMENT_NOT_TRUSTED"),
             ({"query": "{ __schema { queryType { name } } }"}, "DOCUMENT_NOT_TRUSTED"),
-            ({"documentId": "0" * 64}, "PERSISTED_QUERY_NOT_FOUND"),
             ({}, "QUERY_MISSING"),
         ):
             answer = server.http.post("/graphql", json=unknown)
             assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, code)
+        unknown = server.http.post("/graphql", json={"documentId": "0" * 64}).json()["errors"][0]
+        assert unknown["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+        # Nothing is added to the folder.
+        assert (
+            server.http.post("/graphql", json=persisted("{ __typename }", with_query=True)).status_code == 400
+        )
         assert server.http.get("/", headers={"Accept": "text/html"}).status_code == 200
         assert server.http.get("/ms1/specs/name/zlib/").json() == []
 
 
-def test_a_server_without_a_folder_of_documents_says_so(server: Server) -> None:
-    answer = server.http.post("/graphql", json={"documentId": "0" * 64})
-    assert answer.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_SUPPORTED"
+def persisted(query: str, *, with_query: bool) -> dict[str, Any]:
+    """A request as Apollo's clients send it."""
+    sha256 = hashlib.sha256(query.encode()).hexdigest()
+    asked: dict[str, Any] = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": sha256}}}
+    return {**asked, "query": query} if with_query else asked
+
+
+def test_a_document_is_named_by_its_hash_once_it_was_sent(server: Server) -> None:
+    unknown = server.http.post("/graphql", json=persisted(QUERY, with_query=False))
+    assert (unknown.status_code, unknown.headers["cache-control"]) == (200, "no-store")
+    (error,) = unknown.json()["errors"]
+    assert (error["message"], error["extensions"]["code"]) == (
+        "PersistedQueryNotFound",
+        "PERSISTED_QUERY_NOT_FOUND",
+    )
+    strict = server.http.post(
+        "/graphql", json=persisted(QUERY, with_query=False), headers={"Accept": RESPONSE}
+    )
+    assert strict.status_code == 400
+
+    assert server.http.post("/graphql", json=persisted(QUERY, with_query=True)).json() == DATA
+    assert server.http.post("/graphql", json=persisted(QUERY, with_query=False)).json() == DATA
+    extensions = json.dumps(persisted(QUERY, with_query=False)["extensions"])
+    assert server.http.get("/graphql", params={"extensions": extensions}).json() == DATA
+
+    other = {**persisted("{ __typename }", with_query=False), "query": QUERY}
+    assert server.http.post("/graphql", json=other).json()["errors"][0]["extensions"]["code"] == (
+        "PERSISTED_QUERY_DIFFERS"
+    )
+    # What is no answer is not kept.
+    server.http.post("/graphql", json=persisted("{ nope }", with_query=True))
+    again = server.http.post("/graphql", json=persisted("{ nope }", with_query=False)).json()
+    assert again["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+
+
+def test_a_server_that_keeps_nothing_says_so(database_url: str, tmp_path: Path) -> None:
+    with served(database_url, tmp_path, cache_bytes=0) as server:
+        for with_query in (True, False):
+            answer = server.http.post("/graphql", json=persisted(QUERY, with_query=with_query)).json()
+        assert answer["errors"][0]["message"] == "PersistedQueryNotSupported"
+
+
+def test_the_pages_of_configured_origins_may_ask(database_url: str, tmp_path: Path) -> None:
+    ours, other = "https://dashboard.example.org", "https://example.org"
+    with served(database_url, tmp_path, cors_origins=frozenset({ours})) as server:
+        for origin, allowed in ((ours, ours), (other, None)):
+            preflight = server.http.options(
+                "/graphql",
+                headers={
+                    "Origin": origin,
+                    "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Headers": "content-type,x-spackmon-explain",
+                },
+            )
+            assert preflight.headers.get("access-control-allow-origin") == allowed
+            answer = server.http.post("/graphql", json={"query": QUERY}, headers={"Origin": origin})
+            assert answer.json() == DATA
+            assert answer.headers.get("access-control-allow-origin") == allowed
+            assert "access-control-allow-credentials" not in answer.headers
+        write = server.http.post("/ms1/specs/new/", json={}, headers={"Origin": ours})
+        assert "access-control-allow-origin" not in write.headers
+
+
+def test_apollos_client_persists_its_queries(server: Server) -> None:
+    if not (FRONTEND / "node_modules" / "@apollo" / "client").is_dir():
+        pytest.skip("the front end is not installed: make install")
+    node = Path(sys.executable).with_name("node")
+    for method in ("POST", "GET"):
+        asked = subprocess.run(
+            [node, FRONTEND / "apollo.mjs", f"{server.url}/graphql", method],
+            env={**os.environ, "NO_PROXY": "127.0.0.1"},
+            capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=True,
+        )  # fmt: skip
+        # Twice the same: the hash alone is not known, the document comes with it, and then the hash will do.
+        assert asked.stdout.splitlines() == ["hash", "hash and query", "hash", "Query"], method
 
 
 def test_a_folder_that_cannot_be_asked_stops_the_start(
