@@ -28,7 +28,7 @@ TOPIC = "query"
 CONTAINING = """
 query ($name: String!, $version: String!) {
   builds(first: 100, where: {dependency: {name: $name, version: $version}}) {
-    nodes { id status spec { name version hash } phases { name status } }
+    nodes { id status spec { name version hash } phases { nodes { name status } } }
     pageInfo { hasNextPage }
   }
 }
@@ -62,8 +62,8 @@ NEWEST = """
         architecture { platform operatingSystem target { name } }
       }
       environment { hostname operatingSystem kernelVersion }
-      tags { name }
-      phases { name status reportedAt }
+      tags { nodes { name } }
+      phases { nodes { name status reportedAt } }
       errorCount
     }
     pageInfo { hasNextPage }

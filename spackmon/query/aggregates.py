@@ -29,7 +29,7 @@ from sqlalchemy import cast as sql_cast
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Build, Package
-from spackmon.query.fields import SQL, Bind, argument, json_value, value
+from spackmon.query.fields import SQL, Bind, ValueOf, argument, json_value, value
 from spackmon.query.group_keys import Key
 from spackmon.query.json_text import JsonWriter, constant
 from spackmon.query.lookups import without_nul
@@ -45,6 +45,7 @@ _INCLUDE_INSTALLED = argument(
     False,
 )
 DEFAULT_GROUPS, MAXIMUM_GROUPS = 100, 500
+MAXIMUM_GROUPS_BEFORE = 100_000
 _DOUBLE = Float(53)
 _KEY = "key_"
 
@@ -54,9 +55,14 @@ Nested = Callable[[Select[Any]], FromClause]
 
 @dataclass(frozen=True, slots=True)
 class Grouped:
-    """A field of a connection: its rows by groups. `is_of_builds`: they end and last, not only count."""
+    """A field of a connection: its rows by groups.
 
-    is_of_builds: bool
+    `facts` are the values of a row that groups measure, each under the name that measures know it by. Where
+    rows say what they were `installed_from`, those that were not built count only if a client asks for it.
+    """
+
+    facts: Mapping[str, ValueOf]
+    installed_from: ValueOf | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +75,30 @@ class Cells:
     """All cells of a table, row by row."""
 
 
-def grouped(key_type: Any, *, is_of_builds: bool, description: str) -> Any:
-    """A field of a connection that counts its rows by groups."""
-    field = strawberry.field(metadata={SQL: Grouped(is_of_builds)}, description=description)
+def grouped(
+    key_type: Any,
+    having: Any,
+    order_by: Any,
+    *,
+    facts: Mapping[str, ValueOf],
+    installed_from: ValueOf | None = None,
+    description: str,
+) -> Any:
+    """A field of a connection that counts its rows by groups; `having` and `order_by` are input types."""
+    field = strawberry.field(metadata={SQL: Grouped(facts, installed_from)}, description=description)
     field.arguments = [
-        *([_INCLUDE_INSTALLED] if is_of_builds else []),
+        *([] if installed_from is None else [_INCLUDE_INSTALLED]),
         argument(
             "keys", list[key_type], "What the rows of a group have in common; if nothing, all are one group."
         ),
+        argument("having", having | None, "Only these groups."),
         argument(
-            "first", int, f"How many groups, the largest first; at most {MAXIMUM_GROUPS}.", DEFAULT_GROUPS
+            "order_by",
+            list[order_by] | None,
+            "By these values, the first one first; then, as without it, the largest group first.",
         ),
+        argument("first", int, f"How many groups; at most {MAXIMUM_GROUPS}.", DEFAULT_GROUPS),
+        argument("offset", int, "How many groups to pass over.", 0),
     ]
     return field
 
@@ -108,9 +127,14 @@ def cells(*, description: str) -> Any:
     return strawberry.field(metadata={SQL: Cells()}, description=description)
 
 
-def aggregate(name: str, *, description: str) -> Any:
-    """A field of a group or cell: a column of the statements here."""
-    return value(lambda row: row.source.c[name], description=description)
+def aggregate(name: str, *, description: str, compared: bool = False) -> Any:
+    """A field of a group or cell: a column of the statements here. Groups are `compared` by it."""
+    return value(measure(name), description=description, filters=compared, sorts=compared)
+
+
+def measure(name: str) -> ValueOf:
+    """A column of a group or cell."""
+    return lambda row: row.source.c[name]
 
 
 def key_value(name: str, *, description: str) -> Any:
@@ -128,6 +152,14 @@ def is_timed(group: Scope) -> ColumnElement[bool]:
     return group.source.c["timed_count"] > 0
 
 
+def read_offset(offset: int) -> int:
+    """How many groups to pass over; Refused when it cannot be meant."""
+    if not 0 <= offset <= MAXIMUM_GROUPS_BEFORE:
+        sentence = f"`offset` must be from 0 to {MAXIMUM_GROUPS_BEFORE:,}, it is {offset}"
+        raise Refused(Code.GROUPS_INVALID, sentence)
+    return offset
+
+
 def read_first(first: int) -> int:
     """How many groups; Refused when it cannot be meant."""
     if not 0 <= first <= MAXIMUM_GROUPS:
@@ -137,9 +169,14 @@ def read_first(first: int) -> int:
 
 
 def groups(
-    rows: Rows, keys: Sequence[Key], first: int, measured: Sequence[str], nested: Nested, dialect_name: str
+    rows: Rows,
+    keys: Sequence[Key],
+    facts: Mapping[str, ValueOf],
+    measured: Sequence[str],
+    nested: Nested,
+    dialect_name: str,
 ) -> Select[Any]:
-    """The first groups. Columns: `place` from 1, each key's, `count`, and what is `measured` of builds.
+    """Every group. Columns: `place` from 1, the largest first, each key's, `count`, and what is `measured`.
 
     Raises Refused when a key is there twice.
     """
@@ -147,18 +184,17 @@ def groups(
         raise Refused(Code.GROUPS_INVALID, "each key of a `groupBy` may be there only once")
     labelled = [column for key in keys for column in key.labelled(rows.row, dialect_name, _KEY + key.name)]
     names = [column.name for column in labelled]
-    facts = [rows.row[fact].label(fact.key) for fact in _FACTS if measured]
+    values = [value_of(rows.row).label(name) for name, value_of in facts.items() if measured]
     # SQLite has no SELECT without a column.
-    source = nested(rows.whole(*labelled, *facts, _number(1).label("each")))
+    source = nested(rows.whole(*labelled, *values, _number(1).label("each")))
     if "durations" in measured:
-        source = nested(_ranked(source, [_KEY + key.name for key in keys]))
+        source = nested(_ranked(source, names))
     measures = [column for name in measured for column in _MEASURES[name](source)]
     by = [source.c[name] for name in names]
     count = func.count(type_=BigInteger())
     order = [count.desc(), *_ascending(by)]
     place = func.row_number().over(order_by=order).label("place")
-    statement = select(place, *by, count.label("count"), *measures).select_from(source).group_by(*by)
-    return statement.order_by(*order).limit(_number(first))
+    return select(place, *by, count.label("count"), *measures).select_from(source).group_by(*by)
 
 
 def table(
@@ -192,9 +228,9 @@ def table(
     return _largest(counted, names, first, nested)
 
 
-def built(builds: Rows) -> Rows:
-    """Of the builds those that were built here, as far as that is known."""
-    source = builds.row[Build.installed_from]
+def built(builds: Rows, installed_from: ValueOf = lambda build: build[Build.installed_from]) -> Rows:
+    """Of builds or runs those that were built here, as far as that is known."""
+    source = installed_from(builds.row)
     is_built = or_(source.is_(None), source == constant(InstalledFrom.SOURCE))
     return replace(builds, conditions=[*builds.conditions, is_built])
 
@@ -248,7 +284,6 @@ def _axis(cells: Scope, axis: str) -> list[ColumnElement[Any]]:
 
 # Measures ---------------------------------------------------------------------------------------------
 
-_FACTS = (Build.status, Build.duration_seconds)
 _PERCENTS = {"p50_seconds": 50, "p95_seconds": 95}
 
 
@@ -276,18 +311,39 @@ def _durations(builds: FromClause) -> list[ColumnElement[Any]]:
     return [func.count(duration).label("timed_count"), *percentiles, mean]
 
 
-def _success_rate(builds: FromClause) -> list[ColumnElement[Any]]:
-    status = builds.c["status"]
-    finished = _count_of(or_(*(status == constant(one) for one in sorted(FINISHED))))
+def _success_rate(rows: FromClause) -> list[ColumnElement[Any]]:
+    """Of builds, runs and phases: a phase that failed is an ERROR."""
+    status = rows.c["status"]
+    finished = _count_of(or_(*(status == constant(one) for one in (*sorted(FINISHED), "ERROR"))))
     succeeded = sql_cast(_count_of(status == constant(BuildStatus.SUCCESS)), _DOUBLE)
     return [(succeeded / func.nullif(finished, _number(0))).cast(_DOUBLE).label("success_rate")]
+
+
+def _total_bytes(rows: FromClause) -> list[ColumnElement[Any]]:
+    total = sql_cast(func.coalesce(func.sum(rows.c["size_bytes"]), _number(0)), BigInteger)
+    return [total.label("total_bytes")]
+
+
+def _parameter_sets(rows: FromClause) -> list[ColumnElement[Any]]:
+    return [func.count(rows.c["parameter_set_id"].distinct(), type_=BigInteger()).label("parameter_sets")]
 
 
 _MEASURES: Mapping[str, Callable[[FromClause], list[ColumnElement[Any]]]] = {
     "successRate": _success_rate,
     "durations": _durations,
+    "totalBytes": _total_bytes,
+    "parameterSets": _parameter_sets,
 }
-MEASURES = frozenset(_MEASURES)
+# What each of them needs to know of a row.
+_NEEDED = {
+    "successRate": "status", "durations": "duration_seconds", "totalBytes": "size_bytes",
+    "parameterSets": "parameter_set_id",
+}  # fmt: skip
+
+
+def measures_of(facts: Mapping[str, ValueOf]) -> list[str]:
+    """All that groups of rows with these facts measure."""
+    return [name for name, fact in _NEEDED.items() if fact in facts]
 
 
 def _count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -5,7 +5,7 @@ relation joins, a list or connection is a correlated subquery. What a value deci
 form (a page size, a @skip) is noted, so that a plan is reused only where it would come out the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -22,10 +22,14 @@ from graphql import (
 from sqlalchemy import (
     CTE,
     ColumnElement,
+    Select,
     Text,
+    and_,
     case,
     func,
+    literal_column,
     select,
+    union_all,
 )
 from sqlalchemy import cast as sql_cast
 
@@ -37,6 +41,7 @@ from spackmon.query.compilation import Fields, Json, Plan, braced, object_type, 
 from spackmon.query.computed import Computation, ResponsePath, Shape
 from spackmon.query.connections import ConnectionCompilation
 from spackmon.query.fields import (
+    Chosen,
     Column,
     Computed,
     Connected,
@@ -51,7 +56,7 @@ from spackmon.query.fields import (
     Relation,
 )
 from spackmon.query.json_text import COMPUTED, COMPUTED_END, MARK, NULL, constant, joined
-from spackmon.query.lookups import by_id, type_of_id
+from spackmon.query.lookups import MAXIMUM_IDS, by_id, type_of_id
 from spackmon.query.scope import Scope
 from spackmon.query.selection import Selected
 from spackmon.query.unpack import ERROR
@@ -93,10 +98,15 @@ class Compiler(ConnectionCompilation):
         match meaning:
             case Listing():
                 return self._listing(meaning, type_, asked, row, depth)
+            case Chosen(model, row_id):
+                child = row.beneath(model.__table__)
+                body = self._object(type_, asked, child, depth + 1)
+                one = select(body).select_from(child.joined()).where(child.row_id == row_id(row))
+                return func.coalesce(scalar(one), constant(NULL))
             case Lookup():
                 return self._lookup(meaning, parent, object_type(type_), asked, row, depth)
-            case NodeLookup():
-                return self._node(parent, asked, row, depth)
+            case NodeLookup(is_list):
+                return (self._nodes if is_list else self._node)(parent, asked, row, depth)
             case Connected():
                 return self._connection(meaning, parent, asked, row, depth)
             case Computed():
@@ -131,13 +141,54 @@ class Compiler(ConnectionCompilation):
                 return joined(['"' if is_bare else f'"{parent.name}:', number, '"'])
 
     def _node(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
-        kind = self.decided(self._arguments(parent, asked.node)["id"], type_of_id)
-        if kind not in self._registry.nodes:
-            raise Refused(Code.ID_INVALID, f"`id` must be an id of this schema, no type is {kind[:100]!r}")
-        name = self._registry.nodes[kind]
+        name = self._type_of_id(self._arguments(parent, asked.node)["id"])
         meaning = Lookup(self._registry.meanings[name]["id"].model, by_id(name))
         type_ = cast(GraphQLObjectType, self._registry.schema.type_map[name])
         return self._lookup(meaning, parent, type_, asked, row, depth)
+
+    def _nodes(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
+        """The rows of several ids in their order, null for those that there are not."""
+        ids = self.each(self._arguments(parent, asked.node)["ids"])
+        if len(ids) > MAXIMUM_IDS:
+            sentence = f"`ids` may be at most {MAXIMUM_IDS}, they are {len(ids)}"
+            raise Refused(Code.PAGE_TOO_LARGE, sentence)
+        places: dict[str, list[tuple[int, Given]]] = {}
+        for place, given in enumerate(ids):
+            places.setdefault(self._type_of_id(given), []).append((place, given))
+        if not places:
+            return constant("[]")
+        found = union_all(*(self._of_type(name, of, asked, row, depth) for name, of in places.items()))
+        every = found.subquery(f"t{next(self._names)}")
+        ordered = self._rows(select(every.c["body"]).order_by(every.c["place"]))
+        return scalar(select(self._json.array(ordered.c["body"])).select_from(ordered))
+
+    def _of_type(
+        self, name: str, places: Sequence[tuple[int, Given]], asked: Selected, row: Scope, depth: int
+    ) -> Select[Any]:
+        """The objects of one type, each with the place of its id."""
+        find = by_id(name)
+        wanted = union_all(
+            *(
+                select(
+                    literal_column(str(place)).label("place"),
+                    find({"id": given}, self.bind).row_id.label("id"),
+                )
+                for place, given in places
+            )
+        ).subquery(f"t{next(self._names)}")
+        child = row.beneath(self._registry.meanings[name]["id"].model.__table__)
+        type_ = cast(GraphQLObjectType, self._registry.schema.type_map[name])
+        body = self._object(type_, asked, child, depth + 1)
+        is_there = and_(child.row_id == wanted.c["id"], *child.is_counted())
+        source = child.joined(wanted.outerjoin(child.source, is_there))
+        shown = case((child.row_id.is_not(None), body), else_=constant(NULL))
+        return select(wanted.c["place"], shown.label("body")).select_from(source)
+
+    def _type_of_id(self, given: Given) -> str:
+        kind = self.decided(given, type_of_id)
+        if kind not in self._registry.nodes:
+            raise Refused(Code.ID_INVALID, f"`id` must be an id of this schema, no type is {kind[:100]!r}")
+        return self._registry.nodes[kind]
 
     def _embedded(
         self, meaning: Embedded, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int

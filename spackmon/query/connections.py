@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import (
+    GraphQLField,
     GraphQLObjectType,
     GraphQLOutputType,
     get_named_type,
@@ -11,9 +12,11 @@ from graphql import (
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Select,
     and_,
     case,
     func,
+    literal_column,
     select,
 )
 
@@ -26,10 +29,10 @@ from spackmon.query.fields import (
     Column,
     Condition,
     Connected,
+    Expression,
     Listing,
 )
 from spackmon.query.json_text import NULL, constant, joined
-from spackmon.query.limits import largest_page
 from spackmon.query.paging import Page, Rows, SortKey, read_page, sort_keys
 from spackmon.query.scope import Scope
 from spackmon.query.selection import Selected
@@ -39,6 +42,7 @@ from spackmon.query.values import Given
 MAXIMUM_FILTER_DEPTH = 15
 
 _PAGED = frozenset({"nodes", "edges", "pageInfo"})
+_PLACED = frozenset({"after", "before", "last", "orderBy"})
 
 
 class ConnectionCompilation(Compilation):
@@ -72,10 +76,11 @@ class ConnectionCompilation(Compilation):
         first, last = self.decided(arguments.get("first")), self.decided(arguments.get("last"))
         type_ = object_type(parent.fields[asked.name].type)
         fields = self._selector.fields(type_, asked.selections, depth + 1)
-        page = read_page(arguments, first, last, largest_page(self._registry, self._selector, type_, fields))
+        page = read_page(arguments, first, last)
         filtered = self._filtered(meaning, parent, asked, arguments, row)
         own = self._registry.meanings[type_.name]
-        paged = {key: part for key, part in fields.items() if part.name in _PAGED}
+        is_plain = _is_plain(meaning, arguments, fields)
+        paged = {} if is_plain else {key: part for key, part in fields.items() if part.name in _PAGED}
         rows = self._page_rows(filtered, page, type_, paged, row, depth) if paged else None
 
         def value(key: str, part: Selected) -> Json | str:
@@ -85,6 +90,9 @@ class ConnectionCompilation(Compilation):
                 # Rows of their own: keys join to them, and a build stands there once for every tag.
                 grouped = self._filtered(meaning, parent, asked, arguments, row)
                 return self._groups(own[part.name], grouped, type_, part, depth + 2)
+            if is_plain and part.name == "nodes":
+                listed = self._filtered(meaning, parent, asked, arguments, row)
+                return self._first(listed, type_.fields["nodes"].type, part, page.size, depth + 2)
             if rows is None or part.name == "totalCount":
                 return self._json.value(scalar(filtered.count()), nullable=False)
             if part.name == "pageInfo":
@@ -97,21 +105,58 @@ class ConnectionCompilation(Compilation):
         # Counting makes it one row even where nothing else looks at the page's rows: pageInfo { __typename }.
         return scalar(select(case((func.count() >= 0, body))).select_from(rows))
 
+    def _first(self, rows: Rows, type_: GraphQLOutputType, asked: Selected, size: int, depth: int) -> Json:
+        """The first rows of a short list in its own order, without the places that cursors need."""
+        body = self._object(type_, asked, rows.row, depth)
+        first = self._rows(rows.first(body.label("body"), size))
+        return scalar(select(self._json.array(first.c["body"])).select_from(first))
+
     def _groups(
         self, meaning: Grouped, rows: Rows, parent: GraphQLObjectType, asked: Selected, depth: int
     ) -> Json:
+        first = aggregates.read_first(self.decided(self._arguments(parent, asked.node).get("first")))
+        listed = self._group_rows(meaning, rows, parent, asked, first, depth)
+        found = self._rows(listed)
+        return scalar(select(self._json.array(found.c["body"])).select_from(found))
+
+    def _group_rows(
+        self,
+        meaning: Grouped,
+        rows: Rows,
+        parent: GraphQLObjectType,
+        asked: Selected,
+        first: int | None,
+        depth: int,
+    ) -> Select[Any]:
+        """The groups' objects, in a column `body`; `first` of them or all."""
         arguments = self._arguments(parent, asked.node)
         keys = [self.decided(key) for key in self.each(arguments["keys"])]
-        first = aggregates.read_first(self.decided(arguments.get("first")))
-        type_ = object_type(parent.fields[asked.name].type)
+        offset = aggregates.read_offset(self.decided(arguments["offset"]))
+        definition = parent.fields[asked.name]
+        type_ = object_type(definition.type)
         fields = self._selector.fields(type_, asked.selections, depth)
+        known = aggregates.measures_of(meaning.facts)
         names = {part.name for part in fields.values()}
-        measured = sorted(names & aggregates.MEASURES) if meaning.is_of_builds else []
-        if meaning.is_of_builds and not self.decided(arguments["includeInstalled"]):
-            rows = aggregates.built(rows)
-        found = aggregates.groups(rows, keys, first, measured, self._rows, self.dialect_name)
+        is_compared = arguments.keys() & {"having", "orderBy"}
+        measured = known if is_compared else [name for name in known if name in names]
+        if meaning.installed_from is not None and not self.decided(arguments["includeInstalled"]):
+            rows = aggregates.built(rows, meaning.installed_from)
+        found = aggregates.groups(rows, keys, meaning.facts, measured, self._rows, self.dialect_name)
         group = Scope(self._rows(found), self._names)
-        return self._all_objects(type_, fields, group, [group.source.c["place"]], depth)
+        holds: list[ColumnElement[bool]] = []
+        if "having" in arguments:
+            having = get_named_type(definition.args["having"].type).name
+            holds = [one.holds for one in self.all_of(having, arguments["having"], group)]
+        order = self._ordered(definition, arguments, group)
+        body = self._object_of(type_, fields, group, depth).label("body")
+        listed = select(body).select_from(group.joined()).where(*holds)
+        listed = listed.order_by(*(key.ordered for key in order), group.source.c["place"])
+        if first is not None:
+            listed = listed.limit(literal_column(str(first)))
+        elif offset:
+            # SQLite has no OFFSET without a LIMIT.
+            listed = listed.limit(literal_column(str(2**62)))
+        return listed.offset(literal_column(str(offset))) if offset else listed
 
     def _table(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json:
         arguments = self._arguments(parent, asked.node)
@@ -161,10 +206,10 @@ class ConnectionCompilation(Compilation):
         ways = None
         if meaning.satisfying is not None and "satisfying" in arguments:
             ways = meaning.satisfying(child, self.decided(arguments["satisfying"]))
-        order: list[SortKey] = []
-        if "orderBy" in arguments:
-            for one in self.each(arguments["orderBy"]):
-                order += self._sort_keys(get_named_type(types["orderBy"].type).name, one, child)
+        order = self._ordered(parent.fields[asked.name], arguments, child)
+        if "orderBy" not in arguments:
+            for path in meaning.order:
+                order += sort_keys(child.along(path[:-1])[path[-1]], descending=False)
         return Rows(child, holds, driver, order, ways)
 
     def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
@@ -180,14 +225,24 @@ class ConnectionCompilation(Compilation):
         self._filter_depth -= 1
         return conditions
 
+    def _ordered(self, definition: GraphQLField, arguments: Mapping[str, Given], row: Scope) -> list[SortKey]:
+        """The keys of the argument `orderBy`."""
+        if "orderBy" not in arguments:
+            return []
+        input_name = get_named_type(definition.args["orderBy"].type).name
+        return [
+            key for one in self.each(arguments["orderBy"]) for key in self._sort_keys(input_name, one, row)
+        ]
+
     def _sort_keys(self, input_name: str, given: Given, row: Scope) -> list[SortKey]:
         """The keys of one element of `orderBy`, which names one column and its direction."""
         named = [(name, self.decided(value)) for name, value in given.members().items()]
         if len(named) != 1 or named[0][1] is None:
             raise Refused(Code.ORDER_INVALID, f"each {input_name} in `orderBy` must have exactly one field")
         ((name, direction),) = named
-        column: Column = self._registry.meanings[input_name][name]
-        return sort_keys(row.along(column.steps)[column.attribute], descending=direction == "DESC")
+        by: Column | Expression = self._registry.meanings[input_name][name]
+        value = by.value_of(row) if isinstance(by, Expression) else row.along(by.steps)[by.attribute]
+        return sort_keys(value, descending=direction == "DESC")
 
     def _page_rows(
         self, filtered: Rows, page: Page, type_: GraphQLObjectType, fields: Fields, row: Scope, depth: int
@@ -254,6 +309,12 @@ class ConnectionCompilation(Compilation):
 
         fields = self._selector.fields(info, asked.selections, depth + 2)
         return braced((key, value(part.name)) for key, part in fields.items())
+
+
+def _is_plain(meaning: Connected, arguments: Mapping[str, Given], fields: Fields) -> bool:
+    """Whether it is but the first rows of a list that has an order of its own."""
+    names = {part.name for part in fields.values()}
+    return bool(meaning.order) and not (names & (_PAGED - {"nodes"}) or arguments.keys() & _PLACED)
 
 
 def _boolean(value: bool) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, func, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, func, or_, select
 
-from spackmon.models import Attempt, BuildEvent
+from spackmon.models import Attempt, BuildEvent, Phase
 from spackmon.query.json_text import constant
 from spackmon.query.relations import newest_attempt_id
 from spackmon.query.scope import Scope
@@ -59,6 +59,24 @@ def _over_attempts(group: Scope, value: Callable[[FromClause], ColumnElement[Any
 
 def _of_group(group: Scope, event: FromClause, attempt: FromClause) -> tuple[ColumnElement[bool], ...]:
     return event.c.error_group_id == group.row_id, event.c.attempt_id == attempt.c.id
+
+
+def is_first_failed(attempt_id: ColumnElement[Any], phase: Scope) -> ColumnElement[bool]:
+    """The phase is the first of an attempt that failed."""
+    earlier = Phase.__table__.alias()
+    before = select(constant("")).where(
+        earlier.c.attempt_id == phase[Phase.attempt_id],
+        earlier.c.status == constant("ERROR"),
+        or_(
+            earlier.c.position < phase[Phase.position],
+            and_(earlier.c.position == phase[Phase.position], earlier.c.id < phase[Phase.id]),
+        ),
+    )
+    return and_(
+        phase[Phase.attempt_id] == attempt_id,
+        phase[Phase.status] == constant("ERROR"),
+        ~before.correlate_except(earlier).exists(),
+    )
 
 
 def is_first_error(attempt_id: ColumnElement[Any], event: Scope) -> ColumnElement[bool]:

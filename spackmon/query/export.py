@@ -13,10 +13,11 @@ from graphql import (
     get_nullable_type,
     is_list_type,
 )
-from sqlalchemy import literal_column
+from sqlalchemy import literal_column, select
 
 from spackmon.database import Reader
 from spackmon.errors import Code, Refused
+from spackmon.query.aggregates import Grouped, read_first
 from spackmon.query.compilation import Plan
 from spackmon.query.compile import Compiler
 from spackmon.query.computed import ResponsePath
@@ -59,6 +60,9 @@ class ExportCompiler(Compiler):
             raise _invalid(f"`{asked.name}` is no connection")
         type_ = cast(GraphQLObjectType, get_named_type(query.fields[asked.name].type))
         parts = self._selector.fields(type_, asked.selections, 2)
+        if [part.name for part in parts.values()] == ["groupBy"]:
+            ((_, grouped),) = parts.items()
+            return self._groups_export(name, meaning, query, asked, grouped)
         rows, page_info = _parts(parts)
         arguments = self._arguments(query, asked.node)
         if "last" in arguments:
@@ -88,6 +92,30 @@ class ExportCompiler(Compiler):
             name, self._plan(statement), size, "after" in arguments, columns, page_info, info_fields
         )
 
+    def _groups_export(
+        self,
+        name: str,
+        meaning: Connected,
+        query: GraphQLObjectType,
+        asked: Selected,
+        grouped: Selected,
+    ) -> ExportPlan:
+        """All groups of a connection, or the first of them if the operation says how many."""
+        type_ = cast(GraphQLObjectType, get_named_type(query.fields[asked.name].type))
+        arguments = self._arguments(query, asked.node)
+        filtered = self._filtered(meaning, query, asked, arguments, self._no_row())
+        by: Grouped = self._registry.meanings[type_.name][grouped.name]
+        written = {argument.name.value for argument in grouped.node.arguments or ()}
+        given = self._arguments(type_, grouped.node).get("first") if "first" in written else None
+        first = None if given is None else read_first(self.decided(given))
+        listed = self._group_rows(by, filtered, type_, grouped, first, 3).subquery(f"t{next(self._names)}")
+        statement = select(listed.c["body"].label("line"), constant("").label("place"))
+        columns = tuple(self._columns(type_.fields[grouped.name].type.of_type.of_type, grouped, (), 3))
+        plan = self._plan(statement)
+        return ExportPlan(
+            name, plan, None, is_continued=False, columns=columns, page_info_key=None, page_info={}
+        )
+
     def _columns(
         self, type_: GraphQLOutputType, asked: Selected, path: ResponsePath, depth: int
     ) -> Iterator[ResponsePath]:
@@ -115,7 +143,7 @@ def _invalid(reason: str) -> Refused:
     return Refused(
         Code.EXPORT_INVALID,
         "an export is an operation with one connection at its root that selects `nodes` or `edges`, and "
-        f"`pageInfo` if need be: {reason}",
+        f"`pageInfo` if need be, or else `groupBy`: {reason}",
     )  # fmt: skip
 
 

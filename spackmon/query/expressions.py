@@ -7,22 +7,24 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     CompoundSelect,
+    FromClause,
     Select,
     Text,
     case,
     cast,
     func,
     literal_column,
+    or_,
     select,
     true,
     union_all,
 )
 
 from spackmon.graph.spec import Deptype
-from spackmon.models import Closure, Dependency, Log, LogChunk, Phase, SpecDocument
-from spackmon.query.fields import Filtering
+from spackmon.models import Closure, Dependency, InstallFile, Log, LogChunk, Phase, SpecDocument
+from spackmon.query.fields import Filtering, ValueOf
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
-from spackmon.query.scope import Scope
+from spackmon.query.scope import Attribute, Scope
 from spackmon.query.unpack import BASE64, LOG, TAIL
 from spackmon.query.values import Given, plain
 
@@ -38,7 +40,7 @@ def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
 
 def deptypes(dependency: Scope, json: JsonWriter) -> ColumnElement[Any]:
     """The set of bits as a JSON array of names."""
-    names = [(type_.value, type_.name.lower()) for type_ in Deptype if type_.name]
+    names = [(type_.value, type_.name) for type_ in Deptype if type_.name]
     arrays = {
         bits: "[" + ",".join(f'"{name}"' for bit, name in names if bits & bit) + "]"
         for bits in range(2 ** len(names))
@@ -59,7 +61,7 @@ def graph_limits(arguments: Mapping[str, Given], compilation: Filtering) -> dict
 
 
 def _bits(names: Sequence[Any]) -> int:
-    return int(sum({Deptype[str(plain(name)).upper()] for name in map(_written, names)}))
+    return int(sum({Deptype[str(plain(name))] for name in map(_written, names)}))
 
 
 def _written(name: Any) -> Any:
@@ -99,6 +101,57 @@ def is_within_limits(spec: Scope, deptypes: ColumnElement[Any]) -> ColumnElement
 def is_followed(spec: Scope, edge: Scope) -> ColumnElement[bool]:
     """Whether the limits of the spec's graph let this edge be followed."""
     return is_within_limits(spec, edge[Dependency.deptypes])
+
+
+def phase_status(phase: Scope) -> ColumnElement[Any]:
+    """How a phase ended, as one of the three words of the schema."""
+    status = phase[Phase.status]
+    known = or_(status == constant("SUCCESS"), status == constant("ERROR"))
+    return case((known, status), else_=constant("OTHER"))
+
+
+def installed_bytes(manifest_id: Attribute) -> ValueOf:
+    """The size of all files of a manifest; NULL where there is none."""
+
+    def size(row: Scope) -> ColumnElement[Any]:
+        file = InstallFile.__table__.alias()
+        total = select(cast(func.coalesce(func.sum(file.c.size_bytes), 0), BigInteger))
+        listed = total.where(file.c.manifest_id == row[manifest_id]).correlate_except(file)
+        return case((row[manifest_id].is_not(None), listed.scalar_subquery()))
+
+    return size
+
+
+def dependent_count(spec: Scope) -> ColumnElement[Any]:
+    """How many specs depend on a spec, at any depth."""
+    above = Closure.__table__.alias()
+    count = select(func.count(type_=BigInteger())).select_from(above)
+    return count.where(above.c.descendant_id == spec.row_id).correlate_except(above).scalar_subquery()
+
+
+def node_count(spec: Scope) -> ColumnElement[Any]:
+    """How many specs a graph has."""
+    node = _nodes(spec).alias()
+    count = select(func.count(type_=BigInteger())).select_from(node)
+    return count.correlate_except(node).scalar_subquery()
+
+
+def edge_count(spec: Scope) -> ColumnElement[Any]:
+    """How many edges a graph has, both ends of which are in it."""
+    edge, parent, child = Dependency.__table__.alias(), _nodes(spec).alias(), _nodes(spec).alias()
+    count = select(func.count(type_=BigInteger())).select_from(edge)
+    inside = count.where(
+        edge.c.parent_id.in_(select(parent.c.id)),
+        edge.c.child_id.in_(select(child.c.id)),
+        is_within_limits(spec, edge.c.deptypes),
+    )
+    return inside.correlate_except(edge).scalar_subquery()
+
+
+def _nodes(spec: Scope) -> FromClause:
+    if spec.collected is None:
+        raise TypeError("only a graph has nodes")
+    return spec.collected
 
 
 def has_log(phase: Scope) -> ColumnElement[bool]:

@@ -62,6 +62,14 @@ class Relation:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """One other row, whose id `row_id` computes; null where it computes none."""
+
+    model: Any
+    row_id: "ValueOf"
+
+
+@dataclass(frozen=True, slots=True)
 class Embedded:
     """An object that lives in the same row; null where `present` is false.
 
@@ -93,14 +101,18 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """A Relay connection over a table, newest row first unless ordered; `belongs` as in Listing.
+    """A Relay connection over a table; `belongs` as in Listing.
 
-    `satisfying(row, text)` is the condition that the argument of this name makes of its text.
+    `satisfying(row, text)` is the condition that the argument of this name makes of its text. Unless a client
+    orders them, rows come in the `order` of these columns, newest first among equals. `rows` is how many
+    there may well be on a page whose size nobody gives.
     """
 
     model: Any
     belongs: "Belongs | None"
     satisfying: "Satisfying | None" = None
+    order: tuple[tuple[Attribute, ...], ...] = ()
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +129,9 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class NodeLookup:
-    """A root field that finds one row of any type that has an Identity, by that."""
+    """A root field that finds one row of any type that has an Identity, by that; or a list of them."""
+
+    is_list: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,11 +265,9 @@ def _field(
     *,
     arguments: Sequence[Any] = (),
     filters: bool | By = False,
-    sorts: Sequence[Attribute] = (),
+    sorts: "Column | Expression | None" = None,
 ) -> Any:
-    made = strawberry.field(
-        metadata={SQL: meaning, FILTERS: filters, SORTS: tuple(sorts)}, description=description
-    )
+    made = strawberry.field(metadata={SQL: meaning, FILTERS: filters, SORTS: sorts}, description=description)
     if arguments:
         made.arguments = list(arguments)
     return made
@@ -271,14 +283,22 @@ def column(
 
     `filters` and `sorts` put it into the noun's filter and order; another path there is what it is sorted by.
     """
-    other = sorts if isinstance(sorts, tuple) else () if isinstance(sorts, bool) else (sorts,)
-    meaning = Column(tuple(path[:-1]), path[-1])
-    return _field(meaning, description, filters=filters, sorts=path if sorts is True else other)
+    meaning = _column(path)
+    other = sorts if isinstance(sorts, tuple) else None if isinstance(sorts, bool) else (sorts,)
+    order = meaning if sorts is True else None if other is None else _column(other)
+    return _field(meaning, description, filters=filters, sorts=order)
 
 
-def value(value_of: ValueOf, *, description: str, cost: int = 1, filters: bool = False) -> Any:
+def _column(path: Sequence[Attribute]) -> Column:
+    return Column(tuple(path[:-1]), path[-1])
+
+
+def value(
+    value_of: ValueOf, *, description: str, cost: int = 1, filters: bool = False, sorts: bool = False
+) -> Any:
     """A field that SQL computes of its row."""
-    return _field(Expression(value_of, cost), description, filters=filters)
+    meaning = Expression(value_of, cost)
+    return _field(meaning, description, filters=filters, sorts=meaning if sorts else None)
 
 
 def json_value(build: Builder, *, description: str, cost: int = 1, filters: bool | By = False) -> Any:
@@ -288,15 +308,20 @@ def json_value(build: Builder, *, description: str, cost: int = 1, filters: bool
 
 def identity(model: Any, *, is_bare: bool = False, description: str = "Its id in this schema.") -> Any:
     """The field `id` of a type whose rows are found by `node`."""
-    return _field(Identity(model, is_bare), description)
+    return _field(Identity(model, is_bare), description, filters=True)
 
 
 def relation(
     *path: Attribute, description: str, filters: bool = False, sorts: Attribute | None = None
 ) -> Any:
     """A field that is another row, through foreign keys; `sorts` is a column of that row to sort by."""
-    order = () if sorts is None else (*path, sorts)
+    order = None if sorts is None else _column((*path, sorts))
     return _field(Relation(tuple(path)), description, filters=filters, sorts=order)
+
+
+def chosen(model: Any, row_id: ValueOf, *, description: str) -> Any:
+    """A field that is another row, which SQL chooses."""
+    return _field(Chosen(model, row_id), description)
 
 
 def embedded(
@@ -323,8 +348,7 @@ def listing(
     filters: bool = False,
 ) -> Any:
     """A field that lists rows whose number the thing itself bounds; open-ended ones are connections."""
-    paths = tuple(step if isinstance(step, tuple) else (step,) for step in order)
-    meaning = Listing(model, belongs, is_collected, tuple(ends), paths, rows)
+    meaning = Listing(model, belongs, is_collected, tuple(ends), _paths(order), rows)
     return _field(meaning, description, filters=filters)
 
 
@@ -334,6 +358,8 @@ def connection(
     description: str,
     belongs: Belongs | None = None,
     satisfying: Satisfying | None = None,
+    order: Sequence[Attribute | tuple[Attribute, ...]] = (),
+    rows: int | None = None,
     filters: bool = False,
 ) -> Any:
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
@@ -342,7 +368,12 @@ def connection(
         arguments.append(
             argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language.")
         )
-    return _field(Connected(model, belongs, satisfying), description, arguments=arguments, filters=filters)
+    meaning = Connected(model, belongs, satisfying, _paths(order), rows)
+    return _field(meaning, description, arguments=arguments, filters=filters)
+
+
+def _paths(order: Sequence[Attribute | tuple[Attribute, ...]]) -> tuple[tuple[Attribute, ...], ...]:
+    return tuple(step if isinstance(step, tuple) else (step,) for step in order)
 
 
 def lookup(model: Any, find: Finder, arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
@@ -366,6 +397,12 @@ def node_lookup(*, description: str) -> Any:
     """The root field `node(id:)`."""
     arguments = [argument("id", strawberry.ID, "The id, as the schema wrote it.")]
     return _field(NodeLookup(), description, arguments=arguments)
+
+
+def nodes_lookup(*, most: int, description: str) -> Any:
+    """The root field `nodes(ids:)`."""
+    arguments = [argument("ids", list[strawberry.ID], f"The ids, at most {most}.")]
+    return _field(NodeLookup(is_list=True), description, arguments=arguments)
 
 
 def computed(
@@ -405,7 +442,12 @@ def condition(operand: Any, condition: Predicate, *, description: str) -> Any:
 
 def sorted_by(*path: Attribute, description: str) -> Any:
     """A field of a noun's order that is no field of the noun; rows without a value come last."""
-    return Input(None, Column(tuple(path[:-1]), path[-1]), description)
+    return Input(None, _column(path), description)
+
+
+def sorted_by_value(value_of: ValueOf, *, description: str) -> Any:
+    """As `sorted_by`, of a value that SQL computes of the row."""
+    return Input(None, Expression(value_of), description)
 
 
 def argument(name: str, type_: Any, description: str, default: Any = strawberry.UNSET) -> StrawberryArgument:
@@ -423,9 +465,9 @@ _PAGING = (
     argument(
         "first",
         int | None,
-        "How many rows, from the start: 50 unless given, at most 100, or 500 of plain values.",
+        "How many rows, from the start: 50 unless given, at most 500.",
     ),
     argument("after", str | None, "Only rows after this cursor."),
-    argument("last", int | None, "How many rows, from the end: at most 100, or 500 of plain values."),
+    argument("last", int | None, "How many rows, from the end: at most 500."),
     argument("before", str | None, "Only rows before this cursor."),
 )

@@ -8,6 +8,7 @@ import json
 import operator
 from collections.abc import Callable, Iterable
 from functools import reduce
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     and_,
     false,
     func,
+    literal_column,
     not_,
     or_,
     select,
@@ -26,18 +28,20 @@ from sqlalchemy import (
 )
 
 from spackmon.errors import Code, Refused
-from spackmon.graph.parameters import indexed_value
+from spackmon.graph.parameters import indexed_name, indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
-from spackmon.models import Compiler, Spec, SpecCompiler
+from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.fields import Belongs, Condition, Filtering, Predicate
 from spackmon.query.json_text import constant
-from spackmon.query.lookups import without_nul
+from spackmon.query.lookups import number_of_id, without_nul
 from spackmon.query.scope import Attribute, Scope
 from spackmon.query.values import Given, plain
 
 # Above every character in byte order, as UTF-8 goes.
 _HIGHEST_CHARACTER = constant("\U0010ffff")
+
+_ONE = literal_column("1", Integer())
 
 
 def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> Predicate:
@@ -66,6 +70,28 @@ def compares_value(
     return predicate
 
 
+def compares_ids(type_name: str) -> Predicate:
+    """The row's id, compared as the schema writes ids. A build has those of builds merged into it, too."""
+    read = number_of_id(type_name)
+
+    def is_among(row: Scope, given: Given, filtering: Filtering) -> ColumnElement[bool]:
+        found = filtering.is_among(row.row_id, given, read)
+        if type_name != "Build":
+            return found
+        merged = MergedBuild.__table__.alias()
+        present = select(merged.c.build_id).where(filtering.is_among(merged.c.id, given, read))
+        return or_(found, row.row_id.in_(present.correlate_except(merged)))
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            ids = is_among(row, value if name in ("in", "notIn") else Given([value]), filtering)
+            return not_(ids) if name in ("ne", "notIn") else ids
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
 def compares_versions(*path: Attribute) -> Predicate:
     """A version key, compared as Spack orders versions."""
     return compares(*path, convert=_version_operand)
@@ -73,6 +99,11 @@ def compares_versions(*path: Attribute) -> Predicate:
 
 def _version_operand(version: Any) -> bytes:
     return version_key(without_nul("version", version))
+
+
+def compares_parameter_names(*path: Attribute) -> Predicate:
+    """The name of a parameter, as `graph.parameters` keeps it."""
+    return compares(*path, convert=lambda name: indexed_name(without_nul("name", name)))
 
 
 def has_element(*path: Attribute) -> Predicate:
@@ -121,14 +152,10 @@ def compares_parameter_values(*path: Attribute) -> Predicate:
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         column = row.along(path[:-1])[path[-1]]
 
-        def equals(value: Given) -> ColumnElement[bool]:
-            forms = [filtering.bind(value, Text(), form) for form in (_as_text, _as_scalar)]
-            return or_(*(column == form for form in forms))
-
         def holds(name: str, value: Given) -> ColumnElement[bool]:
-            if name == "in":
-                return or_(*(filtering.is_among(column, value, form) for form in (_as_text, _as_scalar)))
-            return not_(equals(value)) if name == "ne" else equals(value)
+            values = value if name in ("in", "notIn") else Given([value])
+            equal = or_(*(filtering.is_among(column, values, form) for form in (_as_text, _as_scalar)))
+            return not_(equal) if name in ("ne", "notIn") else equal
 
         return Condition(_all(holds(name, value) for name, value in _given(given)))
 
@@ -154,7 +181,7 @@ def _element(text: str) -> str:
 
 
 def _bit(deptype: Any) -> int:
-    return Deptype[str(plain(deptype)).upper()].value
+    return Deptype[str(plain(deptype))].value
 
 
 def through(input_name: str, *path: Attribute) -> Predicate:
@@ -267,6 +294,11 @@ def _checked(value: Any) -> Any:
     return without_nul("a filter's value", value) if isinstance(value, str) else value
 
 
+def _ends_with(text: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[bool]:
+    start = func.length(text, type_=Integer()) - func.length(end, type_=Integer()) + _ONE
+    return and_(start >= _ONE, func.substr(text, start) == end)
+
+
 _COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
     "eq": operator.eq,
     "ne": lambda column, value: column.is_distinct_from(value),
@@ -275,7 +307,10 @@ _COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], Colum
     "gt": operator.gt,
     "ge": operator.ge,
     "startsWith": lambda column, value: and_(column >= value, column < value.concat(_HIGHEST_CHARACTER)),
+    "endsWith": _ends_with,
 }
+_INSENSITIVE = "Insensitive"
+_LOWER_ASCII = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def _operator(
@@ -285,10 +320,22 @@ def _operator(
     convert: Callable[[Any], Any],
     filtering: Filtering,
 ) -> ColumnElement[bool]:
-    if name == "in":
-        return filtering.is_among(column, given, convert)
     if name == "isNull":
         return column.is_(None) == filtering.bind(given, Boolean())
+    if name == "in":
+        return filtering.is_among(column, given, convert)
+    if name == "notIn":
+        return _unless(filtering.is_among(column, given, convert))
+    if name.endswith(_INSENSITIVE):
+        # SQLite lowers ASCII letters alone; so does PostgreSQL where texts are in the order of bytes.
+        lowered = func.lower(column, type_=column.type)
+        return _operator(
+            name.removesuffix(_INSENSITIVE),
+            lowered,
+            given,
+            lambda value: convert(value).translate(_LOWER_ASCII),
+            filtering,
+        )
     operand = filtering.bind(given, column.type, convert)
     if name == "contains":
         return _contains(column, operand, filtering)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import CompoundSelect, Select, select, union
 
 from spackmon.errors import Code, Refused
-from spackmon.graph.diff import NodeDifference, diff
+from spackmon.graph.diff import NodeDifference, Status, diff
 from spackmon.graph.facts import compare_facts
 from spackmon.graph.format import format_spec
 from spackmon.graph.paths import common, shortest_paths
@@ -45,12 +45,12 @@ def facts_for_format(arguments: Arguments) -> str:
     """The whole graph where the format string names dependencies, otherwise only the compilers' edges."""
     if "{^" in str(arguments["template"]):
         return OWN_GRAPH
-    return f"{{ {NODE} dependencies {{ child {{ {NODE} }} }} }}"
+    return f"{{ {NODE} dependencies(first: 500) {{ nodes {{ child {{ {NODE} }} }} }} }}"
 
 
 def spec_format(facts: Any, arguments: Arguments) -> str:
     """The spec as a format string says; Refused FORMAT_INVALID where Spack would refuse it."""
-    near = [facts, *(edge["child"] for edge in facts.get("dependencies", ()))]
+    near = [facts, *(edge["child"] for edge in facts.get("dependencies", {}).get("nodes", ()))]
     nodes = spec_nodes(facts["graph"]["nodes"] if "graph" in facts else near)
     return _formatted(lambda: format_spec(nodes, facts["hash"], arguments["template"]))
 
@@ -103,7 +103,11 @@ def difference(facts: Any, arguments: Arguments) -> dict[str, Any]:
     return {
         "a": a,
         "b": b,
-        "nodes": [_node_difference(node) for node in diff(a_nodes, a, b_nodes, b)],
+        "nodes": [
+            _node_difference(node)
+            for node in diff(a_nodes, a, b_nodes, b)
+            if arguments["unchanged"] or node.status is not Status.UNCHANGED
+        ],
         "facts": stated._asdict(),
     }
 
@@ -196,7 +200,7 @@ def _order(nodes: Nodes) -> Callable[[str], tuple[str, str]]:
 
 
 def _names(bits: Deptype) -> list[str]:
-    return [one.name.lower() for one in Deptype if one & bits and one.name]
+    return [one.name for one in Deptype if one & bits and one.name]
 
 
 def _node_difference(node: NodeDifference) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from graphql import (
     GraphQLBoolean,
     GraphQLField,
     GraphQLInt,
+    GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
+    GraphQLString,
     InlineFragmentNode,
     ListValueNode,
     ObjectValueNode,
@@ -32,8 +34,8 @@ from graphql import (
 
 from spackmon.errors import Code, Refused
 from spackmon.query.aggregates import DEFAULT_GROUPS, Grouped, Tabulated
-from spackmon.query.fields import Column, Computed, Connected, Expression, Identity, JsonExpression, Listing
-from spackmon.query.paging import DEFAULT_PAGE, MAXIMUM_PAGE, MAXIMUM_SLIM_PAGE
+from spackmon.query.fields import Computed, Connected, Expression, JsonExpression, Listing, NodeLookup
+from spackmon.query.paging import DEFAULT_PAGE
 from spackmon.query.registry import Registry
 from spackmon.query.selection import MAXIMUM_DEPTH, Selected, Selector
 from spackmon.query.values import Given, is_deeper, plain, read_value, value_count
@@ -107,29 +109,6 @@ class Size:
         return self if count == 0 else Size(self.depth, self.cost + count * COST_OF_A_VALUE)
 
 
-def largest_page(
-    registry: Registry, selector: Selector, connection: GraphQLObjectType, fields: Mapping[str, Selected]
-) -> int:
-    """The largest page of a connection: larger where its nodes are plain values of columns."""
-    rows = [(connection, part) for part in fields.values() if part.name in ("nodes", "edges")]
-    while rows:
-        parent, part = rows.pop()
-        type_ = get_named_type(parent.fields[part.name].type)
-        if not isinstance(type_, GraphQLObjectType):
-            return MAXIMUM_PAGE
-        for asked in selector.fields(type_, part.selections, 1).values():
-            if part.name == "edges" and asked.name == "node":
-                rows.append((type_, asked))
-            elif part.name != "edges" and not _is_plain(registry, type_, asked):
-                return MAXIMUM_PAGE
-    return MAXIMUM_SLIM_PAGE
-
-
-def _is_plain(registry: Registry, type_: GraphQLObjectType, asked: Selected) -> bool:
-    meaning = registry.meanings.get(type_.name, {}).get(asked.name)
-    return asked.name == "__typename" or isinstance(meaning, Column | Identity)
-
-
 class Measure:
     """Measures selections of one operation, for one set of variables."""
 
@@ -180,9 +159,11 @@ class Measure:
         inside: int | None = None
         beneath = rows
         if isinstance(meaning, Connected):
-            inside = self._first(asked, DEFAULT_PAGE) if page is None else page
+            inside = self._first(asked, meaning.rows or DEFAULT_PAGE) if page is None else page
         elif isinstance(meaning, Grouped):
             beneath *= self._first(asked, DEFAULT_GROUPS)
+        elif isinstance(meaning, NodeLookup) and meaning.is_list:
+            beneath *= self._count(asked, "ids")
         elif is_list_type(get_nullable_type(type_)):
             beneath *= _length(meaning, asked.name, page)
         types = self._object_types(type_, asked)
@@ -238,6 +219,12 @@ class Measure:
             if given is not None and given.value is not None:
                 return max(cast(int, plain(given.value)), 0)
         return otherwise
+
+    def _count(self, asked: Selected, name: str) -> int:
+        """How many elements an argument has that is a list."""
+        written = {argument.name.value: argument.value for argument in asked.node.arguments or ()}
+        given = read_value(written[name], GraphQLList(GraphQLString), self._variables)
+        return len(given.value) if given is not None and isinstance(given.value, list) else 1
 
     def _object_types(self, type_: GraphQLOutputType, asked: Selected) -> list[GraphQLObjectType]:
         """The object itself; of an interface those of its types that the selection names, or any one."""

@@ -1,23 +1,27 @@
 """How a root field's arguments name one row."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
 
 from spackmon.errors import Code, Refused
-from spackmon.models import ErrorGroup, MergedBuild, Package, Spec, SpecHash
+from spackmon.models import Build, ErrorGroup, MergedBuild, Package, Spec, SpecHash
 from spackmon.query.fields import Bind, Finder, Found
 from spackmon.query.json_text import constant
 from spackmon.query.values import Given
 
 MINIMUM_PREFIX = 7
+# Each id of `nodes` is a piece of the statement.
+MAXIMUM_IDS = 100
+# What stands before a build's number, in place of a hash of its spec.
+_BUILD = "Build:"
 # Above every character of a hash, in byte order.
 _HIGHEST_CHARACTER = constant("~")
 
 
-def by_id(type_name: str) -> Finder:
-    """Finds a row by `id`: `TypeName:number`, as this schema writes ids, or the bare number."""
+def number_of_id(type_name: str) -> Callable[[str], int]:
+    """Reads an id: `TypeName:number`, as this schema writes ids, or the bare number. Refused ID_INVALID."""
 
     def number(identifier: str) -> int:
         digits = identifier.removeprefix(f"{type_name}:")
@@ -26,6 +30,13 @@ def by_id(type_name: str) -> Finder:
         raise Refused(
             Code.ID_INVALID, f"`id` must be a number or {type_name}:number, it is {identifier[:100]!r}"
         )
+
+    return number
+
+
+def by_id(type_name: str) -> Finder:
+    """Finds a row by `id`."""
+    number = number_of_id(type_name)
 
     def find(arguments: Mapping[str, Given], bind: Bind) -> Found:
         row_id = bind(arguments["id"], BigInteger, number)
@@ -58,7 +69,7 @@ def error_group_by_fingerprint(arguments: Mapping[str, Given], bind: Bind) -> Fo
 
 
 def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
-    """Finds a spec by any whole hash of it, by a prefix that only one spec has, or by its id.
+    """Finds a spec by any whole hash of it, by a prefix that only one has, by a build, or by its id.
 
     A whole hash may have been shown with several specs (before format v3 a DAG hash does not cover all
     of a spec): the one whose identity it is comes first, then the latest.
@@ -68,6 +79,8 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
     if "id" in arguments:
         return by_id("Spec")(arguments, bind)
     value = bind(arguments["hash"], Text, _whole_or_prefix)
+    build_id = bind(arguments["hash"], BigInteger, _build_of)
+    of_build = select(Build.spec_id).where(Build.id == _present_number(build_id))
     is_identity = exists().where(Spec.id == SpecHash.spec_id, Spec.hash_kind == SpecHash.kind)
     whole = (
         select(SpecHash.spec_id)
@@ -79,15 +92,20 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
     some = select(func.min(SpecHash.spec_id)).where(*starts_so)
     several = select(func.count(SpecHash.spec_id.distinct()) > 1).where(*starts_so)
     return Found(
-        func.coalesce(whole.scalar_subquery(), some.scalar_subquery()),
+        func.coalesce(of_build.scalar_subquery(), whole.scalar_subquery(), some.scalar_subquery()),
         ~exists().where(SpecHash.value == value) & several.scalar_subquery(),
         Code.SPEC_HASH_AMBIGUOUS,
         "several specs have a hash that starts so: give more of its characters",
     )
 
 
+def _build_of(text: str) -> int | None:
+    """The number of the build that is named instead of a hash."""
+    return number_of_id("Build")(text) if text.startswith(_BUILD) else None
+
+
 def _whole_or_prefix(text: str) -> str:
-    if len(text) < MINIMUM_PREFIX:
+    if len(text) < MINIMUM_PREFIX and not text.startswith(_BUILD):
         raise Refused(
             Code.HASH_TOO_SHORT, f"`hash` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
         )

@@ -41,7 +41,7 @@ from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given
 
-DEFAULT_PAGE, MAXIMUM_PAGE, MAXIMUM_SLIM_PAGE = 50, 100, 500
+DEFAULT_PAGE, MAXIMUM_PAGE = 50, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,11 @@ class SortKey:
 
     value: ColumnElement[Any]
     descending: bool
+
+    @property
+    def ordered(self) -> ColumnElement[Any]:
+        """The key with its direction."""
+        return self.value.desc() if self.descending else self.value.asc()
 
     def read(self, sort_value: Any) -> Any:
         """A sort value of a cursor, as it is bound; raises ValueError or TypeError if it is not ours."""
@@ -99,19 +104,15 @@ class Page:
     before: Given | None
 
 
-def read_page(
-    arguments: Mapping[str, Given], first: int | None, last: int | None, maximum: int = MAXIMUM_PAGE
-) -> Page:
+def read_page(arguments: Mapping[str, Given], first: int | None, last: int | None) -> Page:
     """The page that a connection's arguments ask for; Refused when they cannot be meant."""
     if first is not None and last is not None:
         raise Refused(Code.PAGE_INVALID, "give either `first` or `last`, not both")
     name, size = ("last", last) if last is not None else ("first", first)
     if size is not None and size < 0:
         raise Refused(Code.PAGE_INVALID, f"`{name}` must not be negative, it is {size}")
-    if size is not None and size > maximum:
-        largest = f"{MAXIMUM_PAGE}, or {MAXIMUM_SLIM_PAGE} where nodes are nothing but plain values"
-        sentence = f"`{name}` may be at most {largest}; it is {size}"
-        raise Refused(Code.PAGE_TOO_LARGE, sentence)
+    if size is not None and size > MAXIMUM_PAGE:
+        raise Refused(Code.PAGE_TOO_LARGE, f"`{name}` may be at most {MAXIMUM_PAGE}; it is {size}")
     shown = DEFAULT_PAGE if size is None else size
     return Page(shown, last is not None, arguments.get("after"), arguments.get("before"))
 
@@ -206,6 +207,11 @@ class Rows:
         # plan anew on every run.
         limit: ColumnElement[Any] = literal_column(str(page.size + 1))
         return statement.order_by(*order).limit(limit if way is None else _rows_if(way.is_taken, limit))
+
+    def first(self, column: ColumnElement[Any], size: int) -> Select[Any]:
+        """One column of the first rows."""
+        statement = self._select(self._every_way, column, of_row=True)
+        return statement.order_by(*_order(self.keys, from_end=False)).limit(literal_column(str(size)))
 
     def every(self, columns: Sequence[ColumnElement[Any]], page: Page, bind: Bind) -> Select[Any]:
         """Every row between a page's cursors, whatever its size, with these columns of the row."""

@@ -45,6 +45,11 @@ def newest_attempt_id(build: Scope) -> ColumnElement[Any]:
     return build[Build.newest_attempt_id]
 
 
+def attempt_id(attempt: Scope) -> ColumnElement[Any]:
+    """An attempt's own id."""
+    return attempt.row_id
+
+
 def has_tag(attempt_id: Callable[[Scope], ColumnElement[Any]]) -> Belongs:
     """The tags of the attempt that `attempt_id` finds."""
 
@@ -57,7 +62,7 @@ def has_tag(attempt_id: Callable[[Scope], ColumnElement[Any]]) -> Belongs:
 
 
 tags_of_build = has_tag(newest_attempt_id)
-tags_of_attempt = has_tag(lambda attempt: attempt.row_id)
+tags_of_attempt = has_tag(attempt_id)
 
 
 def builds_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table
+from sqlalchemy import ColumnElement, FromClause, Table, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 Attribute = InstrumentedAttribute[Any]
@@ -79,6 +79,15 @@ class Scope:
         other = Scope(table, self._names, self._trunk)
         self._trunk._joins.append((other.source, condition(other)))
         return other
+
+    def attach_each(self, rows: FromClause) -> FromClause:
+        """Rows that are made of this one, joined from the left: this row stands beside each."""
+        self._trunk._joins.append((rows, true()))
+        return rows
+
+    def new_name(self) -> str:
+        """A name that nothing else in the statement has."""
+        return f"t{next(self._names)}"
 
     def along(self, steps: tuple[Attribute, ...]) -> "Scope":
         """The row at the end of several foreign keys."""

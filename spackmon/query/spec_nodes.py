@@ -12,7 +12,7 @@ hash formatVersion name version namespace packageHash parameters external
 hashes { kind value }
 compiler { name version } namesCompiler
 architecture { platform operatingSystem target { name vendor generation features parents } }
-dependencies { child { hash } deptypes virtuals }
+dependencies(first: 500) { nodes { child { hash } deptypes virtuals } }
 """
 """The fields of a Spec that make a SpecNode."""
 
@@ -40,7 +40,7 @@ def deptypes(names: Iterable[str]) -> Deptype:
     """A set of deptypes by their names."""
     found = Deptype(0)
     for name in names:
-        found |= Deptype[name.upper()]
+        found |= Deptype[name]
     return found
 
 
@@ -63,7 +63,7 @@ def _node(facts: Mapping[str, Any], known: set[str]) -> SpecNode:
         compiler=(compiler["name"], compiler["version"]) if facts["namesCompiler"] else None,
         package_hash=facts["packageHash"],
         external=json.dumps(facts["external"]) if facts["external"] is not None else None,
-        edges=tuple(_edge(edge) for edge in facts["dependencies"] if edge["child"]["hash"] in known),
+        edges=tuple(_edge(edge) for edge in facts["dependencies"]["nodes"] if edge["child"]["hash"] in known),
     )
 
 

@@ -42,7 +42,7 @@ class AnalysisResult(Node):
         description="The file it was found in; null if it is about the build, or not in the manifest.",
     )
     path: str | None = column(
-        models.Attribute.path, description="The path of that file, as the analyzer named it."
+        models.Attribute.path, filters=True, description="The path of that file, as the analyzer named it."
     )
     analysis: "Analysis" = relation(
         models.Attribute.analysis_id, filters=True, description="The analyzer's run that found it."
@@ -51,12 +51,15 @@ class AnalysisResult(Node):
     binary_value: str | None = column(
         models.Attribute.binary_value, description="Bytes, as hexadecimal digits."
     )
-    json_value: JSON | None = column(models.Attribute.json_value, description="JSON.")
+    json_value: JSON | None = column(models.Attribute.json_value, filters=True, description="JSON.")
     build: _Build = relation(
-        models.Attribute.attempt_id, models.Attempt.build_id, description="The build it is about."
+        models.Attribute.attempt_id,
+        models.Attempt.build_id,
+        filters=True,
+        description="The build it is about.",
     )
     attempt: _Attempt = relation(
-        models.Attribute.attempt_id, description="The run of the build that it is about."
+        models.Attribute.attempt_id, filters=True, description="The run of the build that it is about."
     )
 
 

@@ -8,6 +8,7 @@ import strawberry
 from spackmon import models
 from spackmon.query import expressions
 from spackmon.query.events import errors_of_attempt, warnings_of_attempt
+from spackmon.query.expressions import installed_bytes
 from spackmon.query.fields import (
     column,
     connection,
@@ -22,10 +23,11 @@ from spackmon.query.relations import refer_by, share, tags_of_attempt
 from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
-from spackmon.schema.event import BuildEvent
+from spackmon.schema.groups import BuildEventConnection, BuildPhaseConnection, InstallFileConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type
-from spackmon.schema.status import BuildStatus, InstalledFrom
+from spackmon.schema.scalars import Long
+from spackmon.schema.status import BuildStatus, InstalledFrom, PhaseStatus
 
 if TYPE_CHECKING:
     from spackmon.schema.analysis import Analysis
@@ -71,8 +73,11 @@ class BuildPhase(Node):
     name: str = column(
         models.Phase.name, filters=True, sorts=True, description="Its name, as Spack reports it."
     )
-    status: str = column(
-        models.Phase.status, filters=True, sorts=True, description="As Spack reports it: SUCCESS or ERROR."
+    status: PhaseStatus = value(
+        expressions.phase_status, filters=True, sorts=True, description="How it ended."
+    )
+    reported_status: str = column(
+        models.Phase.status, filters=True, description="The word that its client has for that."
     )
     position: int = column(
         models.Phase.position, filters=True, description="Its place among the phases, from 1."
@@ -122,6 +127,7 @@ class Attempt(Node):
     )
     end_is_inferred: bool = column(
         models.Attempt.end_is_inferred,
+        filters=True,
         description="Whether `finishedAt` is when it was last heard of, because no source said how it ended.",
     )
     reported_at: datetime = column(
@@ -156,14 +162,15 @@ class Attempt(Node):
         filters=True,
         description="The environment it ran in, by name.",
     )
-    tags: list[_Tag] = listing(
+    tags: Connection[_Tag] = connection(
         models.Tag,
         belongs=tags_of_attempt,
+        rows=10,
         order=[models.Tag.name],
         filters=True,
-        description="The words its clients gave it.",
+        description="The words its clients gave it, by name.",
     )
-    install_files: Connection[_InstallFile] = connection(
+    install_files: InstallFileConnection = connection(
         models.InstallFile, belongs=_FILES, filters=True, description="What it installed."
     )
     analyses: list[_Analysis] = listing(
@@ -174,15 +181,22 @@ class Attempt(Node):
         description="The analyzers that ran over it, by name.",
     )
     build: _Build = relation(models.Attempt.build_id, filters=True, description="The build.")
-    phases: list[BuildPhase] = listing(
+    phases: BuildPhaseConnection = connection(
         models.Phase,
         belongs=_PHASES,
         rows=5,
-        order=[models.Phase.position, models.Phase.id],
+        order=[models.Phase.position],
         filters=True,
         description="Its phases in their order.",
     )
-    events: Connection[BuildEvent] = connection(
+    installed_bytes: Long | None = value(
+        installed_bytes(models.Attempt.manifest_id),
+        cost=10,
+        filters=True,
+        sorts=True,
+        description="The size of all that it installed; null if no list of it is known.",
+    )
+    events: BuildEventConnection = connection(
         models.BuildEvent, belongs=_EVENTS, filters=True, description="Its errors and warnings."
     )
     error_count: int = value(errors_of_attempt, cost=5, filters=True, description="How many errors it has.")

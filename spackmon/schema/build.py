@@ -7,7 +7,9 @@ import strawberry
 from spackmon import models
 from spackmon.query.containment import build_contains_dependency
 from spackmon.query.events import errors_of_build, warnings_of_build
+from spackmon.query.expressions import installed_bytes
 from spackmon.query.fields import (
+    chosen,
     column,
     condition,
     connection,
@@ -17,18 +19,23 @@ from spackmon.query.fields import (
     sorted_by,
     value,
 )
+from spackmon.query.neighbours import next_build, previous_build, previous_success
 from spackmon.query.relations import of_newest_attempt, refer_by, share, tags_of_build
 from spackmon.schema.analysis import Analysis, AnalysisResult
-from spackmon.schema.attempt import Attempt, BuildPhase
 from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
-from spackmon.schema.event import BuildEvent
-from spackmon.schema.install_file import InstallFile
+from spackmon.schema.groups import (
+    AttemptConnection,
+    BuildEventConnection,
+    BuildPhaseConnection,
+    InstallFileConnection,
+)
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
 from spackmon.schema.package import Package
 from spackmon.schema.person import Person
+from spackmon.schema.scalars import Long
 from spackmon.schema.spec import ContainedFilter, Spec
 from spackmon.schema.status import BuildStatus, InstalledFrom
 from spackmon.schema.tag import Tag
@@ -101,14 +108,15 @@ class Build(Node):
     updated_at: datetime = column(
         models.Build.updated_at, filters=True, sorts=True, description="When it was last reported on."
     )
-    tags: list[Tag] = listing(
+    tags: Connection[Tag] = connection(
         models.Tag,
         belongs=tags_of_build,
+        rows=10,
         order=[models.Tag.name],
         filters=True,
-        description="The words its clients gave the newest attempt.",
+        description="The words its clients gave the newest attempt, by name.",
     )
-    attempts: list[Attempt] = listing(
+    attempts: AttemptConnection = connection(
         models.Attempt,
         belongs=_ATTEMPTS,
         rows=2,
@@ -116,15 +124,37 @@ class Build(Node):
         filters=True,
         description="Its runs, the first one first.",
     )
-    phases: list[BuildPhase] = listing(
+    phases: BuildPhaseConnection = connection(
         models.Phase,
         belongs=_PHASES,
         rows=5,
-        order=[models.Phase.position, models.Phase.id],
+        order=[models.Phase.position],
         filters=True,
         description="The newest attempt's phases in their order.",
     )
-    events: Connection[BuildEvent] = connection(
+    previous: "Build | None" = chosen(
+        models.Build,
+        previous_build,
+        description="The build of the package that ran last before this one, by the same owner on the "
+        "machine of the same name.",
+    )
+    next: "Build | None" = chosen(
+        models.Build,
+        next_build,
+        description="The build of the package that ran first after this one, by the same owner on the "
+        "machine of the same name.",
+    )
+    previous_success: "Build | None" = chosen(
+        models.Build, previous_success, description="The last one before it that succeeded, as in `previous`."
+    )
+    installed_bytes: Long | None = value(
+        installed_bytes(models.Build.manifest_id),
+        cost=10,
+        filters=True,
+        sorts=True,
+        description="The size of all that the newest attempt installed; null if no list of it is known.",
+    )
+    events: BuildEventConnection = connection(
         models.BuildEvent,
         belongs=_EVENTS,
         filters=True,
@@ -156,7 +186,7 @@ class Build(Node):
         filters=True,
         description="The environment the newest attempt ran in, by name.",
     )
-    install_files: Connection[InstallFile] = connection(
+    install_files: InstallFileConnection = connection(
         models.InstallFile, belongs=_FILES, filters=True, description="What the newest attempt installed."
     )
     analyses: list[Analysis] = listing(
@@ -167,7 +197,10 @@ class Build(Node):
         description="The analyzers that ran over the newest attempt, by name.",
     )
     analysis_results: Connection[AnalysisResult] = connection(
-        models.Attribute, belongs=_RESULTS, description="What analyzers found out about the newest attempt."
+        models.Attribute,
+        belongs=_RESULTS,
+        filters=True,
+        description="What analyzers found out about the newest attempt.",
     )
 
     class Filter:

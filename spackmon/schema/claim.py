@@ -64,16 +64,18 @@ class Claim(Node):
         models.Claim.finished_at, filters=True, description="When the run ended by this source."
     )
     duration_seconds: float | None = column(
-        models.Claim.duration_seconds, description="How long the run took by this source."
+        models.Claim.duration_seconds, filters=True, description="How long the run took by this source."
     )
     time_uncertainty_seconds: float = column(
-        models.Claim.time_uncertainty_seconds, description="How far its times may be off."
+        models.Claim.time_uncertainty_seconds, filters=True, description="How far its times may be off."
     )
     environment: BuildEnvironment = relation(
-        models.Claim.environment_id, description="The machine, as far as this source names it."
+        models.Claim.environment_id, filters=True, description="The machine, as far as this source names it."
     )
-    spack_version: str | None = column(models.Claim.spack_version, description="The Spack that ran it.")
-    prefix: str | None = column(models.Claim.prefix, description="Where it was installed.")
+    spack_version: str | None = column(
+        models.Claim.spack_version, filters=True, description="The Spack that ran it."
+    )
+    prefix: str | None = column(models.Claim.prefix, filters=True, description="Where it was installed.")
     first_reported_at: datetime = column(
         models.Claim.first_reported_at, filters=True, description="When its first report came."
     )

@@ -23,12 +23,12 @@ _VERSION = models.Spec.package_version_id, models.PackageVersion.version_key
 
 @strawberry.enum(description="How a spec needs another.")
 class Deptype(Enum):
-    """How a spec needs another, in Spack's words."""
+    """How a spec needs another."""
 
-    build = strawberry.enum_value("build", description="To be built.")
-    link = strawberry.enum_value("link", description="Linked into it.")
-    run = strawberry.enum_value("run", description="At run time.")
-    test = strawberry.enum_value("test", description="For its tests.")
+    BUILD = strawberry.enum_value("BUILD", description="To be built.")
+    LINK = strawberry.enum_value("LINK", description="Linked into it.")
+    RUN = strawberry.enum_value("RUN", description="At run time.")
+    TEST = strawberry.enum_value("TEST", description="For its tests.")
 
 
 @strawberry.input(description="What a set of deptypes must be; all that is given must hold.")

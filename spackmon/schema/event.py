@@ -1,7 +1,6 @@
 """Errors and warnings of builds, and errors that are the same in many of them."""
 
 from datetime import datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
@@ -16,10 +15,10 @@ from spackmon.query.fields import (
     value,
 )
 from spackmon.query.relations import refer_by
-from spackmon.schema.connection import Connection
-from spackmon.schema.groups import BuildConnection
+from spackmon.schema.groups import BuildConnection, BuildEventConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
+from spackmon.schema.status import EventKind
 
 if TYPE_CHECKING:
     from spackmon.schema.attempt import Attempt
@@ -28,14 +27,6 @@ _Attempt = Annotated["Attempt", strawberry.lazy("spackmon.schema.attempt")]
 
 
 _EVENTS = refer_by(models.BuildEvent.error_group_id)
-
-
-@strawberry.enum(description="What a build event is.")
-class EventKind(Enum):
-    """What a build event is: `spackmon.status`, each with what it means."""
-
-    ERROR = strawberry.enum_value("ERROR", description="Something went wrong.")
-    WARNING = strawberry.enum_value("WARNING", description="Something looked wrong.")
 
 
 @noun("errors and warnings")
@@ -66,10 +57,10 @@ class BuildEvent(Node):
         models.BuildEvent.source_line, filters=True, sorts=True, description="The line of that file, from 1."
     )
     pre_context: str | None = column(
-        models.BuildEvent.pre_context, description="The lines of the log before it."
+        models.BuildEvent.pre_context, filters=True, description="The lines of the log before it."
     )
     post_context: str | None = column(
-        models.BuildEvent.post_context, description="The lines of the log after it."
+        models.BuildEvent.post_context, filters=True, description="The lines of the log after it."
     )
     error_group: "ErrorGroup | None" = relation(
         models.BuildEvent.error_group_id,
@@ -99,12 +90,18 @@ class ErrorGroup(Node):
         description="The least of its errors' texts, in the order of bytes.",
     )
     first_seen: datetime | None = value(
-        of_events.first_seen, cost=10, description="When the first run that had such an error began."
+        of_events.first_seen,
+        cost=10,
+        filters=True,
+        description="When the first run that had such an error began.",
     )
     last_seen: datetime | None = value(
-        of_events.last_seen, cost=10, description="When the last run that had such an error began."
+        of_events.last_seen,
+        cost=10,
+        filters=True,
+        description="When the last run that had such an error began.",
     )
-    events: Connection[BuildEvent] = connection(
+    events: BuildEventConnection = connection(
         models.BuildEvent, belongs=_EVENTS, filters=True, description="Its errors."
     )
     builds: BuildConnection = connection(

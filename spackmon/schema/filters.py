@@ -1,5 +1,6 @@
-"""The operators of filters, by the type of what they compare, and the direction of an order."""
+"""The operators of filters: one set for everything that can be compared, by the type of its values."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum, EnumMeta
 from functools import cache
@@ -7,8 +8,15 @@ from typing import Any
 
 import strawberry
 
+from spackmon.schema.scalars import Long
+
 IN = "Equal to one of these; an empty list matches nothing."
+NOT_IN = "Equal to none of these; an empty list excludes nothing."
 IS_NULL = "Whether there is no value."
+_TEXT_OPERATORS = {"contains": "Contains this.", "starts_with": "Starts so.", "ends_with": "Ends so."}
+_CASE = "The case of ASCII letters does not matter."
+
+Field = tuple[Any, str]
 
 
 @strawberry.enum(description="A direction to sort in.")
@@ -19,70 +27,77 @@ class Direction(Enum):
     DESC = strawberry.enum_value("DESC", description="The largest first.")
 
 
-@strawberry.input(description="What a text must be; all given must hold. Case matters.")
-class StringFilter:
-    """What a text must be; all that is given must hold."""
-
-    eq: str | None = strawberry.field(default=strawberry.UNSET, description="Equal.")
-    ne: str | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
-    in_: list[str] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
-    lt: str | None = strawberry.field(default=strawberry.UNSET, description="Before, in the order of bytes.")
-    ge: str | None = strawberry.field(default=strawberry.UNSET, description="Equal or after.")
-    contains: str | None = strawberry.field(default=strawberry.UNSET, description="Contains.")
-    starts_with: str | None = strawberry.field(default=strawberry.UNSET, description="Starts with.")
-    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+def _input(name: str, sentence: str, fields: Mapping[str, Field]) -> Any:
+    body: dict[str, Any] = {
+        field: strawberry.field(
+            name="in" if field == "in_" else None, default=strawberry.UNSET, description=description
+        )
+        for field, (_, description) in fields.items()
+    }
+    body["__annotations__"] = {field: type_ | None for field, (type_, _) in fields.items()}
+    return strawberry.input(type(name, (), body), description=f"{sentence} All that is given must hold.")
 
 
-@strawberry.input(description="What a version must be, in Spack's order of versions; all given must hold.")
-class VersionFilter:
-    """What a version must be, in Spack's order: `1.10` is after `1.9`, `develop` after all numbers."""
-
-    eq: str | None = strawberry.field(default=strawberry.UNSET, description="Equal: `1.2-3` equals `1.2.3`.")
-    ne: str | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
-    in_: list[str] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
-    lt: str | None = strawberry.field(default=strawberry.UNSET, description="Older.")
-    le: str | None = strawberry.field(default=strawberry.UNSET, description="Equal or older.")
-    gt: str | None = strawberry.field(default=strawberry.UNSET, description="Newer.")
-    ge: str | None = strawberry.field(default=strawberry.UNSET, description="Equal or newer.")
+def _equal(operand: Any, equal: str = "Equal.") -> dict[str, Field]:
+    return {
+        "eq": (operand, equal),
+        "ne": (operand, "Not equal; what has no value is not equal to any."),
+        "in_": (list[operand], IN),
+        "not_in": (list[operand], NOT_IN),
+    }
 
 
-@strawberry.input(description="What a number must be; all that is given must hold.")
-class IntFilter:
-    """What a number must be; all that is given must hold."""
-
-    eq: int | None = strawberry.field(default=strawberry.UNSET, description="Equal.")
-    ne: int | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
-    in_: list[int] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
-    lt: int | None = strawberry.field(default=strawberry.UNSET, description="Less.")
-    le: int | None = strawberry.field(default=strawberry.UNSET, description="Equal or less.")
-    gt: int | None = strawberry.field(default=strawberry.UNSET, description="Greater.")
-    ge: int | None = strawberry.field(default=strawberry.UNSET, description="Equal or greater.")
-    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+def _compared(operand: Any, less: str, greater: str, equal: str = "Equal.") -> dict[str, Field]:
+    """The operators that every type has; `less` and `greater` say what its order is."""
+    return {
+        **_equal(operand, equal),
+        "lt": (operand, f"{less}."),
+        "le": (operand, f"Equal, or {less.lower()}."),
+        "gt": (operand, f"{greater}."),
+        "ge": (operand, f"Equal, or {greater.lower()}."),
+        "is_null": (bool, IS_NULL),
+    }
 
 
-@strawberry.input(description="What a measured number must be; all that is given must hold.")
-class FloatFilter:
-    """What a measured number must be; all that is given must hold."""
-
-    lt: float | None = strawberry.field(default=strawberry.UNSET, description="Less.")
-    le: float | None = strawberry.field(default=strawberry.UNSET, description="Equal or less.")
-    gt: float | None = strawberry.field(default=strawberry.UNSET, description="Greater.")
-    ge: float | None = strawberry.field(default=strawberry.UNSET, description="Equal or greater.")
-    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
+def _texts() -> dict[str, Field]:
+    plain: dict[str, Field] = {name: (str, description) for name, description in _TEXT_OPERATORS.items()}
+    twins = {
+        f"{name}_insensitive": (str, f"{description} {_CASE}")
+        for name, description in _TEXT_OPERATORS.items()
+    }
+    return plain | twins
 
 
-@strawberry.input(description="When something must have happened; all that is given must hold.")
-class DateTimeFilter:
-    """When something must have happened; all that is given must hold."""
+StringFilter = _input(
+    "StringFilter",
+    "What a text must be. Case matters but where an operator says otherwise.",
+    _compared(str, "Before it in the order of bytes", "After it in the order of bytes") | _texts(),
+)
+VersionFilter = _input(
+    "VersionFilter",
+    "What a version must be, in Spack's order: `1.10` is after `1.9`, `develop` after all numbers.",
+    _compared(str, "Older", "Newer", "Equal: `1.2-3` equals `1.2.3`."),
+)
+IntFilter = _input("IntFilter", "What a number must be.", _compared(int, "Less", "Greater"))
+LongFilter = _input("LongFilter", "What a large number must be.", _compared(Long, "Less", "Greater"))
+FloatFilter = _input("FloatFilter", "What a measured number must be.", _compared(float, "Less", "Greater"))
+DateTimeFilter = _input(
+    "DateTimeFilter", "When something must have happened.", _compared(datetime, "Earlier", "Later")
+)
+BooleanFilter = _input(
+    "BooleanFilter", "What must be true or not.", _compared(bool, "Less, false being so", "Greater")
+)
+IDFilter = _input("IDFilter", "Which ids; a bare number is an id of the type itself.", _equal(strawberry.ID))
+ParameterValueFilter = _input(
+    "ParameterValueFilter",
+    "What an element of a parameter must be.",
+    _equal(str, "Equal, as Spack shows it: `true`, `shared`, `-O2`."),
+)
 
-    lt: datetime | None = strawberry.field(default=strawberry.UNSET, description="Before.")
-    ge: datetime | None = strawberry.field(default=strawberry.UNSET, description="At that moment or later.")
-    is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
 
-
-@strawberry.input(description="What a list of texts must be; all that is given must hold.")
+@strawberry.input(description="What a list of texts must be. All that is given must hold.")
 class StringListFilter:
-    """What a list of texts must be; all that is given must hold."""
+    """What a list of texts must be."""
 
     contains: str | None = strawberry.field(default=strawberry.UNSET, description="Has this text.")
     is_empty: bool | None = strawberry.field(default=strawberry.UNSET, description="Whether it has none.")
@@ -98,16 +113,8 @@ class PresenceFilter:
 @cache
 def enum_filter(values: EnumMeta) -> Any:
     """What a value of an enum must be."""
-    fields = {
-        "eq": (values, None, "This."),
-        "ne": (values, None, "Not this."),
-        "in_": (list[values], "in", IN),  # type: ignore[valid-type]
-        "is_null": (bool, None, IS_NULL),
-    }
-    body = {
-        field: strawberry.field(name=name, default=strawberry.UNSET, description=description)
-        for field, (_, name, description) in fields.items()
-    }
-    annotations = {field: type_ | None for field, (type_, _, _) in fields.items()}
-    made = type(f"{values.__name__}Filter", (), {**body, "__annotations__": annotations})
-    return strawberry.input(made, description=f"Which {values.__name__} it must be; all given must hold.")
+    return _input(
+        f"{values.__name__}Filter",
+        f"Which {values.__name__} it must be.",
+        _compared(values, "Before it in the order of names", "After it in the order of names"),
+    )

@@ -1,174 +1,228 @@
 """Counting and grouping: connections that group their rows, and tables of counts."""
 
-from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
 from spackmon import models
 from spackmon.query import group_keys as keys
-from spackmon.query.aggregates import aggregate, cells, grouped, is_timed, key_value, labels
-from spackmon.query.fields import embedded
-from spackmon.query.group_keys import group_key, of_spec, value_of
+from spackmon.query.aggregates import aggregate, cells, labels
+from spackmon.query.expressions import phase_status
+from spackmon.query.group_keys import through, value_of
+from spackmon.query.relations import attempt_id, newest_attempt_id
+from spackmon.query.scope import Attribute
 from spackmon.schema.connection import Connection
-from spackmon.schema.status import BuildStatus, InstalledFrom
+from spackmon.schema.grouping import GroupKey, groups, key_enum
+from spackmon.schema.noun import object_type
+from spackmon.schema.status import BuildStatus, EventKind, InstalledFrom, PhaseStatus
 
 if TYPE_CHECKING:
-    from spackmon.schema.attempt import Attempt
+    from spackmon.schema.attempt import Attempt, BuildPhase
     from spackmon.schema.build import Build
+    from spackmon.schema.dependency import Dependency
+    from spackmon.schema.event import BuildEvent
+    from spackmon.schema.install_file import InstallFile
     from spackmon.schema.spec import Spec
 
 _Attempt = Annotated["Attempt", strawberry.lazy("spackmon.schema.attempt")]
 _Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
+_BuildEvent = Annotated["BuildEvent", strawberry.lazy("spackmon.schema.event")]
+_BuildPhase = Annotated["BuildPhase", strawberry.lazy("spackmon.schema.attempt")]
+_Dependency = Annotated["Dependency", strawberry.lazy("spackmon.schema.dependency")]
+_InstallFile = Annotated["InstallFile", strawberry.lazy("spackmon.schema.install_file")]
 _Spec = Annotated["Spec", strawberry.lazy("spackmon.schema.spec")]
 
-_TARGET = value_of(models.Spec.architecture_id, models.Architecture.target_id, models.Target.name)
-_OS = value_of(models.Spec.architecture_id, models.Architecture.operating_system)
 
-_PACKAGE_IS = "The package's name."
-_VERSION_IS = "The package's version."
-_COMPILER_IS = (
-    "The compiler, as `gcc@12.2.0`: the one that a document names (before spec format v5), otherwise that "
-    "of C, without one that of C++, else that of Fortran."
-)
-_TARGET_IS = "The microarchitecture that the spec is built for."
-_OS_IS = "The operating system that the spec is built for."
-_STATUS_IS = "How the build stands."
-_TAG_IS = "A tag of the newest attempt; a build counts once for each."
-_OWNER_IS = "Who reports the build."
-_DAY_IS = "The day (UTC) on which the newest attempt began, as `2026-03-01`."
-_MONTH_IS = "The month (UTC) in which the newest attempt began, as `2026-03`."
-_WEEK_IS = "The ISO week (UTC) in which the newest attempt began, as `2026-W09`."
-_INSTALLED_FROM_IS = "Where what the newest attempt installed came from."
-_HOSTNAME_IS = "The machine's name."
-_ERROR_IS = "The newest attempt's first error: the text of its group."
-
-
-@strawberry.enum(description="What specs are grouped by.")
-class SpecGroupKey(Enum):
-    """What specs are grouped by."""
-
-    PACKAGE = group_key("package", keys.package_name, description=_PACKAGE_IS)
-    VERSION = group_key("version", keys.version, description=_VERSION_IS)
-    COMPILER = group_key("compiler", keys.compiler, description=_COMPILER_IS)
-    TARGET = group_key("target", _TARGET, description=_TARGET_IS)
-    OS = group_key("os", _OS, description=_OS_IS)
-
-
-@strawberry.enum(description="What builds are grouped by.")
-class BuildGroupKey(Enum):
-    """What builds are grouped by."""
-
-    PACKAGE = group_key(
-        "package", value_of(models.Build.package_id, models.Package.name), description=_PACKAGE_IS
-    )
-    VERSION = group_key("version", of_spec(keys.version), description=_VERSION_IS)
-    COMPILER = group_key("compiler", of_spec(keys.compiler), description=_COMPILER_IS)
-    TARGET = group_key("target", of_spec(_TARGET), description=_TARGET_IS)
-    OS = group_key("os", of_spec(_OS), description=_OS_IS)
-    STATUS = group_key("status", value_of(models.Build.status), description=_STATUS_IS)
-    TAG = group_key("tag", keys.tag, description=_TAG_IS)
-    OWNER = group_key("owner", value_of(models.Build.owner_id, models.Person.name), description=_OWNER_IS)
-    DAY = group_key("day", keys.day, description=_DAY_IS)
-    WEEK = group_key("week", keys.week, description=_WEEK_IS)
-    MONTH = group_key("month", keys.month, description=_MONTH_IS)
-    INSTALLED_FROM = group_key(
-        "installed_from", value_of(models.Build.installed_from), description=_INSTALLED_FROM_IS
-    )
-    HOSTNAME = group_key(
-        "hostname",
-        value_of(models.Build.environment_id, models.BuildEnvironment.hostname),
-        description=_HOSTNAME_IS,
-    )
-    ERROR_GROUP = group_key("error_group", keys.error_group, description=_ERROR_IS)
+_SPEC_KEYS = {
+    "PACKAGE": GroupKey(keys.package_name, "The package's name."),
+    "VERSION": GroupKey(keys.version, "The package's version."),
+    "COMPILER": GroupKey(
+        keys.compiler,
+        "The compiler, as `gcc@12.2.0`: the one that a document names (before spec format v5), otherwise "
+        "that of C, without one that of C++, else that of Fortran.",
+    ),
+    "TARGET": GroupKey(
+        value_of(models.Spec.architecture_id, models.Architecture.target_id, models.Target.name),
+        "The microarchitecture that the spec is built for.",
+    ),
+    "OS": GroupKey(
+        value_of(models.Spec.architecture_id, models.Architecture.operating_system),
+        "The operating system that the spec is built for.",
+    ),
+    "PARAMETER": GroupKey(
+        keys.parameter,
+        "An element of a variant or of compiler flags, as `mpi=true`; what has several counts once for each.",
+    ),
+    "VIRTUAL": GroupKey(
+        keys.virtual,
+        "A virtual that a direct dependency provides, as `mpi`; what has several counts once for each.",
+    ),
+}
+_RUN = {
+    "STATUS": "How it stands.",
+    "TAG": "A tag of the run; what has several counts once for each.",
+    "OWNER": "Who reports it.",
+    "DAY": "The day (UTC) on which the run began, as `2026-03-01`.",
+    "WEEK": "The ISO week (UTC) in which the run began, as `2026-W09`.",
+    "MONTH": "The month (UTC) in which the run began, as `2026-03`.",
+    "INSTALLED_FROM": "Where what the run installed came from.",
+    "HOSTNAME": "The machine's name.",
+    "ERROR_GROUP": "The run's first error: the text of its group.",
+    "FAILED_PHASE": "The run's first phase that failed.",
+    "PACKAGE": "The package's name.",
+}
+_FINGERPRINT = "error_fingerprint", "0", "The fingerprint of that group, to ask `errorGroup` for."
+_OWNER = models.Build.owner_id, models.Person.name
 
 
-@strawberry.type(description="What the specs of a group have in common; null if they are not grouped by it.")
-class SpecGroupKeys:
-    """What the specs of a group have in common."""
-
-    package: str | None = key_value("package", description=_PACKAGE_IS)
-    version: str | None = key_value("version", description=_VERSION_IS)
-    compiler: str | None = key_value("compiler", description=_COMPILER_IS)
-    target: str | None = key_value("target", description=_TARGET_IS)
-    os: str | None = key_value("os", description=_OS_IS)
+def _keys_of_spec(*path: Attribute) -> dict[str, GroupKey]:
+    """The keys of the spec that foreign keys lead to."""
+    found = dict(_SPEC_KEYS)
+    for key in reversed(path):
+        found = {name: GroupKey(through(key, one.columns), one.description) for name, one in found.items()}
+    return found
 
 
-@strawberry.type(description="What the builds of a group have in common; null if they are not grouped by it.")
-class BuildGroupKeys(SpecGroupKeys):
-    """What the builds of a group have in common."""
+_BUILD_KEYS = {
+    **_keys_of_spec(models.Build.spec_id),
+    "PACKAGE": GroupKey(value_of(models.Build.package_id, models.Package.name), _RUN["PACKAGE"]),
+    "STATUS": GroupKey(value_of(models.Build.status), _RUN["STATUS"], BuildStatus),
+    "TAG": GroupKey(keys.tag(newest_attempt_id), _RUN["TAG"]),
+    "OWNER": GroupKey(value_of(*_OWNER), _RUN["OWNER"]),
+    "DAY": GroupKey(keys.day(models.Build.started_at), _RUN["DAY"]),
+    "WEEK": GroupKey(keys.week(models.Build.started_at), _RUN["WEEK"]),
+    "MONTH": GroupKey(keys.month(models.Build.started_at), _RUN["MONTH"]),
+    "INSTALLED_FROM": GroupKey(value_of(models.Build.installed_from), _RUN["INSTALLED_FROM"], InstalledFrom),
+    "HOSTNAME": GroupKey(
+        value_of(models.Build.environment_id, models.BuildEnvironment.hostname), _RUN["HOSTNAME"]
+    ),
+    "ERROR_GROUP": GroupKey(
+        keys.error_group(newest_attempt_id), _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)
+    ),
+    "FAILED_PHASE": GroupKey(keys.failed_phase(newest_attempt_id), _RUN["FAILED_PHASE"]),
+}
+BuildGroupKey = key_enum("BuildGroupKey", "builds", _BUILD_KEYS)
 
-    status: BuildStatus | None = key_value("status", description=_STATUS_IS)
-    tag: str | None = key_value("tag", description=_TAG_IS)
-    owner: str | None = key_value("owner", description=_OWNER_IS)
-    day: str | None = key_value("day", description=_DAY_IS)
-    week: str | None = key_value("week", description=_WEEK_IS)
-    month: str | None = key_value("month", description=_MONTH_IS)
-    installed_from: InstalledFrom | None = key_value("installed_from", description=_INSTALLED_FROM_IS)
-    hostname: str | None = key_value("hostname", description=_HOSTNAME_IS)
-    error_group: str | None = key_value("error_group", description=_ERROR_IS)
-    error_fingerprint: str | None = key_value(
-        "error_group_0", description="The fingerprint of that group, to ask `errorGroup` for."
-    )
-
-
-@strawberry.type(description="How long the newest attempts of builds took, of those that it is known of.")
-class Durations:
-    """How long the newest attempts of builds took, of those that it is known of."""
-
-    p50_seconds: float = aggregate("p50_seconds", description="Half of them took at most so long.")
-    p95_seconds: float = aggregate("p95_seconds", description="95 of 100 took at most so long.")
-    mean_seconds: float = aggregate("mean_seconds", description="The mean.")
-
-
-@strawberry.type(description="Specs that have something in common.")
-class SpecGroup:
-    """Specs that have something in common."""
-
-    keys: SpecGroupKeys = embedded(description="What they have in common.")
-    count: int = aggregate("count", description="How many they are.")
-
-
-@strawberry.type(description="Builds that have something in common.")
-class BuildGroup:
-    """Builds that have something in common."""
-
-    keys: BuildGroupKeys = embedded(description="What they have in common.")
-    count: int = aggregate("count", description="How many they are.")
-    success_rate: float | None = aggregate(
-        "success_rate",
-        description="The share of SUCCESS, from 0 to 1, among those that are SUCCESS, FAILED or CANCELLED; "
-        "null if there are none.",
-    )
-    durations: Durations | None = embedded(
-        present=is_timed, description="How long they took; null if it is not known of any."
-    )
+_ATTEMPT_KEYS = {
+    **_keys_of_spec(models.Attempt.build_id, models.Build.spec_id),
+    "PACKAGE": GroupKey(
+        value_of(models.Attempt.build_id, models.Build.package_id, models.Package.name), _RUN["PACKAGE"]
+    ),
+    "STATUS": GroupKey(value_of(models.Attempt.status), _RUN["STATUS"], BuildStatus),
+    "TAG": GroupKey(keys.tag(attempt_id), _RUN["TAG"]),
+    "OWNER": GroupKey(value_of(models.Attempt.build_id, *_OWNER), _RUN["OWNER"]),
+    "DAY": GroupKey(keys.day(models.Attempt.started_at), _RUN["DAY"]),
+    "WEEK": GroupKey(keys.week(models.Attempt.started_at), _RUN["WEEK"]),
+    "MONTH": GroupKey(keys.month(models.Attempt.started_at), _RUN["MONTH"]),
+    "INSTALLED_FROM": GroupKey(
+        value_of(models.Attempt.installed_from), _RUN["INSTALLED_FROM"], InstalledFrom
+    ),
+    "HOSTNAME": GroupKey(
+        value_of(models.Attempt.environment_id, models.BuildEnvironment.hostname), _RUN["HOSTNAME"]
+    ),
+    "SPACK_VERSION": GroupKey(value_of(models.Attempt.spack_version), "The Spack that ran it."),
+    "ERROR_GROUP": GroupKey(keys.error_group(attempt_id), _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)),
+    "FAILED_PHASE": GroupKey(keys.failed_phase(attempt_id), _RUN["FAILED_PHASE"]),
+}
 
 
-@strawberry.type(description="A page of a list of specs, newest first unless ordered.")
+def _keys_of_run(attempt: Attribute) -> dict[str, GroupKey]:
+    """The keys of the run that something is part of, but for what only runs as a whole have."""
+    names = ("PACKAGE", "VERSION", "COMPILER", "TAG", "OWNER", "DAY", "WEEK", "MONTH", "HOSTNAME")
+    return {
+        name: GroupKey(through(attempt, _ATTEMPT_KEYS[name].columns), _ATTEMPT_KEYS[name].description)
+        for name in names
+    }
+
+
+_PHASE_KEYS = {
+    "NAME": GroupKey(value_of(models.Phase.name), "The phase's name."),
+    "STATUS": GroupKey(lambda phase, _: [phase_status(phase)], "How it ended.", PhaseStatus),
+    **_keys_of_run(models.Phase.attempt_id),
+}
+_EVENT_KEYS = {
+    "KIND": GroupKey(value_of(models.BuildEvent.kind), "Whether they are errors or warnings.", EventKind),
+    "ERROR_GROUP": GroupKey(
+        keys.own_error_group, "The text of the group of equal errors.", details=(_FINGERPRINT,)
+    ),
+    "SOURCE_FILE": GroupKey(value_of(models.BuildEvent.source_file), "The file of source code."),
+    **_keys_of_run(models.BuildEvent.attempt_id),
+}
+_DEPENDENCY_KEYS = {
+    "PARENT": GroupKey(through(models.Dependency.parent_id, keys.package_name), "What needs the other."),
+    "CHILD": GroupKey(through(models.Dependency.child_id, keys.package_name), "What is needed."),
+    "CHILD_VERSION": GroupKey(through(models.Dependency.child_id, keys.version), "Its version."),
+    "VIRTUAL": GroupKey(
+        keys.virtual_of_edge, "A virtual that the child provides; what has several counts once for each."
+    ),
+}
+_FILE_KEYS = {
+    "TYPE": GroupKey(value_of(models.InstallFile.type), "`file`, `dir` or `link`."),
+    "PATH": GroupKey(value_of(models.InstallFile.path), "The absolute path."),
+    "HASH": GroupKey(value_of(models.InstallFile.hash), "The hash of the content."),
+}
+
+
+@groups("specs", _SPEC_KEYS, facts={"parameter_set_id": lambda spec: spec[models.Spec.parameter_set_id]})
 class SpecConnection(Connection[_Spec]):
-    """A page of a list of specs."""
-
-    group_by: list[SpecGroup] = grouped(
-        SpecGroupKey, is_of_builds=False, description="The whole list by groups, the largest first."
-    )
+    """A page of a list of specs, newest first unless ordered."""
 
 
-@strawberry.type(description="A page of a list of runs, newest first unless ordered.")
-class AttemptConnection(Connection[_Attempt]):
-    """A page of a list of runs."""
-
-
-@strawberry.type(description="A page of a list of builds, newest first unless ordered.")
+@groups(
+    "builds",
+    _BUILD_KEYS,
+    key_type=BuildGroupKey,
+    facts={
+        "status": lambda build: build[models.Build.status],
+        "duration_seconds": lambda build: build[models.Build.duration_seconds],
+    },
+    installed_from=lambda build: build[models.Build.installed_from],
+)
 class BuildConnection(Connection[_Build]):
-    """A page of a list of builds."""
-
-    group_by: list[BuildGroup] = grouped(
-        BuildGroupKey, is_of_builds=True, description="The whole list by groups, the largest first."
-    )
+    """A page of a list of builds, newest first unless ordered."""
 
 
-@strawberry.type(description="The builds where a row and a column of a table meet.")
+@groups(
+    "runs",
+    _ATTEMPT_KEYS,
+    facts={
+        "status": lambda attempt: attempt[models.Attempt.status],
+        "duration_seconds": lambda attempt: attempt[models.Attempt.duration_seconds],
+    },
+    installed_from=lambda attempt: attempt[models.Attempt.installed_from],
+)
+class AttemptConnection(Connection[_Attempt]):
+    """A page of a list of runs, newest first unless ordered."""
+
+
+@groups(
+    "phases",
+    _PHASE_KEYS,
+    facts={
+        "status": lambda phase: phase[models.Phase.status],
+        "duration_seconds": lambda phase: phase[models.Phase.duration_seconds],
+    },
+)
+class BuildPhaseConnection(Connection[_BuildPhase]):
+    """A page of a list of phases."""
+
+
+@groups("events", _EVENT_KEYS)
+class BuildEventConnection(Connection[_BuildEvent]):
+    """A page of a list of errors and warnings."""
+
+
+@groups("dependencies", _DEPENDENCY_KEYS)
+class DependencyConnection(Connection[_Dependency]):
+    """A page of a list of dependencies."""
+
+
+@groups("files", _FILE_KEYS, facts={"size_bytes": lambda file: file[models.InstallFile.size_bytes]})
+class InstallFileConnection(Connection[_InstallFile]):
+    """A page of a list of installed files, directories and links."""
+
+
+@object_type
 class MatrixCell:
     """The builds where a row and a column of a table meet."""
 
@@ -182,7 +236,7 @@ class MatrixCell:
     )
 
 
-@strawberry.type(description="Builds counted in rows and columns.")
+@object_type
 class Matrix:
     """Builds counted in rows and columns."""
 

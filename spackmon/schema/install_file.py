@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import by, column, connection, identity
-from spackmon.query.filters import compares
+from spackmon.query.fields import column, connection, identity
 from spackmon.query.relations import refer_by, share
 from spackmon.schema.connection import Connection
-from spackmon.schema.filters import IntFilter
 from spackmon.schema.groups import AttemptConnection, BuildConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
+from spackmon.schema.scalars import Long
 
 if TYPE_CHECKING:
     from spackmon.schema.analysis import AnalysisResult
@@ -34,21 +33,19 @@ class InstallFile(Node):
     mode: int | None = column(
         models.InstallFile.mode, filters=True, description="Its mode bits, with the file type's."
     )
-    owner: float | None = column(
-        models.InstallFile.owner, description="Its user's number, a whole one of up to 64 bits."
-    )
-    group: float | None = column(
-        models.InstallFile.group, description="Its group's number, a whole one of up to 64 bits."
-    )
+    owner: Long | None = column(models.InstallFile.owner, filters=True, description="Its user's number.")
+    group: Long | None = column(models.InstallFile.group, filters=True, description="Its group's number.")
     hash: str | None = column(models.InstallFile.hash, filters=True, description="The hash of its content.")
-    size_bytes: float | None = column(
+    size_bytes: Long | None = column(
         models.InstallFile.size_bytes,
-        filters=by(IntFilter, compares(models.InstallFile.size_bytes)),
+        filters=True,
         sorts=True,
-        description="Its size; a whole number of up to 64 bits.",
+        description="Its size.",
     )
     modified_at_seconds: float | None = column(
-        models.InstallFile.modified_at_seconds, description="When it was modified, in seconds since 1970."
+        models.InstallFile.modified_at_seconds,
+        filters=True,
+        description="When it was modified, in seconds since 1970.",
     )
     destination: str | None = column(
         models.InstallFile.destination, filters=True, description="Where a link leads."

@@ -24,30 +24,37 @@ from spackmon.query.fields import (
     Column,
     Connected,
     Expression,
+    Identity,
     Input,
     Listing,
     Relation,
     argument,
 )
-from spackmon.query.filters import compares, compares_value, has_element, related, through
+from spackmon.query.filters import compares, compares_ids, compares_value, has_element, related, through
 from spackmon.schema import derived
 from spackmon.schema.filters import (
+    BooleanFilter,
     DateTimeFilter,
     Direction,
     FloatFilter,
+    IDFilter,
     IntFilter,
+    LongFilter,
     PresenceFilter,
     StringFilter,
     StringListFilter,
     enum_filter,
 )
 from spackmon.schema.inputs import Quantified, filter_input
+from spackmon.schema.scalars import Long
 
 Declared = TypeVar("Declared", bound=type)
 
 _OPERANDS = {
     str: StringFilter,
     int: IntFilter,
+    bool: BooleanFilter,
+    Long: LongFilter,
     float: FloatFilter,
     datetime: DateTimeFilter,
     JSON: PresenceFilter,
@@ -59,6 +66,11 @@ def input_of(name: str) -> Any:
     return Annotated[name, strawberry.lazy(derived.__name__)]
 
 
+def quantified(name: str) -> Any:
+    """How many of several rows must pass a derived filter."""
+    return Quantified[input_of(name)]  # type: ignore[misc]
+
+
 def object_type(declared: Declared) -> Declared:
     """Makes a class a type of the schema; its docstring becomes its description.
 
@@ -66,7 +78,7 @@ def object_type(declared: Declared) -> Declared:
     """
     for name, field in _fields(declared).items():
         if isinstance(field.metadata.get(SQL), Connected):
-            target = _noun_of(declared.__annotations__[name])
+            target = noun_of(declared.__annotations__[name])
             field.arguments = [
                 *field.arguments,
                 argument("where", input_of(f"{target}Filter") | None, "Only these rows."),
@@ -101,6 +113,17 @@ def noun(plural: str, *, filter_name: str = "") -> Callable[[Declared], Declared
     return declare
 
 
+def only_filtered(plural: str) -> Callable[[type], type]:
+    """Makes a filter of a class with conditions, about rows that are no type of the schema."""
+
+    def declare(declared: type) -> type:
+        made = _input(f"{declared.__name__}Filter", f"Which {plural}.", dict(_conditions(declared)))
+        setattr(derived, made.__name__, filter_input(made))
+        return declared
+
+    return declare
+
+
 def _fields(declared: type) -> Mapping[str, StrawberryField]:
     return {name: one for name, one in vars(declared).items() if isinstance(one, StrawberryField)}
 
@@ -113,28 +136,27 @@ def _filtered(declared: type) -> Iterator[tuple[str, Input]]:
     for name, field in _fields(declared).items():
         filters = field.metadata.get(FILTERS)
         if filters:
-            by = (
-                filters
-                if isinstance(filters, By)
-                else _by(field.metadata[SQL], declared.__annotations__[name])
-            )
+            by = filters if isinstance(filters, By) else _by(declared, name, field.metadata[SQL])
             yield name, Input(by.operand, by.condition, field.description or "")
     yield from _own(declared, "Filter")
 
 
 def _sorted(declared: type) -> Iterator[tuple[str, Input]]:
     for name, field in _fields(declared).items():
-        path = field.metadata.get(SORTS)
-        if path:
-            yield name, Input(Direction, Column(path[:-1], path[-1]), field.description or "")
+        sorts = field.metadata.get(SORTS)
+        if sorts is not None:
+            yield name, Input(Direction, sorts, field.description or "")
     for name, own in _own(declared, "Order"):
         yield name, Input(Direction, own.meaning, own.description)
 
 
 def _own(declared: type, inner: str) -> Iterator[tuple[str, Input]]:
     """What stands in the class `Filter` or `Order` of a noun."""
-    own = vars(declared).get(inner, NoneType)
-    yield from ((name, one) for name, one in vars(own).items() if isinstance(one, Input))
+    yield from _conditions(vars(declared).get(inner, NoneType))
+
+
+def _conditions(declared: type) -> Iterator[tuple[str, Input]]:
+    yield from ((name, one) for name, one in vars(declared).items() if isinstance(one, Input))
 
 
 def _input(name: str, sentence: str, inputs: Mapping[str, Input]) -> type:
@@ -149,9 +171,12 @@ def _input(name: str, sentence: str, inputs: Mapping[str, Input]) -> type:
     return type(name, (), {**body, **own})
 
 
-def _by(meaning: object, annotation: Any) -> By:
+def _by(declared: type, field: str, meaning: object) -> By:
     """How a field is filtered that says no more than that it is."""
+    annotation = declared.__annotations__[field]
     match meaning:
+        case Identity():
+            return By(IDFilter, compares_ids(declared.__name__))
         case Column(steps, attribute):
             kind = _not_null(annotation)
             if get_origin(kind) is list:
@@ -160,11 +185,11 @@ def _by(meaning: object, annotation: Any) -> By:
         case Expression(value_of):
             return By(_operand(_not_null(annotation)), compares_value(value_of))
         case Relation(steps):
-            name = f"{_noun_of(annotation)}Filter"
+            name = f"{noun_of(annotation)}Filter"
             return By(input_of(name), through(name, *steps))
         case Listing(model, belongs) | Connected(model, belongs) if belongs is not None:
-            name = f"{_noun_of(annotation)}Filter"
-            return By(Quantified[input_of(name)], related(name, model, belongs))  # type: ignore[misc]
+            name = f"{noun_of(annotation)}Filter"
+            return By(quantified(name), related(name, model, belongs))
     raise TypeError(f"nothing says how this is filtered: {meaning!r}")
 
 
@@ -177,16 +202,16 @@ def _not_null(annotation: Any) -> Any:
     return some[0] if NoneType in get_args(annotation) else annotation
 
 
-def _noun_of(annotation: Any) -> str:
+def noun_of(annotation: Any) -> str:
     """The name of the noun that a field's type speaks of, through null, lists and connections."""
     if isinstance(annotation, str):
         return annotation.removesuffix(" | None")
     if isinstance(annotation, ForwardRef):
         return annotation.__forward_arg__
     if any(isinstance(one, StrawberryLazyReference) for one in getattr(annotation, "__metadata__", ())):
-        return _noun_of(annotation.__origin__)
+        return noun_of(annotation.__origin__)
     inner = [one for one in get_args(annotation) if one is not NoneType]
     if inner:
-        return _noun_of(inner[0])
+        return noun_of(inner[0])
     base = next(iter(getattr(annotation, "__orig_bases__", ())), None)
-    return _noun_of(base) if get_args(base) else str(annotation.__name__)
+    return noun_of(base) if get_args(base) else str(annotation.__name__)

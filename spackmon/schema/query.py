@@ -5,8 +5,23 @@ import strawberry
 from spackmon import models
 from spackmon.query import graph_questions as questions
 from spackmon.query.aggregates import tabulated
-from spackmon.query.fields import argument, computed, connection, embedded, lookup, node_lookup, satisfies
-from spackmon.query.lookups import by_id, error_group_by_fingerprint, package_by_name, spec_by_hash_or_id
+from spackmon.query.fields import (
+    argument,
+    computed,
+    connection,
+    embedded,
+    lookup,
+    node_lookup,
+    nodes_lookup,
+    satisfies,
+)
+from spackmon.query.lookups import (
+    MAXIMUM_IDS,
+    by_id,
+    error_group_by_fingerprint,
+    package_by_name,
+    spec_by_hash_or_id,
+)
 from spackmon.query.satisfying import build_satisfies, impact_of, spec_satisfies
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture, Target
@@ -15,13 +30,22 @@ from spackmon.schema.build import Build
 from spackmon.schema.compiler import Compiler
 from spackmon.schema.concretization import ConcretizationFailure
 from spackmon.schema.connection import Connection
-from spackmon.schema.dependency import Dependency, Deptype
+from spackmon.schema.dependency import Deptype
 from spackmon.schema.environment import BuildEnvironment
-from spackmon.schema.event import BuildEvent, ErrorGroup
+from spackmon.schema.event import ErrorGroup
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
-from spackmon.schema.groups import AttemptConnection, BuildConnection, BuildGroupKey, Matrix, SpecConnection
+from spackmon.schema.groups import (
+    AttemptConnection,
+    BuildConnection,
+    BuildEventConnection,
+    BuildGroupKey,
+    BuildPhaseConnection,
+    DependencyConnection,
+    InstallFileConnection,
+    Matrix,
+    SpecConnection,
+)
 from spackmon.schema.impact import Impact
-from spackmon.schema.install_file import InstallFile
 from spackmon.schema.node import Node
 from spackmon.schema.noun import input_of, object_type
 from spackmon.schema.package import Package, PackageVersion
@@ -38,6 +62,9 @@ class Query:
     """Everything that can be asked."""
 
     node: Node | None = node_lookup(description="Whatever has this id, or null.")
+    nodes: list[Node | None] = nodes_lookup(
+        most=MAXIMUM_IDS, description="Whatever has these ids, in their order; null for what is not there."
+    )
     spec: Spec | None = lookup(
         models.Spec,
         spec_by_hash_or_id,
@@ -45,7 +72,8 @@ class Query:
             argument(
                 "hash",
                 str | None,
-                "Any hash of the spec, or at least 7 characters that only its hashes start with.",
+                "Any hash of the spec, or at least 7 characters that only its hashes start with; or a "
+                "build of it, as `Build:12`.",
             ),
             argument("id", strawberry.ID | None, "Its id."),
         ],
@@ -82,19 +110,17 @@ class Query:
         models.Architecture, description="All architectures that specs are built for."
     )
     targets: Connection[Target] = connection(models.Target, description="All microarchitectures.")
-    dependencies: Connection[Dependency] = connection(
-        models.Dependency, description="All edges of all graphs."
-    )
+    dependencies: DependencyConnection = connection(models.Dependency, description="All edges of all graphs.")
     builds: BuildConnection = connection(
         models.Build, satisfying=build_satisfies, description="All builds, the latest first."
     )
     attempts: AttemptConnection = connection(
         models.Attempt, description="All runs of all builds, the latest first."
     )
-    phases: Connection[BuildPhase] = connection(
+    phases: BuildPhaseConnection = connection(
         models.Phase, description="All phases of all runs, the latest first."
     )
-    events: Connection[BuildEvent] = connection(
+    events: BuildEventConnection = connection(
         models.BuildEvent, description="All errors and warnings of all runs, the latest first."
     )
     error_groups: Connection[ErrorGroup] = connection(
@@ -103,7 +129,7 @@ class Query:
     environments: Connection[BuildEnvironment] = connection(
         models.BuildEnvironment, description="All machines that builds ran on."
     )
-    install_files: Connection[InstallFile] = connection(
+    install_files: InstallFileConnection = connection(
         models.InstallFile, description="All that all builds installed."
     )
     analysis_results: Connection[AnalysisResult] = connection(
@@ -150,8 +176,9 @@ class Query:
         questions.TWO_GRAPHS,
         questions.difference,
         arguments=[
-            argument("a", str, "A hash of the first spec."),
-            argument("b", str, "A hash of the second spec."),
+            argument("a", str, "A hash of the first spec, or a build of it, as `Build:12`."),
+            argument("b", str, "A hash of the second spec, or a build of it."),
+            argument("unchanged", bool, "Whether `nodes` lists also what is the same in both.", True),
             argument("ignore", list[str] | None, "Packages and virtuals that `facts` leave out."),
         ],
         specs=questions.graphs_of("a", "b"),

@@ -21,11 +21,11 @@ from spackmon.query.fields import (
     identity,
     json_value,
     listing,
-    predicate,
     relation,
+    value,
 )
 from spackmon.query.filters import (
-    compares,
+    compares_parameter_names,
     compares_parameter_values,
     compares_versions,
     compiler_passes,
@@ -37,12 +37,11 @@ from spackmon.schema.architecture import Architecture
 from spackmon.schema.compiler import Compiler, SpecCompiler
 from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, Deptype
-from spackmon.schema.filters import IN, StringFilter, VersionFilter
+from spackmon.schema.filters import ParameterValueFilter, StringFilter, VersionFilter
 from spackmon.schema.graph import SpecVisit, TraversalOrder
-from spackmon.schema.groups import BuildConnection
-from spackmon.schema.inputs import Quantified, filter_input
+from spackmon.schema.groups import BuildConnection, DependencyConnection
 from spackmon.schema.node import Node
-from spackmon.schema.noun import input_of, noun, object_type
+from spackmon.schema.noun import input_of, noun, object_type, only_filtered, quantified
 from spackmon.schema.package import Package, PackageVersion
 
 _PACKAGE = models.Spec.package_version_id, models.PackageVersion.package_id
@@ -72,6 +71,10 @@ class SpecHash:
 class SpecGraph:
     """Everything a spec depends on, at any depth, and the spec itself."""
 
+    node_count: int = value(expressions.node_count, cost=10, description="How many specs there are.")
+    edge_count: int = value(
+        expressions.edge_count, cost=10, description="How many dependencies there are among them."
+    )
     nodes: list["Spec"] = listing(
         models.Spec,
         is_collected=True,
@@ -105,26 +108,19 @@ class ContainedFilter:
     version: str | None = strawberry.field(default=None, description="Exactly this version of it.")
 
 
-@strawberry.input(description="What an element of a parameter must be; all that is given must hold.")
-class ParameterValueFilter:
-    """What an element of a parameter must be; all that is given must hold."""
+@only_filtered("elements of variants and flags; a multi-valued variant has several")
+class Parameter:
+    """An element of a spec's parameters."""
 
-    eq: str | None = strawberry.field(
-        default=strawberry.UNSET, description="Equal, as Spack shows it: `true`, `shared`, `-O2`."
+    name = condition(
+        StringFilter,
+        compares_parameter_names(models.Parameter.name),
+        description="The variant's name, or `cflags`.",
     )
-    ne: str | None = strawberry.field(default=strawberry.UNSET, description="Not equal.")
-    in_: list[str] | None = strawberry.field(name="in", default=strawberry.UNSET, description=IN)
-
-
-@filter_input
-class ParameterFilter:
-    """Which elements of variants and flags; a multi-valued variant has several."""
-
-    name: StringFilter | None = predicate(
-        compares(models.Parameter.name), description="The variant's name, or `cflags`."
-    )
-    value: ParameterValueFilter | None = predicate(
-        compares_parameter_values(models.Parameter.value), description="The value, or one of several."
+    value = condition(
+        ParameterValueFilter,
+        compares_parameter_values(models.Parameter.value),
+        description="The value, or one of several.",
     )
 
 
@@ -166,7 +162,7 @@ class Spec(Node):
     )
     package: Package = relation(*_PACKAGE, filters=True, description="The package.")
     package_version: PackageVersion = relation(
-        models.Spec.package_version_id, description="The package's version."
+        models.Spec.package_version_id, filters=True, description="The package's version."
     )
     namespace: str | None = column(
         models.Spec.namespace, filters=True, description="The namespace of the package's recipe."
@@ -179,6 +175,7 @@ class Spec(Node):
     )
     names_compiler: bool = column(
         models.Spec.names_compiler,
+        filters=True,
         description="Whether a document names the compiler, as before format v5; it is no dependency then.",
     )
     compilers: list[SpecCompiler] = listing(
@@ -212,24 +209,30 @@ class Spec(Node):
     recorded_at: datetime = column(
         models.Spec.recorded_at, filters=True, sorts=True, description="When it first became known here."
     )
-    dependencies: list[Dependency] = listing(
+    dependencies: DependencyConnection = connection(
         models.Dependency,
         belongs=_DEPENDENCIES,
+        rows=10,
         order=[
             (
                 models.Dependency.child_id,
                 models.Spec.package_version_id,
                 models.PackageVersion.package_id,
                 models.Package.name,
-            ),
-            models.Dependency.child_id,
-            models.Dependency.virtuals,
+            )
         ],
         filters=True,
         description="What it depends on directly, by name.",
     )
-    dependents: Connection[Dependency] = connection(
+    dependents: DependencyConnection = connection(
         models.Dependency, belongs=_DEPENDENTS, filters=True, description="What depends on it directly."
+    )
+    dependent_count: int = value(
+        expressions.dependent_count,
+        cost=10,
+        filters=True,
+        sorts=True,
+        description="How many specs depend on it, at any depth.",
     )
     graph: SpecGraph = embedded(
         arguments=[argument("depth", int | None, "Not farther than so many edges below it."), _DEPTYPES],
@@ -270,7 +273,10 @@ class Spec(Node):
         models.Build, belongs=_BUILDS, filters=True, description="Its builds."
     )
     analysis_results: Connection[AnalysisResult] = connection(
-        models.Attribute, belongs=_RESULTS, description="What analyzers found out about its builds."
+        models.Attribute,
+        belongs=_RESULTS,
+        filters=True,
+        description="What analyzers found out about its builds.",
     )
 
     class Filter:
@@ -282,7 +288,7 @@ class Spec(Node):
             description="One of its compilers, of any language.",
         )
         parameters = condition(
-            Quantified[ParameterFilter],
+            quantified("ParameterFilter"),
             related("ParameterFilter", models.Parameter, _PARAMETERS),
             description="Its variants and flags.",
         )

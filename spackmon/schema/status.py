@@ -16,6 +16,15 @@ class BuildStatus(Enum):
     CANCELLED = strawberry.enum_value("CANCELLED", description="Given up, as when a dependency failed.")
 
 
+@strawberry.enum(description="How a phase ended.")
+class PhaseStatus(Enum):
+    """How a phase ended."""
+
+    SUCCESS = strawberry.enum_value("SUCCESS", description="It did what it should.")
+    ERROR = strawberry.enum_value("ERROR", description="It failed.")
+    OTHER = strawberry.enum_value("OTHER", description="Its client has another word, the `reportedStatus`.")
+
+
 @strawberry.enum(description="Where what was installed came from.")
 class InstalledFrom(Enum):
     """Where what was installed came from: `spackmon.status`, each with what it means."""
@@ -25,3 +34,11 @@ class InstalledFrom(Enum):
         "BUILD_CACHE", description="A binary of a cache was unpacked; it was built somewhere else."
     )
     EXTERNAL = strawberry.enum_value("EXTERNAL", description="It was there, outside of Spack.")
+
+
+@strawberry.enum(description="What a build event is.")
+class EventKind(Enum):
+    """What a build event is: `spackmon.status`, each with what it means."""
+
+    ERROR = strawberry.enum_value("ERROR", description="Something went wrong.")
+    WARNING = strawberry.enum_value("WARNING", description="Something looked wrong.")

@@ -96,11 +96,13 @@ def test_the_old_client_s_methods_report_a_build(server: Server, tmp_path: Path)
     assert client.send_phase(build, "build", log, "SUCCESS")["name"] == "build"
     client.send_analyze_metadata(build, {"environment_variables": {"CC": "gcc"}})
     assert client.fail_task(build)["build_id"] == build
-    question = "query ($id: ID!) { build(id: $id) { status tags { name } phases { name } } }"
+    question = (
+        "query ($id: ID!) { build(id: $id) { status tags { nodes { name } } phases { nodes { name } } } }"
+    )
     told = client.query(question, {"id": str(build)})["build"]
     assert told["status"] == "FAILED"
-    assert sorted(tag["name"] for tag in told["tags"]) == ["ci", "nightly"]
-    assert told["phases"] == [{"name": "build"}]
+    assert sorted(tag["name"] for tag in told["tags"]["nodes"]) == ["ci", "nightly"]
+    assert told["phases"]["nodes"] == [{"name": "build"}]
 
 
 def test_an_answer_with_errors_is_one_with_codes(server: Server) -> None:

@@ -21,11 +21,13 @@ from tests.uploads import recorded, upload
 
 FAULTS = Path(__file__).parents[1] / "data" / "faults"
 RUNS = """{ builds(first: 100, orderBy: {createdAt: ASC}) { nodes {
-  id status prefix configureArguments owner { name } package { name } tags { name }
+  id status prefix configureArguments owner { name } package { name } tags { nodes { name } }
   environmentVariables { name value }
   attempts {
-    status spackVersion spackRevision startedAt finishedAt durationSeconds configureArguments
-    tags { name } environmentVariables { name value } sources { kind } phases { name }
+    nodes {
+      status spackVersion spackRevision startedAt finishedAt durationSeconds configureArguments
+      tags { nodes { name } } environmentVariables { name value } sources { kind } phases { nodes { name } }
+    }
   }
 } } }"""
 WAYS = ("http", "import")
@@ -78,7 +80,7 @@ def told(run: dict[str, Any]) -> dict[str, Any]:
     """What a build and each of its runs say by the same names."""
     return {
         "status": run["status"], "arguments": run["configureArguments"],
-        "tags": [tag["name"] for tag in run["tags"]],
+        "tags": [tag["name"] for tag in run["tags"]["nodes"]],
         "variables": {variable["name"]: variable["value"] for variable in run["environmentVariables"]},
     }  # fmt: skip
 
@@ -95,7 +97,7 @@ def test_each_run_keeps_its_own_and_the_build_shows_the_newest(server: Server, s
     for _ in range(2):  # the same again changes nothing
         send("reruns.jsonl", "ada")
         (build,) = builds(server)
-        assert [told(run) for run in build["attempts"]] == [old, new]
+        assert [told(run) for run in build["attempts"]["nodes"]] == [old, new]
         assert told(build) == new
 
 
@@ -103,7 +105,8 @@ def test_runs_of_two_people_are_two_builds_whichever_way_they_come(server: Serve
     send("owner-1.jsonl", "ada")
     send("owner-2.jsonl", "bob")
     assert [
-        (build["owner"]["name"], [run["status"] for run in build["attempts"]]) for build in builds(server)
+        (build["owner"]["name"], [run["status"] for run in build["attempts"]["nodes"]])
+        for build in builds(server)
     ] == [("ada", ["SUCCESS"]), ("bob", ["FAILED"])]
 
 
@@ -125,7 +128,7 @@ def test_runs_of_two_spacks_are_two_whatever_their_times(server: Server, clock: 
         for report in order:
             report(client, shift)
         runs = [(kinds(run), run["spackVersion"], run["spackRevision"])
-                for build in builds(server, client.user) for run in build["attempts"]]  # fmt: skip
+                for build in builds(server, client.user) for run in build["attempts"]["nodes"]]  # fmt: skip
         of_017 = [(["MS1"], "0.17.0", None)] * 4
         assert sorted(runs, key=repr) == [
             (["CDASH"], "0.23.0.dev0", "eedc41405b594c60c0db0bbc0d255000c001486c"), *of_017
@@ -146,7 +149,12 @@ def test_phases_stand_in_the_order_in_which_they_ran(server: Server, clock: Cloc
     clock.now = datetime.fromtimestamp(1795917812, UTC)
     names = ("cdash-order-Build.xml", "cdash-order-Configure.xml", "cdash-order-prefix.jsonl")
     for run in runs_in_every_order(server, *names):
-        assert [phase["name"] for phase in run["phases"]] == ["stage", "configure", "build", "install"]
+        assert [phase["name"] for phase in run["phases"]["nodes"]] == [
+            "stage",
+            "configure",
+            "build",
+            "install",
+        ]
 
 
 def runs_in_every_order(server: Server, *names: str) -> Iterator[dict[str, Any]]:
@@ -158,6 +166,6 @@ def runs_in_every_order(server: Server, *names: str) -> Iterator[dict[str, Any]]
             is_cdash = name.endswith(".xml")
             answer = upload(client, body, MD5="") if is_cdash else client.post("/api/submissions", body)
             assert (answer.status_code, '"error"' in answer.text) == (200, False), answer.text
-        ((run,),) = (build["attempts"] for build in builds(server, client.user))
+        ((run,),) = (build["attempts"]["nodes"] for build in builds(server, client.user))
         assert kinds(run) == ["CDASH", "PREFIX"], order
         yield run

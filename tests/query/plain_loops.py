@@ -7,7 +7,7 @@ from typing import Any
 
 from spackmon.graph.versions import version_key
 
-FINISHED = {"SUCCESS", "FAILED", "CANCELLED"}
+FINISHED = {"SUCCESS", "FAILED", "CANCELLED", "ERROR"}
 LANGUAGES = ("c", "cxx", "fortran")
 
 Row = Mapping[str, Any]
@@ -36,7 +36,7 @@ def compiler_label(one: Row) -> Label:
     """The compiler that a spec names, or else the dependency that is one."""
     found = one["compiler"] if one["namesCompiler"] else None
     for language in LANGUAGES:
-        providers = [edge["child"] for edge in one["dependencies"] if language in edge["virtuals"]]
+        providers = [edge["child"] for edge in one["dependencies"]["nodes"] if language in edge["virtuals"]]
         if found is None and providers:
             found = min(providers, key=lambda child: (child["name"], child["version"]))
     if found is None:
@@ -61,10 +61,21 @@ def build_labels(build: Row, tag: str | None) -> dict[str, Label]:
     }  # fmt: skip
 
 
+def missing(key: str) -> Label:
+    """The label of what has nothing of a key."""
+    return (None,) * {"COMPILER": 3, "CHILD_VERSION": 2, "ERROR_GROUP": 2, "VERSION": 2}.get(key, 1)
+
+
+def all_labels(build: Row) -> dict[str, list[Label]]:
+    """What a build is grouped by, under all of its tags."""
+    labels = {key: [label] for key, label in build_labels(build, None).items()}
+    return labels | {"TAG": [(tag["name"],) for tag in build["tags"]["nodes"]]}
+
+
 def tagged(builds: Iterable[Row], keys: Sequence[str]) -> Iterator[tuple[Row, dict[str, Label]]]:
     """Each build, once for every tag if that is among the keys."""
     for build in builds:
-        tags = [tag["name"] for tag in build["tags"]] if "TAG" in keys else []
+        tags = [tag["name"] for tag in build["tags"]["nodes"]] if "TAG" in keys else []
         for tag in tags or [None]:
             yield build, build_labels(build, tag)
 
@@ -103,8 +114,9 @@ def grouped(
 
 def key_fields(key: str) -> tuple[str, ...]:
     """The fields that show a key: the last parts of its label."""
-    named = {"ERROR_GROUP": ("errorFingerprint", "errorGroup"), "INSTALLED_FROM": ("installedFrom",)}
-    return named.get(key, (key.lower(),))
+    first, *others = key.lower().split("_")
+    name = first + "".join(map(str.capitalize, others))
+    return ("errorFingerprint", name) if key == "ERROR_GROUP" else (name,)
 
 
 def measured(builds: list[Row]) -> Row:
@@ -122,13 +134,15 @@ def measured(builds: list[Row]) -> Row:
     return {"successRate": sum(finished) / len(finished) if finished else None, "durations": durations}
 
 
-def table(builds: Sequence[Row], row: str, column: str, first: int) -> Row:
-    """A table by a plain loop."""
+def table(
+    labelled: Iterable[tuple[Row, Mapping[str, Sequence[Label]]]], row: str, column: str, first: int
+) -> Row:
+    """A table by a plain loop, of builds with all the labels that each has."""
     cells: dict[tuple[Label, Label], list[Row]] = defaultdict(list)
-    for build in builds:
-        for _, across in tagged([build], [row]):
-            for _, down in tagged([build], [column]):
-                cells[across[row], down[column]].append(build)
+    for build, labels in labelled:
+        for across in labels[row] or [missing(row)]:
+            for down in labels[column] or [missing(column)]:
+                cells[across, down].append(build)
     each = [key for key, found in cells.items() for _ in found]
     rows, columns = (largest([key[axis] for key in each], first) for axis in (0, 1))
     found = [key for key in cells if key[0] in rows and key[1] in columns]

@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from tests.query.installs import install_report
 from tests.query.plain_loops import (
     LANGUAGES,
     Row,
+    all_labels,
     counted,
     grouped,
     key_fields,
@@ -36,10 +38,10 @@ SPEC_KEYS = BUILD_KEYS[:5]
 
 SPEC_FACTS = """fragment spec on Spec {
   name version compiler { name version } namesCompiler architecture { operatingSystem target { name } }
-  dependencies { virtuals child { id name version } } }"""
+  dependencies { nodes { virtuals child { id name version } } } }"""
 BUILD_FACTS = """{ builds(first: 100) { nodes {
   status startedAt durationSeconds installedFrom package { name } spec { ...spec } environment { hostname }
-  owner { name } tags { name } id
+  owner { name } tags { nodes { name } } id
   events(where: {kind: {eq: ERROR}}, orderBy: {position: ASC}, first: 1) {
     nodes { errorGroup { fingerprint text } } } } } }"""
 
@@ -177,7 +179,7 @@ def test_the_cells_of_a_table_are_those_of_a_plain_loop(site: AskedSite) -> None
         )["matrix"]  # fmt: skip
         built = counted(builds, all_=all_)
         chosen = [build for build in built if package is None or build["package"] == {"name": package}]
-        assert asked == table(chosen, row, column, first)
+        assert asked == table([(build, all_labels(build)) for build in chosen], row, column, first)
 
     check()
 
@@ -239,3 +241,45 @@ def test_nothing_has_no_groups_and_an_empty_table(site: AskedSite) -> None:
 )
 def test_what_cannot_be_counted_is_a_coded_error(site: AskedSite, query: str, code: str) -> None:
     assert site.error(query)["extensions"]["code"] == code
+
+
+def test_groups_are_kept_ordered_and_passed_over_as_is_asked(site: AskedSite) -> None:
+    furnish(site)
+    query = """query($having: BuildGroupFilter, $by: [BuildGroupOrder!], $first: Int!, $offset: Int!) {
+      builds { groupBy(
+        keys: [PACKAGE, HOSTNAME], having: $having, orderBy: $by, first: $first, offset: $offset
+      ) {
+        count successRate durations { meanSeconds } } } }"""
+
+    def groups(**arguments: Any) -> list[Row]:
+        given = {"first": 500, "offset": 0, **arguments}
+        found: list[Row] = site.ask(query, **given)["builds"]["groupBy"]
+        return found
+
+    every = groups()
+    assert [one["count"] for one in every] == sorted((one["count"] for one in every), reverse=True)
+    several = groups(having={"count": {"ge": 2}, "successRate": {"isNull": False}})
+    assert 0 < len(several) < len(every)
+    assert several == [one for one in every if one["count"] >= 2 and one["successRate"] is not None]
+    rates = [one["successRate"] for one in groups(by=[{"successRate": "ASC"}, {"count": "DESC"}])]
+    known = [rate for rate in rates if rate is not None]
+    assert rates == sorted(known) + [None] * (len(rates) - len(known))
+    slow = groups(by=[{"meanSeconds": "DESC"}], having={"meanSeconds": {"gt": 1}})
+    means = [one["durations"]["meanSeconds"] for one in slow]
+    assert means == sorted(means, reverse=True)
+    assert min(means) > 1
+    assert groups(first=3, offset=2) == every[2:5]
+    assert groups(offset=len(every)) == []
+    assert site.error(query, first=1, offset=-1)["extensions"]["code"] == "GROUPS_INVALID"
+
+
+def test_specs_that_are_the_same_but_for_their_parameters(site: AskedSite) -> None:
+    for number, parameters in enumerate(['{"mpi":true}', '{"mpi":false}', '{"mpi":false,"level":3}']):
+        site.apply(spec_report(replace(spec("zlib", "1.3"), hash=f"zlib-{number}", parameters=parameters)))
+    site.apply(spec_report(spec("hdf5", "1.14")))
+    asked = site.ask("""{ specs {
+      twins: groupBy(keys: [PACKAGE, VERSION, TARGET, OS], having: {parameterSets: {ge: 2}}) {
+        keys { package } count parameterSets }
+      groupBy(keys: [PARAMETER], having: {count: {ge: 2}}) { keys { parameter } count } } }""")["specs"]
+    assert asked["twins"] == [{"keys": {"package": "zlib"}, "count": 3, "parameterSets": 3}]
+    assert {"keys": {"parameter": "mpi=false"}, "count": 2} in asked["groupBy"]

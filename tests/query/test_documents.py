@@ -13,7 +13,7 @@ from tests.query.conftest import AskedSite
 
 PAGE = """query($after: String) {
   specs(first: 100, after: $after) {
-    nodes { hash document hashes { kind value } dependencies { child { hash } } }
+    nodes { hash document hashes { kind value } dependencies { nodes { child { hash } } } }
     pageInfo { hasNextPage endCursor }
   }
 }"""
@@ -44,7 +44,7 @@ def test_every_document_comes_out_as_it_went_in(site: AskedSite, name: str) -> N
         assert found[identity]["document"] == json.loads(node.document)
         assert {(one["kind"], one["value"]) for one in found[identity]["hashes"]} == set(node.hashes)
         children = {edge.child for edge in node.edges}
-        assert {edge["child"]["hash"] for edge in found[identity]["dependencies"]} == children
+        assert {edge["child"]["hash"] for edge in found[identity]["dependencies"]["nodes"]} == children
     for identity, node in list(nodes.items())[:10]:
         for _, value in node.hashes:
             (answer,) = site.ask(

@@ -40,7 +40,7 @@ def test_walks_trees_formats_and_facts_are_those_of_spack(real: AskedSite) -> No
         assert walked(row["hash"], "POST") == row["post_all"]
         assert walked(row["hash"], "BREADTH") == row["breadth"]
         assert walked(row["hash"], "TOPOLOGICAL") == row["topo"]
-        assert walked(row["hash"], "PRE", ["link", "run"]) == row["link_run"]
+        assert walked(row["hash"], "PRE", ["LINK", "RUN"]) == row["link_run"]
     tree = "query($h: String!) { spec(hash: $h) { tree plain: tree(hashes: true) } }"
     for row in oracle.rows("tree")[:5]:
         assert real.ask(tree, h=row["hash"])["spec"]["tree"] == row["tree_default"]
@@ -74,13 +74,13 @@ def test_a_graph_ends_where_its_limits_say(small: AskedSite) -> None:
     def graph(**limits: Any) -> dict[str, Any]:
         return small.ask(query, h=ROOT.hash, **limits)["spec"]["graph"]  # type: ignore[no-any-return]
 
-    assert graph() == graph(n=3) == graph(d=["build", "run"]) == graph(n=2, d=["link"])
+    assert graph() == graph(n=3) == graph(d=["BUILD", "RUN"]) == graph(n=2, d=["LINK"])
     assert names(graph()["nodes"]) == ["app", "hdf5", "libc", "libpng", "zlib"]
     near = graph(n=1)
     assert names(near["nodes"]) == ["app", "hdf5", "libc", "libpng"]
     assert {edge["parent"]["name"] for edge in near["edges"]} == {"app"}
-    assert graph(n=0) == graph(d=["test"]) == graph(d=[]) == {"nodes": [{"name": "app"}], "edges": []}
-    written = "query($h: String!) { spec(hash: $h) { graph(depth: 1, deptypes: [link]) { nodes { name } } } }"
+    assert graph(n=0) == graph(d=["TEST"]) == graph(d=[]) == {"nodes": [{"name": "app"}], "edges": []}
+    written = "query($h: String!) { spec(hash: $h) { graph(depth: 1, deptypes: [LINK]) { nodes { name } } } }"
     assert small.ask(written, h=ROOT.hash)["spec"]["graph"]["nodes"] == near["nodes"]
 
 
@@ -90,9 +90,9 @@ def test_a_path_says_why_a_spec_is_in_a_graph(small: AskedSite) -> None:
     found = small.ask(query, **{"from": ROOT.hash, "to": "zlib", "d": None, "n": 10})["path"]
     assert [names(path["specs"]) for path in found] == [["app", "hdf5", "zlib"], ["app", "libpng", "zlib"]]
     assert [path["length"] for path in found] == [2, 2]
-    (direct,) = small.ask(query, **{"from": ROOT.hash, "to": LIBC.hash, "d": ["link"], "n": 10})["path"]
+    (direct,) = small.ask(query, **{"from": ROOT.hash, "to": LIBC.hash, "d": ["LINK"], "n": 10})["path"]
     assert names(direct["specs"]) == ["app", "libc"]
-    assert small.ask(query, **{"from": ROOT.hash, "to": "zlib", "d": ["test"], "n": 10})["path"] == []
+    assert small.ask(query, **{"from": ROOT.hash, "to": "zlib", "d": ["TEST"], "n": 10})["path"] == []
     assert len(small.ask(query, **{"from": ROOT.hash, "to": "zlib", "d": None, "n": 1})["path"]) == 1
     small.reader.statements.clear()
     error = small.error(query, **{"from": "zzzzzzz", "to": "zlib", "d": None, "n": 1})

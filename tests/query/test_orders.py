@@ -1,6 +1,7 @@
 """Rows come in the order that is asked for; pages joined are that order, whatever is written meanwhile."""
 
 from collections.abc import Mapping
+from functools import cmp_to_key
 from typing import Any
 
 import pytest
@@ -11,7 +12,10 @@ from hypothesis import strategies as st
 from spackmon.schema import schema
 from tests.ingest.reports import spec
 from tests.query.conftest import AskedSite
-from tests.query.world import FIELDS, ORDERS, TABLES, Row, World, furnish, sort_value
+from tests.reference import fields
+from tests.reference.connections import Sorting, read_order
+from tests.reference.rows import Rows
+from tests.reference.site import fill
 
 TYPES = schema._schema.type_map
 QUERY = TYPES["Query"]
@@ -37,28 +41,18 @@ def _keys(order_name: str) -> list[str]:
     return list(type_.fields)
 
 
-def _value(world: World, noun: str, row: Row, key: str) -> Any:
-    getters = {**FIELDS.get(noun, {}), **ORDERS.get(noun, {})}
-    value = getters[key](world, row)
-    return None if value is None else sort_value(key, value)
-
-
-def ordered(world: World, noun: str, order: Order) -> list[Any]:
+def ordered(rows: Rows, noun: str, order: Order) -> list[Any]:
     """What identifies each row, sorted as asked; rows without a value last, the newest first among equals."""
-    rows = world.some(TABLES[noun])
-    for one in reversed(order):
-        ((key, direction),) = one.items()
-        values = [(_value(world, noun, row, key), row) for row in rows]
-        there = [pair for pair in values if pair[0] is not None]
-        there.sort(key=lambda pair: pair[0], reverse=direction == "DESC")
-        rows = [row for _, row in there] + [row for value, row in values if value is None]
-    return [_identity(world, noun, row) for row in rows]
+    sorting = Sorting(rows, noun, read_order(order))
+    by_place = cmp_to_key(sorting.compare)
+    every = sorted(rows.all(fields.MODELS[noun]), key=lambda row: by_place(sorting.place(row)))
+    return [_identity(rows, noun, row) for row in every]
 
 
-def _identity(world: World, noun: str, row: Row) -> Any:
+def _identity(rows: Rows, noun: str, row: Any) -> Any:
     if noun != "Dependency":
-        return row["id"]
-    return tuple(world.one("spec", row[key])["hash"] for key in ("parent_id", "child_id"))  # type: ignore[index]
+        return row.id
+    return tuple(fields.TO_ONE["Dependency", name](rows, row).hash for name in ("parent", "child"))
 
 
 class Pages:
@@ -117,12 +111,12 @@ def orders(draw: st.DrawFn, order_name: str) -> Order:
 @pytest.fixture
 def furnished(site: AskedSite) -> AskedSite:
     """A site with some of everything."""
-    furnish(site)
+    fill(site)
     return site
 
 
 def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> None:
-    world = World(furnished)
+    rows = Rows(furnished.database)
     used = set()
 
     @settings(max_examples=80, suppress_health_check=list(HealthCheck))
@@ -130,7 +124,7 @@ def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> 
     def check(data: st.DataObject, order_name: str, size: int) -> None:
         order = data.draw(orders(order_name))
         used.update(f"{order_name}.{key}" for one in order for key in one)
-        expected = ordered(world, order_name.removesuffix("Order"), order)
+        expected = ordered(rows, order_name.removesuffix("Order"), order)
         pages = Pages(furnished, order_name, order, size)
         assert pages.forward() == expected
         assert pages.backward() == expected
@@ -141,7 +135,7 @@ def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> 
         for key in _keys(order_name):
             if f"{order_name}.{key}" in used:
                 continue
-            expected = ordered(world, order_name.removesuffix("Order"), [{key: "DESC"}])
+            expected = ordered(rows, order_name.removesuffix("Order"), [{key: "DESC"}])
             assert Pages(furnished, order_name, [{key: "DESC"}], 100).forward() == expected, key
 
 
@@ -151,7 +145,7 @@ def test_rows_that_are_there_are_seen_once_while_others_are_written(furnished: A
     @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(order=orders("BuildOrder"), size=st.integers(1, 4), backward=st.booleans())
     def check(order: Order, size: int, backward: bool) -> None:
-        before = ordered(World(furnished), "Build", order)
+        before = ordered(Rows(furnished.database), "Build", order)
         hosts = iter(["a-first", "node-1", "zz-last"])
 
         def meanwhile() -> None:

@@ -20,7 +20,7 @@ from graphql import (
 from spackmon import models
 from spackmon.errors import Code, Refused
 from tests.reference import counted, fields, graphs
-from tests.reference.connections import Page, Sorting, read_order
+from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import graph, is_of, named, passes
 from tests.reference.language import containing, satisfying
 from tests.reference.rows import Rows
@@ -79,7 +79,7 @@ class Reference:
     def _resolve(self, source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
         key = info.parent_type.name, info.field_name
         if isinstance(source, Page) and key[1] == "groupBy":
-            return counted.groups(self.rows, source.sorting.type_name, source.found, arguments)
+            return counted.groups(self.rows, self.schema, source.sorting.type_name, source.found, arguments)
         if isinstance(source, Page):
             return _OF_PAGE[key[1]](source)
         if isinstance(source, dict):
@@ -106,8 +106,12 @@ class Reference:
         field = self._definition(key)
         type_name = named(self.schema.type_map[named(field.type)].fields["nodes"].type)  # type: ignore[attr-defined]
         found = self._found(key, source, type_name, arguments)
-        sorting = Sorting(self.rows, type_name, read_order(arguments.get("orderBy")))
+        sorting = Sorting(self.rows, type_name, self._order(key, arguments))
         return Page(sorting, found, arguments)
+
+    def _order(self, key: tuple[str, str], arguments: Mapping[str, Any]) -> Order:
+        given = arguments.get("orderBy")
+        return OWN_ORDERS.get(key, []) if given is None else read_order(given)
 
     def _definition(self, key: tuple[str, str]) -> GraphQLField:
         type_ = self.schema.type_map[key[0]]
@@ -182,12 +186,36 @@ def _node(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
     return _by_id(type_name)(rows, source, arguments)
 
 
+def _neighbour(rows: Rows, build: Any, *, forward: bool = False, status: str | None = None) -> Any:
+    """The build of the package, owner and machine's name that ran last before or first after another."""
+
+    def kind(one: Any) -> Any:
+        return one.package_id, one.owner_id, rows.get(models.BuildEnvironment, one.environment_id).hostname
+
+    def when(one: Any) -> Any:
+        return one.started_at, one.id
+
+    if build.started_at is None or build.package_id is None:
+        return None
+    others = [
+        one
+        for one in rows.all(models.Build)
+        if kind(one) == kind(build) and one.started_at is not None and status in (None, one.status)
+    ]
+    if forward:
+        return min((one for one in others if when(one) > when(build)), key=when, default=None)
+    return max((one for one in others if when(one) < when(build)), key=when, default=None)
+
+
 def _spec(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
     sought, spec_id = arguments.get("hash"), arguments.get("id")
     if (sought is None) == (spec_id is None):
         raise Refused(Code.ARGUMENT_INVALID, "one of both")
     if sought is None:
         return _by_id("Spec")(rows, source, {"id": spec_id})
+    if sought.startswith("Build:"):
+        build = _by_id("Build")(rows, None, {"id": sought})
+        return None if build is None else rows.get(models.Spec, build.spec_id)
     if len(sought) < 7:
         raise Refused(Code.HASH_TOO_SHORT, "too short")
     shown = [(one, rows.get(models.Spec, one.spec_id)) for one in rows.all(models.SpecHash)]
@@ -237,6 +265,9 @@ _TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
 
 _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] = {
     ("BuildPhase", "log"): lambda rows, phase, _: phase if fields.has_log(rows, phase) else None,
+    ("Build", "next"): lambda rows, build, _: _neighbour(rows, build, forward=True),
+    ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),
+    ("Build", "previousSuccess"): lambda rows, build, _: _neighbour(rows, build, status="SUCCESS"),
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),
     ("Query", "errorGroup"): lambda rows, _, arguments: next(
@@ -244,6 +275,9 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ),
     ("Query", "impact"): lambda rows, _, arguments: satisfying(rows, arguments["of"]),
     ("Query", "node"): _node,
+    ("Query", "nodes"): lambda rows, _, arguments: [
+        _node(rows, None, {"id": one}) for one in arguments["ids"]
+    ],
     ("Query", "package"): lambda rows, _, arguments: next(
         iter(rows.by(models.Package, "name", arguments["name"])), None
     ),
@@ -254,6 +288,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("Spec", "graph"): _graph,
     ("Spec", "tree"): graphs.spec_tree,
     ("Spec", "walk"): graphs.spec_walk,
+    ("SpecGraph", "edgeCount"): lambda rows, source, _: len(_graph_edges(rows, source, {})),
+    ("SpecGraph", "nodeCount"): lambda rows, source, _: len(source[1]),
     ("SpecGraph", "edges"): _graph_edges,
     ("SpecGraph", "nodes"): _graph_nodes,
     **graphs.roots(_spec),

@@ -23,10 +23,6 @@ class Draws:
     def own(self, type_name: str, name: str) -> dict[str, Draw]:
         """The arguments that a field is always given."""
         own: dict[str, dict[str, Draw]] = {
-            "BuildConnection.groupBy": {
-                "keys": lambda: self.keys("Build"), "first": self.count,
-                "includeInstalled": lambda: self.dice.chance(50),
-            },
             "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
             "Query.build": {"id": lambda: self.id("Build")},
             "Query.commonDependencies": {"hashes": self.whole_hash},
@@ -37,24 +33,30 @@ class Draws:
                 "rows": self.key, "columns": self.key, "first": self.count,
                 "includeInstalled": lambda: self.dice.chance(50),
             },
+            "Query.nodes": {"ids": lambda: self.id(self.dice.choice(_with_ids()))},
             "Query.node": {"id": lambda: self.id(self.dice.choice(_with_ids()))},
             "Query.package": {"name": self.package},
             "Query.path": {"from": self.hash, "to": self.package, "first": lambda: self.dice.below(5)},
             "Query.phase": {"id": lambda: self.id("BuildPhase")},
             "Query.satisfies": {"hash": self.hash, "spec": self.values.spec},
             "Query.spec": self.dice.choice([{"hash": self.hash}, {"id": lambda: self.id("Spec")}]),
-            "SpecConnection.groupBy": {"keys": lambda: self.keys("Spec"), "first": self.count},
         }  # fmt: skip
+        if name == "groupBy":
+            noun = type_name.removesuffix("Connection")
+            return {"keys": lambda: self.keys(noun), "first": self.count}
         return own.get(f"{type_name}.{name}", {})
 
     def common(self) -> dict[str, Draw]:
         """Arguments that mean the same wherever they are."""
         return {
-            "deptypes": lambda: Word(self.dice.choice(["build", "link", "run", "test"])),
+            "deptypes": lambda: Word(self.dice.choice(["BUILD", "LINK", "RUN", "TEST"])),
             "depth": lambda: self.dice.below(4),
             "hashes": lambda: self.dice.chance(50),
+            "includeInstalled": lambda: self.dice.chance(50),
             "maximumDepth": lambda: self.dice.below(4),
+            "offset": lambda: self.dice.below(3),
             "package": self.package,
+            "unchanged": lambda: self.dice.chance(50),
             "order": lambda: Word(self.dice.choice(["PRE", "POST", "BREADTH", "TOPOLOGICAL"])),
             "template": self.template,
             "types": lambda: self.dice.chance(50),
@@ -116,6 +118,9 @@ class Draws:
 
     def hash(self) -> str:
         """A hash of a spec, or its beginning."""
+        if self.dice.chance(15):
+            builds = self.reference.rows.all(fields.MODELS["Build"])
+            return f"Build:{self.dice.choice([one.id for one in builds if one.spec_id is not None])}"
         value = self.whole_hash()
         if self.dice.chance(30):
             self.values.faults += 1

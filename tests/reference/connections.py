@@ -11,7 +11,6 @@ from spackmon.graph.versions import version_key
 from tests.reference import fields
 from tests.reference.rows import Rows, identity
 
-# The larger one: of nodes that are plain values alone a page may show so many.
 DEFAULT_PAGE, MAXIMUM_PAGE = 50, 500
 
 # Sort keys that are not a field of the type: the fields that lead there.
@@ -29,6 +28,15 @@ SORTED_BY: dict[tuple[str, str], tuple[str, ...]] = {
     ("Dependency", "parentVersion"): ("parent", "version"),
     ("PackageVersion", "package"): ("package", "name"),
     ("Spec", "compiler"): ("compiler", "name"),
+}
+# The order of connections that a client need not order; others come newest first.
+OWN_ORDERS: dict[tuple[str, str], list[tuple[str, bool]]] = {
+    ("Attempt", "phases"): [("position", False)],
+    ("Attempt", "tags"): [("name", False)],
+    ("Build", "attempts"): [("number", False)],
+    ("Build", "phases"): [("position", False)],
+    ("Build", "tags"): [("name", False)],
+    ("Spec", "dependencies"): [("childName", False)],
 }
 _TYPES = {
     "child": "Spec", "compiler": "Compiler", "environment": "BuildEnvironment", "installFile": "InstallFile",

@@ -248,10 +248,8 @@ def _parameters(rows: Rows, spec: Any) -> list[Element]:
 
 
 # What filters alone know.
-FILTERED_TO_ONE = {("AnalysisResult", "analysis"): _to(models.Analysis, "analysis_id")}
 FILTERED_TO_ANY: dict[tuple[str, str], Related] = {("Spec", "compiler"): _compilers}
 FILTERED_TO_MANY: dict[tuple[str, str], Related] = {
-    ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
     ("Spec", "parameters"): _parameters,
 }
 
@@ -259,21 +257,13 @@ FILTERED_TO_MANY: dict[tuple[str, str], Related] = {
 LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Attempt", "analyses"): lambda rows, analysis: analysis.analyzer,
     ("Attempt", "environmentVariables"): lambda rows, variable: variable.name,
-    ("Attempt", "phases"): lambda rows, phase: phase.position,
-    ("Attempt", "tags"): lambda rows, tag: tag.name,
     ("Attempt", "sources"): lambda rows, source: (source.first_reported_at, source.id),
     ("Build", "analyses"): lambda rows, analysis: analysis.analyzer,
-    ("Build", "attempts"): lambda rows, attempt: attempt.number,
     ("Build", "environmentVariables"): lambda rows, variable: variable.name,
-    ("Build", "phases"): lambda rows, phase: phase.position,
     ("Build", "sources"): lambda rows, source: (source.first_reported_at, source.id),
-    ("Build", "tags"): lambda rows, tag: tag.name,
     ("Spec", "compilers"): lambda rows, one: (
         one.language, rows.get(models.Compiler, one.compiler_id).name,
         rows.get(models.Compiler, one.compiler_id).version_key,
-    ),
-    ("Spec", "dependencies"): lambda rows, edge: (
-        _package_of(rows, rows.get(models.Spec, edge.child_id)).name, edge.child_id, edge.virtuals
     ),
     ("Spec", "hashes"): lambda rows, one: (one.kind, one.value),
 }  # fmt: skip
@@ -321,6 +311,12 @@ def _seen(choose: Callable[..., Any]) -> Callable[[Rows, Any], str | None]:
     return seen
 
 
+def _installed_bytes(rows: Rows, run: Any) -> int | None:
+    if run.manifest_id is None:
+        return None
+    return sum(file.size_bytes or 0 for file in rows.by(models.InstallFile, "manifest_id", run.manifest_id))
+
+
 # Values that are not a column of the row.
 VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("AnalysisResult", "analyzer"): lambda rows, result: (
@@ -331,9 +327,16 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "errorCount"): _events(newest_attempt, "ERROR"),
     ("Build", "id"): lambda rows, build: str(build.id),
     ("Build", "warningCount"): _events(newest_attempt, "WARNING"),
+    ("BuildPhase", "reportedStatus"): lambda rows, phase: phase.status,
+    ("BuildPhase", "status"): lambda rows, phase: (
+        phase.status if phase.status in ("SUCCESS", "ERROR") else "OTHER"
+    ),
     ("Dependency", "deptypes"): lambda rows, edge: [
-        one.name.lower() for one in Deptype if one & edge.deptypes and one.name
+        one.name for one in Deptype if one & edge.deptypes and one.name
     ],
+    ("Attempt", "installedBytes"): _installed_bytes,
+    ("Build", "installedBytes"): _installed_bytes,
+    ("Spec", "dependentCount"): lambda rows, spec: len(rows.by(models.Closure, "descendant_id", spec.id)),
     ("ErrorGroup", "firstSeen"): _seen(min),
     ("ErrorGroup", "lastSeen"): _seen(max),
     ("Parameter", "name"): lambda rows, element: element.name,

@@ -7,10 +7,12 @@ value, so that `not` gives exactly the other rows.
 
 import json
 from collections.abc import Callable, Mapping
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from spackmon import models
 from spackmon.errors import Code, Refused
+from spackmon.graph.parameters import indexed_name
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from tests.reference import fields
@@ -26,8 +28,10 @@ COMPARISONS: dict[str, Operator] = {
     "le": lambda value, sought: value is not None and value <= sought,
     "gt": lambda value, sought: value is not None and value > sought,
     "ge": lambda value, sought: value is not None and value >= sought,
+    "notIn": lambda value, sought: value is None or value not in sought,
     "contains": lambda value, sought: value is not None and sought in value,
     "startsWith": lambda value, sought: value is not None and value.startswith(sought),
+    "endsWith": lambda value, sought: value is not None and value.endswith(sought),
     "isNull": lambda value, sought: (value is None) == sought,
 }
 LISTS: dict[str, Operator] = {
@@ -53,6 +57,20 @@ PARAMETERS: dict[str, Operator] = {
     "eq": _is_written,
     "ne": lambda value, sought: not _is_written(value, sought),
     "in": lambda value, sought: any(_is_written(value, one) for one in sought),
+    "notIn": lambda value, sought: not any(_is_written(value, one) for one in sought),
+}
+_TO_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def _insensitive(operator: Operator) -> Operator:
+    """The operator for texts of which the case of ASCII letters does not matter."""
+    return lambda value, sought: operator(
+        None if value is None else value.translate(_TO_LOWER), sought.translate(_TO_LOWER)
+    )
+
+
+COMPARISONS |= {
+    f"{name}Insensitive": _insensitive(COMPARISONS[name]) for name in ("contains", "startsWith", "endsWith")
 }
 _OPERATORS = {"StringListFilter": LISTS, "DeptypesFilter": LISTS, "ParameterValueFilter": PARAMETERS}
 
@@ -87,7 +105,7 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
     if to_any is not None:
         passing = [passes(rows, schema, inner, sought, other) for other in to_any(rows, row)]
         return any(passing)
-    to_one = fields.FILTERED_TO_ONE.get((type_name, name)) or fields.TO_ONE.get((type_name, name))
+    to_one = fields.TO_ONE.get((type_name, name))
     if to_one is not None:
         other = to_one(rows, row)
         return other is not None and passes(rows, schema, inner, sought, other)
@@ -97,7 +115,13 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
         others = list(to_many(rows, row))
         element = named(schema.type_map[inner].fields["some"].type)
         return all(_quantified(rows, schema, element, how, what, others) for how, what in sought.items())
-    return _compared(inner, fields.value(rows, type_name, name, row), sought)
+    value = group_value(row, name) if isinstance(row, dict) else fields.value(rows, type_name, name, row)
+    return _compared(rows, (type_name, name), inner, value, sought)
+
+
+def group_value(group: Mapping[str, Any], name: str) -> Any:
+    """What a group is compared by."""
+    return group[name] if name in group else (group.get("durations") or {}).get(name)
 
 
 def _quantified(
@@ -107,15 +131,37 @@ def _quantified(
     return {"some": any(passing), "none": not any(passing), "every": all(passing)}[how]
 
 
-def _compared(input_name: str, value: Any, sought: Mapping[str, Any]) -> bool:
+def _compared(
+    rows: Rows, key: tuple[str, str], input_name: str, value: Any, sought: Mapping[str, Any]
+) -> bool:
     operators = _OPERATORS.get(input_name, COMPARISONS)
     convert = version_key if input_name == "VersionFilter" else _plain
+    if key == ("Parameter", "name"):
+        convert = indexed_name
+    if key[1] == "id":
+        convert = _number_of(rows, key[0])
     comparable = None if value is None else convert(value)
-    return all(operators[name](comparable, _each(convert, operand)) for name, operand in sought.items())
+    return all(
+        operators[name](comparable, operand if name == "isNull" else _each(convert, operand))
+        for name, operand in sought.items()
+    )
 
 
 def _each(convert: Callable[[Any], Any], operand: Any) -> Any:
     return [convert(one) for one in operand] if isinstance(operand, list) else convert(operand)
+
+
+def _number_of(rows: Rows, type_name: str) -> Callable[[str], int]:
+    """Reads ids; that of a build merged into another one is the other's."""
+
+    def number(text: str) -> int:
+        digits = str(text).removeprefix(f"{type_name}:")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+            raise Refused(Code.ID_INVALID, "not an id")
+        merged = rows.get(models.MergedBuild, int(digits)) if type_name == "Build" else None
+        return int(digits) if merged is None else int(merged.build_id)
+
+    return number
 
 
 def _plain(value: Any) -> Any:
@@ -153,7 +199,7 @@ def graph(rows: Rows, root: int, depth: int | None = None, deptypes: list[str] |
 
 def is_of(edge: Any, deptypes: list[str] | None) -> bool:
     """Whether an edge has one of these deptypes; all are meant by None."""
-    return deptypes is None or any(Deptype[name.upper()] & edge.deptypes for name in deptypes)
+    return deptypes is None or any(Deptype[name] & edge.deptypes for name in deptypes)
 
 
 def named(type_: Any) -> str:
@@ -163,12 +209,18 @@ def named(type_: Any) -> str:
     return str(type_.name)
 
 
+def is_of_groups(type_name: str) -> bool:
+    """Whether a filter is one of groups of rows."""
+    return type_name.endswith("Group") and type_name != "ErrorGroup"
+
+
 def knows(input_name: str, name: str) -> bool:
     """Whether a filter's field can be tested here."""
     key = type_of(input_name), name
     return (
         name in ("and", "or", "not", "dependency")
-        or any(key in known for known in (fields.FILTERED_TO_ONE, fields.TO_ONE))
+        or is_of_groups(key[0])
+        or any(key in known for known in (fields.TO_ONE,))
         or any(key in known for known in (fields.FILTERED_TO_MANY, fields.TO_MANY))
         or fields.is_value(*key)
     )

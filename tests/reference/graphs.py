@@ -116,7 +116,7 @@ def spec_walk(rows: Rows, spec: Any, arguments: Arguments) -> list[dict[str, Any
             "spec": _row(rows, visit.hash),
             "depth": visit.depth,
             "parent": _row(rows, visit.parent),
-            "deptypes": [one.name.lower() for one in Deptype if visit.edge and one & visit.edge.deptypes],
+            "deptypes": [one.name for one in Deptype if visit.edge and one & visit.edge.deptypes],
         }
         for visit in visits
     ]
@@ -174,6 +174,7 @@ def roots(find: Find) -> dict[tuple[str, str], Find]:
                     "changes": [{**change._asdict(), "kind": change.kind.name} for change in one.changes],
                 }
                 for one in diff(before, a.hash, after, b.hash)
+                if arguments["unchanged"] or one.status.name != "UNCHANGED"
             ],
         }
 

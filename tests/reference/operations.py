@@ -17,7 +17,7 @@ from graphql import (
 from tests.reference import fields
 from tests.reference.answers import Reference
 from tests.reference.arguments import Draws
-from tests.reference.connections import Sorting
+from tests.reference.connections import OWN_ORDERS, Sorting
 from tests.reference.filters import named
 from tests.reference.rows import Rows
 from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Values, Word, null, nullable
@@ -26,10 +26,9 @@ DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
     "a", "after", "b", "before", "columns", "depth", "deptypes", "fingerprint", "first", "from", "hash",
-    "hashes", "id", "ignore", "includeInstalled", "keys", "last", "maximumDepth", "name", "of", "order",
-    "orderBy",
-    "package",
-    "rows", "satisfying", "spec", "template", "to", "types", "where",
+    "hashes", "having", "id", "ids", "ignore", "includeInstalled", "keys", "last", "maximumDepth",
+    "name", "of", "offset", "order", "orderBy", "package", "rows", "satisfying", "spec", "template",
+    "to", "types", "unchanged", "where",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"
@@ -175,13 +174,13 @@ class _Writer:
 
     def _arguments(self, type_name: str, name: str, definition: GraphQLField, rows: int) -> str:
         if "first" in definition.args and "nodes" in _named(definition).fields:
-            found = self._paging(definition, rows)
+            found = self._paging((type_name, name), definition, rows)
         else:
             found = self._own(type_name, name, definition)
         written = [f"{key}: {self.put(tree)}" for key, tree in found.items()]
         return f"({', '.join(written)})" if written else ""
 
-    def _paging(self, definition: GraphQLField, rows: int) -> dict[str, Tree]:
+    def _paging(self, key: tuple[str, str], definition: GraphQLField, rows: int) -> dict[str, Tree]:
         types = {key: argument.type for key, argument in definition.args.items()}
         about = named(_named(definition).fields["nodes"].type)
         found: dict[str, Tree] = {}
@@ -189,8 +188,9 @@ class _Writer:
             found["where"] = self.values.filter(types["where"], 2)
         if "satisfying" in types and self.dice.chance(15):
             found["satisfying"] = Leaf(types["satisfying"], self.values.spec)
-        keys: list[str] = []
+        keys = [one for one, _ in OWN_ORDERS.get(key, [])]
         if "orderBy" in types and self.dice.chance(35):
+            keys = []
             found["orderBy"] = self._order(types["orderBy"], keys)
         end = self.dice.choice(["first", "last"])
         if rows > 1 or self.dice.chance(60):
@@ -232,6 +232,10 @@ class _Writer:
         found: dict[str, Tree] = {}
         if "where" in definition.args and self.dice.chance(40):
             found["where"] = self.values.filter(definition.args["where"].type, 2)
+        if "having" in definition.args and self.dice.chance(30):
+            found["having"] = self.values.filter(definition.args["having"].type, 1)
+        if "having" in definition.args and self.dice.chance(40):
+            found["orderBy"] = self._order(definition.args["orderBy"].type, [])
         for key, argument in definition.args.items():
             is_required = isinstance(argument.type, GraphQLNonNull) and argument.default_value is Undefined
             if key in drawn and (is_required or key in own or self.dice.chance(40)):

@@ -58,8 +58,12 @@ _BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 def furnish(database: Database, seed: int = 7) -> None:
     """Fill an empty database."""
-    dice = random.Random(seed)
-    site = Site(database)
+    fill(Site(database), seed)
+
+
+def fill(site: Site, seed: int = 7) -> None:
+    """Fill a site that has its people and nothing else."""
+    dice, database = random.Random(seed), site.database
     known: list[SpecNode] = []
     for number in range(SPECS):
         node = _spec(dice, number, known)

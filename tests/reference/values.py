@@ -154,21 +154,22 @@ class Values:
         members: dict[str, Tree] = {}
         for _ in range(1 + self.dice.chance(20)):
             operator = self.dice.choice(list(of.fields))
-            members[operator] = self._operand(of, operator, about, name)
+            tree = self.operand(of, operator, about, name)
+            if isinstance(tree, Leaf) and self.dice.chance(1):
+                self.faults += 1
+                tree = Leaf(tree.type_, null)
+            members[operator] = tree
         return Branch(type_, members, self.dice)
 
-    def _operand(self, of: GraphQLInputObjectType, operator: str, about: str, name: str) -> Tree:
+    def operand(self, of: GraphQLInputObjectType, operator: str, about: str, name: str) -> Tree:
+        """What an operator of a field's filter is given."""
         type_ = of.fields[operator].type
         bare = nullable(type_)
         if isinstance(bare, GraphQLList):
             element = bare.of_type
             drawn = [self._scalar(element, of.name, about, name) for _ in range(self.dice.below(4))]
             return Several(type_, list(drawn), self.dice, nullable=False)
-        leaf = self._scalar(type_, of.name, about, name)
-        if self.dice.chance(1):
-            self.faults += 1
-            return Leaf(type_, null)
-        return leaf
+        return self._scalar(type_, of.name, about, name)
 
     def _scalar(self, type_: Any, input_name: str, about: str, name: str) -> Leaf:
         bare = nullable(type_)
@@ -179,7 +180,9 @@ class Values:
             "Boolean": lambda: self.dice.chance(50),
             "DateTime": lambda: self._moment(pool),
             "Float": lambda: self._near(pool) / self.dice.choice([1, 2]),
+            "ID": lambda: str(self.dice.choice([*pool, "999999"])),
             "Int": lambda: int(min(self._near(pool), 2**31 - 1)),
+            "Long": lambda: int(self._near(pool)),
             "String": lambda: self._text(pool, input_name == "VersionFilter"),
         }
         return Leaf(type_, draw[bare.name])
@@ -242,6 +245,8 @@ class Pools:
     def of(self, type_name: str, name: str) -> list[Any]:
         """The values of a field, each once; of lists, the elements."""
         key = type_name, name
+        if filters.is_of_groups(type_name):
+            return [0, 0.5, 1, 2, 3, 5]
         if key not in self._known:
             rows = self._elements if type_name == "Parameter" else self._rows.all(fields.MODELS[type_name])
             values = [fields.value(self._rows, type_name, name, row) for row in rows]

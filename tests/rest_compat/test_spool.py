@@ -18,7 +18,9 @@ from tests.waiting import until
 
 OTHER = "0.17-success"
 WHOLE = """{
-  builds(first: 50) { nodes { status spec { name } attempts { number status phases { name status } } } }
+  builds(first: 50) { nodes {
+    status spec { name } attempts { nodes { number status phases { nodes { name status } } } }
+  } }
 }"""
 
 

@@ -19,10 +19,11 @@ from tests.simulator.telling import told
 from tests.simulator.trials import people
 
 FACTS = """
-    status prefix configureArguments startedAt finishedAt environmentVariables { name value } tags { name }
-    phases { name position status } installFiles(first: 10) { nodes { path } }
+    status prefix configureArguments startedAt finishedAt environmentVariables { name value }
+    tags { nodes { name } }
+    phases { nodes { name position status } } installFiles(first: 10) { nodes { path } }
 """
-QUESTION = f"{{ builds(first: 100) {{ nodes {{ id {FACTS} attempts {{ number {FACTS} }} }} }} }}"
+QUESTION = f"{{ builds(first: 100) {{ nodes {{ id {FACTS} attempts {{ nodes {{ number {FACTS} }} }} }} }} }}"
 
 
 async def _ask(database: Database, question: str) -> Any:
@@ -40,9 +41,9 @@ def test_a_build_shows_its_newest_run_and_a_run_its_own_facts(database: Database
     deliver(database, arranged(told(history(dice), dice), dice))
     stored = {(one.build_id, one.number): one for one in database.read_once(reading.attempts)}
     builds = asyncio.run(_ask(database, QUESTION))["builds"]["nodes"]
-    assert sum(len(build["attempts"]) for build in builds) == len(stored) > 5
+    assert sum(len(build["attempts"]["nodes"]) for build in builds) == len(stored) > 5
     for build in builds:
-        attempts = {attempt.pop("number"): attempt for attempt in build.pop("attempts")}
+        attempts = {attempt.pop("number"): attempt for attempt in build.pop("attempts")["nodes"]}
         build_id = int(build.pop("id"))
         assert build == attempts[max(attempts)]
         for number, attempt in attempts.items():
@@ -51,4 +52,4 @@ def test_a_build_shows_its_newest_run_and_a_run_its_own_facts(database: Database
             assert attempt["configureArguments"] == facts["arguments"]
             assert {v["name"]: v["value"] for v in attempt["environmentVariables"]} == facts["variables"]
             assert {file["path"] for file in attempt["installFiles"]["nodes"]} == facts["files"]
-            assert {tag["name"] for tag in attempt["tags"]} == facts["tags"]
+            assert {tag["name"] for tag in attempt["tags"]["nodes"]} == facts["tags"]

@@ -101,6 +101,18 @@ def test_whoever_was_cut_off_goes_on_after_the_last_line(builds: Server) -> None
     assert lines(export(builds, query, order=order, after=whole[700]["cursor"])) == whole[701:]
 
 
+def test_groups_are_exported_all_of_them(builds: Server) -> None:
+    query = "{ builds { groupBy(keys: [HOSTNAME], %s orderBy: [{count: ASC}]) { keys { hostname } count } } }"
+    groups = lines(export(builds, query % ""))
+    assert len(groups) == MANY
+    assert {"keys": {"hostname": "node-7"}, "count": 1} in groups
+    assert lines(export(builds, query % "first: 2, offset: 3,")) == groups[3:5]
+    assert export(builds, query % "having: {count: {ge: 2}},").text == ""
+    table = export(builds, query % "first: 1,", CSV).text.splitlines()
+    assert table[0] == "keys.hostname,count"
+    assert len(table) == 2
+
+
 def test_the_last_line_says_where_an_export_of_nodes_ended(builds: Server) -> None:
     query = (
         "query($first: Int, $after: String) { builds(first: $first, after: $after) "
@@ -159,12 +171,12 @@ def test_a_table_has_a_column_for_each_value_and_no_formulas(builds: Server) -> 
     in_database(builds, rename)
     query = (
         "{ builds { edges { cursor node { number: id spec { name external parameters hashes { kind } } "
-        "environment { hostname } tags { name } configureArguments } } } }"
+        "environment { hostname } tags { nodes { name } } configureArguments } } } }"
     )
     header, *table = rows(export(builds, query, CSV))
     assert header == [
         "cursor", "node.number", "node.spec.name", "node.spec.external", "node.spec.parameters",
-        "node.spec.hashes", "node.environment.hostname", "node.tags", "node.configureArguments",
+        "node.spec.hashes", "node.environment.hostname", "node.tags.nodes", "node.configureArguments",
     ]  # fmt: skip
     assert len(table) == MANY
     assert [row[6] for row in reversed(table[-8:])] == [
@@ -188,7 +200,7 @@ def test_a_table_has_a_column_for_each_value_and_no_formulas(builds: Server) -> 
         ("{ builds(last: 3) { nodes { id } } }", 400, "EXPORT_INVALID"),
         ("{ builds(first: -1) { nodes { id } } }", 400, "PAGE_INVALID"),
         ('{ builds(after: "x") { nodes { id } } }', 400, "CURSOR_INVALID"),
-        ("{ specs { nodes { builds(first: 101) { nodes { tags { name } } } } } }", 400, "PAGE_TOO_LARGE"),
+        ("{ specs { nodes { builds(first: 501) { nodes { id } } } } }", 400, "PAGE_TOO_LARGE"),
         ("{ nope }", 400, "GRAPHQL_VALIDATION_FAILED"),
         ("query($a: Int!) { builds(first: $a) { nodes { id } } }", 400, "VARIABLES_INVALID"),
     ],
@@ -222,7 +234,7 @@ def test_an_error_on_the_way_cuts_the_answer(builds: Server, accept: str) -> Non
         connection.execute(insert(Phase).values(attempt_id=attempt, reported_at=utc_now(), **phase))
 
     in_database(builds, add_a_broken_log)
-    query = "{ builds { nodes { id phases { log { text } } } } }"
+    query = "{ builds { nodes { id phases { nodes { log { text } } } } } }"
     received = b""
     streamed = builds.http.stream("POST", "/graphql", json={"query": query}, headers={"Accept": accept})
     with streamed as answer, pytest.raises(httpx.RemoteProtocolError):  # noqa: PT012

@@ -84,7 +84,7 @@ def build(row: Row) -> Shaped:
     values = {
         "id": build_id,
         "spec": None if spec is None else number(spec["id"]),
-        "tags": [number(tag["id"]) for tag in row["tags"]],
+        "tags": [number(tag["id"]) for tag in row["tags"]["nodes"]],
         "status": row["status"],
         "build_environment": number(row["environment"]["id"]),
         "envars": [variable_id(build_id, place) for place in range(len(row["environmentVariables"]))],
@@ -120,7 +120,7 @@ def build_warning(row: Row) -> Shaped | None:
 def _event(row: Row, label: str) -> Shaped:
     line, run = row["logLine"], row["attempt"]
     before, after = row["preContext"] or "", row["postContext"] or ""
-    phases = run["phases"]
+    phases = run["phases"]["nodes"]
     if row["kind"] == "ERROR":
         phases = [phase for phase in phases if phase["status"] == "ERROR"]
     values = {
@@ -165,7 +165,7 @@ def dependency(row: Row) -> Shaped:
     values = {
         "id": edge_id(number(parent["id"]), child),
         "spec": child,
-        "dependency_type": row["deptypes"],
+        "dependency_type": [deptype.lower() for deptype in row["deptypes"]],
     }
     return _dated(values, "dependency", parent["recordedAt"], parent["recordedAt"])
 
@@ -246,7 +246,9 @@ def spec(row: Row) -> Shaped:
         "arch": number(row["architecture"]["id"]),
         "compiler": None if built_by is None else number(built_by["id"]),
         "parameters": row["parameters"],
-        "dependencies": [edge_id(spec_id, number(edge["child"]["id"])) for edge in row["dependencies"]],
+        "dependencies": [
+            edge_id(spec_id, number(edge["child"]["id"])) for edge in row["dependencies"]["nodes"]
+        ],
     }
     return _dated(values, "spec", row["recordedAt"], row["recordedAt"])
 

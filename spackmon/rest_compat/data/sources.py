@@ -48,7 +48,7 @@ _SKIP = """query Skip($last: Int, $before: String) {{
 """
 _NODE = "query Row($id: ID!) { row: node(id: $id) { ...row } }\n\n"
 _BUILD = "query Row($id: ID!) { row: build(id: $id) { ...row } }\n\n"
-_EDGES = "query Row($id: ID!) { row: spec(id: $id) { dependencies { ...row } } }\n\n"
+_EDGES = "query Row($id: ID!) { row: spec(id: $id) { dependencies(first: 500) { nodes { ...row } } } }\n\n"
 _COUNT = """query Count($before: String) {
   builds(last: 100, before: $before, where: {environmentVariables: {some: {}}}) {
     pageInfo { hasPreviousPage startCursor }
@@ -151,7 +151,7 @@ class Edges(Connected):
         """See Source."""
         parent = f"Spec:{shapes.edge_parent(row_id)}"
         answer = (await ask(_EDGES + self.fragment, {"id": parent}))["row"]
-        edges = [] if answer is None else [self.shape(edge) for edge in answer["dependencies"]]
+        edges = [] if answer is None else [self.shape(edge) for edge in answer["dependencies"]["nodes"]]
         return next((edge for edge in edges if edge is not None and edge["id"] == row_id), None)
 
 

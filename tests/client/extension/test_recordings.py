@@ -20,12 +20,12 @@ RECORDINGS = pytest.mark.parametrize("name", ["0.23", "1.2-new"])
 
 ATTEMPTS = """{ builds(first: 100) { nodes {
   status package { name } spec { hash }
-  attempts { status phases { name status durationSeconds log { text } } }
-  sources { kind } tags { name } installFiles(first: 500) { totalCount }
+  attempts { nodes { status phases { nodes { name status durationSeconds log { text } } } } }
+  sources { kind } tags { nodes { name } } installFiles(first: 500) { totalCount }
 } }
 concretizationFailures(first: 10) { nodes { abstractSpec message } } }"""
 RUNS = """{ builds(first: 100) { nodes {
-  spec { hash } sources { kind } attempts { status startedAt }
+  spec { hash } sources { kind } attempts { nodes { status startedAt } }
 } } }"""
 
 
@@ -55,7 +55,7 @@ def test_each_run_is_one_attempt_whatever_was_pushed_of_it_and_when(
     requests = {"as sent": live + pushed, "pushed first": pushed + live, "last first": (live + pushed)[::-1]}
     _played(server, requests[order])
     builds = server.ask(RUNS)["builds"]["nodes"]
-    attempts = {build["spec"]["hash"]: build["attempts"] for build in builds}
+    attempts = {build["spec"]["hash"]: build["attempts"]["nodes"] for build in builds}
     assert len(attempts) == len(builds)
     assert {
         spec_hash: [attempt["status"] for attempt in sorted(of_spec, key=lambda a: str(a["startedAt"]))]

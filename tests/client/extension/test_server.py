@@ -11,9 +11,9 @@ from tests.waiting import GIVE_UP_SECONDS
 
 BUILDS = """{
   builds(first: 20) { nodes {
-    status spec { name } environment { hostname target } sources { kind } tags { name }
+    status spec { name } environment { hostname target } sources { kind } tags { nodes { name } }
     installFiles(first: 5) { totalCount }
-    attempts { status spackVersion phases { name status log { text } } }
+    attempts { nodes { status spackVersion phases { nodes { name status log { text } } } } }
   } }
   concretizationFailures(first: 5) { nodes { abstractSpec message } }
 }"""
@@ -44,14 +44,14 @@ def test_an_install_is_one_build_however_often_it_is_told(
     libgreet = builds["libgreet"]
     assert libgreet["environment"] == {"hostname": "build-host-1", "target": "x86_64_v4"}
     assert {source["kind"] for source in libgreet["sources"]} == {"EXTENSION", "PREFIX"}
-    assert libgreet["tags"] == [{"name": "nightly"}]
+    assert libgreet["tags"]["nodes"] == [{"name": "nightly"}]
     assert libgreet["installFiles"]["totalCount"] == 2
-    (attempt,) = libgreet["attempts"]
-    phases = {phase["name"]: phase for phase in attempt["phases"]}
+    (attempt,) = libgreet["attempts"]["nodes"]
+    phases = {phase["name"]: phase for phase in attempt["phases"]["nodes"]}
     assert list(phases)[:4] == ["stage", "edit", "build", "install"]
     assert "compiling greet.c" in phases["build"]["log"]["text"]
-    (attempt,) = builds["broken-app"]["attempts"]
-    assert "no member named nmae" in attempt["phases"][-1]["log"]["text"]
+    (attempt,) = builds["broken-app"]["attempts"]["nodes"]
+    assert "no member named nmae" in attempt["phases"]["nodes"][-1]["log"]["text"]
     assert answer["concretizationFailures"]["nodes"] == [
         {"abstractSpec": "libgreet@99", "message": "Cannot satisfy 'libgreet@99'"}
     ]

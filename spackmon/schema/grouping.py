@@ -1,0 +1,141 @@
+"""How a connection groups its rows: each key is said once, its enum value and its field are made of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+import strawberry
+
+from spackmon.query.aggregates import aggregate, grouped, is_timed, key_value, measure
+from spackmon.query.fields import ValueOf, condition, embedded, sorted_by_value
+from spackmon.query.filters import compares_value
+from spackmon.query.group_keys import Key, KeyColumns
+from spackmon.schema.filters import FloatFilter
+from spackmon.schema.noun import input_of, noun, noun_of, object_type
+from spackmon.schema.scalars import Long
+
+Declared = TypeVar("Declared", bound=type)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """Something to group by: its columns, what it says of a group, and the type of that.
+
+    `details` are more fields that show it: of each the name, the column's suffix and the description.
+    """
+
+    columns: KeyColumns
+    description: str
+    type_: Any = str
+    details: tuple[tuple[str, str, str], ...] = ()
+
+
+@object_type
+class Durations:
+    """How long they took, of those whose duration is known."""
+
+    p50_seconds: float = aggregate("p50_seconds", description="Half of them took at most so long.")
+    p95_seconds: float = aggregate("p95_seconds", description="95 of 100 took at most so long.")
+    mean_seconds: float = aggregate("mean_seconds", description="The mean.")
+
+
+def key_enum(name: str, plural: str, keys: Mapping[str, GroupKey]) -> Any:
+    """The enum of what rows are grouped by."""
+    values = {
+        key: strawberry.enum_value(Key(key.lower(), one.columns), description=one.description)
+        for key, one in keys.items()
+    }
+    return strawberry.enum(Enum(name, values), description=f"What {plural} are grouped by.")  # type: ignore[call-overload]
+
+
+def groups(
+    plural: str,
+    keys: Mapping[str, GroupKey],
+    *,
+    key_type: Any = None,
+    facts: Mapping[str, ValueOf] | None = None,
+    installed_from: ValueOf | None = None,
+) -> Callable[[Declared], Declared]:
+    """Makes a connection one whose rows are counted by groups, in its field `groupBy`.
+
+    `facts` are what groups measure of a row (`query.aggregates`). `key_type` is the enum of the keys, where
+    it is used elsewhere, too.
+    """
+
+    def declare(declared: Declared) -> Declared:
+        name = noun_of(declared)
+        group = noun(f"groups of {plural}")(_group(name, plural, keys, facts or {}))
+        field = grouped(
+            key_type or key_enum(f"{name}GroupKey", plural, keys),
+            input_of(f"{name}GroupFilter"),
+            input_of(f"{name}GroupOrder"),
+            facts=facts or {},
+            installed_from=installed_from,
+            description="The whole list by groups.",
+        )
+        declared.__annotations__["group_by"] = list[group]  # type: ignore[valid-type]
+        declared.group_by = field  # type: ignore[attr-defined]
+        return object_type(declared)
+
+    return declare
+
+
+def _group(name: str, plural: str, keys: Mapping[str, GroupKey], facts: Mapping[str, ValueOf]) -> type:
+    fields: dict[str, tuple[Any, Any]] = {
+        "keys": (_keys(name, plural, keys), embedded(description="What they have in common.")),
+        "count": (int, aggregate("count", description="How many they are.", compared=True)),
+    }
+    inner: dict[str, type] = {}
+    if "status" in facts:
+        sentence = "The share of SUCCESS, from 0 to 1, among those that have ended; null if there are none."
+        fields["success_rate"] = (
+            float | None, aggregate("success_rate", description=sentence, compared=True),
+        )  # fmt: skip
+    if "duration_seconds" in facts:
+        sentence = "How long they took; null if it is not known of any."
+        fields["durations"] = Durations | None, embedded(present=is_timed, description=sentence)
+        inner = _compared_durations()
+    if "size_bytes" in facts:
+        sentence = "How large they are together."
+        fields["total_bytes"] = Long, aggregate("total_bytes", description=sentence, compared=True)
+    if "parameter_set_id" in facts:
+        sentence = "How many different sets of parameters they have."
+        fields["parameter_sets"] = int, aggregate("parameter_sets", description=sentence, compared=True)
+    return _class(f"{name}Group", f"{plural.capitalize()} that have something in common.", fields, inner)
+
+
+def _compared_durations() -> dict[str, type]:
+    """What groups are filtered and ordered by besides their fields: those of their durations."""
+    sentences = {
+        "p50_seconds": "The median.",
+        "p95_seconds": "The 95th percentile.",
+        "mean_seconds": "The mean.",
+    }
+    filters = {
+        name: condition(FloatFilter, compares_value(measure(name)), description=sentence)
+        for name, sentence in sentences.items()
+    }
+    orders = {
+        name: sorted_by_value(measure(name), description=sentence) for name, sentence in sentences.items()
+    }
+    return {"Filter": type("Filter", (), filters), "Order": type("Order", (), orders)}
+
+
+def _keys(name: str, plural: str, keys: Mapping[str, GroupKey]) -> type:
+    fields: dict[str, tuple[Any, Any]] = {}
+    for key, one in keys.items():
+        fields[key.lower()] = one.type_ | None, key_value(key.lower(), description=one.description)
+        for detail, column, description in one.details:
+            fields[detail] = str | None, key_value(f"{key.lower()}_{column}", description=description)
+    sentence = f"What the {plural} of a group have in common; null if they are not grouped by it."
+    return object_type(_class(f"{name}GroupKeys", sentence, fields))
+
+
+def _class(
+    name: str, sentence: str, fields: Mapping[str, tuple[Any, Any]], inner: Mapping[str, type] | None = None
+) -> type:
+    annotations = {field: type_ for field, (type_, _) in fields.items()}
+    body = {field: one for field, (_, one) in fields.items()}
+    own = {"__doc__": sentence, "__annotations__": annotations, "__module__": __name__}
+    return type(name, (), {**body, **(inner or {}), **own})
