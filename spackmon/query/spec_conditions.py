@@ -46,6 +46,14 @@ _REREAD_FORMAT_VERSION = 5
 # Above every character of a hash and of JSON in ASCII, in byte order.
 _HIGHEST_CHARACTER = "\x7f"
 
+# Each is in the list of a lookup that stands in no other of its kind, and so is one for all: an alias takes
+# as long to make as the condition on it.
+_ARCHITECTURE, _TARGET, _COMPILER = (
+    Architecture.__table__.alias(), Target.__table__.alias(), Compiler.__table__.alias()
+)  # fmt: skip
+_VERSION, _PACKAGE = PackageVersion.__table__.alias(), Package.__table__.alias()
+_PARAMETER, _SHOWN = Parameter.__table__.alias(), SpecHash.__table__.alias()
+
 Test = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 Choice = Callable[[ColumnElement[Any], Select[Any]], ColumnElement[bool]]
 """How a column is compared with what a selection gives."""
@@ -122,12 +130,11 @@ def fits(
     if wanted.namespace is not None:
         conditions.append(node.c.namespace.is_(None) | (node.c.namespace == wanted.namespace))
     if wanted.hash_prefix is not None:
-        shown = SpecHash.__table__.alias()
         conditions.append(
             node.c.id.in_(
-                select(shown.c.spec_id).where(
-                    shown.c.value >= wanted.hash_prefix,
-                    shown.c.value < wanted.hash_prefix + _HIGHEST_CHARACTER,
+                select(_SHOWN.c.spec_id).where(
+                    _SHOWN.c.value >= wanted.hash_prefix,
+                    _SHOWN.c.value < wanted.hash_prefix + _HIGHEST_CHARACTER,
                 )
             )
         )
@@ -142,13 +149,11 @@ def is_of(
     node: FromClause, wanted: AbstractSpec, choice: Choice, *, by_name: bool = True
 ) -> ColumnElement[bool]:
     """The node has the name and a version that are asked for."""
-    version = PackageVersion.__table__.alias()
-    versions = select(version.c.id)
+    versions = select(_VERSION.c.id)
     if by_name and wanted.name is not None:
-        package = Package.__table__.alias()
-        versions = versions.where(version.c.package_id == package.c.id, package.c.name == wanted.name)
+        versions = versions.where(_VERSION.c.package_id == _PACKAGE.c.id, _PACKAGE.c.name == wanted.name)
     if wanted.versions is not None:
-        versions = versions.where(_within(version.c.version_key, wanted.versions))
+        versions = versions.where(_within(_VERSION.c.version_key, wanted.versions))
     if wanted.name is None:
         # Thousands of versions in an array would be compared one after the other.
         choice = joined
@@ -160,11 +165,10 @@ def _within(key: ColumnElement[Any], ranges: Sequence[KeyRange]) -> ColumnElemen
 
 
 def _fits_architecture(node: FromClause, wanted: AbstractSpec, choice: Choice) -> list[ColumnElement[bool]]:
-    architecture, target = Architecture.__table__.alias(), Target.__table__.alias()
     conditions: list[ColumnElement[bool]] = []
     for column, value in (
-        (architecture.c.platform, wanted.platform),
-        (architecture.c.operating_system, wanted.operating_system),
+        (_ARCHITECTURE.c.platform, wanted.platform),
+        (_ARCHITECTURE.c.operating_system, wanted.operating_system),
     ):
         if value == ANY:
             # Spack looks no further.
@@ -174,10 +178,10 @@ def _fits_architecture(node: FromClause, wanted: AbstractSpec, choice: Choice) -
     else:
         names = common_targets(wanted.targets)
         if names is not None:
-            conditions += [target.c.id == architecture.c.target_id, one_of(target.c.name, sorted(names))]
+            conditions += [_TARGET.c.id == _ARCHITECTURE.c.target_id, one_of(_TARGET.c.name, sorted(names))]
     if not conditions:
         return []
-    return [choice(node.c.architecture_id, select(architecture.c.id).where(*conditions))]
+    return [choice(node.c.architecture_id, select(_ARCHITECTURE.c.id).where(*conditions))]
 
 
 def _has_parameters(node: FromClause, wanted: AbstractSpec, choice: Choice) -> list[ColumnElement[bool]]:
@@ -226,10 +230,9 @@ def _is_propagated(node: FromClause, variant: VariantConstraint) -> ColumnElemen
 
 def _has_element(set_id: ColumnElement[Any], name: str, test: Test) -> ColumnElement[bool]:
     """The parameter `name` of a set has an element whose JSON passes `test`."""
-    parameter = Parameter.__table__.alias()
     return set_id.in_(
-        select(parameter.c.parameter_set_id).where(
-            parameter.c.name == indexed_name(name), test(parameter.c.value)
+        select(_PARAMETER.c.parameter_set_id).where(
+            _PARAMETER.c.name == indexed_name(name), test(_PARAMETER.c.value)
         )
     )
 
@@ -263,13 +266,12 @@ def compilers_like(wanted: AbstractSpec, *, by_name: bool) -> Select[Any] | None
         or not all(variant.is_propagated for variant in wanted.variants)
     ):
         return None
-    compiler = Compiler.__table__.alias()
-    compilers = select(compiler.c.id)
+    compilers = select(_COMPILER.c.id)
     if by_name and wanted.name is not None:
         names = [wanted.name, COMPILER_NAMES.get(wanted.name, wanted.name)]
-        compilers = compilers.where(or_(*(compiler.c.name == name for name in names)))
+        compilers = compilers.where(or_(*(_COMPILER.c.name == name for name in names)))
     if wanted.versions is not None:
-        compilers = compilers.where(_within(compiler.c.version_key, wanted.versions))
+        compilers = compilers.where(_within(_COMPILER.c.version_key, wanted.versions))
     return compilers
 
 
