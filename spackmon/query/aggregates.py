@@ -89,16 +89,18 @@ def grouped(
     field.arguments = [
         *([] if installed_from is None else [_INCLUDE_INSTALLED]),
         argument(
-            "keys", list[key_type], "What the rows of a group have in common; if nothing, all are one group."
+            "keys",
+            list[key_type],
+            "The values that the rows of a group share; without any, there is one group.",
         ),
         argument("having", having | None, "Only these groups."),
         argument(
             "order_by",
             list[order_by] | None,
-            "By these values, the first one first; then, as without it, the largest group first.",
+            "Sorted by these values, in this order; then largest group first.",
         ),
         argument("first", int, f"How many groups; at most {MAXIMUM_GROUPS}.", DEFAULT_GROUPS),
-        argument("offset", int, "How many groups to pass over.", 0),
+        argument("offset", int, "How many groups to skip.", 0),
     ]
     return field
 
@@ -148,7 +150,7 @@ def key_value(name: str, *, description: str) -> Any:
 
 
 def is_timed(group: Scope) -> ColumnElement[bool]:
-    """Whether of any build of the group it is known how long it took."""
+    """Whether any build in the group has a known duration."""
     return group.source.c["timed_count"] > 0
 
 

@@ -102,7 +102,7 @@ class ConnectionCompilation(Compilation):
         body = braced((key, value(key, part)) for key, part in fields.items())
         if rows is None:
             return body
-        # Counting makes it one row even where nothing else looks at the page's rows: pageInfo { __typename }.
+        # The always-true count forces exactly one row, even if only `pageInfo { __typename }` is selected.
         return scalar(select(case((func.count() >= 0, body))).select_from(rows))
 
     def _first(self, rows: Rows, type_: GraphQLOutputType, asked: Selected, size: int, depth: int) -> Json:

@@ -32,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A value that SQL computes of the row; `cost` is what it counts for, in values that are a column."""
+    """A value that SQL computes of the row; `cost` is relative to a plain column, which costs 1."""
 
     value_of: "ValueOf"
     cost: int = 1
@@ -136,7 +136,7 @@ class NodeLookup:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The id of the row that a Lookup means, as SQL, NULL where there is none.
+    """SQL for the id of the row that a Lookup finds; NULL if no row matches.
 
     Where `ambiguous` is true the arguments name several rows, and the answer is the error.
     """
@@ -465,9 +465,9 @@ _PAGING = (
     argument(
         "first",
         int | None,
-        "How many rows, from the start: 50 unless given, at most 500.",
+        "How many rows to return from the start: 50 by default, at most 500.",
     ),
     argument("after", str | None, "Only rows after this cursor."),
-    argument("last", int | None, "How many rows, from the end: at most 500."),
+    argument("last", int | None, "How many rows to return from the end: at most 500."),
     argument("before", str | None, "Only rows before this cursor."),
 )

@@ -220,7 +220,7 @@ class Rows:
 
 
 class _rows_if(FunctionElement[int]):  # noqa: N801 -- a function of SQL
-    """So many rows, or none at all if something that no row decides is false.
+    """A LIMIT of that many rows, or of 0 when a condition that does not depend on rows is false.
 
     SQLite asks such a condition of each row that it meets, but looks at no row where none is wanted;
     PostgreSQL asks it once, and plans for the number of rows that it reads.

@@ -140,7 +140,7 @@ class _Query:
 class _Satisfaction:
     """Conditions on aliases of `spec` for one query, which as a whole may name virtuals.
 
-    `row_by_row` they are for few rows, each of which is looked up in the indexes; otherwise for many,
+    with `row_by_row` they suit few candidate rows, each probed in the indexes; otherwise many,
     beside which all that has a dependency is collected first.
     """
 

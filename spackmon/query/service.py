@@ -122,7 +122,7 @@ class QueryService:
         variables: Mapping[str, Any] | None = None,
         operation_name: str | None = None,
     ) -> Export:
-        """The whole of one connection, within the limits, which one of its rows has to keep.
+        """Streams a whole connection; the limits apply to each row, not to the total.
 
         Raises Refused where the operation has no answer, or is no export.
         """

@@ -92,7 +92,7 @@ def _among_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> 
 
 
 class _besides(FunctionElement[Any]):  # noqa: N801 -- a function of SQL
-    """The column, by whose values SQLite does not look for rows."""
+    """The column, wrapped so that SQLite does not use its index."""
 
     inherit_cache = True
 
@@ -108,7 +108,7 @@ def _sqlite_column_besides(element: _besides, compiler: SQLCompiler, **options: 
 
 
 def besides(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
-    """The column has one of the values that a selection gives, for rows that something rarer leads to.
+    """The column has one of the values that a selection gives; a more selective condition drives the lookup.
 
     SQLite begins with the first index that it finds, and half of a site may have the same parameters.
     """

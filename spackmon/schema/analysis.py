@@ -28,13 +28,13 @@ _RESULTS = refer_by(models.Attribute.analysis_id)
 
 @noun("findings of analyzers")
 class AnalysisResult(Node):
-    """One finding of an analyzer; one of the three values is set."""
+    """A finding of an analyzer; exactly one of the three values is set."""
 
     id: strawberry.ID = identity(models.Attribute)
     name: str = column(
         models.Attribute.name, filters=True, sorts=True, description="What was found, as `symbolator-json`."
     )
-    analyzer: str = column(*_ANALYZER, filters=True, sorts=True, description="Who found it.")
+    analyzer: str = column(*_ANALYZER, filters=True, sorts=True, description="The analyzer that found it.")
     install_file: InstallFile | None = relation(
         models.Attribute.install_file_id,
         filters=True,

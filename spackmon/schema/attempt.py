@@ -77,7 +77,7 @@ class BuildPhase(Node):
         expressions.phase_status, filters=True, sorts=True, description="How it ended."
     )
     reported_status: str = column(
-        models.Phase.status, filters=True, description="The word that its client has for that."
+        models.Phase.status, filters=True, description="The client's own word for that."
     )
     position: int = column(
         models.Phase.position, filters=True, description="Its place among the phases, from 1."
@@ -86,7 +86,7 @@ class BuildPhase(Node):
         models.Phase.duration_seconds,
         filters=True,
         sorts=True,
-        description="How long it took, where that is known.",
+        description="How long it took; null if unknown.",
     )
     reported_at: datetime = column(
         models.Phase.reported_at, filters=True, sorts=True, description="When its end was reported."
@@ -103,24 +103,25 @@ class Attempt(Node):
 
     id: strawberry.ID = identity(models.Attempt)
     number: int = column(
-        models.Attempt.number, filters=True, sorts=True, description="Which run of the build, from 1."
+        models.Attempt.number,
+        filters=True,
+        sorts=True,
+        description="The run's number within its build, from 1.",
     )
-    status: BuildStatus = column(
-        models.Attempt.status, filters=True, description="How the run ended, or stands."
-    )
+    status: BuildStatus = column(models.Attempt.status, filters=True, description="The run's status.")
     spack_version: str | None = column(
         models.Attempt.spack_version, filters=True, description="The Spack that ran it."
     )
     spack_revision: str | None = column(
         models.Attempt.spack_revision,
         filters=True,
-        description="That Spack's own commit, where that is known.",
+        description="That Spack's commit; null if unknown.",
     )
     started_at: datetime | None = column(
         models.Attempt.started_at,
         filters=True,
         sorts=True,
-        description="When it began; null where no source says when it ran.",
+        description="When it began; null if no source says when it ran.",
     )
     finished_at: datetime | None = column(
         models.Attempt.finished_at, filters=True, sorts=True, description="When it ended."
@@ -128,7 +129,7 @@ class Attempt(Node):
     end_is_inferred: bool = column(
         models.Attempt.end_is_inferred,
         filters=True,
-        description="Whether `finishedAt` is when it was last heard of, because no source said how it ended.",
+        description="Whether `finishedAt` is the time of the last report, because no source reported an end.",
     )
     reported_at: datetime = column(
         models.Attempt.reported_at, filters=True, sorts=True, description="When it was first reported."
@@ -137,23 +138,23 @@ class Attempt(Node):
         models.Attempt.duration_seconds,
         filters=True,
         sorts=True,
-        description="How long it took, where that is known.",
+        description="How long it took; null if unknown.",
     )
     installed_from: InstalledFrom | None = column(
         models.Attempt.installed_from,
         filters=True,
-        description="Where what it installed came from; null where no source says it.",
+        description="Where the installed files came from; null if no source says so.",
     )
     environment: BuildEnvironment = relation(
         models.Attempt.environment_id, filters=True, description="Where it ran."
     )
     prefix: str | None = column(
-        models.Attempt.prefix, filters=True, description="Where it was installed, where that is known."
+        models.Attempt.prefix, filters=True, description="Where it was installed; null if unknown."
     )
     configure_arguments: str | None = column(
         models.Attempt.configure_arguments,
         filters=True,
-        description="The arguments its configure phase was given.",
+        description="The arguments of its configure phase.",
     )
     environment_variables: list[EnvironmentVariable] = listing(
         models.EnvironmentVariable,
@@ -168,7 +169,7 @@ class Attempt(Node):
         rows=10,
         order=[models.Tag.name],
         filters=True,
-        description="The words its clients gave it, by name.",
+        description="Its tags, by name.",
     )
     install_files: InstallFileConnection = connection(
         models.InstallFile, belongs=_FILES, filters=True, description="What it installed."
@@ -194,7 +195,7 @@ class Attempt(Node):
         cost=10,
         filters=True,
         sorts=True,
-        description="The size of all that it installed; null if no list of it is known.",
+        description="The total size of what it installed; null if no list of files is known.",
     )
     events: BuildEventConnection = connection(
         models.BuildEvent, belongs=_EVENTS, filters=True, description="Its errors and warnings."
@@ -209,5 +210,5 @@ class Attempt(Node):
         rows=2,
         order=[models.Claim.first_reported_at, models.Claim.id],
         filters=True,
-        description="What each source reported of it, the first one first.",
+        description="The claims of its sources, oldest first.",
     )

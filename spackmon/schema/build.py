@@ -61,17 +61,17 @@ class Build(Node):
     spec: Spec | None = relation(
         models.Build.spec_id,
         filters=True,
-        description="What is built; null until it is known: some sources, as CDash, do not tell.",
+        description="The spec that is built; null until it is known: some sources do not report it.",
     )
     package: Package | None = relation(
         models.Build.package_id,
         filters=True,
-        description="The package that is built: the spec's, or what was told where no spec is known.",
+        description="The package that is built: the spec's, or, without a spec, the one that a source names.",
     )
     prefix: str | None = column(
         models.Build.prefix,
         filters=True,
-        description="Where the newest attempt installed it, where that is known.",
+        description="Where the newest attempt installed it; null if unknown.",
     )
     environment: BuildEnvironment = relation(
         models.Build.environment_id, filters=True, description="Where it is built."
@@ -86,13 +86,13 @@ class Build(Node):
         models.Build.duration_seconds,
         filters=True,
         sorts=True,
-        description="How long the newest attempt took, where that is known.",
+        description="How long the newest attempt took; null if unknown.",
     )
     started_at: datetime | None = column(
         models.Build.started_at,
         filters=True,
         sorts=True,
-        description="When the newest attempt began; null where no source says when it ran.",
+        description="When the newest attempt began; null if no source says when it ran.",
     )
     finished_at: datetime | None = column(
         models.Build.finished_at, filters=True, sorts=True, description="When the newest attempt ended."
@@ -100,7 +100,7 @@ class Build(Node):
     installed_from: InstalledFrom | None = column(
         models.Build.installed_from,
         filters=True,
-        description="Where what the newest attempt installed came from; null where no source says it.",
+        description="Where the files of the newest attempt came from; null if no source says so.",
     )
     created_at: datetime = column(
         models.Build.created_at, filters=True, sorts=True, description="When it was first reported."
@@ -114,7 +114,7 @@ class Build(Node):
         rows=10,
         order=[models.Tag.name],
         filters=True,
-        description="The words its clients gave the newest attempt, by name.",
+        description="The newest attempt's tags, by name.",
     )
     attempts: AttemptConnection = connection(
         models.Attempt,
@@ -122,7 +122,7 @@ class Build(Node):
         rows=2,
         order=[models.Attempt.number],
         filters=True,
-        description="Its runs, the first one first.",
+        description="Its runs, oldest first.",
     )
     phases: BuildPhaseConnection = connection(
         models.Phase,
@@ -152,7 +152,7 @@ class Build(Node):
         cost=10,
         filters=True,
         sorts=True,
-        description="The size of all that the newest attempt installed; null if no list of it is known.",
+        description="The total size of what the newest attempt installed; null if no list of files is known.",
     )
     events: BuildEventConnection = connection(
         models.BuildEvent,
@@ -172,12 +172,12 @@ class Build(Node):
         rows=2,
         order=[models.Claim.first_reported_at, models.Claim.id],
         filters=True,
-        description="What each source reported of its runs, the first one first.",
+        description="The claims of its runs' sources, oldest first.",
     )
     configure_arguments: str | None = column(
         models.Build.configure_arguments,
         filters=True,
-        description="The arguments the newest attempt's configure phase was given.",
+        description="The arguments of the newest attempt's configure phase.",
     )
     environment_variables: list[EnvironmentVariable] = listing(
         models.EnvironmentVariable,
@@ -200,7 +200,7 @@ class Build(Node):
         models.Attribute,
         belongs=_RESULTS,
         filters=True,
-        description="What analyzers found out about the newest attempt.",
+        description="The findings of analyzers about the newest attempt.",
     )
 
     class Filter:
@@ -209,7 +209,7 @@ class Build(Node):
         dependency = condition(
             ContainedFilter,
             build_contains_dependency,
-            description="Whose spec depends on this, at any depth, by any deptype.",
+            description="Builds whose spec depends on this, at any depth, by any deptype.",
         )
 
     class Order:

@@ -22,7 +22,7 @@ _Attempt = Annotated["Attempt", strawberry.lazy("spackmon.schema.attempt")]
 _Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
 
 
-@strawberry.enum(description="Where something about a build came from.")
+@strawberry.enum(description="The kind of a source.")
 class SourceKind(Enum):
     """Where something about a build came from: `spackmon.status`, each with what it means."""
 
@@ -55,19 +55,21 @@ class Claim(Node):
         models.Claim.spec_hash, filters=True, description="The hash by which the source names the spec."
     )
     status: BuildStatus = column(
-        models.Claim.status, filters=True, description="How the run stands by this source."
+        models.Claim.status, filters=True, description="The run's status according to this source."
     )
     started_at: datetime | None = column(
-        models.Claim.started_at, filters=True, description="When the run began by this source."
+        models.Claim.started_at, filters=True, description="When the run began according to this source."
     )
     finished_at: datetime | None = column(
-        models.Claim.finished_at, filters=True, description="When the run ended by this source."
+        models.Claim.finished_at, filters=True, description="When the run ended according to this source."
     )
     duration_seconds: float | None = column(
-        models.Claim.duration_seconds, filters=True, description="How long the run took by this source."
+        models.Claim.duration_seconds,
+        filters=True,
+        description="How long the run took according to this source.",
     )
     time_uncertainty_seconds: float = column(
-        models.Claim.time_uncertainty_seconds, filters=True, description="How far its times may be off."
+        models.Claim.time_uncertainty_seconds, filters=True, description="By how much its times may be off."
     )
     environment: BuildEnvironment = relation(
         models.Claim.environment_id, filters=True, description="The machine, as far as this source names it."
@@ -80,15 +82,15 @@ class Claim(Node):
         models.Claim.first_reported_at, filters=True, description="When its first report came."
     )
     last_reported_at: datetime = column(
-        models.Claim.last_reported_at, filters=True, description="When its last report came that had news."
+        models.Claim.last_reported_at, filters=True, description="When its last report with news came."
     )
     owner: Person = relation(models.Claim.owner_id, filters=True, description="Who reported it.")
     build: _Build = relation(
         models.Claim.attempt_id,
         models.Attempt.build_id,
         filters=True,
-        description="The build that it is counted to.",
+        description="The build that it belongs to.",
     )
     attempt: _Attempt = relation(
-        models.Claim.attempt_id, filters=True, description="The run that it speaks of."
+        models.Claim.attempt_id, filters=True, description="The run that it is about."
     )

@@ -22,7 +22,7 @@ class ConcretizationFailure(Node):
         models.ConcretizationFailure.package_id,
         filters=True,
         sorts=models.Package.name,
-        description="The root's package, where one is named.",
+        description="The root's package; null if none is named.",
     )
     owner: Person = relation(
         models.ConcretizationFailure.owner_id, filters=True, description="Who reported it."
@@ -38,12 +38,12 @@ class ConcretizationFailure(Node):
     abstract_spec: str | None = column(
         models.ConcretizationFailure.abstract_spec,
         filters=True,
-        description="What was asked for, in Spack's spec language, where that was told.",
+        description="The requested spec in Spack's spec language; null if not reported.",
     )
     message: str | None = column(
         models.ConcretizationFailure.message,
         filters=True,
-        description="What the solver said, where that was told.",
+        description="The solver's message; null if not reported.",
     )
     reported_at: datetime = column(
         models.ConcretizationFailure.reported_at,

@@ -33,5 +33,5 @@ class Connection(Generic[Node]):
     edges: list[Edge[Node]] = strawberry.field(description="The page's rows with their cursors.")
     page_info: PageInfo = strawberry.field(description="Where the page lies in the list.")
     total_count: int = strawberry.field(
-        description="How many rows the whole list has; counted when asked for."
+        description="The number of rows in the whole list; counted only when selected."
     )

@@ -31,9 +31,9 @@ class Deptype(Enum):
     TEST = strawberry.enum_value("TEST", description="For its tests.")
 
 
-@strawberry.input(description="What a set of deptypes must be; all that is given must hold.")
+@strawberry.input(description="A condition on a set of deptypes; all that are given must hold.")
 class DeptypesFilter:
-    """What a set of deptypes must be; all that is given must hold."""
+    """A condition on a set of deptypes; all that are given must hold."""
 
     contains: Deptype | None = strawberry.field(default=strawberry.UNSET, description="Has this one.")
     eq: list[Deptype] | None = strawberry.field(

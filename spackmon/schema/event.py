@@ -57,10 +57,10 @@ class BuildEvent(Node):
         models.BuildEvent.source_line, filters=True, sorts=True, description="The line of that file, from 1."
     )
     pre_context: str | None = column(
-        models.BuildEvent.pre_context, filters=True, description="The lines of the log before it."
+        models.BuildEvent.pre_context, filters=True, description="The lines of the log above it."
     )
     post_context: str | None = column(
-        models.BuildEvent.post_context, filters=True, description="The lines of the log after it."
+        models.BuildEvent.post_context, filters=True, description="The lines of the log below it."
     )
     error_group: "ErrorGroup | None" = relation(
         models.BuildEvent.error_group_id,
@@ -68,26 +68,26 @@ class BuildEvent(Node):
         description="The same error in other builds; null for a warning.",
     )
     attempt: _Attempt = relation(
-        models.BuildEvent.attempt_id, filters=True, description="The run it was found in."
+        models.BuildEvent.attempt_id, filters=True, description="The run that it occurred in."
     )
 
 
 @noun("groups of errors")
 class ErrorGroup(Node):
-    """Errors that are the same but for paths and numbers."""
+    """Errors that differ only in paths and numbers."""
 
     id: strawberry.ID = identity(models.ErrorGroup)
     fingerprint: str = column(
         models.ErrorGroup.fingerprint,
         filters=True,
         sorts=True,
-        description="What its errors have in common, as a hash.",
+        description="The fingerprint that its errors share, a hash.",
     )
     text: str = column(
         models.ErrorGroup.text,
         filters=True,
         sorts=True,
-        description="The least of its errors' texts, in the order of bytes.",
+        description="The text of one of its errors, the first in byte order.",
     )
     first_seen: datetime | None = value(
         of_events.first_seen,
@@ -108,5 +108,5 @@ class ErrorGroup(Node):
         models.Build,
         belongs=of_events.has_error_group,
         filters=True,
-        description="The builds of which any run had it.",
+        description="The builds with a run that had it.",
     )

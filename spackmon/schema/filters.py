@@ -12,8 +12,12 @@ from spackmon.schema.scalars import Long
 
 IN = "Equal to one of these; an empty list matches nothing."
 NOT_IN = "Equal to none of these; an empty list excludes nothing."
-IS_NULL = "Whether there is no value."
-_TEXT_OPERATORS = {"contains": "Contains this.", "starts_with": "Starts so.", "ends_with": "Ends so."}
+IS_NULL = "Whether the value is null."
+_TEXT_OPERATORS = {
+    "contains": "Contains this.",
+    "starts_with": "Starts with this.",
+    "ends_with": "Ends with this.",
+}
 _CASE = "The case of ASCII letters does not matter."
 
 Field = tuple[Any, str]
@@ -35,13 +39,13 @@ def _input(name: str, sentence: str, fields: Mapping[str, Field]) -> Any:
         for field, (_, description) in fields.items()
     }
     body["__annotations__"] = {field: type_ | None for field, (type_, _) in fields.items()}
-    return strawberry.input(type(name, (), body), description=f"{sentence} All that is given must hold.")
+    return strawberry.input(type(name, (), body), description=f"{sentence} All that are given must hold.")
 
 
 def _equal(operand: Any, equal: str = "Equal.") -> dict[str, Field]:
     return {
         "eq": (operand, equal),
-        "ne": (operand, "Not equal; what has no value is not equal to any."),
+        "ne": (operand, "Not equal; rows without a value match."),
         "in_": (list[operand], IN),
         "not_in": (list[operand], NOT_IN),
     }
@@ -85,7 +89,7 @@ DateTimeFilter = _input(
     "DateTimeFilter", "When something must have happened.", _compared(datetime, "Earlier", "Later")
 )
 BooleanFilter = _input(
-    "BooleanFilter", "What must be true or not.", _compared(bool, "Less, false being so", "Greater")
+    "BooleanFilter", "What must be true or not.", _compared(bool, "Less; false is less than true", "Greater")
 )
 IDFilter = _input("IDFilter", "Which ids; a bare number is an id of the type itself.", _equal(strawberry.ID))
 ParameterValueFilter = _input(
@@ -95,7 +99,7 @@ ParameterValueFilter = _input(
 )
 
 
-@strawberry.input(description="What a list of texts must be. All that is given must hold.")
+@strawberry.input(description="What a list of texts must be. All that are given must hold.")
 class StringListFilter:
     """What a list of texts must be."""
 
@@ -103,9 +107,9 @@ class StringListFilter:
     is_empty: bool | None = strawberry.field(default=strawberry.UNSET, description="Whether it has none.")
 
 
-@strawberry.input(description="Whether there is something.")
+@strawberry.input(description="Whether there is one.")
 class PresenceFilter:
-    """Whether there is something."""
+    """Whether there is one."""
 
     is_null: bool | None = strawberry.field(default=strawberry.UNSET, description=IS_NULL)
 

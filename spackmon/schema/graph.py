@@ -26,13 +26,13 @@ class TraversalOrder(Enum):
     TOPOLOGICAL = value("topo", description="After all that depends on it.")
 
 
-@strawberry.enum(description="What became of a spec between two graphs.")
+@strawberry.enum(description="How a spec changed between two graphs.")
 class DifferenceStatus(Enum):
-    """What became of a spec between two graphs."""
+    """How a spec changed between two graphs."""
 
     ADDED = value("ADDED", description="Only in the second graph.")
     REMOVED = value("REMOVED", description="Only in the first graph.")
-    CHANGED = value("CHANGED", description="In both, and different itself.")
+    CHANGED = value("CHANGED", description="In both, and itself different.")
     HASH_ONLY = value("HASH_ONLY", description="In both; only something below it is different.")
     UNCHANGED = value("UNCHANGED", description="The same spec in both.")
 
@@ -47,9 +47,9 @@ class ChangeKind(Enum):
     FLAGS = value("FLAGS", description="Compiler flags.")
     COMPILER = value("COMPILER", description="The compiler.")
     ARCHITECTURE = value("ARCHITECTURE", description="Platform, operating system or target.")
-    DEPENDENCIES = value("DEPENDENCIES", description="What it depends on directly, or how.")
+    DEPENDENCIES = value("DEPENDENCIES", description="A direct dependency, or its deptypes.")
     EXTERNAL = value("EXTERNAL", description="Where an external comes from.")
-    RECIPE = value("RECIPE", description="The recipe it is built by.")
+    RECIPE = value("RECIPE", description="The hash of its recipe.")
 
 
 @strawberry.type(description="A visit of a walk through a graph.")
@@ -57,16 +57,18 @@ class SpecVisit:
     """A visit of a walk through a graph."""
 
     spec: _Spec = strawberry.field(description="The spec that is visited.")
-    depth: int = strawberry.field(description="How many edges below the root the walk is here.")
-    parent: _Spec | None = strawberry.field(description="Where it was reached from; null for the root.")
+    depth: int = strawberry.field(description="How many edges lie between the root and the spec.")
+    parent: _Spec | None = strawberry.field(
+        description="The spec from which it was reached; null for the root."
+    )
     deptypes: list[Deptype] = strawberry.field(description="How the parent needs it.")
 
 
-@strawberry.type(description="A way from a spec to one that it depends on.")
+@strawberry.type(description="A path from a spec to one that it depends on.")
 class SpecPath:
-    """A way from a spec to one that it depends on."""
+    """A path from a spec to one that it depends on."""
 
-    specs: list[_Spec] = strawberry.field(description="The specs on the way, both ends included.")
+    specs: list[_Spec] = strawberry.field(description="The specs on the path, both ends included.")
     length: int = strawberry.field(description="How many edges it has.")
 
 
@@ -85,7 +87,7 @@ class SpecDifference:
     """A spec of the first graph and the one that it became in the second."""
 
     name: str = strawberry.field(description="The package's name.")
-    status: DifferenceStatus = strawberry.field(description="What became of it.")
+    status: DifferenceStatus = strawberry.field(description="How it changed.")
     before: _Spec | None = strawberry.field(description="The spec in the first graph.")
     after: _Spec | None = strawberry.field(description="The spec in the second graph.")
     changes: list[SpecChange] = strawberry.field(description="What differs between the two.")
@@ -103,9 +105,9 @@ class GraphDifference:
     )
 
 
-@strawberry.type(description="A package that all of several specs depend on.")
+@strawberry.type(description="A package that is in the graphs of all given specs.")
 class CommonDependency:
-    """A package that all of several specs depend on."""
+    """A package that is in the graphs of all given specs."""
 
     name: str = strawberry.field(description="The package's name.")
     specs: list[_Spec] = strawberry.field(description="All specs of it in any of the graphs.")

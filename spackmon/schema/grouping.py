@@ -33,10 +33,10 @@ class GroupKey:
 
 @object_type
 class Durations:
-    """How long they took, of those whose duration is known."""
+    """Their durations, where known."""
 
-    p50_seconds: float = aggregate("p50_seconds", description="Half of them took at most so long.")
-    p95_seconds: float = aggregate("p95_seconds", description="95 of 100 took at most so long.")
+    p50_seconds: float = aggregate("p50_seconds", description="The median.")
+    p95_seconds: float = aggregate("p95_seconds", description="The 95th percentile.")
     mean_seconds: float = aggregate("mean_seconds", description="The mean.")
 
 
@@ -83,8 +83,8 @@ def groups(
 
 def _group(name: str, plural: str, keys: Mapping[str, GroupKey], facts: Mapping[str, ValueOf]) -> type:
     fields: dict[str, tuple[Any, Any]] = {
-        "keys": (_keys(name, plural, keys), embedded(description="What they have in common.")),
-        "count": (int, aggregate("count", description="How many they are.", compared=True)),
+        "keys": (_keys(name, plural, keys), embedded(description="The values that they share.")),
+        "count": (int, aggregate("count", description="How many there are.", compared=True)),
     }
     inner: dict[str, type] = {}
     if "status" in facts:
@@ -93,16 +93,16 @@ def _group(name: str, plural: str, keys: Mapping[str, GroupKey], facts: Mapping[
             float | None, aggregate("success_rate", description=sentence, compared=True),
         )  # fmt: skip
     if "duration_seconds" in facts:
-        sentence = "How long they took; null if it is not known of any."
+        sentence = "Statistics of their durations; null if none is known."
         fields["durations"] = Durations | None, embedded(present=is_timed, description=sentence)
         inner = _compared_durations()
     if "size_bytes" in facts:
-        sentence = "How large they are together."
+        sentence = "Their total size."
         fields["total_bytes"] = Long, aggregate("total_bytes", description=sentence, compared=True)
     if "parameter_set_id" in facts:
         sentence = "How many different sets of parameters they have."
         fields["parameter_sets"] = int, aggregate("parameter_sets", description=sentence, compared=True)
-    return _class(f"{name}Group", f"{plural.capitalize()} that have something in common.", fields, inner)
+    return _class(f"{name}Group", f"A group of {plural}.", fields, inner)
 
 
 def _compared_durations() -> dict[str, type]:
@@ -128,7 +128,7 @@ def _keys(name: str, plural: str, keys: Mapping[str, GroupKey]) -> type:
         fields[key.lower()] = one.type_ | None, key_value(key.lower(), description=one.description)
         for detail, column, description in one.details:
             fields[detail] = str | None, key_value(f"{key.lower()}_{column}", description=description)
-    sentence = f"What the {plural} of a group have in common; null if they are not grouped by it."
+    sentence = f"The values that the {plural} of a group share; null where they are not grouped by it."
     return object_type(_class(f"{name}GroupKeys", sentence, fields))
 
 

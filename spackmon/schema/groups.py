@@ -59,13 +59,13 @@ _SPEC_KEYS = {
     ),
 }
 _RUN = {
-    "STATUS": "How it stands.",
+    "STATUS": "Its status.",
     "TAG": "A tag of the run; what has several counts once for each.",
     "OWNER": "Who reports it.",
     "DAY": "The day (UTC) on which the run began, as `2026-03-01`.",
     "WEEK": "The ISO week (UTC) in which the run began, as `2026-W09`.",
     "MONTH": "The month (UTC) in which the run began, as `2026-03`.",
-    "INSTALLED_FROM": "Where what the run installed came from.",
+    "INSTALLED_FROM": "Where the files that the run installed came from.",
     "HOSTNAME": "The machine's name.",
     "ERROR_GROUP": "The run's first error: the text of its group.",
     "FAILED_PHASE": "The run's first phase that failed.",
@@ -224,15 +224,15 @@ class InstallFileConnection(Connection[_InstallFile]):
 
 @object_type
 class MatrixCell:
-    """The builds where a row and a column of a table meet."""
+    """The builds of one row and one column."""
 
     row: str | None = aggregate("row", description="The row's label.")
     column: str | None = aggregate("column", description="The column's label.")
-    count: int = aggregate("count", description="How many they are.")
-    succeeded: int = aggregate("succeeded", description="How many of them are SUCCESS.")
-    failed: int = aggregate("failed", description="How many of them are FAILED.")
+    count: int = aggregate("count", description="How many there are.")
+    succeeded: int = aggregate("succeeded", description="How many of the builds are SUCCESS.")
+    failed: int = aggregate("failed", description="How many of the builds are FAILED.")
     latest_status: BuildStatus = aggregate(
-        "latest_status", description="The status of the one that ran last."
+        "latest_status", description="The status of the build that ran last."
     )
 
 

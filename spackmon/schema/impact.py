@@ -9,7 +9,7 @@ from spackmon.schema.noun import object_type
 
 @object_type
 class Impact:
-    """All whose graph contains what an impact is of, anywhere below the root."""
+    """Everything whose graph contains the changed package, anywhere below the root."""
 
     specs: SpecConnection = connection(
         models.Spec,

@@ -22,21 +22,21 @@ def filter_input(declared: type[Input]) -> type[Input]:
     for combinator, type_, condition, description in (
         ("and", list[itself], all_hold(name), "All of these hold; an empty list matches nothing."),
         ("or", list[itself], one_holds(name), "One of these holds; an empty list matches nothing."),
-        ("not", itself, does_not_hold(name), "This does not hold."),
+        ("not", itself, does_not_hold(name), "Negates this filter."),
     ):
         declared.__annotations__[f"{combinator}_"] = type_ | None
         setattr(declared, f"{combinator}_", predicate(condition, name=combinator, description=description))
-    return strawberry.input(declared, description=f"{declared.__doc__} All that is given must hold.")
+    return strawberry.input(declared, description=f"{declared.__doc__} All that are given must hold.")
 
 
-@strawberry.input(description="How many of the rows that belong to a row pass a filter. All given must hold.")
+@strawberry.input(description="How many related rows must match a filter; all that are given must hold.")
 class Quantified(Generic[Input]):
     """How many of the rows that belong to a row pass a filter."""
 
-    some: Input | None = strawberry.field(default=strawberry.UNSET, description="At least one does.")
-    none: Input | None = strawberry.field(default=strawberry.UNSET, description="Not one does.")
+    some: Input | None = strawberry.field(default=strawberry.UNSET, description="At least one matches.")
+    none: Input | None = strawberry.field(default=strawberry.UNSET, description="None matches.")
     every: Input | None = strawberry.field(
-        default=strawberry.UNSET, description="All do; so they do where there are none."
+        default=strawberry.UNSET, description="All match; true if there are none."
     )
 
 

@@ -33,8 +33,8 @@ class InstallFile(Node):
     mode: int | None = column(
         models.InstallFile.mode, filters=True, description="Its mode bits, with the file type's."
     )
-    owner: Long | None = column(models.InstallFile.owner, filters=True, description="Its user's number.")
-    group: Long | None = column(models.InstallFile.group, filters=True, description="Its group's number.")
+    owner: Long | None = column(models.InstallFile.owner, filters=True, description="Its owner's user id.")
+    group: Long | None = column(models.InstallFile.group, filters=True, description="Its group id.")
     hash: str | None = column(models.InstallFile.hash, filters=True, description="The hash of its content.")
     size_bytes: Long | None = column(
         models.InstallFile.size_bytes,

@@ -3,9 +3,9 @@
 import strawberry
 
 
-@strawberry.interface(description="Something with an id, by which `node` finds it again.")
+@strawberry.interface(description="An object with an id, by which `node` returns it.")
 class Node:
-    """Something with an id, by which `node` finds it again."""
+    """An object with an id, by which `node` returns it."""
 
     id: strawberry.ID = strawberry.field(
         description="Its id: `Type:number`; a build's is the bare number, as the addresses of pages have it."

@@ -85,7 +85,7 @@ def object_type(declared: Declared) -> Declared:
                 argument(
                     "order_by",
                     list[input_of(f"{target}Order")] | None,  # type: ignore[misc]
-                    "By these values, the first one first; then newest first.",
+                    "Sorted by these values, in this order; then newest first.",
                 ),
             ]
     return strawberry.type(declared, description=_sentence(declared))
@@ -105,7 +105,7 @@ def noun(plural: str, *, filter_name: str = "") -> Callable[[Declared], Declared
             setattr(derived, made.__name__, filter_input(made))
         orders = dict(_sorted(declared))
         if orders:
-            sentence = f"What {plural} are sorted by. Exactly one of its fields is given."
+            sentence = f"What {plural} are sorted by. Exactly one of its fields is set."
             made = _input(f"{name}Order", sentence, orders)
             setattr(derived, made.__name__, strawberry.input(made, description=sentence))
         return object_type(declared)

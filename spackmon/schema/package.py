@@ -66,5 +66,5 @@ class Package(Node):
         models.ConcretizationFailure,
         belongs=_FAILURES,
         filters=True,
-        description="When it could not be concretized.",
+        description="Its failures to concretize.",
     )

@@ -16,7 +16,7 @@ _BUILDS = refer_by(models.Build.owner_id)
 
 @noun("people")
 class Person(Node):
-    """Somebody who reports builds."""
+    """A person who reports builds."""
 
     id: strawberry.ID = identity(models.Person)
     name: str = column(models.Person.name, filters=True, sorts=True, description="The account's name.")
@@ -24,5 +24,5 @@ class Person(Node):
         models.Person.created_at, filters=True, sorts=True, description="When the account was made."
     )
     builds: BuildConnection = connection(
-        models.Build, belongs=_BUILDS, filters=True, description="The builds reported by it."
+        models.Build, belongs=_BUILDS, filters=True, description="The builds that this person reported."
     )

@@ -54,16 +54,18 @@ from spackmon.schema.spec import Spec
 from spackmon.schema.tag import Tag
 
 _ID = argument("id", strawberry.ID, "Its id.")
-_DEPTYPES = argument("deptypes", list[Deptype] | None, "Only along edges of these deptypes; else of all.")
+_DEPTYPES = argument(
+    "deptypes", list[Deptype] | None, "Only along edges of these deptypes; by default of any."
+)
 
 
 @object_type
 class Query:
-    """Everything that can be asked."""
+    """The queries."""
 
-    node: Node | None = node_lookup(description="Whatever has this id, or null.")
+    node: Node | None = node_lookup(description="The object with this id, or null.")
     nodes: list[Node | None] = nodes_lookup(
-        most=MAXIMUM_IDS, description="Whatever has these ids, in their order; null for what is not there."
+        most=MAXIMUM_IDS, description="The objects with these ids, in their order; null where there is none."
     )
     spec: Spec | None = lookup(
         models.Spec,
@@ -92,7 +94,7 @@ class Query:
     error_group: ErrorGroup | None = lookup(
         models.ErrorGroup,
         error_group_by_fingerprint,
-        [argument("fingerprint", str, "What its errors have in common, as a hash.")],
+        [argument("fingerprint", str, "The fingerprint that its errors share, a hash.")],
         description="One group of errors, or null.",
     )
     analysis_result: AnalysisResult | None = lookup(
@@ -124,22 +126,20 @@ class Query:
         models.BuildEvent, description="All errors and warnings of all runs, the latest first."
     )
     error_groups: Connection[ErrorGroup] = connection(
-        models.ErrorGroup, description="All errors, those that are the same but for paths and numbers once."
+        models.ErrorGroup, description="All groups of errors that differ only in paths and numbers."
     )
     environments: Connection[BuildEnvironment] = connection(
         models.BuildEnvironment, description="All machines that builds ran on."
     )
-    install_files: InstallFileConnection = connection(
-        models.InstallFile, description="All that all builds installed."
-    )
+    install_files: InstallFileConnection = connection(models.InstallFile, description="All installed files.")
     analysis_results: Connection[AnalysisResult] = connection(
-        models.Attribute, description="All that analyzers found."
+        models.Attribute, description="All findings of analyzers."
     )
     concretization_failures: Connection[ConcretizationFailure] = connection(
-        models.ConcretizationFailure, description="What could not be concretized, the latest first."
+        models.ConcretizationFailure, description="All failures to concretize, latest first."
     )
     tags: Connection[Tag] = connection(models.Tag, description="All tags of builds.")
-    people: Connection[Person] = connection(models.Person, description="All who have an account.")
+    people: Connection[Person] = connection(models.Person, description="All people with an account.")
     matrix: Matrix = tabulated(
         BuildGroupKey,
         input_of("BuildFilter"),
@@ -158,7 +158,7 @@ class Query:
     impact: Impact = embedded(
         arguments=[argument("of", str, "What changes, in Spack's spec language, as `openssl@1.1`.")],
         limits=impact_of,
-        description="What else is touched when a package changes: all that contains it.",
+        description="What a change of a package affects: everything that contains it.",
     )
     path: list[SpecPath] = computed(
         questions.FROM_GRAPH,
@@ -170,7 +170,7 @@ class Query:
             argument("first", int, "How many paths at most, up to 100.", 10),
         ],
         specs=questions.graphs_of("from"),
-        description="Why a spec is in another's graph: the shortest ways to it.",
+        description="Why a spec is in another's graph: the shortest paths to it.",
     )
     diff: GraphDifference = computed(
         questions.TWO_GRAPHS,
@@ -178,7 +178,7 @@ class Query:
         arguments=[
             argument("a", str, "A hash of the first spec, or a build of it, as `Build:12`."),
             argument("b", str, "A hash of the second spec, or a build of it."),
-            argument("unchanged", bool, "Whether `nodes` lists also what is the same in both.", True),
+            argument("unchanged", bool, "Whether `nodes` also lists specs that are the same in both.", True),
             argument("ignore", list[str] | None, "Packages and virtuals that `facts` leave out."),
         ],
         specs=questions.graphs_of("a", "b"),

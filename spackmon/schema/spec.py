@@ -57,7 +57,7 @@ _RESULTS = refer_by(models.Attribute.attempt_id, models.Attempt.build_id, models
 
 @noun("hashes of specs")
 class SpecHash:
-    """A hash under which a client showed a spec."""
+    """A hash by which a client named a spec."""
 
     kind: str = column(
         models.SpecHash.kind,
@@ -127,7 +127,9 @@ class Parameter:
 _TEMPLATE = argument(
     "template", str, "A format string of Spack's, as `{name}{@version}{/hash:7}`.", DEFAULT_FORMAT
 )
-_DEPTYPES = argument("deptypes", list[Deptype] | None, "Only along edges of these deptypes; else of all.")
+_DEPTYPES = argument(
+    "deptypes", list[Deptype] | None, "Only along edges of these deptypes; by default of any."
+)
 
 
 @noun("specs")
@@ -147,7 +149,7 @@ class Spec(Node):
         belongs=_HASHES,
         order=[models.SpecHash.kind, models.SpecHash.value],
         filters=True,
-        description="Every hash that a client showed it under; each finds it again.",
+        description="Every hash by which a client named it; `spec` accepts any of them.",
     )
     document: JSON = json_value(expressions.document, description="Its node in the spec JSON, as it came in.")
     name: str = column(
@@ -207,7 +209,7 @@ class Spec(Node):
         models.Spec.spack_version, filters=True, description="The Spack that first reported it."
     )
     recorded_at: datetime = column(
-        models.Spec.recorded_at, filters=True, sorts=True, description="When it first became known here."
+        models.Spec.recorded_at, filters=True, sorts=True, description="When it was first reported."
     )
     dependencies: DependencyConnection = connection(
         models.Dependency,
@@ -235,10 +237,10 @@ class Spec(Node):
         description="How many specs depend on it, at any depth.",
     )
     graph: SpecGraph = embedded(
-        arguments=[argument("depth", int | None, "Not farther than so many edges below it."), _DEPTYPES],
+        arguments=[argument("depth", int | None, "At most this many edges below it."), _DEPTYPES],
         limits=expressions.graph_limits,
         collects=(models.Spec, expressions.itself_and_descendants),
-        description="The graph below it, whole if nothing limits it.",
+        description="The graph below it; all of it by default.",
     )
     walk: list[SpecVisit] = computed(
         questions.OWN_GRAPH,
@@ -246,7 +248,7 @@ class Spec(Node):
         arguments=[
             argument("order", TraversalOrder, "When a spec is visited.", TraversalOrder.PRE),
             _DEPTYPES,
-            argument("maximum_depth", int | None, "Not farther than so many edges below the root."),
+            argument("maximum_depth", int | None, "At most this many edges below the root."),
         ],
         specs=questions.own_graph,
         description="The graph in the order of a walk that visits each spec once, as Spack traverses it.",
@@ -276,7 +278,7 @@ class Spec(Node):
         models.Attribute,
         belongs=_RESULTS,
         filters=True,
-        description="What analyzers found out about its builds.",
+        description="The findings of analyzers about its builds.",
     )
 
     class Filter:
@@ -295,5 +297,5 @@ class Spec(Node):
         dependency = condition(
             ContainedFilter,
             spec_contains_dependency,
-            description="That depend on this, at any depth, by any deptype.",
+            description="Specs that depend on this, at any depth, by any deptype.",
         )

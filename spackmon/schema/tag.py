@@ -12,7 +12,7 @@ from spackmon.schema.noun import noun
 
 @noun("tags")
 class Tag(Node):
-    """A word that a client gave to runs."""
+    """A word that a client attached to runs."""
 
     id: strawberry.ID = identity(models.Tag)
     name: str = column(models.Tag.name, filters=True, sorts=True, description="The word.")
