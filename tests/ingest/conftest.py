@@ -1,10 +1,12 @@
 """A site with two people on a fresh database of each kind, and a clock that the tests set."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
 from spackmon.database import Database
+from spackmon.database.roles import Role
 from spackmon.ingest import store
 from tests.ingest.installs import START
 from tests.ingest.reports import Site
@@ -27,6 +29,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(store, "utc_now", clock)
     return clock
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database of each kind, with a connection for each of the tests' writers."""
+    opened = Database(database_url, role=Role("test", 8))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.tables.hanging import OF_ATTEMPT, End, referring
 from spackmon.runs.facts import Run
 from spackmon.runs.phases import RunPhase
 
@@ -140,8 +141,8 @@ _REFER_TO_FILES = over_rows(
 
 _DELETE = over_rows("id bigint", "DELETE FROM attempt WHERE id IN (SELECT i.id FROM {input} i)")
 _DELETE_PARTS = [
-    over_rows("id bigint", f"DELETE FROM {table} WHERE attempt_id IN (SELECT i.id FROM {{input}} i)")  # noqa: S608
-    for table in ("phase", "attempt_tag")
+    over_rows("id bigint", f"DELETE FROM {table} WHERE {column} IN (SELECT i.id FROM {{input}} i)")  # noqa: S608
+    for table, column in referring(OF_ATTEMPT, End.DELETED)
 ]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
+from spackmon.ingest.tables.hanging import OF_BUILD, End, referring
 from spackmon.runs.claim import Machine
 
 _INSERT = Statement(
@@ -194,8 +195,14 @@ _MERGED = Statement("SELECT build_id FROM merged_build WHERE id = :build_id")
 _LEAVE = [
     Statement(statement)
     for statement in (
-        "DELETE FROM build_package_version WHERE build_id = :build_id",
-        "UPDATE merged_build SET build_id = :target_id WHERE build_id = :build_id",
+        *(
+            f"DELETE FROM {table} WHERE {column} = :build_id"  # noqa: S608 -- of our own constants
+            for table, column in referring(OF_BUILD, End.DELETED)
+        ),
+        *(
+            f"UPDATE {table} SET {column} = :target_id WHERE {column} = :build_id"  # noqa: S608 -- as above
+            for table, column in referring(OF_BUILD, End.LED_ON)
+        ),
         "DELETE FROM build WHERE id = :build_id",
         """
         INSERT INTO merged_build (id, build_id)
