@@ -19,11 +19,11 @@ from spackmon.formats.submission import (
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
 from spackmon.ingest.reports.installs import machine_of, phase_claim
-from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
+from spackmon.ingest.rows import LARGEST_ROW_ID
 from spackmon.ingest.runs.resolution import Resolved, rewrite, settle
 from spackmon.ingest.specs.linking import link
-from spackmon.ingest.specs.specs import find_spec, store_graph
-from spackmon.ingest.tables import builds, claims, contents
+from spackmon.ingest.specs.specs import find_spec, name_of_spec, store_graph
+from spackmon.ingest.tables import builds, claims, client_claims, contents, numbers
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags, phase_id
 from spackmon.ingest.tables.claims import StoredClaim
@@ -32,53 +32,6 @@ from spackmon.runs import conversation
 from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.runs.conversation import Conversation
 from spackmon.status import BuildStatus, SourceKind
-
-_NEWEST = Statement(
-    """
-    SELECT id FROM claim
-    WHERE spec_id = :spec_id AND owner_id = :owner_id AND environment_id = :environment_id
-        AND client_build_id IS NOT NULL
-    ORDER BY id DESC
-    LIMIT 1
-    """
-)
-
-_OF_CLIENT_BUILD = Statement(
-    """
-    SELECT c.id, c.owner_id, c.package_id FROM claim c WHERE c.client_build_id = :build_id
-    ORDER BY c.id DESC
-    LIMIT 1
-    """
-)
-
-_OF_BUILD = Statement(
-    """
-    SELECT c.id, c.owner_id, c.package_id
-    FROM attempt a JOIN claim c ON c.attempt_id = a.id
-    WHERE a.build_id = :build_id AND c.client_build_id IS NOT NULL
-    ORDER BY c.id DESC
-    LIMIT 1
-    """
-)
-
-_NOT_RUN = Statement(
-    """
-    SELECT c.id, c.package_id FROM claim c
-    WHERE c.owner_id = :owner_id AND c.environment_id = :environment_id AND c.status = 'NOTRUN'
-        AND c.client_build_id IS NOT NULL AND c.cancelled_at IS NULL AND c.id <> :claim_id
-        AND NOT EXISTS (SELECT 1 FROM claim_phase p WHERE p.claim_id = c.id)
-    ORDER BY c.id
-    """
-)
-
-_SPEC = Statement(
-    """
-    SELECT s.hash, p.name FROM spec s
-    JOIN package_version v ON v.id = s.package_version_id
-    JOIN package p ON p.id = v.package_id
-    WHERE s.id = :spec_id
-    """
-)
 
 
 def apply_build(connection: Connection, report: BuildReport, owner_id: int, now: datetime) -> BuildReceipt:
@@ -95,10 +48,9 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
     create_tags(connection, report.tags)
     link(connection, waiting, (spec.package_id,), now)
     environment_id, environment_created = get_or_create_environment(connection, report.environment)
-    key = {"spec_id": spec.id, "owner_id": owner_id, "environment_id": environment_id}
-    newest = _NEWEST.run(connection, **key)
-    if newest:
-        stored = claims.load_claims(connection, [newest[0].id])[newest[0].id]
+    newest_id = client_claims.newest(connection, spec.id, owner_id, environment_id)
+    if newest_id is not None:
+        stored = claims.load_claims(connection, [newest_id])[newest_id]
         build_id, is_new = _again(connection, stored, report, now), False
     else:
         hash_kind, spec_hash = _name_of_spec(report)
@@ -113,7 +65,7 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
         )  # fmt: skip
         build_id, is_new = _begin(connection, StoredClaim(claim, environment_id), series, now)
     if report.promised_build_id is not None:
-        builds.lead(connection, report.promised_build_id, build_id)
+        numbers.lead(connection, report.promised_build_id, build_id)
     return BuildReceipt(build_id, is_new, environment_created, spec.hash, report.spec_hash, spec.name)
 
 
@@ -220,7 +172,7 @@ def _begin(connection: Connection, stored: StoredClaim, series: str, now: dateti
     # There may be another series of these words: its spec was another one then.
     claim_id = _add(connection, stored, series, 1).claim.id
     resolved = settle(connection, claim_id, now)
-    _set_client_build(connection, claim_id, resolved.build_id)
+    client_claims.set_build(connection, claim_id, resolved.build_id)
     return resolved.build_id, resolved.build_created
 
 
@@ -232,13 +184,6 @@ def _add(connection: Connection, stored: StoredClaim, series: str, first_number:
         if claim_id is not None:
             return replace(stored, claim=replace(claim, id=claim_id))
     raise AssertionError("numbers do not end")
-
-
-_SET_CLIENT_BUILD = Statement("UPDATE claim SET client_build_id = :build_id WHERE id = :claim_id")
-
-
-def _set_client_build(connection: Connection, claim_id: int, build_id: int) -> None:
-    _SET_CLIENT_BUILD.run(connection, claim_id=claim_id, build_id=build_id)
 
 
 def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now: datetime) -> int:
@@ -272,8 +217,7 @@ def _lock(
     not_run: list[tuple[int, int | None]] = []
     if with_not_run:
         environment_id = claims.load_claims(connection, [claim_id])[claim_id].environment_id
-        rows = _NOT_RUN.run(connection, owner_id=person_id, environment_id=environment_id, claim_id=claim_id)
-        not_run = [(row.id, row.package_id) for row in rows]
+        not_run = client_claims.not_run(connection, person_id, environment_id, claim_id)
     lock_packages(connection, {package_id, *(package for _, package in not_run)})
     # Read after the locks are held: whoever had them may have begun another claim.
     claim_id = (_find(connection, build_id) or found)[0]
@@ -289,11 +233,7 @@ def _find(connection: Connection, build_id: int) -> tuple[int, int, int | None] 
     """The newest claim of a number, or of the build that it leads to: its id, owner and package."""
     if not 0 < build_id <= LARGEST_ROW_ID:
         raise _unknown(build_id)
-    rows = _OF_CLIENT_BUILD.run(connection, build_id=build_id)
-    if not rows:
-        build = builds.read_build(connection, build_id)
-        rows = () if build is None else _OF_BUILD.run(connection, build_id=build.id)
-    return (rows[0].id, rows[0].owner_id, rows[0].package_id) if rows else None
+    return client_claims.of_build(connection, build_id)
 
 
 def _adopt(connection: Connection, build_id: int, person_id: int, now: datetime) -> StoredClaim:
@@ -365,7 +305,7 @@ def _named(connection: Connection, spec_id: int | None) -> tuple[str, str]:
     """The hash and the name of a spec."""
     if spec_id is None:
         raise Refused(Code.BUILD_SPEC_UNKNOWN, "the spec of this build is not known yet: report it first")
-    row = _SPEC.run(connection, spec_id=spec_id)[0]
+    row = name_of_spec(connection, spec_id)
     return row.hash, row.name
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.tables import attempts, builds, claims
+from spackmon.ingest.tables import attempts, builds, claims, numbers
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.orphans import delete_unused
@@ -204,10 +204,10 @@ class _Writing:
         """Let a build without runs lead to another one; the older number of both stays."""
         self._left.add(max(build_id, target_id))
         if target_id < build_id:
-            builds.leave_build(self._connection, build_id, target_id)
+            numbers.leave_build(self._connection, build_id, target_id)
             return
         builds.take_over(self._connection, build_id, target_id)
-        builds.leave_build(self._connection, target_id, build_id)
+        numbers.leave_build(self._connection, target_id, build_id)
         self._leads = {b: build_id if to == target_id else to for b, to in self._leads.items()}
         self._leads.pop(build_id, None)
         self._leads[target_id] = build_id

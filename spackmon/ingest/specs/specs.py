@@ -89,6 +89,15 @@ _FIND_SPEC = Statement(
     """
 )
 
+_NAME = Statement(
+    """
+    SELECT s.hash, p.name FROM spec s
+    JOIN package_version v ON v.id = s.package_version_id
+    JOIN package p ON p.id = v.package_id
+    WHERE s.id = :spec_id
+    """
+)
+
 _SPEC_HASH = Statement("SELECT hash FROM spec WHERE id = :spec_id")
 
 
@@ -167,6 +176,11 @@ def find_spec(
     """
     found = _FIND_SPEC.run(connection, value=shown_hash, kind=hash_kind or "", spec_id=spec_id)
     return found[0] if found else None
+
+
+def name_of_spec(connection: Connection, spec_id: int) -> Row[*tuple[Any, ...]]:
+    """The `hash` and the `name` of a spec."""
+    return _NAME.run(connection, spec_id=spec_id)[0]
 
 
 def hash_of_spec(connection: Connection, spec_id: int | None) -> str | None:

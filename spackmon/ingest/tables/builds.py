@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
-from spackmon.ingest.tables.hanging import OF_BUILD, End, referring
+from spackmon.ingest.tables.numbers import build_of_number, leave_build
 from spackmon.runs.claim import Machine
 
 _INSERT = Statement(
@@ -190,52 +190,12 @@ _PACKAGE_VERSIONS_BELOW = Statement(
 
 _FORGET_PACKAGE_VERSIONS = Statement("DELETE FROM build_package_version WHERE build_id = :build_id")
 
-_MERGED = Statement("SELECT build_id FROM merged_build WHERE id = :build_id")
-
-_LEAVE = [
-    Statement(statement)
-    for statement in (
-        *(
-            f"DELETE FROM {table} WHERE {column} = :build_id"  # noqa: S608 -- of our own constants
-            for table, column in referring(OF_BUILD, End.DELETED)
-        ),
-        *(
-            f"UPDATE {table} SET {column} = :target_id WHERE {column} = :build_id"  # noqa: S608 -- as above
-            for table, column in referring(OF_BUILD, End.LED_ON)
-        ),
-        "DELETE FROM build WHERE id = :build_id",
-        """
-        INSERT INTO merged_build (id, build_id)
-        VALUES (CAST(:build_id AS bigint), CAST(:target_id AS bigint))
-        """,
-    )
-]
-
-
-# The build may have a number of its own by now.
-_LEAD = Statement(
-    """
-    INSERT INTO merged_build (id, build_id)
-    SELECT CAST(:promised_id AS bigint), COALESCE(
-        (SELECT m.build_id FROM merged_build m WHERE m.id = :build_id), CAST(:build_id AS bigint))
-    WHERE true
-    ON CONFLICT DO NOTHING
-    """
-)
-
-
-def lead(connection: Connection, promised_id: int, build_id: int) -> None:
-    """Make a number that is no build's lead to a build for ever."""
-    _LEAD.run(connection, promised_id=promised_id, build_id=build_id)
-
 
 def read_build(connection: Connection, build_id: int) -> Any | None:
     """A build with its spec's hash and its machine, by its number or one that leads to it."""
     if not 0 < build_id <= LARGEST_ROW_ID:
         return None
-    for merged in _MERGED.run(connection, build_id=build_id):
-        build_id = merged.build_id
-    rows = _READ.run(connection, build_id=build_id)
+    rows = _READ.run(connection, build_id=build_of_number(connection, build_id))
     return rows[0] if rows else None
 
 
@@ -366,12 +326,6 @@ def take_over(connection: Connection, build_id: int, target_id: int) -> None:
     _FORGET_IDENTITY.run(connection, build_id=target_id)
     set_identity(connection, build_id, (row.spec_id, row.package_id, row.environment_id, row.owner_id))
     _MOVE_ALL.run(connection, build_id=target_id, target_id=build_id)
-
-
-def leave_build(connection: Connection, build_id: int, target_id: int) -> None:
-    """Delete a build without runs; its number leads to another from then on."""
-    for statement in _LEAVE:
-        statement.run(connection, build_id=build_id, target_id=target_id)
 
 
 def settle_build(connection: Connection, build_id: int, now: datetime) -> bool:

@@ -1,0 +1,72 @@
+"""Claims of ms1 by the numbers of builds that its clients were given (`claim.client_build_id`)."""
+
+from sqlalchemy import Connection
+
+from spackmon.ingest.rows import Statement
+from spackmon.ingest.tables.numbers import build_of_number
+
+_NEWEST = Statement(
+    """
+    SELECT id FROM claim
+    WHERE spec_id = :spec_id AND owner_id = :owner_id AND environment_id = :environment_id
+        AND client_build_id IS NOT NULL
+    ORDER BY id DESC
+    LIMIT 1
+    """
+)
+
+_OF_CLIENT_BUILD = Statement(
+    """
+    SELECT c.id, c.owner_id, c.package_id FROM claim c WHERE c.client_build_id = :build_id
+    ORDER BY c.id DESC
+    LIMIT 1
+    """
+)
+
+_OF_BUILD = Statement(
+    """
+    SELECT c.id, c.owner_id, c.package_id
+    FROM attempt a JOIN claim c ON c.attempt_id = a.id
+    WHERE a.build_id = :build_id AND c.client_build_id IS NOT NULL
+    ORDER BY c.id DESC
+    LIMIT 1
+    """
+)
+
+_NOT_RUN = Statement(
+    """
+    SELECT c.id, c.package_id FROM claim c
+    WHERE c.owner_id = :owner_id AND c.environment_id = :environment_id AND c.status = 'NOTRUN'
+        AND c.client_build_id IS NOT NULL AND c.cancelled_at IS NULL AND c.id <> :claim_id
+        AND NOT EXISTS (SELECT 1 FROM claim_phase p WHERE p.claim_id = c.id)
+    ORDER BY c.id
+    """
+)
+
+_SET_BUILD = Statement("UPDATE claim SET client_build_id = :build_id WHERE id = :claim_id")
+
+
+def newest(connection: Connection, spec_id: int, owner_id: int, environment_id: int) -> int | None:
+    """The newest claim of this owner's client of a spec on a machine."""
+    rows = _NEWEST.run(connection, spec_id=spec_id, owner_id=owner_id, environment_id=environment_id)
+    return rows[0].id if rows else None
+
+
+def of_build(connection: Connection, build_id: int) -> tuple[int, int, int | None] | None:
+    """The newest claim of a number, or of the build that it leads to: its id, owner and package."""
+    rows = _OF_CLIENT_BUILD.run(connection, build_id=build_id)
+    rows = rows or _OF_BUILD.run(connection, build_id=build_of_number(connection, build_id))
+    return (rows[0].id, rows[0].owner_id, rows[0].package_id) if rows else None
+
+
+def not_run(
+    connection: Connection, owner_id: int, environment_id: int, claim_id: int
+) -> list[tuple[int, int | None]]:
+    """The other claims of a client on a machine that have not run: their ids and packages."""
+    rows = _NOT_RUN.run(connection, owner_id=owner_id, environment_id=environment_id, claim_id=claim_id)
+    return [(row.id, row.package_id) for row in rows]
+
+
+def set_build(connection: Connection, claim_id: int, build_id: int) -> None:
+    """Note which number the client was given."""
+    _SET_BUILD.run(connection, claim_id=claim_id, build_id=build_id)
