@@ -48,20 +48,47 @@ class _Section(NamedTuple):
 def findings(prefix: str) -> List[Dict[str, Any]]:
     """The symbols of every program and shared library below `prefix`, as findings of an analyzer."""
     found: List[Dict[str, Any]] = []
+    files = _Files()
     for path in sorted(_regular_files(prefix)):
         if len(found) >= _MAXIMUM_FILES:
             break
-        try:
-            corpora = [corpus(path)]
-        except (NoElf, OSError):
-            continue
-        for library in _needed_libraries(path, corpora[0]["corpus"]):
-            try:
-                corpora.append(corpus(library))
-            except (NoElf, OSError):
-                continue
-        found.append({"name": "symbolator-json", "install_file": path, "json_value": corpora})
+        own = files.corpus(path)
+        if own is not None:
+            corpora = [own, *files.needed(path, own)]
+            found.append({"name": "symbolator-json", "install_file": path, "json_value": corpora})
     return found
+
+
+class _Files:
+    """Programs and libraries, each read once however many others need it."""
+
+    def __init__(self) -> None:
+        self._corpora: Dict[str, Optional[Dict[str, Any]]] = {}
+
+    def corpus(self, path: str) -> Optional[Dict[str, Any]]:
+        """What is read of a file; None if it is no program and no library."""
+        if path not in self._corpora:
+            try:
+                self._corpora[path] = corpus(path)
+            except (NoElf, OSError):
+                self._corpora[path] = None
+        return self._corpora[path]
+
+    def needed(self, path: str, of: Dict[str, Any]) -> Iterator[Dict[str, Any]]:
+        """The libraries that a file needs and finds by its own rpath, and theirs."""
+        seen: Set[str] = set()
+        waiting = [(path, of["corpus"])]
+        while waiting:
+            owner, content = waiting.pop(0)
+            for name in content["needed"]:
+                library = _in_rpath(name, owner, content["dynamic_tags"])
+                if library is None or name in seen:
+                    continue
+                seen.add(name)
+                read = self.corpus(library)
+                if read is not None:
+                    yield read
+                    waiting.append((library, read["corpus"]))
 
 
 def corpus(path: str) -> Dict[str, Any]:
@@ -200,26 +227,6 @@ class _Elf:
 
     def _unpack(self, form: str, at: int) -> Any:
         return struct.unpack_from(self._order + form, self._content, at)
-
-
-def _needed_libraries(path: str, of: Dict[str, Any]) -> List[str]:
-    """The libraries that a file needs and finds by its own rpath, and theirs."""
-    found: List[str] = []
-    seen: Set[str] = set()
-    waiting = [(path, of)]
-    while waiting:
-        owner, known = waiting.pop(0)
-        for name in known["needed"]:
-            library = _in_rpath(name, owner, known["dynamic_tags"])
-            if library is None or name in seen:
-                continue
-            seen.add(name)
-            found.append(library)
-            try:
-                waiting.append((library, corpus(library)["corpus"]))
-            except (NoElf, OSError):
-                continue
-    return found
 
 
 def _in_rpath(name: str, owner: str, tags: Dict[str, Any]) -> Optional[str]:
