@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -167,6 +168,19 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
     """The service over a fresh database; the test runs once on each kind."""
     with served(database_url, tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def long_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One service for a module's tests that leave nothing another would notice, on each kind of database."""
+    directory = tmp_path_factory.mktemp("served")
+    if request.param == "postgresql":
+        with request.getfixturevalue("postgresql_databases").fresh() as url, served(url, directory) as server:
+            yield server
+        return
+    database = shutil.copy(request.getfixturevalue("sqlite_template"), directory / "spackmon.db")
+    with served(f"sqlite:///{database}", directory) as server:
+        yield server
 
 
 def _wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jwt
 import pytest
 from argon2 import PasswordHasher
@@ -74,19 +73,19 @@ def test_a_password_is_as_good_as_a_token_and_the_wrong_ones_are_not(server: Ser
      ("Basic gA==", 400), ("Basic AAAA", 400)],
 )  # fmt: skip
 def test_a_malformed_basic_header_is_answered_in_json(
-    server: Server, header: str | None, status: int
+    long_server: Server, header: str | None, status: int
 ) -> None:
     headers = {} if header is None else {"Authorization": header}
-    answer = server.http.get("/auth/token/", headers=headers)
+    answer = long_server.http.get("/auth/token/", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (status, status)
 
 
 @pytest.mark.parametrize(
     "credentials", ["", "Bearer", "Bearer x", "Bearer a.b.c", "Basic eDp5", "bearer \xad", "Bearer é"]
 )  # fmt: skip
-def test_what_is_no_credential_is_challenged(server: Server, credentials: str) -> None:
+def test_what_is_no_credential_is_challenged(long_server: Server, credentials: str) -> None:
     raw = {"Authorization": credentials.encode("latin-1")}
-    answer = httpx.post(server.url + WRITE, json={}, headers=raw)  # type: ignore[arg-type]
+    answer = long_server.http.post(WRITE, json={}, headers=raw)  # type: ignore[arg-type]
     assert answer.status_code == 401
     assert "realm=" in answer.headers["Www-Authenticate"]
 

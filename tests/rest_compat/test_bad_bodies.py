@@ -3,7 +3,6 @@
 import copy
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from sqlalchemy import create_engine, func, select
 from spackmon.models import Base
 from tests import player
 from tests.player import Player
-from tests.server import Server, served
+from tests.server import Server
 
 PATHS = ("specs/new", "builds/new", "builds/phases/update", "builds/update", "analyze/builds")
 
@@ -37,23 +36,11 @@ FEW = settings(max_examples=30)
 MORE = settings(FEW, max_examples=100)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def long_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def long_server(long_server: Server) -> Server:
     """One server for all examples, in which 0.17-success has been built."""
-    directory = tmp_path_factory.mktemp("served")
-    if request.param == "postgresql":
-        with request.getfixturevalue("postgresql_databases").fresh() as url, served(url, directory) as server:
-            yield _with_builds(server)
-        return
-    template: Path = request.getfixturevalue("sqlite_template")
-    (directory / "spackmon.db").write_bytes(template.read_bytes())
-    with served(f"sqlite:///{directory}/spackmon.db", directory) as server:
-        yield _with_builds(server)
-
-
-def _with_builds(server: Server) -> Server:
-    assert Player(server.url, server.user, server.token).play("0.17-success") == []
-    return server
+    assert Player(long_server.url, long_server.user, long_server.token).play("0.17-success") == []
+    return long_server
 
 
 def recorded_bodies() -> list[tuple[str, dict[str, Any]]]:

@@ -4,11 +4,9 @@ import gzip
 import itertools
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,20 +210,6 @@ def test_other_projects_are_refused_where_some_are_set(database_url: str, tmp_pa
             "nightly",
             "Other & more",
         }
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def long_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One server for all examples."""
-    directory = tmp_path_factory.mktemp("served")
-    if request.param == "postgresql":
-        with request.getfixturevalue("postgresql_databases").fresh() as url, served(url, directory) as server:
-            yield server
-        return
-    template: Path = request.getfixturevalue("sqlite_template")
-    (directory / "spackmon.db").write_bytes(template.read_bytes())
-    with served(f"sqlite:///{directory}/spackmon.db", directory) as server:
-        yield server
 
 
 BODIES = [body for name in ("fail", "failconc", "success") for _, body in recorded(name)]

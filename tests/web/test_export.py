@@ -207,16 +207,16 @@ def test_a_table_has_a_column_for_each_value_and_no_formulas(builds: Server) -> 
 )  # fmt: skip
 @pytest.mark.parametrize("accept", [NDJSON, CSV])
 def test_what_is_no_export_is_a_coded_error(
-    server: Server, query: str, status: int, code: str, accept: str
+    long_server: Server, query: str, status: int, code: str, accept: str
 ) -> None:
-    answer = export(server, query, accept)
+    answer = export(long_server, query, accept)
     assert answer.status_code == status
     assert answer.headers["content-type"].startswith("application/json")
     assert answer.json()["errors"][0]["extensions"]["code"] == code
 
 
-def test_a_table_has_no_line_about_itself(server: Server) -> None:
-    answer = export(server, "{ builds { nodes { id } pageInfo { endCursor } } }", CSV)
+def test_a_table_has_no_line_about_itself(long_server: Server) -> None:
+    answer = export(long_server, "{ builds { nodes { id } pageInfo { endCursor } } }", CSV)
     assert answer.json()["errors"][0]["extensions"]["code"] == "EXPORT_INVALID"
 
 
@@ -293,8 +293,8 @@ def test_clients_that_stay_and_read_nothing_are_cut_off(
         _wait_until_free(server)
 
 
-def test_a_protocol_without_an_end_gets_no_export(server: Server) -> None:
-    address = httpx.URL(server.url)
+def test_a_protocol_without_an_end_gets_no_export(long_server: Server) -> None:
+    address = httpx.URL(long_server.url)
     with socket.create_connection((address.host, address.port or 80)) as connection:
         asked = f"GET /graphql?query=%7Bbuilds%7Bnodes%7Bid%7D%7D%7D HTTP/1.0\r\nAccept: {CSV}\r\n\r\n"
         connection.sendall(asked.encode())

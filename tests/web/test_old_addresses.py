@@ -18,12 +18,12 @@ HTML = {"Accept": "text/html,*/*;q=0.8"}
 NARROW, WIDE = {"width": 320, "height": 700}, {"width": 1280, "height": 800}
 
 
-@pytest.fixture
-def reported(server: Server) -> Server:
+@pytest.fixture(scope="module")
+def reported(long_server: Server) -> Server:
     """A server to which an old client reported builds and what an analyzer found."""
     for name in ("0.16-libabigail", "0.17-fail"):
-        assert Player(server.url, server.user, server.token).play(name) == []
-    return server
+        assert Player(long_server.url, long_server.user, long_server.token).play(name) == []
+    return long_server
 
 
 def question_of(page: str) -> tuple[str, dict[str, object]]:
@@ -77,28 +77,28 @@ def test_an_old_view_is_a_question_that_has_an_answer(reported: Server, path: st
         "/specs/detail/99999999999999999999999/",
     ],
 )  # fmt: skip
-def test_an_old_page_without_an_equal_says_what_there_is(server: Server, path: str) -> None:
-    page = page_of(server, path)
+def test_an_old_page_without_an_equal_says_what_there_is(long_server: Server, path: str) -> None:
+    page = page_of(long_server, path)
     assert '<a href="/">The latest builds</a>' in page
     assert "spackmon token create" in page or "/graphql?query=" in page
 
 
-def test_addresses_of_programs_answer_json_and_never_lead_away(server: Server) -> None:
+def test_addresses_of_programs_answer_json_and_never_lead_away(long_server: Server) -> None:
     for path in ("/ms1/nothing/", "/ms1", "/api/nothing/", "/auth/nothing/", "/readyz/x", "/static/nothing"):
-        answer = server.http.get(path, headers=HTML)
+        answer = long_server.http.get(path, headers=HTML)
         assert answer.headers["content-type"] == "application/json"
         assert answer.status_code == (200 if path == "/ms1" else 404)
-    refused = server.http.post("/api-token-auth/", data={"username": "ada", "password": "x"})
+    refused = long_server.http.post("/api-token-auth/", data={"username": "ada", "password": "x"})
     assert (refused.status_code, refused.json()["code"]) == (410, 410)
-    assert server.http.get("/robots.txt").text == "User-agent: *\nDisallow: /\n"
+    assert long_server.http.get("/robots.txt").text == "User-agent: *\nDisallow: /\n"
 
 
-def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(server: Server) -> None:
-    page = page_of(server, "/no/such%3Cb%3E/page/", 404)
+def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(long_server: Server) -> None:
+    page = page_of(long_server, "/no/such%3Cb%3E/page/", 404)
     assert '<a href="/graphql">Ask in GraphiQL</a>' in page
     assert "/no/such&lt;b&gt;/page/" in page
-    assert server.http.get("/no/such/page").json()["code"] == 404
-    assert server.http.delete("/", headers=HTML).status_code == 405
+    assert long_server.http.get("/no/such/page").json()["code"] == 404
+    assert long_server.http.delete("/", headers=HTML).status_code == 405
 
 
 def test_the_data_api_s_page_lists_every_noun_with_a_question_that_has_an_answer(reported: Server) -> None:
