@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 from spackmon.formats.submission import Environment, InstallReport
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import InstallReceipt
-from spackmon.ingest.rows import Statement
 from spackmon.ingest.runs.resolution import rewrite, settle
 from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.specs import find_spec, hash_of_spec, store_graph
@@ -17,7 +16,7 @@ from spackmon.ingest.tables import claims, contents
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags
 from spackmon.ingest.tables.claims import StoredClaim
-from spackmon.ingest.tables.dimensions import get_or_create_packages
+from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id_of
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
 from spackmon.ingest.tables.events import add_events, create_groups
 from spackmon.large_bytes import LargeBytes
@@ -26,8 +25,6 @@ from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.growth import completed
 from spackmon.runs.phases import WHOLE_LOG
 from spackmon.status import BuildStatus
-
-_PACKAGE_ID = Statement("SELECT id FROM package WHERE name = :name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +101,7 @@ def _subject(connection: Connection, report: InstallReport) -> _Subject:
     if not package_name:
         return subject
     get_or_create_packages(connection, {package_name})
-    return replace(subject, package_id=_PACKAGE_ID.run(connection, name=package_name)[0].id)
+    return replace(subject, package_id=package_id_of(connection, package_name))
 
 
 def _claim(

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.tables import attempts, builds, claims, numbers
+from spackmon.ingest.tables import attempts, builds, claims, numbers, rulings
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.orphans import delete_unused
@@ -65,7 +65,7 @@ def _neighbourhood(connection: Connection, claim_ids: Collection[int]) -> dict[i
     # All that are reached by as many steps are read together.
     while reached:
         near = [pair for pair in claims.neighbours(connection, reached) if pair[1] not in included]
-        ruled = {one for pair in claims.rulings_of(connection, reached) for one in pair[:2]} - included
+        ruled = {one for pair in rulings.rulings_of(connection, reached) for one in pair[:2]} - included
         unseen = ({other_id for _, other_id in near} | ruled) - set(loaded)
         loaded |= claims.load_claims(connection, unseen)
         reached = ruled | {two for one, two in near if _may_decide(loaded[one].claim, loaded[two].claim)}
@@ -81,7 +81,7 @@ def _rulings(connection: Connection, stored: dict[int, StoredClaim]) -> Rulings:
     names = {claim_id: one.claim.name for claim_id, one in stored.items()}
     return {
         frozenset({names[one], names[other]}): is_one_run
-        for one, other, is_one_run in claims.rulings_of(connection, stored)
+        for one, other, is_one_run in rulings.rulings_of(connection, stored)
         if one in names and other in names
     }
 

@@ -7,19 +7,9 @@ from sqlalchemy import Connection
 
 from spackmon.errors import Code, Refused
 from spackmon.ingest.locks import lock_packages, share_graphs
-from spackmon.ingest.rows import LARGEST_ROW_ID, Statement
+from spackmon.ingest.rows import LARGEST_ROW_ID
 from spackmon.ingest.runs.resolution import settle
-from spackmon.ingest.tables import claims
-
-_PUT = Statement(
-    """
-    INSERT INTO ruling (claim_id, other_claim_id, is_one_run, person_id, reported_at)
-    VALUES (:claim_id, :other_claim_id, :is_one_run, :person_id, :now)
-    ON CONFLICT (claim_id, other_claim_id) DO UPDATE SET
-        is_one_run = excluded.is_one_run, person_id = excluded.person_id, reported_at = excluded.reported_at
-    """
-)
-_DELETE = Statement("DELETE FROM ruling WHERE claim_id = :claim_id AND other_claim_id = :other_claim_id")
+from spackmon.ingest.tables import claims, rulings
 
 
 def rule(
@@ -35,11 +25,10 @@ def rule(
     share_graphs(connection)
     stored = _load(connection, ids)
     lock_packages(connection, {one.claim.package_id for one in stored.values()})
-    key = {"claim_id": ids[0], "other_claim_id": ids[1]}
     if is_one_run is None:
-        _DELETE.run(connection, **key)
+        rulings.delete_ruling(connection, ids)
     else:
-        _PUT.run(connection, **key, is_one_run=is_one_run, person_id=person_id, now=now)
+        rulings.put_ruling(connection, ids, person_id, now, is_one_run=is_one_run)
     for claim_id in ids:
         settle(connection, claim_id, now)
 

@@ -12,30 +12,13 @@ from sqlalchemy import Connection
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.runs.resolution import rewrite
-from spackmon.ingest.tables import claims
+from spackmon.ingest.tables import claims, client_claims
 
 # One process of a site at a time. The number is any that no other program takes in this database.
 _TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166303)")
 
 # As much as one transaction takes: reports wait for the packages that it locks.
 _AT_ONCE = 100
-
-# A client that builds is silent within a phase. One that has more to build says nothing of what is to come
-# while it builds something else: as long as its owner reports from that machine, that may still be run.
-_SILENT = Statement(
-    """
-    SELECT c.id, c.package_id FROM claim c
-    WHERE c.status IN ('RUNNING', 'NOTRUN') AND c.kind IN ('MS1', 'EXTENSION')
-        AND c.abandoned_at IS NULL AND c.cancelled_at IS NULL AND c.last_reported_at < :silent_since_at
-        AND (c.is_live OR c.status = 'RUNNING')
-        AND (c.status = 'RUNNING' OR NOT EXISTS (
-            SELECT 1 FROM claim other
-            WHERE other.owner_id = c.owner_id AND other.environment_id = c.environment_id
-                AND other.last_reported_at >= :silent_since_at))
-    ORDER BY c.last_reported_at, c.id
-    LIMIT :at_once
-    """
-)
 
 
 def end_silent_runs(connection: Connection, now: datetime, silence_seconds: float) -> int:
@@ -46,12 +29,12 @@ def end_silent_runs(connection: Connection, now: datetime, silence_seconds: floa
     if not _TURN.run(connection)[0][-1]:
         return 0
     silence = timedelta(seconds=silence_seconds)
-    rows = _SILENT.run(connection, silent_since_at=now - silence, at_once=_AT_ONCE)
+    silent = client_claims.silent(connection, now - silence, _AT_ONCE)
     share_graphs(connection)
-    lock_packages(connection, (row.package_id for row in rows))
+    lock_packages(connection, (package_id for _, package_id in silent))
     ended = 0
     # Read after the locks are held: a report may have come since.
-    for stored in claims.load_claims(connection, (row.id for row in rows)).values():
+    for stored in claims.load_claims(connection, (claim_id for claim_id, _ in silent)).values():
         claim = stored.claim
         if claim.has_ended or claim.last_reported_at >= now - silence:
             continue

@@ -162,15 +162,6 @@ _MOVE = over_rows(
     """,
 )
 
-_RULINGS = over_rows(
-    "id bigint",
-    """
-    SELECT r.claim_id, r.other_claim_id, r.is_one_run FROM {input} i
-    JOIN ruling r ON r.claim_id = i.id OR r.other_claim_id = i.id
-    """,
-)
-
-
 _WHERE = Statement(
     """
     SELECT b.id AS build_id, c.attempt_id, s.hash AS spec_hash
@@ -279,12 +270,6 @@ def move_claims(connection: Connection, attempt_of: Iterable[tuple[int, int]]) -
 def where_is(connection: Connection, claim_id: int) -> Any:
     """The `build_id` and `attempt_id` that a claim is counted to, and the `spec_hash` of that build."""
     return _WHERE.run(connection, claim_id=claim_id)[0]
-
-
-def rulings_of(connection: Connection, claim_ids: Iterable[int]) -> list[tuple[int, int, bool]]:
-    """What people said of these claims: two ids, and whether they are one run."""
-    rows = _RULINGS.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
-    return [(row.claim_id, row.other_claim_id, bool(row.is_one_run)) for row in rows]
 
 
 def _facts(stored: StoredClaim) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Claims of ms1 by the numbers of builds that its clients were given (`claim.client_build_id`)."""
+"""Claims of clients that report as they build: by the numbers that ms1 gave them, and by their silence."""
+
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -46,6 +48,24 @@ _NOT_RUN = Statement(
 _SET_BUILD = Statement("UPDATE claim SET client_build_id = :build_id WHERE id = :claim_id")
 
 
+# A client that builds is silent within a phase. One that has more to build says nothing of what is to come
+# while it builds something else: as long as its owner reports from that machine, that may still be run.
+_SILENT = Statement(
+    """
+    SELECT c.id, c.package_id FROM claim c
+    WHERE c.status IN ('RUNNING', 'NOTRUN') AND c.kind IN ('MS1', 'EXTENSION')
+        AND c.abandoned_at IS NULL AND c.cancelled_at IS NULL AND c.last_reported_at < :silent_since_at
+        AND (c.is_live OR c.status = 'RUNNING')
+        AND (c.status = 'RUNNING' OR NOT EXISTS (
+            SELECT 1 FROM claim other
+            WHERE other.owner_id = c.owner_id AND other.environment_id = c.environment_id
+                AND other.last_reported_at >= :silent_since_at))
+    ORDER BY c.last_reported_at, c.id
+    LIMIT :at_once
+    """
+)
+
+
 def newest(connection: Connection, spec_id: int, owner_id: int, environment_id: int) -> int | None:
     """The newest claim of this owner's client of a spec on a machine."""
     rows = _NEWEST.run(connection, spec_id=spec_id, owner_id=owner_id, environment_id=environment_id)
@@ -64,6 +84,12 @@ def not_run(
 ) -> list[tuple[int, int | None]]:
     """The other claims of a client on a machine that have not run: their ids and packages."""
     rows = _NOT_RUN.run(connection, owner_id=owner_id, environment_id=environment_id, claim_id=claim_id)
+    return [(row.id, row.package_id) for row in rows]
+
+
+def silent(connection: Connection, since: datetime, at_once: int) -> list[tuple[int, int | None]]:
+    """Claims of clients that reported nothing since then, the longest silence first: ids and packages."""
+    rows = _SILENT.run(connection, silent_since_at=since, at_once=at_once)
     return [(row.id, row.package_id) for row in rows]
 
 

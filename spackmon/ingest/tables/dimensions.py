@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.rows import over_rows
+from spackmon.ingest.rows import Statement, over_rows
 
 JOINED_DIMENSIONS = """FROM {input} i
     JOIN package p ON p.name = i.name
@@ -101,6 +101,8 @@ _PARAMETER_SETS = over_rows(
     """,
 )
 
+_PACKAGE_ID = Statement("SELECT id FROM package WHERE name = :name")
+
 _PARAMETERS = over_rows(
     "name text, value text, parameter_set_id bigint",
     """
@@ -113,6 +115,12 @@ _PARAMETERS = over_rows(
 def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
     """Make sure that there are packages with these names."""
     _PACKAGES.run(connection, sorted({(name,) for name in names}))
+
+
+def package_id_of(connection: Connection, name: str) -> int:
+    """The id of a package, which is there."""
+    package_id: int = _PACKAGE_ID.run(connection, name=name)[0].id
+    return package_id
 
 
 def insert_dimensions(
