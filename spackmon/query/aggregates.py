@@ -6,10 +6,9 @@ numbers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import strawberry
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -29,7 +28,8 @@ from sqlalchemy import cast as sql_cast
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Build, Package
-from spackmon.query.fields import SQL, Bind, ValueOf, argument, json_value, value
+from spackmon.query.conditions import Bind, ValueOf
+from spackmon.query.fields import json_value, value
 from spackmon.query.group_keys import Key
 from spackmon.query.json_text import JsonWriter, constant
 from spackmon.query.lookups import without_nul
@@ -38,12 +38,6 @@ from spackmon.query.scope import Scope
 from spackmon.query.values import Given
 from spackmon.status import FINISHED, BuildStatus, InstalledFrom
 
-_INCLUDE_INSTALLED = argument(
-    "include_installed",
-    bool,
-    "Whether to count also what was not built: binaries of a build cache, and externals.",
-    False,
-)
 DEFAULT_GROUPS, MAXIMUM_GROUPS = 100, 500
 MAXIMUM_GROUPS_BEFORE = 100_000
 _DOUBLE = Float(53)
@@ -51,82 +45,6 @@ _KEY = "key_"
 
 # Makes of a SELECT a source of rows, which may look at the rows of every statement around it.
 Nested = Callable[[Select[Any]], FromClause]
-
-
-@dataclass(frozen=True, slots=True)
-class Grouped:
-    """A field of a connection: its rows by groups.
-
-    `facts` are the values of a row that groups measure, each under the name that measures know it by. Where
-    rows say what they were `installed_from`, those that were not built count only if a client asks for it.
-    """
-
-    facts: Mapping[str, ValueOf]
-    installed_from: ValueOf | None
-
-
-@dataclass(frozen=True, slots=True)
-class Tabulated:
-    """A root field: builds counted by two keys, as a table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cells:
-    """All cells of a table, row by row."""
-
-
-def grouped(
-    key_type: Any,
-    having: Any,
-    order_by: Any,
-    *,
-    facts: Mapping[str, ValueOf],
-    installed_from: ValueOf | None = None,
-    description: str,
-) -> Any:
-    """A field of a connection that counts its rows by groups; `having` and `order_by` are input types."""
-    field = strawberry.field(metadata={SQL: Grouped(facts, installed_from)}, description=description)
-    field.arguments = [
-        *([] if installed_from is None else [_INCLUDE_INSTALLED]),
-        argument(
-            "keys",
-            list[key_type],
-            "The values that the rows of a group share; without any, there is one group.",
-        ),
-        argument("having", having | None, "Only these groups."),
-        argument(
-            "order_by",
-            list[order_by] | None,
-            "Sorted by these values, in this order; then largest group first.",
-        ),
-        argument("first", int, f"How many groups; at most {MAXIMUM_GROUPS}.", DEFAULT_GROUPS),
-        argument("offset", int, "How many groups to skip.", 0),
-    ]
-    return field
-
-
-def tabulated(key_type: Any, where: Any, *, description: str) -> Any:
-    """The root field `matrix`."""
-    field = strawberry.field(metadata={SQL: Tabulated()}, description=description)
-    field.arguments = [
-        argument("package", str | None, "Only builds of this package."),
-        argument("rows", key_type, "What the rows are."),
-        argument("columns", key_type, "What the columns are."),
-        argument("where", where | None, "Only these builds."),
-        _INCLUDE_INSTALLED,
-        argument(
-            "first",
-            int,
-            f"How many rows and columns, those with the most builds; at most {MAXIMUM_GROUPS}.",
-            DEFAULT_GROUPS,
-        ),
-    ]
-    return field
-
-
-def cells(*, description: str) -> Any:
-    """The field of a table that lists its cells."""
-    return strawberry.field(metadata={SQL: Cells()}, description=description)
 
 
 def aggregate(name: str, *, description: str, compared: bool = False) -> Any:

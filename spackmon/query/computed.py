@@ -12,7 +12,7 @@ from typing import Any
 
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLOutputType
 
-from spackmon.query.fields import Make
+from spackmon.query.conditions import Make
 from spackmon.query.selection import Selected
 from spackmon.query.values import Given, at, plain
 

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Text, select
 
 from spackmon.errors import Code, Refused
 from spackmon.models import BuildPackageVersion, Closure, Package, PackageVersion, Spec
-from spackmon.query.fields import Bind, Condition, Driver, Filtering
+from spackmon.query.conditions import Bind, Condition, Driver, Filtering
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given

@@ -4,7 +4,7 @@ import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
     GraphQLObjectType,
@@ -17,14 +17,15 @@ from sqlalchemy import literal_column, select
 
 from spackmon.database import Reader
 from spackmon.errors import Code, Refused
-from spackmon.query.aggregates import Grouped, read_first
-from spackmon.query.compilation import Plan
-from spackmon.query.compile import Compiler
+from spackmon.query.aggregates import read_first
 from spackmon.query.computed import ResponsePath
-from spackmon.query.fields import Connected
+from spackmon.query.connections import Connected, cursor_of, edge, place_of
+from spackmon.query.counting import Grouped
 from spackmon.query.json_text import constant
+from spackmon.query.meaning import At, object_type
 from spackmon.query.paging import Page
 from spackmon.query.selection import Selected
+from spackmon.query.statement import Plan, Statement
 from spackmon.query.unpack import unpacked
 
 # Each holds a connection to the database for as long as its client likes.
@@ -47,87 +48,93 @@ class ExportPlan:
     page_info: Mapping[str, str]
 
 
-class ExportCompiler(Compiler):
-    """Compiles an operation with one connection at its root; used once."""
+def compile_export(
+    statement: Statement, query: GraphQLObjectType, fields: Mapping[str, Selected]
+) -> ExportPlan:
+    """The plan of all rows. Raises Refused EXPORT_INVALID where the operation is not one connection."""
+    if len(fields) != 1:
+        raise _invalid(f"it has {len(fields)} fields at its root")
+    ((name, selected),) = fields.items()
+    meaning = statement.registry.meanings[query.name].get(selected.name)
+    if not isinstance(meaning, Connected):
+        raise _invalid(f"`{selected.name}` is no connection")
+    at = At(query, selected, statement.no_row(), 1)
+    parts = statement.fields(at)
+    if [part.name for part in parts.values()] == ["groupBy"]:
+        (grouped,) = parts.values()
+        return _groups_export(name, meaning, at, grouped, statement)
+    return _rows_export(name, meaning, at, parts, statement)
 
-    def compile_export(self, query: GraphQLObjectType, fields: Mapping[str, Selected]) -> ExportPlan:
-        """The plan of all rows. Raises Refused EXPORT_INVALID where the operation is no such thing."""
-        if len(fields) != 1:
-            raise _invalid(f"it has {len(fields)} fields at its root")
-        ((name, asked),) = fields.items()
-        meaning = self._registry.meanings[query.name].get(asked.name)
-        if not isinstance(meaning, Connected):
-            raise _invalid(f"`{asked.name}` is no connection")
-        type_ = cast(GraphQLObjectType, get_named_type(query.fields[asked.name].type))
-        parts = self._selector.fields(type_, asked.selections, 2)
-        if [part.name for part in parts.values()] == ["groupBy"]:
-            ((_, grouped),) = parts.items()
-            return self._groups_export(name, meaning, query, asked, grouped)
-        rows, page_info = _parts(parts)
-        arguments = self._arguments(query, asked.node)
-        if "last" in arguments:
-            raise Refused(Code.EXPORT_INVALID, "an export goes forward: give `first`, not `last`")
-        size = self.decided(arguments.get("first"))
-        if size is not None and size < 0:
-            raise Refused(Code.PAGE_INVALID, f"`first` must not be negative, it is {size}")
-        filtered = self._filtered(meaning, query, asked, arguments, self._no_row())
-        sort_values = [key.value for key in filtered.keys]
-        row_type = cast(GraphQLObjectType, get_named_type(type_.fields[rows.name].type))
-        if rows.name == "nodes":
-            body = self._object(row_type, rows, filtered.row, 3)
+
+def _rows_export(
+    name: str, meaning: Connected, at: At, parts: Mapping[str, Selected], statement: Statement
+) -> ExportPlan:
+    """All rows of a connection, or the first of them if the operation says how many."""
+    type_ = object_type(at.type_)
+    rows, page_info = _parts(parts)
+    arguments = statement.arguments(at)
+    if "last" in arguments:
+        raise Refused(Code.EXPORT_INVALID, "an export goes forward: give `first`, not `last`")
+    size = statement.decided(arguments.get("first"))
+    if size is not None and size < 0:
+        raise Refused(Code.PAGE_INVALID, f"`first` must not be negative, it is {size}")
+    filtered = meaning.filtered(at, statement)
+    sort_values = [key.value for key in filtered.keys]
+    inside = At(type_, rows, filtered.row, 2)
+    if rows.name == "nodes":
+        body = statement.object(inside, filtered.row)
+    else:
+        body = edge(inside, filtered.row, cursor_of(sort_values, statement), statement)
+    place = place_of(sort_values, statement) if page_info else constant("")
+    page = Page(0, False, arguments.get("after"), arguments.get("before"))
+    every = filtered.every([body.label("line"), place.label("place")], page, statement.bind)
+    if size is not None:
+        every = every.limit(literal_column(str(size + 1)))
+    info_fields: dict[str, str] = {}
+    if page_info:
+        info = At(type_, parts[page_info], filtered.row, 2)
+        info_fields = {key: part.name for key, part in statement.fields(info).items()}
+    columns = tuple(_columns(inside.type_, rows, (), 3, statement, is_row=True))
+    return ExportPlan(
+        name, statement.plan(every), size, "after" in arguments, columns, page_info, info_fields
+    )
+
+
+def _groups_export(
+    name: str, meaning: Connected, at: At, grouped: Selected, statement: Statement
+) -> ExportPlan:
+    """All groups of a connection, or the first of them if the operation says how many."""
+    type_ = object_type(at.type_)
+    filtered = meaning.filtered(at, statement)
+    by: Grouped = statement.registry.meanings[type_.name][grouped.name]
+    inside = At(type_, grouped, filtered.row, 2)
+    given = statement.arguments(inside).get("first") if statement.is_written(inside, "first") else None
+    first = None if given is None else read_first(statement.decided(given))
+    listed = by.groups(filtered, inside, statement, first).subquery(statement.new_name())
+    plan = statement.plan(select(listed.c["body"].label("line"), constant("").label("place")))
+    columns = tuple(_columns(inside.type_, grouped, (), 3, statement, is_row=True))
+    return ExportPlan(name, plan, None, is_continued=False, columns=columns, page_info_key=None, page_info={})
+
+
+def _columns(
+    type_: GraphQLOutputType,
+    selected: Selected,
+    path: ResponsePath,
+    depth: int,
+    statement: Statement,
+    *,
+    is_row: bool = False,
+) -> Iterator[ResponsePath]:
+    named = get_named_type(type_)
+    is_list = is_list_type(get_nullable_type(type_)) and not is_row
+    if is_list or not isinstance(named, GraphQLObjectType):
+        yield path
+        return
+    for key, part in statement.selector.fields(named, selected.selections, depth).items():
+        if part.name == "__typename":
+            yield (*path, key)
         else:
-            body = self._edge(row_type, rows, filtered.row, self._cursor(sort_values), 3)
-        place = self._place(sort_values) if page_info else constant("")
-        page = Page(0, False, arguments.get("after"), arguments.get("before"))
-        statement = filtered.every([body.label("line"), place.label("place")], page, self.bind)
-        if size is not None:
-            statement = statement.limit(literal_column(str(size + 1)))
-        info_fields: dict[str, str] = {}
-        if page_info:
-            info = cast(GraphQLObjectType, get_named_type(type_.fields["pageInfo"].type))
-            selected = self._selector.fields(info, parts[page_info].selections, 3)
-            info_fields = {key: part.name for key, part in selected.items()}
-        columns = tuple(self._columns(row_type, rows, (), 3))
-        return ExportPlan(
-            name, self._plan(statement), size, "after" in arguments, columns, page_info, info_fields
-        )
-
-    def _groups_export(
-        self,
-        name: str,
-        meaning: Connected,
-        query: GraphQLObjectType,
-        asked: Selected,
-        grouped: Selected,
-    ) -> ExportPlan:
-        """All groups of a connection, or the first of them if the operation says how many."""
-        type_ = cast(GraphQLObjectType, get_named_type(query.fields[asked.name].type))
-        arguments = self._arguments(query, asked.node)
-        filtered = self._filtered(meaning, query, asked, arguments, self._no_row())
-        by: Grouped = self._registry.meanings[type_.name][grouped.name]
-        written = {argument.name.value for argument in grouped.node.arguments or ()}
-        given = self._arguments(type_, grouped.node).get("first") if "first" in written else None
-        first = None if given is None else read_first(self.decided(given))
-        listed = self._group_rows(by, filtered, type_, grouped, first, 3).subquery(f"t{next(self._names)}")
-        statement = select(listed.c["body"].label("line"), constant("").label("place"))
-        columns = tuple(self._columns(type_.fields[grouped.name].type.of_type.of_type, grouped, (), 3))
-        plan = self._plan(statement)
-        return ExportPlan(
-            name, plan, None, is_continued=False, columns=columns, page_info_key=None, page_info={}
-        )
-
-    def _columns(
-        self, type_: GraphQLOutputType, asked: Selected, path: ResponsePath, depth: int
-    ) -> Iterator[ResponsePath]:
-        named = get_named_type(type_)
-        if is_list_type(get_nullable_type(type_)) or not isinstance(named, GraphQLObjectType):
-            yield path
-            return
-        for key, part in self._selector.fields(named, asked.selections, depth).items():
-            if part.name == "__typename":
-                yield (*path, key)
-            else:
-                yield from self._columns(named.fields[part.name].type, part, (*path, key), depth + 1)
+            yield from _columns(named.fields[part.name].type, part, (*path, key), depth + 1, statement)
 
 
 def _parts(parts: Mapping[str, Selected]) -> tuple[Selected, str | None]:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from spackmon.graph.spec import Deptype
 from spackmon.models import Closure, Dependency, InstallFile, Log, LogChunk, Phase, SpecDocument
-from spackmon.query.fields import Filtering, ValueOf
+from spackmon.query.conditions import Filtering, ValueOf
 from spackmon.query.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.scope import Attribute, Scope
 from spackmon.query.unpack import BASE64, LOG, TAIL

@@ -6,244 +6,42 @@ Each function here makes a strawberry field without a resolver; its meaning trav
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import strawberry
-from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select
+from sqlalchemy import ColumnElement
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
-from spackmon.errors import Code
-from spackmon.query.json_text import JsonWriter
+from spackmon.query.computing import Computed
+from spackmon.query.conditions import (
+    Belongs,
+    Builder,
+    Collects,
+    Finder,
+    Limits,
+    Make,
+    Predicate,
+    Satisfying,
+    SpecIds,
+    ValueOf,
+)
+from spackmon.query.connections import Connected
+from spackmon.query.finding import Lookup, NodeLookup
+from spackmon.query.row_fields import (
+    Chosen,
+    Column,
+    Embedded,
+    Expression,
+    Identity,
+    JsonExpression,
+    Listing,
+    Relation,
+)
 from spackmon.query.scope import Attribute, Scope
-from spackmon.query.values import Given, plain
 
 # Under these keys a field's metadata has its meaning, what a filter asks of it, and what it sorts by.
 SQL, FILTERS, SORTS = "spackmon.sql", "spackmon.filters", "spackmon.sorts"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of the row, or of a row reached by following foreign keys; nullable as declared."""
-
-    steps: tuple[Attribute, ...]
-    attribute: Attribute
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A value that SQL computes of the row; `cost` is relative to a plain column, which costs 1."""
-
-    value_of: "ValueOf"
-    cost: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class JsonExpression:
-    """As Expression, but `build(row, json)` gives JSON text."""
-
-    build: "Builder"
-    cost: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The row's id among all types': `TypeName:number`, or the bare number for the one type that has that."""
-
-    model: Any
-    is_bare: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """One other row, reached by following foreign keys."""
-
-    steps: tuple[Attribute, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """One other row, whose id `row_id` computes; null where it computes none."""
-
-    model: Any
-    row_id: "ValueOf"
-
-
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """An object that lives in the same row; null where `present` is false.
-
-    `limits` makes of its arguments what its fields are limited by (`Scope.limits`). `collects` is a model and
-    what selects the ids of some of its rows, in a column `id`: lists in the object share them
-    (`Scope.collected`).
-    """
-
-    present: Callable[[Scope], ColumnElement[bool]] | None
-    limits: "Limits | None"
-    collects: "Collects | None"
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """All rows of a table that belong to this row, in order; `rows` is how many that may well be.
-
-    `belongs(row, other)` is the condition. If it `is_collected`, they are what the object around collects,
-    or with `ends` the rows of which these foreign keys all refer to that.
-    """
-
-    model: Any
-    belongs: "Belongs | None"
-    is_collected: bool
-    ends: tuple[Attribute, ...]
-    order: tuple[tuple[Attribute, ...], ...]
-    rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    """A Relay connection over a table; `belongs` as in Listing.
-
-    `satisfying(row, text)` is the condition that the argument of this name makes of its text. Unless a client
-    orders them, rows come in the `order` of these columns, newest first among equals. `rows` is how many
-    there may well be on a page whose size nobody gives.
-    """
-
-    model: Any
-    belongs: "Belongs | None"
-    satisfying: "Satisfying | None" = None
-    order: tuple[tuple[Attribute, ...], ...] = ()
-    rows: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A root field that finds one row by its arguments.
-
-    With `satisfying` it only tells whether the row satisfies the argument `spec`.
-    """
-
-    model: Any
-    find: "Finder"
-    satisfying: "Satisfying | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class NodeLookup:
-    """A root field that finds one row of any type that has an Identity, by that; or a list of them."""
-
-    is_list: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """SQL for the id of the row that a Lookup finds; NULL if no row matches.
-
-    Where `ambiguous` is true the arguments name several rows, and the answer is the error.
-    """
-
-    row_id: ColumnElement[Any]
-    ambiguous: ColumnElement[bool] | None = None
-    ambiguous_code: Code = Code.ARGUMENT_INVALID
-    ambiguous_sentence: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """A value that `make(facts, arguments)` computes of the answer to `facts`.
-
-    `facts` gives a selection on the field's own parent, whose variables are the field's arguments; it may
-    depend on the values of the arguments named by `decides`. Where the value holds specs, `make` gives
-    their identities, and `specs` selects the ids of all it may give.
-    """
-
-    facts: Callable[[Mapping[str, Any]], str]
-    make: "Make"
-    decides: tuple[str, ...]
-    specs: "SpecIds | None"
-
-
-Make = Callable[[Any, Mapping[str, Any]], Any]
-SpecIds = Callable[[Scope, Mapping[str, Given], "Filtering"], Select[Any] | CompoundSelect[Any]]
-
-
-class Bind(Protocol):
-    """Makes a parameter of a value; `convert` turns what was sent into what is bound, in every run."""
-
-    def __call__(self, given: Given, type_: Any, convert: Callable[[Any], Any] = plain) -> ColumnElement[Any]:
-        """The parameter."""
-
-
-Finder = Callable[[Mapping[str, Given], Bind], Found]
-
-
-@dataclass(frozen=True, slots=True)
-class Driver:
-    """What to walk instead of the table itself: a source with the rows' ids, each once, in an index."""
-
-    source: FromClause
-    row_id: ColumnElement[Any]
-    conditions: tuple[ColumnElement[bool], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows."""
-
-    holds: ColumnElement[bool]
-    driver: Driver | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A form of a condition; `is_taken` tells, whatever the row, whether it is the one to use."""
-
-    is_taken: ColumnElement[bool]
-    condition: ColumnElement[bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """A condition for which the database has several plans, each good for other data.
-
-    `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken.
-    """
-
-    whole: ColumnElement[bool]
-    ways: tuple[Way, ...]
-
-
-class Filtering(Protocol):
-    """What a predicate needs of the compilation that it is part of."""
-
-    dialect_name: str
-
-    @property
-    def bind(self) -> Bind:
-        """Makes parameters."""
-
-    def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
-        """What every field that is given of a filter input asks of `row`."""
-
-    def is_among(
-        self, column_: ColumnElement[Any], given: Given, convert: Callable[[Any], Any] = plain
-    ) -> ColumnElement[bool]:
-        """The column has one of the values of a list: many are one parameter, so that plans are shared."""
-
-    def each(self, given: Given) -> list[Given]:
-        """The elements of a list, of which each becomes a piece of the statement."""
-
-    def decided(self, value: Given | None) -> Any:
-        """A value that decides the statement's form."""
-
-
-Limits = Callable[[Mapping[str, Given], Filtering], Mapping[str, Any]]
-Predicate = Callable[[Scope, Given, Filtering], Condition]
-IdsOf = Callable[[Scope], Select[Any] | CompoundSelect[Any]]
-Collects = tuple[Any, IdsOf]
-Satisfying = Callable[[Scope, str], Ways]
-Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
-ValueOf = Callable[[Scope], ColumnElement[Any]]
-Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from spackmon.graph.parameters import indexed_name, indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
-from spackmon.query.fields import Belongs, Condition, Filtering, Predicate
+from spackmon.query.conditions import Belongs, Condition, Filtering, Predicate
 from spackmon.query.json_text import constant
 from spackmon.query.lookups import number_of_id, without_nul
 from spackmon.query.scope import Attribute, Scope

@@ -15,8 +15,8 @@ from spackmon.graph.template import BadFormat
 from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
 from spackmon.models import Closure, Spec, SpecHash
+from spackmon.query.conditions import Filtering, SpecIds
 from spackmon.query.expressions import itself_and_descendants
-from spackmon.query.fields import Filtering, SpecIds
 from spackmon.query.lookups import spec_by_hash_or_id, without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.spec_nodes import GRAPH, NODE, deptypes, graph_nodes, spec_nodes

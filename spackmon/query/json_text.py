@@ -5,7 +5,7 @@ and leaves no white space behind (benchmarks/). Every piece here is never NULL: 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -36,6 +36,8 @@ MARK = "\x01"
 COMPUTED, COMPUTED_END = "\x02", "\x03"
 
 NULL = "null"
+
+Json = ColumnElement[Any]
 
 
 def constant(text: str) -> ColumnElement[str]:
@@ -77,6 +79,14 @@ def _in_a_row(terms: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
     for term in terms[1:]:
         result = BinaryExpression(result, term, operators.concat_op, type_=Text())
     return result
+
+
+def braced(members: Iterable[tuple[str, Json | str]]) -> Json:
+    """A JSON object. A response key is a GraphQL name, so that it needs no escape."""
+    pieces: list[str | Json] = []
+    for key, value in members:
+        pieces += [f'{"," if pieces else "{"}"{key}":', value]
+    return joined([*pieces, "}"]) if pieces else constant("{}")
 
 
 class JsonWriter(ABC):

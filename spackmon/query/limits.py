@@ -33,9 +33,7 @@ from graphql import (
 )
 
 from spackmon.errors import Code, Refused
-from spackmon.query.aggregates import DEFAULT_GROUPS, Grouped, Tabulated
-from spackmon.query.fields import Computed, Connected, Expression, JsonExpression, Listing, NodeLookup
-from spackmon.query.paging import DEFAULT_PAGE
+from spackmon.query.meaning import Meaning
 from spackmon.query.registry import Registry
 from spackmon.query.selection import MAXIMUM_DEPTH, Selected, Selector
 from spackmon.query.values import Given, is_deeper, plain, read_value, value_count
@@ -53,9 +51,6 @@ MAXIMUM_INTROSPECTION_COST = 500_000
 _INTROSPECTION_ROWS = {"types": 200, "args": 2}
 _LIST_ROWS = 10
 _COUNT_COST = 100
-# Reads a graph or two and walks them; reads every row of the list and sorts durations.
-_COMPUTED_COST, _GROUPED_COST = 500, 1000
-_OBJECT_COSTS = {Computed: _COMPUTED_COST, Grouped: _GROUPED_COST, Tabulated: _GROUPED_COST}
 _META_FIELDS: Mapping[str, GraphQLField] = {"__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
 
@@ -150,24 +145,24 @@ class Measure:
         if asked.name == "__typename":
             return rows
         type_ = (_META_FIELDS.get(asked.name) or parent.fields[asked.name]).type
-        meaning = self._registry.meanings.get(parent.name, {}).get(asked.name)
+        meaning: Meaning | None = self._registry.meanings.get(parent.name, {}).get(asked.name)
         cost = self._cost_of_arguments(asked, rows)
         if is_leaf_type(get_named_type(type_)):
             return cost + rows * _cost_of_value(meaning, asked.name)
+        inside, beneath, own = None, rows, 1
         if meaning is not None:
             self._add(_FIELDS_OF_AN_OBJECT)
-        inside: int | None = None
-        beneath = rows
-        if isinstance(meaning, Connected):
-            inside = self._first(asked, meaning.rows or DEFAULT_PAGE) if page is None else page
-        elif isinstance(meaning, Grouped):
-            beneath *= self._first(asked, DEFAULT_GROUPS)
-        elif isinstance(meaning, NodeLookup) and meaning.is_list:
-            beneath *= self._count(asked, "ids")
-        elif is_list_type(get_nullable_type(type_)):
-            beneath *= _length(meaning, asked.name, page)
+            own = meaning.own_cost
+            inside = meaning.page(asked, self)
+            if inside is not None and page is not None:
+                inside = page
+        length = None if meaning is None else meaning.length(asked, self)
+        if length is not None:
+            beneath *= length
+        elif inside is None and is_list_type(get_nullable_type(type_)):
+            beneath *= page if meaning is None and page is not None else _length(asked.name)
         types = self._object_types(type_, asked)
-        cost += rows * _OBJECT_COSTS.get(type(meaning), 1)
+        cost += rows * own
         return cost + max(self._object(one, asked, beneath, inside, depth + 1) for one in types)
 
     def _add(self, fields: int) -> None:
@@ -211,7 +206,7 @@ class Measure:
         fields = self._selector.fields(type_, asked.selections, depth)
         return sum(self._field(type_, one, rows, page, depth) for one in fields.values())
 
-    def _first(self, asked: Selected, otherwise: int) -> int:
+    def first(self, asked: Selected, otherwise: int) -> int:
         """How many rows a field may have at most. What is no size is refused later."""
         written = {argument.name.value: argument.value for argument in asked.node.arguments or ()}
         for name in ("first", "last"):
@@ -220,7 +215,7 @@ class Measure:
                 return max(cast(int, plain(given.value)), 0)
         return otherwise
 
-    def _count(self, asked: Selected, name: str) -> int:
+    def count(self, asked: Selected, name: str) -> int:
         """How many elements an argument has that is a list."""
         written = {argument.name.value: argument.value for argument in asked.node.arguments or ()}
         given = read_value(written[name], GraphQLList(GraphQLString), self._variables)
@@ -266,22 +261,12 @@ def _member_count(value: Any) -> int:
     return count
 
 
-def _cost_of_value(meaning: object, name: str) -> int:
-    match meaning:
-        case Expression(cost=cost) | JsonExpression(cost=cost):
-            return cost
-        case Computed():
-            return _COMPUTED_COST
-        case None if name == "totalCount":
-            return _COUNT_COST
-        case _:
-            return 1
+def _cost_of_value(meaning: Meaning | None, name: str) -> int:
+    if meaning is None:
+        return _COUNT_COST if name == "totalCount" else 1
+    return meaning.own_cost
 
 
-def _length(meaning: object, name: str, page: int | None) -> int:
-    """The rows of a list: a page's, if it is that of a connection."""
-    if isinstance(meaning, Listing):
-        return meaning.rows
-    if meaning is None and page is not None:
-        return page
+def _length(name: str) -> int:
+    """The rows of a list of which nothing tells more."""
     return _INTROSPECTION_ROWS.get(name, _LIST_ROWS)

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, sele
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Build, ErrorGroup, MergedBuild, Package, Spec, SpecHash
-from spackmon.query.fields import Bind, Finder, Found
+from spackmon.query.conditions import Bind, Finder, Found
 from spackmon.query.json_text import constant
 from spackmon.query.values import Given
 

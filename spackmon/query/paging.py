@@ -36,7 +36,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from spackmon.errors import Code, Refused
 from spackmon.models.columns import JsonText, UtcDateTime
-from spackmon.query.fields import Bind, Driver, Way, Ways
+from spackmon.query.conditions import Bind, Driver, Way, Ways
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.values import Given

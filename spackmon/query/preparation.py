@@ -21,15 +21,14 @@ from graphql.execution.values import get_variable_values
 from sqlalchemy.engine import Dialect
 
 from spackmon.errors import Code, Refused
-from spackmon.query.compilation import Deciding, Plan
-from spackmon.query.compile import Compiler
 from spackmon.query.documents import Document, Operation, check_length, read_document
-from spackmon.query.export import ExportCompiler, ExportPlan
+from spackmon.query.export import ExportPlan, compile_export
 from spackmon.query.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size
 from spackmon.query.recent import Recent
 from spackmon.query.refusals import InvalidRequestError, invalid_if_refused
 from spackmon.query.registry import Registry
 from spackmon.query.selection import Selected
+from spackmon.query.statement import Deciding, Plan, Statement
 from spackmon.query.values import at, plain, shape, value_count
 
 _INTROSPECTION = ("__schema", "__type")
@@ -124,11 +123,11 @@ class Preparation:
         _, operation = self._operation(request)
         variables, values = self._coerced(operation, request)
         measure = Measure(self._registry, operation.fragments, variables)
-        compiler = ExportCompiler(self._registry, self._dialect, operation.fragments, variables)
-        fields = compiler.root_fields(self._query, operation.node.selection_set)
+        statement = Statement(self._registry, self._dialect, operation.fragments, variables)
+        fields = statement.root_fields(self._query, operation.node.selection_set)
         if request.limits is not None:
             request.limits.check(measure.size(self._query, fields, page=1).with_values(values))
-        planned = compiler.compile_export(self._query, fields)
+        planned = compile_export(statement, self._query, fields)
         return planned, variables, planned.plan.parameters(variables)
 
     def _operation(self, request: Request) -> tuple[bytes, Operation]:
@@ -167,8 +166,8 @@ class Preparation:
     def _compiled(
         self, operation: Operation, variables: Mapping[str, Any], limits: Limits | None
     ) -> tuple[Prepared, set[Deciding]]:
-        compiler = Compiler(self._registry, self._dialect, operation.fragments, variables)
-        fields = compiler.root_fields(self._query, operation.node.selection_set)
+        statement = Statement(self._registry, self._dialect, operation.fragments, variables)
+        fields = statement.root_fields(self._query, operation.node.selection_set)
         plain_fields = {key: asked for key, asked in fields.items() if asked.name not in _INTROSPECTION}
         introspected = {key: asked for key, asked in fields.items() if asked.name in _INTROSPECTION}
         with invalid_if_refused():
@@ -177,8 +176,8 @@ class Preparation:
             if limits is not None:
                 limits.check(size)
                 self._check_introspection(measure, introspected, limits)
-        plan = compiler.compile(self._query, plain_fields) if plain_fields else None
-        deciding = set(compiler.deciding)
+        plan = statement.compile(self._query, plain_fields) if plain_fields else None
+        deciding = set(statement.deciding)
         if introspected:
             deciding |= {((name,), plain) for name, value in variables.items() if isinstance(value, bool)}
         introspection = _only(operation, introspected) if introspected else None

@@ -8,7 +8,8 @@ from graphql import GraphQLSchema
 from strawberry import Schema
 from strawberry.types.base import StrawberryObjectDefinition
 
-from spackmon.query.fields import SQL, Identity
+from spackmon.query.fields import SQL
+from spackmon.query.row_fields import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, not_, or_, select
 
 from spackmon.models import Build, Spec, SpecCompiler, attempt_tag
-from spackmon.query.fields import Belongs
+from spackmon.query.conditions import Belongs
 from spackmon.query.scope import Attribute, Scope
 
 

@@ -32,7 +32,7 @@ from spackmon.graph.abstract_spec import AbstractEdge, AbstractSpec
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 from spackmon.models import Build, Closure, Dependency, ProvidedVirtual, Spec
-from spackmon.query.fields import Filtering, Way, Ways
+from spackmon.query.conditions import Filtering, Way, Ways
 from spackmon.query.lookups import without_nul
 from spackmon.query.scope import Scope
 from spackmon.query.spec_conditions import (

@@ -18,13 +18,13 @@ from strawberry import Schema
 
 from spackmon.database import Database, Reader
 from spackmon.errors import Code, Refused
-from spackmon.query.compilation import Plan
 from spackmon.query.export import Export
 from spackmon.query.limits import Limits
 from spackmon.query.preparation import Preparation, Prepared, Ready, Request
 from spackmon.query.recent import Recent
 from spackmon.query.refusals import InvalidRequestError, error_body, told
 from spackmon.query.registry import read_registry
+from spackmon.query.statement import Plan
 from spackmon.query.unpack import is_packed, unpacked
 from spackmon.query.workers import Workers
 

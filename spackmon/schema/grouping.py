@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 
 import strawberry
 
-from spackmon.query.aggregates import aggregate, grouped, is_timed, key_value, measure
-from spackmon.query.fields import ValueOf, condition, embedded, sorted_by_value
+from spackmon.query.aggregates import aggregate, is_timed, key_value, measure
+from spackmon.query.conditions import ValueOf
+from spackmon.query.counting import grouped
+from spackmon.query.fields import condition, embedded, sorted_by_value
 from spackmon.query.filters import compares_value
 from spackmon.query.group_keys import Key, KeyColumns
 from spackmon.schema.filters import FloatFilter

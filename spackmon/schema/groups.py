@@ -6,7 +6,8 @@ import strawberry
 
 from spackmon import models
 from spackmon.query import group_keys as keys
-from spackmon.query.aggregates import aggregate, cells, labels
+from spackmon.query.aggregates import aggregate, labels
+from spackmon.query.counting import cells
 from spackmon.query.expressions import phase_status
 from spackmon.query.group_keys import through, value_of
 from spackmon.query.relations import attempt_id, newest_attempt_id

@@ -4,7 +4,7 @@ import strawberry
 
 from spackmon import models
 from spackmon.query import graph_questions as questions
-from spackmon.query.aggregates import tabulated
+from spackmon.query.counting import tabulated
 from spackmon.query.fields import (
     argument,
     computed,

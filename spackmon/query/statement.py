@@ -1,21 +1,19 @@
-"""What every part of a compilation needs: values that become parameters or decide, and row sources."""
+"""One operation on its way to a statement: names, values that become parameters or decide, row sources."""
 
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 from graphql import (
-    FieldNode,
     FragmentDefinitionNode,
     GraphQLBoolean,
     GraphQLObjectType,
     GraphQLOutputType,
+    SelectionSetNode,
     Undefined,
     ValueNode,
-    get_named_type,
 )
 from sqlalchemy import (
     BigInteger,
@@ -41,18 +39,21 @@ from sqlalchemy.engine import Dialect
 from spackmon.errors import Code, Refused
 from spackmon.models.columns import UtcDateTime
 from spackmon.query.computed import Computation
-from spackmon.query.json_text import constant, joined, json_writer
+from spackmon.query.conditions import Condition
+from spackmon.query.json_text import Json, braced, constant, json_writer
+from spackmon.query.meaning import At, Meaning, object_type, scalar
 from spackmon.query.registry import Registry
 from spackmon.query.scope import Scope
 from spackmon.query.selection import Selected, Selector
 from spackmon.query.values import Given, Path, at, plain, read_value
 
-Json = ColumnElement[Any]
 Fields = Mapping[str, Selected]
 # Which variable decides the statement's form, and what of its value does.
 Deciding = tuple[Path, Callable[[Any], Any]]
 # A statement is made anew for each of their numbers or texts.
 _MAXIMUM_EACH = 200
+# Each level may be a join or a subquery.
+MAXIMUM_FILTER_DEPTH = 15
 _MAXIMUM_DECIDING_CHARACTERS = 4_000
 # The databases plan well for so many values that they see one by one.
 _SHORT_LIST = 8
@@ -75,7 +76,7 @@ class Plan:
         return filled
 
 
-class Compilation(ABC):
+class Statement:
     """One operation on its way to a statement, for one shape of variables.
 
     `deciding` are the variables whose values, or something of them, went into the statement.
@@ -88,30 +89,30 @@ class Compilation(ABC):
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: Mapping[str, Any],
     ) -> None:
-        self._registry = registry
+        self.registry = registry
         self._dialect = dialect
         self.dialect_name = dialect.name
         self._variables = {name: Given(value, (name,)) for name, value in variables.items()}
-        self._json = json_writer(dialect.name)
-        self._selector = Selector(registry.schema, fragments, self._decide)
+        self.json = json_writer(dialect.name)
+        self.selector = Selector(registry.schema, fragments, self._decide)
         self._bound: dict[str, tuple[Path, Callable[[Any], Any]]] = {}
         self.deciding: set[Deciding] = set()
         self.computations: list[Computation] = []
-        self._names: Iterator[int] = count(1)
+        self.names: Iterator[int] = count(1)
         self._filter_depth = 0
 
-    def _no_row(self) -> Scope:
+    def no_row(self) -> Scope:
         """What the root's fields are fields of."""
-        return Scope(select(constant("").label("id")).subquery(), self._names)
+        return Scope(select(constant("").label("id")).subquery(), self.names)
 
-    def _plan(self, statement: Select[Any]) -> Plan:
+    def plan(self, statement: Select[Any]) -> Plan:
         compiled = statement.compile(dialect=self._dialect)
         constants = {name: value for name, value in compiled.params.items() if name not in self._bound}
         return Plan(str(compiled), constants, self._bound, tuple(self.computations))
 
     def bind(self, given: Given, type_: Any, convert: Callable[[Any], Any] = plain) -> ColumnElement[Any]:
         """A parameter; filled anew in each run if its value came from a variable."""
-        name = f"p{next(self._names)}"
+        name = f"p{next(self.names)}"
         converted = self._for_the_driver(type_, convert)
         if isinstance(type_, Integer):
             # A number that its column could not hold is still one to compare with.
@@ -156,7 +157,7 @@ class Compilation(ABC):
         )
 
     def _listed(self, given: Given, type_: Any, convert: Callable[[Any], Any]) -> ColumnElement[Any]:
-        name = f"p{next(self._names)}"
+        name = f"p{next(self.names)}"
         if given.path is not None:
             self._bound[name] = (given.path, convert)
         return bindparam(name, convert(given.value), type_=type_)
@@ -188,11 +189,11 @@ class Compilation(ABC):
     def _decide(self, node: ValueNode) -> bool:
         return bool(self.decided(read_value(node, GraphQLBoolean, self._variables)))
 
-    def _arguments(self, parent: GraphQLObjectType, node: FieldNode) -> dict[str, Given]:
+    def arguments(self, at: At) -> dict[str, Given]:
         """The arguments that were given and are not null."""
-        written = {argument.name.value: argument.value for argument in node.arguments or ()}
+        written = {argument.name.value: argument.value for argument in at.selected.node.arguments or ()}
         found: dict[str, Given] = {}
-        for name, definition in parent.fields[node.name.value].args.items():
+        for name, definition in at.definition.args.items():
             value = read_value(written[name], definition.type, self._variables) if name in written else None
             if name not in written and definition.default_value is not Undefined:
                 value = Given(definition.default_value)
@@ -200,21 +201,77 @@ class Compilation(ABC):
                 found[name] = value
         return found
 
-    @abstractmethod
-    def _field(self, parent: GraphQLObjectType, asked: Selected, row: Scope, depth: int) -> Json | str:
-        """The value of a field of `row`, as JSON text."""
+    def is_written(self, at: At, name: str) -> bool:
+        """Whether the document gives an argument, rather than its default."""
+        return any(argument.name.value == name for argument in at.selected.node.arguments or ())
 
-    def _object(self, type_: GraphQLOutputType, asked: Selected, row: Scope, depth: int) -> Json:
-        """The object that `asked` wants, made of `row`."""
-        named = object_type(type_)
-        return self._object_of(named, self._selector.fields(named, asked.selections, depth), row, depth)
+    # Objects and rows -------------------------------------------------------------------------------
 
-    def _object_of(self, type_: GraphQLObjectType, fields: Fields, row: Scope, depth: int) -> Json:
-        return braced((key, self._field(type_, asked, row, depth)) for key, asked in fields.items())
+    def root_fields(self, query: GraphQLObjectType, selection: SelectionSetNode) -> dict[str, Selected]:
+        """The operation's own fields by response key."""
+        return self.selector.fields(query, [selection], 1)
 
-    def _rows(self, statement: Select[Any]) -> FromClause:
+    def compile(self, query: GraphQLObjectType, fields: Fields) -> Plan:
+        """The plan that answers root `fields` with a JSON object."""
+        return self.plan(select(self.object_of(query, fields, self.no_row(), 1).label("answer")))
+
+    def field(self, at: At) -> Json | str:
+        """The value of a field, as JSON text."""
+        if at.selected.name == "__typename":
+            return f'"{at.parent.name}"'
+        meaning: Meaning = self.registry.meanings[at.parent.name][at.selected.name]
+        return meaning.json(at, self)
+
+    def object(self, at: At, row: Scope, type_: GraphQLOutputType | None = None, levels: int = 1) -> Json:
+        """The object that a field selects, made of `row`: so many levels below the field."""
+        named = object_type(at.type_ if type_ is None else type_)
+        depth = at.depth + levels
+        return self.object_of(named, self.selector.fields(named, at.selected.selections, depth), row, depth)
+
+    def object_of(self, type_: GraphQLObjectType, fields: Fields, row: Scope, depth: int) -> Json:
+        """An object of these fields."""
+        return braced((key, self.field(At(type_, selected, row, depth))) for key, selected in fields.items())
+
+    def fields(self, at: At, levels: int = 1) -> dict[str, Selected]:
+        """What is selected of the object that a field is."""
+        return self.selector.fields(object_type(at.type_), at.selected.selections, at.depth + levels)
+
+    def facts(self, operation: SelectionSetNode, at: At, variables: Mapping[str, Given]) -> Json:
+        """What a selection of our own asks of the field's parent, with variables of its own."""
+        outside, self._variables = self._variables, dict(variables)
+        try:
+            fields = self.selector.fields(at.parent, [operation], 1)
+            return self.object_of(at.parent, fields, at.row, 1)
+        finally:
+            self._variables = outside
+
+    def new_name(self) -> str:
+        """A name that nothing else in the statement has."""
+        return f"t{next(self.names)}"
+
+    def rows(self, statement: Select[Any]) -> FromClause:
         """The statement as a row source that may look at the rows of every statement around it."""
-        return statement.correlate_except(None).subquery(f"t{next(self._names)}")
+        return statement.correlate_except(None).subquery(self.new_name())
+
+    def listed(self, statement: Select[Any]) -> Json:
+        """A JSON array of a statement's column `body`, in its order."""
+        rows = self.rows(statement)
+        return scalar(select(self.json.array(rows.c["body"])).select_from(rows))
+
+    # Filters ----------------------------------------------------------------------------------------
+
+    def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
+        """What every field that is given of a filter input asks of `row`."""
+        if self._filter_depth == MAXIMUM_FILTER_DEPTH:
+            raise Refused(
+                Code.FILTER_TOO_DEEP, f"`where` nests more than {MAXIMUM_FILTER_DEPTH} levels of filters"
+            )
+        predicates = self.registry.meanings[input_name]
+        asked = {name: value for name, value in given.members().items() if value.value is not None}
+        self._filter_depth += 1
+        conditions = [predicates[name](row, value, self) for name, value in asked.items()]
+        self._filter_depth -= 1
+        return conditions
 
 
 def _moment(type_: UtcDateTime, value: Any, dialect: Dialect) -> Any:
@@ -247,19 +304,3 @@ def _kind(type_: Any) -> Any:
         if isinstance(type_, known):
             return kind
     return None
-
-
-def scalar(statement: Select[Any]) -> Json:
-    return statement.correlate_except(None).scalar_subquery()
-
-
-def braced(members: Iterator[tuple[str, Json | str]]) -> Json:
-    """A JSON object. A response key is a GraphQL name, so that it needs no escape."""
-    pieces: list[str | Json] = []
-    for key, value in members:
-        pieces += [f'{"," if pieces else "{"}"{key}":', value]
-    return joined([*pieces, "}"]) if pieces else constant("{}")
-
-
-def object_type(type_: GraphQLOutputType) -> GraphQLObjectType:
-    return cast(GraphQLObjectType, get_named_type(type_))
