@@ -195,13 +195,17 @@ def _builds(data: Any) -> Any:
             "id": str(build["id"]),
             "createdAt": _moment(build["createdAt"]),
             "spec": {**build["spec"], **_named(build["spec"])},
-            "tags": sorted(
-                (given["tag"] for given in build["attempts"][0]["tags"]), key=lambda tag: str(tag["name"])
-            ),
-            "phases": [
-                {**phase, "reportedAt": _moment(phase["reportedAt"])}
-                for phase in build["attempts"][0]["phases"]
-            ],
+            "tags": {
+                "nodes": sorted(
+                    (given["tag"] for given in build["attempts"][0]["tags"]), key=lambda tag: str(tag["name"])
+                )
+            },
+            "phases": {
+                "nodes": [
+                    {**phase, "reportedAt": _moment(phase["reportedAt"])}
+                    for phase in build["attempts"][0]["phases"]
+                ]
+            },
             "errorCount": build["attempts"][0]["errors"]["totalCount"],
         }
         for build in data["builds"]["nodes"]
@@ -224,7 +228,7 @@ def _their_graph(data: Any) -> Any:
     nodes = {spec["hash"]: tuple(_named(spec).values()) for spec in specs}
     edges = {
         (spec["hash"], edge["child"]["hash"]): [
-            one.name.lower() for one in Deptype if one.name and one & edge["deptypes"]
+            one.name for one in Deptype if one.name and one & edge["deptypes"]
         ]
         for spec in specs
         for edge in spec["edges"]

@@ -173,7 +173,7 @@ def builds_with(session: Session, name: str, version: str, *, eager: bool) -> by
     nodes = [
         {
             "id": str(one.id), "status": one.status, "spec": _named(one.spec),
-            "phases": [{"name": p.name, "status": p.status} for p in one.attempts[-1].phases],
+            "phases": {"nodes": [{"name": p.name, "status": p.status} for p in one.attempts[-1].phases]},
         }
         for one in found[:100]
     ]  # fmt: skip
@@ -250,11 +250,11 @@ def _error_counts(session: Session, builds: Sequence[Any], *, eager: bool) -> di
 def _listed(build: Any, errors: Mapping[int, int]) -> dict[str, Any]:
     return {
         **_one(build),
-        "tags": [{"name": tag.name} for tag in build.attempts[-1].tags],
-        "phases": [
+        "tags": {"nodes": [{"name": tag.name} for tag in build.attempts[-1].tags]},
+        "phases": {"nodes": [
             {"name": p.name, "status": p.status, "reportedAt": _moment(p.reported_at)}
             for p in build.attempts[-1].phases
-        ],
+        ]},
         "errorCount": errors.get(build.attempts[-1].id, 0),
     }  # fmt: skip
 
@@ -290,7 +290,7 @@ def _named(spec: Any) -> dict[str, Any]:
 
 
 def _deptypes(bits: int) -> list[str]:
-    return [name for bit, name in ((1, "build"), (2, "link"), (4, "run"), (8, "test")) if bits & bit]
+    return [name for bit, name in ((1, "BUILD"), (2, "LINK"), (4, "RUN"), (8, "TEST")) if bits & bit]
 
 
 def _moment(moment: datetime) -> str:
