@@ -347,6 +347,16 @@ def test_what_would_hold_the_parser_for_long_is_refused(body: str) -> None:
     assert refused.value.code is Code.XML_TOO_LARGE
 
 
+def test_what_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(Refused, match="nested"):
+        read_cdash(("<a>" * 1_001 + "</a>" * 1_001).encode())
+    # Elements beside each other are not.
+    labels = "<Labels><Label>a</Label></Labels>" * 2_000
+    assert read(
+        f"<Build>{labels}<Error><Text>{escape('#include <a> ' * 2_000)}</Text></Error></Build>"
+    ).events
+
+
 def test_texts_may_look_like_many_attributes() -> None:
     log = 'x="1" ' * 2_000 + "".join(f"-DA{number}='{number}' > /dev/null\n" for number in range(2_000))
     report = read(f"<Build><Error><Text>{log}</Text></Error></Build>".replace(" > ", " &gt; "))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from spackmon.errors import Code, Refused
+from spackmon.query.documents import read_document
 from spackmon.query.limits import Limits
 from spackmon.query.preparation import Preparation, Request
 from spackmon.query.recent import Recent
@@ -23,7 +25,7 @@ from tests.waiting import until_in_loop
 BY_NAME = "query($names: [String!]) { specs(where: {name: {in: $names}}) { nodes { id } } }"
 BUILDS = "query($where: BuildFilter) { builds(where: $where) { nodes { id } } }"
 SATISFYING = "query($text: String) { specs(satisfying: $text) { nodes { id } } }"
-OBJECTS = "spec { name version hash } phases { name status } tags { name } environment { hostname }"
+OBJECTS = "spec { name version } phases { nodes { name } } tags { nodes { name } } environment { hostname }"
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -108,6 +110,25 @@ def test_no_request_takes_more_work_than_the_largest_that_is_answered(site: Aske
             prepare(query, variables)
 
     assert calls(prepare_all, after=lambda: prepare(PLAIN, {})) < 300_000 * len(HOSTILE)
+
+
+def test_a_document_that_is_refused_leaves_little_to_the_garbage_collector() -> None:
+    def refuse() -> bool:
+        try:
+            read_document(HOSTILE["the same field"][0], schema._schema, Limits())
+        except InvalidRequestError:
+            return True
+        return False
+
+    assert refuse()
+    gc.collect()
+    gc.disable()
+    try:
+        assert refuse()
+        # It has 4,800 tokens, of which each knew the next one and the one before.
+        assert gc.collect() < 2_000
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])

@@ -20,7 +20,8 @@ _MAXIMUM_TAGS = 500_000
 # All of a tag is read at once, and its attributes compared with each other: nothing else runs meanwhile.
 _MAXIMUM_TAG_CHARACTERS, _MAXIMUM_ATTRIBUTES_OF_A_TAG = 1 << 20, 1_000
 # No character is looked at twice: `+` after a quantifier gives nothing back.
-_TAG = re.compile(r"""<[^\s<>"'/!?][^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+>""")
+_TAG = re.compile(r"""</?[^\s<>"'/!?][^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+>""")
+_MAXIMUM_DEPTH = 1_000
 _CHARACTERS_AT_ONCE = 64 << 10
 _CONTROLS = "".join(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r")
 _NOT_CHARACTERS = "\ufffe\uffff"
@@ -108,11 +109,19 @@ def _parsed(document: str) -> Element:
 
 
 def _check_tags(document: str) -> None:
-    """Raises Refused XML_TOO_LARGE for attributes beyond measure; a `>` within quotes ends no tag."""
-    attributes = 0
+    """A `>` within quotes ends no tag. Raises Refused XML_TOO_LARGE for attributes beyond measure, and
+    ParseError for nesting: that may be text which looks like tags.
+    """
+    attributes = depth = 0
     for tag in _TAG.finditer(document):
         of_this = (document.count('"', *tag.span()) + document.count("'", *tag.span())) // 2
         attributes += of_this
+        if document[tag.start() + 1] == "/":
+            depth = max(0, depth - 1)
+        elif document[tag.end() - 2] != "/":
+            depth += 1
+        if depth > _MAXIMUM_DEPTH:
+            raise ParseError(f"its elements are nested more than {_MAXIMUM_DEPTH:,} times")
         if of_this > _MAXIMUM_ATTRIBUTES_OF_A_TAG or tag.end() - tag.start() > _MAXIMUM_TAG_CHARACTERS:
             most, characters = _MAXIMUM_ATTRIBUTES_OF_A_TAG, _MAXIMUM_TAG_CHARACTERS
             sentence = f"a tag of the body has more than {most:,} attributes or {characters:,} characters"
