@@ -9,6 +9,8 @@ from sqlalchemy import text
 from spackmon.formats.submission import SpecReport
 from spackmon.graph.spec import Deptype, Edge
 from spackmon.ingest.checking import check_database
+from spackmon.status import BuildStatus
+from tests.ingest.installs import START, after, live
 from tests.ingest.reports import Site, build_report, graph, spec, spec_report
 from tests.ingest.test_any_order import contents
 
@@ -51,6 +53,9 @@ DAMAGES = {
         "UPDATE attempt SET status = 'FAILED'", "DELETE FROM phase", "UPDATE attempt SET prefix = '/other'",
         "UPDATE attempt SET started_at = NULL",
     ],
+    "claims of another spec": [
+        f"UPDATE claim SET spec_id = (SELECT s.id FROM spec s WHERE s.hash = '{ZLIB.hash}')",
+    ],
     "builds": ["UPDATE build SET status = 'FAILED'", "UPDATE build SET newest_attempt_id = NULL"],
 }  # fmt: skip
 
@@ -78,6 +83,20 @@ def test_damage_is_counted_and_repaired(site: Site, name: str, damage: str) -> N
     assert contents(site) == damaged
     assert differences(site, repair=True)[name] > 0
     assert contents(site) == right
+    assert not any(differences(site).values())
+
+
+def test_runs_that_are_not_numbered_by_when_they_ran_are_found_and_numbered(site: Site) -> None:
+    for number, began_at in enumerate((START, after(9000), None)):
+        site.apply(live(ZLIB, run=f"run-{number}", started_at=began_at, status=BuildStatus.RUNNING))
+    numbers = "SELECT number, started_at FROM attempt ORDER BY number"
+    right = site.rows(numbers)
+    assert [began_at is None for _, began_at in right] == [True, False, False]
+    for statement in ("UPDATE attempt SET number = -number", "UPDATE attempt SET number = 4 + number"):
+        site.database.write_once(lambda c, statement=statement: c.execute(text(statement)))
+    assert site.rows(numbers) != right
+    assert differences(site, repair=True)["builds"] == 1
+    assert site.rows(numbers) == right
     assert not any(differences(site).values())
 
 

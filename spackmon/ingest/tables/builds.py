@@ -103,15 +103,17 @@ _OTHERS = Statement("SELECT 1 FROM attempt WHERE build_id = :build_id AND id <> 
 
 # What nobody says when it ran comes first: it never hides a run that is known to be later. Its place among
 # others of the kind is that of its name, the shorter one first, as 9 is before 10: not that of its arrival.
+_RAN_AT = """
+    CASE WHEN {0}.started_at IS NULL AND {0}.end_is_inferred THEN NULL
+        ELSE COALESCE({0}.started_at, {0}.finished_at) END
+"""
 _MISNUMBERED = Statement(
-    """
+    f"""
     SELECT r.id, r.place FROM (
         SELECT a.id, a.number, row_number() OVER (ORDER BY a.ran_at IS NOT NULL, a.ran_at, c.kind,
             length(c.key), c.key, a.id) AS place
         FROM (
-            SELECT id, number, CASE WHEN started_at IS NULL AND end_is_inferred THEN NULL
-                ELSE COALESCE(started_at, finished_at) END AS ran_at
-            FROM attempt WHERE build_id = :build_id
+            SELECT r.id, r.number, {_RAN_AT.format("r")} AS ran_at FROM attempt r WHERE r.build_id = :build_id
         ) a
         LEFT JOIN (
             SELECT attempt_id, kind, key,
@@ -120,7 +122,7 @@ _MISNUMBERED = Statement(
         ) c ON c.attempt_id = a.id AND c.place = 1
     ) r
     WHERE r.number <> r.place
-    """
+    """  # noqa: S608 -- of our own constants
 )
 
 # By way of negative numbers: one at a time is unique.
@@ -171,6 +173,11 @@ _WRONG = over_rows(
                 AND CASE WHEN o.status = 'NOTRUN' THEN 0 ELSE 1 END
                     >= CASE WHEN a.status = 'NOTRUN' THEN 0 ELSE 1 END
                 AND (o.number > a.number OR o.status <> 'NOTRUN' AND a.status = 'NOTRUN')
+        )
+        OR EXISTS (
+            SELECT 1 FROM attempt x JOIN attempt y ON y.build_id = x.build_id AND y.number = x.number + 1
+            WHERE x.build_id = b.id AND {_RAN_AT.format("x")} IS NOT NULL
+                AND ({_RAN_AT.format("y")} IS NULL OR {_RAN_AT.format("y")} < {_RAN_AT.format("x")})
         )
     ORDER BY b.id
     """,  # noqa: S608 -- of our own constants
@@ -349,7 +356,7 @@ def machine_of(row: Any) -> Machine:
 
 
 def wrong_builds(connection: Connection, build_ids: Sequence[int]) -> list[int]:
-    """Those of some builds that do not repeat the facts of their newest run."""
+    """Those of some builds whose runs are misnumbered, or that do not repeat the newest one's facts."""
     return [row.id for row in _WRONG.run(connection, [(build_id,) for build_id in build_ids])]
 
 
