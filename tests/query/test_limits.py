@@ -262,3 +262,24 @@ def test_whoever_leaves_ends_the_statement_that_runs(
 
     asyncio.run(leave())
     assert database.is_sqlite or not is_running()
+
+
+LISTS: list[tuple[str, str, list[Any]]] = [
+    ("[ID!]", "builds(where: {id: {in: $values}})", [str(number) for number in range(1, 13)]),
+    ("[BuildStatus!]", "builds(where: {status: {in: $values}})", ["RUNNING", "FAILED", "SUCCESS"] * 4),
+    ("[DateTime!]", "builds(where: {createdAt: {in: $values}})", ["2026-01-01T00:00:00Z"] * 12),
+    ("[Int!]", "builds(where: {errorCount: {in: $values}})", list(range(12))),
+    ("[String!]", "specs(where: {name: {in: $values}})", [*map(str, range(11)), "zlib"]),
+    ("[String!]", "specs(where: {version: {in: $values}})", [f"1.{number}" for number in range(12)]),
+]
+
+
+def test_a_list_of_many_values_finds_what_each_of_them_finds(site: AskedSite) -> None:
+    site.build(ZLIB)
+    for type_, asked, values in LISTS:
+        query = f"query($values: {type_}) {{ found: {asked} {{ totalCount }} }}"
+        (number,) = site.ask(query, values=values)["found"].values()
+        each = [site.ask(query, values=[value])["found"]["totalCount"] for value in sorted(set(values))]
+        assert number == sum(each), asked
+        others = query.replace("in: $values", "notIn: $values")
+        assert site.ask(others, values=values)["found"]["totalCount"] == 1 - number, asked
