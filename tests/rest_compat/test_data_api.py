@@ -31,11 +31,11 @@ FIELDS = {
 ZEN = {"name": "zen3", "vendor": "AuthenticAMD", "features": ["avx2", "sha"], "generation": 0}
 
 
-@pytest.fixture
-def reported(server: Server) -> Server:
+@pytest.fixture(scope="module")
+def reported(long_server: Server) -> Server:
     """What several clients reported, so that there is a row of every noun, and of most several."""
     for name in ("0.16-libabigail", "0.17-analyze", "0.17-fail", "0.17-success", "0.23-cdash-fail"):
-        assert Player(server.url, server.user, server.token).play(name) == []
+        assert Player(long_server.url, long_server.user, long_server.token).play(name) == []
     for number, build in enumerate(("zlib", "zstd"), 1):
         node = {
             "name": build, "version": "1.0", "hash": str(number) * 32, "full_hash": build[1] * 32,
@@ -43,9 +43,9 @@ def reported(server: Server) -> Server:
             "compiler": {"name": "gcc", "version": "12.2.0"}, "parameters": {},
         }  # fmt: skip
         body = {"spec": {"_meta": {"version": 2}, "nodes": [node]}, "spack_version": "0.17.0"}
-        answer = server.post("/ms1/specs/new/", {"spec": body["spec"], "spack_version": "0.17.0"})
+        answer = long_server.post("/ms1/specs/new/", {"spec": body["spec"], "spack_version": "0.17.0"})
         assert answer.status_code == 201, answer.text
-    return server
+    return long_server
 
 
 def walked(server: Server, address: str) -> list[Any]:
@@ -145,26 +145,28 @@ def test_specs_by_name_are_rows_of_the_same_shape_the_oldest_first(reported: Ser
         ("after=.99999999", "CURSOR_INVALID"), ("after=5b315d&before=5b315d", "PAGE_INVALID"),
     ],
 )  # fmt: skip
-def test_a_page_that_cannot_be_meant_is_refused_with_a_code(server: Server, query: str, code: str) -> None:
+def test_a_page_that_cannot_be_meant_is_refused_with_a_code(
+    long_server: Server, query: str, code: str
+) -> None:
     for name in ("compilers", "environmentvariable"):
-        answer = server.http.get(f"/api/{name}/?{query}")
+        answer = long_server.http.get(f"/api/{name}/?{query}")
         assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
 @pytest.mark.parametrize(
     "path", ["builds/x/", "builds/0/", "builds/٣/", f"specs/{10**30}/", "compilers/-1/", "builds/?format=xml"]
 )
-def test_what_is_not_there_is_not_found_in_the_old_words(server: Server, path: str) -> None:
+def test_what_is_not_there_is_not_found_in_the_old_words(long_server: Server, path: str) -> None:
     for name in FIELDS:
-        answer = server.http.get(f"/api/{path.replace(path.split('/')[0], name, 1)}")
+        answer = long_server.http.get(f"/api/{path.replace(path.split('/')[0], name, 1)}")
         assert (answer.status_code, answer.json()) == (404, {"detail": "Not found."})
 
 
-def test_the_data_api_is_read_only(server: Server) -> None:
+def test_the_data_api_is_read_only(long_server: Server) -> None:
     for path in ("/api/", "/api/specs/", "/api/specs.json", "/api/specs/1/"):
         for method in ("POST", "PUT", "PATCH", "DELETE"):
-            answer = server.http.request(method, path, json={})
+            answer = long_server.http.request(method, path, json={})
             assert answer.status_code == 405
             assert answer.json() == {"detail": f'Method "{method}" not allowed.'}
-        head = server.http.head(path)
+        head = long_server.http.head(path)
         assert (head.headers["content-type"], head.content) == ("application/json", b"")

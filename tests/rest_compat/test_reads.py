@@ -81,6 +81,6 @@ def test_json_and_binary_findings_come_back_as_they_were_sent(analyzed: Server) 
         ("specs/name/%00/", 400),
     ],
 )  # fmt: skip
-def test_what_is_not_there_is_answered_with_a_code(server: Server, path: str, status: int) -> None:
-    answer = server.http.get(f"/ms1/{path}")
+def test_what_is_not_there_is_answered_with_a_code(long_server: Server, path: str, status: int) -> None:
+    answer = long_server.http.get(f"/ms1/{path}")
     assert (answer.status_code, answer.json()["code"]) == (status, status)
