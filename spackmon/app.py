@@ -20,6 +20,7 @@ from spackmon.errors import Code, Refused
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http import answers, health, token_exchange
 from spackmon.http.access_log import AccessLog
+from spackmon.http.reading import ReadAccess
 from spackmon.ops import migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
@@ -117,6 +118,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(AccessLog),
             Middleware(SecurityHeaders),
             Middleware(OtherOrigins, settings.cors_origins),
+            Middleware(ReadAccess, url_api_prefix=settings.url_api_prefix),
         ],
         exception_handlers={
             HTTPException: unknown_address(settings.url_api_prefix),

@@ -170,6 +170,7 @@ class Code(StrEnum):
     PERSON_NAME_INVALID = auto(), 400, "The name of a person has characters that are not allowed."
     PASSWORD_TOO_SHORT = auto(), 400, "The password is too short."
     TOKEN_UNKNOWN = auto(), 404, "No token has this number."
+    SCOPE_UNKNOWN = auto(), 400, "A token cannot be for this."
     INBOX_ENTRY_UNKNOWN = auto(), 404, "The inbox has no entry of this number."
     REPLAY_INCOMPLETE = auto(), 400, "Some inbox entries could not be applied and stay in the inbox."
     IMPORT_INCOMPLETE = auto(), 400, "Some documents could not be stored."

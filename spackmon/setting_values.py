@@ -31,6 +31,11 @@ def _names(value: Any) -> Any:
     return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
+AUTHENTICATED = "authenticated"
+Access = Annotated[
+    Literal["public", "authenticated"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),

@@ -35,7 +35,16 @@ from sqlalchemy.exc import ArgumentError
 from spackmon.errors import Code, Refused
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.secret_file import read_or_create
-from spackmon.setting_values import AbsolutePath, BaseUrl, LogLevel, Names, Origins, PublicUrl, Truth
+from spackmon.setting_values import (
+    AbsolutePath,
+    Access,
+    BaseUrl,
+    LogLevel,
+    Names,
+    Origins,
+    PublicUrl,
+    Truth,
+)
 
 _PREFIX = "SPACKMON_"
 # Variables of the same prefix that this module, clients and the tests read and that set nothing.
@@ -93,6 +102,16 @@ class Settings(BaseSettings):
         default=False,
         description="Take writes from anybody, as the person `anonymous` "
         "(for `spack install --monitor-no-auth`).",
+    )
+    read_access: Access = Field(
+        default="public",
+        description="Who may read: `public`, or `authenticated` for those who show a token with the scope "
+        "`read`.",
+    )
+    environment_access: Access = Field(
+        default="public",
+        description="Who sees environment variables and the owners of installed files: `public`, or "
+        "`authenticated`.",
     )
     environment: str = Field(
         default="test", description="The name of this deployment, shown in the service info."

@@ -6,24 +6,32 @@ client's access token has expired in mid-build. Only passwords, which people cho
 
 import base64
 import binascii
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import anyio
 import anyio.to_thread
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, literal, null, select
 
 from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
 from spackmon.auth.people import ANONYMOUS, anonymous, is_password
-from spackmon.auth.tokens import digest, looks_like_token
+from spackmon.auth.tokens import digest, is_current, looks_like_token, note_use
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
-from spackmon.models import Person, Token
+from spackmon.models import Person, Token, utc_now
+from spackmon.viewer import ADMIN, READ, WRITE, Role, Viewer, allows
 
 # A verification takes 64 MB and 50 ms of a core: guessing must not take the machine from builds.
 _PASSWORDS_AT_ONCE = 2
 # More tokens than a site has; of more, the earlier ones are forgotten.
 _MOST_ADMITTED = 10_000
+
+
+# What a person may do who shows a password.
+_OF_PASSWORDS = f"{WRITE} {READ}"
+_USE_NOTED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +60,51 @@ class Gate:
         """
         if self._is_open:
             return await self._anonymous(impatient)
-        credentials = _bearer(authorization)
-        await self._wait_for_key()
-        if looks_like_token(credentials):
-            row = await self._first(_of_token().where(Token.digest == digest(credentials)), impatient)
-            if row is not None:
-                self._remember(credentials, Claims(row.name, row.token_id))
-        else:
-            row = await self._first(_of_claims(self._access_tokens.read(credentials)), impatient)
-        if row is None:
-            raise Refused(Code.TOKEN_REVOKED, "the token was revoked or its person disabled")
+        row = await self._row_of(_bearer(authorization), impatient)
+        _check(row, WRITE)
+        await self._note_use(row)
         return Sender(row.person_id, row.name)
+
+    async def viewer(self, authorization: str | None) -> Viewer:
+        """Who reads with this header: nobody that is known without one.
+
+        Bearer as in `admit`, or Basic with a name and a token or password, as browsers send it. Raises
+        Refused with status 401 or 403.
+        """
+        if not authorization:
+            return Viewer(sees_details=False)
+        if authorization.partition(" ")[0].lower() == "basic":
+            name, secret = _basic(authorization)
+            claims = await self._claims(name, secret)
+            if claims is None:
+                raise Refused(Code.CREDENTIALS_WRONG, _do_not_fit(name), status=401)
+            row = await self._first(_of_claims(claims))
+        else:
+            row = await self._row_of(_bearer(authorization), impatient=False)
+        _check(row, READ)
+        await self._note_use(row)
+        scopes = frozenset(row.scopes.split())
+        return Viewer(row.person_id, Role.ADMIN if ADMIN in scopes else Role.MEMBER, scopes)
+
+    async def _row_of(self, credentials: str, impatient: bool) -> Any:
+        """The row of a Bearer header's credentials, if there is one."""
+        await self._wait_for_key()
+        if not looks_like_token(credentials):
+            return await self._first(_of_claims(self._access_tokens.read(credentials)), impatient)
+        row = await self._first(_of_token().where(Token.digest == digest(credentials)), impatient)
+        if row is not None:
+            self._remember(credentials, Claims(row.name, row.token_id))
+        return row
+
+    async def _note_use(self, row: Any) -> None:
+        """Write down the use of a token, of which it is enough to know the hour."""
+        now = utc_now()
+        if row.token_id is None or (row.last_used_at is not None and now - row.last_used_at < _USE_NOTED):
+            return
+        with suppress(Refused):
+            await self._database.write_held(
+                lambda connection: note_use(connection, row.token_id), impatient=True
+            )
 
     def vouch(self, authorization: str | None) -> Claims | None:
         """Who this header is of, as far as that can be seen while the database is away.
@@ -90,11 +132,14 @@ class Gate:
         Raises Refused: 401 without such a header, 400 when it is malformed, 403 when it is wrong.
         """
         name, secret = _basic(authorization)
-        claims = await (self._by_token if looks_like_token(secret) else self._by_password)(name, secret)
+        claims = await self._claims(name, secret)
         await self._wait_for_key()
         if claims is None:
-            raise Refused(Code.CREDENTIALS_WRONG, f"{name!r} and this token or password do not fit")
+            raise Refused(Code.CREDENTIALS_WRONG, _do_not_fit(name))
         return self._access_tokens.issue(claims, issuer)
+
+    async def _claims(self, name: str, secret: str) -> Claims | None:
+        return await (self._by_token if looks_like_token(secret) else self._by_password)(name, secret)
 
     async def _by_token(self, name: str, secret: str) -> Claims | None:
         statement = _of_token().where(Token.digest == digest(secret), Person.name == name)
@@ -148,21 +193,34 @@ def _bearer(authorization: str | None) -> str:
     return credentials
 
 
+def _do_not_fit(name: str) -> str:
+    return f"{name!r} and this token or password do not fit"
+
+
+def _check(row: Any, scope: str) -> None:
+    """Raises Refused where there is no row of the sender, or its token is for something else."""
+    if row is None:
+        raise Refused(Code.TOKEN_REVOKED, "the token was revoked, has ended, or its person was disabled")
+    if not allows(frozenset(row.scopes.split()), scope):
+        raise Refused(Code.SCOPE_MISSING, f"the token is for {row.scopes}, and this needs {scope}")
+
+
 def _of_token() -> Select[*tuple[Any, ...]]:
     """A valid token with its person, to be narrowed to one."""
     return (
-        select(Token.id.label("token_id"), Token.person_id, Person.name)
+        select(Token.id.label("token_id"), Token.person_id, Token.scopes, Token.last_used_at, Person.name)
         .join(Person, Person.id == Token.person_id)
-        .where(Token.revoked_at.is_(None), Person.disabled_at.is_(None))
+        .where(Token.revoked_at.is_(None), Person.disabled_at.is_(None), is_current(utc_now()))
     )
 
 
 def _of_claims(claims: Claims) -> Select[*tuple[Any, ...]]:
     if claims.token_id is not None:
         return _of_token().where(Token.id == claims.token_id, Person.name == claims.person)
-    return select(Person.id.label("person_id"), Person.name).where(
-        Person.name == claims.person, Person.disabled_at.is_(None)
-    )
+    return select(
+        null().label("token_id"), Person.id.label("person_id"), literal(_OF_PASSWORDS).label("scopes"),
+        null().label("last_used_at"), Person.name,
+    ).where(Person.name == claims.person, Person.disabled_at.is_(None))  # fmt: skip
 
 
 def _basic(authorization: str | None) -> tuple[str, str]:

@@ -3,14 +3,16 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from spackmon.auth.people import person_named
 from spackmon.errors import Code, Refused
 from spackmon.models import Person, Token, utc_now
+from spackmon.viewer import READ, SCOPES, WRITE
 
 _RANDOM_BYTES = 32
 _LOOKS = re.compile(r"[0-9a-f]{64}")
@@ -22,26 +24,46 @@ class TokenRecord:
 
     id: int
     person: str
+    scopes: str
     created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
     revoked_at: datetime | None
 
 
-def create_token(connection: Connection, person: str) -> str:
-    """A new token of the person with this name. Raises Refused PERSON_UNKNOWN or PERSON_DISABLED."""
+def create_token(
+    connection: Connection,
+    person: str,
+    scopes: Collection[str] = (WRITE, READ),
+    expires_at: datetime | None = None,
+) -> str:
+    """A new token of the person with this name.
+
+    Raises Refused PERSON_UNKNOWN, PERSON_DISABLED, and SCOPE_UNKNOWN for what is none of `SCOPES`.
+    """
+    if not scopes or set(scopes) - set(SCOPES):
+        given = ", ".join(map(repr, sorted(scopes))) or "nothing"
+        raise Refused(Code.SCOPE_UNKNOWN, f"a token is for some of {', '.join(SCOPES)}, not for {given}")
     person_id = person_named(connection, person)
     disabled_at = connection.execute(select(Person.disabled_at).where(Person.id == person_id)).scalar()
     if disabled_at is not None:
         raise Refused(Code.PERSON_DISABLED, f"{person!r} was disabled and gets no token")
     secret = secrets.token_hex(_RANDOM_BYTES)
-    connection.execute(insert(Token).values(person_id=person_id, digest=digest(secret), created_at=utc_now()))
+    connection.execute(
+        insert(Token).values(
+            person_id=person_id, digest=digest(secret), created_at=utc_now(), expires_at=expires_at,
+            scopes=" ".join(scope for scope in SCOPES if scope in scopes),
+        )
+    )  # fmt: skip
     return secret
 
 
 def list_tokens(connection: Connection, person: str | None = None) -> list[TokenRecord]:
     """The tokens of one person, or of everybody, oldest first. Raises Refused PERSON_UNKNOWN."""
-    statement = select(Token.id, Person.name, Token.created_at, Token.revoked_at).join(
-        Person, Person.id == Token.person_id
-    )
+    statement = select(
+        Token.id, Person.name, Token.scopes, Token.created_at, Token.expires_at, Token.last_used_at,
+        Token.revoked_at,
+    ).join(Person, Person.id == Token.person_id)  # fmt: skip
     if person is not None:
         statement = statement.where(Token.person_id == person_named(connection, person))
     return [TokenRecord(*row) for row in connection.execute(statement.order_by(Token.id))]
@@ -56,6 +78,16 @@ def revoke_token(connection: Connection, token_id: int) -> None:
     connection.execute(
         update(Token).where(Token.id == token_id, Token.revoked_at.is_(None)).values(revoked_at=utc_now())
     )
+
+
+def is_current(now: datetime) -> ColumnElement[bool]:
+    """Of tokens whose end has not come."""
+    return Token.expires_at.is_(None) | (Token.expires_at > now)
+
+
+def note_use(connection: Connection, token_id: int) -> None:
+    """Write down that a token is used now."""
+    connection.execute(update(Token).where(Token.id == token_id).values(last_used_at=utc_now()))
 
 
 def digest(secret: str) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, LargeBinary, Table, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import DETAIL, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
 from spackmon.models.people import Person
@@ -43,7 +43,7 @@ class EnvironmentVariable(Base):
     """A variable of an environment."""
 
     __tablename__ = "environment_variable"
-    __table_args__ = (Index(None, "name", "environment_set_id"),)
+    __table_args__ = (Index(None, "name", "environment_set_id"), {"info": DETAIL})
 
     environment_set_id: Mapped[int] = mapped_column(ForeignKey(EnvironmentSet.id), primary_key=True)
     name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
@@ -70,8 +70,8 @@ class InstallFile(Base):
     path: Mapped[str] = mapped_column(ByteOrderedText)
     type: Mapped[str | None] = mapped_column(ByteOrderedText)
     mode: Mapped[int | None]
-    owner: Mapped[int | None] = mapped_column(RowId)
-    group: Mapped[int | None] = mapped_column(RowId)
+    owner: Mapped[int | None] = mapped_column(RowId, info=DETAIL)
+    group: Mapped[int | None] = mapped_column(RowId, info=DETAIL)
     hash: Mapped[str | None] = mapped_column(ByteOrderedText)
     size_bytes: Mapped[int | None] = mapped_column(RowId)
     modified_at_seconds: Mapped[float | None] = mapped_column(Float(53))

@@ -13,6 +13,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
+from spackmon.viewer import SEES_DETAILS
+
 # SQLite numbers rows by itself only in a column declared INTEGER PRIMARY KEY.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 
@@ -24,6 +26,10 @@ ByteOrderedText = Text().with_variant(TEXT(collation="C"), "postgresql")
 # Rows that questions see only where they are counted to a run: others stand for what another claim says
 # better.
 COUNTED = {"info": {"counted": "attempt_id"}}
+
+
+# What describes people's machines; the name is that of a fact of the viewer, without which nobody sees it.
+DETAIL: dict[Any, Any] = {"seen_by": SEES_DETAILS}
 
 
 class Word(Text):

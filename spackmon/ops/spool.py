@@ -23,6 +23,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from spackmon.auth.access_tokens import Claims
 from spackmon.auth.people import ANONYMOUS, anonymous
+from spackmon.auth.tokens import is_current
 from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
@@ -222,7 +223,7 @@ def _may_write(connection: Connection, claims: Claims) -> bool:
     is_allowed = select(Person.id).where(Person.name == claims.person, Person.disabled_at.is_(None))
     if claims.token_id is not None:
         is_allowed = is_allowed.join(Token, Token.person_id == Person.id).where(
-            Token.id == claims.token_id, Token.revoked_at.is_(None)
+            Token.id == claims.token_id, Token.revoked_at.is_(None), is_current(utc_now())
         )
     return connection.execute(is_allowed).first() is not None
 

@@ -30,6 +30,7 @@ from spackmon.query.registry import Registry
 from spackmon.query.selection import Selected
 from spackmon.query.statement import Deciding, Plan, Statement
 from spackmon.query.values import at, plain, shape, value_count
+from spackmon.viewer import Viewer
 
 _INTROSPECTION = ("__schema", "__type")
 _MOST_ERRORS = 5
@@ -37,6 +38,8 @@ _MOST_ERRORS = 5
 FEW_VALUES = 200
 _BYTES_OF_A_PLAN = 8_000
 _BYTES_OF_A_PARAMETER = 2_000
+
+ANYBODY = Viewer()
 
 log = structlog.get_logger()
 
@@ -49,6 +52,7 @@ class Request:
     variables: Mapping[str, Any]
     operation_name: str | None
     limits: Limits | None
+    viewer: Viewer = ANYBODY
 
     @property
     def document_key(self) -> bytes:
@@ -101,7 +105,7 @@ class Preparation:
         operation = document.operation(request.operation_name)
         variables, values = self._coerced(operation, request)
         prepared: Prepared | None = self._kept.get(self._plan_key(key, operation, variables))
-        return None if prepared is None else self._ready(prepared, variables, values, request.limits)
+        return None if prepared is None else self._ready(prepared, variables, values, request)
 
     def prepare(self, request: Request) -> Ready:
         """The request made ready. Raises InvalidRequestError and Refused."""
@@ -114,7 +118,7 @@ class Preparation:
                 self._decide_by(key, operation, deciding)
                 plan_key = self._plan_key(key, operation, variables)
                 self._kept.put(plan_key, prepared, _size_bytes(plan_key, prepared))
-            return self._ready(prepared, variables, values, request.limits)
+            return self._ready(prepared, variables, values, request)
         except RecursionError:
             raise InvalidRequestError.of(Code.QUERY_TOO_DEEP, "the operation nests too deeply") from None
 
@@ -128,7 +132,7 @@ class Preparation:
         if request.limits is not None:
             request.limits.check(measure.size(self._query, fields, page=1).with_values(values))
         planned = compile_export(statement, self._query, fields)
-        return planned, variables, planned.plan.parameters(variables)
+        return planned, variables, planned.plan.parameters(variables, request.viewer)
 
     def _operation(self, request: Request) -> tuple[bytes, Operation]:
         check_length(request.text, request.limits)
@@ -154,13 +158,14 @@ class Preparation:
         return coerced.coerced, values
 
     def _ready(
-        self, prepared: Prepared, variables: Mapping[str, Any], values: int, limits: Limits | None
+        self, prepared: Prepared, variables: Mapping[str, Any], values: int, request: Request
     ) -> Ready:
+        limits = request.limits
         size = prepared.size.with_values(values)
         if limits is not None and not limits.admit(size):
             with invalid_if_refused():
                 limits.check(size)
-        parameters = {} if prepared.plan is None else prepared.plan.parameters(variables)
+        parameters = {} if prepared.plan is None else prepared.plan.parameters(variables, request.viewer)
         return Ready(prepared, variables, parameters, size.cost)
 
     def _compiled(

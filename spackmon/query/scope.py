@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
+from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, true
+from sqlalchemy import ColumnElement, FromClause, Table, and_, case, true
 from sqlalchemy.orm import InstrumentedAttribute
 
 Attribute = InstrumentedAttribute[Any]
@@ -17,13 +18,30 @@ def referred_table(foreign_key: Attribute) -> FromClause:
     return table
 
 
+class Names(Iterator[int]):
+    """What all scopes of one statement share: the numbers of their names, and the viewer's facts."""
+
+    def __init__(self, fact: Callable[[str], ColumnElement[bool]]) -> None:
+        """`fact` gives the parameter with a fact of the viewer."""
+        self._numbers = count(1)
+        self.fact = fact
+
+    def __next__(self) -> int:
+        return next(self._numbers)
+
+    def sees(self, what: Mapping[Any, Any]) -> list[ColumnElement[bool]]:
+        """What must hold of the viewer for what has this `info` to be seen."""
+        fact = what.get("seen_by")
+        return [] if fact is None else [self.fact(fact)]
+
+
 class Scope:
     """One aliased table of a SELECT, and the joins that its fields ask for as they are compiled.
 
     Following the same foreign key twice joins once.
     """
 
-    def __init__(self, table: FromClause, names: Iterator[int], trunk: "Scope | None" = None) -> None:
+    def __init__(self, table: FromClause, names: Names, trunk: "Scope | None" = None) -> None:
         self.table = table
         self.source = table.alias(f"t{next(names)}")
         self._names = names
@@ -47,7 +65,10 @@ class Scope:
         return same
 
     def __getitem__(self, attribute: Attribute) -> ColumnElement[Any]:
-        return self.source.c[attribute.key]
+        """A column; null where the viewer may not see it."""
+        column: ColumnElement[Any] = self.source.c[attribute.key]
+        hidden = self._names.sees(attribute.property.columns[0].info)
+        return case((hidden[0], column)) if hidden else column
 
     @property
     def row_id(self) -> ColumnElement[Any]:
@@ -64,7 +85,8 @@ class Scope:
         known = self._followed.get(foreign_key.key)
         if known is None:
             known = Scope(referred_table(foreign_key), self._names, self._trunk)
-            self._trunk._joins.append((known.source, known.row_id == self[foreign_key]))
+            seen = and_(known.row_id == self[foreign_key], *known._sees())
+            self._trunk._joins.append((known.source, seen))
             self._followed[foreign_key.key] = known
         return known
 
@@ -99,7 +121,10 @@ class Scope:
     def is_counted(self) -> list[ColumnElement[bool]]:
         """What must hold of a row of this table to be seen at all."""
         counted = self.table.info.get("counted") if isinstance(self.table, Table) else None
-        return [] if counted is None else [self.source.c[counted].is_not(None)]
+        return [*([] if counted is None else [self.source.c[counted].is_not(None)]), *self._sees()]
+
+    def _sees(self) -> list[ColumnElement[bool]]:
+        return self._names.sees(self.table.info) if isinstance(self.table, Table) else []
 
     def beneath(self, table: FromClause) -> "Scope":
         """A row source for a subquery of this one's statement."""

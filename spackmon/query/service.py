@@ -7,6 +7,7 @@ What a new document takes of the interpreter is taken off the event loop, a litt
 import json
 import time
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,14 @@ from spackmon.database import Database, Reader
 from spackmon.errors import Code, Refused
 from spackmon.query.export import Export
 from spackmon.query.limits import Limits
-from spackmon.query.preparation import Preparation, Prepared, Ready, Request
+from spackmon.query.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.recent import Recent
 from spackmon.query.refusals import InvalidRequestError, error_body, told
 from spackmon.query.registry import read_registry
 from spackmon.query.statement import Plan
 from spackmon.query.unpack import is_packed, unpacked
 from spackmon.query.workers import Workers
+from spackmon.viewer import Viewer
 
 CACHE_BYTES = 64_000_000
 _DEFAULT_LIMITS = Limits()
@@ -83,6 +85,13 @@ class QueryService:
         self.workers = Workers(_THREADS, _WAITING)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_THREADS, _OWN_WAITING)
+        self._viewer = ANYBODY
+
+    def seen_by(self, viewer: Viewer) -> "QueryService":
+        """The same service as `viewer` sees it."""
+        seen = copy(self)
+        seen._viewer = viewer
+        return seen
 
     async def execute(
         self,
@@ -96,7 +105,7 @@ class QueryService:
 
         `explain` adds what it costs to the response's `extensions`. Raises Refused BUSY.
         """
-        request = Request(query, variables or {}, operation_name, self._limits)
+        request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
         try:
             body = await self._run(request, explain=explain)
         except InvalidRequestError as invalid:
@@ -110,7 +119,7 @@ class QueryService:
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of one of our own operations, which no limit is meant for; Refused on an error."""
         try:
-            body = await self._run(Request(query, variables or {}, None, None))
+            body = await self._run(Request(query, variables or {}, None, None, self._viewer))
         except InvalidRequestError as invalid:
             raise Refused(invalid.code, invalid.errors[0].message) from invalid
         found: dict[str, Any] = json.loads(body)["data"]
@@ -126,7 +135,7 @@ class QueryService:
 
         Raises Refused where the operation has no answer, or is no export.
         """
-        request = Request(query, variables or {}, operation_name, self._limits)
+        request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
         try:
             planned, coerced, parameters = await self.workers.run(self._preparation.prepare_export, request)
         except InvalidRequestError as invalid:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from graphql import (
@@ -17,6 +16,7 @@ from graphql import (
 )
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     DateTime,
     Float,
@@ -43,9 +43,10 @@ from spackmon.query.conditions import Condition
 from spackmon.query.json_text import Json, braced, constant, json_writer
 from spackmon.query.meaning import At, Meaning, object_type, scalar
 from spackmon.query.registry import Registry
-from spackmon.query.scope import Scope
+from spackmon.query.scope import Names, Scope
 from spackmon.query.selection import Selected, Selector
 from spackmon.query.values import Given, Path, at, plain, read_value
+from spackmon.viewer import Viewer
 
 Fields = Mapping[str, Selected]
 # Which variable decides the statement's form, and what of its value does.
@@ -55,6 +56,8 @@ _MAXIMUM_EACH = 200
 # Each level may be a join or a subquery.
 MAXIMUM_FILTER_DEPTH = 15
 _MAXIMUM_DECIDING_CHARACTERS = 4_000
+# No variable has this name.
+VIEWER = "@viewer"
 # The databases plan well for so many values that they see one by one.
 _SHORT_LIST = 8
 
@@ -68,11 +71,12 @@ class Plan:
     bound: Mapping[str, tuple[Path, Callable[[Any], Any]]]
     computations: tuple[Computation, ...]
 
-    def parameters(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The statement's parameters for these (coerced) variables."""
+    def parameters(self, variables: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
+        """The statement's parameters for these (coerced) variables, and for who asks."""
         filled = dict(self.constants)
+        values = {**variables, VIEWER: viewer.facts}
         for name, (path, convert) in self.bound.items():
-            filled[name] = convert(at(path, variables))
+            filled[name] = convert(at(path, values))
         return filled
 
 
@@ -98,8 +102,14 @@ class Statement:
         self._bound: dict[str, tuple[Path, Callable[[Any], Any]]] = {}
         self.deciding: set[Deciding] = set()
         self.computations: list[Computation] = []
-        self.names: Iterator[int] = count(1)
+        self.names = Names(self._fact)
         self._filter_depth = 0
+
+    def _fact(self, name: str) -> ColumnElement[bool]:
+        """The parameter with a fact of whoever asks: a plan is everybody's."""
+        parameter = f"viewer_{name}"
+        self._bound[parameter] = ((VIEWER, name), plain)
+        return bindparam(parameter, None, type_=Boolean())
 
     def no_row(self) -> Scope:
         """What the root's fields are fields of."""

@@ -110,7 +110,7 @@ def test_an_upgrade_keeps_the_rows_that_refer_to_a_rebuilt_table(database_url: s
         lambda c: (
             c.execute(text("INSERT INTO person (id, name, created_at) VALUES (1, 'ada', :t)"), {"t": moment}),
             c.execute(
-                text("INSERT INTO token (id, person_id, digest, created_at) VALUES (1, 1, :d, :t)"),
+                text("INSERT INTO token (id, person_id, digest, scopes, created_at) VALUES (1, 1, :d, '', :t)"),
                 {"d": b"digest", "t": moment},
             ),
         )

@@ -1,0 +1,71 @@
+"""Who reads: every answer that shows what was reported is made for a viewer, and for nobody else."""
+
+from dataclasses import replace
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from spackmon.errors import Code, Refused
+from spackmon.http.answers import refusal
+from spackmon.http.base_url import base_url
+from spackmon.http.services import Services
+from spackmon.setting_values import AUTHENTICATED
+from spackmon.viewer import Viewer
+
+_GRAPHQL = "/graphql"
+_READS = ("GET", "HEAD")
+# These show nothing that was reported, or ask for a token themselves.
+_OPEN_PATHS = frozenset(("/healthz", "/readyz", "/auth/token", "/auth/token/"))
+_OPEN_BEGINNINGS = ("/static/", "/api/submissions/")
+
+
+class ReadAccess:
+    """ASGI middleware: questions are answered as READ_ACCESS and ENVIRONMENT_ACCESS let their viewer see.
+
+    Reports come by POST and PUT, and are let in by their own endpoints.
+    """
+
+    def __init__(self, app: ASGIApp, url_api_prefix: str) -> None:
+        self._app = app
+        self._open_paths = _OPEN_PATHS | {f"/{url_api_prefix}", f"/{url_api_prefix}/"}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not self._is_read(scope):
+            await self._app(scope, receive, send)
+            return
+        request: Request[Services] = Request(scope)
+        try:
+            viewer = await _viewer(request)
+        except Refused as refused:
+            headers = _challenge(request) if refused.status == Code.UNAUTHENTICATED.status else None
+            await refusal(refused, headers)(scope, receive, send)
+            return
+        if viewer is not None:
+            state: dict[str, Any] = scope["state"]
+            state["query"] = state["query"].seen_by(viewer)
+        await self._app(scope, receive, send)
+
+    def _is_read(self, scope: Scope) -> bool:
+        path: str = scope["path"]
+        if path in self._open_paths or path.startswith(_OPEN_BEGINNINGS):
+            return False
+        return scope["method"] in _READS or path.rstrip("/") == _GRAPHQL
+
+
+async def _viewer(request: Request[Services]) -> Viewer | None:
+    """Who asks; None where everybody sees everything. Raises Refused with status 401 or 403."""
+    settings = request.state.settings
+    needs_person = settings.read_access == AUTHENTICATED
+    hides_details = settings.environment_access == AUTHENTICATED
+    if not needs_person and not hides_details:
+        return None
+    viewer = await request.state.gate.viewer(request.headers.get("authorization"))
+    if needs_person and not viewer.is_signed_in:
+        raise Refused(Code.UNAUTHENTICATED, "reading needs a name and a token with the scope read")
+    return replace(viewer, sees_details=viewer.is_signed_in or not hides_details)
+
+
+def _challenge(request: Request[Services]) -> dict[str, str]:
+    """A browser asks its user for a name and a token."""
+    return {"WWW-Authenticate": f'Basic realm="{base_url(request)}", charset="UTF-8"'}

@@ -1,0 +1,45 @@
+"""Who reads: what the gate knows of the sender of a request, and what may be shown to them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+WRITE, READ, ADMIN = "build:write", "read", "admin"
+SCOPES = (WRITE, READ, ADMIN)
+"""What a token may be for; `admin` is for everything."""
+
+SEES_DETAILS = "sees_details"
+"""The fact that decides who sees what describes people's machines: variables, owners of files."""
+
+
+class Role(Enum):
+    """What somebody is to this site."""
+
+    ANONYMOUS = "nobody that is known"
+    MEMBER = "a person"
+    ADMIN = "a person with a token for everything"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Somebody who reads; by default anybody, on a site that shows everything to everybody."""
+
+    person_id: int | None = None
+    role: Role = Role.ANONYMOUS
+    scopes: frozenset[str] = frozenset()
+    sees_details: bool = True
+
+    @property
+    def is_signed_in(self) -> bool:
+        """Whether it is known who it is."""
+        return self.role is not Role.ANONYMOUS
+
+    @property
+    def facts(self) -> Mapping[str, bool]:
+        """What statements are told of the viewer, by name."""
+        return {SEES_DETAILS: self.sees_details}
+
+
+def allows(scopes: frozenset[str], scope: str) -> bool:
+    """Whether a token with these scopes may be used for `scope`."""
+    return scope in scopes or ADMIN in scopes

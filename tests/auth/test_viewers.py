@@ -1,0 +1,122 @@
+"""Who reads sees what they may see, however they ask; tokens are for something, and end."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from spackmon.auth.people import add_person
+from spackmon.auth.tokens import create_token, list_tokens
+from spackmon.errors import Refused
+from spackmon.models import utc_now
+from spackmon.viewer import ADMIN, READ, WRITE
+from tests.player import Player
+from tests.server import USER, Server, in_database, served
+
+ENVIRONMENT = "{ builds(first: 9) { nodes { environmentVariables { name value } } } }"
+BY_VARIABLE = (
+    '{ builds(where: {environmentVariables: {some: {name: {ge: ""}}}}) { totalCount }'
+    ' not: builds(where: {not: {environmentVariables: {some: {name: {ge: ""}}}}}) { totalCount } }'
+)
+FILES = "{ builds(first: 9) { nodes { installFiles(first: 9) { nodes { path owner group mode } } } } }"
+
+
+@pytest.fixture
+def private(database_url: str, tmp_path: Path) -> Iterator[Server]:
+    """A site that hides what describes machines, with a recorded analysis in it."""
+    with served(database_url, tmp_path, environment_access="authenticated") as server:
+        assert Player(server.url, server.user, server.token).play("0.17-analyze") == []
+        yield server
+
+
+def headers(server: Server, *scopes: str, **of: float) -> dict[str, str]:
+    """What somebody sends whose token has these scopes."""
+    ends = utc_now() + timedelta(days=of["days"]) if "days" in of else None
+    token = in_database(server, lambda c: create_token(c, USER, scopes, ends))
+    return {"Authorization": f"Bearer {token}"}
+
+
+def ask(server: Server, query: str, headers: dict[str, str] | None = None) -> str:
+    answer = server.http.post("/graphql", json={"query": query}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert "errors" not in answer.json(), answer.text
+    return json.dumps(answer.json()["data"])
+
+
+def test_what_describes_machines_is_shown_to_those_who_are_known(private: Server) -> None:
+    known = headers(private, READ)
+    variables = ask(private, ENVIRONMENT, known)
+    assert '"name": "' in variables
+    assert '"name": "' not in ask(private, ENVIRONMENT)
+    # Nor can it be found out by asking for it.
+    seen, hidden = json.loads(ask(private, BY_VARIABLE, known)), json.loads(ask(private, BY_VARIABLE))
+    assert seen["builds"]["totalCount"] > 0
+    assert hidden["builds"]["totalCount"] == 0
+    assert hidden["not"]["totalCount"] == seen["builds"]["totalCount"] + seen["not"]["totalCount"]
+    owners = json.loads(ask(private, FILES, known))["builds"]["nodes"]
+    files = json.loads(ask(private, FILES))["builds"]["nodes"]
+    assert any(f["owner"] is not None for build in owners for f in build["installFiles"]["nodes"])
+    for build in owners:
+        for file in build["installFiles"]["nodes"]:
+            file["owner"] = file["group"] = None
+    assert files == owners
+    # The plans are the same, whoever asked first.
+    assert ask(private, ENVIRONMENT, known) == variables
+
+
+def test_exports_pages_and_the_old_reads_show_no_more(private: Server) -> None:
+    known = headers(private, READ)
+    query = {"query": "{ builds(first: 9) { nodes { id environmentVariables { name value } } } }"}
+    accept = {"Accept": "application/x-ndjson"}
+    shown = private.http.post("/graphql", json=query, headers={**accept, **known}).text
+    assert '"name":"' in shown
+    assert '"name":"' not in private.http.post("/graphql", json=query, headers=accept).text
+
+
+def test_a_private_site_is_read_with_a_token_alone(database_url: str, tmp_path: Path) -> None:
+    with served(database_url, tmp_path, read_access="authenticated") as server:
+        assert Player(server.url, server.user, server.token).play("0.17-success") == []
+        paths = ["/", "/graphql?query={__typename}", "/builds/1", "/ms1/specs/name/zlib/", "/api/builds/"]
+        for path in paths:
+            refused = server.http.get(path)
+            assert refused.status_code == 401, path
+            assert refused.headers["WWW-Authenticate"].startswith("Basic ")
+            assert server.http.get(path, headers=headers(server, READ)).status_code in (200, 404), path
+        assert server.http.post("/graphql", json={"query": "{ __typename }"}).status_code == 401
+        for path in ("/healthz", "/readyz", "/ms1/"):
+            assert server.http.get(path).status_code == 200
+        token = in_database(server, lambda c: create_token(c, USER, [ADMIN]))
+        basic = base64.b64encode(f"{USER}:{token}".encode()).decode()
+        assert server.http.get("/", headers={"Authorization": f"Basic {basic}"}).status_code == 200
+        wrong = base64.b64encode(f"{USER}:{'0' * 64}".encode()).decode()
+        assert server.http.get("/", headers={"Authorization": f"Basic {wrong}"}).status_code == 401
+        assert server.http.get("/", headers=headers(server, WRITE)).status_code == 403
+
+
+def test_a_token_is_for_what_it_was_made_for_until_it_ends(server: Server) -> None:
+    def write(credentials: dict[str, str]) -> httpx.Response:
+        return server.http.post("/ms1/builds/update/", json={"build_id": 1}, headers=credentials)
+
+    assert write(headers(server, WRITE)).status_code == 400
+    assert write(headers(server, ADMIN)).status_code == 400
+    assert (write(headers(server, READ)).status_code, write(headers(server, READ)).json()["error"]) == (
+        403,
+        "SCOPE_MISSING",
+    )
+    assert write(headers(server, WRITE, days=1)).status_code == 400
+    assert write(headers(server, WRITE, days=-1)).status_code == 401
+    used = in_database(server, lambda c: [(t.scopes, t.last_used_at is not None) for t in list_tokens(c)])
+    assert used.count((WRITE, True)) == 2
+    assert (READ, False) in used
+
+
+def test_scopes_are_words_that_are_known(server: Server) -> None:
+    in_database(server, lambda c: add_person(c, "ada"))
+    for wrong in ([], ["write"], [READ, "build:read"]):
+        with pytest.raises(Refused) as refused:
+            in_database(server, lambda c, wrong=wrong: create_token(c, "ada", wrong))
+        assert refused.value.code == "SCOPE_UNKNOWN"
