@@ -30,6 +30,7 @@ from spackmon.errors import Code, Refused
 from spackmon.ingest import inbox, store
 from spackmon.large_bytes import AnyBytes, Writer, pieces
 from spackmon.models import Person, SubmissionBatch, Token, utc_now
+from spackmon.viewer import WRITE, allows
 
 log = structlog.get_logger()
 
@@ -220,12 +221,13 @@ def _person_id(connection: Connection, claims: Claims) -> int | None:
 
 def _may_write(connection: Connection, claims: Claims) -> bool:
     """What could not be seen without the database: the person is not disabled, the token not revoked."""
-    is_allowed = select(Person.id).where(Person.name == claims.person, Person.disabled_at.is_(None))
-    if claims.token_id is not None:
-        is_allowed = is_allowed.join(Token, Token.person_id == Person.id).where(
-            Token.id == claims.token_id, Token.revoked_at.is_(None), is_current(utc_now())
-        )
-    return connection.execute(is_allowed).first() is not None
+    of_person = Person.name == claims.person, Person.disabled_at.is_(None)
+    if claims.token_id is None:
+        return connection.execute(select(Person.id).where(*of_person)).first() is not None
+    of_token = Token.id == claims.token_id, Token.revoked_at.is_(None), is_current(utc_now())
+    scopes = select(Token.scopes).join(Person, Person.id == Token.person_id).where(*of_person, *of_token)
+    found = connection.execute(scopes).scalar()
+    return found is not None and allows(frozenset(found.split()), WRITE)
 
 
 def _forget(database: Database, marks: list[str]) -> None:

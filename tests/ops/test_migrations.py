@@ -110,7 +110,9 @@ def test_an_upgrade_keeps_the_rows_that_refer_to_a_rebuilt_table(database_url: s
         lambda c: (
             c.execute(text("INSERT INTO person (id, name, created_at) VALUES (1, 'ada', :t)"), {"t": moment}),
             c.execute(
-                text("INSERT INTO token (id, person_id, digest, scopes, created_at) VALUES (1, 1, :d, '', :t)"),
+                text(
+                    "INSERT INTO token (id, person_id, digest, scopes, created_at) VALUES (1, 1, :d, '', :t)"
+                ),
                 {"d": b"digest", "t": moment},
             ),
         )
@@ -172,6 +174,21 @@ def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
     # The number of a build that is gone is not given to another.
     numbers = [_new_build_after_the_newest_is_gone(database) for _ in range(2)]
     assert numbers == [10, 11]
+    database.close()
+
+
+def test_tokens_that_there_are_may_do_what_they_could(empty_url: str, tmp_path: Path) -> None:
+    upgrade_to(8, empty_url, tmp_path / "eighth")
+    database = Database(empty_url)
+    values: dict[str, object] = {"t": "2024-01-01T00:00:00.000000Z"}
+    database.write_once(partial(_execute, FILLED[0], values))
+    token = "INSERT INTO token (id, person_id, digest, created_at) VALUES (3, 1, :b, :t)"
+    database.write_once(partial(_execute, token, {**values, "b": b"digest"}))
+    database.close()
+    upgrade(empty_url)
+    columns = "SELECT id, person_id, scopes, expires_at, last_used_at, revoked_at FROM token"
+    rows = database.read_once(lambda c: [tuple(row) for row in c.execute(text(columns))])
+    assert rows == [(3, 1, "build:write read", None, None, None)]
     database.close()
 
 

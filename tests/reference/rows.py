@@ -9,13 +9,24 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from spackmon.database import Database
-from spackmon.models import Analysis, Attribute, Base, BuildEvent, attempt_tag
+from spackmon.models import (
+    Analysis,
+    Attribute,
+    Base,
+    BuildEvent,
+    EnvironmentVariable,
+    InstallFile,
+    attempt_tag,
+)
+from spackmon.viewer import Viewer
+
+ANYBODY = Viewer()
 
 
 class Rows:
-    """The tables of a test-size site, as objects."""
+    """The tables of a test-size site, as objects, and as somebody may see them."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, viewer: Viewer = ANYBODY) -> None:
         self._by: dict[tuple[Any, str], dict[Any, list[Any]]] = {}
         self._tables: dict[Any, list[Any]] = {}
 
@@ -31,6 +42,10 @@ class Rows:
                 session.expunge_all()
 
         database.read_once(load)
+        if not viewer.sees_details:
+            self._tables[EnvironmentVariable] = []
+            for file in self._tables[InstallFile]:
+                file.owner = file.group = None
 
     def all(self, model: Any) -> Sequence[Any]:
         """All rows of a table."""
