@@ -10,6 +10,7 @@ from spackmon.errors import Code, Refused
 from spackmon.http.answers import refusal
 from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
+from spackmon.http.token_exchange import challenge
 from spackmon.setting_values import AUTHENTICATED
 from spackmon.viewer import Viewer
 
@@ -67,5 +68,6 @@ async def _viewer(request: Request[Services]) -> Viewer | None:
 
 
 def _challenge(request: Request[Services]) -> dict[str, str]:
-    """A browser asks its user for a name and a token."""
-    return {"WWW-Authenticate": f'Basic realm="{base_url(request)}", charset="UTF-8"'}
+    """A browser asks its user for a name and a token; a client that exchanges tokens reads the last realm."""
+    (bearer,) = challenge(request).values()
+    return {"WWW-Authenticate": f'Basic realm="{base_url(request)}", charset="UTF-8", {bearer}'}

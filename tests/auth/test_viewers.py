@@ -11,6 +11,7 @@ import pytest
 
 from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token, list_tokens
+from spackmon.client import Client
 from spackmon.errors import Refused
 from spackmon.models import utc_now
 from spackmon.viewer import ADMIN, READ, WRITE
@@ -90,6 +91,8 @@ def test_a_private_site_is_read_with_a_token_alone(database_url: str, tmp_path: 
         for path in ("/healthz", "/readyz", "/ms1/"):
             assert server.http.get(path).status_code == 200
         token = in_database(server, lambda c: create_token(c, USER, [ADMIN]))
+        for client in Client(server.url, token=token), Client(server.url, user=USER, token=token):
+            assert client.query("{ __typename }") == {"__typename": "Query"}
         basic = base64.b64encode(f"{USER}:{token}".encode()).decode()
         assert server.http.get("/", headers={"Authorization": f"Basic {basic}"}).status_code == 200
         wrong = base64.b64encode(f"{USER}:{'0' * 64}".encode()).decode()
