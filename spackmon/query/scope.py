@@ -99,7 +99,7 @@ class Scope:
     def attach(self, table: FromClause, condition: "Callable[[Scope], ColumnElement[bool]]") -> "Scope":
         """The rows of a table that fulfil a condition, joined from the left: this row stands beside each."""
         other = Scope(table, self._names, self._trunk)
-        self._trunk._joins.append((other.source, condition(other)))
+        self._trunk._joins.append((other.source, and_(condition(other), *other._sees())))
         return other
 
     def attach_each(self, rows: FromClause) -> FromClause:
