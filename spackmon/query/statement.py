@@ -1,7 +1,7 @@
 """One operation on its way to a statement: names, values that become parameters or decide, row sources."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
