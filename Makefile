@@ -33,8 +33,8 @@ test: install ## run every test, two at a time
 fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py
 
-simulate: install ## 10,000 true runs, reported by random sources in random orders, against what is stored
-	$(BIN)/python -m tests.simulator --runs 10000 --seed $${SEED:-1}
+simulate: install ## 10,000 true runs, reported by random sources in random orders, against what follows
+	$(BIN)/python -m tests.simulator --runs 10000 --stored 1000 --seed $${SEED:-1}
 
 lint: install ## formatting, types, the walls between the packages
 	$(BIN)/ruff check

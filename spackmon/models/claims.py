@@ -36,7 +36,26 @@ class Claim(Base):
     __table_args__ = (
         UniqueConstraint("owner_id", "kind", "key"),
         Index(None, "package_id", "window_ends_at"),
-        Index("ix_claim_untimed", "package_id", sqlite_where=_UNTIMED, postgresql_where=_UNTIMED),
+        Index(None, "spec_id", "window_ends_at"),
+        Index(None, "package_id", "prefix", "window_ends_at"),
+        Index("ix_claim_untimed", "spec_id", "kind", "id", sqlite_where=_UNTIMED, postgresql_where=_UNTIMED),
+        Index(
+            "ix_claim_untimed_of_hash",
+            "spec_hash",
+            "kind",
+            "id",
+            sqlite_where=_UNTIMED,
+            postgresql_where=_UNTIMED,
+        ),
+        Index(
+            "ix_claim_untimed_at_prefix",
+            "package_id",
+            "prefix",
+            "kind",
+            "id",
+            sqlite_where=_UNTIMED,
+            postgresql_where=_UNTIMED,
+        ),
         Index("ix_claim_client_build", "client_build_id", sqlite_where=_OF_MS1, postgresql_where=_OF_MS1),
         Index(
             "ix_claim_not_run", "owner_id", "environment_id", sqlite_where=_NOT_RUN, postgresql_where=_NOT_RUN

@@ -168,12 +168,18 @@ class Claim:
         return self.status in FINISHED
 
     @property
-    def outcome(self) -> BuildStatus:
-        """How the run stands by this claim alone, with what follows from it."""
+    def ended_as(self) -> BuildStatus | None:
+        """How the source saw the run end, if it did: a phase that failed ends it, too."""
         if self.has_ended:
             return self.status
-        if any(phase.status == PHASE_FAILED for phase in self.phases):
-            return BuildStatus.FAILED
+        has_failed = any(phase.status == PHASE_FAILED for phase in self.phases)
+        return BuildStatus.FAILED if has_failed else None
+
+    @property
+    def outcome(self) -> BuildStatus:
+        """How the run stands by this claim alone, with what follows from it."""
+        if self.ended_as is not None:
+            return self.ended_as
         if self.cancelled_at is not None or self.abandoned_at is not None:
             return BuildStatus.CANCELLED
         return BuildStatus.RUNNING if self.phases and self.status is BuildStatus.NOTRUN else self.status

@@ -12,8 +12,8 @@ newest claim of that number, with these exceptions:
   - a status equal to the claim's is no change (0.18 marks a failed package twice);
   - any other status begins another one.
 
-What comes late, or has a log that was written long before, was not reported while it ran: its times are
-those in its logs, without their zone, and not those of its arrival.
+What comes late, has a log that was written long before, or came in less time than its logs took, was not
+reported while it ran: its times are those in its logs, without their zone, and not those of its arrival.
 """
 
 import json
@@ -27,6 +27,8 @@ from spackmon.status import FINISHED, BuildStatus
 _ZONES = timedelta(hours=14)
 """How far a local time may be from UTC."""
 _SLACK = timedelta(minutes=2)
+_DELAY = timedelta(seconds=10)
+"""How much later than another a request may have been taken that was sent as soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ def with_phase(claim: Claim, phase: PhaseClaim, now: datetime) -> Claim:
         status=BuildStatus.RUNNING if claim.status is BuildStatus.NOTRUN else claim.status,
         cancelled_at=None, abandoned_at=None, last_reported_at=now,
     )  # fmt: skip
-    return _as_it_ran(after) if not after.is_live or after.has_ended or _is_late(phase, claim, now) else after
+    is_late = not after.is_live or after.has_ended or _is_late(phase, claim, now) or _is_hasty(after, now)
+    return _as_it_ran(after) if is_late else after
 
 
 def _is_late(phase: PhaseClaim, before: Claim, now: datetime) -> bool:
@@ -122,6 +125,16 @@ def _is_late(phase: PhaseClaim, before: Claim, now: datetime) -> bool:
     began_at = datetime.fromisoformat(phase.mark).replace(tzinfo=UTC)
     last = max([before.started_at or now, *(one.reported_at for one in before.phases)])
     return not last - _ZONES - _SLACK <= began_at <= now + _ZONES + _SLACK
+
+
+def _is_hasty(claim: Claim, now: datetime) -> bool:
+    """Whether the times in the logs are further apart than the requests: nobody runs faster than his logs."""
+    began = [datetime.fromisoformat(phase.mark) for phase in claim.phases if phase.mark is not None]
+    heard_at = min(phase.reported_at for phase in claim.phases)
+    # A run that nobody announced was heard of when its first phase was over.
+    if claim.started_at is None or claim.started_at >= heard_at or not began:
+        return False
+    return max(began) - min(began) > now - claim.started_at + _DELAY
 
 
 def _as_it_ran(claim: Claim) -> Claim:

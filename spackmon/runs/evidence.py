@@ -31,9 +31,7 @@ class Evidence:
 
     def is_clearly_better(self, other: "Evidence") -> bool:
         """Whether clocks that are off could not have made the other the better one."""
-        if abs(self.distance_seconds - other.distance_seconds) > SKEW_SECONDS:
-            return self.distance_seconds < other.distance_seconds
-        return self.agreement > other.agreement
+        return other.distance_seconds - self.distance_seconds > SKEW_SECONDS
 
 
 def same_logs(one: Claim, other: Claim) -> bool:
@@ -68,10 +66,13 @@ def _shares_weak_hash(one: Claim, other: Claim) -> bool:
 
 
 def is_upload_of(one: Claim, other: Claim) -> bool:
-    """Whether `one` are requests of ms1 with the logs of a run at another time: they came as an upload."""
-    if one.kind is not SourceKind.MS1 or not one.is_live or other.kind is SourceKind.MS1:
+    """Whether `one` are requests of ms1 that came as an upload of a run that `other` proves by its logs.
+
+    A client sends what runs or saves it: what came twice, or had ended before it came, was saved.
+    """
+    if one.kind is not SourceKind.MS1 or not one.is_live or not same_logs(one, other):
         return False
-    return same_logs(one, other) and _at_different_times(one, other)
+    return other.kind is SourceKind.MS1 or _at_different_times(one, other)
 
 
 def contradict(one: Claim, other: Claim, *, in_time: bool = True) -> bool:
@@ -82,6 +83,8 @@ def contradict(one: Claim, other: Claim, *, in_time: bool = True) -> bool:
     if SourceKind.MS1 in (one.kind, other.kind) and same_logs(one, other):
         return False
     two_names = one.kind is other.kind and one.key != other.key
+    # A time to the microsecond in both logs says more than a clock that was read before or after the run.
+    in_time = in_time and not one.marks & other.marks
     return two_names or _ended_differently(one, other) or (in_time and _at_different_times(one, other))
 
 
@@ -117,13 +120,12 @@ def _different_machines(one: Claim, other: Claim) -> bool:
 
 
 def _ended_differently(one: Claim, other: Claim) -> bool:
-    if not (one.has_ended and other.has_ended):
-        return False
-    if one.status is other.status:
+    ends = one.ended_as, other.ended_as
+    if None in ends or ends[0] is ends[1]:
         return False
     # What a run that was broken off left behind looks like a failure, if it was at that time.
     is_left_behind = bool({one.kind, other.kind} & _LEFT_BEHIND) and None not in (one.span, other.span)
-    return BuildStatus.SUCCESS in (one.status, other.status) or not is_left_behind
+    return BuildStatus.SUCCESS in ends or not is_left_behind
 
 
 def _at_different_times(one: Claim, other: Claim) -> bool:
@@ -131,6 +133,11 @@ def _at_different_times(one: Claim, other: Claim) -> bool:
     if mine is not None and theirs is not None:
         return not mine.touches(theirs)
     return _seen_before(one, theirs) or _seen_before(other, mine)
+
+
+def times_decide(one: Claim, other: Claim) -> bool:
+    """Whether the times of two claims that have some show one run, if nothing contradicts it."""
+    return one.span is not None and other.span is not None and one.span.decides(other.span)
 
 
 def _seen_before(untimed: Claim, other: Span | None) -> bool:

@@ -12,12 +12,13 @@
 | results of an analyzer | the first by PRECEDENCE that has them |
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from spackmon.runs.claim import OF_COMMANDS, Claim, Machine, worst
+from spackmon.runs.evidence import is_upload_of
 from spackmon.runs.phases import RunPhase, phases_of
 from spackmon.runs.resolve import Group
 from spackmon.runs.times import SKEW_SECONDS
@@ -153,7 +154,8 @@ def _completed(machines: Iterable[Machine]) -> Machine:
 
 
 def _times(best: Sequence[Claim], status: BuildStatus, is_reported: bool) -> Times:
-    timed = sorted((claim for claim in best if claim.span is not None), key=_worse_clock)
+    all_timed = [claim for claim in best if claim.span is not None]
+    timed = sorted((claim for claim in all_timed if not _is_upload(claim, all_timed)), key=_worse_clock)
     has_ended = status in FINISHED
     if not timed:
         last = max(claim.last_reported_at for claim in best) if has_ended else None
@@ -166,6 +168,17 @@ def _times(best: Sequence[Claim], status: BuildStatus, is_reported: bool) -> Tim
     if finished_at is None:
         finished_at = max(moment for claim in timed if (moment := _last_moment(claim)) is not None)
     return Times(started_at, finished_at, seconds, is_inferred)
+
+
+def _is_upload(claim: Claim, others: Collection[Claim]) -> bool:
+    """Whether requests of ms1 came when the run had ended, as another source knows: times of an upload."""
+    if claim.kind is not SourceKind.MS1 or not claim.is_live or claim.span is None:
+        return False
+    beside = [other for other in others if other is not claim]
+    if any(is_upload_of(claim, other) for other in beside):
+        return True
+    ends = [other.span for other in beside if other.span is not None and other.span.has_end]
+    return any(end.end <= claim.span.begin and end.tolerance_seconds <= SKEW_SECONDS for end in ends)
 
 
 def _worse_clock(claim: Claim) -> tuple[bool, bool, bool, int, tuple[str, str, int]]:
@@ -210,8 +223,9 @@ def _with_other_end(
 ) -> tuple[datetime, datetime] | None:
     """Both ends, the missing one from another claim; None where none is missing, or that has it not."""
     begun, ended = other.started_at, other.finished_at if other.has_ended else None
-    if _is_bound(other) and claim.is_live and claim.outcome is BuildStatus.FAILED:
-        # The phase that failed was reported as it did: that is nearer than a sum of seconds.
+    is_rough = _is_bound(other) or other.time_uncertainty_seconds > SKEW_SECONDS
+    if is_rough and claim.is_live and claim.ended_as is BuildStatus.FAILED:
+        # The phase that failed was reported as it did: that is nearer than a sum of seconds, or any zone.
         ended = _last_moment(claim)
     if started_at is None and finished_at is not None and begun is not None:
         return (min(begun, finished_at), finished_at) if _in_order(begun, finished_at) else None

@@ -1,12 +1,12 @@
 """Which claims speak of one run: a pure function of the set of claims, whatever the order in which they came.
 
 1. Claims whose logs prove one run are together.
-2. Claims of the same spec, or of the same prefix, that have times are together where nothing contradicts it,
-the closest pair first. A claim that fits two runs equally well belongs to neither: two runs
-in one are worse than one run twice.
-3. Claims that name no spec belong to the only run of their package that they fit.
-4. Claims without times: what is installed now belongs to the last success, anything else to
-   the only run of its spec that it fits.
+2. Claims of the same spec, or of the same prefix, whose times decide (`Span.decides`) are together where
+   nothing contradicts it, the closest pair first. That times touch is not enough, and a claim that fits two
+   runs equally well belongs to neither: two runs in one are worse than one run twice.
+3. Claims that name no spec belong to the only run of their package that they fit, by times that decide.
+4. Claims without times, each beside few others (`spackmon.runs.untimed`): what is installed now belongs to
+   the last success, anything else to the only run that it fits.
 
 What a person joined or split by hand stands above all of these.
 """
@@ -25,8 +25,10 @@ from spackmon.runs.evidence import (
     is_upload_of,
     same_logs,
     same_spec,
+    times_decide,
 )
 from spackmon.runs.times import window
+from spackmon.runs.untimed import candidates, is_rival
 from spackmon.status import BuildStatus, SourceKind
 
 _INSTALLED = OF_LAST_SUCCESS - {SourceKind.MS1}
@@ -40,10 +42,15 @@ Rulings = Mapping[frozenset[Name], bool]
 Group = tuple[Claim, ...]
 
 
-def resolve(claims: Iterable[Claim], rulings: Rulings | None = None) -> list[Group]:
+def resolve(
+    claims: Iterable[Claim],
+    rulings: Rulings | None = None,
+    beside: Mapping[Claim, Sequence[Claim]] | None = None,
+) -> list[Group]:
     """The runs, each as its claims; both in the order of the claims' names.
 
-    Whatever the order in which the claims are given, the result is the same.
+    Whatever the order in which the claims are given, the result is the same. `beside` is `candidates` of all
+    claims that there are, where these are a part of them.
     """
     ordered = sorted({claim.name: claim for claim in claims}.values(), key=lambda claim: claim.name)
     groups = _Groups(ordered, rulings or {})
@@ -51,17 +58,22 @@ def resolve(claims: Iterable[Claim], rulings: Rulings | None = None) -> list[Gro
     timed = [claim for claim in ordered if claim.span is not None]
     groups.join_close(_pairs(timed, _same_thing), is_only=False)
     groups.join_close(_pairs(timed, _may_be_same_package), is_only=True)
-    for claim in ordered:
-        if claim.span is None:
-            groups.place_untimed(claim)
+    for claim, others in (candidates(ordered) if beside is None else beside).items():
+        groups.place_untimed(claim, others)
     return groups.listed()
 
 
-def may_be_one(one: Claim, other: Claim) -> bool:
-    """Whether two claims agree and nothing contradicts it: only such can decide about each other's run."""
+def may_decide(one: Claim, other: Claim) -> bool:
+    """Whether one of two claims can decide about the other's run: they may be one, or are two beside one."""
+    if is_rival(one, other):
+        return True
     if contradict(one, other):
         return False
-    return same_logs(one, other) or _same_thing(one, other) or _may_be_same_package(one, other)
+    if same_logs(one, other):
+        return True
+    if None in (one.span, other.span):
+        return _same_thing(one, other)
+    return times_decide(one, other) and (_same_thing(one, other) or _may_be_same_package(one, other))
 
 
 class _Groups:
@@ -96,7 +108,9 @@ class _Groups:
         """Join along pairs that agree, the strongest first; with `is_only` where there is no other choice."""
         fits: dict[Claim, dict[Claim, Evidence]] = {}
         for one, other in pairs:
-            if not self._contradict(one, other):
+            # The times of an upload say nothing of its run.
+            is_timed = one not in self._uploads and other not in self._uploads
+            if is_timed and times_decide(one, other) and not self._contradict(one, other):
                 fits.setdefault(one, {})[other] = fits.setdefault(other, {})[one] = evidence(one, other)
         # Names are unique: the claims behind them are never compared.
         ranked = sorted(
@@ -114,24 +128,27 @@ class _Groups:
     def _is_open(
         self, claim: Claim, chosen: Claim, fits: Mapping[Claim, Mapping[Claim, Evidence]], is_only: bool
     ) -> bool:
-        """Whether `claim` may as well be of a run that `chosen` is not of."""
-        return any(
-            (is_only or not fits[claim][chosen].is_clearly_better(found))
-            and not _is_of_later(claim, chosen, other)
-            and self._apart(other, chosen)
-            and not self._apart(other, claim)
+        """Whether `claim` may as well be of a run that `chosen` is not of, or of either of two."""
+        others = [
+            other
             for other, found in fits[claim].items()
             if other is not chosen
+            and (is_only or not fits[claim][chosen].is_clearly_better(found))
+            and not _is_of_later(claim, chosen, other)
+            and not self._apart(other, claim)
+        ]
+        return any(self._apart(other, chosen) for other in others) or any(
+            self._apart(one, other) for one, other in combinations(others, 2)
         )
 
-    def place_untimed(self, claim: Claim) -> None:
-        """Join a claim without times with the run that it belongs to, if that is certain."""
+    def place_untimed(self, claim: Claim, others: Iterable[Claim]) -> None:
+        """Join a claim without times with the run of `others` that it belongs to, if that is certain."""
         if len(self._group_of[claim]) > 1:
             return
         fitting: dict[int, list[Claim]] = {}
-        for other, group in self._group_of.items():
-            if other is not claim and _same_thing(claim, other) and not self._apart(claim, other):
-                fitting[id(group)] = group
+        for other in others:
+            if _same_thing(claim, other) and not self._apart(claim, other):
+                fitting[id(self._group_of[other])] = self._group_of[other]
         chosen = _last_success(fitting.values()) if claim.kind in OF_LAST_SUCCESS else None
         if chosen is None and len(fitting) == 1:
             chosen = next(iter(fitting.values()))

@@ -25,6 +25,8 @@ SKEW_SECONDS = 120.0
 
 # How much later than it says a command's run may have ended, where the source does not say it.
 _COMMAND_SECONDS = {SourceKind.CDASH: 900.0, SourceKind.JUNIT: 3600.0}
+_GUESSED_SECONDS = 3600.0
+"""What formats say of how late it may have been where nobody saw the command end."""
 # How much earlier than its first command a source may say that a run began.
 _LONGEST_FETCH_SECONDS = 3600.0
 # How long a run may have gone on whose source does not say when it ended.
@@ -35,8 +37,10 @@ _LONGEST_CUT = timedelta(hours=24)
 class Span:
     """The time of a run: from `begin` to `end`, one of which may stand for both.
 
-    `has_begin` and `has_end` tell whether that end is the run's own, not a bound. Where the span is a whole
-    command's (`encloses_run`), the run may have ended `late_seconds` after it.
+    `has_begin` and `has_end` tell whether that end is the run's own, not a bound. `heard_at` is when a run
+    without an end was last heard of. Where the span is a whole command's (`encloses_run`), the run may have
+    ended `late_seconds` after it; the command itself had not ended `busy_seconds` after it. A begin that is
+    that of the first command in a log may be `fetch_seconds` late.
     """
 
     begin: datetime
@@ -44,8 +48,11 @@ class Span:
     has_begin: bool
     has_end: bool
     tolerance_seconds: float = 0.0
+    heard_at: datetime | None = None
     encloses_run: bool = False
     late_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    fetch_seconds: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -59,35 +66,72 @@ class Span:
         return max(0.0, (other.begin - self.end).total_seconds())
 
     def distance_seconds(self, other: "Span") -> float:
-        """How far they are from being the same: by the ends, the begins, or the gap between them."""
+        """How far they are from being the same: by the ends, the begins, or the gap between them.
+
+        A run is as far from a command as from the time in which that was busy.
+        """
+        if self.encloses_run is not other.encloses_run:
+            return _outside_seconds(self, other) if self.encloses_run else _outside_seconds(other, self)
+        mine, theirs = self._last, other._last
         if self.has_end and other.has_end:
             return abs((self.end - other.end).total_seconds())
-        if self.has_begin and other.has_begin:
+        if self._has_same_begin(other):
             return abs((self.begin - other.begin).total_seconds())
+        if (self.has_end or other.has_end) and mine is not None and theirs is not None:
+            return abs((mine - theirs).total_seconds())
         return self.gap_seconds(other)
 
     def touches(self, other: "Span") -> bool:
-        """Whether one run may have both: they overlap, and neither its length nor both ends differ."""
+        """Whether one run may have both: they overlap, and what both know of it is the same."""
         allowed = SKEW_SECONDS + self.tolerance_seconds + other.tolerance_seconds
         late = self.late_seconds if other.begin > self.end else other.late_seconds
         if self.gap_seconds(other) > allowed + late:
             return False
-        if self.encloses_run or other.encloses_run:
+        if self.encloses_run is not other.encloses_run:
             return _has_room(self, other, allowed) and _has_room(other, self, allowed)
-        if not (self.has_begin and other.has_begin):
+        if self.has_end and other.has_end and abs((self.end - other.end).total_seconds()) > allowed:
+            return False
+        if not self._has_same_begin(other):
             return True
-        if not (self.has_end and other.has_end):
-            # A run that nobody saw end must at least have begun with the other: a fetch is in some begins.
-            return abs((self.begin - other.begin).total_seconds()) <= allowed + _LONGEST_FETCH_SECONDS
-        return (
-            abs((self.begin - other.begin).total_seconds()) <= allowed
-            or abs((self.end - other.end).total_seconds()) <= allowed
-        )
+        allowed += self.fetch_seconds + other.fetch_seconds
+        return abs((self.begin - other.begin).total_seconds()) <= allowed
+
+    def decides(self, other: "Span") -> bool:
+        """Whether two spans that touch show one run: clocks alone may have made its times differ.
+
+        A begin or an end is in both, or one is a command that ran while the other did. That both may have
+        been at one time, as of a local time of no zone or of a run without an end, is not enough.
+        """
+        if self.tolerance_seconds or other.tolerance_seconds:
+            return False
+        if self.encloses_run is not other.encloses_run:
+            run = other if self.encloses_run else self
+            knows_moment = run.has_begin or run._last is not None
+            # A command builds a spec once: no other run of it can have been while it was busy.
+            return knows_moment and self.distance_seconds(other) <= SKEW_SECONDS
+        if not (self._has_same_begin(other) or (self.has_end and other.has_end)):
+            return _is_cut_at(self, other) or _is_cut_at(other, self)
+        return self.distance_seconds(other) <= SKEW_SECONDS
+
+    @property
+    def _last(self) -> datetime | None:
+        """When its run ended, or was last heard of."""
+        return self.end if self.has_end else self.heard_at
+
+    def _has_same_begin(self, other: "Span") -> bool:
+        return (self.has_begin or self.encloses_run) and (other.has_begin or other.encloses_run)
+
+
+def _is_cut_at(cut: Span, other: Span) -> bool:
+    """Whether a run was last heard of when the other ended, which it had not before this began."""
+    if cut.has_end or cut.heard_at is None or not other.has_end or other.end < cut.begin:
+        return False
+    return abs((cut.heard_at - other.end).total_seconds()) <= SKEW_SECONDS
 
 
 def _has_room(command: Span, run: Span, allowed_seconds: float) -> bool:
     """Whether a run began in a command, which took as long as it: a command adds up its packages' seconds."""
-    if not command.encloses_run or run.encloses_run:
+    if not command.encloses_run:
         return True
     is_early = run.has_begin and (command.begin - run.begin).total_seconds() > allowed_seconds
     # A command of no length has one end alone.
@@ -95,6 +139,16 @@ def _has_room(command: Span, run: Span, allowed_seconds: float) -> bool:
         return False
     is_whole = run.has_begin and run.has_end
     return not is_whole or run.seconds <= command.seconds + allowed_seconds
+
+
+def _outside_seconds(command: Span, run: Span) -> float:
+    """How long before or after a command was busy a run began or, if no source says when, ended."""
+    moment = run.begin if run.has_begin else run._last
+    if moment is None:
+        return command.gap_seconds(run)
+    early = (command.begin - moment).total_seconds()
+    late = (moment - command.end).total_seconds() - command.busy_seconds
+    return max(0.0, early, late)
 
 
 def span_of(claim: "Claim") -> Span | None:
@@ -107,20 +161,27 @@ def span_of(claim: "Claim") -> Span | None:
         begin = _before(end, claim.duration_seconds)
     if begin is None and end is None:
         return None
-    is_enclosing = claim.times_enclose_run or claim.kind in _COMMAND_SECONDS
-    has_begin = begin is not None and not is_enclosing
-    tells_end = end is not None or claim.duration_seconds is not None
     first = begin if begin is not None else end
     last = moment if moment is not None else first
     assert first is not None  # noqa: S101 -- one of both is given
     assert last is not None  # noqa: S101 -- as above
-    if is_enclosing:
-        last, late = max(first, last), _late_seconds(claim)
-        return Span(first, last, has_begin, False, encloses_run=True, late_seconds=late)
-    if not tells_end:
-        last = _after(last, _LONGEST_CUT)
-    has_end = claim.has_ended and tells_end
-    return Span(first, max(first, last), has_begin, has_end, claim.time_uncertainty_seconds)
+    last = max(first, last)
+    if claim.times_enclose_run or claim.kind in _COMMAND_SECONDS:
+        late = _late_seconds(claim)
+        busy = late if late < _GUESSED_SECONDS else 0.0
+        return Span(first, last, False, False, encloses_run=True, late_seconds=late, busy_seconds=busy)
+    has_begin, tolerance = begin is not None, claim.time_uncertainty_seconds
+    if end is not None or claim.duration_seconds is not None:
+        return Span(first, last, has_begin, claim.ended_as is not None, tolerance)
+    # Of seconds of phases follows when it was last heard of, and a phase that failed was its end.
+    was_heard = any(phase.duration_seconds is not None for phase in claim.phases)
+    if was_heard and claim.ended_as is not None:
+        return Span(first, last, has_begin, True, tolerance)
+    heard_at = last if was_heard else None
+    fetch = _LONGEST_FETCH_SECONDS if claim.kind is SourceKind.MS1 else 0.0
+    return Span(
+        first, _after(last, _LONGEST_CUT), has_begin, False, tolerance, heard_at, fetch_seconds=fetch
+    )  # fmt: skip
 
 
 def window(claim: "Claim") -> tuple[datetime, datetime] | None:
@@ -137,13 +198,16 @@ def window(claim: "Claim") -> tuple[datetime, datetime] | None:
 
 
 def _live(claim: "Claim") -> Span:
-    begin = claim.started_at or claim.first_reported_at
-    if claim.has_ended and claim.finished_at is not None:
-        return Span(begin, max(begin, claim.finished_at), False, True, claim.time_uncertainty_seconds)
+    begin, tolerance = claim.started_at or claim.first_reported_at, claim.time_uncertainty_seconds
     last = max([begin, *(phase.reported_at for phase in claim.phases)])
+    if claim.has_ended and claim.finished_at is not None:
+        return Span(begin, max(begin, claim.finished_at), False, True, tolerance)
+    if claim.ended_as is not None and claim.phases:
+        return Span(begin, last, False, True, tolerance)
+    heard_at = last if claim.phases else None
     if claim.outcome == claim.status:
         last = _after(last, _LONGEST_CUT)
-    return Span(begin, last, False, False, claim.time_uncertainty_seconds)
+    return Span(begin, last, False, False, tolerance, heard_at)
 
 
 def _late_seconds(claim: "Claim") -> float:

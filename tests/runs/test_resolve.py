@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.evidence import contradict
 from spackmon.runs.facts import run_of
-from spackmon.runs.resolve import may_be_one, resolve
+from spackmon.runs.resolve import may_decide, resolve
 from spackmon.status import BuildStatus, EventKind, SourceKind
 from tests.runs.claims import HERE, after, claim, claims
 
@@ -71,7 +71,7 @@ def test_claims_that_agree_with_none_of_a_group_change_nothing_of_it(
 ) -> None:
     """What the store relies on when it loads only what a claim can touch."""
     names = {c.name for c in one}
-    strangers = [c for c in other if c.name not in names and not any(may_be_one(c, mine) for mine in one)]
+    strangers = [c for c in other if c.name not in names and not any(may_decide(c, mine) for mine in one)]
     groups = [group for group in resolve([*one, *strangers]) if group[0].name in names]
     assert groups == resolve(one)
 
@@ -111,6 +111,58 @@ def test_a_claim_that_fits_two_runs_equally_well_is_of_neither() -> None:
     assert len(resolve([on_two[0], later, database()])) == 2
 
 
+def test_a_run_without_an_end_is_of_what_ended_when_it_was_last_heard_of_and_of_nothing_later() -> None:
+    cut = extension(
+        status=BuildStatus.RUNNING, finished_at=None, phases=(phase(duration_seconds=50.0),)
+    )  # fmt: skip
+    assert together(cut, database(finished_at=after(61)))
+    assert not together(cut, database(finished_at=after(1800)))
+    # Where the begin is known, it is the same or another.
+    install = claim(SourceKind.PREFIX, "p", status=SUCCESS, started_at=after(0), finished_at=after(1800))
+    assert together(cut, install)
+    assert not together(cut, moved(install, 600))
+
+
+def test_a_phase_that_failed_is_an_end() -> None:
+    broken = extension(
+        status=BuildStatus.RUNNING, finished_at=None, phases=(phase(status="ERROR", duration_seconds=50.0),)
+    )  # fmt: skip
+    assert not together(broken, database(finished_at=after(55)))
+    assert together(broken, claim(SourceKind.STAGE, "s", status=FAILED, finished_at=after(51)))
+
+
+def test_ends_that_differ_are_of_two_runs_however_near_the_others_begin() -> None:
+    assert not together(extension(finished_at=after(6000)), database(finished_at=after(-100)))
+    short = extension("short", started_at=after(0), finished_at=after(5))
+    prefix = claim(SourceKind.PREFIX, "p", status=SUCCESS, started_at=after(70), finished_at=after(900))
+    assert not together(short, prefix)
+
+
+def test_a_local_time_of_no_zone_shows_no_run_unless_the_logs_do() -> None:
+    log = phase(log_id=1, log_bytes=50, mark=MARK)
+    prefix = claim(
+        SourceKind.PREFIX, "p", status=SUCCESS, finished_at=after(7200), phases=(log,),
+        time_uncertainty_seconds=14 * 3600.0,
+    )  # fmt: skip
+    assert not together(prefix, database())
+    assert together(prefix, extension(phases=(log,)))
+    # Nor does a clock that was read an hour after the run.
+    assert together(extension(phases=(log,)), claim(
+        SourceKind.PREFIX, "p", status=SUCCESS, started_at=after(3600), finished_at=after(3660),
+        phases=(log,),
+    ))  # fmt: skip
+
+
+def test_two_reports_of_commands_are_of_one_that_began_when_both_say() -> None:
+    upload = claim(
+        SourceKind.CDASH, "site", status=SUCCESS, started_at=after(0), finished_at=after(4000),
+        time_uncertainty_seconds=3600.0, times_enclose_run=True,
+    )  # fmt: skip
+    file = dataclasses.replace(upload, kind=SourceKind.JUNIT, key="file", machine=Machine())
+    assert together(upload, file)
+    assert not together(upload, moved(file, 300))
+
+
 def test_the_interval_of_a_command_encloses_its_runs() -> None:
     upload = claim(
         SourceKind.CDASH, "site", status=SUCCESS, started_at=after(-100), finished_at=after(-90),
@@ -120,6 +172,10 @@ def test_the_interval_of_a_command_encloses_its_runs() -> None:
     )  # fmt: skip
     assert together(upload, extension(finished_at=after(1)))
     assert not together(upload, moved(extension(), 3600))
+    # Nobody saw a command end that is imported: after its packages' seconds another one may have run.
+    later = moved(extension(finished_at=after(1)), 200)
+    assert together(upload, later)
+    assert not together(dataclasses.replace(upload, time_uncertainty_seconds=3600.0), later)
     assert len(resolve([upload, extension(), extension("other", spec_id=2)])) == 3
 
 

@@ -1,10 +1,11 @@
 """Compares what is stored with what happened. The rules of what is demanded stand in claims.py.
 
 | fused       | attempts with claims or logs of two runs that something reported tells apart: must be 0    |
-| undecidable | the same where nothing that was reported tells them apart                                  |
+| undecidable | the same where nothing that was reported tells them apart: both within the skew of clocks   |
 | doubled     | runs whose claims must be one attempt and are several: must be 0                           |
 | ambiguous   | the same where a claim might as well belong to another reported run                        |
 | apart       | runs in several attempts whose claims share no hash and no prefix, or whose times are apart |
+| interleaved | attempts of which two clients of ms1 spoke in turns, who name no run                        |
 | lost        | runs that were reported and are nowhere: must be 0                                         |
 | facts       | values of an attempt that are not what the sources of its run reported: must be 0          |
 | numbers     | attempts of a build that are not numbered as they ran: must be 0                           |
@@ -87,11 +88,10 @@ def _places(stored: list[StoredAttempt], claims: Claims, delivered: Delivered) -
     places: dict[Claim, set[int]] = {claim: set() for claim in claims.by_claimant.values()}
     for attempt in stored:
         for source in attempt.sources:
-            claim = by_key.get((source.owner, source.kind, source.key))
-            if claim is None:
-                claimant = delivered.moments.get(source.first)
-                claim = None if claimant is None else claims.by_claimant.get(claimant)
-            if claim is not None:
+            named = by_key.get((source.owner, source.kind, source.key))
+            # A claim that was announced and never began is that of the next run, with its first moment.
+            spoke = () if named else map(delivered.moments.get, (source.first, source.last))
+            for claim in [named] if named else claims.of(one for one in spoke if one is not None):
                 places[claim].add(attempt.id)
     unplaced = [claim for claim, attempts in places.items() if not attempts and claim.kind == "MS1"]
     for attempt in stored:
@@ -118,7 +118,9 @@ def _judge_attempt(
     said = _said(attempt)
     runs = {claim.run for claim in here}
     written = {run for token, run in tokens.items() if token.encode() in said}
-    if len(runs | written) > 1:
+    if any(claim.is_interleaved for claim in here):
+        verdict.note("interleaved", _example(here, runs | written))
+    elif len(runs | written) > 1:
         excused = written <= runs and _is_undecidable(here, claims, places, attempt.id)
         verdict.note("undecidable" if excused else "fused", _example(here, runs | written))
     elif len(runs) == 1:
@@ -173,6 +175,9 @@ def _judge_runs(runs: set[Run], claims: Claims, places: dict[Claim, set[int]], v
             for other in claims.must[one]
             if places[one] and places[other] and places[one].isdisjoint(places[other])
         ]
+        if any(claim.is_interleaved for claim in own):
+            verdict.note("interleaved", f"{run}")
+            continue
         demanded = [pair for pair in torn if not any(claims.might[claim] for claim in pair)]
         split = any(len(places[claim]) > 1 for claim in own)
         if demanded or split:

@@ -20,6 +20,7 @@ from tests.simulator.judging import Verdict, judge
 from tests.simulator.steps import Arrival, Step, arranged
 from tests.simulator.telling import told
 from tests.simulator.truth import History
+from tests.simulator.without_database import Claimed
 
 Fresh = Callable[[], AbstractContextManager[Database]]
 """Opens a new migrated database."""
@@ -73,7 +74,20 @@ def _claims(arrivals: list[Arrival], delivered: Delivered) -> Claims:
 def try_seed(seed: int, fresh: Fresh, orders: int) -> Verdict:
     """The verdict over the history of a seed, which its examples name."""
     dice = Random(seed)
-    verdict = try_history(history(dice), dice, fresh, orders)
+    return _named(seed, try_history(history(dice), dice, fresh, orders))
+
+
+def resolve_seed(seed: int) -> Verdict:
+    """The same of one order, resolved without a database."""
+    dice = Random(seed)
+    claimed = Claimed()
+    arrivals = arranged(told(history(dice), dice), dice)
+    claimed.take(arrivals)
+    claims = _claims(arrivals, claimed.delivered)
+    return _named(seed, judge(claimed.attempts(), claims, claimed.delivered))
+
+
+def _named(seed: int, verdict: Verdict) -> Verdict:
     for what, examples in verdict.examples.items():
         verdict.examples[what] = [f"[{seed}] {example}" for example in examples]
     return verdict

@@ -15,10 +15,11 @@ from sqlalchemy import Connection
 from spackmon.ingest.tables import attempts, builds, claims, numbers, rulings
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
+from spackmon.ingest.tables.neighbours import neighbours
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.runs.claim import Claim
 from spackmon.runs.facts import Run, run_of
-from spackmon.runs.resolve import Rulings, may_be_one, resolve
+from spackmon.runs.resolve import Rulings, may_decide, resolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ def rewrite(connection: Connection, before: StoredClaim, after: StoredClaim, now
     Others may have been of neither of two runs because of what it was. Packages are locked by the caller.
     """
     claim_id = before.claim.id
-    near = claims.load_claims(connection, {two for _, two in claims.neighbours(connection, [claim_id])})
-    earlier = [one for one in near if may_be_one(before.claim, near[one].claim)]
+    near = claims.load_claims(connection, {two for _, two in neighbours(connection, [before.claim]).pairs})
+    earlier = [one for one in near if may_decide(before.claim, near[one].claim)]
     claims.update_claim(connection, before, after, now)
     return settle(connection, claim_id, now, earlier)
 
@@ -51,30 +52,44 @@ def settle(connection: Connection, claim_id: int, now: datetime, earlier: Collec
 
     `earlier` are claims that it could touch before.
     """
-    stored = _neighbourhood(connection, {claim_id, *earlier})
+    stored, beside = _neighbourhood(connection, {claim_id, *earlier})
     rulings = _rulings(connection, stored)
-    runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings)]
+    runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings, beside)]
     return _Writing(connection, now).write(runs, claim_id)
 
 
-def _neighbourhood(connection: Connection, claim_ids: Collection[int]) -> dict[int, StoredClaim]:
-    """These claims, and those that may be of one run with them at any remove."""
+def _neighbourhood(
+    connection: Connection, claim_ids: Collection[int]
+) -> tuple[dict[int, StoredClaim], dict[Claim, list[Claim]]]:
+    """These claims, and those that may be of one run with them at any remove.
+
+    Also beside which of them those without times may be placed (`spackmon.runs.untimed.candidates`).
+    """
     loaded = claims.load_claims(connection, claim_ids)
     included = set(claim_ids)
     reached = included
+    candidates: set[tuple[int, int]] = set()
     # All that are reached by as many steps are read together.
     while reached:
-        near = [pair for pair in claims.neighbours(connection, reached) if pair[1] not in included]
+        near = neighbours(connection, [loaded[one].claim for one in reached])
+        candidates |= near.candidates
+        pairs = [pair for pair in near.pairs if pair[1] not in included]
         ruled = {one for pair in rulings.rulings_of(connection, reached) for one in pair[:2]} - included
-        unseen = ({other_id for _, other_id in near} | ruled) - set(loaded)
+        unseen = ({other_id for _, other_id in pairs} | ruled) - set(loaded)
         loaded |= claims.load_claims(connection, unseen)
-        reached = ruled | {two for one, two in near if _may_decide(loaded[one].claim, loaded[two].claim)}
+        reached = ruled | {two for one, two in pairs if _may_decide(loaded[one].claim, loaded[two].claim)}
         included = included | reached
-    return {one: loaded[one] for one in sorted(included)}
+    stored = {one: loaded[one] for one in sorted(included)}
+    beside: dict[Claim, list[Claim]] = {}
+    for one, two in sorted(candidates):
+        # What contradicts it is read and not included: it is of no run that this one may be of.
+        if two in stored:
+            beside.setdefault(stored[one].claim, []).append(stored[two].claim)
+    return stored, dict(sorted(beside.items(), key=lambda entry: entry[0].name))
 
 
 def _may_decide(one: Claim, other: Claim) -> bool:
-    return one.attempt_id == other.attempt_id is not None or may_be_one(one, other)
+    return one.attempt_id == other.attempt_id is not None or may_decide(one, other)
 
 
 def _rulings(connection: Connection, stored: dict[int, StoredClaim]) -> Rulings:
@@ -169,7 +184,9 @@ class _Writing:
             if is_unsettled:
                 self._unsettled.add((run.spec_id, run.owner_id))
         elif run.spec_hash is not None:
-            build_id = builds.place_of_unknown(self._connection, run.spec_hash, run.owner_id, environment_id)
+            build_id = builds.place_of_unknown(
+                self._connection, run.spec_hash, run.package_id, run.owner_id, environment_id
+            )
         if build_id is not None:
             return build_id, False
         identity = run.spec_id, run.package_id, environment_id, run.owner_id

@@ -66,6 +66,10 @@ _BUILD_OF_MACHINE = Statement(
 )
 
 # Runs of a spec that is not known, by the hash that their sources name it by.
+_NAME_PACKAGE = Statement(
+    "UPDATE build SET package_id = :package_id WHERE id = :build_id AND package_id IS NULL"
+)
+
 _BUILD_OF_UNKNOWN = Statement(
     """
     SELECT b.id FROM claim c
@@ -257,13 +261,17 @@ def place_for(
 
 
 def place_of_unknown(
-    connection: Connection, spec_hash: str, owner_id: int, environment_id: int
+    connection: Connection, spec_hash: str, package_id: int | None, owner_id: int, environment_id: int
 ) -> int | None:
-    """The build of other runs of a spec that is not known, in the same place."""
+    """The build of other runs of a spec that is not known, in the same place; it has any run's package."""
     rows = _BUILD_OF_UNKNOWN.run(
         connection, spec_hash=spec_hash, owner_id=owner_id, environment_id=environment_id
     )
-    return rows[0].id if rows else None
+    if not rows:
+        return None
+    if package_id is not None:
+        _NAME_PACKAGE.run(connection, build_id=rows[0].id, package_id=package_id)
+    return int(rows[0].id)
 
 
 def move_attempt(connection: Connection, attempt_id: int, build_id: int) -> None:

@@ -109,40 +109,6 @@ _PUT_PHASES = over_rows(
     """,
 )
 
-# By the time within which they must touch; what is untimed; the run that they are counted to; the same thing
-# at any time for one that is untimed itself; and there what shares a DAG hash, which may mean the same.
-_NEIGHBOURS = over_rows(
-    "id bigint",
-    """
-    SELECT m.id AS claim_id, c.id FROM {input} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.package_id = m.package_id
-        AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
-    UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.package_id = m.package_id
-    WHERE c.window_begins_at IS NULL
-        AND (c.spec_id = m.spec_id OR c.spec_hash = m.spec_hash OR c.prefix = m.prefix)
-    UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
-    UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL AND m.spec_id IS NULL
-    UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
-    JOIN spec_hash h ON h.spec_id = m.spec_id AND h.kind = 'hash'
-    JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
-    JOIN claim c ON c.spec_id = o.spec_id
-    WHERE m.window_begins_at IS NULL OR c.window_begins_at IS NULL
-    UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.spec_id = m.spec_id
-    WHERE m.window_begins_at IS NULL
-    UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.package_id = m.package_id AND c.prefix = m.prefix
-    WHERE m.window_begins_at IS NULL
-    """,
-)
-
 _NAMING = over_rows(
     "value text",
     """
@@ -249,12 +215,6 @@ def load_claims(connection: Connection, claim_ids: Iterable[int]) -> dict[int, S
         row.id: _stored(row, phases.get(row.id, ()), frozenset(analyzers.get(row.id, ())))
         for row in _LOAD.run(connection, ids)
     }
-
-
-def neighbours(connection: Connection, claim_ids: Iterable[int]) -> list[tuple[int, int]]:
-    """The claims that may speak of the same run as one of these, or are counted to it now: pairs of ids."""
-    rows = _NEIGHBOURS.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
-    return [(row.claim_id, row.id) for row in rows]
 
 
 def naming(connection: Connection, hashes: Iterable[str]) -> list[int]:

@@ -1,0 +1,145 @@
+"""Which claims can decide about another's run: as few rows as that takes, however long the history is.
+
+Claims with times by the time within which they must touch; those without as `spackmon.runs.untimed` says:
+none where another one of their kind is, and beside the newest with times.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from spackmon.ingest.rows import over_rows
+from spackmon.runs.claim import Claim
+from spackmon.runs.untimed import NEWEST
+from spackmon.status import SourceKind
+
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+
+_TOUCHING = over_rows(
+    "id bigint",
+    """
+    SELECT m.id AS claim_id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.package_id = m.package_id
+        AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL AND m.spec_id IS NULL
+        AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
+    UNION
+    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
+    """,
+)
+
+# What a claim is of: its spec, those that share its DAG hash, the hash of one that is not stored, and what is
+# at its prefix. `x` is another claim of the same.
+_THINGS = {
+    "spec": (
+        """
+        SELECT m.id AS claim_id, m.spec_id AS thing, 0 AS package_id, true AS is_own
+        FROM {input} i JOIN claim m ON m.id = i.id WHERE m.spec_id IS NOT NULL
+        UNION
+        SELECT m.id, o.spec_id, 0, false FROM {input} i JOIN claim m ON m.id = i.id
+        JOIN spec_hash h ON h.spec_id = m.spec_id AND h.kind = 'hash'
+        JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
+        """,
+        "{x}.spec_id = t.thing",
+    ),
+    "hash": (
+        """
+        SELECT m.id AS claim_id, m.spec_hash AS thing, 0 AS package_id, true AS is_own
+        FROM {input} i JOIN claim m ON m.id = i.id WHERE m.spec_id IS NULL AND m.spec_hash IS NOT NULL
+        """,
+        "{x}.spec_hash = t.thing AND {x}.spec_id IS NULL",
+    ),
+    "prefix": (
+        """
+        SELECT m.id AS claim_id, m.prefix AS thing, m.package_id, true AS is_own
+        FROM {input} i JOIN claim m ON m.id = i.id WHERE m.prefix IS NOT NULL AND m.package_id IS NOT NULL
+        """,
+        "{x}.package_id = t.package_id AND {x}.prefix = t.thing",
+    ),
+}
+_KINDS = " UNION ALL ".join(f"SELECT '{kind.value}' AS kind" for kind in SourceKind)
+
+# The least and the greatest number tell whether there is one, and whether there are more: two look-ups.
+_UNTIMED = over_rows(
+    "id bigint",
+    " UNION ALL ".join(
+        f"""
+        SELECT u.* FROM (
+            SELECT t.claim_id, '{via}' AS via, t.is_own, k.kind,
+                (SELECT min(x.id) FROM claim x WHERE {of_thing.format(x="x")} AND x.kind = k.kind
+                    AND x.window_begins_at IS NULL AND x.id <> t.claim_id) AS first_id,
+                (SELECT max(x.id) FROM claim x WHERE {of_thing.format(x="x")} AND x.kind = k.kind
+                    AND x.window_begins_at IS NULL AND x.id <> t.claim_id) AS last_id
+            FROM ({things}) t CROSS JOIN ({_KINDS}) k
+        ) u
+        WHERE u.first_id IS NOT NULL
+        """  # noqa: S608 -- of our own constants
+        for via, (things, of_thing) in _THINGS.items()
+    ),
+)
+
+_NEWEST = {
+    via: over_rows(
+        "id bigint",
+        f"""
+        WITH t AS MATERIALIZED (
+            SELECT t.*, COALESCE((
+                SELECT x.window_ends_at FROM claim x
+                WHERE {of_thing.format(x="x")} AND x.window_ends_at IS NOT NULL
+                ORDER BY x.window_ends_at DESC LIMIT 1 OFFSET {NEWEST - 1}
+            ), :earliest_at) AS ends_at
+            FROM ({things}) t
+        )
+        SELECT t.claim_id, c.id
+        FROM t JOIN claim c ON {of_thing.format(x="c")} AND c.window_ends_at >= t.ends_at
+        """,  # noqa: S608 -- as above
+    )
+    for via, (things, of_thing) in _THINGS.items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """Claims that can decide about each other's run, as pairs of ids.
+
+    Of `candidates` the first has no times and may be placed beside the second.
+    """
+
+    pairs: set[tuple[int, int]]
+    candidates: set[tuple[int, int]]
+
+
+def neighbours(connection: Connection, claims: Collection[Claim]) -> Near:
+    """The claims that may be of one run with one of these, given as they are stored, or are counted to it."""
+    ids = sorted((claim.id,) for claim in claims)
+    near = Near({(row.claim_id, row.id) for row in _TOUCHING.run(connection, ids)}, set())
+    kinds = {claim.id: claim.kind for claim in claims if claim.span is None}
+    rows = _UNTIMED.run(connection, ids)
+    for via in _THINGS:
+        _add(connection, near, via, [row for row in rows if row.via == via], kinds)
+    return near
+
+
+def _add(
+    connection: Connection, near: Near, via: str, rows: Iterable[Any], untimed: Mapping[int, str]
+) -> None:
+    """Add what is beside claims without times, and such claims themselves; `untimed` are kinds by ids."""
+    rivals = [row for row in rows if row.is_own and row.kind == untimed.get(row.claim_id)]
+    near.pairs.update((row.claim_id, rival) for row in rivals for rival in (row.first_id, row.last_id))
+    crowded = {row.claim_id for row in rivals}
+    beside = {
+        (row.claim_id, row.first_id)
+        for row in rows
+        if row.claim_id not in crowded
+        and row.first_id == row.last_id
+        and row.kind != untimed.get(row.claim_id)
+    }
+    alone = [(claim_id,) for claim_id in sorted(set(untimed) - crowded)]
+    newest = {(row.claim_id, row.id) for row in _NEWEST[via].run(connection, alone, earliest_at=_EARLIEST)}
+    near.pairs.update(beside | newest)
+    near.candidates.update(pair for pair in beside | newest if pair[0] in untimed)

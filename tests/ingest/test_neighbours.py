@@ -1,0 +1,101 @@
+"""How many claims are read for one more does not grow with how many there are."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection
+
+from spackmon.database import Database
+from spackmon.formats.submission import InstallReport, Source
+from spackmon.ingest import store
+from spackmon.ingest.tables import claims
+from spackmon.runs.untimed import NEWEST
+from spackmon.status import BuildStatus, SourceKind
+from tests.runs.claims import START
+from tests.simulator.documents import on_disk
+from tests.simulator.histories import specs
+from tests.simulator.trials import people
+
+ZLIB = specs(5, "aa")["zlib"]
+
+
+def nightly(number: int) -> InstallReport:
+    """A run of some night."""
+    at = START + timedelta(days=number)
+    return InstallReport(
+        Source(SourceKind.EXTENSION, f"{number}/{ZLIB.hash}"), graph=on_disk(ZLIB), prefix="/opt/zlib",
+        status=BuildStatus.SUCCESS, started_at=at, finished_at=at + timedelta(minutes=5),
+    )  # fmt: skip
+
+
+def untimed(number: int, prefix: str) -> InstallReport:
+    """An install of which nobody can say when it was, as of a binary that came from a cache."""
+    return InstallReport(
+        Source(SourceKind.PREFIX, f"{prefix}#{number}"), graph=on_disk(ZLIB), prefix=prefix,
+        status=BuildStatus.SUCCESS,
+    )  # fmt: skip
+
+
+def claims_read(database: Database, monkeypatch: pytest.MonkeyPatch, reports: Iterable[InstallReport]) -> int:
+    """How many claims are read from the tables while these are stored."""
+    read = 0
+    load = claims.load_claims
+
+    def counted(connection: Connection, claim_ids: Iterable[int]) -> Any:
+        nonlocal read
+        loaded = load(connection, claim_ids)
+        read += len(loaded)
+        return loaded
+
+    def write(connection: Connection) -> None:
+        for report in reports:
+            store.apply(connection, report, 1, arrived_at=START + timedelta(days=1000))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(claims, "load_claims", counted)
+        database.write_once(write)
+    return read
+
+
+def test_claims_read_for_one_more_do_not_grow_with_the_history(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(database)
+    counts = []
+    for era, nights in enumerate((NEWEST + 1, 8, 8)):
+        numbers = range(100 * era, 100 * era + 3)
+        claims_read(database, monkeypatch, map(nightly, range(100 * era, 100 * era + nights)))
+        claims_read(database, monkeypatch, [untimed(n, f"/ci/{n}/zlib") for n in numbers])
+        claims_read(database, monkeypatch, [untimed(n, "/opt/zlib") for n in numbers])
+        counts.append([
+            claims_read(database, monkeypatch, [nightly(100 * era + 50)]),
+            claims_read(database, monkeypatch, [nightly(-era - 1)]),
+            claims_read(database, monkeypatch, [untimed(100 * era + 50, "/opt/zlib")]),
+            claims_read(database, monkeypatch, [untimed(100 * era + 50, f"/ci/another/{era}")]),
+        ])  # fmt: skip
+    assert counts[0] == counts[1] == counts[2]
+    assert all(count < 10 for count in counts[0])
+
+
+def test_a_claim_without_times_moves_with_the_last_success_until_there_are_two_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(database)
+
+    def beside() -> list[set[str]]:
+        rows = database.read_once(
+            lambda c: c.exec_driver_sql("SELECT attempt_id, key FROM claim ORDER BY attempt_id").all()
+        )
+        runs: dict[int, set[str]] = {}
+        for attempt_id, key in rows:
+            runs.setdefault(attempt_id, set()).add(key.split("/" if key[0] != "/" else "#")[0])
+        return [run for run in runs.values() if any(key.startswith("/opt") for key in run)]
+
+    claims_read(database, monkeypatch, [*map(nightly, range(3)), untimed(1, "/opt/zlib")])
+    assert beside() == [{"2", "/opt/zlib"}]
+    claims_read(database, monkeypatch, [nightly(3)])
+    assert beside() == [{"3", "/opt/zlib"}]
+    claims_read(database, monkeypatch, [untimed(2, "/opt/zlib")])
+    assert beside() == [{"/opt/zlib"}, {"/opt/zlib"}]
