@@ -27,6 +27,7 @@ from spackmon.settings import load_settings
 _LAST_REQUESTS_SECONDS = 30
 # Who has just connected has sent nothing yet, and who keeps a connection may be about to use it again.
 _LAST_CONNECTIONS_SECONDS = 2.0
+_TURN_SECONDS = 0.001
 
 
 class GracefulServer(uvicorn.Server):
@@ -79,6 +80,8 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
         log_config=None,
         timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS + round(settings.hold_seconds),
     )
+    # So long a thread that computes may keep the loop from its turn; a request has several.
+    sys.setswitchinterval(_TURN_SECONDS)
     server = GracefulServer(config)
     server.ready = ready
     server.run(sockets=sockets)

@@ -32,10 +32,11 @@ from spackmon.viewer import Viewer
 
 CACHE_BYTES = 64_000_000
 _DEFAULT_LIMITS = Limits()
-# Python runs one of them at a time; two, so that a short document need not wait for a long one.
-_THREADS, _WAITING = 2, 16
+# Python runs one thread at a time: a second one would finish nothing sooner, and take the loop its turns.
+_THREADS, _WAITING = 1, 16
 # Our own documents are few, and never refused; nor is what is answered already.
 _OWN_THREADS, _OWN_WAITING = 1, 10_000
+_UNPACKING_THREADS = 2
 # Larger answers are not searched and unpacked between two requests.
 _LARGE_ANSWER_BYTES = 32_000
 
@@ -84,7 +85,7 @@ class QueryService:
         self._preparation = Preparation(registry, _driver_dialect(database), kept)
         self.workers = Workers(_THREADS, _WAITING)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
-        self._unpackers = Workers(_THREADS, _OWN_WAITING)
+        self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
         self._viewer = ANYBODY
 
     def seen_by(self, viewer: Viewer) -> "QueryService":
