@@ -23,8 +23,12 @@ HIGHEST_BUILD = 100
 
 
 def upgrade_to(revision: int, url: str, folder: Path) -> None:
-    """Bring a database no further than a revision below 10."""
-    shutil.copytree(SCRIPTS, folder, ignore=shutil.ignore_patterns(f"000[{revision + 1}-9]_*"))
+    """Bring a database no further than a revision."""
+
+    def later(_folder: str, names: list[str]) -> list[str]:
+        return [name for name in names if name[:4].isdigit() and int(name[:4]) > revision]
+
+    shutil.copytree(SCRIPTS, folder, ignore=later)
     upgrade(url, folder)
 
 
