@@ -218,8 +218,7 @@ def test_documents_of_the_second_revision_are_claims_and_their_specs_have_compil
     site = Site(Database(sqlite_url))
     for corpus in ("list-0.16", "nodes-v2-0.17", "nodes-v3-0.19", "nodes-v4-0.23", "nodes-v5-1.2"):
         site.apply(SpecReport(spec_json.read(sorted(documents(corpus), key=_size)[-2]), "0.16"))
-    shutil.copytree(SCRIPTS, tmp_path / "second", ignore=shutil.ignore_patterns("000[3-9]_*"))
-    upgrade(empty_url, tmp_path / "second")
+    upgrade_to(2, empty_url, tmp_path / "second")
     migrated = Database(empty_url)
     for name in TABLES_OF_SPECS:
         migrated.write_once(partial(_copy, site, name))
