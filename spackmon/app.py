@@ -88,7 +88,9 @@ def create_app(settings: Settings) -> Starlette:
                     "known_nodes": KnownNodes(),
                     "watch": watch,
                     "memory": Memory(),
-                    "query": QueryService(schema, database, reader, _limits(settings), recent),
+                    "query": QueryService(
+                        schema, database, reader, _limits(settings), recent, settings.satisfying_as
+                    ),
                     "trusted_documents": trusted_documents,
                 }
                 tasks.cancel_scope.cancel()

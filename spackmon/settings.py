@@ -33,6 +33,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.spack_rules import SpackVersion
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.secret_file import read_or_create
 from spackmon.setting_values import (
@@ -189,6 +190,11 @@ class Settings(BaseSettings):
         gt=0,
         le=3600,
         description="How long the database may take for one question; of an export, for one batch of rows.",
+    )
+    satisfying_as: SpackVersion = Field(
+        default=SpackVersion.SPACK_1_2,
+        description="By the rules of which Spack `satisfying` is judged where the question names none: "
+        "`SPACK_1_2` or `SPACK_1_3`.",
     )
     introspection: bool = Field(
         default=True, description="Answer questions about the schema; GraphiQL and code generators ask them."

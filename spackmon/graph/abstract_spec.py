@@ -47,7 +47,8 @@ class AbstractSpec:
     """Constraints, all of which must hold; None and empty ask for nothing.
 
     `versions` are ranges of keys, one of which must hold the version's. Every one of `targets` must
-    allow the target (see `targets`). `flags` are kinds with one flag each.
+    allow the target (see `targets`). `flags` are kinds with one flag each. `mentions_architecture`, even to
+    leave it open (`os=None`).
     """
 
     name: str | None = None
@@ -58,10 +59,6 @@ class AbstractSpec:
     platform: str | None = None
     operating_system: str | None = None
     targets: tuple[str, ...] = ()
+    mentions_architecture: bool = False
     hash_prefix: str | None = None
     edges: tuple[AbstractEdge, ...] = ()
-
-    @property
-    def asks_architecture(self) -> bool:
-        """Whether anything is asked of the architecture."""
-        return bool(self.platform or self.operating_system or self.targets)

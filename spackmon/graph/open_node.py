@@ -9,10 +9,11 @@ from spackmon.graph.targets import common_targets
 from spackmon.graph.versions import KeyRange
 
 _RESERVED = frozenset(
-    {"arch", "architecture", "dev_path", "namespace", "operating_system", "os", "patches", "platform",
-     "target"}
+    {"arch", "architecture", "branch", "commit", "dev_path", "namespace", "operating_system", "os", "patches",
+     "platform", "ref", "tag", "target"}
 )  # fmt: skip
-_NOT_SWITCHES = _RESERVED - {"dev_path", "patches"} | FLAG_NAMES
+_VARIANTS = frozenset({"branch", "commit", "dev_path", "patches", "ref", "tag"})
+_NOT_SWITCHES = _RESERVED - _VARIANTS | FLAG_NAMES
 _OF_THIS_MACHINE = frozenset({"be", "backend", "default_os", "default_target", "fe", "frontend"})
 _LINK_RUN = Deptype.LINK | Deptype.RUN
 
@@ -43,6 +44,7 @@ class OpenNode:
     flags: dict[tuple[str, str], None] = field(default_factory=dict)
     architecture: dict[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
+    mentions_architecture: bool = False
     hash_prefix: str | None = None
     edges: list[OpenEdge] = field(default_factory=list)
 
@@ -81,6 +83,7 @@ class OpenNode:
                 self._set_variant(_valued(name, value, is_exact, is_propagated))
 
     def _set_architecture(self, **parts: str) -> None:
+        self.mentions_architecture = True
         for name, value in parts.items():
             if name in self.architecture:
                 raise Conflict(f"{name} is given twice")
@@ -97,17 +100,16 @@ class OpenNode:
 
     def add(self, edge: OpenEdge) -> "OpenNode":
         """Depend on `edge`; the node that its constraints went to, an earlier one of the same name."""
-        same_name = [
-            known for known in self.edges if edge.node.name is not None and known.node.name == edge.node.name
-        ]
-        for known in same_name:
+        same_name = [known for known in self.edges if known.node.name == edge.node.name]
+        for known in same_name if edge.node.name is not None else ():
             if known.deptypes == edge.deptypes and known.when == edge.when:
                 known.node.merge(edge.node)
                 known.virtuals += edge.virtuals
                 return known.node
         for known in same_name:
             if known.when == edge.when and not _compatible(known.deptypes, edge.deptypes):
-                raise Conflict(f"{edge.node.name} is needed twice, by deptypes that exclude each other")
+                needed = edge.node.name or "what has no name"
+                raise Conflict(f"{needed} is needed twice, by deptypes that exclude each other")
         self.edges.append(edge)
         return edge.node
 
@@ -158,6 +160,7 @@ class OpenNode:
                 raise self._incompatible("targets")
             self.targets += (target,)
         self.architecture = {**other.architecture, **self.architecture}
+        self.mentions_architecture |= other.mentions_architecture
 
     def _targets(self) -> tuple[str, ...]:
         target = self.architecture.get("target")
@@ -177,6 +180,7 @@ class OpenNode:
             platform=self.architecture.get("platform"),
             operating_system=self.architecture.get("os"),
             targets=self._targets(),
+            mentions_architecture=self.mentions_architecture,
             hash_prefix=self.hash_prefix,
             edges=tuple(
                 AbstractEdge(

@@ -1,8 +1,8 @@
 """Whether a concrete spec satisfies an abstract one, node by node: Spack's rules in their plainest form.
 
 This is the reference that the SQL of `query.satisfying` is tested against. The rules are those of
-`Spec.satisfies` in Spack 1.2 where it has no package repository: which package provides a virtual is what
-the edges say.
+`Spec.satisfies` in Spack (`spack_rules` has those that changed), but for the package repository: which
+package provides a virtual is what the edges say.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,46 +11,51 @@ from itertools import chain
 from spackmon.graph.abstract_spec import (
     ANY,
     COMPILER_PACKAGES,
+    NO_DEPTYPES,
     AbstractEdge,
     AbstractSpec,
     VariantConstraint,
 )
 from spackmon.graph.closure import descendants
 from spackmon.graph.parameters import indexed_name, indexed_value, parameter_rows
+from spackmon.graph.spack_rules import RULES, Rules, SpackVersion
 from spackmon.graph.spec import Deptype, Edge, SpecNode
+from spackmon.graph.spec_text import LANGUAGES
 from spackmon.graph.targets import common_targets
 from spackmon.graph.versions import KeyRange, version_key
 
 _LINK_RUN = Deptype.LINK | Deptype.RUN
+_BY_CARET = _LINK_RUN | Deptype.BUILD
+_LANGUAGES = frozenset(LANGUAGES)
 
 
 class Satisfaction:
     """Answers for the nodes of graphs that are closed: every edge ends at one of `nodes`, by identity.
 
-    `reread` are the nodes that today's Spack read from a file of before 1.0 and wrote again. Spack looks
-    for their direct dependencies among their compilers alone.
+    `reread` are the nodes that today's Spack read from a file of before 1.0 and wrote again.
     """
 
-    def __init__(self, nodes: Mapping[str, SpecNode], reread: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        nodes: Mapping[str, SpecNode],
+        reread: frozenset[str] = frozenset(),
+        rules: Rules = RULES[SpackVersion.SPACK_1_2],
+    ) -> None:
         self._nodes = nodes
         self._reread = reread
+        self._rules = rules
         self._below = descendants(nodes)
-        self._virtuals = {v for node in nodes.values() for edge in node.edges for v in edge.virtuals}
         self._parameters: dict[str, Mapping[str, frozenset[str]]] = {}
 
     def satisfies(self, hash: str, spec: AbstractSpec) -> bool:  # noqa: A002 -- the field's own word
         """Whether the node with this identity satisfies `spec`."""
-        return self._satisfies(self._nodes[hash], spec, self._names_virtuals(spec))
+        return self._satisfies(self._nodes[hash], spec)
 
-    def _satisfies(self, node: SpecNode, spec: AbstractSpec, names_virtuals: bool) -> bool:
+    def _satisfies(self, node: SpecNode, spec: AbstractSpec) -> bool:
         return (
             (spec.name is None or spec.name == node.name)
             and self._fits(node, spec)
-            and all(
-                self._has(node, edge, names_virtuals)
-                for edge in spec.edges
-                if edge.when is None or self._satisfies(node, edge.when, names_virtuals)
-            )
+            and all(self._has(node, edge) for edge in spec.edges)
         )
 
     # A node without its dependencies ----------------------------------------------------------------
@@ -98,32 +103,67 @@ class Satisfaction:
 
     # Dependencies -----------------------------------------------------------------------------------
 
-    def _has(self, node: SpecNode, wanted: AbstractEdge, names_virtuals: bool) -> bool:
+    def _has(self, node: SpecNode, wanted: AbstractEdge) -> bool:
+        is_asked = wanted.when is None or self._satisfies(node, wanted.when)
         if wanted.is_direct:
-            return self._has_direct(node, wanted, names_virtuals)
-        name, virtuals = wanted.spec.name, wanted.virtuals
-        edges = [
-            edge
-            for edge in self._reachable(node)
-            if name is None or name == self._nodes[edge.child].name or name in edge.virtuals
-        ]
-        return all(
-            any(virtual in edge.virtuals or virtual == self._nodes[edge.child].name for edge in edges)
-            for virtual in virtuals
-        ) and any(self._fits_below(node, edge, wanted.spec, names_virtuals) for edge in edges)
+            return not is_asked or self._has_direct(node, wanted)
+        if is_asked:
+            return self._has_below(node, wanted)
+        return self._rules.keeps_percent_with_caret or self._has_percent_of(node, wanted.spec)
 
-    def _fits_below(self, root: SpecNode, edge: Edge, spec: AbstractSpec, names_virtuals: bool) -> bool:
-        """Whether the end of `edge` is what `^spec` asks for, the dependencies of `spec` included.
-
-        Spack looks for these at the root where it cannot tell by a name which node has them.
-        """
-        child = self._nodes[edge.child]
-        return self._fits(child, spec) and all(
-            self._has_direct(owner, below, names_virtuals)
-            for below in spec.edges
-            for owner in [root if spec.name in (None, below.spec.name) else child]
-            if below.when is None or self._satisfies(owner, below.when, names_virtuals)
+    def _has_below(self, node: SpecNode, wanted: AbstractEdge) -> bool:
+        spec = wanted.spec
+        if self._compiler_below(node, wanted):
+            return True
+        edges = [edge for edge in self._reachable(node) if self._is_called(edge, spec.name)]
+        provided = {virtual for edge in edges for virtual in (*edge.virtuals, self._nodes[edge.child].name)}
+        found = {
+            edge.child
+            for edge in edges
+            if self._has_deptypes(node, edge.child, wanted.deptypes)
+            and self._fits(self._nodes[edge.child], spec)
+        }
+        if self._rules.keeps_percent_with_caret:
+            # Spack takes the first that it comes across; how it walks further down is not followed here.
+            found = self._first_direct(node, found) or found
+        return provided.issuperset(wanted.virtuals) and any(
+            self._has_percents(node, self._nodes[one], spec) for one in found
         )
+
+    def _first_direct(self, node: SpecNode, found: set[str]) -> set[str]:
+        """The first by its name of those that the node itself depends on, if there are any."""
+        own = found.intersection(edge.child for edge in node.edges if edge.deptypes & _BY_CARET)
+        return {min(own, key=lambda one: (self._nodes[one].name, one))} if own else set()
+
+    def _has_percents(self, root: SpecNode, node: SpecNode, spec: AbstractSpec) -> bool:
+        """Whether the dependencies that `^spec` asks for are there, `node` being what it found."""
+        return all(self._has(root if self._is_roots(spec, below) else node, below) for below in spec.edges)
+
+    def _is_roots(self, spec: AbstractSpec, below: AbstractEdge) -> bool:
+        return not self._rules.keeps_percent_with_caret and spec.name in (None, below.spec.name)
+
+    def _has_percent_of(self, root: SpecNode, spec: AbstractSpec) -> bool:
+        """Whether the dependencies of a `^spec` that is not asked for itself are there."""
+        owners = [
+            self._nodes[edge.child] for edge in self._reachable(root) if self._is_called(edge, spec.name)
+        ]
+        if root.name == spec.name:
+            owners.append(root)
+        return all(
+            any(self._has(owner, below) for owner in ([root] if self._is_roots(spec, below) else owners))
+            for below in spec.edges
+        )
+
+    def _is_called(self, edge: Edge, name: str | None) -> bool:
+        return name is None or name == self._nodes[edge.child].name or name in edge.virtuals
+
+    def _has_deptypes(self, node: SpecNode, child: str, deptypes: Deptype) -> bool:
+        """Whether an edge to the child has the deptypes: of the node's own edges to it, if there are any."""
+        if not self._rules.has_deptypes_of_caret:
+            return True
+        own = [edge for edge in node.edges if edge.child == child]
+        edges = own or [edge for edge in self._reachable(node) if edge.child == child]
+        return any(deptypes & edge.deptypes == deptypes for edge in edges)
 
     def _reachable(self, node: SpecNode) -> Iterator[Edge]:
         """What `^` looks at: the edges that link and run edges lead to, and the node's own to build with."""
@@ -137,33 +177,49 @@ class Satisfaction:
                         seen.add(edge.child)
                         waiting.append(edge.child)
 
-    def _has_direct(self, node: SpecNode, wanted: AbstractEdge, names_virtuals: bool) -> bool:
-        if node.hash in self._reread:
-            return self._has_compiler(node, wanted.spec, names_virtuals)
-        name = wanted.spec.name
-        return any(
-            self._fits(child, wanted.spec)
-            for edge in node.edges
-            for child in [self._nodes[edge.child]]
-            if (name is None or name == child.name)
-            and (not wanted.virtuals or set(wanted.virtuals) & set(edge.virtuals))
-            and wanted.deptypes & edge.deptypes == wanted.deptypes
-        ) or self._has_compiler(node, wanted.spec, names_virtuals)
+    def _has_direct(self, node: SpecNode, wanted: AbstractEdge) -> bool:
+        if self._has_compiler(node, wanted):
+            return True
+        if node.hash in self._reread and not self._rules.has_compiler_beside_edges:
+            return False
+        return any(self._is_direct(node, child, wanted) for child in {edge.child for edge in node.edges})
 
-    def _has_compiler(self, node: SpecNode, spec: AbstractSpec, names_virtuals: bool) -> bool:
-        """Before format v5 a compiler was a name and a version, and no dependency."""
-        if node.compiler is None or spec.hash_prefix or spec.flags or spec.asks_architecture:
+    def _is_direct(self, node: SpecNode, child: str, wanted: AbstractEdge) -> bool:
+        """Whether the child, on which the node depends, is what is asked for."""
+        edges = [
+            edge
+            for edge in node.edges
+            if edge.child == child and wanted.deptypes & edge.deptypes == wanted.deptypes
+        ]
+        provided = {virtual for edge in edges for virtual in edge.virtuals}
+        provides = all if self._rules.needs_every_virtual else any
+        return (
+            any(self._is_called(edge, wanted.spec.name) for edge in edges)
+            and (not wanted.virtuals or provides(virtual in provided for virtual in wanted.virtuals))
+            and self._fits(self._nodes[child], wanted.spec)
+        )
+
+    # Compilers of before format v5, a name and a version ----------------------------------------------
+
+    def _has_compiler(self, node: SpecNode, wanted: AbstractEdge) -> bool:
+        spec = wanted.spec
+        if node.compiler is None or spec.hash_prefix or spec.flags or spec.mentions_architecture:
             return False
         if any(not variant.is_propagated for variant in spec.variants):
             return False
+        if self._rules.has_compiler_beside_edges and not (
+            _LANGUAGES.issuperset(wanted.virtuals) and wanted.deptypes in (NO_DEPTYPES, Deptype.BUILD)
+        ):
+            return False
         name, version = node.compiler
-        is_named = spec.name in (None, name, COMPILER_PACKAGES.get(name))
-        return (is_named or (names_virtuals and node.hash in self._reread)) and _holds(spec.versions, version)
+        return spec.name in (None, name, COMPILER_PACKAGES.get(name)) and _holds(spec.versions, version)
 
-    def _names_virtuals(self, spec: AbstractSpec) -> bool:
-        """Whether the spec names a virtual; Spack then compares no names of compilers on old nodes."""
-        return spec.name in self._virtuals or any(
-            bool(edge.virtuals) or self._names_virtuals(edge.spec) for edge in spec.edges
+    def _compiler_below(self, node: SpecNode, wanted: AbstractEdge) -> bool:
+        """Whether the compiler, which has no dependencies itself, is what `^` asks for."""
+        return (
+            self._rules.has_compiler_beside_edges
+            and self._has_compiler(node, wanted)
+            and all(below.when is not None for below in wanted.spec.edges)
         )
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from spackmon.graph.abstract_spec import COMPILER_PACKAGES, NO_DEPTYPES, AbstractSpec
 from spackmon.graph.open_node import Conflict, OpenEdge, OpenNode
+from spackmon.graph.spack_rules import RULES, Rules, SpackVersion
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_tokens import (
     Assignment,
@@ -37,14 +38,15 @@ _EDGE_ATTRIBUTES = ("deptypes", "virtuals", "when")
 _DEPTYPES = {deptype.name.lower(): deptype for deptype in Deptype if deptype.name}
 
 
-def parse_spec(text: str) -> AbstractSpec:
+def parse_spec(text: str, rules: Rules = RULES[SpackVersion.SPACK_1_2]) -> AbstractSpec:
     """The one spec that `text` states; nothing but blanks is a spec that everything satisfies.
 
-    Raises SpecSyntaxError with the offset of what is wrong, also for several specs and for files.
+    `rules` are those of the Spack that reads it. Raises SpecSyntaxError with the offset of what is wrong,
+    also for several specs and for files.
     """
     if len(text) > MAXIMUM_LENGTH:
         raise SpecSyntaxError(f"a spec may have at most {MAXIMUM_LENGTH} characters", MAXIMUM_LENGTH)
-    reader = _Reader(text)
+    reader = _Reader(text, rules)
     root = _spec(reader)
     beyond = reader.following
     if beyond is not None:
@@ -55,7 +57,8 @@ def parse_spec(text: str) -> AbstractSpec:
 class _Reader:
     """The tokens, one of which can be seen before it is taken; `position` is where the last taken began."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, rules: Rules) -> None:
+        self.rules = rules
         self._tokens: Iterator[Token] = tokens(text)
         self._taken = 0
         self.position = 0
@@ -82,7 +85,7 @@ def _spec(reader: _Reader) -> OpenNode:
         edge = OpenEdge(OpenNode(), sign.is_direct, virtuals=sign.virtuals)
         if sign.opens_attributes:
             _read_attributes(reader, edge)
-        elif edge.is_direct and reader.following is None:
+        elif edge.is_direct and reader.following is None and not reader.rules.takes_lone_percent:
             raise SpecSyntaxError("a package or a constraint must follow the %", sign.start)
         edge.node = _node(reader)
         if edge.is_direct and edge.node.name is not None:
@@ -138,7 +141,7 @@ def _read_attributes(reader: _Reader, edge: OpenEdge) -> None:
             raise SpecSyntaxError(
                 "the attributes of a dependency are deptypes, virtuals and when", token.start
             )
-        _set_attribute(edge, token)
+        _set_attribute(edge, token, reader.rules)
     end = reader.take(AttributesEnd)
     if end is None:
         place = reader.end if reader.following is None else reader.following.start
@@ -146,7 +149,7 @@ def _read_attributes(reader: _Reader, edge: OpenEdge) -> None:
     edge.virtuals += end.virtuals
 
 
-def _set_attribute(edge: OpenEdge, token: Assignment) -> None:
+def _set_attribute(edge: OpenEdge, token: Assignment, rules: Rules) -> None:
     # Spack takes the first of several conditions, and only quotes and blanks from around a value.
     blanks = len(token.value) - len(token.value.lstrip("'\" "))
     begin = token.value_start + blanks
@@ -157,7 +160,7 @@ def _set_attribute(edge: OpenEdge, token: Assignment) -> None:
         if not elements[0].strip():
             raise SpecSyntaxError("a condition must not be empty", token.value_start)
         try:
-            edge.when = parse_spec(elements[0])
+            edge.when = parse_spec(elements[0], rules)
         except SpecSyntaxError as problem:
             raise SpecSyntaxError(problem.problem, begin + problem.position) from None
     else:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select
 
 from spackmon.errors import Code
+from spackmon.graph.spack_rules import Rules
 from spackmon.query.json_text import JsonWriter
 from spackmon.query.scope import Attribute, Scope
 from spackmon.query.values import Given, plain
@@ -100,12 +101,15 @@ class Filtering(Protocol):
     def decided(self, value: Given | None) -> Any:
         """A value that decides the statement's form."""
 
+    def rules(self, arguments: Mapping[str, Given]) -> Rules:
+        """Those of the Spack that the argument `as` names, otherwise of the site's."""
+
 
 Limits = Callable[[Mapping[str, Given], Filtering], Mapping[str, Any]]
 Predicate = Callable[[Scope, Given, Filtering], Condition]
 IdsOf = Callable[[Scope], Select[Any] | CompoundSelect[Any]]
 Collects = tuple[Any, IdsOf]
-Satisfying = Callable[[Scope, str], Ways]
+Satisfying = Callable[[Scope, str, Rules], Ways]
 Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
 ValueOf = Callable[[Scope], ColumnElement[Any]]
 Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]

@@ -28,7 +28,7 @@ _PLACED = frozenset({"after", "before", "last", "orderBy"})
 class Connected(Meaning):
     """A Relay connection over a table; `belongs` as in Listing.
 
-    `satisfying(row, text)` is the condition that the argument of this name makes of its text. Unless a client
+    `satisfying(row, text, rules)` is the condition that the argument of this name makes of its text. Unless a client
     orders them, rows come in the `order` of these columns, newest first among equals. `rows` is how many
     there may well be on a page whose size nobody gives.
     """
@@ -66,7 +66,8 @@ class Connected(Meaning):
                     holds.append(condition.holds)
         ways = None
         if self.satisfying is not None and "satisfying" in arguments:
-            ways = self.satisfying(child, statement.decided(arguments["satisfying"]))
+            text = statement.decided(arguments["satisfying"])
+            ways = self.satisfying(child, text, statement.rules(arguments))
         order = ordered(at, child, statement)
         if "orderBy" not in arguments:
             for path in self.order:

@@ -6,6 +6,7 @@ Each function here makes a strawberry field without a resolver; its meaning trav
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import strawberry
@@ -13,6 +14,7 @@ from sqlalchemy import ColumnElement
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
+from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.computing import Computed
 from spackmon.query.conditions import (
     Belongs,
@@ -163,9 +165,10 @@ def connection(
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
     arguments = list(_PAGING)
     if satisfying is not None:
-        arguments.append(
-            argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language.")
-        )
+        arguments += [
+            argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language."),
+            JUDGED_AS,
+        ]
     meaning = Connected(model, belongs, satisfying, _paths(order), rows)
     return _field(meaning, description, arguments=arguments, filters=filters)
 
@@ -258,6 +261,17 @@ def argument(name: str, type_: Any, description: str, default: Any = strawberry.
         default=default,
     )
 
+
+@strawberry.enum(name="SpackVersion", description="A Spack, by whose rules specs are judged.")
+class JudgingSpack(Enum):
+    """The members of SpackVersion, each with its description."""
+
+    SPACK_1_2 = strawberry.enum_value(SpackVersion.SPACK_1_2.value, description="Spack 1.2.")
+    SPACK_1_3 = strawberry.enum_value(SpackVersion.SPACK_1_3.value, description="Spack 1.3.")
+
+
+JUDGED_AS = argument("as", JudgingSpack | None, "By the rules of this Spack; else of the site's.")
+"""The argument beside a text in the spec language, which Spacks do not all judge alike."""
 
 _PAGING = (
     argument(

@@ -40,7 +40,7 @@ class Lookup(Meaning):
         if self.satisfying is None:
             body, otherwise = statement.object(at, child, type_), constant(NULL)
         else:
-            holds = self.satisfying(child, statement.decided(arguments["spec"]))
+            holds = self.satisfying(child, statement.decided(arguments["spec"]), statement.rules(arguments))
             body = case((holds.whole, constant("true")), else_=constant("false"))
             otherwise = _error(Code.SPEC_UNKNOWN, "no spec has this `hash`")
         one = (

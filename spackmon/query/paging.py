@@ -193,8 +193,9 @@ class Rows:
         pages = [self._page(page, bind, way) for way in ways]
         if len(pages) == 1:
             return pages[0]
-        # Each way has its own order and limit, which a UNION takes only from within.
-        return select(union_all(*(select(found.subquery()) for found in pages)).subquery())
+        # Each way has its own order and limit, which a UNION takes only from within. No row around decides
+        # them, so that they stand before the statement: within its lists, SQLite's parser has no room.
+        return select(union_all(*(select(found.cte()) for found in pages)).subquery())
 
     def _page(self, page: Page, bind: Bind, way: Way | None) -> Select[Any]:
         keys = self.keys

@@ -21,6 +21,7 @@ from graphql.execution.values import get_variable_values
 from sqlalchemy.engine import Dialect
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.documents import Document, Operation, check_length, read_document
 from spackmon.query.export import ExportPlan, compile_export
 from spackmon.query.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size
@@ -84,7 +85,9 @@ class Ready:
 class Preparation:
     """Prepares requests to one schema for one kind of database, and keeps what it made in `kept`."""
 
-    def __init__(self, registry: Registry, dialect: Dialect, kept: Recent) -> None:
+    def __init__(self, registry: Registry, dialect: Dialect, kept: Recent, spack: SpackVersion) -> None:
+        """`spack` is the one by whose rules specs are judged where the operation names none."""
+        self._spack = spack
         self._registry = registry
         self._schema = registry.schema
         self._query = cast(GraphQLObjectType, self._schema.query_type)
@@ -127,7 +130,7 @@ class Preparation:
         _, operation = self._operation(request)
         variables, values = self._coerced(operation, request)
         measure = Measure(self._registry, operation.fragments, variables)
-        statement = Statement(self._registry, self._dialect, operation.fragments, variables)
+        statement = Statement(self._registry, self._dialect, operation.fragments, variables, self._spack)
         fields = statement.root_fields(self._query, operation.node.selection_set)
         if request.limits is not None:
             request.limits.check(measure.size(self._query, fields, page=1).with_values(values))
@@ -171,7 +174,7 @@ class Preparation:
     def _compiled(
         self, operation: Operation, variables: Mapping[str, Any], limits: Limits | None
     ) -> tuple[Prepared, set[Deciding]]:
-        statement = Statement(self._registry, self._dialect, operation.fragments, variables)
+        statement = Statement(self._registry, self._dialect, operation.fragments, variables, self._spack)
         fields = statement.root_fields(self._query, operation.node.selection_set)
         plain_fields = {key: asked for key, asked in fields.items() if asked.name not in _INTROSPECTION}
         introspected = {key: asked for key, asked in fields.items() if asked.name in _INTROSPECTION}

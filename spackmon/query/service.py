@@ -19,6 +19,7 @@ from strawberry import Schema
 
 from spackmon.database import Database, Reader
 from spackmon.errors import Code, Refused
+from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.export import Export
 from spackmon.query.limits import Limits
 from spackmon.query.preparation import ANYBODY, Preparation, Prepared, Ready, Request
@@ -75,14 +76,16 @@ class QueryService:
         reader: Reader,
         limits: Limits = _DEFAULT_LIMITS,
         kept: Recent | None = None,
+        spack: SpackVersion = SpackVersion.SPACK_1_2,
     ) -> None:
+        """`spack` is the one by whose rules specs are judged where the operation names none."""
         registry = read_registry(schema)
         self._schema = registry.schema
         self._reader = reader
         self._limits = limits
         self._exports: set[Export] = set()
         kept = Recent(CACHE_BYTES) if kept is None else kept
-        self._preparation = Preparation(registry, _driver_dialect(database), kept)
+        self._preparation = Preparation(registry, _driver_dialect(database), kept, spack)
         self.workers = Workers(_THREADS, _WAITING)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)

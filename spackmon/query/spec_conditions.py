@@ -4,10 +4,12 @@ Names and versions are looked up in package_version, variants and flags in param
 the compilers of before format v5 in tables of their own. The dependencies are the matter of `satisfying`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     ColumnElement,
     FromClause,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -45,9 +48,10 @@ from spackmon.models import (
 _REREAD_FORMAT_VERSION = 5
 # Above every character of a hash and of JSON in ASCII, in byte order.
 _HIGHEST_CHARACTER = "\x7f"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
-# Each is in the list of a lookup that stands in no other of its kind, and so is one for all: an alias takes
-# as long to make as the condition on it.
+# Each is in a lookup that stands by itself, and so is one for all: an alias takes as long to make as the
+# condition on it.
 _ARCHITECTURE, _TARGET, _COMPILER = (
     Architecture.__table__.alias(), Target.__table__.alias(), Compiler.__table__.alias()
 )  # fmt: skip
@@ -92,7 +96,7 @@ def _among_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> 
 
 
 class _besides(FunctionElement[Any]):  # noqa: N801 -- a function of SQL
-    """The column, wrapped so that SQLite does not use its index."""
+    """The column, by whose values SQLite does not look for rows."""
 
     inherit_cache = True
 
@@ -108,7 +112,7 @@ def _sqlite_column_besides(element: _besides, compiler: SQLCompiler, **options: 
 
 
 def besides(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
-    """The column has one of the values that a selection gives; a more selective condition drives the lookup.
+    """The column has one of the values that a selection gives, for rows that something rarer leads to.
 
     SQLite begins with the first index that it finds, and half of a site may have the same parameters.
     """
@@ -120,72 +124,152 @@ def joined(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool
     return column.in_(found)
 
 
-def fits(
-    node: FromClause, wanted: AbstractSpec, choice: Choice, *, by_name: bool = True
-) -> list[ColumnElement[bool]]:
-    """What is asked of the node without its dependencies."""
-    conditions: list[ColumnElement[bool]] = []
-    if (by_name and wanted.name is not None) or wanted.versions is not None:
-        conditions.append(is_of(node, wanted, choice, by_name=by_name))
-    if wanted.namespace is not None:
-        conditions.append(node.c.namespace.is_(None) | (node.c.namespace == wanted.namespace))
-    if wanted.hash_prefix is not None:
-        conditions.append(
-            node.c.id.in_(
-                select(_SHOWN.c.spec_id).where(
-                    _SHOWN.c.value >= wanted.hash_prefix,
-                    _SHOWN.c.value < wanted.hash_prefix + _HIGHEST_CHARACTER,
-                )
-            )
+class Lookups:
+    """The selections that the conditions of one query compare columns with, each once, before all else.
+
+    Written where it is needed, a list in a list soon is more than SQLite's parser can hold.
+    """
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, CTE] = {}
+
+    def of(self, key: Hashable, selection: Callable[[], Select[Any]]) -> Select[Any]:
+        """The values of a selection of one column, made by the first who asks with this key."""
+        return select(*self.cte(key, lambda: selection().cte()).c)
+
+    def cte(self, key: Hashable, made: Callable[[], CTE]) -> CTE:
+        """Rows, selected by the first who asks with this key."""
+        if key not in self._made:
+            self._made[key] = made()
+        return self._made[key]
+
+
+class Fitting:
+    """Conditions on one spec by itself, its columns compared by `choice`."""
+
+    def __init__(self, lookups: Lookups, choice: Choice) -> None:
+        self._lookups = lookups
+        self._choice = choice
+
+    def of(
+        self, node: FromClause, wanted: AbstractSpec, *, by_name: bool = True
+    ) -> list[ColumnElement[bool]]:
+        """What is asked of the node without its dependencies."""
+        if not _is_storable(wanted):
+            return [false()]
+        conditions: list[ColumnElement[bool]] = []
+        if (by_name and wanted.name is not None) or wanted.versions is not None:
+            conditions.append(self.is_of(node, wanted, by_name=by_name))
+        if wanted.namespace is not None:
+            conditions.append(node.c.namespace.is_(None) | (node.c.namespace == wanted.namespace))
+        if wanted.hash_prefix is not None:
+            prefix = wanted.hash_prefix
+            conditions.append(node.c.id.in_(self._lookups.of(("hash", prefix), lambda: _shown(prefix))))
+        choice = self._choice
+        if choice is joined and by_name and wanted.name is not None:
+            choice = besides
+        asked = _of_architecture(wanted)
+        if asked:
+            architectures = self._lookups.of(("architecture", *asked), lambda: _architectures(asked))
+            conditions.append(choice(node.c.architecture_id, architectures))
+        if wanted.flags or not all(variant.is_propagated for variant in wanted.variants):
+            sets = self._lookups.of(("set", wanted.variants, wanted.flags), lambda: _sets(wanted))
+            conditions.append(choice(node.c.parameter_set_id, sets))
+        propagated = tuple(one for one in wanted.variants if one.is_propagated)
+        if propagated:
+            conditions.append(self._are_propagated(node, propagated))
+        return conditions
+
+    def is_of(self, node: FromClause, wanted: AbstractSpec, *, by_name: bool = True) -> ColumnElement[bool]:
+        """The node has the name and a version that are asked for."""
+        name = wanted.name if by_name else None
+        versions = self._lookups.of(
+            ("version", name, wanted.versions), lambda: _package_versions(name, wanted.versions)
         )
-    if choice is joined and by_name and wanted.name is not None:
-        choice = besides
-    conditions += _fits_architecture(node, wanted, choice)
-    conditions += _has_parameters(node, wanted, choice)
-    return conditions
-
-
-def is_of(
-    node: FromClause, wanted: AbstractSpec, choice: Choice, *, by_name: bool = True
-) -> ColumnElement[bool]:
-    """The node has the name and a version that are asked for."""
-    versions = select(_VERSION.c.id)
-    if by_name and wanted.name is not None:
-        versions = versions.where(_VERSION.c.package_id == _PACKAGE.c.id, _PACKAGE.c.name == wanted.name)
-    if wanted.versions is not None:
-        versions = versions.where(_within(_VERSION.c.version_key, wanted.versions))
-    if wanted.name is None:
         # Thousands of versions in an array would be compared one after the other.
-        choice = joined
-    return choice(node.c.package_version_id, versions)
+        choice = joined if wanted.name is None else self._choice
+        return choice(node.c.package_version_id, versions)
+
+    def _are_propagated(self, node: FromClause, variants: Sequence[VariantConstraint]) -> ColumnElement[bool]:
+        """No spec of the whole graph has one of the variants otherwise."""
+        otherwise = self._lookups.of(
+            ("otherwise", variants), lambda: select(*union_all(*map(_sets_otherwise, variants)).subquery().c)
+        )
+        closure, below = Closure.__table__.alias(), Spec.__table__.alias()
+        is_below = exists().where(
+            closure.c.ancestor_id == node.c.id,
+            closure.c.descendant_id == below.c.id,
+            below.c.parameter_set_id.in_(otherwise),
+        )
+        return and_(node.c.parameter_set_id.not_in(otherwise), not_(is_below))
+
+    def names_compiler_like(self, node: FromClause, wanted: AbstractSpec) -> ColumnElement[bool]:
+        """The node is of before format v5, and the compiler that it names is what `wanted` says."""
+        if (
+            not _is_storable(wanted)
+            or wanted.hash_prefix is not None
+            or wanted.flags
+            or wanted.mentions_architecture
+            or not all(variant.is_propagated for variant in wanted.variants)
+        ):
+            return false()
+        key = ("compiler", wanted.name, wanted.versions)
+        compilers = self._lookups.of(key, lambda: _compilers_like(wanted))
+        return and_(node.c.names_compiler, among(node.c.compiler_id, compilers))
+
+
+def _is_storable(wanted: AbstractSpec) -> bool:
+    """Whether a database could hold what is asked for: no text of one has a NUL or half a character."""
+    texts = (wanted.namespace, wanted.platform, wanted.operating_system, *wanted.targets)
+    return not any("\0" in text or _SURROGATE.search(text) for text in texts if text is not None)
+
+
+def _package_versions(name: str | None, ranges: Sequence[KeyRange] | None) -> Select[Any]:
+    versions = select(_VERSION.c.id)
+    if name is not None:
+        versions = versions.where(_VERSION.c.package_id == _PACKAGE.c.id, _PACKAGE.c.name == name)
+    return versions if ranges is None else versions.where(_within(_VERSION.c.version_key, ranges))
+
+
+def _shown(prefix: str) -> Select[Any]:
+    """The specs that a hash that begins so names."""
+    return select(_SHOWN.c.spec_id).where(
+        _SHOWN.c.value >= prefix, _SHOWN.c.value < prefix + _HIGHEST_CHARACTER
+    )
 
 
 def _within(key: ColumnElement[Any], ranges: Sequence[KeyRange]) -> ColumnElement[bool]:
     return or_(false(), *(and_(key >= low, key < high) for low, high in ranges))
 
 
-def _fits_architecture(node: FromClause, wanted: AbstractSpec, choice: Choice) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    for column, value in (
-        (_ARCHITECTURE.c.platform, wanted.platform),
-        (_ARCHITECTURE.c.operating_system, wanted.operating_system),
-    ):
+def _of_architecture(wanted: AbstractSpec) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What is asked of the architecture: columns, each with the values of which it has one."""
+    asked: list[tuple[str, tuple[str, ...]]] = []
+    for column, value in (("platform", wanted.platform), ("operating_system", wanted.operating_system)):
         if value == ANY:
             # Spack looks no further.
-            break
+            return tuple(asked)
         if value is not None:
-            conditions.append(column == value)
-    else:
-        names = common_targets(wanted.targets)
-        if names is not None:
-            conditions += [_TARGET.c.id == _ARCHITECTURE.c.target_id, one_of(_TARGET.c.name, sorted(names))]
-    if not conditions:
-        return []
-    return [choice(node.c.architecture_id, select(_ARCHITECTURE.c.id).where(*conditions))]
+            asked.append((column, (value,)))
+    targets = common_targets(wanted.targets)
+    if targets is not None:
+        asked.append(("target", tuple(sorted(targets))))
+    return tuple(asked)
 
 
-def _has_parameters(node: FromClause, wanted: AbstractSpec, choice: Choice) -> list[ColumnElement[bool]]:
-    """One lookup for all variants and flags together, and one for each variant that is propagated."""
+def _architectures(asked: Iterable[tuple[str, tuple[str, ...]]]) -> Select[Any]:
+    found = select(_ARCHITECTURE.c.id)
+    for column, values in asked:
+        if column == "target":
+            is_one = one_of(_TARGET.c.name, values)
+            found = found.where(_TARGET.c.id == _ARCHITECTURE.c.target_id, is_one)
+        else:
+            found = found.where(one_of(_ARCHITECTURE.c[column], values))
+    return found
+
+
+def _sets(wanted: AbstractSpec) -> Select[Any]:
+    """The ids of the parameter sets that have all flags and variants but those that are propagated."""
     sets = ParameterSet.__table__.alias()
     conditions = [
         condition
@@ -194,10 +278,16 @@ def _has_parameters(node: FromClause, wanted: AbstractSpec, choice: Choice) -> l
         for condition in _has_variant(sets.c.id, variant)
     ]
     conditions += [_has_element(sets.c.id, kind, _is(indexed_value(flag))) for kind, flag in wanted.flags]
-    asked = [_is_propagated(node, variant) for variant in wanted.variants if variant.is_propagated]
-    if conditions:
-        asked.append(choice(node.c.parameter_set_id, select(sets.c.id).where(*conditions)))
-    return asked
+    return select(sets.c.id).where(*conditions)
+
+
+def _sets_otherwise(variant: VariantConstraint) -> Select[Any]:
+    """The ids of the parameter sets that have the variant, but not so."""
+    sets = ParameterSet.__table__.alias()
+    return select(sets.c.id).where(
+        _has_element(sets.c.id, variant.name, lambda _: true()),
+        not_(all_of(_has_variant(sets.c.id, variant))),
+    )
 
 
 def _has_variant(set_id: ColumnElement[Any], variant: VariantConstraint) -> list[ColumnElement[bool]]:
@@ -211,21 +301,6 @@ def _has_variant(set_id: ColumnElement[Any], variant: VariantConstraint) -> list
     if variant.is_exact:
         conditions.append(not_(_has_element(set_id, variant.name, _is_none_of(values))))
     return conditions
-
-
-def _is_propagated(node: FromClause, variant: VariantConstraint) -> ColumnElement[bool]:
-    """No spec of the whole graph has the variant otherwise."""
-    other, closure, below = ParameterSet.__table__.alias(), Closure.__table__.alias(), Spec.__table__.alias()
-    otherwise = select(other.c.id).where(
-        _has_element(other.c.id, variant.name, lambda _: true()),
-        not_(all_of(_has_variant(other.c.id, variant))),
-    )
-    is_below = exists().where(
-        closure.c.ancestor_id == node.c.id,
-        closure.c.descendant_id == below.c.id,
-        below.c.parameter_set_id.in_(otherwise),
-    )
-    return and_(node.c.parameter_set_id.not_in(otherwise), not_(is_below))
 
 
 def _has_element(set_id: ColumnElement[Any], name: str, test: Test) -> ColumnElement[bool]:
@@ -257,19 +332,12 @@ def is_reread(node: FromClause) -> ColumnElement[bool]:
     return and_(node.c.names_compiler, node.c.format_version == _REREAD_FORMAT_VERSION)
 
 
-def compilers_like(wanted: AbstractSpec, *, by_name: bool) -> Select[Any] | None:
-    """The ids of the compilers that are what `wanted` says; None where no name with a version can be."""
-    if (
-        wanted.hash_prefix is not None
-        or wanted.flags
-        or wanted.asks_architecture
-        or not all(variant.is_propagated for variant in wanted.variants)
-    ):
-        return None
+def _compilers_like(wanted: AbstractSpec) -> Select[Any]:
+    """The ids of the compilers with the name, if there is one, and a version that are asked for."""
     compilers = select(_COMPILER.c.id)
-    if by_name and wanted.name is not None:
+    if wanted.name is not None:
         names = [wanted.name, COMPILER_NAMES.get(wanted.name, wanted.name)]
-        compilers = compilers.where(or_(*(_COMPILER.c.name == name for name in names)))
+        compilers = compilers.where(one_of(_COMPILER.c.name, names))
     if wanted.versions is not None:
         compilers = compilers.where(_within(_COMPILER.c.version_key, wanted.versions))
     return compilers

@@ -37,6 +37,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.spack_rules import RULES, Rules, SpackVersion
 from spackmon.models.columns import UtcDateTime
 from spackmon.query.computed import Computation
 from spackmon.query.conditions import Condition
@@ -92,8 +93,10 @@ class Statement:
         dialect: Dialect,
         fragments: Mapping[str, FragmentDefinitionNode],
         variables: Mapping[str, Any],
+        spack: SpackVersion,
     ) -> None:
         self.registry = registry
+        self._spack = spack
         self._dialect = dialect
         self.dialect_name = dialect.name
         self._variables = {name: Given(value, (name,)) for name, value in variables.items()}
@@ -198,6 +201,11 @@ class Statement:
 
     def _decide(self, node: ValueNode) -> bool:
         return bool(self.decided(read_value(node, GraphQLBoolean, self._variables)))
+
+    def rules(self, arguments: Mapping[str, Given]) -> Rules:
+        """The rules by which `satisfying` is judged."""
+        named = self.decided(arguments.get("as"))
+        return RULES[self._spack if named is None else SpackVersion(named)]
 
     def arguments(self, at: At) -> dict[str, Given]:
         """The arguments that were given and are not null."""

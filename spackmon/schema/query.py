@@ -6,6 +6,7 @@ from spackmon import models
 from spackmon.query import graph_questions as questions
 from spackmon.query.counting import tabulated
 from spackmon.query.fields import (
+    JUDGED_AS,
     argument,
     computed,
     connection,
@@ -152,11 +153,15 @@ class Query:
         [
             argument("hash", str, "A hash of the spec, as in `spec`."),
             argument("spec", str, "What it may satisfy, in Spack's spec language."),
+            JUDGED_AS,
         ],
         description="Whether a spec satisfies another, as Spack judges.",
     )
     impact: Impact = embedded(
-        arguments=[argument("of", str, "What changes, in Spack's spec language, as `openssl@1.1`.")],
+        arguments=[
+            argument("of", str, "What changes, in Spack's spec language, as `openssl@1.1`."),
+            JUDGED_AS,
+        ],
         limits=impact_of,
         description="What a change of a package affects: everything that contains it.",
     )

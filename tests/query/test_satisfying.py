@@ -1,6 +1,7 @@
 """Spack's language as a question: on both databases exactly what Spack itself says satisfies it."""
 
 import json
+import random
 from functools import cache
 
 import pytest
@@ -8,14 +9,20 @@ import pytest
 from spackmon.database import Database
 from spackmon.formats.specs.spec_json import read
 from spackmon.formats.submission import SpecReport
+from spackmon.graph.satisfies import Satisfaction
+from spackmon.graph.spack_rules import RULES, SpackVersion
+from spackmon.graph.spec_syntax import parse_spec
 from spackmon.query import satisfying
+from spackmon.query.service import QueryService
+from spackmon.schema import schema
+from tests.graph.random_queries import random_queries
 from tests.graph.spec_language import rows
 from tests.ingest.reports import build_report, hash_of, spec, spec_report
 from tests.query.conftest import AskedSite
 
 SPECS = """
-query Specs($text: String!, $after: String) {
-  specs(satisfying: $text, first: 100, after: $after) {
+query Specs($text: String!, $after: String, $spack: SpackVersion) {
+  specs(satisfying: $text, as: $spack, first: 500, after: $after) {
     totalCount nodes { hash } pageInfo { hasNextPage endCursor }
   }
 }
@@ -28,12 +35,12 @@ def documents() -> SpecReport:
     return SpecReport(read(document), "1.2.0")
 
 
-def satisfied(site: AskedSite, text: str) -> set[str]:
+def satisfied(site: AskedSite, text: str, spack: str | None = None) -> set[str]:
     """The hashes of all specs that satisfy `text`, page by page."""
     found: set[str] = set()
     after = None
     while True:
-        page = site.ask(SPECS, text=text, after=after)["specs"]
+        page = site.ask(SPECS, text=text, after=after, spack=spack)["specs"]
         found.update(node["hash"][:7] for node in page["nodes"])
         if not page["pageInfo"]["hasNextPage"]:
             assert page["totalCount"] == len(found)
@@ -56,13 +63,65 @@ def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(satisfying, "FEW_BY_DEPENDENCY", 3)
 
 
-def test_every_query_finds_and_counts_what_spack_finds(stored: AskedSite, ways: None) -> None:
-    wrong = [
+def wrong(site: AskedSite, answers: str, spack: str | None = None) -> list[str]:
+    return [
         answer["query"]
-        for answer in rows("matches")
-        if satisfied(stored, answer["query"]) != set(answer["match"])
+        for answer in rows(answers)
+        if satisfied(site, answer["query"], spack) != set(answer["match"])
     ]
-    assert wrong == []
+
+
+def test_every_query_finds_and_counts_what_spack_finds(stored: AskedSite, ways: None) -> None:
+    assert wrong(stored, "matches") == []
+
+
+def test_queries_made_at_random_find_what_spack_finds(stored: AskedSite) -> None:
+    assert wrong(stored, "fuzz") == []
+
+
+def test_what_a_later_spack_judges_otherwise_is_found_by_its_rules(stored: AskedSite) -> None:
+    assert wrong(stored, "matches-1.3", "SPACK_1_3") == []
+
+
+@pytest.mark.parametrize("spack", list(SpackVersion))
+def test_random_queries_are_answered_as_by_the_rules_in_their_plainest_form(
+    stored: AskedSite, spack: SpackVersion
+) -> None:
+    nodes = documents().graph.nodes
+    reread = frozenset(hash_ for hash_, node in nodes.items() if node.compiler)
+    judge = Satisfaction(nodes, reread, RULES[spack])
+    for text in random_queries(nodes, seed=random.randrange(1 << 32), count=25):
+        spec = parse_spec(text, RULES[spack])
+        expected = {hash_[:7] for hash_ in nodes if judge.satisfies(hash_, spec)}
+        assert satisfied(stored, text, spack.value) == expected, text
+
+
+@pytest.mark.parametrize("site_says", list(SpackVersion))
+def test_the_site_says_by_whose_rules_where_the_question_does_not(
+    stored: AskedSite, site_says: SpackVersion
+) -> None:
+    stored.service = QueryService(schema, stored.database, stored.reader, spack=site_says)
+    judged = {spack: satisfied(stored, "^gcc %gcc", spack) for spack in (None, "SPACK_1_2", "SPACK_1_3")}
+    assert judged["SPACK_1_2"] > judged["SPACK_1_3"] == set()
+    assert judged[None] == judged[site_says.value]
+
+
+DEEP = """
+^[when="^[when='^[when=+a] b %c++d'] e %f++g"] h %[when="^[when='+i ^j %k~~l'] m"] n o==p ^q,r=s %t,u=v
+"""
+WIDE = "zlib" + "".join(f"++v{number} ^x{number} %y{number}~~z" for number in range(8))
+
+
+@pytest.mark.parametrize(
+    "field", ["specs", "builds", 'impact(of: "zlib") { builds', "impact(of: $s) { specs"]
+)
+@pytest.mark.parametrize("spack", ["SPACK_1_2", "SPACK_1_3"])
+def test_nothing_is_refused_for_its_shape(site: AskedSite, field: str, spack: str) -> None:
+    where = "{status: {in: [FAILED]}}" if "builds" in field else '{hash: {eq: "a"}}'
+    arguments = f"satisfying: $s, as: {spack}, where: {{or: [{where}, {{not: {where}}}]}}"
+    selected = f"{field}({arguments}) {{ totalCount nodes {{ id }} }}{' }' * field.count('{')}"
+    for text in (DEEP, WIDE):
+        site.ask(f"query($s: String!) {{ {selected} }}", s=text)
 
 
 @pytest.mark.parametrize("answer", rows("invalid"), ids=lambda answer: answer["query"])
@@ -147,10 +206,16 @@ def test_each_question_is_one_statement(old: AskedSite) -> None:
     assert len(old.reader.statements) == before + 1
 
 
-def test_text_that_no_database_holds_is_refused(site: AskedSite) -> None:
-    for text in ("x='\0'", "x='\ud800'"):
-        error = site.error("query($s: String!) { specs(satisfying: $s) { totalCount } }", s=text)
-        assert error["extensions"]["code"] == "ARGUMENT_INVALID"
+def test_nothing_has_text_that_no_database_holds(old: AskedSite) -> None:
+    for text in (
+        "x='\0'",
+        "x='\ud800'",
+        "os='\0'",
+        "target='zen2,\0'",
+        "namespace='\ud800'",
+        "hdf5 %[when=os='\0']a",
+    ):
+        assert satisfied(old, text) == (set() if "when" not in text else {HDF5.hash[:7]})
 
 
 def test_databases_agree_on_quotes_and_other_odd_values(site: AskedSite, database: Database) -> None:

@@ -130,7 +130,7 @@ class Reference:
             input_name = named(self._definition(key).args["where"].type)
             found = [row for row in found if passes(self.rows, self.schema, input_name, where, row)]
         if text is not None:
-            ids = satisfying(self.rows, text)
+            ids = satisfying(self.rows, text, arguments.get("as"))
             found = [row for row in found if (row.id if type_name == "Spec" else row.spec_id) in ids]
         return found
 
@@ -246,7 +246,8 @@ def _graph_edges(rows: Rows, source: Any, _: Mapping[str, Any]) -> Any:
 
 
 def _satisfies(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> bool:
-    found, ids = _spec(rows, source, {"hash": arguments["hash"]}), satisfying(rows, arguments["spec"])
+    found = _spec(rows, source, {"hash": arguments["hash"]})
+    ids = satisfying(rows, arguments["spec"], arguments.get("as"))
     if found is None:
         raise Refused(Code.SPEC_UNKNOWN, "no such spec")
     return found.id in ids
@@ -273,7 +274,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("Query", "errorGroup"): lambda rows, _, arguments: next(
         iter(rows.by(models.ErrorGroup, "fingerprint", arguments["fingerprint"])), None
     ),
-    ("Query", "impact"): lambda rows, _, arguments: satisfying(rows, arguments["of"]),
+    ("Query", "impact"): lambda rows, _, arguments: satisfying(rows, arguments["of"], arguments.get("as")),
     ("Query", "node"): _node,
     ("Query", "nodes"): lambda rows, _, arguments: [
         _node(rows, None, {"id": one}) for one in arguments["ids"]

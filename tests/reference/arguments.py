@@ -57,6 +57,7 @@ class Draws:
             "offset": lambda: self.dice.below(3),
             "package": self.package,
             "unchanged": lambda: self.dice.chance(50),
+            "as": lambda: Word(self.dice.choice(["SPACK_1_2", "SPACK_1_3"])),
             "order": lambda: Word(self.dice.choice(["PRE", "POST", "BREADTH", "TOPOLOGICAL"])),
             "template": self.template,
             "types": lambda: self.dice.chance(50),

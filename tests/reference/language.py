@@ -6,6 +6,7 @@ from typing import Any
 from spackmon import models
 from spackmon.errors import Code, Refused
 from spackmon.graph.satisfies import Satisfaction
+from spackmon.graph.spack_rules import RULES, Rules, SpackVersion
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 from tests.reference import graphs
@@ -14,19 +15,20 @@ from tests.reference.rows import Rows
 
 
 @cache
-def _satisfaction(rows: Rows) -> Satisfaction:
-    return Satisfaction({spec.hash: graphs.node(rows, spec) for spec in rows.all(models.Spec)})
+def _satisfaction(rows: Rows, rules: Rules) -> Satisfaction:
+    return Satisfaction(
+        {spec.hash: graphs.node(rows, spec) for spec in rows.all(models.Spec)}, frozenset(), rules
+    )
 
 
-def satisfying(rows: Rows, text: str) -> list[int]:
-    """The ids of all specs that satisfy a text."""
-    if "\0" in text:
-        raise Refused(Code.ARGUMENT_INVALID, "a NUL")
+def satisfying(rows: Rows, text: str, spack: str | None) -> list[int]:
+    """The ids of all specs that satisfy a text as a Spack judges."""
+    rules = RULES[SpackVersion.SPACK_1_2 if spack is None else SpackVersion(spack)]
     try:
-        wanted = parse_spec(text)
+        wanted = parse_spec(text, rules)
     except SpecSyntaxError as error:
         raise Refused(Code.SPEC_SYNTAX, str(error)) from error
-    judge = _satisfaction(rows)
+    judge = _satisfaction(rows, rules)
     return [spec.id for spec in rows.all(models.Spec) if judge.satisfies(spec.hash, wanted)]
 
 

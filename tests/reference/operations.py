@@ -25,7 +25,7 @@ from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Val
 DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
-    "a", "after", "b", "before", "columns", "depth", "deptypes", "fingerprint", "first", "from", "hash",
+    "a", "after", "as", "b", "before", "columns", "depth", "deptypes", "fingerprint", "first", "from", "hash",
     "hashes", "having", "id", "ids", "ignore", "includeInstalled", "keys", "last", "maximumDepth",
     "name", "of", "offset", "order", "orderBy", "package", "rows", "satisfying", "spec", "template",
     "to", "types", "unchanged", "where",
@@ -188,6 +188,8 @@ class _Writer:
             found["where"] = self.values.filter(types["where"], 2)
         if "satisfying" in types and self.dice.chance(15):
             found["satisfying"] = Leaf(types["satisfying"], self.values.spec)
+            if self.dice.chance(50):
+                found["as"] = Leaf(types["as"], self.draws.common()["as"])
         keys = [one for one, _ in OWN_ORDERS.get(key, [])]
         if "orderBy" in types and self.dice.chance(35):
             keys = []
