@@ -1,6 +1,7 @@
 """Questions about graphs that Python answers from facts: formats, trees, walks, paths, differences."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, select, union
@@ -11,7 +12,7 @@ from spackmon.graph.facts import compare_facts
 from spackmon.graph.format import format_spec
 from spackmon.graph.paths import common, shortest_paths
 from spackmon.graph.spec import Deptype, SpecNode
-from spackmon.graph.template import BadFormat
+from spackmon.graph.template import BadFormat, Field, parse
 from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
 from spackmon.models import Closure, Spec, SpecHash
@@ -43,8 +44,9 @@ SEVERAL_GRAPHS = f"""query($hashes: [String!]!) {{
 
 def facts_for_format(arguments: Arguments) -> str:
     """The whole graph where the format string names dependencies, otherwise only the compilers' edges."""
-    if "{^" in str(arguments["template"]):
-        return OWN_GRAPH
+    with suppress(BadFormat):
+        if any(isinstance(one, Field) and one.dependency for one in parse(str(arguments["template"]))):
+            return OWN_GRAPH
     return f"{{ {NODE} dependencies(first: 500) {{ nodes {{ child {{ {NODE} }} }} }} }}"
 
 

@@ -136,6 +136,14 @@ def test_common_dependencies_are_what_all_of_several_specs_need(small: AskedSite
     assert small.error(query, h=[])["extensions"]["code"] == "ARGUMENT_INVALID"
 
 
+def test_a_dependency_s_attribute_may_have_a_sigil(small: AskedSite) -> None:
+    query = "query($h: String!, $t: String!) { spec(hash: $h) { format(template: $t) } }"
+    template = "{@^zlib.version} {/^libc.hash:3} { libc=^libc.name}"
+    assert small.ask(query, h=ROOT.hash, t=template)["spec"]["format"] == (
+        f"@{ZLIB.version} /{LIBC.hash[:3]}  libc={LIBC.name}"
+    )
+
+
 def test_a_format_string_that_spack_refuses_is_a_coded_error(small: AskedSite) -> None:
     query = "query($t: String!) { specs(first: 2) { nodes { format(template: $t) } } }"
     assert small.error(query, t="{name")["extensions"]["code"] == "FORMAT_INVALID"
