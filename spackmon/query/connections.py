@@ -28,9 +28,9 @@ _PLACED = frozenset({"after", "before", "last", "orderBy"})
 class Connected(Meaning):
     """A Relay connection over a table; `belongs` as in Listing.
 
-    `satisfying(row, text, rules)` is the condition that the argument of this name makes of its text. Unless a client
-    orders them, rows come in the `order` of these columns, newest first among equals. `rows` is how many
-    there may well be on a page whose size nobody gives.
+    `satisfying(row, text, rules)` is the condition that the argument of this name makes of its text; the rows
+    then belong to no row around. Unless a client orders them, rows come in the `order` of these columns,
+    newest first among equals. `rows` is how many there may well be on a page whose size nobody gives.
     """
 
     model: Any
