@@ -20,7 +20,7 @@ from benchmarks.databases import Dependency, Loaded
 from benchmarks.measure import Cost, Meter, Result, at_most, backends, interleaved
 from benchmarks.server import served
 from spackmon.database import Database, Reader
-from spackmon.query.service import QueryService
+from spackmon.query.serve.service import QueryService
 from spackmon.schema import schema
 
 TOPIC = "query"

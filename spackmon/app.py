@@ -25,10 +25,10 @@ from spackmon.ops import migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
-from spackmon.query.limits import Limits
-from spackmon.query.recent import Recent
-from spackmon.query.service import QueryService
-from spackmon.query.trusted_documents import TrustedDocuments
+from spackmon.query.meanings.limits import Limits
+from spackmon.query.serve.recent import Recent
+from spackmon.query.serve.service import QueryService
+from spackmon.query.serve.trusted_documents import TrustedDocuments
 from spackmon.rest_compat import cdash, cdash_api, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT

@@ -8,8 +8,8 @@ from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
-from spackmon.query.service import QueryService
-from spackmon.query.trusted_documents import TrustedDocuments
+from spackmon.query.serve.service import QueryService
+from spackmon.query.serve.trusted_documents import TrustedDocuments
 from spackmon.settings import Settings
 
 

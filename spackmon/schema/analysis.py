@@ -7,8 +7,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from spackmon import models
-from spackmon.query.fields import column, connection, identity, relation
-from spackmon.query.relations import refer_by
+from spackmon.query.meanings.fields import column, connection, identity, relation
+from spackmon.query.rows.relations import refer_by
 from spackmon.schema.connection import Connection
 from spackmon.schema.install_file import InstallFile
 from spackmon.schema.node import Node

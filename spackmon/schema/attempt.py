@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query import expressions
-from spackmon.query.events import errors_of_attempt, warnings_of_attempt
-from spackmon.query.expressions import installed_bytes
-from spackmon.query.fields import (
+from spackmon.query.meanings.fields import (
     column,
     connection,
     embedded,
@@ -19,7 +16,10 @@ from spackmon.query.fields import (
     relation,
     value,
 )
-from spackmon.query.relations import refer_by, share, tags_of_attempt
+from spackmon.query.rows.events import errors_of_attempt, warnings_of_attempt
+from spackmon.query.rows.relations import refer_by, share, tags_of_attempt
+from spackmon.query.speclang import expressions
+from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable

@@ -5,10 +5,7 @@ from datetime import datetime
 import strawberry
 
 from spackmon import models
-from spackmon.query.containment import build_contains_dependency
-from spackmon.query.events import errors_of_build, warnings_of_build
-from spackmon.query.expressions import installed_bytes
-from spackmon.query.fields import (
+from spackmon.query.meanings.fields import (
     chosen,
     column,
     condition,
@@ -19,8 +16,11 @@ from spackmon.query.fields import (
     sorted_by,
     value,
 )
-from spackmon.query.neighbours import next_build, previous_build, previous_success
-from spackmon.query.relations import of_newest_attempt, refer_by, share, tags_of_build
+from spackmon.query.rows.containment import build_contains_dependency
+from spackmon.query.rows.events import errors_of_build, warnings_of_build
+from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
+from spackmon.query.rows.relations import of_newest_attempt, refer_by, share, tags_of_build
+from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.analysis import Analysis, AnalysisResult
 from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection

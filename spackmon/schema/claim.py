@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import column, identity, relation
+from spackmon.query.meanings.fields import column, identity, relation
 from spackmon.schema.environment import BuildEnvironment
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun

@@ -3,9 +3,9 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import by, column, connection, identity, relation
-from spackmon.query.filters import compares_versions
-from spackmon.query.relations import is_compiled_by
+from spackmon.query.meanings.fields import by, column, connection, identity, relation
+from spackmon.query.rows.filters import compares_versions
+from spackmon.query.rows.relations import is_compiled_by
 from spackmon.schema.filters import VersionFilter
 from spackmon.schema.groups import SpecConnection
 from spackmon.schema.node import Node

@@ -6,7 +6,7 @@ import strawberry
 from strawberry.scalars import JSON
 
 from spackmon import models
-from spackmon.query.fields import column, identity, relation
+from spackmon.query.meanings.fields import column, identity, relation
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
 from spackmon.schema.package import Package

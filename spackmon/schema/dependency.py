@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query import expressions
-from spackmon.query.fields import by, column, json_value, relation, sorted_by
-from spackmon.query.filters import has_deptype
+from spackmon.query.meanings.fields import by, column, json_value, relation, sorted_by
+from spackmon.query.rows.filters import has_deptype
+from spackmon.query.speclang import expressions
 from spackmon.schema.noun import noun
 
 if TYPE_CHECKING:

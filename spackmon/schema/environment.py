@@ -3,8 +3,8 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import column, connection, identity
-from spackmon.query.relations import refer_by
+from spackmon.query.meanings.fields import column, connection, identity
+from spackmon.query.rows.relations import refer_by
 from spackmon.schema.groups import BuildConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun

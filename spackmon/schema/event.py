@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query import events as of_events
-from spackmon.query.fields import (
+from spackmon.query.meanings.fields import (
     column,
     connection,
     identity,
     relation,
     value,
 )
-from spackmon.query.relations import refer_by
+from spackmon.query.rows import events as of_events
+from spackmon.query.rows.relations import refer_by
 from spackmon.schema.groups import BuildConnection, BuildEventConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 import strawberry
 
-from spackmon.query.aggregates import aggregate, is_timed, key_value, measure
-from spackmon.query.conditions import ValueOf
-from spackmon.query.counting import grouped
-from spackmon.query.fields import condition, embedded, sorted_by_value
-from spackmon.query.filters import compares_value
-from spackmon.query.group_keys import Key, KeyColumns
+from spackmon.query.groups.aggregates import aggregate, is_timed, key_value, measure
+from spackmon.query.groups.counting import grouped
+from spackmon.query.groups.group_keys import Key, KeyColumns
+from spackmon.query.meanings.fields import condition, embedded, sorted_by_value
+from spackmon.query.rows.filters import compares_value
+from spackmon.query.sql.conditions import ValueOf
 from spackmon.schema.filters import FloatFilter
 from spackmon.schema.noun import input_of, noun, noun_of, object_type
 from spackmon.schema.scalars import Long

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query import group_keys as keys
-from spackmon.query.aggregates import aggregate, labels
-from spackmon.query.counting import cells
-from spackmon.query.expressions import phase_status
-from spackmon.query.group_keys import through, value_of
-from spackmon.query.relations import attempt_id, newest_attempt_id
-from spackmon.query.scope import Attribute
+from spackmon.query.groups import group_keys as keys
+from spackmon.query.groups.aggregates import aggregate, labels
+from spackmon.query.groups.counting import cells
+from spackmon.query.groups.group_keys import through, value_of
+from spackmon.query.rows.relations import attempt_id, newest_attempt_id
+from spackmon.query.speclang.expressions import phase_status
+from spackmon.query.sql.scope import Attribute
 from spackmon.schema.connection import Connection
 from spackmon.schema.grouping import GroupKey, groups, key_enum
 from spackmon.schema.noun import object_type

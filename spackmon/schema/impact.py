@@ -1,8 +1,13 @@
 """What else is touched when a package changes."""
 
 from spackmon import models
-from spackmon.query.fields import connection
-from spackmon.query.satisfying import build_is_affected, build_satisfies, spec_is_affected, spec_satisfies
+from spackmon.query.meanings.fields import connection
+from spackmon.query.speclang.satisfying import (
+    build_is_affected,
+    build_satisfies,
+    spec_is_affected,
+    spec_satisfies,
+)
 from spackmon.schema.groups import BuildConnection, SpecConnection
 from spackmon.schema.noun import object_type
 

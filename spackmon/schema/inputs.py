@@ -6,8 +6,8 @@ import strawberry
 from strawberry.schema.name_converter import NameConverter
 from strawberry.types.base import StrawberryObjectDefinition, StrawberryType
 
-from spackmon.query.fields import predicate
-from spackmon.query.filters import all_hold, does_not_hold, one_holds
+from spackmon.query.meanings.fields import predicate
+from spackmon.query.rows.filters import all_hold, does_not_hold, one_holds
 
 Input = TypeVar("Input")
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import column, connection, identity
-from spackmon.query.relations import refer_by, share
+from spackmon.query.meanings.fields import column, connection, identity
+from spackmon.query.rows.relations import refer_by, share
 from spackmon.schema.connection import Connection
 from spackmon.schema.groups import AttemptConnection, BuildConnection
 from spackmon.schema.node import Node

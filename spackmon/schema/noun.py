@@ -16,10 +16,10 @@ from strawberry.scalars import JSON
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import StrawberryLazyReference
 
-from spackmon.query.connections import Connected
-from spackmon.query.fields import FILTERS, SORTS, SQL, By, Input, argument
-from spackmon.query.filters import compares, compares_ids, compares_value, has_element, related, through
-from spackmon.query.row_fields import Column, Expression, Identity, Listing, Relation
+from spackmon.query.meanings.connections import Connected
+from spackmon.query.meanings.fields import FILTERS, SORTS, SQL, By, Input, argument
+from spackmon.query.meanings.row_fields import Column, Expression, Identity, Listing, Relation
+from spackmon.query.rows.filters import compares, compares_ids, compares_value, has_element, related, through
 from spackmon.schema import derived
 from spackmon.schema.filters import (
     BooleanFilter,

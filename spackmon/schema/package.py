@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query.fields import by, column, connection, identity, relation
-from spackmon.query.filters import compares_versions
-from spackmon.query.relations import refer_by
+from spackmon.query.meanings.fields import by, column, connection, identity, relation
+from spackmon.query.rows.filters import compares_versions
+from spackmon.query.rows.relations import refer_by
 from spackmon.schema.connection import Connection
 from spackmon.schema.filters import VersionFilter
 from spackmon.schema.groups import BuildConnection, SpecConnection

@@ -3,9 +3,9 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query import graph_questions as questions
-from spackmon.query.counting import tabulated
-from spackmon.query.fields import (
+from spackmon.query.graph import graph_questions as questions
+from spackmon.query.groups.counting import tabulated
+from spackmon.query.meanings.fields import (
     JUDGED_AS,
     argument,
     computed,
@@ -16,14 +16,14 @@ from spackmon.query.fields import (
     nodes_lookup,
     satisfies,
 )
-from spackmon.query.lookups import (
+from spackmon.query.rows.lookups import (
     MAXIMUM_IDS,
     by_id,
     error_group_by_fingerprint,
     package_by_name,
     spec_by_hash_or_id,
 )
-from spackmon.query.satisfying import build_satisfies, impact_of, spec_satisfies
+from spackmon.query.speclang.satisfying import build_satisfies, impact_of, spec_satisfies
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture, Target
 from spackmon.schema.attempt import BuildPhase

@@ -7,10 +7,8 @@ from strawberry.scalars import JSON
 
 from spackmon import models
 from spackmon.graph.format import DEFAULT_FORMAT
-from spackmon.query import expressions
-from spackmon.query import graph_questions as questions
-from spackmon.query.containment import spec_contains_dependency
-from spackmon.query.fields import (
+from spackmon.query.graph import graph_questions as questions
+from spackmon.query.meanings.fields import (
     argument,
     by,
     column,
@@ -24,14 +22,16 @@ from spackmon.query.fields import (
     relation,
     value,
 )
-from spackmon.query.filters import (
+from spackmon.query.rows.containment import spec_contains_dependency
+from spackmon.query.rows.filters import (
     compares_parameter_names,
     compares_parameter_values,
     compares_versions,
     compiler_passes,
     related,
 )
-from spackmon.query.relations import refer_by, share
+from spackmon.query.rows.relations import refer_by, share
+from spackmon.query.speclang import expressions
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture
 from spackmon.schema.compiler import Compiler, SpecCompiler

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from spackmon.errors import Code, Refused
-from spackmon.query.computed import ResponsePath
-from spackmon.query.export import Export
+from spackmon.query.serve.export import Export
+from spackmon.query.sql.computed import ResponsePath
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 # A client that stops reading would otherwise hold a snapshot of the database for ever.

@@ -18,8 +18,8 @@ from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
-from spackmon.query.refusals import error_body, told
-from spackmon.query.trusted_documents import document_identifier
+from spackmon.query.serve.refusals import error_body, told
+from spackmon.query.serve.trusted_documents import document_identifier
 from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.graphiql import graphiql_page
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spackmon.database import Database, Reader
-from spackmon.query.service import Answer, QueryService
+from spackmon.query.serve.service import Answer, QueryService
 from spackmon.schema import schema
 from tests.ingest.reports import Site
 

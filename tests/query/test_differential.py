@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
 
 from spackmon.database import Database
-from spackmon.query.limits import Limits
-from spackmon.query.service import Answer, QueryService
+from spackmon.query.meanings.limits import Limits
+from spackmon.query.serve.service import Answer, QueryService
 from spackmon.schema import schema
 from spackmon.viewer import READ, Role, Viewer
 from tests.databases import PostgresqlDatabases

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from spackmon.database import Database, Reader
 from spackmon.database.sqlite_reader import _SqliteConnection
 from spackmon.errors import Refused
-from spackmon.query.limits import Limits
-from spackmon.query.service import QueryService
+from spackmon.query.meanings.limits import Limits
+from spackmon.query.serve.service import QueryService
 from spackmon.schema import schema
 from tests.counting import calls
 from tests.ingest.reports import spec

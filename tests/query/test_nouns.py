@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, insert
 from strawberry import Schema
 
-from spackmon.query.service import QueryService
+from spackmon.query.serve.service import QueryService
 from tests.query.conftest import AskedSite
 
 TABLE = """
@@ -29,7 +29,7 @@ NOUN = """
 import drawer_tables as tables
 import strawberry
 
-from spackmon.query.fields import column, connection, identity
+from spackmon.query.meanings.fields import column, connection, identity
 from spackmon.schema.connection import Connection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type

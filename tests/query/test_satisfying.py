@@ -12,8 +12,8 @@ from spackmon.formats.submission import SpecReport
 from spackmon.graph.satisfies import Satisfaction
 from spackmon.graph.spack_rules import RULES, SpackVersion
 from spackmon.graph.spec_syntax import parse_spec
-from spackmon.query import satisfying
-from spackmon.query.service import QueryService
+from spackmon.query.serve.service import QueryService
+from spackmon.query.speclang import satisfying
 from spackmon.schema import schema
 from tests.graph.random_queries import random_queries
 from tests.graph.spec_language import rows

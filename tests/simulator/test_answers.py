@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from spackmon.database import Database
-from spackmon.query.service import QueryService
+from spackmon.query.serve.service import QueryService
 from spackmon.schema import schema
 from tests.simulator import reading
 from tests.simulator.arriving import deliver

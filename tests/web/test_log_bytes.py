@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spackmon.logs.chunks import CHUNK_BYTES
-from spackmon.query.unpack import TAIL_BYTES
+from spackmon.query.sql.unpack import TAIL_BYTES
 from tests.server import Server
 
 # Pieces that bring what follows them to where a log is cut into chunks, or where its tail begins.

@@ -1,0 +1,1 @@
+"""Groups and tables, and what is counted in them."""

@@ -1,0 +1,280 @@
+"""Counting: what `groupBy` and `matrix` are in SQL.
+
+The rows come as a connection filters them, a build with several tags once for each where tags are a key.
+Percentiles are by nearest rank and sums are of whole microseconds, so that both databases give equal
+numbers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    FromClause,
+    Integer,
+    Select,
+    Text,
+    case,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy import cast as sql_cast
+
+from spackmon.errors import Code, Refused
+from spackmon.models import Build, Package
+from spackmon.query.groups.group_keys import Key
+from spackmon.query.meanings.fields import json_value, value
+from spackmon.query.rows.lookups import without_nul
+from spackmon.query.rows.paging import Rows
+from spackmon.query.sql.conditions import Bind, ValueOf
+from spackmon.query.sql.json_text import JsonWriter, constant
+from spackmon.query.sql.scope import Scope
+from spackmon.query.sql.values import Given
+from spackmon.status import FINISHED, BuildStatus, InstalledFrom
+
+DEFAULT_GROUPS, MAXIMUM_GROUPS = 100, 500
+MAXIMUM_GROUPS_BEFORE = 100_000
+_DOUBLE = Float(53)
+_KEY = "key_"
+
+# Makes of a SELECT a source of rows, which may look at the rows of every statement around it.
+Nested = Callable[[Select[Any]], FromClause]
+
+
+def aggregate(name: str, *, description: str, compared: bool = False) -> Any:
+    """A field of a group or cell: a column of the statements here. Groups are `compared` by it."""
+    return value(measure(name), description=description, filters=compared, sorts=compared)
+
+
+def measure(name: str) -> ValueOf:
+    """A column of a group or cell."""
+    return lambda row: row.source.c[name]
+
+
+def key_value(name: str, *, description: str) -> Any:
+    """A field of a group's keys: null as well where the rows are not grouped by it."""
+
+    def shown(row: Scope) -> ColumnElement[Any]:
+        found = row.source.c.get(_KEY + name)
+        return sql_cast(null(), Text) if found is None else found
+
+    return value(shown, description=description)
+
+
+def is_timed(group: Scope) -> ColumnElement[bool]:
+    """Whether any build in the group has a known duration."""
+    return group.source.c["timed_count"] > 0
+
+
+def read_offset(offset: int) -> int:
+    """How many groups to pass over; Refused when it cannot be meant."""
+    if not 0 <= offset <= MAXIMUM_GROUPS_BEFORE:
+        sentence = f"`offset` must be from 0 to {MAXIMUM_GROUPS_BEFORE:,}, it is {offset}"
+        raise Refused(Code.GROUPS_INVALID, sentence)
+    return offset
+
+
+def read_first(first: int) -> int:
+    """How many groups; Refused when it cannot be meant."""
+    if not 0 <= first <= MAXIMUM_GROUPS:
+        sentence = f"`first` of groups must be from 0 to {MAXIMUM_GROUPS}, it is {first}"
+        raise Refused(Code.GROUPS_INVALID, sentence)
+    return first
+
+
+def groups(
+    rows: Rows,
+    keys: Sequence[Key],
+    facts: Mapping[str, ValueOf],
+    measured: Sequence[str],
+    nested: Nested,
+    dialect_name: str,
+) -> Select[Any]:
+    """Every group. Columns: `place` from 1, the largest first, each key's, `count`, and what is `measured`.
+
+    Raises Refused when a key is there twice.
+    """
+    if len({key.name for key in keys}) < len(keys):
+        raise Refused(Code.GROUPS_INVALID, "each key of a `groupBy` may be there only once")
+    labelled = [column for key in keys for column in key.labelled(rows.row, dialect_name, _KEY + key.name)]
+    names = [column.name for column in labelled]
+    values = [value_of(rows.row).label(name) for name, value_of in facts.items() if measured]
+    # SQLite has no SELECT without a column.
+    source = nested(rows.whole(*labelled, *values, _number(1).label("each")))
+    if "durations" in measured:
+        source = nested(_ranked(source, names))
+    measures = [column for name in measured for column in _MEASURES[name](source)]
+    by = [source.c[name] for name in names]
+    count = func.count(type_=BigInteger())
+    order = [count.desc(), *_ascending(by)]
+    place = func.row_number().over(order_by=order).label("place")
+    return select(place, *by, count.label("count"), *measures).select_from(source).group_by(*by)
+
+
+def table(
+    rows: Rows, row_key: Key, column_key: Key, first: int, nested: Nested, dialect_name: str
+) -> Select[Any]:
+    """The cells of the largest rows and columns. Columns: `row` and `column` with what they are sorted by,
+    `count`, `succeeded`, `failed` and `latest_status`.
+    """
+    labelled = [
+        *row_key.labelled(rows.row, dialect_name, "row"),
+        *column_key.labelled(rows.row, dialect_name, "column"),
+    ]
+    names = [column.name for column in labelled]
+    facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.started_at)]
+    builds = nested(rows.whole(*labelled, *facts))
+    cell = [builds.c["row"], builds.c["column"]]
+    newest_first = [builds.c["started_at"].desc().nulls_last(), builds.c["id"].desc()]
+    age = func.row_number().over(partition_by=cell, order_by=newest_first).label("age")
+    aged = nested(select(builds, age))
+    by = [aged.c[name] for name in names]
+    status = aged.c["status"]
+    counted = nested(
+        select(
+            *by,
+            func.count(type_=BigInteger()).label("count"),
+            _count_of(status == constant(BuildStatus.SUCCESS)).label("succeeded"),
+            _count_of(status == constant(BuildStatus.FAILED)).label("failed"),
+            func.max(case((aged.c["age"] == 1, status)), type_=Text()).label("latest_status"),
+        ).group_by(*by)
+    )
+    return _largest(counted, names, first, nested)
+
+
+def built(builds: Rows, installed_from: ValueOf = lambda build: build[Build.installed_from]) -> Rows:
+    """Of builds or runs those that were built here, as far as that is known."""
+    source = installed_from(builds.row)
+    is_built = or_(source.is_(None), source == constant(InstalledFrom.SOURCE))
+    return replace(builds, conditions=[*builds.conditions, is_built])
+
+
+def of_package(builds: Rows, name: Given, bind: Bind) -> Rows:
+    """Of the builds those of one package."""
+    package = builds.row.follow(Build.package_id)[Package.name]
+    holds = package == bind(name, Text(), lambda text: without_nul("package", text))
+    return replace(builds, conditions=[*builds.conditions, holds])
+
+
+def _largest(cells: FromClause, names: Sequence[str], first: int, nested: Nested) -> Select[Any]:
+    """The cells in the rows and in the columns that have most builds."""
+    axes = [[name for name in names if name.startswith(axis)] for axis in ("row", "column")]
+    totals = [
+        func.sum(cells.c["count"]).over(partition_by=[cells.c[name] for name in axis]).label(f"total{number}")
+        for number, axis in enumerate(axes)
+    ]
+    summed = nested(select(cells, *totals))
+    ranks = [
+        func.dense_rank()
+        .over(order_by=[summed.c[f"total{number}"].desc(), *_ascending([summed.c[name] for name in axis])])
+        .label(f"rank{number}")
+        for number, axis in enumerate(axes)
+    ]
+    ranked = nested(select(summed, *ranks))
+    return select(ranked).where(ranked.c["rank0"] <= _number(first), ranked.c["rank1"] <= _number(first))
+
+
+def labels(axis: str, *, description: str) -> Any:
+    """A field of a table: what its rows, or columns, are, in their order."""
+
+    def build(cells: Scope, json: JsonWriter) -> ColumnElement[Any]:
+        distinct = select(*_axis(cells, axis)).select_from(cells.source).distinct().subquery()
+        ordered = select(distinct.c[axis]).order_by(*_ascending(list(distinct.c)))
+        rows = ordered.subquery()
+        listed = select(json.array(json.value(rows.c[axis], nullable=True))).select_from(rows)
+        return listed.correlate(None).scalar_subquery()
+
+    return json_value(build, description=description)
+
+
+def order_of_cells(cells: Scope) -> list[ColumnElement[Any]]:
+    """Row by row."""
+    return _ascending([*_axis(cells, "row"), *_axis(cells, "column")])
+
+
+def _axis(cells: Scope, axis: str) -> list[ColumnElement[Any]]:
+    return [column for column in cells.source.c if column.key.startswith(axis)]
+
+
+# Measures ---------------------------------------------------------------------------------------------
+
+_PERCENTS = {"p50_seconds": 50, "p95_seconds": 95}
+
+
+def _ranked(builds: FromClause, shown: Sequence[str]) -> Select[Any]:
+    """The builds with their places by duration in their groups; those without one are last."""
+    by = [builds.c[name] for name in shown]
+    duration = builds.c["duration_seconds"]
+    rank = func.row_number().over(partition_by=by, order_by=duration.nulls_last()).label("rank")
+    timed = func.count(duration, type_=Integer()).over(partition_by=by).label("timed")
+    return select(builds, rank, timed)
+
+
+def _durations(builds: FromClause) -> list[ColumnElement[Any]]:
+    duration, rank, timed = (builds.c[name] for name in ("duration_seconds", "rank", "timed"))
+    percentiles = [
+        func.max(
+            case((rank == (timed * _number(percent) + _number(99)) // _number(100), duration)), type_=_DOUBLE
+        ).label(name)
+        for name, percent in _PERCENTS.items()
+    ]
+    # Sums of doubles depend on the order they are added in.
+    microseconds = sql_cast(func.round(duration * _number(1_000_000)), BigInteger)
+    total = sql_cast(func.sum(microseconds), _DOUBLE)
+    mean = (total / (func.count(duration) * _number(1_000_000))).cast(_DOUBLE).label("mean_seconds")
+    return [func.count(duration).label("timed_count"), *percentiles, mean]
+
+
+def _success_rate(rows: FromClause) -> list[ColumnElement[Any]]:
+    """Of builds, runs and phases: a phase that failed is an ERROR."""
+    status = rows.c["status"]
+    finished = _count_of(or_(*(status == constant(one) for one in (*sorted(FINISHED), "ERROR"))))
+    succeeded = sql_cast(_count_of(status == constant(BuildStatus.SUCCESS)), _DOUBLE)
+    return [(succeeded / func.nullif(finished, _number(0))).cast(_DOUBLE).label("success_rate")]
+
+
+def _total_bytes(rows: FromClause) -> list[ColumnElement[Any]]:
+    total = sql_cast(func.coalesce(func.sum(rows.c["size_bytes"]), _number(0)), BigInteger)
+    return [total.label("total_bytes")]
+
+
+def _parameter_sets(rows: FromClause) -> list[ColumnElement[Any]]:
+    return [func.count(rows.c["parameter_set_id"].distinct(), type_=BigInteger()).label("parameter_sets")]
+
+
+_MEASURES: Mapping[str, Callable[[FromClause], list[ColumnElement[Any]]]] = {
+    "successRate": _success_rate,
+    "durations": _durations,
+    "totalBytes": _total_bytes,
+    "parameterSets": _parameter_sets,
+}
+# What each of them needs to know of a row.
+_NEEDED = {
+    "successRate": "status", "durations": "duration_seconds", "totalBytes": "size_bytes",
+    "parameterSets": "parameter_set_id",
+}  # fmt: skip
+
+
+def measures_of(facts: Mapping[str, ValueOf]) -> list[str]:
+    """All that groups of rows with these facts measure."""
+    return [name for name, fact in _NEEDED.items() if fact in facts]
+
+
+def _count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.count(type_=BigInteger()).filter(condition)
+
+
+def _number(value: int) -> ColumnElement[int]:
+    # Written into the statement: parameters would make PostgreSQL plan anew on every run.
+    return literal_column(str(value), Integer())
+
+
+def _ascending(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+    """The order of these columns, NULL last on both databases."""
+    return [part for column in columns for part in (column.is_(None), column)]

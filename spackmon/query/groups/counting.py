@@ -1,0 +1,179 @@
+"""Fields that count: groups of a connection's rows, and the table of builds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import strawberry
+from graphql import get_named_type
+from sqlalchemy import ColumnElement, Select, literal_column, select
+
+from spackmon.models import Build
+from spackmon.query.groups import aggregates
+from spackmon.query.groups.aggregates import DEFAULT_GROUPS, MAXIMUM_GROUPS
+from spackmon.query.meanings.connections import Connected, ordered
+from spackmon.query.meanings.fields import SQL, argument
+from spackmon.query.meanings.meaning import At, Meaning, object_type
+from spackmon.query.rows.paging import Rows
+from spackmon.query.sql.conditions import ValueOf
+from spackmon.query.sql.json_text import Json
+from spackmon.query.sql.scope import Scope
+from spackmon.query.sql.selection import Selected
+
+if TYPE_CHECKING:
+    from spackmon.query.meanings.limits import Measure
+    from spackmon.query.meanings.statement import Statement
+
+_INCLUDE_INSTALLED = argument(
+    "include_installed",
+    bool,
+    "Whether to count also what was not built: binaries of a build cache, and externals.",
+    False,
+)
+# Reads every row of the list and sorts durations.
+_COST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped(Meaning):
+    """A field of a connection: its rows by groups.
+
+    `facts` are the values of a row that groups measure, each under the name that measures know it by. Where
+    rows say what they were `installed_from`, those that were not built count only if a client asks for it.
+    """
+
+    facts: Mapping[str, ValueOf]
+    installed_from: ValueOf | None
+
+    @property
+    def own_cost(self) -> int:
+        """See Meaning."""
+        return _COST
+
+    def length(self, selected: Selected, measure: "Measure") -> int:
+        """See Meaning."""
+        return measure.first(selected, DEFAULT_GROUPS)
+
+    def listed(self, rows: Rows, at: At, statement: "Statement") -> Json:
+        """The groups of these rows as a JSON array."""
+        first = aggregates.read_first(statement.decided(statement.arguments(at).get("first")))
+        return statement.listed(self.groups(rows, at, statement, first))
+
+    def groups(self, rows: Rows, at: At, statement: "Statement", first: int | None) -> Select[Any]:
+        """The groups' objects, in a column `body`; `first` of them or all."""
+        arguments, fields = statement.arguments(at), statement.fields(at)
+        keys = [statement.decided(key) for key in statement.each(arguments["keys"])]
+        offset = aggregates.read_offset(statement.decided(arguments["offset"]))
+        known = aggregates.measures_of(self.facts)
+        names = {part.name for part in fields.values()}
+        is_compared = arguments.keys() & {"having", "orderBy"}
+        measured = known if is_compared else [name for name in known if name in names]
+        if self.installed_from is not None and not statement.decided(arguments["includeInstalled"]):
+            rows = aggregates.built(rows, self.installed_from)
+        dialect = statement.dialect_name
+        found = aggregates.groups(rows, keys, self.facts, measured, statement.rows, dialect)
+        group = Scope(statement.rows(found), statement.names)
+        holds: list[ColumnElement[bool]] = []
+        if "having" in arguments:
+            having = get_named_type(at.definition.args["having"].type).name
+            holds = [one.holds for one in statement.all_of(having, arguments["having"], group)]
+        order = ordered(at, group, statement)
+        body = statement.object_of(object_type(at.type_), fields, group, at.depth + 1).label("body")
+        listed = select(body).select_from(group.joined()).where(*holds)
+        listed = listed.order_by(*(key.ordered for key in order), group.source.c["place"])
+        if first is not None:
+            listed = listed.limit(literal_column(str(first)))
+        elif offset:
+            # SQLite has no OFFSET without a LIMIT.
+            listed = listed.limit(literal_column(str(2**62)))
+        return listed.offset(literal_column(str(offset))) if offset else listed
+
+
+@dataclass(frozen=True, slots=True)
+class Tabulated(Meaning):
+    """A root field: builds counted by two keys, as a table."""
+
+    @property
+    def own_cost(self) -> int:
+        """See Meaning."""
+        return _COST
+
+    def json(self, at: At, statement: "Statement") -> Json:
+        """See Meaning."""
+        arguments = statement.arguments(at)
+        first = aggregates.read_first(statement.decided(arguments.get("first")))
+        row_key, column_key = (statement.decided(arguments[name]) for name in ("rows", "columns"))
+        builds = Connected(Build, None).filtered(at, statement)
+        if not statement.decided(arguments["includeInstalled"]):
+            builds = aggregates.built(builds)
+        if "package" in arguments:
+            builds = aggregates.of_package(builds, arguments["package"], statement.bind)
+        dialect = statement.dialect_name
+        found = aggregates.table(builds, row_key, column_key, first, statement.rows, dialect)
+        return statement.object(at, Scope(found.cte(statement.new_name()), statement.names))
+
+
+@dataclass(frozen=True, slots=True)
+class Cells(Meaning):
+    """All cells of a table, row by row."""
+
+    def json(self, at: At, statement: "Statement") -> Json:
+        """See Meaning."""
+        cells = at.row.beneath(at.row.table)
+        body = statement.object(at, cells).label("body")
+        order = aggregates.order_of_cells(cells)
+        return statement.listed(select(body).select_from(cells.joined()).order_by(*order))
+
+
+def grouped(
+    key_type: Any,
+    having: Any,
+    order_by: Any,
+    *,
+    facts: Mapping[str, ValueOf],
+    installed_from: ValueOf | None = None,
+    description: str,
+) -> Any:
+    """A field of a connection that counts its rows by groups; `having` and `order_by` are input types."""
+    field = strawberry.field(metadata={SQL: Grouped(facts, installed_from)}, description=description)
+    field.arguments = [
+        *([] if installed_from is None else [_INCLUDE_INSTALLED]),
+        argument(
+            "keys",
+            list[key_type],
+            "The values that the rows of a group share; without any, there is one group.",
+        ),
+        argument("having", having | None, "Only these groups."),
+        argument(
+            "order_by",
+            list[order_by] | None,
+            "Sorted by these values, in this order; then largest group first.",
+        ),
+        argument("first", int, f"How many groups; at most {MAXIMUM_GROUPS}.", DEFAULT_GROUPS),
+        argument("offset", int, "How many groups to skip.", 0),
+    ]
+    return field
+
+
+def tabulated(key_type: Any, where: Any, *, description: str) -> Any:
+    """The root field `matrix`."""
+    field = strawberry.field(metadata={SQL: Tabulated()}, description=description)
+    field.arguments = [
+        argument("package", str | None, "Only builds of this package."),
+        argument("rows", key_type, "What the rows are."),
+        argument("columns", key_type, "What the columns are."),
+        argument("where", where | None, "Only these builds."),
+        _INCLUDE_INSTALLED,
+        argument(
+            "first",
+            int,
+            f"How many rows and columns, those with the most builds; at most {MAXIMUM_GROUPS}.",
+            DEFAULT_GROUPS,
+        ),
+    ]
+    return field
+
+
+def cells(*, description: str) -> Any:
+    """The field of a table that lists its cells."""
+    return strawberry.field(metadata={SQL: Cells()}, description=description)

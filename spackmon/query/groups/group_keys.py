@@ -1,0 +1,200 @@
+"""What rows are grouped by.
+
+A key's columns are what groups are sorted by; the last of them is what a group shows, and no two groups
+have equal columns. NULL is a group too: of builds without a tag, of specs without a compiler.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal_column,
+    type_coerce,
+)
+
+from spackmon.models import (
+    BuildEvent,
+    Compiler,
+    Dependency,
+    ErrorGroup,
+    Package,
+    PackageVersion,
+    Parameter,
+    Phase,
+    ProvidedVirtual,
+    Spec,
+    Tag,
+    attempt_tag,
+)
+from spackmon.query.rows.events import is_first_error, is_first_failed
+from spackmon.query.sql.json_text import constant
+from spackmon.query.sql.scope import Attribute, Scope
+
+ValueOf = Callable[[Scope], ColumnElement[Any]]
+KeyColumns = Callable[[Scope, str], Sequence[ColumnElement[Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing to group by; `columns(row, dialect_name)` are joined to the row as they are made."""
+
+    name: str
+    columns: KeyColumns
+
+    def labelled(self, row: Scope, dialect_name: str, prefix: str) -> list[ColumnElement[Any]]:
+        """The columns under names of their own; the last one is called as the prefix."""
+        *sorting, shown = self.columns(row, dialect_name)
+        named = [column.label(f"{prefix}_{number}") for number, column in enumerate(sorting)]
+        return [*named, shown.label(prefix)]
+
+
+def value_of(*path: Attribute) -> KeyColumns:
+    """A column, reached by foreign keys."""
+
+    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+        return [row.along(path[:-1])[path[-1]]]
+
+    return columns
+
+
+package_name = value_of(Spec.package_version_id, PackageVersion.package_id, Package.name)
+
+
+def version(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The version, in Spack's order."""
+    known = spec.follow(Spec.package_version_id)
+    return [known[PackageVersion.version_key], known[PackageVersion.version]]
+
+
+def compiler(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The compiler as `name@version`, in Spack's order of versions."""
+    known = spec.follow(Spec.compiler_id)
+    name, number = known[Compiler.name], known[Compiler.version]
+    return [name, known[Compiler.version_key], name.concat(constant("@")).concat(number)]
+
+
+def through(key: Attribute, columns: KeyColumns) -> KeyColumns:
+    """A key of the row that a foreign key refers to."""
+    return lambda row, dialect_name: columns(row.follow(key), dialect_name)
+
+
+def tag(attempt_id: ValueOf) -> KeyColumns:
+    """Each of the tags of a run: the row is there for every one."""
+
+    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+        attempt = attempt_id(row)
+        given = row.attach(attempt_tag, lambda given: given.source.c.attempt_id == attempt)
+        word = given.attach(Tag.__table__, lambda word: word.row_id == given.source.c.tag_id)
+        return [word[Tag.name]]
+
+    return columns
+
+
+def error_group(attempt_id: ValueOf) -> KeyColumns:
+    """The group of a run's first error, as its fingerprint and its text."""
+
+    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+        attempt = attempt_id(row)
+        event = row.attach(BuildEvent.__table__, lambda event: is_first_error(attempt, event))
+        group = event.follow(BuildEvent.error_group_id)
+        return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
+
+    return columns
+
+
+def own_error_group(event: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """The group of an event, as its fingerprint and its text."""
+    group = event.follow(BuildEvent.error_group_id)
+    return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
+
+
+def failed_phase(attempt_id: ValueOf) -> KeyColumns:
+    """The name of the first phase of a run that failed."""
+
+    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+        phase = row.attach(Phase.__table__, lambda phase: is_first_failed(attempt_id(row), phase))
+        return [phase[Phase.name]]
+
+    return columns
+
+
+def parameter(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """Each element of the variants and flags, as `mpi=true`: the spec is there for every one."""
+    element = spec.attach(
+        Parameter.__table__,
+        lambda element: element[Parameter.parameter_set_id] == spec[Spec.parameter_set_id],
+    )
+    written = func.trim(element[Parameter.value], constant('"'), type_=Text())
+    return [element[Parameter.name].concat(constant("=")).concat(written)]
+
+
+def virtual(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """Each virtual that a direct dependency provides: the spec is there for every one and its provider."""
+    provided = spec.attach(
+        ProvidedVirtual.__table__,
+        lambda provided: and_(
+            provided[ProvidedVirtual.spec_id] == spec.row_id,
+            provided[ProvidedVirtual.deptypes] != literal_column("0", Integer()),
+        ),
+    )
+    return [provided[ProvidedVirtual.virtual]]
+
+
+def virtual_of_edge(edge: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    """Each virtual that the child provides: the edge is there for every one."""
+    virtuals = edge[Dependency.virtuals]
+    each: FromClause
+    if dialect_name == "sqlite":
+        each = func.json_each(virtuals).table_valued("value", name=edge.new_name())
+    else:
+        each = (
+            func.json_array_elements_text(cast(virtuals, JSON))
+            .table_valued("value", name=edge.new_name())
+            .render_derived()
+            .lateral()
+        )
+    return [type_coerce(edge.attach_each(each).c.value, Text())]
+
+
+def day(began: Attribute) -> KeyColumns:
+    """The day in UTC on which a run began, as `2026-03-01`."""
+    return lambda row, dialect_name: _date(row[began], dialect_name, 10, "YYYY-MM-DD")
+
+
+def month(began: Attribute) -> KeyColumns:
+    """The month in UTC in which a run began, as `2026-03`."""
+    return lambda row, dialect_name: _date(row[began], dialect_name, 7, "YYYY-MM")
+
+
+def _date(
+    moment: ColumnElement[Any], dialect_name: str, characters: int, format_: str
+) -> Sequence[ColumnElement[Any]]:
+    if dialect_name == "sqlite":
+        return [func.substr(moment, 1, characters, type_=Text())]
+    return [func.to_char(func.timezone(constant("UTC"), moment), constant(format_), type_=Text())]
+
+
+def week(began: Attribute) -> KeyColumns:
+    """The ISO week in UTC in which a run began, as `2026-W09`."""
+    return lambda row, dialect_name: _week(row[began], dialect_name)
+
+
+def _week(moment: ColumnElement[Any], dialect_name: str) -> Sequence[ColumnElement[Any]]:
+    if dialect_name != "sqlite":
+        return [func.to_char(func.timezone(constant("UTC"), moment), constant('IYYY"-W"IW'), type_=Text())]
+    # A week belongs to the year that its Thursday is in; SQLite knows %G and %V from 3.46 on only.
+    thursday = func.date(moment, constant("-3 days"), constant("weekday 4"))
+    day_of_year = cast(func.strftime(constant("%j"), thursday), Integer)
+    number = (day_of_year + literal_column("6", Integer())) // literal_column("7", Integer())
+    written = func.printf(constant("%s-W%02d"), func.strftime(constant("%Y"), thursday), number, type_=Text())
+    return [case((moment.is_not(None), written))]

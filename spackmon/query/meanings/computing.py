@@ -1,0 +1,105 @@
+"""Fields that Python computes: their facts and the specs that they may name are in the same statement."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+from graphql import (
+    GraphQLObjectType,
+    GraphQLOutputType,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_named_type,
+    parse,
+)
+from sqlalchemy import func, select
+
+from spackmon.models import Spec
+from spackmon.query.meanings.meaning import At, Meaning, scalar
+from spackmon.query.sql.computed import Computation, ResponsePath, Shape
+from spackmon.query.sql.conditions import Make, SpecIds
+from spackmon.query.sql.json_text import COMPUTED, COMPUTED_END, Json, braced, constant, joined
+from spackmon.query.sql.selection import Selected
+
+if TYPE_CHECKING:
+    from spackmon.query.meanings.statement import Statement
+
+# Reads a graph or two and walks them.
+_COST = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Computed(Meaning):
+    """A value that `make(facts, arguments)` computes of the answer to `facts`.
+
+    `facts` gives a selection on the field's own parent, whose variables are the field's arguments; it may
+    depend on the values of the arguments named by `decides`. Where the value holds specs, `make` gives
+    their identities, and `specs` selects the ids of all it may give.
+    """
+
+    facts: Callable[[Mapping[str, Any]], str]
+    make: Make
+    decides: tuple[str, ...]
+    specs: SpecIds | None
+
+    @property
+    def own_cost(self) -> int:
+        """See Meaning."""
+        return _COST
+
+    def json(self, at: At, statement: "Statement") -> Json:
+        """See Meaning."""
+        arguments = statement.arguments(at)
+        shape = _shape(at, statement)
+        number = len(statement.computations)
+        statement.computations.append(Computation(self.make, arguments, shape))
+        deciding = {name: statement.decided(arguments.get(name)) for name in self.decides}
+        facts = statement.facts(_selection(self.facts(deciding)), at, arguments)
+        pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":', facts]
+        if shape.specs and self.specs is not None:
+            ids = self.specs(at.row, arguments, statement)
+            objects = (
+                (".".join(path), _objects_by_hash(ids, At(at.parent, spec, at.row, at.depth), statement))
+                for path, spec in shape.specs.items()
+            )
+            pieces += [',"specs":', braced(objects)]
+        return joined([*pieces, "}" + COMPUTED_END])
+
+
+def _shape(at: At, statement: "Statement") -> Shape:
+    fields: dict[ResponsePath, Mapping[str, Selected]] = {}
+    specs: dict[ResponsePath, Selected] = {}
+
+    def visit(type_: GraphQLOutputType, selected: Selected, path: ResponsePath) -> None:
+        named = get_named_type(type_)
+        if named.name == "Spec":
+            specs[path] = selected
+        elif isinstance(named, GraphQLObjectType):
+            depth = at.depth + len(path) + 1
+            fields[path] = statement.selector.fields(named, selected.selections, depth)
+            for key, part in fields[path].items():
+                if part.name != "__typename":
+                    visit(named.fields[part.name].type, part, (*path, key))
+
+    visit(at.type_, at.selected, ())
+    return Shape(at.type_, fields, specs)
+
+
+def _objects_by_hash(ids: Any, at: At, statement: "Statement") -> Json:
+    """A JSON object with the object of each spec under its identity."""
+    child = at.row.beneath(Spec.__table__)
+    wanted = ids.subquery(statement.new_name())
+    type_ = cast(GraphQLObjectType, statement.registry.schema.type_map["Spec"])
+    body = statement.object(at, child, type_, levels=2)
+    member = joined([statement.json.value(child[Spec.hash], nullable=False), ":", body])
+    source = child.joined(wanted.join(child.source, child.row_id == wanted.c["id"]))
+    rows = statement.rows(select(member.label("member")).select_from(source))
+    members = func.coalesce(statement.json.aggregated(rows.c["member"]), constant(""))
+    return scalar(select(joined(["{", members, "}"])).select_from(rows))
+
+
+@lru_cache
+def _selection(operation: str) -> SelectionSetNode:
+    (definition,) = parse(operation).definitions
+    return cast(OperationDefinitionNode, definition).selection_set

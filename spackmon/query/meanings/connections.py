@@ -1,0 +1,221 @@
+"""Connections: the rows that arguments leave, their page, and what is counted of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphql import GraphQLObjectType, get_named_type
+from sqlalchemy import FromClause, and_, case, func, select
+
+from spackmon.errors import Code, Refused
+from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
+from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_keys
+from spackmon.query.sql.conditions import Belongs, Satisfying
+from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
+from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.query.sql.selection import Selected
+from spackmon.query.sql.values import Given
+
+if TYPE_CHECKING:
+    from spackmon.query.meanings.limits import Measure
+    from spackmon.query.meanings.statement import Statement
+
+_PAGED = frozenset({"nodes", "edges", "pageInfo"})
+_PLACED = frozenset({"after", "before", "last", "orderBy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Meaning):
+    """A Relay connection over a table; `belongs` as in Listing.
+
+    `satisfying(row, text, rules)` is the condition that the argument of this name makes of its text; the rows
+    then belong to no row around. Unless a client orders them, rows come in the `order` of these columns,
+    newest first among equals. `rows` is how many there may well be on a page whose size nobody gives.
+    """
+
+    model: Any
+    belongs: Belongs | None
+    satisfying: Satisfying | None = None
+    order: tuple[tuple[Attribute, ...], ...] = ()
+    rows: int | None = None
+
+    def page(self, selected: Selected, measure: "Measure") -> int:
+        """See Meaning."""
+        return measure.first(selected, self.rows or DEFAULT_PAGE)
+
+    def json(self, at: At, statement: "Statement") -> Json:
+        """See Meaning."""
+        arguments = statement.arguments(at)
+        first, last = (statement.decided(arguments.get(name)) for name in ("first", "last"))
+        return _Connection(self, at, statement, read_page(arguments, first, last)).json()
+
+    def filtered(self, at: At, statement: "Statement") -> Rows:
+        """The rows that the field's arguments leave, each time with joins of its own."""
+        arguments, types = statement.arguments(at), at.definition.args
+        child = at.row.beneath(self.model.__table__)
+        holds = child.is_counted()
+        if self.belongs is not None:
+            holds.append(self.belongs(at.row, child))
+        driver = None
+        if "where" in arguments:
+            input_name = get_named_type(types["where"].type).name
+            for condition in statement.all_of(input_name, arguments["where"], child):
+                if driver is None and condition.driver is not None and self.belongs is None:
+                    driver = condition.driver
+                else:
+                    holds.append(condition.holds)
+        ways = None
+        if self.satisfying is not None and "satisfying" in arguments:
+            text = statement.decided(arguments["satisfying"])
+            ways = self.satisfying(child, text, statement.rules(arguments))
+        order = ordered(at, child, statement)
+        if "orderBy" not in arguments:
+            for path in self.order:
+                order += sort_keys(child.along(path[:-1])[path[-1]], descending=False)
+        return Rows(child, holds, driver, order, ways)
+
+
+class _Connection:
+    """One connection in a statement, and its parts."""
+
+    def __init__(self, meaning: Connected, at: At, statement: "Statement", page: Page) -> None:
+        self._meaning, self._at, self._statement, self._page = meaning, at, statement, page
+        self._type = object_type(at.type_)
+        self._fields = statement.fields(at)
+        self._rows = meaning.filtered(at, statement)
+
+    def json(self) -> Json:
+        """All that is selected of it."""
+        paged = {} if self._is_plain else {k: part for k, part in self._fields.items() if part.name in _PAGED}
+        rows = self._page_rows(paged) if paged else None
+        body = braced((key, self._value(key, part, rows)) for key, part in self._fields.items())
+        if rows is None:
+            return body
+        # The always-true count forces exactly one row, even if only `pageInfo { __typename }` is selected.
+        return scalar(select(case((func.count() >= 0, body))).select_from(rows))
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether it is but the first rows of a list that has an order of its own."""
+        names = {part.name for part in self._fields.values()}
+        is_placed = self._statement.arguments(self._at).keys() & _PLACED
+        return bool(self._meaning.order) and not (names & (_PAGED - {"nodes"}) or is_placed)
+
+    def _value(self, key: str, part: Selected, rows: FromClause | None) -> Json | str:
+        statement = self._statement
+        if part.name == "__typename":
+            return f'"{self._type.name}"'
+        if part.name in statement.registry.meanings[self._type.name]:
+            # Rows of their own: keys join to them, and a build stands there once for every tag.
+            grouped = self._meaning.filtered(self._at, statement)
+            meaning = statement.registry.meanings[self._type.name][part.name]
+            listed: Json = meaning.listed(grouped, self._inside(part), statement)
+            return listed
+        if self._is_plain and part.name == "nodes":
+            return self._first(part)
+        if rows is None or part.name == "totalCount":
+            return statement.json.value(scalar(self._rows.count()), nullable=False)
+        if part.name == "pageInfo":
+            return self._page_info(part, rows)
+        return statement.json.array(rows.c[f"list_{key}"], rows.c["position"] <= self._page.size)
+
+    def _inside(self, part: Selected, row: Scope | None = None) -> At:
+        """Where a part of the connection stands."""
+        return At(self._type, part, self._at.row if row is None else row, self._at.depth + 1)
+
+    def _first(self, part: Selected) -> Json:
+        """The first rows of a short list in its own order, without the places that cursors need."""
+        rows = self._meaning.filtered(self._at, self._statement)
+        body = self._statement.object(self._inside(part), rows.row).label("body")
+        return self._statement.listed(rows.first(body, self._page.size))
+
+    def _page_rows(self, fields: Mapping[str, Selected]) -> FromClause:
+        """A subquery with the page's rows and one more.
+
+        Columns: `position`, `cursor`, `is_last` (of the page), and one for each list under its key.
+        """
+        statement, page = self._statement, self._page
+        ids = statement.rows(self._rows.page(page, statement.bind))
+        cursor = cursor_of([ids.c[f"key{number}"] for number in range(len(self._rows.keys))], statement)
+        child = self._at.row.beneath(self._rows.row.table)
+        shown = func.count().over()
+        is_last = ids.c["position"] == case((shown > page.size, page.size), else_=shown)
+        columns = [ids.c["position"], cursor.label("cursor"), is_last.label("is_last")]
+        for key, part in fields.items():
+            if part.name == "nodes":
+                columns.append(statement.object(self._inside(part), child).label(f"list_{key}"))
+            elif part.name == "edges":
+                columns.append(edge(self._inside(part), child, cursor, statement).label(f"list_{key}"))
+        source = child.joined(ids.join(child.source, self._rows.identified(ids, child)))
+        order = ids.c["position"].desc() if page.from_end else ids.c["position"]
+        return statement.rows(select(*columns).select_from(source).order_by(order))
+
+    def _page_info(self, part: Selected, rows: FromClause) -> Json:
+        page, at = self._page, self._inside(part)
+        more = case((func.count() > page.size, constant("true")), else_=constant("false"))
+        is_first = rows.c["position"] == 1
+        start, end = (rows.c["is_last"], is_first) if page.from_end else (is_first, rows.c["is_last"])
+        within = rows.c["position"] <= page.size
+        ends = {"startCursor": and_(start, within), "endCursor": and_(end, within)}
+
+        def value(name: str) -> Json | str:
+            match name:
+                case "hasNextPage":
+                    return _boolean(page.before is not None) if page.from_end else more
+                case "hasPreviousPage":
+                    return more if page.from_end else _boolean(page.after is not None)
+                case "__typename":
+                    return f'"{object_type(at.type_).name}"'
+                case _:
+                    return func.coalesce(func.max(rows.c["cursor"]).filter(ends[name]), constant(NULL))
+
+        return braced((key, value(one.name)) for key, one in self._statement.fields(at).items())
+
+
+def ordered(at: At, row: Scope, statement: "Statement") -> list[SortKey]:
+    """The keys of the field's argument `orderBy`."""
+    arguments = statement.arguments(at)
+    if "orderBy" not in arguments:
+        return []
+    input_name = get_named_type(at.definition.args["orderBy"].type).name
+    elements = statement.each(arguments["orderBy"])
+    return [key for one in elements for key in _sort_keys(input_name, one, row, statement)]
+
+
+def _sort_keys(input_name: str, given: Given, row: Scope, statement: "Statement") -> list[SortKey]:
+    """The keys of one element of `orderBy`, which names one value and its direction."""
+    named = [(name, statement.decided(value)) for name, value in given.members().items()]
+    if len(named) != 1 or named[0][1] is None:
+        raise Refused(Code.ORDER_INVALID, f"each {input_name} in `orderBy` must have exactly one field")
+    ((name, direction),) = named
+    value = statement.registry.meanings[input_name][name].value_of(row)
+    return sort_keys(value, descending=direction == "DESC")
+
+
+def edge(at: At, row: Scope, cursor: Json, statement: "Statement") -> Json:
+    """A row with its place."""
+    type_: GraphQLObjectType = object_type(at.type_)
+
+    def value(part: Selected) -> Json | str:
+        if part.name == "node":
+            return statement.object(At(type_, part, row, at.depth + 1), row)
+        return cursor if part.name == "cursor" else f'"{type_.name}"'
+
+    return braced((key, value(part)) for key, part in statement.fields(at).items())
+
+
+def cursor_of(sort_values: Sequence[Json], statement: "Statement") -> Json:
+    """The cursor of a row with these sort values, as a JSON string."""
+    return joined(['"', statement.json.text_as_hexadecimal(place_of(sort_values, statement)), '"'])
+
+
+def place_of(sort_values: Sequence[Json], statement: "Statement") -> Json:
+    """The sort values as a JSON array, which a cursor hides."""
+    pieces: list[str | Json] = []
+    for value in sort_values:
+        pieces += ["," if pieces else "[", statement.json.value(value, nullable=True)]
+    return joined([*pieces, "]"])
+
+
+def _boolean(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,1 @@
+"""Which rows: filters, orders, pages, lookups, relations."""

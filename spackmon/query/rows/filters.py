@@ -1,0 +1,342 @@
+"""What the fields of a filter ask of a row.
+
+Every condition is true or false, never unknown: what is not there differs from every value, so that `not`
+gives exactly the other rows. An empty list, wherever it stands, matches nothing.
+"""
+
+import json
+import operator
+from collections.abc import Callable, Iterable
+from functools import reduce
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
+
+from spackmon.errors import Code, Refused
+from spackmon.graph.parameters import indexed_name, indexed_value
+from spackmon.graph.spec import Deptype
+from spackmon.graph.versions import version_key
+from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
+from spackmon.query.rows.lookups import number_of_id, without_nul
+from spackmon.query.sql.conditions import Belongs, Condition, Filtering, Predicate
+from spackmon.query.sql.json_text import constant
+from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.query.sql.values import Given, plain
+
+# Above every character in byte order, as UTF-8 goes.
+_HIGHEST_CHARACTER = constant("\U0010ffff")
+
+_ONE = literal_column("1", Integer())
+
+
+def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> Predicate:
+    """A column, reached by foreign keys, compared by the operators that are given.
+
+    `convert` turns an operand into what the column holds.
+    """
+
+    return compares_value(lambda row: row.along(path[:-1])[path[-1]], convert=convert)
+
+
+def compares_value(
+    value_of: Callable[[Scope], ColumnElement[Any]], convert: Callable[[Any], Any] | None = None
+) -> Predicate:
+    """What is computed of a row, compared as a column is."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        column = value_of(row)
+        return Condition(
+            _all(
+                _operator(name, column, value, convert or _checked, filtering)
+                for name, value in _given(given)
+            )
+        )
+
+    return predicate
+
+
+def compares_ids(type_name: str) -> Predicate:
+    """The row's id, compared as the schema writes ids. A build has those of builds merged into it, too."""
+    read = number_of_id(type_name)
+
+    def is_among(row: Scope, given: Given, filtering: Filtering) -> ColumnElement[bool]:
+        found = filtering.is_among(row.row_id, given, read)
+        if type_name != "Build":
+            return found
+        merged = MergedBuild.__table__.alias()
+        present = select(merged.c.build_id).where(filtering.is_among(merged.c.id, given, read))
+        return or_(found, row.row_id.in_(present.correlate_except(merged)))
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            ids = is_among(row, value if name in ("in", "notIn") else Given([value]), filtering)
+            return not_(ids) if name in ("ne", "notIn") else ids
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
+def compares_versions(*path: Attribute) -> Predicate:
+    """A version key, compared as Spack orders versions."""
+    return compares(*path, convert=_version_operand)
+
+
+def _version_operand(version: Any) -> bytes:
+    return version_key(without_nul("version", version))
+
+
+def compares_parameter_names(*path: Attribute) -> Predicate:
+    """The name of a parameter, as `graph.parameters` keeps it."""
+    return compares(*path, convert=lambda name: indexed_name(without_nul("name", name)))
+
+
+def has_element(*path: Attribute) -> Predicate:
+    """A list of texts, kept as compact JSON, has an element, or is empty."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        column = row.along(path[:-1])[path[-1]]
+        # A comma before each element, so that a quote behind one always begins an element.
+        elements = constant(",").concat(func.substr(column, 2))
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "isEmpty":
+                return (column == constant("[]")) == filtering.bind(value, Boolean())
+            return _contains(elements, filtering.bind(value, Text(), _element), filtering)
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
+def has_deptype(*path: Attribute) -> Predicate:
+    """A set of deptypes, kept as the sum of their bits, has one, or is exactly some."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        column = row.along(path[:-1])[path[-1]]
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "contains":
+                return column.bitwise_and(filtering.bind(value, Integer(), _bit)) != 0
+            bits = [filtering.bind(one, Integer(), _bit) for one in filtering.each(value)]
+            given_all = [column.bitwise_and(bit) != 0 for bit in bits]
+            others = reduce(lambda rest, bit: rest.bitwise_and(bit.bitwise_not()), bits, column)
+            return and_(*given_all, others == 0) if bits else false()
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
+def compares_parameter_values(*path: Attribute) -> Predicate:
+    """An element of a parameter, as `graph.parameters` keeps it, compared with what Spack shows of it.
+
+    A text stands for itself and for the truth value or the number that is written so.
+    """
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        column = row.along(path[:-1])[path[-1]]
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            values = value if name in ("in", "notIn") else Given([value])
+            equal = or_(*(filtering.is_among(column, values, form) for form in (_as_text, _as_scalar)))
+            return not_(equal) if name in ("ne", "notIn") else equal
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
+
+
+def _as_text(value: str) -> str:
+    return indexed_value(without_nul("value", value))
+
+
+def _as_scalar(value: str) -> str:
+    if value.lower() in ("true", "false"):
+        return value.lower()
+    try:
+        number = json.loads(value)
+    except (ValueError, RecursionError):
+        number = None
+    return indexed_value(number) if isinstance(number, int | float) else _as_text(value)
+
+
+def _element(text: str) -> str:
+    return "," + json.dumps(without_nul("contains", text))
+
+
+def _bit(deptype: Any) -> int:
+    return Deptype[str(plain(deptype))].value
+
+
+def through(input_name: str, *path: Attribute) -> Predicate:
+    """The row that foreign keys lead to, if there is one, passes a filter."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        other = row.along(path)
+        return Condition(other.row_id.is_not(None) & _passes(input_name, given, other, filtering))
+
+    return predicate
+
+
+def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
+    """Of the rows that belong to this one, `some`, `none` or `every` one passes a filter."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        return Condition(_all(quantified(name, value, row, filtering) for name, value in _given(given)))
+
+    def quantified(name: str, value: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
+        other = row.beneath(model.__table__)
+        passes = _passes(input_name, value, other, filtering)
+        sought = _unless(passes) if name == "every" else passes
+        belonging = belongs(row, other)
+        rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
+        found = rows.correlate_except(None).exists()
+        return found if name == "some" else not_(found)
+
+    return predicate
+
+
+def compiler_passes(input_name: str) -> Predicate:
+    """One of a spec's compilers passes a filter."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        def passing() -> Select[Any]:
+            compiler = row.beneath(Compiler.__table__)
+            passes = _passes(input_name, given, compiler, filtering)
+            return select(compiler.row_id).select_from(compiler.joined()).where(passes)
+
+        other = SpecCompiler.__table__.alias()
+        mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id.in_(passing()))
+        # Nearly every spec has one compiler, which an index of its own finds.
+        return Condition(or_(row[Spec.compiler_id].in_(passing()), row.row_id.in_(mixed)))
+
+    return predicate
+
+
+def all_hold(input_name: str) -> Predicate:
+    """Every filter of a list holds."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        parts = [_passes(input_name, one, row, filtering) for one in filtering.each(given)]
+        return Condition(and_(*parts) if parts else false())
+
+    return predicate
+
+
+def one_holds(input_name: str) -> Predicate:
+    """At least one filter of a list holds."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        return Condition(
+            or_(false(), *(_passes(input_name, one, row, filtering) for one in filtering.each(given)))
+        )
+
+    return predicate
+
+
+def does_not_hold(input_name: str) -> Predicate:
+    """A filter does not hold."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        return Condition(_unless(_passes(input_name, given, row, filtering)))
+
+    return predicate
+
+
+def _passes(input_name: str, given: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
+    if given.value is None:
+        raise Refused(Code.FILTER_NULL, f"a {input_name} in a list or a relation must not be null")
+    return _all(condition.holds for condition in filtering.all_of(input_name, given, row))
+
+
+def _all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
+    # A filter with nothing in it asks nothing.
+    return and_(true(), *conditions)
+
+
+def _unless(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return not_(func.coalesce(condition, false()))
+
+
+def _given(given: Given) -> list[tuple[str, Given]]:
+    members = list(given.members().items())
+    for name, value in members:
+        if value.value is None:
+            raise Refused(Code.FILTER_NULL, f"`{name}` must not be null: leave it out, or use `isNull`")
+    return members
+
+
+def _contains(
+    text: ColumnElement[Any], part: ColumnElement[Any], filtering: Filtering
+) -> ColumnElement[bool]:
+    position = func.instr if filtering.dialect_name == "sqlite" else func.strpos
+    return position(text, part, type_=Integer()) > 0
+
+
+def _checked(value: Any) -> Any:
+    value = plain(value)
+    return without_nul("a filter's value", value) if isinstance(value, str) else value
+
+
+def _ends_with(text: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[bool]:
+    start = func.length(text, type_=Integer()) - func.length(end, type_=Integer()) + _ONE
+    return and_(start >= _ONE, func.substr(text, start) == end)
+
+
+_COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
+    "eq": operator.eq,
+    "ne": lambda column, value: column.is_distinct_from(value),
+    "lt": operator.lt,
+    "le": operator.le,
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "startsWith": lambda column, value: and_(column >= value, column < value.concat(_HIGHEST_CHARACTER)),
+    "endsWith": _ends_with,
+}
+_INSENSITIVE = "Insensitive"
+_LOWER_ASCII = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def _operator(
+    name: str,
+    column: ColumnElement[Any],
+    given: Given,
+    convert: Callable[[Any], Any],
+    filtering: Filtering,
+) -> ColumnElement[bool]:
+    if name == "isNull":
+        return column.is_(None) == filtering.bind(given, Boolean())
+    if name == "in":
+        return filtering.is_among(column, given, convert)
+    if name == "notIn":
+        return _unless(filtering.is_among(column, given, convert))
+    if name.endswith(_INSENSITIVE):
+        # SQLite lowers ASCII letters alone; so does PostgreSQL where texts are in the order of bytes.
+        lowered = func.lower(column, type_=column.type)
+        return _operator(
+            name.removesuffix(_INSENSITIVE),
+            lowered,
+            given,
+            lambda value: convert(value).translate(_LOWER_ASCII),
+            filtering,
+        )
+    operand = filtering.bind(given, column.type, convert)
+    if name == "contains":
+        return _contains(column, operand, filtering)
+    return _COMPARISONS[name](column, operand)

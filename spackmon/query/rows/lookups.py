@@ -1,0 +1,121 @@
+"""How a root field's arguments name one row."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
+
+from spackmon.errors import Code, Refused
+from spackmon.models import Build, ErrorGroup, MergedBuild, Package, Spec, SpecHash
+from spackmon.query.sql.conditions import Bind, Finder, Found
+from spackmon.query.sql.json_text import constant
+from spackmon.query.sql.values import Given
+
+MINIMUM_PREFIX = 7
+# Each id of `nodes` is a piece of the statement.
+MAXIMUM_IDS = 100
+# What stands before a build's number, in place of a hash of its spec.
+_BUILD = "Build:"
+# Above every character of a hash, in byte order.
+_HIGHEST_CHARACTER = constant("~")
+
+
+def number_of_id(type_name: str) -> Callable[[str], int]:
+    """Reads an id: `TypeName:number`, as this schema writes ids, or the bare number. Refused ID_INVALID."""
+
+    def number(identifier: str) -> int:
+        digits = identifier.removeprefix(f"{type_name}:")
+        if digits.isascii() and digits.isdigit() and len(digits) < 19:
+            return int(digits)
+        raise Refused(
+            Code.ID_INVALID, f"`id` must be a number or {type_name}:number, it is {identifier[:100]!r}"
+        )
+
+    return number
+
+
+def by_id(type_name: str) -> Finder:
+    """Finds a row by `id`."""
+    number = number_of_id(type_name)
+
+    def find(arguments: Mapping[str, Given], bind: Bind) -> Found:
+        row_id = bind(arguments["id"], BigInteger, number)
+        return Found(_present_number(row_id) if type_name == "Build" else row_id)
+
+    return find
+
+
+def _present_number(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The number that the build has now: a client may know one that turned out to be another build."""
+    other = select(MergedBuild.build_id).where(MergedBuild.id == build_id).scalar_subquery()
+    return func.coalesce(other, build_id)
+
+
+def type_of_id(identifier: str) -> str:
+    """What stands before the colon of an id; empty for a bare number."""
+    return identifier.rpartition(":")[0]
+
+
+def package_by_name(arguments: Mapping[str, Given], bind: Bind) -> Found:
+    """Finds a package by its name."""
+    name = bind(arguments["name"], Text, lambda text: without_nul("name", text))
+    return Found(select(Package.id).where(Package.name == name).scalar_subquery())
+
+
+def error_group_by_fingerprint(arguments: Mapping[str, Given], bind: Bind) -> Found:
+    """Finds a group of errors by what they have in common."""
+    fingerprint = bind(arguments["fingerprint"], Text, lambda text: without_nul("fingerprint", text))
+    return Found(select(ErrorGroup.id).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery())
+
+
+def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
+    """Finds a spec by any whole hash of it, by a prefix that only one has, by a build, or by its id.
+
+    A whole hash may have been shown with several specs (before format v3 a DAG hash does not cover all
+    of a spec): the one whose identity it is comes first, then the latest.
+    """
+    if ("id" in arguments) == ("hash" in arguments):
+        raise Refused(Code.ARGUMENT_INVALID, "give `spec` either `hash` or `id`")
+    if "id" in arguments:
+        return by_id("Spec")(arguments, bind)
+    value = bind(arguments["hash"], Text, _whole_or_prefix)
+    build_id = bind(arguments["hash"], BigInteger, _build_of)
+    of_build = select(Build.spec_id).where(Build.id == _present_number(build_id))
+    is_identity = exists().where(Spec.id == SpecHash.spec_id, Spec.hash_kind == SpecHash.kind)
+    whole = (
+        select(SpecHash.spec_id)
+        .where(SpecHash.value == value)
+        .order_by(case((is_identity, 0), else_=1), SpecHash.spec_id.desc())
+        .limit(1)
+    )
+    starts_so = SpecHash.value >= value, SpecHash.value < value.concat(_HIGHEST_CHARACTER)
+    some = select(func.min(SpecHash.spec_id)).where(*starts_so)
+    several = select(func.count(SpecHash.spec_id.distinct()) > 1).where(*starts_so)
+    return Found(
+        func.coalesce(of_build.scalar_subquery(), whole.scalar_subquery(), some.scalar_subquery()),
+        ~exists().where(SpecHash.value == value) & several.scalar_subquery(),
+        Code.SPEC_HASH_AMBIGUOUS,
+        "several specs have a hash that starts so: give more of its characters",
+    )
+
+
+def _build_of(text: str) -> int | None:
+    """The number of the build that is named instead of a hash."""
+    return number_of_id("Build")(text) if text.startswith(_BUILD) else None
+
+
+def _whole_or_prefix(text: str) -> str:
+    if len(text) < MINIMUM_PREFIX and not text.startswith(_BUILD):
+        raise Refused(
+            Code.HASH_TOO_SHORT, f"`hash` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
+        )
+    return without_nul("hash", text)
+
+
+def without_nul(name: str, text: str) -> str:
+    """The text, unless it has a NUL or a lone surrogate, which no database text has."""
+    if "\0" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)):
+        raise Refused(
+            Code.ARGUMENT_INVALID, f"`{name}` must be text without NUL characters or lone surrogates"
+        )
+    return text

@@ -1,0 +1,51 @@
+"""The builds before and after a build: those of the package, by its owner, on machines of the same name."""
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select
+
+from spackmon.models import Build, BuildEnvironment
+from spackmon.query.sql.json_text import constant
+from spackmon.query.sql.scope import Scope
+from spackmon.status import BuildStatus
+
+
+def previous_build(build: Scope) -> ColumnElement[int]:
+    """The id of the build that ran last before this one; times that are not known are of none."""
+    return _nearest(build, earlier=True)
+
+
+def next_build(build: Scope) -> ColumnElement[int]:
+    """The id of the build that ran first after this one."""
+    return _nearest(build, earlier=False)
+
+
+def previous_success(build: Scope) -> ColumnElement[int]:
+    """The id of the build that succeeded last before this one."""
+    return _nearest(build, earlier=True, status=BuildStatus.SUCCESS)
+
+
+def _nearest(build: Scope, *, earlier: bool, status: BuildStatus | None = None) -> ColumnElement[int]:
+    other = Build.__table__.alias()
+    here, there = build[Build.started_at], other.c.started_at
+    if earlier:
+        beyond = or_(there < here, and_(there == here, other.c.id < build.row_id))
+        order = there.desc(), other.c.id.desc()
+    else:
+        beyond = or_(there > here, and_(there == here, other.c.id > build.row_id))
+        order = there.asc(), other.c.id.asc()
+    found: Select[tuple[int]] = select(other.c.id).where(
+        other.c.package_id == build[Build.package_id],
+        other.c.owner_id == build[Build.owner_id],
+        other.c.environment_id.in_(_namesakes(build)),
+        beyond,
+    )
+    if status is not None:
+        found = found.where(other.c.status == constant(status))
+    return found.order_by(*order).limit(1).correlate_except(other).scalar_subquery()
+
+
+def _namesakes(build: Scope) -> Select[tuple[int]]:
+    """The machines of the same name: another kernel makes another one of the same."""
+    own, same = BuildEnvironment.__table__.alias(), BuildEnvironment.__table__.alias()
+    name = select(own.c.hostname).where(own.c.id == build[Build.environment_id])
+    hostname = name.correlate_except(own).scalar_subquery()
+    return select(same.c.id).where(same.c.hostname == hostname).correlate_except(same)

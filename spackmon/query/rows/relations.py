@@ -1,0 +1,80 @@
+"""Which rows belong to a row: conditions that connections, lists and filters share."""
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, not_, or_, select
+
+from spackmon.models import Build, Spec, SpecCompiler, attempt_tag
+from spackmon.query.sql.conditions import Belongs
+from spackmon.query.sql.scope import Attribute, Scope
+
+
+def refer_by(*path: Attribute) -> Belongs:
+    """The rows whose foreign key, or the last of several that are followed, refers to the row."""
+
+    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
+        return other.along(path[:-1])[path[-1]] == row.row_id
+
+    return belongs
+
+
+def share(ours: Attribute, theirs: Attribute) -> Belongs:
+    """The rows that have the same value in a column."""
+
+    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
+        return other[theirs] == row[ours]
+
+    return belongs
+
+
+def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
+    """The specs of which a compiler compiles a language."""
+    other = SpecCompiler.__table__.alias()
+    mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id == compiler.row_id)
+    return or_(spec[Spec.compiler_id] == compiler.row_id, spec.row_id.in_(mixed.correlate_except(other)))
+
+
+def of_newest_attempt(foreign_key: Attribute) -> Belongs:
+    """The rows that belong to a build's newest attempt."""
+    return share(Build.newest_attempt_id, foreign_key)
+
+
+def newest_attempt_id(build: Scope) -> ColumnElement[Any]:
+    """The id of a build's newest attempt."""
+    return build[Build.newest_attempt_id]
+
+
+def attempt_id(attempt: Scope) -> ColumnElement[Any]:
+    """An attempt's own id."""
+    return attempt.row_id
+
+
+def has_tag(attempt_id: Callable[[Scope], ColumnElement[Any]]) -> Belongs:
+    """The tags of the attempt that `attempt_id` finds."""
+
+    def belongs(row: Scope, tag: Scope) -> ColumnElement[bool]:
+        given = attempt_tag.alias()
+        tags = select(given.c.tag_id).where(given.c.attempt_id == attempt_id(row))
+        return tag.row_id.in_(tags.correlate_except(given))
+
+    return belongs
+
+
+tags_of_build = has_tag(newest_attempt_id)
+tags_of_attempt = has_tag(attempt_id)
+
+
+def builds_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:
+    """The builds whose newest attempt has a tag."""
+    return newest_attempt_id(build).in_(_tagged(tag))
+
+
+def attempts_tagged(tag: Scope, attempt: Scope) -> ColumnElement[bool]:
+    """The attempts that have a tag."""
+    return attempt.row_id.in_(_tagged(tag))
+
+
+def _tagged(tag: Scope) -> Select[Any]:
+    given = attempt_tag.alias()
+    return select(given.c.attempt_id).where(given.c.tag_id == tag.row_id).correlate_except(given)

@@ -1,0 +1,1 @@
+"""Requests: read, measured, compiled off the loop, run within bounds, answered or exported."""

@@ -1,0 +1,199 @@
+"""Runs operations: made ready once, then looked up, bound and sent on.
+
+What is not SQL (introspection) runs in graphql-core; one operation may hold both, stitched at the root.
+What a new document takes of the interpreter is taken off the event loop, a little at a time.
+"""
+
+import json
+import time
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from graphql import DocumentNode, execute_sync
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from strawberry import Schema
+
+from spackmon.database import Database, Reader
+from spackmon.errors import Code, Refused
+from spackmon.graph.spack_rules import SpackVersion
+from spackmon.query.meanings.limits import Limits
+from spackmon.query.meanings.registry import read_registry
+from spackmon.query.meanings.statement import Plan
+from spackmon.query.serve.export import Export
+from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
+from spackmon.query.serve.recent import Recent
+from spackmon.query.serve.refusals import InvalidRequestError, error_body, told
+from spackmon.query.serve.workers import Workers
+from spackmon.query.sql.unpack import is_packed, unpacked
+from spackmon.viewer import Viewer
+
+CACHE_BYTES = 64_000_000
+_DEFAULT_LIMITS = Limits()
+# Python runs one thread at a time: a second one would finish nothing sooner, and take the loop its turns.
+_THREADS, _WAITING = 1, 16
+# Our own documents are few, and never refused; nor is what is answered already.
+_OWN_THREADS, _OWN_WAITING = 1, 10_000
+_UNPACKING_THREADS = 2
+# Larger answers are not searched and unpacked between two requests.
+_LARGE_ANSWER_BYTES = 32_000
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response's body, JSON text, and whether the request itself was refused (no data at all)."""
+
+    body: bytes
+    refused: bool = False
+
+
+@dataclass(slots=True)
+class _Spent:
+    """What an answer took from the database."""
+
+    statements: int = 0
+    seconds: float = 0.0
+
+    def extensions(self, cost: int) -> bytes:
+        """The member of the response that says so."""
+        milliseconds = round(self.seconds * 1000, 3)
+        told = {"cost": cost, "sqlStatements": self.statements, "databaseMilliseconds": milliseconds}
+        return b',"extensions":' + json.dumps(told).encode()
+
+
+class QueryService:
+    """Answers GraphQL operations over one database; what it keeps has room in `kept`."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        database: Database,
+        reader: Reader,
+        limits: Limits = _DEFAULT_LIMITS,
+        kept: Recent | None = None,
+        spack: SpackVersion = SpackVersion.SPACK_1_2,
+    ) -> None:
+        """`spack` is the one by whose rules specs are judged where the operation names none."""
+        registry = read_registry(schema)
+        self._schema = registry.schema
+        self._reader = reader
+        self._limits = limits
+        self._exports: set[Export] = set()
+        kept = Recent(CACHE_BYTES) if kept is None else kept
+        self._preparation = Preparation(registry, _driver_dialect(database), kept, spack)
+        self.workers = Workers(_THREADS, _WAITING)
+        self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
+        self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
+        self._viewer = ANYBODY
+
+    def seen_by(self, viewer: Viewer) -> "QueryService":
+        """The same service as `viewer` sees it."""
+        seen = copy(self)
+        seen._viewer = viewer
+        return seen
+
+    async def execute(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        *,
+        explain: bool = False,
+    ) -> Answer:
+        """The response to one request, within the limits; every failure is an error in it, with a code.
+
+        `explain` adds what it costs to the response's `extensions`. Raises Refused BUSY.
+        """
+        request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
+        try:
+            body = await self._run(request, explain=explain)
+        except InvalidRequestError as invalid:
+            return Answer(error_body(invalid.code, invalid.errors), refused=True)
+        except Refused as refused:
+            if refused.code is Code.BUSY:
+                raise
+            return Answer(error_body(refused.code, [told(refused)], with_data=True))
+        return Answer(body)
+
+    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The data of one of our own operations, which no limit is meant for; Refused on an error."""
+        try:
+            body = await self._run(Request(query, variables or {}, None, None, self._viewer))
+        except InvalidRequestError as invalid:
+            raise Refused(invalid.code, invalid.errors[0].message) from invalid
+        found: dict[str, Any] = json.loads(body)["data"]
+        return found
+
+    async def export(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+    ) -> Export:
+        """Streams a whole connection; the limits apply to each row, not to the total.
+
+        Raises Refused where the operation has no answer, or is no export.
+        """
+        request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
+        try:
+            planned, coerced, parameters = await self.workers.run(self._preparation.prepare_export, request)
+        except InvalidRequestError as invalid:
+            raise Refused(invalid.code, invalid.errors[0].message) from invalid
+        return Export(planned, coerced, parameters, self._reader, self._exports)
+
+    async def _run(self, request: Request, *, explain: bool = False) -> bytes:
+        workers = self._own_workers if request.limits is None else self.workers
+        ready = self._preparation.known(request)
+        if ready is None:
+            ready = await workers.run(self._preparation.prepare, request)
+        prepared = ready.prepared
+        spent = _Spent()
+        data = b"{}"
+        if prepared.plan is not None:
+            data = await self._fetched(prepared.plan, ready, spent)
+        if prepared.introspection is not None:
+            _log_fallback(prepared.name)
+            data = await workers.run(
+                self._stitched, prepared, prepared.introspection, data, request.variables
+            )
+        extensions = spent.extensions(ready.cost) if explain else b""
+        # One copy: two of an answer of megabytes cost more than all the rest of the request.
+        return b"".join((b'{"data":', data, extensions, b"}"))
+
+    async def _fetched(self, plan: Plan, ready: Ready, spent: _Spent) -> bytes:
+        began = time.perf_counter()
+        answer = await self._reader.fetch(plan.statement, ready.parameters)
+        spent.seconds += time.perf_counter() - began
+        spent.statements += 1
+        if len(answer) > _LARGE_ANSWER_BYTES and is_packed(answer):
+            return await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
+        return unpacked(answer, plan.computations, ready.variables)
+
+    def _stitched(
+        self, prepared: Prepared, introspection: DocumentNode, data: bytes, variables: Mapping[str, Any]
+    ) -> bytes:
+        result = execute_sync(self._schema, introspection, variable_values=dict(variables))
+        if result.errors:
+            raise InvalidRequestError(Code.INTROSPECTION_FAILED, result.errors)
+        members = {**json.loads(data), **(result.data or {})}
+        return json.dumps({key: members[key] for key in prepared.keys}).encode()
+
+
+def _log_fallback(operation: str | None) -> None:
+    log.info(
+        "answered_by_graphql_core",
+        operation=operation,
+        why="introspection is about the schema, which no table holds",
+    )
+
+
+def _driver_dialect(database: Database) -> Dialect:
+    """The dialect with the parameter style that the bare driver takes dictionaries in."""
+    dialect: Any = sqlite.dialect if database.is_sqlite else postgresql.psycopg.dialect
+    made: Dialect = dialect(paramstyle="named" if database.is_sqlite else "pyformat")
+    return made

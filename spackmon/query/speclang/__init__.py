@@ -1,0 +1,1 @@
+"""Conditions in the spec language, as SQL."""

@@ -1,0 +1,202 @@
+"""Fields that are computed in SQL from their row."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
+
+from spackmon.graph.spec import Deptype
+from spackmon.models import Closure, Dependency, InstallFile, Log, LogChunk, Phase, SpecDocument
+from spackmon.query.sql.conditions import Filtering, ValueOf
+from spackmon.query.sql.json_text import MARK, JsonWriter, constant, joined
+from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.query.sql.unpack import BASE64, LOG, TAIL
+from spackmon.query.sql.values import Given, plain
+
+
+def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The document that the spec's values are from: the longest of the oldest format."""
+    documents = SpecDocument.__table__.alias()
+    first = select(documents.c.document).where(documents.c.spec_id == spec.row_id)
+    longest = func.length(documents.c.document).desc()
+    first = first.order_by(documents.c.format_version, longest, documents.c.digest)
+    return first.limit(1).correlate_except(documents).scalar_subquery()
+
+
+def deptypes(dependency: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The set of bits as a JSON array of names."""
+    names = [(type_.value, type_.name) for type_ in Deptype if type_.name]
+    arrays = {
+        bits: "[" + ",".join(f'"{name}"' for bit, name in names if bits & bit) + "]"
+        for bits in range(2 ** len(names))
+    }
+    value = dependency[Dependency.deptypes]
+    # Written into the statement: as parameters they would be a tenth of what a graph costs.
+    return case(*((value == literal_column(str(bits)), constant(text)) for bits, text in arrays.items()))
+
+
+def graph_limits(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, ColumnElement[Any]]:
+    """What a graph is limited by: the depth, and the deptypes as the sum of their bits."""
+    limits: dict[str, ColumnElement[Any]] = {}
+    if "depth" in arguments:
+        limits["depth"] = compilation.bind(arguments["depth"], BigInteger())
+    if "deptypes" in arguments:
+        limits["deptypes"] = compilation.bind(arguments["deptypes"], BigInteger(), _bits)
+    return limits
+
+
+def _bits(names: Sequence[Any]) -> int:
+    return int(sum({Deptype[str(plain(name))] for name in map(_written, names)}))
+
+
+def _written(name: Any) -> Any:
+    return name.value if isinstance(name, Given) else name
+
+
+def itself_and_descendants(spec: Scope) -> CompoundSelect[Any] | Select[Any]:
+    """The ids of the whole graph's specs, or of those within the limits."""
+    if spec.limits:
+        return _within_limits(spec)
+    below = Closure.__table__.alias()
+    descendants = select(below.c.descendant_id).where(below.c.ancestor_id == spec.row_id)
+    return union_all(
+        select(spec.row_id.label("id")).correlate_except(None), descendants.correlate_except(below)
+    )
+
+
+def _within_limits(spec: Scope) -> Select[Any]:
+    root = select(spec.row_id.label("id"), cast(0, BigInteger).label("depth"))
+    reached = root.correlate_except(None).cte(recursive=True, nesting=True)
+    edge = Dependency.__table__.alias()
+    step = select(edge.c.child_id, reached.c.depth + 1).join(edge, edge.c.parent_id == reached.c.id)
+    step = step.where(is_within_limits(spec, edge.c.deptypes))
+    if "depth" in spec.limits:
+        step = step.where(reached.c.depth < spec.limits["depth"])
+    # UNION drops what was reached by another path of the same length, so that it ends.
+    walked = reached.union(step.correlate_except(edge, reached))
+    return select(walked.c.id).distinct()
+
+
+def is_within_limits(spec: Scope, deptypes: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a graph's limits let an edge of these deptypes be followed."""
+    bits = spec.limits.get("deptypes")
+    return true() if bits is None else deptypes.bitwise_and(bits) != 0
+
+
+def is_followed(spec: Scope, edge: Scope) -> ColumnElement[bool]:
+    """Whether the limits of the spec's graph let this edge be followed."""
+    return is_within_limits(spec, edge[Dependency.deptypes])
+
+
+def phase_status(phase: Scope) -> ColumnElement[Any]:
+    """How a phase ended, as one of the three words of the schema."""
+    status = phase[Phase.status]
+    known = or_(status == constant("SUCCESS"), status == constant("ERROR"))
+    return case((known, status), else_=constant("OTHER"))
+
+
+def installed_bytes(manifest_id: Attribute) -> ValueOf:
+    """The size of all files of a manifest; NULL where there is none."""
+
+    def size(row: Scope) -> ColumnElement[Any]:
+        file = InstallFile.__table__.alias()
+        total = select(cast(func.coalesce(func.sum(file.c.size_bytes), 0), BigInteger))
+        listed = total.where(file.c.manifest_id == row[manifest_id]).correlate_except(file)
+        return case((row[manifest_id].is_not(None), listed.scalar_subquery()))
+
+    return size
+
+
+def dependent_count(spec: Scope) -> ColumnElement[Any]:
+    """How many specs depend on a spec, at any depth."""
+    above = Closure.__table__.alias()
+    count = select(func.count(type_=BigInteger())).select_from(above)
+    return count.where(above.c.descendant_id == spec.row_id).correlate_except(above).scalar_subquery()
+
+
+def node_count(spec: Scope) -> ColumnElement[Any]:
+    """How many specs a graph has."""
+    node = _nodes(spec).alias()
+    count = select(func.count(type_=BigInteger())).select_from(node)
+    return count.correlate_except(node).scalar_subquery()
+
+
+def edge_count(spec: Scope) -> ColumnElement[Any]:
+    """How many edges a graph has, both ends of which are in it."""
+    edge, parent, child = Dependency.__table__.alias(), _nodes(spec).alias(), _nodes(spec).alias()
+    count = select(func.count(type_=BigInteger())).select_from(edge)
+    inside = count.where(
+        edge.c.parent_id.in_(select(parent.c.id)),
+        edge.c.child_id.in_(select(child.c.id)),
+        is_within_limits(spec, edge.c.deptypes),
+    )
+    return inside.correlate_except(edge).scalar_subquery()
+
+
+def _nodes(spec: Scope) -> FromClause:
+    if spec.collected is None:
+        raise TypeError("only a graph has nodes")
+    return spec.collected
+
+
+def has_log(phase: Scope) -> ColumnElement[bool]:
+    """Whether the phase came with output."""
+    return phase[Phase.log_id].is_not(None)
+
+
+def log_text(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's compressed chunks, marked for `unpack`: no database can decompress them."""
+    return _marked_chunks(LOG, phase, json)
+
+
+def log_base64(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's compressed chunks, marked for `unpack`."""
+    return _marked_chunks(BASE64, phase, json)
+
+
+def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's last two chunks, marked for `unpack`: a line that had no room in one began the other, so
+    that together they hold more than CHUNK_BYTES, or the whole log.
+    """
+    return _marked_chunks(TAIL, phase, json, _last_chunk_number(phase) - 1)
+
+
+def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """The log's size in bytes."""
+    log = Log.__table__.alias()
+    size = select(log.c.size_bytes).where(log.c.id == phase[Phase.log_id])
+    return cast(size.correlate_except(log).scalar_subquery(), Text)
+
+
+def _marked_chunks(
+    kind: str, phase: Scope, json: JsonWriter, first: ColumnElement[Any] | None = None
+) -> ColumnElement[Any]:
+    chunks = LogChunk.__table__.alias()
+    content = json.hexadecimal(chunks.c.content).label("content")
+    ordered = select(content).where(chunks.c.log_id == phase[Phase.log_id]).order_by(chunks.c.number)
+    if first is not None:
+        ordered = ordered.where(chunks.c.number >= first)
+    rows = ordered.correlate_except(chunks).subquery()
+    whole = select(json.aggregated(rows.c.content)).select_from(rows).correlate_except(rows).scalar_subquery()
+    return joined([f"{MARK}{kind}", whole, MARK])
+
+
+def _last_chunk_number(phase: Scope) -> ColumnElement[Any]:
+    chunks = LogChunk.__table__.alias()
+    last = select(func.max(chunks.c.number)).where(chunks.c.log_id == phase[Phase.log_id])
+    return last.correlate_except(chunks).scalar_subquery()

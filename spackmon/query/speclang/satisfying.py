@@ -1,0 +1,119 @@
+"""The spec language in SQL: an AbstractSpec becomes conditions on the rows of `spec` and of `build`.
+
+No single plan is fast both for what nearly every spec has and for what hardly any has: the first is found
+among the newest rows, the second by its own index. So a condition comes in several ways, of which the
+database takes one after a look at how many specs there are (docs/spec-language.md).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, and_, func, literal_column, not_, select
+
+from spackmon.errors import Code, Refused
+from spackmon.graph.abstract_spec import AbstractSpec
+from spackmon.graph.spack_rules import Rules
+from spackmon.graph.spec_syntax import parse_spec
+from spackmon.graph.spec_tokens import SpecSyntaxError
+from spackmon.models import Build, Closure, Spec
+from spackmon.query.speclang.spec_conditions import Lookups, all_of, among
+from spackmon.query.speclang.spec_dependencies import Dependencies, Found, is_found
+from spackmon.query.sql.conditions import Filtering, Way, Ways
+from spackmon.query.sql.scope import Scope
+from spackmon.query.sql.values import Given
+
+# Up to so many specs that satisfy a part of the query, by themselves or by one dependency, are collected and
+# looked at one by one; where each part has more, the newest rows are walked until a page is full.
+FEW_BY_THEMSELVES = 2_000
+FEW_BY_DEPENDENCY = 12_000
+_MOST_STARTS = 2
+# A dependency and what it depends on are looked up row by row; SQLite's parser has no room for a third level.
+_LEVELS_ONE_BY_ONE = 2
+
+
+def spec_satisfies(spec: Scope, text: str, rules: Rules) -> Ways:
+    """The spec satisfies what `text` states in Spack's language. Raises Refused SPEC_SYNTAX."""
+    query = _Query(read_spec(text, rules), rules)
+    return query.ways(
+        spec.row_id, query.conditions(spec.source), query.conditions(spec.source, row_by_row=True)
+    )
+
+
+def build_satisfies(build: Scope, text: str, rules: Rules) -> Ways:
+    """The build's spec satisfies what `text` states in Spack's language. Raises Refused SPEC_SYNTAX."""
+    query = _Query(read_spec(text, rules), rules)
+    spec_id, node = build[Build.spec_id], Spec.__table__.alias()
+    together = spec_id.in_(select(node.c.id).where(query.conditions(node)))
+    its_spec = select(node.c.id).where(query.conditions(node, row_by_row=True))
+    return query.ways(spec_id, together, is_found(its_spec, spec_id))
+
+
+def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, Found]:
+    """What an impact is limited to: the specs that satisfy the argument `of`."""
+    node = Spec.__table__.alias()
+    rules = compilation.rules(arguments)
+    wanted = _Query(read_spec(compilation.decided(arguments["of"]), rules), rules)
+    return {"of": select(node.c.id).where(wanted.conditions(node))}
+
+
+def spec_is_affected(impact: Scope, spec: Scope) -> ColumnElement[bool]:
+    """Something that the impact is of stands anywhere below the spec, by any deptype."""
+    return spec.row_id.in_(_affected(impact))
+
+
+def build_is_affected(impact: Scope, build: Scope) -> ColumnElement[bool]:
+    """Something that the impact is of stands anywhere below the build's spec."""
+    return build[Build.spec_id].in_(_affected(impact))
+
+
+def _affected(impact: Scope) -> Found:
+    below = Closure.__table__.alias()
+    affected = select(below.c.ancestor_id).where(below.c.descendant_id.in_(impact.limits["of"]))
+    return affected.correlate_except(below)
+
+
+def read_spec(text: str, rules: Rules) -> AbstractSpec:
+    """The spec that `text` states; Refused SPEC_SYNTAX says at which character it cannot be read."""
+    try:
+        return parse_spec(text, rules)
+    except SpecSyntaxError as error:
+        sentence = f"the spec {text!r} cannot be read at character {error.position + 1}: {error.problem}"
+        raise Refused(Code.SPEC_SYNTAX, sentence, position=error.position) from None
+
+
+class _Query:
+    """One query: what it asks of a spec, and the ways to find the rows of which that holds."""
+
+    def __init__(self, wanted: AbstractSpec, rules: Rules) -> None:
+        self._wanted = wanted
+        lookups = Lookups()
+        self._together = Dependencies(rules, lookups, 0)
+        self._one_by_one = Dependencies(rules, lookups, _LEVELS_ONE_BY_ONE)
+
+    def conditions(self, node: FromClause, *, row_by_row: bool = False) -> ColumnElement[bool]:
+        """All that is asked of `node`."""
+        return (self._one_by_one if row_by_row else self._together).all_of(node, self._wanted)
+
+    def ways(
+        self, spec_id: ColumnElement[Any], together: ColumnElement[bool], one_by_one: ColumnElement[bool]
+    ) -> Ways:
+        """The ways to find the rows whose spec has an id that is asked for, given as both conditions."""
+        ways: list[Way] = []
+        many: list[ColumnElement[bool]] = []
+        for found, most in self._starts():
+            few = found.limit(literal_column(str(most + 1))).cte()
+            (few_id,) = few.c
+            is_few = select(func.count()).select_from(few).scalar_subquery() <= most
+            rare = and_(among(spec_id, select(few_id), leads=True), one_by_one)
+            ways.append(Way(and_(*many, is_few), rare))
+            many.append(not_(is_few))
+        return Ways(together, (*ways, Way(all_of(many), one_by_one)))
+
+    def _starts(self) -> Iterator[tuple[Found, int]]:
+        """Selections of specs among which all that satisfy it are, and how many of them are few."""
+        by_itself = self._together.by_itself(self._wanted)
+        if by_itself is not None:
+            yield by_itself, FEW_BY_THEMSELVES
+        edges = [edge for edge in self._wanted.edges if edge.when is None]
+        for edge in sorted(edges, key=lambda edge: edge.is_direct)[:_MOST_STARTS]:
+            yield self._together.by_dependency(edge), FEW_BY_DEPENDENCY

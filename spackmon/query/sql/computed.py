@@ -1,0 +1,76 @@
+"""Fields that Python computes from facts which the same statement gives.
+
+SQL puts the facts where the value belongs, between two marks, as JSON. What the computation answers may
+hold specs, by their identities: the statement selects the objects of all specs that it may name, too, and
+they are put in place afterwards. So a computed field costs no second statement.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLOutputType
+
+from spackmon.query.sql.conditions import Make
+from spackmon.query.sql.selection import Selected
+from spackmon.query.sql.values import Given, at, plain
+
+# Response keys from the computed field down, lists passed through.
+ResponsePath = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a computed field is asked for: the fields at each path, and the paths where specs stand."""
+
+    type_: GraphQLOutputType
+    fields: Mapping[ResponsePath, Mapping[str, Selected]]
+    specs: Mapping[ResponsePath, Selected]
+
+    def fill(self, made: Any, specs: Mapping[str, Any]) -> Any:
+        """The response's value; `specs` holds for each path (joined by dots) the objects by identity."""
+        return self._filled(made, self.type_, (), specs)
+
+    def _filled(
+        self, made: Any, type_: GraphQLOutputType, path: ResponsePath, specs: Mapping[str, Any]
+    ) -> Any:
+        if isinstance(type_, GraphQLNonNull):
+            return self._filled(made, type_.of_type, path, specs)
+        if made is None:
+            return None
+        if isinstance(type_, GraphQLList):
+            return [self._filled(one, type_.of_type, path, specs) for one in made]
+        if path in self.specs:
+            return specs[".".join(path)][made]
+        if not isinstance(type_, GraphQLObjectType):
+            return made
+        return {
+            key: type_.name
+            if asked.name == "__typename"
+            else self._filled(made[asked.name], type_.fields[asked.name].type, (*path, key), specs)
+            for key, asked in self.fields[path].items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Computation:
+    """One computed field of a plan: turns its facts into JSON, in every run with that run's arguments."""
+
+    make: Make
+    arguments: Mapping[str, Given]
+    shape: Shape
+
+    def answer(self, text: bytes, variables: Mapping[str, Any]) -> bytes:
+        """The field's JSON; Refused where the facts or the arguments do not allow an answer."""
+        sent = json.loads(text)
+        arguments = {name: _value(given, variables) for name, given in self.arguments.items()}
+        filled = self.shape.fill(self.make(sent["facts"], arguments), sent.get("specs", {}))
+        return json.dumps(filled, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _value(given: Given, variables: Mapping[str, Any]) -> Any:
+    value = given.value if given.path is None else at(given.path, variables)
+    if isinstance(value, list):
+        return [_value(one, variables) if isinstance(one, Given) else plain(one) for one in value]
+    return plain(value)

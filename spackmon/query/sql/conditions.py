@@ -1,0 +1,115 @@
+"""What the parts of a statement give to each other: parameters, conditions, row ids, and who makes them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select
+
+from spackmon.errors import Code
+from spackmon.graph.spack_rules import Rules
+from spackmon.query.sql.json_text import JsonWriter
+from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.query.sql.values import Given, plain
+
+Path = tuple[Attribute, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """SQL for the id of the row that a Lookup finds; NULL if no row matches.
+
+    Where `ambiguous` is true the arguments name several rows, and the answer is the error.
+    """
+
+    row_id: ColumnElement[Any]
+    ambiguous: ColumnElement[bool] | None = None
+    ambiguous_code: Code = Code.ARGUMENT_INVALID
+    ambiguous_sentence: str = ""
+
+
+Make = Callable[[Any, Mapping[str, Any]], Any]
+SpecIds = Callable[[Scope, Mapping[str, Given], "Filtering"], Select[Any] | CompoundSelect[Any]]
+
+
+class Bind(Protocol):
+    """Makes a parameter of a value; `convert` turns what was sent into what is bound, in every run."""
+
+    def __call__(self, given: Given, type_: Any, convert: Callable[[Any], Any] = plain) -> ColumnElement[Any]:
+        """The parameter."""
+
+
+Finder = Callable[[Mapping[str, Given], Bind], Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """What to walk instead of the table itself: a source with the rows' ids, each once, in an index."""
+
+    source: FromClause
+    row_id: ColumnElement[Any]
+    conditions: tuple[ColumnElement[bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows."""
+
+    holds: ColumnElement[bool]
+    driver: Driver | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A form of a condition; `is_taken` tells, whatever the row, whether it is the one to use."""
+
+    is_taken: ColumnElement[bool]
+    condition: ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """A condition for which the database has several plans, each good for other data.
+
+    `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken.
+    """
+
+    whole: ColumnElement[bool]
+    ways: tuple[Way, ...]
+
+
+class Filtering(Protocol):
+    """What a predicate needs of the compilation that it is part of."""
+
+    dialect_name: str
+
+    @property
+    def bind(self) -> Bind:
+        """Makes parameters."""
+
+    def all_of(self, input_name: str, given: Given, row: Scope) -> list[Condition]:
+        """What every field that is given of a filter input asks of `row`."""
+
+    def is_among(
+        self, column_: ColumnElement[Any], given: Given, convert: Callable[[Any], Any] = plain
+    ) -> ColumnElement[bool]:
+        """The column has one of the values of a list: many are one parameter, so that plans are shared."""
+
+    def each(self, given: Given) -> list[Given]:
+        """The elements of a list, of which each becomes a piece of the statement."""
+
+    def decided(self, value: Given | None) -> Any:
+        """A value that decides the statement's form."""
+
+    def rules(self, arguments: Mapping[str, Given]) -> Rules:
+        """Those of the Spack that the argument `as` names, otherwise of the site's."""
+
+
+Limits = Callable[[Mapping[str, Given], Filtering], Mapping[str, Any]]
+Predicate = Callable[[Scope, Given, Filtering], Condition]
+IdsOf = Callable[[Scope], Select[Any] | CompoundSelect[Any]]
+Collects = tuple[Any, IdsOf]
+Satisfying = Callable[[Scope, str, Rules], Ways]
+Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
+ValueOf = Callable[[Scope], ColumnElement[Any]]
+Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]
