@@ -1,8 +1,9 @@
-"""The questions in examples/, and the page of the documentation that lists them.
+"""The questions in examples/, the page that lists them, and the page of questions with their answers.
 
-`python -m tests.examples` writes that page anew.
+`python -m tests.examples` writes the list anew.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "examples.md"
+ANSWERS = ROOT / "docs" / "questions.md"
 _HEAD = """\
 # Questions
 
@@ -38,6 +40,31 @@ def _read(path: Path) -> Example:
     comment = re.match(r"(?:#.*\n)+", query)
     assert comment, f"{path.name} begins with no sentence"
     return Example(path.name, " ".join(line.lstrip("# ") for line in comment[0].splitlines()), query)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of docs/questions.md: as its heading puts it, in GraphQL, and the true answer."""
+
+    sentence: str
+    query: str
+    answer: Any
+
+
+def questions() -> list[Question]:
+    """All of them, as they stand there; each heading has one block of either language."""
+    sections = re.split(r"^### ", ANSWERS.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    return [_question(section) for section in sections]
+
+
+def _question(section: str) -> Question:
+    sentence = section.partition("\n")[0]
+    query, answer = (
+        re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+        for language in ("graphql", "json")
+    )
+    assert (len(query), len(answer)) == (1, 1), f"{sentence} has no query, no answer or several"
+    return Question(sentence, query[0], json.loads(answer[0]))
 
 
 # What GraphiQL opens with.

@@ -1,27 +1,41 @@
-"""Every example asks what can be asked, and `make demo` has an answer to it."""
+"""`make demo` has an answer to every example, and to every question of docs/questions.md the one there."""
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
-from tests.examples import FIRST, PAGE, ROOT, examples, page, says_nothing
+from tests.examples import FIRST, PAGE, ROOT, examples, page, questions, says_nothing
 from tests.server import Server, served
 from tests.waiting import GIVE_UP_SECONDS
 
 
-@pytest.fixture
-def demo(database_url: str, tmp_path: Path) -> Iterator[Server]:
-    """What `make demo` serves; the test runs once on each kind of database."""
-    data = tmp_path / "demo"
-    subprocess.run(
-        ["make", f"DEMO={data}", data / "loaded"], cwd=ROOT, check=True, timeout=GIVE_UP_SECONDS,
-        env={**os.environ, "SPACKMON_DATABASE_URL": database_url},
-    )  # fmt: skip
-    with served(database_url, data) as server:
-        yield server
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """What `make demo` serves, from one kind of database and then from the other."""
+    directory = tmp_path_factory.mktemp("demo")
+    data = directory / "data"
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            shutil.copy(request.getfixturevalue("sqlite_template"), directory / "demo.db")
+            url = f"sqlite:///{directory}/demo.db"
+        else:
+            url = stack.enter_context(request.getfixturevalue("postgresql_databases").fresh())
+        subprocess.run(
+            ["make", f"DEMO={data}", data / "loaded"], cwd=ROOT, check=True, timeout=GIVE_UP_SECONDS,
+            env={**os.environ, "SPACKMON_DATABASE_URL": url},
+        )  # fmt: skip
+        yield stack.enter_context(served(url, data))
+
+
+def _rounded(answer: Any) -> Any:
+    """The answer with numbers as precise as the page has them: a mean's last digit is the database's."""
+    return json.loads(json.dumps(answer), parse_float=lambda number: round(float(number), 6))
 
 
 def test_every_example_finds_something_in_the_demo(demo: Server) -> None:
@@ -31,6 +45,12 @@ def test_every_example_finds_something_in_the_demo(demo: Server) -> None:
         silent = [key for key, answer in answered.items() if says_nothing(answer)]
         assert answered, example.name
         assert not silent, f"{example.name}: {answered}"
+
+
+def test_every_question_has_its_true_answer(demo: Server) -> None:
+    assert len(questions()) >= 36
+    for question in questions():
+        assert _rounded(demo.ask(question.query)) == _rounded(question.answer), question.sentence
 
 
 def test_every_example_is_listed_with_its_sentence() -> None:
