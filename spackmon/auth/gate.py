@@ -6,9 +6,8 @@ client's access token has expired in mid-build. Only passwords, which people cho
 
 import base64
 import binascii
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
@@ -17,7 +16,7 @@ from sqlalchemy import Connection, Select, literal, null, select
 
 from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
 from spackmon.auth.people import ANONYMOUS, anonymous, is_password
-from spackmon.auth.tokens import digest, is_current, looks_like_token, note_use
+from spackmon.auth.tokens import digest, is_current, looks_like_token
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.models import Person, Token, utc_now
@@ -50,6 +49,7 @@ class Gate:
         self._access_tokens = access_tokens
         self._is_open = is_open
         self._admitted: dict[bytes, Claims] = {}
+        self._used: dict[int, datetime] = {}
         self._passwords = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
 
     async def admit(self, authorization: str | None, *, impatient: bool = False) -> Sender:
@@ -62,7 +62,7 @@ class Gate:
             return await self._anonymous(impatient)
         row = await self._row_of(_bearer(authorization), impatient)
         _check(row, WRITE)
-        await self._note_use(row)
+        self._note_use(row)
         return Sender(row.person_id, row.name)
 
     async def viewer(self, authorization: str | None) -> Viewer:
@@ -82,7 +82,7 @@ class Gate:
         else:
             row = await self._row_of(_bearer(authorization), impatient=False)
         _check(row, READ)
-        await self._note_use(row)
+        self._note_use(row)
         scopes = frozenset(row.scopes.split())
         return Viewer(row.person_id, Role.ADMIN if ADMIN in scopes else Role.MEMBER, scopes)
 
@@ -96,15 +96,19 @@ class Gate:
             self._remember(credentials, Claims(row.name, row.token_id))
         return row
 
-    async def _note_use(self, row: Any) -> None:
-        """Write down the use of a token, of which it is enough to know the hour."""
+    def _note_use(self, row: Any) -> None:
+        """See to it that the use of a token is written down, of which it is enough to know the hour.
+
+        Not now: a request that only reads waits for no writer, and one that writes would wait twice.
+        """
         now = utc_now()
-        if row.token_id is None or (row.last_used_at is not None and now - row.last_used_at < _USE_NOTED):
-            return
-        with suppress(Refused):
-            await self._database.write_held(
-                lambda connection: note_use(connection, row.token_id), impatient=True
-            )
+        if row.token_id is not None and (row.last_used_at is None or now - row.last_used_at >= _USE_NOTED):
+            self._used[row.token_id] = now
+
+    def take_used(self) -> dict[int, datetime]:
+        """The tokens whose last use is to be written down, by id; they are forgotten here."""
+        used, self._used = self._used, {}
+        return used
 
     def vouch(self, authorization: str | None) -> Claims | None:
         """Who this header is of, as far as that can be seen while the database is away.

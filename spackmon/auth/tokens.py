@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -85,9 +85,10 @@ def is_current(now: datetime) -> ColumnElement[bool]:
     return Token.expires_at.is_(None) | (Token.expires_at > now)
 
 
-def note_use(connection: Connection, token_id: int) -> None:
-    """Write down that a token is used now."""
-    connection.execute(update(Token).where(Token.id == token_id).values(last_used_at=utc_now()))
+def note_uses(connection: Connection, used: Mapping[int, datetime]) -> None:
+    """Write down when tokens were last used, by id."""
+    for token_id, used_at in sorted(used.items()):
+        connection.execute(update(Token).where(Token.id == token_id).values(last_used_at=used_at))
 
 
 def digest(secret: str) -> bytes:

@@ -1,9 +1,13 @@
 """What a serving process does beside its requests, for as long as it runs."""
 
+from functools import partial
+
 import anyio
 import anyio.to_thread
 import structlog
 
+from spackmon.auth import tokens
+from spackmon.auth.gate import Gate
 from spackmon.database import Database
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.runs import silence
@@ -45,6 +49,18 @@ async def drain(spool: Spool, database: Database, read: Reader) -> None:
             except Exception:
                 log.exception("spool_not_drained")
         await anyio.sleep(_LOOK_SECONDS)
+
+
+async def note_uses(gate: Gate, database: Database) -> None:
+    """Write down which tokens were used; a use that cannot be written now is noted at the next."""
+    while True:
+        await anyio.sleep(_LOOK_SECONDS)
+        used = gate.take_used()
+        if used and database.condition.trouble is None:
+            try:
+                await database.write_held(partial(tokens.note_uses, used=used))
+            except Exception:
+                log.exception("uses_not_noted")
 
 
 async def end_silent_runs(database: Database, silence_seconds: float) -> None:

@@ -2,12 +2,15 @@
 
 import base64
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
 from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token, list_tokens
@@ -17,6 +20,7 @@ from spackmon.models import utc_now
 from spackmon.viewer import ADMIN, READ, WRITE
 from tests.player import Player
 from tests.server import USER, Server, in_database, served
+from tests.waiting import until
 
 ENVIRONMENT = "{ builds(first: 9) { nodes { environmentVariables { name value } } } }"
 BY_VARIABLE = (
@@ -112,9 +116,25 @@ def test_a_token_is_for_what_it_was_made_for_until_it_ends(server: Server) -> No
     )
     assert write(headers(server, WRITE, days=1)).status_code == 400
     assert write(headers(server, WRITE, days=-1)).status_code == 401
-    used = in_database(server, lambda c: [(t.scopes, t.last_used_at is not None) for t in list_tokens(c)])
-    assert used.count((WRITE, True)) == 2
-    assert (READ, False) in used
+
+    def used() -> list[str]:
+        """The scopes of the tokens that were used."""
+        return in_database(server, lambda c: [one.scopes for one in list_tokens(c) if one.last_used_at])
+
+    until(lambda: used().count(WRITE) == 2, "the uses are written down")
+    assert READ not in used()
+
+
+def test_who_reads_with_a_token_waits_for_no_writer(sqlite_url: str, tmp_path: Path) -> None:
+    """The use of a token is written down beside the request."""
+    with served(sqlite_url, tmp_path, read_access="authenticated") as server:
+        token = headers(server, READ)
+        # Another process, such as an import: the service waits for its end in steps of seconds.
+        with closing(sqlite3.connect(make_url(sqlite_url).database or "", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            answer = server.http.post("/graphql", json={"query": "{ version }"}, headers=token, timeout=8)
+            other.execute("ROLLBACK")
+    assert answer.status_code == 200
 
 
 def test_scopes_are_words_that_are_known(server: Server) -> None:
