@@ -5,6 +5,7 @@ from datetime import datetime
 import strawberry
 
 from spackmon import models
+from spackmon.query.graph.containment import build_contains_dependency, build_has_dependent
 from spackmon.query.meanings.fields import (
     chosen,
     column,
@@ -16,7 +17,6 @@ from spackmon.query.meanings.fields import (
     sorted_by,
     value,
 )
-from spackmon.query.rows.containment import build_contains_dependency
 from spackmon.query.rows.events import errors_of_build, warnings_of_build
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
 from spackmon.query.rows.relations import of_newest_attempt, refer_by, share, tags_of_build
@@ -209,7 +209,12 @@ class Build(Node):
         dependency = condition(
             ContainedFilter,
             build_contains_dependency,
-            description="Builds whose spec depends on this, at any depth, by any deptype.",
+            description="Builds whose spec depends on this, at any depth, by any path by default.",
+        )
+        dependent = condition(
+            ContainedFilter,
+            build_has_dependent,
+            description="Builds whose spec this depends on, at any depth, by any path by default.",
         )
 
     class Order:

@@ -31,6 +31,23 @@ class Deptype(Enum):
     TEST = strawberry.enum_value("TEST", description="For its tests.")
 
 
+@strawberry.enum(description="By which paths of a graph one spec is connected with another.")
+class DependencyWay(Enum):
+    """By which paths of a graph one spec is connected with another."""
+
+    ANY = strawberry.enum_value("ANY", description="Any path: it is in the graph.")
+    LINK_RUN = strawberry.enum_value(
+        "LINK_RUN",
+        description="A path on which each edge is of deptype link or run: it is there when the other runs.",
+    )
+    BUILD = strawberry.enum_value(
+        "BUILD",
+        description="A path on which at least one edge is of deptype build: it was needed to build the "
+        "other, or something in between. What is linked is a build dependency, too, where Spack says so.",
+    )
+    DIRECT = strawberry.enum_value("DIRECT", description="One edge.")
+
+
 @strawberry.input(description="A condition on a set of deptypes; all that are given must hold.")
 class DeptypesFilter:
     """A condition on a set of deptypes; all that are given must hold."""

@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 from spackmon import models
 from spackmon.graph.format import DEFAULT_FORMAT
 from spackmon.query.graph import graph_questions as questions
+from spackmon.query.graph.containment import spec_contains_dependency, spec_has_dependent
 from spackmon.query.meanings.fields import (
     argument,
     by,
@@ -22,7 +23,6 @@ from spackmon.query.meanings.fields import (
     relation,
     value,
 )
-from spackmon.query.rows.containment import spec_contains_dependency
 from spackmon.query.rows.filters import (
     compares_parameter_names,
     compares_parameter_values,
@@ -36,7 +36,7 @@ from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture
 from spackmon.schema.compiler import Compiler, SpecCompiler
 from spackmon.schema.connection import Connection
-from spackmon.schema.dependency import Dependency, Deptype
+from spackmon.schema.dependency import Dependency, DependencyWay, Deptype
 from spackmon.schema.filters import ParameterValueFilter, StringFilter, VersionFilter
 from spackmon.schema.graph import SpecVisit, TraversalOrder
 from spackmon.schema.groups import BuildConnection, DependencyConnection
@@ -100,12 +100,27 @@ class SpecGraph:
     )
 
 
-@strawberry.input(description="A package, or one version of it, somewhere below a spec.")
+@strawberry.input(
+    description="A spec that a path of dependencies connects with another one. `name`, `satisfying` or both "
+    "say which; all that is given must hold of one spec and of one path to it."
+)
 class ContainedFilter:
-    """A package, or one version of it, somewhere below a spec."""
+    """A spec that a path of dependencies connects with another one."""
 
-    name: str = strawberry.field(description="The package's name.")
-    version: str | None = strawberry.field(default=None, description="Exactly this version of it.")
+    name: str | None = strawberry.field(default=None, description="The package's name.")
+    version: str | None = strawberry.field(
+        default=None, description="Exactly this version of it; only with `name`."
+    )
+    satisfying: str | None = strawberry.field(
+        default=None,
+        description="It satisfies this, in Spack's spec language: `zlib@1.2:1.3 +pic`, or `@1.2:1.3` beside "
+        "a `name`. The rules are those of the site's Spack.",
+    )
+    deptypes: list[Deptype] | None = strawberry.field(
+        default=None,
+        description="Each edge of the path is of one of these deptypes; an empty list matches nothing.",
+    )
+    way: DependencyWay = strawberry.field(default=DependencyWay.ANY, description="By which paths.")
 
 
 @only_filtered("elements of variants and flags; a multi-valued variant has several")
@@ -297,5 +312,10 @@ class Spec(Node):
         dependency = condition(
             ContainedFilter,
             spec_contains_dependency,
-            description="Specs that depend on this, at any depth, by any deptype.",
+            description="Specs that depend on this, at any depth, by any path by default.",
+        )
+        dependent = condition(
+            ContainedFilter,
+            spec_has_dependent,
+            description="Specs that this depends on, at any depth, by any path by default.",
         )

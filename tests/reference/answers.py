@@ -21,9 +21,10 @@ from spackmon import models
 from spackmon.errors import Code, Refused
 from tests.reference import counted, fields, graphs
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
-from tests.reference.filters import graph, is_of, named, passes
+from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
 from tests.reference.rows import Rows
+from tests.reference.walks import graph, is_of
 
 _TYPE_OF_MODEL = {model: name for name, model in fields.MODELS.items()}
 

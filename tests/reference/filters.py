@@ -13,9 +13,9 @@ from typing import Any
 from spackmon import models
 from spackmon.errors import Code, Refused
 from spackmon.graph.parameters import indexed_name
-from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from tests.reference import fields
+from tests.reference.connected import connected
 from tests.reference.rows import Rows
 
 Operator = Callable[[Any, Any], bool]
@@ -97,8 +97,8 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
         return bool(parts) and (all(parts) if name == "and" else any(parts))
     if name == "not":
         return not one(sought)
-    if name == "dependency":
-        return _contains_dependency(rows, row, sought)
+    if name in ("dependency", "dependent"):
+        return connected(rows, row, sought, upwards=name == "dependent")
     type_name = type_of(input_name)
     inner = named(schema.type_map[input_name].fields[name].type)
     to_any = fields.FILTERED_TO_ANY.get((type_name, name))
@@ -173,35 +173,6 @@ def _refuse_null(sought: Mapping[str, Any]) -> None:
         raise Refused(Code.FILTER_NULL, "an operator without an operand")
 
 
-def _contains_dependency(rows: Rows, row: Any, sought: Mapping[str, Any]) -> bool:
-    """Whether the package, or one version of it, is below the spec, or below the spec of the build."""
-    spec = rows.get(models.Spec, row.spec_id) if isinstance(row, models.Build) else row
-    version = sought.get("version")
-    for below in graph(rows, spec.id)[1:] if spec is not None else ():
-        if fields.value(rows, "Spec", "name", below) == sought["name"] and (
-            version is None or fields.value(rows, "Spec", "version", below) == version
-        ):
-            return True
-    return False
-
-
-def graph(rows: Rows, root: int, depth: int | None = None, deptypes: list[str] | None = None) -> list[Any]:
-    """The specs of a graph, its root first, found by walking its edges level by level."""
-    level, seen = [root], {root}
-    while level and (depth is None or depth > 0):
-        edges = [edge for parent in level for edge in rows.by(models.Dependency, "parent_id", parent)]
-        below = {edge.child_id for edge in edges if is_of(edge, deptypes)} - seen
-        level = sorted(below)
-        seen |= below
-        depth = None if depth is None else depth - 1
-    return [rows.get(models.Spec, spec_id) for spec_id in (root, *sorted(seen - {root}))]
-
-
-def is_of(edge: Any, deptypes: list[str] | None) -> bool:
-    """Whether an edge has one of these deptypes; all are meant by None."""
-    return deptypes is None or any(Deptype[name] & edge.deptypes for name in deptypes)
-
-
 def named(type_: Any) -> str:
     """The name of a type without its lists and exclamation marks."""
     while hasattr(type_, "of_type"):
@@ -218,7 +189,7 @@ def knows(input_name: str, name: str) -> bool:
     """Whether a filter's field can be tested here."""
     key = type_of(input_name), name
     return (
-        name in ("and", "or", "not", "dependency")
+        name in ("and", "or", "not", "dependency", "dependent")
         or is_of_groups(key[0])
         or any(key in known for known in (fields.TO_ONE,))
         or any(key in known for known in (fields.FILTERED_TO_MANY, fields.TO_MANY))

@@ -14,8 +14,8 @@ from spackmon.graph.template import BadFormat
 from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
 from tests.reference import fields
-from tests.reference.filters import graph
 from tests.reference.rows import Rows
+from tests.reference.walks import graph
 
 Arguments = Mapping[str, Any]
 Find = Callable[[Rows, Any, Arguments], Any]

@@ -5,13 +5,14 @@ from typing import Any
 
 from spackmon import models
 from spackmon.errors import Code, Refused
+from spackmon.graph.abstract_spec import AbstractSpec
 from spackmon.graph.satisfies import Satisfaction
 from spackmon.graph.spack_rules import RULES, Rules, SpackVersion
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 from tests.reference import graphs
-from tests.reference.filters import graph
 from tests.reference.rows import Rows
+from tests.reference.walks import graph
 
 
 @cache
@@ -21,13 +22,23 @@ def _satisfaction(rows: Rows, rules: Rules) -> Satisfaction:
     )
 
 
-def satisfying(rows: Rows, text: str, spack: str | None) -> list[int]:
-    """The ids of all specs that satisfy a text as a Spack judges."""
+def _read(text: str, spack: str | None) -> tuple[Rules, AbstractSpec]:
     rules = RULES[SpackVersion.SPACK_1_2 if spack is None else SpackVersion(spack)]
     try:
-        wanted = parse_spec(text, rules)
+        return rules, parse_spec(text, rules)
     except SpecSyntaxError as error:
         raise Refused(Code.SPEC_SYNTAX, str(error)) from error
+
+
+def is_satisfied(rows: Rows, spec: Any, text: str) -> bool:
+    """Whether a spec satisfies a text as the site's Spack judges."""
+    rules, wanted = _read(text, None)
+    return _satisfaction(rows, rules).satisfies(spec.hash, wanted)
+
+
+def satisfying(rows: Rows, text: str, spack: str | None) -> list[int]:
+    """The ids of all specs that satisfy a text as a Spack judges."""
+    rules, wanted = _read(text, spack)
     judge = _satisfaction(rows, rules)
     return [spec.id for spec in rows.all(models.Spec) if judge.satisfies(spec.hash, wanted)]
 

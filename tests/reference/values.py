@@ -130,7 +130,7 @@ class Values:
             )
         if name == "not":
             return self.filter(type_, depth - 1)
-        if name == "dependency":
+        if name in ("dependency", "dependent"):
             return self._dependency(type_)
         inner = nullable(type_)
         if "some" in inner.fields:
@@ -142,11 +142,23 @@ class Values:
         return self._operators(type_, type_of(of.name), name)
 
     def _dependency(self, type_: Any) -> Branch:
-        of = nullable(type_)
+        types = {name: field.type for name, field in nullable(type_).fields.items()}
         pairs = self.pools.pairs
-        members: dict[str, Tree] = {"name": Leaf(of.fields["name"].type, lambda: self.dice.choice(pairs)[0])}
+        members: dict[str, Tree] = {}
+        if self.dice.chance(75):
+            members["name"] = Leaf(types["name"], lambda: self.dice.choice(pairs)[0], needed=True)
+            if self.dice.chance(40):
+                members["version"] = Leaf(types["version"], lambda: self.dice.choice(pairs)[1])
+        if not members or self.dice.chance(25):
+            members["satisfying"] = Leaf(types["satisfying"], self.spec, needed=not members)
         if self.dice.chance(60):
-            members["version"] = Leaf(of.fields["version"].type, lambda: self.dice.choice(pairs)[1])
+            members["way"] = self._scalar(types["way"], "ContainedFilter", "", "way")
+        if self.dice.chance(30):
+            element = nullable(types["deptypes"]).of_type
+            drawn = [
+                self._scalar(element, "ContainedFilter", "", "deptypes") for _ in range(self.dice.below(4))
+            ]
+            members["deptypes"] = Several(types["deptypes"], list(drawn), self.dice, nullable=False)
         return Branch(type_, members, self.dice, fixed=True)
 
     def _operators(self, type_: Any, about: str, name: str) -> Branch:

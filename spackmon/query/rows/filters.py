@@ -132,8 +132,8 @@ def has_deptype(*path: Attribute) -> Predicate:
 
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "contains":
-                return column.bitwise_and(filtering.bind(value, Integer(), _bit)) != 0
-            bits = [filtering.bind(one, Integer(), _bit) for one in filtering.each(value)]
+                return column.bitwise_and(filtering.bind(value, Integer(), deptype_bit)) != 0
+            bits = [filtering.bind(one, Integer(), deptype_bit) for one in filtering.each(value)]
             given_all = [column.bitwise_and(bit) != 0 for bit in bits]
             others = reduce(lambda rest, bit: rest.bitwise_and(bit.bitwise_not()), bits, column)
             return and_(*given_all, others == 0) if bits else false()
@@ -180,7 +180,8 @@ def _element(text: str) -> str:
     return "," + json.dumps(without_nul("contains", text))
 
 
-def _bit(deptype: Any) -> int:
+def deptype_bit(deptype: Any) -> int:
+    """The bit of a deptype that is given by its name."""
     return Deptype[str(plain(deptype))].value
 
 

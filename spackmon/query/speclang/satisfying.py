@@ -50,10 +50,14 @@ def build_satisfies(build: Scope, text: str, rules: Rules) -> Ways:
 
 def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, Found]:
     """What an impact is limited to: the specs that satisfy the argument `of`."""
+    text = compilation.decided(arguments["of"])
+    return {"of": specs_satisfying(text, compilation.rules(arguments))}
+
+
+def specs_satisfying(text: str, rules: Rules) -> Found:
+    """The specs that satisfy what `text` states. Raises Refused SPEC_SYNTAX."""
     node = Spec.__table__.alias()
-    rules = compilation.rules(arguments)
-    wanted = _Query(read_spec(compilation.decided(arguments["of"]), rules), rules)
-    return {"of": select(node.c.id).where(wanted.conditions(node))}
+    return select(node.c.id).where(_Query(read_spec(text, rules), rules).conditions(node))
 
 
 def spec_is_affected(impact: Scope, spec: Scope) -> ColumnElement[bool]:
