@@ -15,6 +15,7 @@ from spackmon.schema import schema
 from tests.query.conftest import AskedSite
 from tests.reference import fields
 from tests.reference.answers import Reference
+from tests.reference.filters import is_of_groups, type_of
 from tests.reference.rows import Rows
 from tests.reference.site import fill
 from tests.reference.values import Dice, Pools, Values, Word
@@ -44,7 +45,9 @@ OPERATORS = {
 
 def _inputs() -> Iterator[tuple[str, GraphQLInputObjectType]]:
     for name, type_ in TYPES.items():
-        if isinstance(type_, GraphQLInputObjectType) and "and" in type_.fields:
+        if not isinstance(type_, GraphQLInputObjectType) or is_of_groups(type_of(name)):
+            continue
+        if "and" in type_.fields:
             yield name, type_
 
 
