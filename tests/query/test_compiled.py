@@ -235,6 +235,13 @@ def test_a_plan_is_compiled_once_and_filled_with_each_request_s_values(
     assert len(set(site.reader.statements)) == 1
 
 
+def test_a_variable_that_is_not_sent_leaves_an_argument_to_its_default(
+    site: AskedSite, builds: dict[str, int]
+) -> None:
+    query = "query($n: Int) { builds { groupBy(keys: [PACKAGE], first: $n, offset: $n) { count } } }"
+    assert site.ask(query) == {"builds": {"groupBy": [{"count": 1}] * 4}}
+
+
 @pytest.mark.parametrize(
     ("query", "variables", "code"),
     [
@@ -252,6 +259,8 @@ def test_a_plan_is_compiled_once_and_filled_with_each_request_s_values(
         ('{ spec(hash: "aaaa\\u0000aaaa") { name } }', {}, "ARGUMENT_INVALID"),
         ("query($n: Int!) { builds(first: $n) { totalCount } }", {"n": "x"}, "VARIABLES_INVALID"),
         ("query($n: Int!) { builds(first: $n) { totalCount } }", {}, "VARIABLES_INVALID"),
+        ("query($n: Int) { builds { groupBy(keys: [], offset: $n) { count } } }", {"n": None},
+         "ARGUMENT_INVALID"),
         ("{ builds(where: {nope: 1}) { totalCount } }", {}, "GRAPHQL_VALIDATION_FAILED"),
         ("{ builds { nodes } }", {}, "GRAPHQL_VALIDATION_FAILED"),
         ("{", {}, "GRAPHQL_PARSE_FAILED"),

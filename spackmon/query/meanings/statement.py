@@ -8,6 +8,7 @@ from typing import Any
 from graphql import (
     FragmentDefinitionNode,
     GraphQLBoolean,
+    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
     SelectionSetNode,
@@ -208,20 +209,32 @@ class Statement:
         return RULES[self._spack if named is None else SpackVersion(named)]
 
     def arguments(self, at: At) -> dict[str, Given]:
-        """The arguments that were given and are not null."""
-        written = {argument.name.value: argument.value for argument in at.selected.node.arguments or ()}
+        """The arguments that were given and are not null. Raises Refused ARGUMENT_INVALID."""
+        given = self._given(at)
         found: dict[str, Given] = {}
         for name, definition in at.definition.args.items():
-            value = read_value(written[name], definition.type, self._variables) if name in written else None
-            if name not in written and definition.default_value is not Undefined:
+            value = given.get(name)
+            if value is None and definition.default_value is not Undefined:
                 value = Given(definition.default_value)
-            if value is not None and value.value is not None:
+            if value is None:
+                continue
+            if value.value is not None:
                 found[name] = value
+            elif isinstance(definition.type, GraphQLNonNull):
+                # A variable that may be null can stand for an argument that has a default.
+                raise Refused(Code.ARGUMENT_INVALID, f"`{name}` must not be null: leave it out")
         return found
 
-    def is_written(self, at: At, name: str) -> bool:
-        """Whether the document gives an argument, rather than its default."""
-        return any(argument.name.value == name for argument in at.selected.node.arguments or ())
+    def is_given(self, at: At, name: str) -> bool:
+        """Whether the request gives an argument, rather than leaving it to its default."""
+        return name in self._given(at)
+
+    def _given(self, at: At) -> dict[str, Given]:
+        """The arguments but those whose variable was not sent."""
+        types = {name: argument.type for name, argument in at.definition.args.items()}
+        nodes = {argument.name.value: argument.value for argument in at.selected.node.arguments or ()}
+        values = {name: read_value(node, types[name], self._variables) for name, node in nodes.items()}
+        return {name: value for name, value in values.items() if value is not None}
 
     # Objects and rows -------------------------------------------------------------------------------
 

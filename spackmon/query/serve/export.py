@@ -108,7 +108,7 @@ def _groups_export(
     filtered = meaning.filtered(at, statement)
     by: Grouped = statement.registry.meanings[type_.name][grouped.name]
     inside = At(type_, grouped, filtered.row, 2)
-    given = statement.arguments(inside).get("first") if statement.is_written(inside, "first") else None
+    given = statement.arguments(inside).get("first") if statement.is_given(inside, "first") else None
     first = None if given is None else read_first(statement.decided(given))
     listed = by.groups(filtered, inside, statement, first).subquery(statement.new_name())
     plan = statement.plan(select(listed.c["body"].label("line"), constant("").label("place")))

@@ -89,7 +89,7 @@ def at(path: Path, variables: Mapping[str, Any]) -> Any:
 def shape(value: Any) -> Any:
     """What of a variable's value decides the statement: which keys, how many objects, null or not.
 
-    How many scalars a list has does not: it is one parameter, or `Compilation.each` notes their number.
+    How many scalars a list has does not: it is one parameter, or `Statement.each` notes their number.
     """
     if isinstance(value, dict):
         return tuple((key, shape(member)) for key, member in value.items())
