@@ -48,7 +48,7 @@ def test_every_example_finds_something_in_the_demo(demo: Server) -> None:
 
 
 def test_every_question_has_its_true_answer(demo: Server) -> None:
-    assert len(questions()) >= 36
+    assert len(questions()) >= 38
     for question in questions():
         assert _rounded(demo.ask(question.query)) == _rounded(question.answer), question.sentence
 
