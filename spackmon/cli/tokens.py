@@ -22,7 +22,7 @@ def create(
         list[str] | None, typer.Option(help="What it is for: build:write, read, admin; several times.")
     ] = None,
     expires_in_days: Annotated[
-        float | None, typer.Option(min=0, help="When it ends; never, if not given.")
+        float | None, typer.Option(min=0, max=36_500, help="When it ends; never, if not given.")
     ] = None,
 ) -> None:
     """Print a new token and nothing else; it is shown this once."""
@@ -44,7 +44,9 @@ def list_(name: Annotated[str | None, typer.Argument(help="Only this person's.")
 
 
 @app.command()
-def revoke(token_id: Annotated[int, typer.Argument(help="See `spackmon token list`.")]) -> None:
+def revoke(
+    token_id: Annotated[int, typer.Argument(min=1, max=2**63 - 1, help="See `spackmon token list`.")],
+) -> None:
     """End a token; clients that use it are refused from now on."""
     with open_database() as database:
         database.write(lambda connection: revoke_token(connection, token_id))

@@ -187,7 +187,7 @@ def _read(path: Path) -> Spooled | None:
 
 
 def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox.Reader) -> None:
-    person_id = _person_id(connection, spooled.claims)
+    person_id, arrived_at = _person_id(connection, spooled.claims), _arrived_at(name)
     if person_id is not None:
         marks = select(SubmissionBatch.id).where(SubmissionBatch.key == _MARK + name)
         if connection.execute(marks).first() is not None:
@@ -196,10 +196,10 @@ def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox
         connection.execute(insert(SubmissionBatch).values(**mark, refused_lines="[]", updated_at=utc_now()))
     try:
         with connection.begin_nested():
-            if person_id is None or not _may_write(connection, spooled.claims):
+            if person_id is None or not _may_write(connection, spooled.claims, arrived_at):
                 raise Refused(Code.TOKEN_REVOKED, "the token was revoked or its person disabled")
             for report in read(spooled.kind, spooled.body):
-                store.apply(connection, report, person_id, arrived_at=_arrived_at(name))
+                store.apply(connection, report, person_id, arrived_at=arrived_at)
     except Refused as refused:
         _keep(connection, spooled, refused)
 
@@ -219,12 +219,15 @@ def _person_id(connection: Connection, claims: Claims) -> int | None:
     return connection.execute(select(Person.id).where(Person.name == claims.person)).scalar()
 
 
-def _may_write(connection: Connection, claims: Claims) -> bool:
-    """What could not be seen without the database: the person is not disabled, the token not revoked."""
+def _may_write(connection: Connection, claims: Claims, arrived_at: datetime) -> bool:
+    """What could not be seen without the database: the person is not disabled, the token not revoked.
+
+    A token that ended while its report waited was good when that came.
+    """
     of_person = Person.name == claims.person, Person.disabled_at.is_(None)
     if claims.token_id is None:
         return connection.execute(select(Person.id).where(*of_person)).first() is not None
-    of_token = Token.id == claims.token_id, Token.revoked_at.is_(None), is_current(utc_now())
+    of_token = Token.id == claims.token_id, Token.revoked_at.is_(None), is_current(arrived_at)
     scopes = select(Token.scopes).join(Person, Person.id == Token.person_id).where(*of_person, *of_token)
     found = connection.execute(scopes).scalar()
     return found is not None and allows(frozenset(found.split()), WRITE)

@@ -44,6 +44,11 @@ def test_a_command_that_does_not_exist_is_exit_code_2(shell: Shell) -> None:
     assert shell.run("user", "add").returncode == 2
 
 
+def test_a_number_that_nothing_can_have_is_exit_code_2(shell: Shell) -> None:
+    for arguments in (("create", "ada", "--expires-in-days", "1e9"), ("revoke", "9" * 20)):
+        assert shell.run("token", *arguments).returncode == 2
+
+
 def test_the_old_names_ask_for_a_password(shell: Shell) -> None:
     assert "User ada successfully created." in shell.done("add_user", "ada", stdin="correct horse\n")
     token = shell.done("get_token", "ada", stdin="correct horse\n").splitlines()[-1]

@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
-from spackmon.auth.tokens import list_tokens, revoke_token
+from spackmon.auth.access_tokens import Claims
+from spackmon.auth.people import add_person
+from spackmon.auth.tokens import create_token, list_tokens, revoke_token
+from spackmon.database import Database
 from spackmon.ingest import inbox
+from spackmon.models import Token, utc_now
 from spackmon.ops.migrations import upgrade
+from spackmon.ops.spool import Spool, Spooled
+from spackmon.rest_compat.replays import reader
 from tests import player
 from tests.databases import PostgresqlServer
 from tests.player import Player
@@ -157,3 +164,17 @@ def test_what_turns_out_not_to_be_the_senders_to_report_waits_in_the_inbox(
         settled(server)
         (entry,) = in_database(server, inbox.entries)
         assert (entry.kind, entry.person, entry.error_code) == ("builds/phases/update", USER, "TOKEN_REVOKED")
+
+
+def test_a_report_waits_longer_than_its_token_lasts(database: Database, tmp_path: Path) -> None:
+    """What came while the token was good is applied; what comes after its end waits in the inbox."""
+    database.write(lambda connection: add_person(connection, USER))
+    database.write(lambda connection: create_token(connection, USER))
+    spool = Spool(tmp_path)
+    report = Spooled("builds/update", Claims(USER, 1), b'{"build_id": 1, "status": "SUCCESS"}')
+    spool.put(report)
+    database.write(lambda connection: connection.execute(update(Token).values(expires_at=utc_now())))
+    spool.put(report)
+    spool.drain(database, reader(frozenset()))
+    codes = [entry.error_code for entry in database.read_once(inbox.entries)]
+    assert codes == ["BUILD_UNKNOWN", "TOKEN_REVOKED"]
