@@ -132,14 +132,13 @@ def _add(
     rivals = [row for row in rows if row.is_own and row.kind == untimed.get(row.claim_id)]
     near.pairs.update((row.claim_id, rival) for row in rivals for rival in (row.first_id, row.last_id))
     crowded = {row.claim_id for row in rivals}
-    beside = {
+    only = {
         (row.claim_id, row.first_id)
         for row in rows
-        if row.claim_id not in crowded
-        and row.first_id == row.last_id
-        and row.kind != untimed.get(row.claim_id)
+        if row.first_id == row.last_id and row.kind != untimed.get(row.claim_id)
     }
     alone = [(claim_id,) for claim_id in sorted(set(untimed) - crowded)]
     newest = {(row.claim_id, row.id) for row in _NEWEST[via].run(connection, alone, earliest_at=_EARLIEST)}
-    near.pairs.update(beside | newest)
-    near.candidates.update(pair for pair in beside | newest if pair[0] in untimed)
+    # Also of one that has a rival now: what is the only one of its kind may have been placed beside it before.
+    near.pairs.update(only | newest)
+    near.candidates.update(pair for pair in only | newest if pair[0] in untimed and pair[0] not in crowded)
