@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -222,3 +223,16 @@ def test_beyond_what_waits_a_new_question_is_refused_and_a_known_one_answered(si
 
     code, body = site._runner.run(ask())
     assert (code, code.retryable, json.loads(body)) == (Code.BUSY, True, {"data": {"builds": {"nodes": []}}})
+
+
+def test_who_waits_too_long_for_others_is_refused(site: AskedSite) -> None:
+    async def run() -> Code:
+        workers = Workers(threads=1, waiting=1, wait_seconds=0)
+        async with workers._limiter:
+            with pytest.raises(Refused) as refused:
+                await workers.run(int)
+        workers._wait_seconds = math.inf
+        assert await workers.run(int) == 0
+        return refused.value.code
+
+    assert site._runner.run(run()) is Code.BUSY

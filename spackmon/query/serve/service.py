@@ -34,7 +34,9 @@ from spackmon.viewer import Viewer
 CACHE_BYTES = 64_000_000
 _DEFAULT_LIMITS = Limits()
 # Python runs one thread at a time: a second one would finish nothing sooner, and take the loop its turns.
-_THREADS, _WAITING = 1, 16
+_THREADS = 1
+# A page of panels asks all of its questions at once, and each is read in some hundredths of a second.
+_WAITING, _WAIT_SECONDS = 200, 10.0
 # Our own documents are few, and never refused; nor is what is answered already.
 _OWN_THREADS, _OWN_WAITING = 1, 10_000
 _UNPACKING_THREADS = 2
@@ -86,7 +88,7 @@ class QueryService:
         self._exports: set[Export] = set()
         kept = Recent(CACHE_BYTES) if kept is None else kept
         self._preparation = Preparation(registry, _driver_dialect(database), kept, spack)
-        self.workers = Workers(_THREADS, _WAITING)
+        self.workers = Workers(_THREADS, _WAITING, _WAIT_SECONDS)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
         self._viewer = ANYBODY

@@ -1,5 +1,6 @@
 """Work that takes the interpreter for long, off the event loop, a little at a time."""
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,14 +13,28 @@ Result = TypeVar("Result")
 
 
 class Workers:
-    """So many threads at once, and so many requests that wait for one."""
+    """So many threads at once, so many requests that wait for one, and each of them for so long."""
 
-    def __init__(self, threads: int, waiting: int) -> None:
+    def __init__(self, threads: int, waiting: int, wait_seconds: float = math.inf) -> None:
         self._limiter = anyio.CapacityLimiter(threads)
-        self._waiting = waiting
+        self._threads = anyio.CapacityLimiter(threads)
+        self._waiting, self._wait_seconds = waiting, wait_seconds
 
     async def run(self, work: Callable[..., Result], *arguments: Any) -> Result:
         """What `work` gives back. Raises Refused BUSY (503), and what `work` raises."""
         if self._limiter.statistics().tasks_waiting >= self._waiting:
-            raise Refused(Code.BUSY, "the server is reading other new questions: try again in a moment")
-        return await anyio.to_thread.run_sync(work, *arguments, limiter=self._limiter)
+            raise _busy()
+        borrower = object()
+        try:
+            with anyio.fail_after(self._wait_seconds):
+                await self._limiter.acquire_on_behalf_of(borrower)
+        except TimeoutError:
+            raise _busy() from None
+        try:
+            return await anyio.to_thread.run_sync(work, *arguments, limiter=self._threads)
+        finally:
+            self._limiter.release_on_behalf_of(borrower)
+
+
+def _busy() -> Refused:
+    return Refused(Code.BUSY, "the server is reading other new questions: try again in a moment")
