@@ -139,6 +139,6 @@ def _add(
     }
     alone = [(claim_id,) for claim_id in sorted(set(untimed) - crowded)]
     newest = {(row.claim_id, row.id) for row in _NEWEST[via].run(connection, alone, earliest_at=_EARLIEST)}
-    # Also of one that has a rival now: what is the only one of its kind may have been placed beside it before.
+    # Also of one that has a rival now: the only one of its kind may have been placed beside it before.
     near.pairs.update(only | newest)
     near.candidates.update(pair for pair in only | newest if pair[0] in untimed and pair[0] not in crowded)
