@@ -30,7 +30,7 @@ from spackmon.query.rows.filters import (
     compiler_passes,
     related,
 )
-from spackmon.query.rows.relations import refer_by, share
+from spackmon.query.rows.relations import depends_on, refer_by, share
 from spackmon.query.speclang import expressions
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture
@@ -39,7 +39,7 @@ from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, DependencyWay, Deptype
 from spackmon.schema.filters import ParameterValueFilter, StringFilter, VersionFilter
 from spackmon.schema.graph import SpecVisit, TraversalOrder
-from spackmon.schema.groups import BuildConnection, DependencyConnection
+from spackmon.schema.groups import BuildConnection, DependencyConnection, SpecConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import input_of, noun, object_type, only_filtered, quantified
 from spackmon.schema.package import Package, PackageVersion
@@ -243,6 +243,13 @@ class Spec(Node):
     )
     dependents: DependencyConnection = connection(
         models.Dependency, belongs=_DEPENDENTS, filters=True, description="What depends on it directly."
+    )
+    all_dependents: SpecConnection = connection(
+        models.Spec,
+        belongs=depends_on,
+        filters=True,
+        description="What depends on it, at any depth, by any deptype; the filter `dependency` of specs asks "
+        "for the way, too.",
     )
     dependent_count: int = value(
         expressions.dependent_count,

@@ -91,6 +91,24 @@ def test_the_same_is_asked_from_below(asked: AskedSite) -> None:
     assert below(satisfying="python ^hdf5", way="DIRECT") == (["hdf5"], ["hdf5"])
 
 
+def test_what_is_above_is_a_list_of_its_own(asked: AskedSite) -> None:
+    query = """
+        query($hash: String!) {
+            spec(hash: $hash) {
+                dependentCount
+                allDependents(where: {name: {ne: "tool"}}, orderBy: [{name: ASC}]) {
+                    totalCount
+                    nodes { name }
+                }
+            }
+        }
+    """
+    found = asked.ask(query, hash=ZLIB_OLD.hash)["spec"]
+    assert found["dependentCount"] == 4
+    assert found["allDependents"]["totalCount"] == 3
+    assert [one["name"] for one in found["allDependents"]["nodes"]] == ["cmake", "hdf5", "python"]
+
+
 @pytest.mark.parametrize(
     ("sought", "code"),
     [

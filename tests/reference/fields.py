@@ -16,6 +16,7 @@ from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import FLAG_NAMES
 from spackmon.logs import chunks
 from tests.reference.rows import Rows
+from tests.reference.walks import above
 
 MODELS: dict[str, Any] = {
     "Analysis": models.Analysis,
@@ -215,6 +216,7 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Spec", "builds"): _each(models.Build, "spec_id"),
     ("Spec", "compilers"): _each(models.SpecCompiler, "spec_id"),
     ("Spec", "dependencies"): _each(models.Dependency, "parent_id"),
+    ("Spec", "allDependents"): lambda rows, spec: above(rows, spec.id),
     ("Spec", "dependents"): _each(models.Dependency, "child_id"),
     ("Spec", "hashes"): _each(models.SpecHash, "spec_id"),
     ("Tag", "builds"): lambda rows, tag: (

@@ -22,3 +22,14 @@ def graph(rows: Rows, root: int, depth: int | None = None, deptypes: list[str] |
 def is_of(edge: Any, deptypes: list[str] | None) -> bool:
     """Whether an edge has one of these deptypes; all are meant by None."""
     return deptypes is None or any(Deptype[name] & edge.deptypes for name in deptypes)
+
+
+def above(rows: Rows, spec_id: int) -> list[Any]:
+    """The specs that depend on one, at any depth."""
+    found: set[int] = set()
+    left = [spec_id]
+    while left:
+        new = {edge.parent_id for edge in rows.by(models.Dependency, "child_id", left.pop())} - found
+        found |= new
+        left += new
+    return [rows.get(models.Spec, one) for one in sorted(found)]

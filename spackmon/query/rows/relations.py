@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, not_, or_, select
 
-from spackmon.models import Build, Spec, SpecCompiler, attempt_tag
+from spackmon.models import Build, Closure, Spec, SpecCompiler, attempt_tag
 from spackmon.query.sql.conditions import Belongs
 from spackmon.query.sql.scope import Attribute, Scope
 
@@ -33,6 +33,13 @@ def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
     other = SpecCompiler.__table__.alias()
     mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id == compiler.row_id)
     return or_(spec[Spec.compiler_id] == compiler.row_id, spec.row_id.in_(mixed.correlate_except(other)))
+
+
+def depends_on(spec: Scope, other: Scope) -> ColumnElement[bool]:
+    """The specs that depend on a spec, at any depth."""
+    above = Closure.__table__.alias()
+    ancestors = select(above.c.ancestor_id).where(above.c.descendant_id == spec.row_id)
+    return other.row_id.in_(ancestors.correlate_except(above))
 
 
 def of_newest_attempt(foreign_key: Attribute) -> Belongs:
