@@ -36,7 +36,7 @@ class Viewer:
 
     @property
     def facts(self) -> Mapping[str, bool]:
-        """What statements are told of the viewer, by name."""
+        """What statements are given of the viewer, by name."""
         return {SEES_DETAILS: self.sees_details}
 
 

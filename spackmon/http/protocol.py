@@ -146,7 +146,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         sentence = _SENTENCES.get(status, _UNREADABLE).format(f"{self.maximum_head_bytes:,}")
-        body = json.dumps(_told(status, sentence)).encode()
+        body = json.dumps(_refusal_body(status, sentence)).encode()
         content = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
             content += [name, b": ", value, b"\r\n"]
@@ -162,6 +162,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self.loop.call_later(self._linger_seconds, self.transport.close)
 
 
-def _told(status: int, sentence: str) -> dict[str, Any]:
+def _refusal_body(status: int, sentence: str) -> dict[str, Any]:
     code = Code.HTTP_REFUSED
     return {"message": sentence, "code": status, "error": code, "retryable": code.retryable}

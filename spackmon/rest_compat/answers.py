@@ -69,12 +69,12 @@ def build(_: BuildReport, receipt: BuildReceipt) -> Answer:
 def promised_build(report: BuildReport) -> Answer:
     """builds/new, spooled: nobody can say yet whether it is new, or of which spec where that did not come."""
     root = None if report.graph is None else report.graph.nodes[report.graph.root]
-    told = {
+    build = {
         "build_id": report.promised_build_id,
         "spec_full_hash": report.spec_hash,
         "spec_name": None if root is None else root.name,
     }
-    data = {"build_created": None, "build_environment_created": None, "build": told}
+    data = {"build_created": None, "build_environment_created": None, "build": build}
     return 200, _body("Build was taken and will be created.", data, 200)
 
 

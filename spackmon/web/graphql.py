@@ -18,7 +18,7 @@ from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
-from spackmon.query.serve.refusals import error_body, told
+from spackmon.query.serve.refusals import error_body, graphql_error
 from spackmon.query.serve.trusted_documents import document_identifier
 from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.graphiql import graphiql_page
@@ -53,7 +53,7 @@ async def graphql(request: Request[Services]) -> Response:
 
 
 def _refusal(refused: Refused) -> Response:
-    body = error_body(refused.code, [told(refused)])
+    body = error_body(refused.code, [graphql_error(refused)])
     headers = {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept"}
     if refused.code.retryable:
         headers["Retry-After"] = RETRY_AFTER_SECONDS
@@ -94,7 +94,7 @@ async def _answered(request: Request[Services]) -> Response:
 def _ask_again(refused: Refused) -> Response:
     """To a client that sends the document after this: no fault, and nothing for a cache between us."""
     headers = {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept", "Cache-Control": "no-store"}
-    return Response(error_body(refused.code, [told(refused)]), 200, headers)
+    return Response(error_body(refused.code, [graphql_error(refused)]), 200, headers)
 
 
 async def _posted(request: Request[Services]) -> GraphQLRequest:

@@ -22,8 +22,6 @@ from spackmon.formats.specs.spec_json import FORMAT_VERSIONS
 from spackmon.formats.specs.spec_pool import KeyedNode, SpecPool, read_pool, reports
 from spackmon.formats.submission import SpecReport
 
-FILE_TYPE = "spack-lockfile"
-
 # The kind of the keys, and the format of the specs where _meta does not say it (since 0.17 it does).
 _VERSIONS = {
     1: ("hash", 1),

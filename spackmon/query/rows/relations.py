@@ -77,11 +77,6 @@ def builds_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:
     return newest_attempt_id(build).in_(_tagged(tag))
 
 
-def attempts_tagged(tag: Scope, attempt: Scope) -> ColumnElement[bool]:
-    """The attempts that have a tag."""
-    return attempt.row_id.in_(_tagged(tag))
-
-
 def _tagged(tag: Scope) -> Select[Any]:
     given = attempt_tag.alias()
     return select(given.c.attempt_id).where(given.c.tag_id == tag.row_id).correlate_except(given)

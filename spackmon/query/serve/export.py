@@ -229,5 +229,5 @@ class Export:
             "hasNextPage": has_next_page,
             "hasPreviousPage": self._planned.is_continued,
         }
-        told = {key: values[name] for key, name in self._planned.page_info.items()}
-        return json.dumps({self._planned.page_info_key: told}).encode() + b"\n"
+        shown = {key: values[name] for key, name in self._planned.page_info.items()}
+        return json.dumps({self._planned.page_info_key: shown}).encode() + b"\n"

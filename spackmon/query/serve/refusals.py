@@ -1,4 +1,4 @@
-"""Requests that get no data: what is wrong with them, as GraphQL tells it."""
+"""Requests that get no data: what is wrong with them, in the form of GraphQL."""
 
 import json
 from collections.abc import Iterator
@@ -31,10 +31,10 @@ def invalid_if_refused() -> Iterator[None]:
     try:
         yield
     except Refused as refused:
-        raise InvalidRequestError(refused.code, [told(refused)]) from refused
+        raise InvalidRequestError(refused.code, [graphql_error(refused)]) from refused
 
 
-def told(refused: Refused) -> GraphQLError:
+def graphql_error(refused: Refused) -> GraphQLError:
     """The error as GraphQL has it; its code is given to `error_body`."""
     place = None if refused.position is None else {"position": refused.position}
     return GraphQLError(refused.sentence, extensions=place)

@@ -26,7 +26,7 @@ from spackmon.query.meanings.statement import Plan
 from spackmon.query.serve.export import Export
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.serve.recent import Recent
-from spackmon.query.serve.refusals import InvalidRequestError, error_body, told
+from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
 from spackmon.query.serve.workers import Workers
 from spackmon.query.sql.unpack import is_packed, unpacked
 from spackmon.viewer import Viewer
@@ -64,8 +64,8 @@ class _Spent:
     def extensions(self, cost: int) -> bytes:
         """The member of the response that says so."""
         milliseconds = round(self.seconds * 1000, 3)
-        told = {"cost": cost, "sqlStatements": self.statements, "databaseMilliseconds": milliseconds}
-        return b',"extensions":' + json.dumps(told).encode()
+        spent = {"cost": cost, "sqlStatements": self.statements, "databaseMilliseconds": milliseconds}
+        return b',"extensions":' + json.dumps(spent).encode()
 
 
 class QueryService:
@@ -119,7 +119,7 @@ class QueryService:
         except Refused as refused:
             if refused.code is Code.BUSY:
                 raise
-            return Answer(error_body(refused.code, [told(refused)], with_data=True))
+            return Answer(error_body(refused.code, [graphql_error(refused)], with_data=True))
         return Answer(body)
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
