@@ -124,6 +124,28 @@ def over_rows(columns: str, statement: str, lock: str = "", moments: Sequence[st
     return RowStatement(parsed, statement, lock, moments)
 
 
+def insert_missing(table: str, columns: str, key: Sequence[str], *, returning: str = "") -> RowStatement:
+    """Insert those rows of `columns`, written as `over_rows` takes them, whose `key` nobody has yet.
+
+    They are written in the order of the key, so that two writers do not wait for each other. What `returning`
+    names is given of the rows that are new.
+    """
+    names = [column.split()[0] for column in columns.split(",")]
+    # The anti-join is not for correctness (ON CONFLICT is): a conflict burns a row number and a dead row.
+    same = " AND ".join(f"t.{name} = i.{name}" for name in key)
+    return over_rows(
+        columns,
+        f"""
+        INSERT INTO {table} ({", ".join(names)})
+        SELECT {", ".join(f"i.{name}" for name in names)} FROM {{input}} i
+        WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {same})
+        ORDER BY {", ".join(f"i.{name}" for name in key)}
+        ON CONFLICT DO NOTHING
+        {f"RETURNING {returning}" if returning else ""}
+        """,  # noqa: S608 -- of our own constants
+    )
+
+
 class Statement:
     """A statement without rows, whose `{lock}` is how PostgreSQL keeps a row; SQLite has one writer.
 

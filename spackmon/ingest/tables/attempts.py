@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import Statement, insert_missing, over_rows
 from spackmon.ingest.tables.hanging import OF_ATTEMPT, End, referring
 from spackmon.runs.facts import Run
 from spackmon.runs.phases import RunPhase
@@ -73,16 +73,7 @@ _READ_TAGS = Statement(
     "SELECT t.name FROM attempt_tag a JOIN tag t ON t.id = a.tag_id WHERE a.attempt_id = :attempt_id"
 )
 
-_TAGS = over_rows(
-    "name text",
-    """
-    INSERT INTO tag (name)
-    SELECT i.name FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.name = i.name)
-    ORDER BY i.name
-    ON CONFLICT DO NOTHING
-    """,
-)
+_TAGS = insert_missing("tag", "name text", ["name"])
 
 _TAG = over_rows(
     "name text",

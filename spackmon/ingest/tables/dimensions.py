@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import Statement, insert_missing, over_rows
 
 JOINED_DIMENSIONS = """FROM {input} i
     JOIN package p ON p.name = i.name
@@ -26,18 +26,9 @@ JOINED_DIMENSIONS = """FROM {input} i
     JOIN parameter_set ps ON ps.digest = i.parameters_digest"""
 """The rows that a spec or a document, given as a row of `{input}`, names: `v`, `c`, `a` and `ps`."""
 
-# The anti-joins are not for correctness (ON CONFLICT is): a conflict burns a row number and a dead row.
-_PACKAGES = over_rows(
-    "name text",
-    """
-    INSERT INTO package (name)
-    SELECT i.name FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM package p WHERE p.name = i.name)
-    ORDER BY i.name
-    ON CONFLICT DO NOTHING
-    """,
-)
+_PACKAGES = insert_missing("package", "name text", ["name"])
 
+# As `insert_missing`, where the key is of another table.
 _VERSIONS = over_rows(
     "name text, version text, version_key bytea",
     """
@@ -52,26 +43,12 @@ _VERSIONS = over_rows(
     """,
 )
 
-_COMPILERS = over_rows(
-    "name text, version text, version_key bytea",
-    """
-    INSERT INTO compiler (name, version, version_key)
-    SELECT i.name, i.version, i.version_key FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM compiler c WHERE c.name = i.name AND c.version = i.version)
-    ORDER BY i.name, i.version
-    ON CONFLICT DO NOTHING
-    """,
-)
+_COMPILERS = insert_missing("compiler", "name text, version text, version_key bytea", ["name", "version"])
 
-_TARGETS = over_rows(
+_TARGETS = insert_missing(
+    "target",
     "digest bytea, name text, vendor text, generation integer, features text, parents text",
-    """
-    INSERT INTO target (digest, name, vendor, generation, features, parents)
-    SELECT i.digest, i.name, i.vendor, i.generation, i.features, i.parents FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM target t WHERE t.digest = i.digest)
-    ORDER BY i.digest
-    ON CONFLICT DO NOTHING
-    """,
+    ["digest"],
 )
 
 _ARCHITECTURES = over_rows(
@@ -89,16 +66,8 @@ _ARCHITECTURES = over_rows(
     """,
 )
 
-_PARAMETER_SETS = over_rows(
-    "digest bytea, document text",
-    """
-    INSERT INTO parameter_set (digest, document)
-    SELECT i.digest, i.document FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM parameter_set s WHERE s.digest = i.digest)
-    ORDER BY i.digest
-    ON CONFLICT DO NOTHING
-    RETURNING digest, id
-    """,
+_PARAMETER_SETS = insert_missing(
+    "parameter_set", "digest bytea, document text", ["digest"], returning="digest, id"
 )
 
 _PACKAGE_ID = Statement("SELECT id FROM package WHERE name = :name")
