@@ -10,7 +10,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
@@ -99,24 +99,7 @@ def create_app(settings: Settings) -> Starlette:
             database.close()
 
     application = Starlette(
-        routes=[
-            # Routes are tried in this order, and most requests are questions.
-            *graphql_routes,
-            *write_routes(settings.url_api_prefix),
-            *service_info_routes(settings.url_api_prefix),
-            *read_routes(settings.url_api_prefix),
-            *data_routes(),
-            *api_docs_routes(_documented_nouns(), DEFAULT_LIMIT),
-            *submissions.routes,
-            *cdash.routes,
-            *cdash_api.routes,
-            *token_exchange.routes,
-            *health.routes,
-            *cdash_links.routes,
-            *old_addresses.routes,
-            *pages.routes,
-            Mount("/static", static_files(), name="static"),
-        ],
+        routes=_routes(settings),
         middleware=[
             Middleware(AccessLog),
             Middleware(SecurityHeaders),
@@ -132,6 +115,27 @@ def create_app(settings: Settings) -> Starlette:
     # A redirect ends an old client's build: the paths it may spell in two ways are there twice.
     application.router.redirect_slashes = False
     return application
+
+
+def _routes(settings: Settings) -> list[BaseRoute]:
+    """In the order in which they are tried: most requests are questions."""
+    return [
+        *graphql_routes,
+        *write_routes(settings.url_api_prefix),
+        *service_info_routes(settings.url_api_prefix),
+        *read_routes(settings.url_api_prefix),
+        *data_routes(),
+        *api_docs_routes(_documented_nouns(), DEFAULT_LIMIT),
+        *submissions.routes,
+        *cdash.routes,
+        *cdash_api.routes,
+        *token_exchange.routes,
+        *health.routes,
+        *cdash_links.routes,
+        *old_addresses.routes,
+        *pages.routes,
+        Mount("/static", static_files(), name="static"),
+    ]
 
 
 def _open_early(access_tokens: AccessTokens) -> None:

@@ -73,23 +73,21 @@ def _separators(body: AnyBytes, start: int, end: int) -> int:
 
 def parse(text: str) -> Any:
     """The value of a JSON text. Raises ValueError or RecursionError; NaN and infinities are no JSON."""
-    _check_values(text)
-    try:
-        return _decoder.decode(text)
-    except (json.JSONDecodeError, _NotJsonError):
-        raise
-    except ValueError:  # Python's own sentence tells to change its settings
-        raise _NotJsonError("an integer in it has too many digits") from None
+    return _decoded(text, _decoder)
 
 
 def parse_unambiguous(text: str) -> Any:
     """As `parse`, but an object with a key given twice is no JSON either."""
+    return _decoded(text, _unambiguous_decoder)
+
+
+def _decoded(text: str, decoder: json.JSONDecoder) -> Any:
     _check_values(text)
     try:
-        return _unambiguous_decoder.decode(text)
+        return decoder.decode(text)
     except (json.JSONDecodeError, _NotJsonError):
         raise
-    except ValueError:
+    except ValueError:  # Python's own sentence tells to change its settings
         raise _NotJsonError("an integer in it has too many digits") from None
 
 

@@ -129,13 +129,19 @@ class Preparation:
         """The plan of an export, its variables and parameters. Raises InvalidRequestError and Refused."""
         _, operation = self._operation(request)
         variables, values = self._coerced(operation, request)
-        measure = Measure(self._registry, operation.fragments, variables)
-        statement = Statement(self._registry, self._dialect, operation.fragments, variables, self._spack)
-        fields = statement.root_fields(self._query, operation.node.selection_set)
+        statement, fields = self._statement(operation, variables)
         if request.limits is not None:
+            measure = Measure(self._registry, operation.fragments, variables)
             request.limits.check(measure.size(self._query, fields, page=1).with_values(values))
         planned = compile_export(statement, self._query, fields)
         return planned, variables, planned.plan.parameters(variables, request.viewer)
+
+    def _statement(
+        self, operation: Operation, variables: Mapping[str, Any]
+    ) -> tuple[Statement, dict[str, Selected]]:
+        """What compiles an operation, and the operation's own fields."""
+        statement = Statement(self._registry, self._dialect, operation.fragments, variables, self._spack)
+        return statement, statement.root_fields(self._query, operation.node.selection_set)
 
     def _operation(self, request: Request) -> tuple[bytes, Operation]:
         check_length(request.text, request.limits)
@@ -174,8 +180,7 @@ class Preparation:
     def _compiled(
         self, operation: Operation, variables: Mapping[str, Any], limits: Limits | None
     ) -> tuple[Prepared, set[Deciding]]:
-        statement = Statement(self._registry, self._dialect, operation.fragments, variables, self._spack)
-        fields = statement.root_fields(self._query, operation.node.selection_set)
+        statement, fields = self._statement(operation, variables)
         plain_fields = {key: asked for key, asked in fields.items() if asked.name not in _INTROSPECTION}
         introspected = {key: asked for key, asked in fields.items() if asked.name in _INTROSPECTION}
         with invalid_if_refused():

@@ -24,6 +24,10 @@ class InvalidRequestError(Exception):
         """The one with that sentence."""
         return cls(code, [GraphQLError(sentence)])
 
+    def as_refused(self) -> Refused:
+        """The first of its errors, for who takes no GraphQL response."""
+        return Refused(self.code, self.errors[0].message)
+
 
 @contextmanager
 def invalid_if_refused() -> Iterator[None]:

@@ -127,7 +127,7 @@ class QueryService:
         try:
             body = await self._run(Request(query, variables or {}, None, None, self._viewer))
         except InvalidRequestError as invalid:
-            raise Refused(invalid.code, invalid.errors[0].message) from invalid
+            raise invalid.as_refused() from invalid
         found: dict[str, Any] = json.loads(body)["data"]
         return found
 
@@ -145,7 +145,7 @@ class QueryService:
         try:
             planned, coerced, parameters = await self.workers.run(self._preparation.prepare_export, request)
         except InvalidRequestError as invalid:
-            raise Refused(invalid.code, invalid.errors[0].message) from invalid
+            raise invalid.as_refused() from invalid
         return Export(planned, coerced, parameters, self._reader, self._exports)
 
     async def _run(self, request: Request, *, explain: bool = False) -> bytes:
