@@ -43,7 +43,7 @@ class LargeBytes(mmap.mmap):
         """As of bytes."""
         end = len(self) if stop is None else min(stop, len(self))
         while start < end:
-            # Of a copy: mmap's own search in Python 3.11.2 reads behind a file that ends with a page, and dies.
+            # Of a copy: the search of mmap in Python 3.11.2 reads past a file that fills its page, and dies.
             found = self[start : min(start + _WINDOW_BYTES + len(part), end)].find(part)
             if found >= 0:
                 return start + found
