@@ -172,6 +172,7 @@ class Code(StrEnum):
     TOKEN_UNKNOWN = auto(), 404, "No token has this number."
     SCOPE_UNKNOWN = auto(), 400, "A token cannot be for this."
     INBOX_ENTRY_UNKNOWN = auto(), 404, "The inbox has no entry of this number."
+    SPOOL_REPORT_UNKNOWN = auto(), 404, "The spool has set no report of this name aside."
     REPLAY_INCOMPLETE = auto(), 400, "Some inbox entries could not be applied and stay in the inbox."
     IMPORT_INCOMPLETE = auto(), 400, "Some documents could not be stored."
     CLAIM_UNKNOWN = auto(), 404, "No claim has this id."

@@ -10,7 +10,7 @@ from spackmon.cli.installed import has_server, without_server
 
 # Named here, because the client alone cannot import them to see.
 _OF_SERVER = (
-    "serve", "unit", "db", "user", "token", "inbox", "run", "schema",
+    "serve", "unit", "db", "user", "token", "inbox", "spool", "run", "schema",
     "add_user", "get_token", "import_package_configuration",
 )  # fmt: skip
 _ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}

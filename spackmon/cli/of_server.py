@@ -2,7 +2,7 @@
 
 import typer
 
-from spackmon.cli import db, inbox, old_names, people, runs, schema, serve, tokens, unit
+from spackmon.cli import db, inbox, old_names, people, runs, schema, serve, spool, tokens, unit
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -13,6 +13,7 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(people.app, name="user")
     app.add_typer(tokens.app, name="token")
     app.add_typer(inbox.app, name="inbox")
+    app.add_typer(spool.app, name="spool")
     app.add_typer(runs.app, name="run")
     app.command()(schema.schema)
     for name, command in old_names.COMMANDS.items():

@@ -3,6 +3,9 @@
 A file each, whole or not at all, on the disk before its client is answered. They are applied in the order in
 which they came, each once: the transaction that applies one leaves a mark, by which a service that was killed
 between that and removing the file knows it. Services with the same directory share it.
+
+A report that fails again and again, or ends the process that applies it, may not stop those behind it: after
+some tries it is set aside, with the reason beside it, until somebody puts it back.
 """
 
 import fcntl
@@ -11,9 +14,9 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,8 +37,10 @@ from spackmon.viewer import WRITE, allows
 
 log = structlog.get_logger()
 
-_ENDING = ".report"
-_LOCK = "lock"
+_ENDING, _ASIDE, _REASON = ".report", ".aside", ".reason"
+_LOCK, _TRIES = "lock", "tries"
+# Each pause is twice as long as the one before: half a minute, for which reports that come meanwhile wait.
+_MOST_TRIES = 6
 _OWNER_ALONE = 0o600
 _SMALL_BYTES = 1 << 16
 _MARK = "spool:"
@@ -50,11 +55,40 @@ class Spooled:
     body: AnyBytes
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A report that is not tried any more; `person` and `kind` are None where its file cannot be read."""
+
+    name: str
+    arrived_at: datetime
+    person: str | None
+    kind: str | None
+    size_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Tries:
+    """How often the report `name` was tried, what it met last, and when (of the epoch) it may be again."""
+
+    name: str = ""
+    count: int = 0
+    next_at_seconds: float = 0.0
+    reason: str = ""
+
+
+class _Postponed(Exception):  # noqa: N818 -- not a fault: the report stays where it is
+    """A report could not be applied now, for this reason."""
+
+
 class Spool:
     """One directory; it is made when it is needed."""
 
+    first_pause_seconds = 1.0
+
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._tries: _Tries | None = None
 
     def is_empty(self) -> bool:
         """Whether nothing waits to be applied."""
@@ -98,9 +132,18 @@ class Spool:
         with self._locked(_LOCK):
             done = []
             for path in sorted(self._waiting()):
-                if not self._apply(database, path, read):
+                tries = self._tries_of(path.name)
+                if tries.count >= _MOST_TRIES:
+                    self._set_aside(path, f"{tries.reason}, {tries.count} times")
+                    continue
+                if not self._begin_try(tries):
                     break
-                path.unlink()
+                try:
+                    self._apply(database, path, read)
+                except _Postponed as postponed:
+                    self._note(replace(self._tries_of(path.name), reason=str(postponed)))
+                    break
+                path.unlink(missing_ok=True)
                 done.append(_MARK + path.name)
             if done:
                 # A mark may go when its file cannot come back.
@@ -108,11 +151,29 @@ class Spool:
                 log.info("spool_drained", reports=len(done))
                 _forget(database, done)
 
+    def set_aside(self) -> list[SetAside]:
+        """What is not tried any more, oldest first."""
+        return [_described(path) for path in sorted(self._files(_ASIDE))]
+
+    def put_back(self, name: str) -> None:
+        """Let a report that was set aside be tried again, before all that came later.
+
+        Raises Refused SPOOL_REPORT_UNKNOWN.
+        """
+        path = self._directory / f"{name}{_ASIDE}"
+        if path not in self._files(_ASIDE):
+            raise Refused(Code.SPOOL_REPORT_UNKNOWN, f"the spool has set no report {name!r} aside")
+        path.rename(path.with_suffix(_ENDING))
+        path.with_suffix(_REASON).unlink(missing_ok=True)
+
     def _waiting(self) -> Iterator[Path]:
+        return self._files(_ENDING)
+
+    def _files(self, ending: str) -> Iterator[Path]:
         try:
             with os.scandir(self._directory) as entries:
                 for entry in entries:
-                    if entry.name.endswith(_ENDING):
+                    if entry.name.endswith(ending):
                         yield Path(entry.path)
         except FileNotFoundError:
             return
@@ -122,26 +183,58 @@ class Spool:
         last = max((path.name for path in self._waiting()), default="0").partition("-")[0]
         return f"{max(time.time_ns(), int(last) + 1):020d}-{secrets.token_hex(4)}{_ENDING}"
 
-    def _apply(self, database: Database, path: Path, read: inbox.Reader) -> bool:
-        """Whether it is done with: applied, before or now, or in the inbox."""
-        spooled = _read(path)
-        if spooled is None:
-            log.error("spool_file_unreadable", file=path.name)
-            path.rename(path.with_suffix(".unreadable"))
-            return True
+    def _begin_try(self, before: _Tries) -> bool:
+        """Whether a report may be tried now; a try counts from its beginning, as it may end this process."""
+        now, pause_seconds = time.time(), self.first_pause_seconds * 2**before.count
+        # The clock may have been set back: nobody waits for longer than a pause.
+        if now < before.next_at_seconds <= now + pause_seconds:
+            return False
+        reason = "the service ended while it was applied"
+        self._note(_Tries(before.name, before.count + 1, now + pause_seconds, reason))
+        return True
+
+    def _tries_of(self, name: str) -> _Tries:
+        if self._tries is None:
+            try:
+                self._tries = _Tries(**json.loads((self._directory / _TRIES).read_text()))
+            except (OSError, ValueError, TypeError):
+                self._tries = _Tries()
+        return self._tries if self._tries.name == name else _Tries(name)
+
+    def _note(self, tries: _Tries) -> None:
+        self._tries = tries
+        # A full disk is no reason not to empty it.
+        with suppress(OSError):
+            (self._directory / _TRIES).write_text(json.dumps(asdict(tries)))
+
+    def _apply(self, database: Database, path: Path, read: inbox.Reader) -> None:
+        """See to it that a report is applied, before or now, or in the inbox. Raises _Postponed."""
         try:
-            database.write_once(lambda connection: _apply_once(connection, path.name, spooled, read))
-            return True
-        except Exception as error:
-            if classify(error).outcome in (Outcome.PASSING, Outcome.BUSY):
-                database.condition.failed(classify(error), error)
-                return False
-            log.exception("write_failed", kind=spooled.kind)
-        fault = Refused(
+            spooled = _read(path)
+        except OSError as error:
+            raise _Postponed(f"its file cannot be read: {error.strerror}") from error
+        if spooled is None:
+            self._set_aside(path, "its file is damaged")
+            return
+        fault = _fault_of(database, lambda connection: _apply_once(connection, path.name, spooled, read))
+        if fault is None:
+            return
+        log.error("write_failed", kind=spooled.kind, exc_info=fault)
+        refused = Refused(
             Code.INTERNAL, "the server met a fault of its own when it applied what it had spooled"
         )
-        database.write_once(lambda connection: _keep(connection, spooled, fault))
-        return True
+        fault = _fault_of(database, lambda connection: _keep(connection, spooled, refused))
+        if fault is not None:
+            log.error("not_kept", kind=spooled.kind, bytes=len(spooled.body), exc_info=fault)
+            self._set_aside(path, "neither it nor its place in the inbox could be written: the log says why")
+
+    def _set_aside(self, path: Path, reason: str) -> None:
+        path.with_suffix(_REASON).write_text(reason)
+        path.rename(path.with_suffix(_ASIDE))
+        self._sync()
+        # It is another try when somebody puts it back.
+        self._note(_Tries())
+        log.error("report_set_aside", report=path.stem, reason=reason)
 
     @contextmanager
     def _locked(self, name: str) -> Iterator[None]:
@@ -158,6 +251,17 @@ class Spool:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _described(path: Path) -> SetAside:
+    person = kind = None
+    with suppress(OSError, ValueError, KeyError, TypeError), path.open("rb") as file:
+        head = json.loads(file.readline())
+        person, kind = head["person"], head["kind"]
+    reason = ""
+    with suppress(OSError):
+        reason = path.with_suffix(_REASON).read_text()
+    return SetAside(path.stem, _arrived_at(path.name), person, kind, path.stat().st_size, reason)
 
 
 def _write(path: Path, head: bytes, body: AnyBytes) -> None:
@@ -184,6 +288,19 @@ def _read(path: Path) -> Spooled | None:
             return Spooled(said["kind"], claims, body.finish())
         except (ValueError, KeyError, TypeError, zstandard.ZstdError):
             return None
+
+
+def _fault_of(database: Database, work: Callable[[Connection], None]) -> Exception | None:
+    """What a transaction met that it would meet again. Raises _Postponed where the same may succeed later."""
+    try:
+        database.write_once(work)
+    except Exception as error:
+        trouble = classify(error)
+        if trouble.outcome not in (Outcome.PASSING, Outcome.BUSY):
+            return error
+        database.failed(trouble, error)
+        raise _Postponed(trouble.reason) from error
+    return None
 
 
 def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox.Reader) -> None:

@@ -1,10 +1,12 @@
-"""The schema at the command line, and the inbox."""
+"""The schema at the command line, the inbox and the spool."""
 
 from importlib.metadata import version
 from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
+from spackmon.auth.access_tokens import Claims
+from spackmon.ops.spool import Spool, Spooled
 from tests.cli.command import Shell
 from tests.databases import PostgresqlDatabases
 from tests.server import served
@@ -70,3 +72,18 @@ def test_what_could_not_be_applied_is_listed_shown_and_replayed(shell_on_both: S
         .endswith("could not be applied and stay in the inbox")
     )
     assert "no entry 2" in shell.refused("inbox", "replay", 2)
+
+
+def test_what_the_spool_has_set_aside_is_listed_and_put_back(shell: Shell) -> None:
+    directory = Path(shell.environment["SPACKMON_DATA_DIR"]) / "spool"
+    Spool(directory).put(Spooled("builds/update", Claims("ada", None), b"{}"))
+    (report,) = directory.glob("*.report")
+    report.with_suffix(".reason").write_text("it failed, 6 times")
+    report.rename(report.with_suffix(".aside"))
+    (entry,) = shell.done("spool", "list").splitlines()[1:]
+    assert [entry.split()[place] for place in (0, 2, 3)] == [report.stem, "ada", "builds/update"]
+    assert entry.endswith("it failed, 6 times")
+    assert "has set no report 'x' aside" in shell.refused("spool", "retry", "x")
+    shell.done("spool", "retry", report.stem)
+    assert report.exists()
+    assert not shell.done("spool", "list").splitlines()[1:]

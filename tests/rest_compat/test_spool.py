@@ -2,9 +2,11 @@
 
 import json
 import stat
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy import update
 
@@ -12,7 +14,9 @@ from spackmon.auth.access_tokens import Claims
 from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token, list_tokens, revoke_token
 from spackmon.database import Database
+from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
+from spackmon.large_bytes import AnyBytes
 from spackmon.models import Token, utc_now
 from spackmon.ops.migrations import upgrade
 from spackmon.ops.spool import Spool, Spooled
@@ -178,3 +182,97 @@ def test_a_report_waits_longer_than_its_token_lasts(database: Database, tmp_path
     spool.drain(database, reader(frozenset()))
     codes = [entry.error_code for entry in database.read_once(inbox.entries)]
     assert codes == ["BUILD_UNKNOWN", "TOKEN_REVOKED"]
+
+
+SPOOLED = reader(frozenset())
+
+
+def out_of_memory() -> None:
+    raise psycopg.errors.OutOfMemory("out of memory")
+
+
+def connection_lost() -> None:
+    raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+
+def process_killed() -> None:
+    raise SystemExit
+
+
+def disk_unreadable() -> None:
+    raise AssertionError("its file is replaced by a directory")
+
+
+@pytest.mark.parametrize(
+    ("meet", "reason"),
+    [
+        (out_of_memory, "the database has no memory left, 6 times"),
+        (connection_lost, "the database does not answer, 6 times"),
+        (process_killed, "the service ended while it was applied, 6 times"),
+        (disk_unreadable, "its file cannot be read: Is a directory, 6 times"),
+    ],
+)
+def test_a_report_that_fails_every_time_is_set_aside_and_those_behind_it_are_applied(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    meet: Callable[[], None],
+    reason: str,
+) -> None:
+    """It stays on the disk and is listed; put back, it is applied before what came later."""
+    monkeypatch.setattr(Spool, "first_pause_seconds", 0.0)
+    directory = tmp_path / "spool"
+    spool_two_reports(directory, poisoned="poison")
+    (poison,) = [path for path in directory.iterdir() if b"poison" in path.read_bytes()]
+    if meet is disk_unreadable:
+        poison.rename(tmp_path / "poison")
+        poison.mkdir()
+
+    def read(kind: str, body: AnyBytes) -> Iterable[Submission]:
+        if kind == "poison":
+            meet()
+        return SPOOLED("builds/update", body)
+
+    tries = 0
+    while not (spool := Spool(directory)).is_empty():
+        tries += 1
+        try:
+            # A new one each time: the number of tries outlives a process.
+            spool.drain(database, read)
+        except SystemExit:
+            continue
+    assert tries == 7
+    assert builds_in_inbox(database) == [2]
+    (aside,) = spool.set_aside()
+    assert aside.reason == reason
+    if meet is disk_unreadable:
+        poison.with_suffix(".aside").rmdir()
+        (tmp_path / "poison").rename(poison.with_suffix(".aside"))
+    (aside,) = spool.set_aside()
+    assert (aside.person, aside.kind) == ("anonymous", "poison")
+    spool.put_back(aside.name)
+    assert not spool.set_aside()
+    spool.drain(database, lambda _, body: SPOOLED("builds/update", body))
+    assert builds_in_inbox(database) == [2, 1]
+    assert {path.name for path in directory.iterdir()} == {"lock", "order", "tries"}
+
+
+def test_a_report_that_not_even_the_inbox_takes_is_set_aside(database: Database, tmp_path: Path) -> None:
+    spool_two_reports(tmp_path, poisoned="\ud800")
+    spool = Spool(tmp_path)
+    spool.drain(database, SPOOLED)
+    assert builds_in_inbox(database) == [2]
+    (aside,) = spool.set_aside()
+    assert "could be written" in aside.reason
+
+
+def spool_two_reports(directory: Path, poisoned: str) -> None:
+    for kind, build_id in (poisoned, 1), ("builds/update", 2):
+        body = json.dumps({"build_id": build_id, "status": "SUCCESS"}).encode()
+        Spool(directory).put(Spooled(kind, Claims("anonymous", None), body))
+
+
+def builds_in_inbox(database: Database) -> list[int]:
+    entries = database.read_once(inbox.entries)
+    bodies = [database.read_once(lambda c, e=entry: inbox.show(c, e.id)[1]) for entry in entries]  # type: ignore[misc]
+    return [json.loads(body)["build_id"] for body in bodies]
