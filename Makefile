@@ -10,7 +10,10 @@ ASSETS := spackmon/web/static/built/manifest.json
 ASSET_SOURCES := $(wildcard examples/*.graphql) \
   $(shell find frontend -path frontend/node_modules -prune -o -type f -print)
 # Node comes as a wheel: npm and what it starts must find that node first.
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_cache="$(CURDIR)/.venv/npm-cache" npm --prefix frontend
+NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_cache="$(CURDIR)/.venv/npm-cache" npm --prefix
+# Other people's clients of GraphQL, which only the tests need.
+CLIENTS := tests/graphql_clients
+CLIENTS_INSTALLED := .venv/graphql-clients-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -27,7 +30,7 @@ run: install ## serve on http://127.0.0.1:8000, with an embedded database in .sp
 demo: install $(DEMO)/loaded ## serve example builds, from a database of their own in .demo/
 	@SPACKMON_DATA_DIR=$(DEMO) exec $(BIN)/spackmon serve
 
-test: install ## run every test, two at a time
+test: install $(CLIENTS_INSTALLED) ## run every test, two at a time
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
@@ -42,7 +45,7 @@ lint: install ## formatting, types, the walls between the packages
 	$(BIN)/mypy
 	MYPYPATH=spackmon/client/spack-monitor $(BIN)/mypy --explicit-package-bases spackmon/client/spack-monitor/monitor
 	$(BIN)/lint-imports
-	$(NPM) run check
+	$(NPM) frontend run check
 
 bench: install ## run the benchmarks
 	$(BIN)/python -m benchmarks
@@ -58,12 +61,16 @@ $(INSTALLED): pyproject.toml | .venv/bin/python
 	@touch $@
 
 $(NODE_MODULES): frontend/package-lock.json | $(INSTALLED)
-	@$(NPM) ci --ignore-scripts --loglevel=error >/dev/null
+	@$(NPM) frontend ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+$(CLIENTS_INSTALLED): $(CLIENTS)/package-lock.json | $(INSTALLED)
+	@$(NPM) $(CLIENTS) ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)
 	@echo "Building the front-end assets ..."
-	@$(NPM) run --silent build
+	@$(NPM) frontend run --silent build
 	@touch $@
 
 $(DEMO)/loaded: | $(INSTALLED)

@@ -59,12 +59,23 @@ def questions() -> list[Question]:
 
 def _question(section: str) -> Question:
     sentence = section.partition("\n")[0]
-    query, answer = (
-        re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        for language in ("graphql", "json")
-    )
+    query, answer = (_blocks(section, language) for language in ("graphql", "json"))
     assert (len(query), len(answer)) == (1, 1), f"{sentence} has no query, no answer or several"
     return Question(sentence, query[0], json.loads(answer[0]))
+
+
+def documented() -> dict[str, str]:
+    """The blocks of GraphQL on all other pages, each by its page's name and its number there."""
+    pages = (path for path in sorted(ROOT.glob("docs/*.md")) if path != ANSWERS)
+    return {
+        f"{path.stem}-{number}": block
+        for path in (ROOT / "README.md", *pages)
+        for number, block in enumerate(_blocks(path.read_text(encoding="utf-8"), "graphql"), start=1)
+    }
+
+
+def _blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 # What GraphiQL opens with.

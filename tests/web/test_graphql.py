@@ -2,9 +2,6 @@
 
 import hashlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +11,6 @@ from spackmon.app import create_app
 from spackmon.errors import Refused
 from spackmon.settings import Settings
 from tests.server import Server, served
-from tests.waiting import GIVE_UP_SECONDS
-
-FRONTEND = Path(__file__).parents[2] / "frontend"
 
 RESPONSE = "application/graphql-response+json"
 QUERY = "{ __typename builds { totalCount } }"
@@ -90,19 +84,6 @@ def test_a_body_that_is_not_json_by_its_type_is_refused(server: Server) -> None:
     answer = server.http.post("/graphql", content=QUERY, headers={"Content-Type": "text/plain"})
     assert answer.status_code == 415
     assert answer.json()["errors"][0]["extensions"]["code"] == "CONTENT_TYPE_UNSUPPORTED"
-
-
-def test_the_rules_of_graphql_over_http_are_kept(server: Server) -> None:
-    if not (FRONTEND / "node_modules" / "graphql-http").is_dir():
-        pytest.skip("the front end is not installed: make install")
-    node = Path(sys.executable).with_name("node")
-    audit = subprocess.run(
-        [node, FRONTEND / "audit.mjs", f"{server.url}/graphql"],
-        env={**os.environ, "NO_PROXY": "127.0.0.1"},
-        capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=True,
-    )  # fmt: skip
-    # Not only what MUST and SHOULD be so: of what MAY be one way or the other, nothing is left out.
-    assert audit.stdout.splitlines() == ["61 audits"]
 
 
 def test_what_an_answer_cost_is_told_to_whoever_asks_by_header(server: Server) -> None:
@@ -246,20 +227,6 @@ def test_the_pages_of_configured_origins_may_ask(database_url: str, tmp_path: Pa
             assert "access-control-allow-credentials" not in answer.headers
         write = server.http.post("/ms1/specs/new/", json={}, headers={"Origin": ours})
         assert "access-control-allow-origin" not in write.headers
-
-
-def test_apollos_client_persists_its_queries(server: Server) -> None:
-    if not (FRONTEND / "node_modules" / "@apollo" / "client").is_dir():
-        pytest.skip("the front end is not installed: make install")
-    node = Path(sys.executable).with_name("node")
-    for method in ("POST", "GET"):
-        asked = subprocess.run(
-            [node, FRONTEND / "apollo.mjs", f"{server.url}/graphql", method],
-            env={**os.environ, "NO_PROXY": "127.0.0.1"},
-            capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=True,
-        )  # fmt: skip
-        # Twice the same: the hash alone is not known, the document comes with it, and then the hash will do.
-        assert asked.stdout.splitlines() == ["hash", "hash and query", "hash", "Query"], method
 
 
 def test_a_folder_that_cannot_be_asked_stops_the_start(
