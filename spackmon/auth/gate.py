@@ -6,6 +6,9 @@ client's access token has expired in mid-build. Only passwords, which people cho
 
 import base64
 import binascii
+import hmac
+import secrets
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,8 +29,11 @@ from spackmon.viewer import ADMIN, READ, WRITE, Role, Viewer, allows
 _PASSWORDS_AT_ONCE = 2
 # More tokens than a site has; of more, the earlier ones are forgotten.
 _MOST_ADMITTED = 10_000
+# Browsers send a password with each request.
+_VERIFIED_SECONDS = 300.0
+_MOST_VERIFIED = 1_000
 
-
+_NOBODY = Viewer(sees_details=False)
 # What a person may do who shows a password.
 _OF_PASSWORDS = f"{WRITE} {READ}"
 _USE_NOTED = timedelta(hours=1)
@@ -51,6 +57,9 @@ class Gate:
         self._admitted: dict[bytes, Claims] = {}
         self._used: dict[int, datetime] = {}
         self._passwords = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
+        # When a password was verified; by a key of this process alone, which nobody can guess from a dump.
+        self._verified: dict[bytes, float] = {}
+        self._verified_key = secrets.token_bytes(32)
 
     async def admit(self, authorization: str | None, *, impatient: bool = False) -> Sender:
         """Who may write with this header: a Bearer access token, or a token itself from a script.
@@ -65,15 +74,48 @@ class Gate:
         self._note_use(row)
         return Sender(row.person_id, row.name)
 
-    async def viewer(self, authorization: str | None) -> Viewer:
+    async def viewer(self, authorization: str | None, *, is_public: bool = False) -> Viewer:
         """Who reads with this header: nobody that is known without one.
 
         Bearer as in `admit`, or Basic with a name and a token or password, as browsers send it. Raises
         Refused with status 401 or 403.
+
+        Where reading `is_public` a header that is not for this service counts as none: a proxy in front asks
+        for passwords of its own and hands them on, and whoever passed it must not see less than without it.
+        What this service issued or knows is refused all the same, with the reason: who shows an ended token
+        or mistypes a password would take an answer without details for a whole one.
         """
         if not authorization:
-            return Viewer(sees_details=False)
-        if authorization.partition(" ")[0].lower() == "basic":
+            return _NOBODY
+        try:
+            return await self._viewer(authorization)
+        except Refused as refused:
+            if not is_public or refused.status not in (400, 401) or await self._is_ours(authorization):
+                raise
+            return _NOBODY
+
+    async def _is_ours(self, authorization: str) -> bool:
+        """Whether a header that fits nobody has a token of this service, or a name with a password here."""
+        try:
+            if _is_basic(authorization):
+                name, secret = _basic(authorization)
+                of_person = select(Person.id).where(Person.name == name, Person.password_hash.is_not(None))
+                if not looks_like_token(secret):
+                    return await self._first(of_person) is not None
+            else:
+                secret = _bearer(authorization)
+        except Refused:
+            return False
+        if looks_like_token(secret):
+            return await self._first(select(Token.id).where(Token.digest == digest(secret))) is not None
+        try:
+            self._access_tokens.read(secret)
+        except Refused as refused:
+            return refused.code != Code.TOKEN_INVALID
+        return True
+
+    async def _viewer(self, authorization: str) -> Viewer:
+        if _is_basic(authorization):
             name, secret = _basic(authorization)
             claims = await self._claims(name, secret)
             if claims is None:
@@ -168,8 +210,19 @@ class Gate:
         )
         if row is None or row.password_hash is None:
             return None
-        fits = await anyio.to_thread.run_sync(is_password, row.password_hash, secret, limiter=self._passwords)
-        return Claims(name, None) if fits else None
+        # With the hash of now: a password that was changed was never verified.
+        content = "\0".join((name, row.password_hash, secret)).encode()
+        proof = hmac.digest(self._verified_key, content, "sha256")
+        if time.monotonic() < self._verified.get(proof, 0.0):
+            return Claims(name, None)
+        if not await anyio.to_thread.run_sync(
+            is_password, row.password_hash, secret, limiter=self._passwords
+        ):
+            return None
+        if len(self._verified) >= _MOST_VERIFIED:
+            self._verified.clear()
+        self._verified[proof] = time.monotonic() + _VERIFIED_SECONDS
+        return Claims(name, None)
 
     async def _wait_for_key(self) -> None:
         """The key lies beside the database and is made with it, where the service began on a full disk."""
@@ -195,6 +248,10 @@ def _bearer(authorization: str | None) -> str:
     if scheme.lower() != "bearer" or not credentials:
         raise Refused(Code.UNAUTHENTICATED, "this request needs an access token")
     return credentials
+
+
+def _is_basic(authorization: str) -> bool:
+    return authorization.partition(" ")[0].lower() == "basic"
 
 
 def _do_not_fit(name: str) -> str:
@@ -229,8 +286,8 @@ def _of_claims(claims: Claims) -> Select[*tuple[Any, ...]]:
 
 def _basic(authorization: str | None) -> tuple[str, str]:
     """Name and secret of a Basic header (RFC 7617)."""
-    scheme, _, encoded = (authorization or "").partition(" ")
-    if scheme.lower() != "basic":
+    encoded = (authorization or "").partition(" ")[2]
+    if authorization is None or not _is_basic(authorization):
         raise Refused(Code.UNAUTHENTICATED, "expected the header `Authorization: Basic user:token`")
     try:
         name, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")

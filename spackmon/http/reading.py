@@ -55,13 +55,16 @@ class ReadAccess:
 
 
 async def _viewer(request: Request[Services]) -> Viewer | None:
-    """Who asks; None where everybody sees everything. Raises Refused with status 401 or 403."""
+    """Who asks; None where everybody sees everything. Raises Refused with status 401 or 403.
+
+    On a public site whoever shows nothing of this service is nobody, and is answered (`Gate.viewer`).
+    """
     settings = request.state.settings
     needs_person = settings.read_access == AUTHENTICATED
     hides_details = settings.environment_access == AUTHENTICATED
     if not needs_person and not hides_details:
         return None
-    viewer = await request.state.gate.viewer(request.headers.get("authorization"))
+    viewer = await request.state.gate.viewer(request.headers.get("authorization"), is_public=not needs_person)
     if needs_person and not viewer.is_signed_in:
         raise Refused(Code.UNAUTHENTICATED, "reading needs a name and a token with the scope read")
     return replace(viewer, sees_details=viewer.is_signed_in or not hides_details)

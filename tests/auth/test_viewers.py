@@ -9,14 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import httpx
+import jwt
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import make_url, update
 
-from spackmon.auth.people import add_person
-from spackmon.auth.tokens import create_token, list_tokens
+from spackmon.auth import gate
+from spackmon.auth.people import add_person, disable_person, hash_password, is_password
+from spackmon.auth.tokens import create_token, list_tokens, revoke_token
 from spackmon.client import Client
 from spackmon.errors import Refused
-from spackmon.models import utc_now
+from spackmon.models import Person, utc_now
 from spackmon.viewer import ADMIN, READ, WRITE
 from tests.player import Player
 from tests.server import USER, Server, in_database, served
@@ -71,6 +73,72 @@ def test_what_describes_machines_is_shown_to_those_who_are_known(private: Server
     assert files == owners
     # The plans are the same, whoever asked first.
     assert ask(private, ENVIRONMENT, known) == variables
+
+
+def basic(name: str, secret: str) -> str:
+    return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
+
+
+def test_on_a_public_site_credentials_of_others_are_none_and_bad_ones_of_ours_are_refused(
+    private: Server,
+) -> None:
+    """A proxy hands on what was for it; whoever shows an ended token learns that it has ended."""
+
+    def status(authorization: str) -> tuple[int, str | None]:
+        answer = private.http.post(
+            "/graphql", json={"query": ENVIRONMENT}, headers={"Authorization": authorization}
+        )
+        if answer.status_code == 200:
+            assert '"name":"' not in answer.text
+        return answer.status_code, answer.json().get("error")
+
+    in_database(private, lambda c: add_person(c, "ada", "a long password"))
+    foreign = [
+        basic("proxy", "secret"), basic("proxy", "0" * 64), basic(USER, "of the proxy"), "Basic !", "Basic",
+        "Bearer " + "0" * 64, "Bearer a.b.c", "Bearer", "Negotiate YII=", "Digest username=ada", "ada",
+        "Bearer " + jwt.encode({"sub": USER}, "k" * 32), "Basic " + base64.b64encode(b"\xe9:\xe9").decode(),
+    ]  # fmt: skip
+    assert {header: status(header) for header in foreign} == dict.fromkeys(foreign, (200, None))
+    ended = headers(private, READ, days=-1)["Authorization"]
+    key = in_database(private, lambda c: create_token(c, USER, [READ]))
+    issued = private.http.get("/auth/token", headers={"Authorization": basic(USER, key)}).json()["token"]
+    assert status(ended) == (401, "TOKEN_REVOKED")
+    assert status(basic(USER, ended.split()[1])) == (401, "CREDENTIALS_WRONG")
+    assert status(basic("proxy", key)) == (401, "CREDENTIALS_WRONG")
+    assert status(basic("ada", "another password")) == (401, "CREDENTIALS_WRONG")
+    assert status(headers(private, WRITE)["Authorization"]) == (403, "SCOPE_MISSING")
+    in_database(
+        private, lambda c: revoke_token(c, max(one.id for one in list_tokens(c) if one.scopes == READ))
+    )
+    assert status(f"Bearer {issued}") == (401, "TOKEN_REVOKED")
+
+
+def test_a_password_is_hashed_once_and_counts_no_longer_than_it_is_the_persons(
+    private: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[str] = []
+
+    def is_password_noted(password_hash: str, password: str) -> bool:
+        hashed.append(password)
+        return is_password(password_hash, password)
+
+    monkeypatch.setattr(gate, "is_password", is_password_noted)
+    in_database(private, lambda c: add_person(c, "ada", "a long password"))
+
+    def status(password: str) -> int:
+        credentials = {"Authorization": basic("ada", password)}
+        return private.http.post("/graphql", json={"query": ENVIRONMENT}, headers=credentials).status_code
+
+    assert [status("a long password") for _ in range(3)] == [200] * 3
+    assert hashed == ["a long password"]
+    assert [status("a wrong password") for _ in range(2)] == [401] * 2
+    assert hashed == ["a long password", "a wrong password", "a wrong password"]
+    changed = hash_password("another password")
+    of_ada = update(Person).where(Person.name == "ada")
+    in_database(private, lambda c: c.execute(of_ada.values(password_hash=changed)))
+    assert [status(password) for password in ("a long password", "another password")] == [401, 200]
+    in_database(private, lambda c: disable_person(c, "ada"))
+    assert status("another password") == 401
 
 
 def test_exports_pages_and_the_old_reads_show_no_more(private: Server) -> None:
