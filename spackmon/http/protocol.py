@@ -9,6 +9,7 @@ import asyncio
 import json
 from typing import Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from spackmon.errors import Code
@@ -23,6 +24,27 @@ _UNREADABLE = "this is no request of HTTP/1.1"
 
 class _HeadTooLargeError(Exception):
     """Goes through the parser, which ends with it."""
+
+
+class _NoUpgrades(httptools.HttpRequestParser):
+    """A parser that reads a request as if its Upgrade header were not there (RFC 9110, section 7.8).
+
+    llhttp takes all that follows such a head for another protocol: the body of a client that would rather
+    speak h2c would be lost. One that may be answered in HTTP/1.1 sends the body in it.
+    """
+
+    def __init__(self, protocol: "BoundedProtocol") -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override]
+        """As of the class; goes on after the head with another parser."""
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self.get_method() == b"CONNECT":
+                raise
+            self._protocol.read_again(data[upgrade.args[0] :])
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -41,6 +63,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         super().connection_made(transport)
+        self._begin_parser()
         self._is_refused = False
         self._refused_status = Code.HTTP_REFUSED.status
         self._unread_bytes = self._head_bytes = self._body_bytes = 0
@@ -48,6 +71,23 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_since: float | None = self.loop.time()
         self._slow_since: float | None = None
         self._looking = self.loop.call_later(self.look_seconds, self._look)
+
+    def _begin_parser(self) -> None:
+        self.parser = _NoUpgrades(self)
+        # Whoever says `close` and sends more is answered all the same.
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def _is_upgrade(self) -> bool:
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
+
+    def read_again(self, rest: bytes) -> None:
+        """Read a head that has come once more, without its Upgrade, and the rest of the data after it."""
+        line = b"%s %s HTTP/%s\r\n" % (
+            self.parser.get_method(), self.url, self.parser.get_http_version().encode(),
+        )  # fmt: skip
+        headers = [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        self._begin_parser()
+        self.parser.feed_data(line + b"".join(headers) + b"\r\n" + rest)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -82,6 +122,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head has come."""
+        if self._is_upgrade():
+            return
         self._unread_bytes = 0
         self._head_since = self._slow_since = None
         self._body_bytes, self._is_in_body = 0, True
@@ -95,6 +137,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request has come."""
+        if self._is_upgrade():
+            return
         self._unread_bytes = 0
         self._is_in_body = False
         super().on_message_complete()

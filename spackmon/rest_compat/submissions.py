@@ -5,7 +5,7 @@ sends the same again and loses nothing.
 """
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import anyio.to_thread
@@ -108,30 +108,49 @@ async def _answers(
                 yield _answer(outcome)
 
 
+class _Group:
+    """Lines that are written at once."""
+
+    def __init__(self) -> None:
+        self._lines: list[Numbered] = []
+        self._size_bytes = 0
+
+    def fill(self, lines: Iterator[Numbered]) -> bool:
+        """Take lines until these are enough; whether they are. Raises OSError."""
+        for number, line in lines:
+            self._lines.append((number, line))
+            self._size_bytes += 0 if isinstance(line, Refused) else len(line)
+            if len(self._lines) >= _LINES_AT_ONCE or self._size_bytes >= _BYTES_AT_ONCE:
+                return True
+        return False
+
+    def take(self) -> list[Numbered]:
+        """What is there; afterwards there is nothing."""
+        lines, self._lines, self._size_bytes = self._lines, [], 0
+        return lines
+
+
 async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[list[Numbered]]:
     """The lines of the body, as many at a time as are written at once."""
-    group: list[Numbered] = []
-    group_bytes = 0
+    group = _Group()
     try:
         async for chunk in request.stream():
-            for numbered in lines.feed(chunk):
-                group.append(numbered)
-                group_bytes += 0 if isinstance(numbered[1], Refused) else len(numbered[1])
-                if len(group) >= _LINES_AT_ONCE or group_bytes >= _BYTES_AT_ONCE:
-                    yield group
-                    group, group_bytes = [], 0
+            # In a thread: it unpacks, and writes what is large to the disk.
+            fed = lines.feed(chunk)
+            while await anyio.to_thread.run_sync(group.fill, fed):
+                yield group.take()
             if lines.is_over:
                 await discard_body(request)
                 break
-        group += lines.end()
+        await anyio.to_thread.run_sync(group.fill, lines.end())
     except OSError as error:
         log.warning("body_not_stored", reason=error.strerror)
         raise Refused(Code.BUSY, "the server's disk has no room for the line: try again later") from None
     except ClientDisconnect:
         # Nobody reads an answer any more; the whole lines are applied, so that they need not come again.
-        log.info("batch_cut", lines=len(group))
-    if group:
-        yield group
+        log.info("batch_cut")
+    if rest := group.take():
+        yield rest
 
 
 async def _apply(

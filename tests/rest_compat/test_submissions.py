@@ -5,6 +5,7 @@ import json
 import random
 import socket
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import zstandard
 
+from spackmon.large_bytes import Writer
 from spackmon.rest_compat.lines import Lines, Numbered
 from tests.cli.command import Shell
 from tests.formats.corpus import documents
@@ -210,6 +212,26 @@ def test_a_bomb_is_one_sentence_and_the_next_batch_goes_in(
     answers = send(server, bomb, Content_Encoding=encoding)
     assert [answer["code"] for answer in answers] == [code]
     assert statuses(send(server, body_of(install(1)))) == ["created"]
+
+
+def test_lines_are_unpacked_and_written_to_files_beside_the_event_loop(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+
+    def note(content_of: Callable[..., Any]) -> Callable[..., Any]:
+        def noted(*arguments: Any) -> Any:
+            threads.append(threading.current_thread().name)
+            return content_of(*arguments)
+
+        return noted
+
+    for name in ("flush", "finish"):
+        monkeypatch.setattr(Writer, name, note(getattr(Writer, name)))
+    phases = [{"name": "build", "status": "SUCCESS", "output": "x" * 600_000}]
+    batch = body_of(*(install(number, phases=phases, status="SUCCESS") for number in range(3)))
+    assert statuses(send(server, gzip.compress(batch), Content_Encoding="gzip")) == ["created"] * 3
+    assert {name.partition(" ")[0] for name in threads} == {"AnyIO"}
 
 
 def test_who_may_not_write_is_challenged_and_what_cannot_be_read_is_said(server: Server) -> None:

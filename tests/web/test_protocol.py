@@ -85,6 +85,35 @@ def test_requests_follow_one_another_on_a_connection(connection: socket.socket) 
     assert answered(connection).count(b"HTTP/1.1 200") == 5
 
 
+UPGRADE = (
+    b"Connection: keep-alive, Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQ\r\n"
+)
+QUERY = b'{"query": "{ __typename }"}'
+
+
+@pytest.mark.parametrize("cut", [0, 1, 40, len(POST) + len(UPGRADE), len(POST) + len(UPGRADE) + 30])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_request_that_offers_another_protocol_is_answered_in_this_one(
+    connection: socket.socket, cut: int, is_chunked: bool
+) -> None:
+    """Its body is read, and the next request on the connection, whatever pieces they come in."""
+    length = b"Transfer-Encoding: chunked\r\n" if is_chunked else b"Content-Length: %d\r\n" % len(QUERY)
+    body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(QUERY), QUERY) if is_chunked else QUERY
+    sent = POST + UPGRADE + length + b"\r\n" + body
+    without_body = HEAD + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    last = POST + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(QUERY) + QUERY
+    connection.sendall(sent[:cut])
+    connection.sendall(sent[cut:] + without_body + last)
+    answers = answered(connection)
+    assert answers.count(b"HTTP/1.1 200") == 3
+    assert answers.count(b'{"data":{"__typename":"Query"}}') == 2
+
+
+def test_a_tunnel_is_refused(connection: socket.socket) -> None:
+    connection.sendall(b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n\x16\x03")
+    assert b"HTTP/1.1 200" not in answered(connection)
+
+
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes longer than two looks takes too long."""
