@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import against_postgraphile, bulk, growth, ingest, memory, query
+from benchmarks import against_postgraphile, bulk, growth, ingest, memory, query, questions
 from benchmarks.data import Size
 from benchmarks.databases import POSTGRESQL_CONFIGURATION, DatabaseName, Loaded, loaded
 from benchmarks.measure import Result, show
@@ -23,6 +23,7 @@ TOPICS: dict[str, Topic] = {
     bulk.TOPIC: lambda loaded, size, quick: bulk.measure(loaded, quick=quick),
     against_postgraphile.TOPIC: lambda loaded, size, quick: against_postgraphile.measure(loaded, quick=quick),
     growth.TOPIC: lambda loaded, size, quick: growth.measure(loaded, quick=quick),
+    questions.TOPIC: lambda loaded, size, quick: questions.measure(loaded, quick=quick),
     memory.TOPIC: lambda loaded, size, quick: memory.measure(loaded, quick=quick),
 }
 DATABASES: tuple[DatabaseName, ...] = ("postgresql", "sqlite")
@@ -56,7 +57,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller logs")
     parser.add_argument("--only", action="append", choices=TOPICS, help="one topic; may be repeated")
     parser.add_argument("--database", action="append", choices=DATABASES, help="one database")
-    parser.add_argument("--factor", type=int, default=1, help="how many times 60,000 specs (default 1)")
+    parser.add_argument(
+        "--factor", type=int, default=1, help="how many times 20,000 builds: 1, 10, 100 (default 1)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there as well")
     return parser.parse_args()
 

@@ -14,14 +14,13 @@ from typing import Any, Literal
 
 from sqlalchemy import create_engine, make_url, text
 
-from benchmarks import data, grow, load
+from benchmarks import data, grow, load, runs, variants
 from benchmarks.data import Site, Size
 from spackmon.database import Database
 from spackmon.ops.migrations import upgrade
 
 DatabaseName = Literal["sqlite", "postgresql"]
 CACHE = Path(__file__).parent.parent / ".bench"
-_MIGRATIONS = Path(__file__).parent.parent / "alembic" / "versions"
 
 # What a site would set on a small machine; durability (fsync, synchronous_commit) is PostgreSQL's default.
 POSTGRESQL_CONFIGURATION = {
@@ -76,7 +75,7 @@ class Loaded:
             _drop(url)
 
     def times(self, factor: int) -> "Loaded":
-        """The same site, that much larger, beside this one; it is made once and kept."""
+        """The same site with that many times the runs, beside this one; it is made once and kept."""
         if factor == 1:
             return self
         name = f"site_{factor}"
@@ -84,15 +83,14 @@ class Loaded:
         mark = self._directory / f"loaded-{factor}-{digest[:12]}"
         url = _sibling(self.url, name)
         if not mark.exists():
-            print(f"copying every spec and build {factor - 1} times in {self._directory} ...", flush=True)
+            print(f"growing {factor} times as many runs in {self._directory} ...", flush=True)
             began = time.monotonic()
             _drop(url)
-            database = Database(_copy(self.url, name))
-            try:
-                grow.grow(database, factor)
-            finally:
-                database.close()
+            if self.name == "postgresql":
+                _copy(self.url, name)
+            grow.grow(self.url, url, factor)
             mark.write_text(json.dumps({"seconds": round(time.monotonic() - began)}))
+        upgrade(url)
         return Loaded(self.name, url, self._directory)
 
 
@@ -118,6 +116,8 @@ def loaded(name: DatabaseName, size: Size) -> Iterator[Loaded]:
 def _load_once(directory: Path, url: str, size: Size) -> None:
     mark = directory / "loaded"
     if mark.exists():
+        # What a release brings is measured on what its migrations make of the site.
+        upgrade(url)
         return
     for file in directory.glob("site*"):
         file.unlink()
@@ -133,9 +133,10 @@ def _load_once(directory: Path, url: str, size: Size) -> None:
 
 
 def _fingerprint(size: Size) -> str:
-    """Changes when the site or the tables do."""
+    """Changes when the site does; migrations are run on the site that is there."""
     digest = hashlib.sha256(json.dumps(asdict(size)).encode())
-    for path in (data.SHAPES, Path(data.__file__), Path(load.__file__), *sorted(_MIGRATIONS.glob("*.py"))):
+    modules = (Path(str(module.__file__)) for module in (data, load, runs, variants))
+    for path in (data.SHAPES, *modules, *sorted(variants.CORPUS.glob("*/*.gz"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -1,96 +1,315 @@
-"""A loaded site becomes several times as large within its database: every spec and build is copied.
+"""A loaded site becomes several times as large within its database: every spec and every build is copied.
 
 Reporting 600,000 specs would take most of an hour. A copy has the graph, the versions and the parameters of
 what it was copied from and hashes of its own, so that every share stays as it was: a package version that
 half of the builds contain is in half of them again. Only the sharing of specs between a copy and another is
-missing, and a hash's first characters name one spec of each copy. What sites hold once (packages, versions,
-compilers, machines, tags, people) is not copied.
+missing, and a hash's first characters name one spec of each copy.
+
+Specs become ten times as many at most: above that, sites build what they have again on other machines. The
+parameter sets that few specs have multiply as specs do, the others stay. What sites hold once (packages,
+versions, compilers, tags, people) is not copied; logs, files, variables and results are as many as specs.
+
+Rows come from the schema or attached database `original`. Copies of one row stand side by side and so have
+neighbouring numbers, and the time between two builds is divided among the copies of the first: numbers follow
+time, as they do where rows are written as they come.
 """
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, LargeBinary, cast, func, insert, literal, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    FromClause,
+    Integer,
+    Interval,
+    LargeBinary,
+    MetaData,
+    Select,
+    String,
+    Table,
+    case,
+    cast,
+    create_engine,
+    func,
+    insert,
+    literal,
+    make_url,
+    or_,
+    select,
+    true,
+    type_coerce,
+)
 
-from benchmarks.load import set_sequences, tidy
+from benchmarks.load import SPAN, set_sequences, tidy
 from spackmon import models
 from spackmon.database import Database
+from spackmon.models.columns import UtcDateTime
+from spackmon.ops.migrations import upgrade
 
-_SPEC, _BUILD, _ATTEMPT = models.Spec.__table__, models.Build.__table__, models.Attempt.__table__
+ORIGINAL = "original"
+MOST_SPECS = 10
+"""Specs are copied so many times at most."""
 
-# In the order of their references.
-_COPIED: tuple[Any, ...] = (
+# A set that so many specs have is a default or a habit; a site that is ten times as large has it as well.
+_HABIT = 10
+# The last two become the copy's number: it begins with 0, which is not in a hash's alphabet.
+_UNCHANGED_CHARACTERS = 30
+
+_BUILD, _CLAIM, _SPEC = models.Build.__table__, models.Claim.__table__, models.Spec.__table__
+_SETS: Any = models.ParameterSet.__table__
+_PARAMETERS: Any = models.Parameter.__table__
+_ENVIRONMENTS = models.BuildEnvironment.__table__
+_RUNS: frozenset[Any] = frozenset((
+    _BUILD, models.Attempt.__table__, models.attempt_tag, models.Phase.__table__, _CLAIM,
+    models.ClaimPhase.__table__, models.BuildEvent.__table__, models.BuildPackageVersion.__table__,
+))  # fmt: skip
+_SPECS: frozenset[Any] = frozenset((
     _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.SpecCompiler.__table__,
     models.Dependency.__table__, models.ProvidedVirtual.__table__, models.Closure.__table__,
     models.EnvironmentSet.__table__, models.EnvironmentVariable.__table__, models.Manifest.__table__,
     models.InstallFile.__table__, models.Log.__table__, models.LogChunk.__table__,
-    _BUILD, _ATTEMPT, models.attempt_tag, models.Phase.__table__, models.Claim.__table__,
-    models.ClaimPhase.__table__, models.BuildEvent.__table__, models.Analysis.__table__,
-    models.Attribute.__table__, models.BuildPackageVersion.__table__,
-)  # fmt: skip
+    models.Analysis.__table__, models.Attribute.__table__,
+))  # fmt: skip
 # References without a foreign key.
 _DERIVED: Mapping[Any, Any] = {
     models.Closure.__table__.c.ancestor_id: _SPEC,
     models.Closure.__table__.c.descendant_id: _SPEC,
     models.BuildPackageVersion.__table__.c.build_id: _BUILD,
-    models.Claim.__table__.c.client_build_id: _BUILD,
-    _BUILD.c.newest_attempt_id: _ATTEMPT,
+    models.BuildPackageVersion.__table__.c.package_version_id: models.PackageVersion.__table__,
+    models.BuildPackageVersion.__table__.c.package_id: models.Package.__table__,
+    _CLAIM.c.client_build_id: _BUILD,
+    _BUILD.c.newest_attempt_id: models.Attempt.__table__,
 }
 _HASHES = frozenset({_SPEC.c.hash, models.SpecHash.__table__.c.value})
 _DIGESTS = frozenset(
-    model.__table__.c.digest for model in (models.EnvironmentSet, models.Manifest, models.Log)
+    model.__table__.c.digest
+    for model in (models.EnvironmentSet, models.Manifest, models.Log, models.ParameterSet)
 )
-# The last two become the copy's number: it begins with 0 or 1, which are not in a hash's alphabet.
-_UNCHANGED_CHARACTERS = 30
+_DRIVERS = {"postgresql": "postgresql+psycopg", "sqlite": "sqlite"}
+_RARE = Table("rare_set", MetaData(), Column("id", Integer, primary_key=True), prefixes=["TEMPORARY"])
 
 
-def grow(database: Database, factor: int) -> None:
-    """Make a database that `load` filled `factor` times as large, up to 20."""
-    highest = database.read_once(_highest_ids)
-    for table in _COPIED:
-        database.write(partial(_copy, table=table, highest=highest, factor=factor))
-    database.write(lambda connection: set_sequences(connection, _COPIED))
+@dataclass(frozen=True, slots=True)
+class _Growth:
+    """How often each kind of row is copied."""
+
+    runs: int
+    specs: int
+    seconds: float
+
+    @property
+    def machines(self) -> int:
+        return self.runs // self.specs
+
+    def copies(self, table: Any) -> int:
+        """Of each row of a table."""
+        if table in _RUNS:
+            return self.runs
+        if table is _ENVIRONMENTS:
+            return self.machines
+        return self.specs if table in _SPECS or table in (_SETS, _PARAMETERS) else 1
+
+    def copy_of(self, referred: Any, copy: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Which copy of a row of `referred` belongs to the copy with this number of another row."""
+        if referred in _RUNS:
+            return copy
+        return copy // self.specs if referred is _ENVIRONMENTS else copy % self.specs
+
+
+def grow(original_url: str, url: str, factor: int) -> None:
+    """Make a database that has `factor` times as many runs as the original.
+
+    Of SQLite `url` is a new file, of PostgreSQL a copy of the original.
+    """
+    engine = create_engine(make_url(url).set(drivername=_DRIVERS[make_url(url).get_backend_name()]))
+    if engine.dialect.name == "sqlite":
+        upgrade(url)
+        with engine.connect() as connection:
+            for statement in ("PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF"):
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql(f"ATTACH ? AS {ORIGINAL}", (make_url(original_url).database,))
+            fill(connection, factor)
+            connection.commit()
+    else:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER SCHEMA public RENAME TO {ORIGINAL}")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        upgrade(url)
+        with engine.begin() as connection, _bare_tables(connection):
+            fill(connection, factor)
+            connection.exec_driver_sql(f"DROP SCHEMA {ORIGINAL} CASCADE")
+    engine.dispose()
+    database = Database(url)
     tidy(database)
+    database.close()
 
 
-def _highest_ids(connection: Connection) -> dict[Any, int]:
-    return {
-        table: connection.execute(select(func.max(table.c.id))).scalar_one()
-        for table in _COPIED
-        if "id" in table.c
-    }
+@contextmanager
+def _bare_tables(connection: Connection) -> Iterator[None]:
+    """Tables without keys and indexes, which are made when all rows are there: a fifth of the time."""
+    ours = "connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f')"
+    constraints = connection.exec_driver_sql(
+        "SELECT conrelid::regclass, conname, pg_get_constraintdef(oid), contype FROM pg_constraint"
+        f" WHERE {ours} ORDER BY contype = 'f', oid"
+    ).all()
+    indexes = connection.exec_driver_sql(
+        "SELECT i.indexrelid::regclass, pg_get_indexdef(i.indexrelid) FROM pg_index i"
+        " JOIN pg_class c ON c.oid = i.indrelid AND c.relnamespace = 'public'::regnamespace"
+        " WHERE NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.indexrelid)"
+    ).all()
+    for table, name, _, _ in reversed(constraints):
+        connection.exec_driver_sql(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    for index, _ in indexes:
+        connection.exec_driver_sql(f"DROP INDEX {index}")
+    yield
+    connection.exec_driver_sql("SET LOCAL maintenance_work_mem = '1GB'")
+    for table, name, definition, kind in constraints:
+        # Every reference holds because it held in what is copied.
+        unchecked = " NOT VALID" if kind == b"f" or kind == "f" else ""
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}{unchecked}")
+    for _, definition in indexes:
+        connection.exec_driver_sql(definition)
+    connection.exec_driver_sql("UPDATE pg_constraint SET convalidated = true WHERE NOT convalidated")
 
 
-def _copy(connection: Connection, table: Any, highest: Mapping[Any, int], factor: int) -> None:
-    if connection.dialect.name == "postgresql":
-        # Every reference holds because it held in what is copied; checking each costs more than writing it.
-        connection.execute(text("SET LOCAL session_replication_role = replica"))
-    reference, referred = next(
-        (column, found) for column in table.primary_key if (found := _referred(column)) in highest
-    )
-    for copy in range(1, factor):
-        values = [_copied(column, copy, highest) for column in table.c]
-        original = select(*values).where(reference <= highest[referred]).order_by(*table.primary_key)
-        connection.execute(insert(table).from_select([column.name for column in table.c], original))
+def fill(connection: Connection, factor: int) -> None:
+    """Write into empty tables what `original` holds, `factor` times as many runs.
+
+    Above ten a multiple of ten.
+    """
+    specs = min(factor, MOST_SPECS)
+    if factor % specs:
+        raise ValueError(f"above {specs} the factor must be a multiple of it, not {factor}")
+    builds = connection.execute(select(func.count()).select_from(_original(_BUILD))).scalar_one()
+    growth = _Growth(factor, specs, SPAN.total_seconds() / builds / factor)
+    _RARE.create(connection)
+    counted = _original(_SPEC)
+    rare = select(counted.c.parameter_set_id).group_by(counted.c.parameter_set_id)
+    connection.execute(insert(_RARE).from_select(["id"], rare.having(func.count() < _HABIT)))
+    for table in models.Base.metadata.sorted_tables:
+        _copy(connection, table, growth)
+    _tell_sets_apart(connection, growth)
+    set_sequences(connection, models.Base.metadata.sorted_tables)
 
 
-def _copied(column: Any, copy: int, highest: Mapping[Any, int]) -> ColumnElement[Any]:
-    if column in _HASHES:
-        return func.substr(column, 1, _UNCHANGED_CHARACTERS).concat(f"{copy:02}")
-    if column in _DIGESTS:
-        # SQLite's `||` makes text even of two blobs.
-        return cast(column.concat(literal(bytes([copy]), LargeBinary)), LargeBinary)
-    if column is models.Claim.__table__.c.key:
-        return column.concat(f"/{copy}")
-    referred = _referred(column)
-    value: ColumnElement[Any] = column
-    return value + copy * highest[referred] if referred in highest else value
+def _original(table: Any) -> FromClause:
+    return table.to_metadata(MetaData(), schema=ORIGINAL).alias("o")  # type: ignore[no-any-return]
 
 
-def _referred(column: Any) -> Any:
+def _copy(connection: Connection, table: Any, growth: _Growth) -> None:
+    original, copies = _original(table), growth.copies(table)
+    _check_references(connection, table, growth)
+    if copies == 1:
+        selected: Select[Any] = select(*original.c)
+    else:
+        number, rows = _repeated(connection, original, copies, growth)
+        selected = select(*(_copied(connection, one, rows.c[one.name], number, growth) for one in table.c))
+        if table in (_SETS, _PARAMETERS):
+            set_id = rows.c.id if table is _SETS else rows.c.parameter_set_id
+            selected = selected.where(or_(number == 0, _is_rare(set_id)))
+        if connection.dialect.name == "sqlite":
+            selected = selected.order_by(*(rows.c[key.name] for key in table.primary_key), number)
+    connection.execute(insert(table).from_select([one.name for one in table.c], selected))
+
+
+def _check_references(connection: Connection, table: Any, growth: _Growth) -> None:
+    """A table that is not copied must not speak of rows that are, or `_RUNS` or `_SPECS` lacks it."""
+    multiplied = {_referred(one) for one in table.c if growth.copies(_referred(one)) > 1}
+    original = _original(table)
+    is_wrong = growth.copies(table) == 1 and multiplied - {_ENVIRONMENTS}
+    if is_wrong and connection.execute(select(func.count()).select_from(original)).scalar_one():
+        raise RuntimeError(f"the rows of {table.name} do not grow with what they speak of")
+
+
+def _repeated(
+    connection: Connection, original: FromClause, copies: int, growth: _Growth
+) -> tuple[ColumnElement[Any], FromClause]:
+    """Each row so many times, side by side, and the number of the copy from 0."""
+    if connection.dialect.name == "sqlite":
+        first = select(literal(0).label("number")).cte("copies", recursive=True)
+        numbers = first.union_all(select(first.c.number + 1).where(first.c.number < copies - 1))
+        every = select(*original.c, numbers.c.number.label("copy_number"))
+        rows = every.select_from(original.join(numbers, true())).subquery()
+    else:
+        ordered = select(*original.c).order_by(*original.primary_key).subquery()
+        series = func.generate_series(0, copies - 1).label("copy_number")
+        rows = select(*ordered.c, series).subquery()
+    return rows.c.copy_number, rows
+
+
+def _copied(
+    connection: Connection, target: Any, value: ColumnElement[Any], number: Any, growth: _Growth
+) -> ColumnElement[Any]:
+    """What stands in a column of a copy."""
+    referred = _referred(target)
+    if target in _HASHES:
+        suffix = literal("0").concat(cast(number, String))
+        return case((number == 0, value), else_=func.substr(value, 1, _UNCHANGED_CHARACTERS).concat(suffix))
+    if target in _DIGESTS:
+        return case((number == 0, value), else_=_extended(connection, value, number))
+    if target is _CLAIM.c.key or target is _ENVIRONMENTS.c.hostname:
+        return case((number == 0, value), else_=value.concat("-").concat(cast(number, String)))
+    if target is _SETS.c.document:
+        return case((number == 0, value), else_=_with_experiment(value, number))
+    if target.table in _RUNS and isinstance(target.type, UtcDateTime):
+        return _later(connection, value, number, growth)
+    copies = growth.copies(referred)
+    if copies == 1:
+        return value
+    copy = number if referred is target.table else growth.copy_of(referred, number)
+    if referred is _SETS:
+        copy = case((_is_rare(value), copy), else_=0)
+    return (value - 1) * copies + copy + 1
+
+
+def _referred(target: Any) -> Any:
     """The table whose ids a column holds, its own for its id; None if it holds none."""
-    if column.name == "id":
-        return column.table
-    foreign = next(iter(column.foreign_keys), None)
-    return foreign.column.table if foreign is not None else _DERIVED.get(column)
+    if target.name == "id":
+        return target.table
+    foreign = next(iter(target.foreign_keys), None)
+    return foreign.column.table if foreign is not None else _DERIVED.get(target)
+
+
+def _is_rare(set_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    return set_id.in_(select(_RARE.c.id))
+
+
+def _extended(connection: Connection, digest: ColumnElement[Any], number: Any) -> ColumnElement[Any]:
+    """A digest with one more byte."""
+    if connection.dialect.name == "sqlite":
+        # SQLite's `||` makes text even of two blobs.
+        return cast(digest.concat(func.char(number)), LargeBinary)
+    return digest.concat(func.set_byte(literal(b"\0", LargeBinary), 0, number))
+
+
+def _later(
+    connection: Connection, moment: ColumnElement[Any], number: Any, growth: _Growth
+) -> ColumnElement[Any]:
+    if connection.dialect.name == "sqlite":
+        seconds = cast(number * growth.seconds, String).concat(" seconds")
+        return func.strftime("%Y-%m-%dT%H:%M:%f", moment, seconds, type_=String).concat("000Z")
+    between = cast(literal(f"{growth.seconds} seconds"), Interval)
+    later: ColumnElement[Any] = type_coerce(moment, DateTime(timezone=True)) + number * between
+    return later
+
+
+# What tells a copied set from the one that it was copied from.
+_EXPERIMENT = "experiment"
+
+
+def _with_experiment(document: ColumnElement[Any], number: Any) -> ColumnElement[Any]:
+    beginning = literal(f'{{"{_EXPERIMENT}":"').concat(cast(number, String)).concat('",')
+    return beginning.concat(func.substr(document, 2))
+
+
+def _tell_sets_apart(connection: Connection, growth: _Growth) -> None:
+    """Each copy of a parameter set has an element that says so."""
+    number = (_SETS.c.id - 1) % growth.specs
+    value = literal('"').concat(cast(number, String)).concat('"')
+    element = select(literal(_EXPERIMENT), value, _SETS.c.id).where(number > 0)
+    connection.execute(insert(_PARAMETERS).from_select(["name", "value", "parameter_set_id"], element))

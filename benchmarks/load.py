@@ -15,7 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
 
-from benchmarks.data import SPACK_VERSION, Build, Error, Phase, Site
+from benchmarks.data import SPACK_VERSION, Site
+from benchmarks.runs import Build, Error, Installable, Run, builds
 from spackmon import models
 from spackmon.auth.people import add_person
 from spackmon.database import Database
@@ -28,9 +29,10 @@ from spackmon.runs.claim import Claim
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, SourceKind
 
-_OLDEST = datetime(2022, 1, 1, tzinfo=UTC)
-_DURATION = timedelta(minutes=10)
-_BETWEEN_BUILDS = timedelta(minutes=40)
+OLDEST = datetime(2022, 1, 1, tzinfo=UTC)
+SPAN = timedelta(days=3 * 365)
+"""From the first build to the last, however many there are."""
+
 _BETWEEN_RUNS = timedelta(hours=1)
 _ROWS_AT_ONCE = 2_000
 
@@ -51,12 +53,16 @@ def load(database: Database, site: Site) -> None:
     """Write everything the site reported, and let the database count what it has."""
     for number in range(5):
         database.write(partial(add_person, name=f"builder-{number}"))
-    hashes: dict[str, None] = {}
+    specs: dict[str, Installable] = {}
     for document in site.documents():
-        report = SpecReport(spec_json.read(document["spec"]), SPACK_VERSION)
+        report = SpecReport(spec_json.read(document["spec"]), document["spack_version"])
         database.write(partial(store.apply, submission=report, person_id=1))
-        hashes.update(dict.fromkeys(report.graph.nodes))
-    database.write(lambda connection: _load_builds(connection, site, list(hashes)))
+        specs |= {
+            hash_: Installable(hash_, node.operating_system, node.target.name)
+            for hash_, node in report.graph.nodes.items()
+            if node.external is None
+        }
+    database.write(lambda connection: _load_builds(connection, site, list(specs.values())))
     database.write(_fill_package_versions)
     tidy(database)
 
@@ -65,17 +71,18 @@ def _fill_package_versions(connection: Connection) -> None:
     connection.execute(_PACKAGE_VERSIONS_BELOW)
 
 
-def _load_builds(connection: Connection, site: Site, hashes: Sequence[str]) -> None:
+def _load_builds(connection: Connection, site: Site, installable: Sequence[Installable]) -> None:
     version = models.Spec.package_version_id == models.PackageVersion.id
     specs = select(models.Spec.hash, models.Spec.id, models.PackageVersion.package_id).where(version)
     spec_ids = {row.hash: (row.id, row.package_id) for row in connection.execute(specs)}
     person_ids = {
         row.name: row.id for row in connection.execute(select(models.Person.name, models.Person.id))
     }
-    rows = _Rows(spec_ids, person_ids)
-    for builds in _batched(site.builds(hashes), _ROWS_AT_ONCE):
+    size = site.size
+    rows = _Rows(spec_ids, person_ids, SPAN / size.builds)
+    for some_builds in _batched(builds(installable, size.builds, size.seed), _ROWS_AT_ONCE):
         written: dict[Any, list[Mapping[str, Any]]] = {table: [] for table in _TABLES}
-        for build in builds:
+        for build in some_builds:
             for table, row in rows.of(build):
                 written[table].append(row)
         for table, found in written.items():
@@ -112,8 +119,11 @@ _Row = tuple[Any, dict[str, Any]]
 class _Rows:
     """Builds as rows, numbered as they come: one claim of ms1 for each run."""
 
-    def __init__(self, spec_ids: Mapping[str, tuple[int, int]], person_ids: Mapping[str, int]) -> None:
-        self._spec_ids, self._person_ids = spec_ids, person_ids
+    def __init__(
+        self, spec_ids: Mapping[str, tuple[int, int]], person_ids: Mapping[str, int], between: timedelta
+    ) -> None:
+        """`between` is the time from one build to the next."""
+        self._spec_ids, self._person_ids, self._between = spec_ids, person_ids, between
         self._numbers = {table: count(1) for table in _TABLES}
         self._known: dict[tuple[Any, Any], int] = {}
 
@@ -125,24 +135,25 @@ class _Rows:
             dict(zip(names, build.environment, strict=True)),
         )  # fmt: skip
         build_id = self._next(models.Build)
-        attempt_ids = [self._next(models.Attempt) for _ in build.attempts]
-        first = _OLDEST + build_id * _BETWEEN_BUILDS
+        attempt_ids = [self._next(models.Attempt) for _ in build.runs]
+        first = OLDEST + build_id * self._between
         series = f"{build.spec_hash}/{build_id}"
         began = [first + place * _BETWEEN_RUNS for place in range(len(attempt_ids))]
         spec_id, package_id = self._spec_ids[build.spec_hash]
+        newest_run = _ran(build.runs[-1], began[-1])
         shared = {"environment_id": environment_id, "configure_arguments": "--enable-shared"}
         shared["environment_set_id"] = yield from self._variables(build.variables)
         manifest_id, file_ids = yield from self._manifest(build.files)
         yield models.Build.__table__, {
             "id": build_id, "spec_id": spec_id, "package_id": package_id,
             "owner_id": self._person_ids[build.owner], "newest_attempt_id": attempt_ids[-1],
-            "manifest_id": manifest_id, "created_at": first, "updated_at": began[-1] + _DURATION,
-            **shared, **_ran(build.attempts[-1][0], began[-1]),
+            "manifest_id": manifest_id, "created_at": first, "updated_at": newest_run["finished_at"],
+            **shared, **newest_run,
         }  # fmt: skip
-        for place, (status, phases) in enumerate(build.attempts):
+        for place, one in enumerate(build.runs):
             newest = place == len(attempt_ids) - 1
             run = {
-                **shared, **_ran(status, began[place]), "spack_version": SPACK_VERSION,
+                **shared, **_ran(one, began[place]), "spack_version": SPACK_VERSION,
                 "manifest_id": manifest_id if newest else None,
             }  # fmt: skip
             yield models.Attempt.__table__, {
@@ -163,20 +174,19 @@ class _Rows:
                 "tags": json.dumps(sorted(build.tags)), "client_build_id": build_id,
                 "first_reported_at": claim.first_reported_at, "last_reported_at": claim.last_reported_at,
             }  # fmt: skip
-            yield from self._phases(attempt_ids[place], claim_id, phases, began[place])
-            errors = [error for phase in phases for error in phase.errors]
+            yield from self._phases(attempt_ids[place], claim_id, one, began[place])
+            errors = [error for phase in one.phases for error in phase.errors]
             yield from self._errors(attempt_ids[place], claim_id, errors)
             if newest:
                 yield from self._analysis(attempt_ids[place], claim_id, build, file_ids, began[place])
 
-    def _phases(
-        self, attempt_id: int, claim_id: int, phases: Iterable[Phase], began: datetime
-    ) -> Iterator[_Row]:
-        for position, phase in enumerate(phases, 1):
+    def _phases(self, attempt_id: int, claim_id: int, run: Run, began: datetime) -> Iterator[_Row]:
+        seconds = run.duration_seconds / len(run.phases)
+        for position, phase in enumerate(run.phases, 1):
             log_id = yield from self._log(phase.log)
             row = {
                 "name": phase.name, "position": position, "status": phase.status, "log_id": log_id,
-                "reported_at": began + timedelta(minutes=position),
+                "duration_seconds": seconds, "reported_at": began + timedelta(seconds=seconds * position),
             }  # fmt: skip
             yield models.Phase.__table__, {"id": self._next(models.Phase), "attempt_id": attempt_id, **row}
             yield models.ClaimPhase.__table__, {"claim_id": claim_id, **row}
@@ -198,7 +208,9 @@ class _Rows:
             yield models.BuildEvent.__table__, {
                 "id": self._next(models.BuildEvent), "attempt_id": attempt_id, "claim_id": claim_id,
                 "position": position, "kind": EventKind.ERROR, "text": error.text,
-                "log_line": error.log_line, "error_group_id": group_id,
+                "log_line": error.log_line, "source_file": error.source_file,
+                "source_line": error.source_line, "pre_context": error.pre_context,
+                "post_context": error.post_context, "error_group_id": group_id,
             }  # fmt: skip
 
     def _variables(self, variables: Mapping[str, str]) -> Any:
@@ -251,11 +263,12 @@ class _Rows:
         return self._known[table, key]
 
 
-def _ran(status: str, began: datetime) -> dict[str, Any]:
+def _ran(run: Run, began: datetime) -> dict[str, Any]:
     """How a run ended, and when it ran."""
     return {
-        "status": status, "started_at": began, "finished_at": began + _DURATION,
-        "duration_seconds": _DURATION.total_seconds(),
+        "status": run.status, "started_at": began,
+        "finished_at": began + timedelta(seconds=run.duration_seconds),
+        "duration_seconds": run.duration_seconds,
     }  # fmt: skip
 
 

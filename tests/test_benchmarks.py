@@ -1,44 +1,89 @@
 """The benchmarks' site: numbers of two runs can be compared only if both measured the same data."""
 
+from pathlib import Path
+from typing import Any
+
+import pytest
 from sqlalchemy import Connection, func, select
 
-from benchmarks import grow, load
+from benchmarks import grow, load, questions
 from benchmarks.data import Site, Size
+from benchmarks.databases import Loaded
+from benchmarks.runs import Installable, builds
+from benchmarks.server import served
 from spackmon import models
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest.checking import check_database
 
-TINY = Size(specs=700, builds=50)
+TINY = Size(specs=700, builds=200)
 
 
 def test_a_seed_gives_the_same_site_each_time_and_another_seed_another():
     first, again, other = (list(Site(size).documents()) for size in (TINY, TINY, Size(700, 50, seed=43)))
     assert first == again
     assert first != other
-    hashes = [node["hash"] for document in first for node in document["spec"]["nodes"]]
-    builds = list(Site(TINY).builds(hashes))
-    assert builds == list(Site(TINY).builds(hashes))
-    assert len({build.spec_hash for build in builds}) == TINY.builds
+    nodes = [node for document in first for node in document["spec"]["nodes"]]
+    specs = [Installable(node["hash"], "debian12", "zen2") for node in nodes]
+    found, again = (list(builds(specs, TINY.builds, TINY.seed)) for _ in range(2))
+    assert found == again
+    keys = {(build.spec_hash, build.environment, build.owner) for build in found}
+    assert len({build.spec_hash for build in found}) < len(keys) == TINY.builds
 
 
 def test_the_site_has_the_size_that_was_asked_for_and_its_concretizations_share_specs():
     graphs = [spec_json.read(document["spec"]) for document in Site(Size(specs=3000)).documents()]
     distinct = {hash_ for graph in graphs for hash_ in graph.nodes}
     assert 3000 <= len(distinct) < 3100
-    assert sum(len(graph.nodes) for graph in graphs) > 1.2 * len(distinct)
+    assert sum(len(graph.nodes) for graph in graphs) > len(distinct)
 
 
-def test_what_is_loaded_in_bulk_is_what_reports_would_have_left_and_grows_as_a_whole(database: Database):
+def test_what_is_loaded_in_bulk_is_what_reports_would_have_left_and_grows_as_a_whole(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     load.load(database, Site(TINY))
     for progress in check_database(database, repair=False):
         assert not sum(progress.differences.values()), progress
-    tables = [models.Spec, models.Build, models.Attempt, models.Claim, models.Phase, models.LogChunk]
-
-    def counted(connection: Connection) -> list[int]:
-        return [connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables]
-
-    once = database.read_once(counted)
+    url = database.url.render_as_string(hide_password=False)
+    once = database.read_once(_counted)
     assert all(once)
-    grow.grow(database, 3)
-    assert database.read_once(counted) == [3 * rows for rows in once]
+    database.close()
+    _ask_every_question(Loaded("sqlite" if database.is_sqlite else "postgresql", url, tmp_path))
+
+    monkeypatch.setattr(grow, "MOST_SPECS", 2)
+    large_url = f"sqlite:///{tmp_path / 'large'}" if database.is_sqlite else url
+    grow.grow(url, large_url, 4)
+    large = Database(large_url)
+    try:
+        assert large.read_once(_counted) == [
+            rows * (grow.MOST_SPECS if model in _AS_MANY_AS_SPECS else 4)
+            for model, rows in zip(_MODELS, once, strict=True)
+        ]
+        assert not large.read_once(_out_of_order)
+    finally:
+        large.close()
+
+
+def _ask_every_question(site: Loaded) -> None:
+    """Whatever is asked at two million runs has an answer at two hundred."""
+    with served(site.url) as server:
+        asked = questions.questions(questions.facts_of(site, server))
+        assert len({question.name for question in asked}) == len(asked)
+        for question in asked:
+            question.ask(server.http)
+
+
+_AS_MANY_AS_SPECS = (models.Spec, models.Dependency, models.Closure, models.LogChunk)
+_MODELS: tuple[Any, ...] = (*_AS_MANY_AS_SPECS, models.Build, models.Attempt, models.Claim, models.Phase)
+
+
+def _counted(connection: Connection) -> list[int]:
+    return [connection.scalar(select(func.count()).select_from(model)) or 0 for model in _MODELS]
+
+
+def _out_of_order(connection: Connection) -> int:
+    """How many builds came before one with a lower number."""
+    build = models.Build.__table__
+    earlier = func.lag(build.c.created_at).over(order_by=build.c.id)
+    pairs = select(build.c.created_at, earlier.label("earlier")).subquery()
+    return connection.scalar(select(func.count()).where(pairs.c.created_at <= pairs.c.earlier)) or 0
