@@ -1,6 +1,11 @@
 """Builds: one for each spec, environment and owner, and which attempt each report belongs to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from spackmon.errors import Refused
 from spackmon.formats.submission import AnalysisReport, PhaseReport, StatusReport, Submission
@@ -25,6 +30,21 @@ def refusal_of(site: Site, submission: Submission, person: int = Site.ada) -> tu
 
 def log_of(site: Site, phase: str) -> bytes:
     return chunks.join(content for (content,) in site.rows(LOG, name=phase))
+
+
+@contextmanager
+def executed(site: Site) -> Iterator[list[str]]:
+    """The statements that run in the block."""
+    statements: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        statements.append(statement)
+
+    event.listen(site.database.engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(site.database.engine, "before_cursor_execute", note)
 
 
 def test_the_same_spec_environment_and_owner_give_the_same_build(site: Site) -> None:
@@ -194,6 +214,21 @@ def test_a_failure_cancels_only_what_the_same_person_has_not_run_there(site: Sit
         of_bob: "NOTRUN",
     }  # fmt: skip
     assert site.attempts(waiting) == [("CANCELLED", [])]
+
+
+def test_what_a_failure_cancels_is_read_and_derived_at_once(site: Site) -> None:
+    counts = []
+    for number, size in enumerate((2, 12)):
+        host = f"of-{number}"
+        failed, *waiting = [
+            site.build(spec(f"package-{number}-{n}", "1"), host=host) for n in range(size + 1)
+        ]
+        with executed(site) as statements:
+            site.status(failed, "FAILED")
+        assert {site.build_status(build) for build in waiting} == {"CANCELLED"}
+        counts.append(len(statements))
+    # A claim, its run and its build are written; what is read is read of all.
+    assert counts[1] - counts[0] <= 5 * 10
 
 
 def test_a_build_that_runs_after_all_was_never_cancelled(site: Site) -> None:

@@ -20,7 +20,7 @@ from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
 from spackmon.ingest.reports.installs import machine_of, phase_claim
 from spackmon.ingest.rows import LARGEST_ROW_ID
-from spackmon.ingest.runs.resolution import Resolved, rewrite, settle
+from spackmon.ingest.runs.resolution import Resolved, rewrite, rewrite_all, settle
 from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.specs import find_spec, name_of_spec, store_graph
 from spackmon.ingest.tables import builds, claims, client_claims, contents, numbers
@@ -87,9 +87,11 @@ def apply_status(
         stored = _next_claim(connection, stored, now, began_at=began_at)
     claim = conversation.with_status(stored.claim, report.status, now)
     resolved = _save(connection, stored, claim, now)
-    for other in not_run:
-        waiting = claims.load_claims(connection, [other])[other]
-        _save(connection, waiting, replace(waiting.claim, cancelled_at=now), now)
+    if not_run:
+        # As they are counted after that: all of them at once.
+        waiting = claims.load_claims(connection, not_run).values()
+        cancelled = [(one, replace(one, claim=replace(one.claim, cancelled_at=now))) for one in waiting]
+        rewrite_all(connection, cancelled, now)
     return StatusReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 

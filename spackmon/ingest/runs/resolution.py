@@ -5,7 +5,7 @@ those of the run that it was counted to. They are loaded, resolved, and the diff
 between attempts, attempts appear and go. Whatever the order in which claims come, the same rows result.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.neighbours import neighbours
 from spackmon.ingest.tables.orphans import delete_unused
-from spackmon.runs.claim import Claim
+from spackmon.runs.claim import Claim, Machine
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import Rulings, may_decide, resolve
 
@@ -40,11 +40,20 @@ def rewrite(connection: Connection, before: StoredClaim, after: StoredClaim, now
 
     Others may have been of neither of two runs because of what it was. Packages are locked by the caller.
     """
-    claim_id = before.claim.id
-    near = claims.load_claims(connection, {two for _, two in neighbours(connection, [before.claim]).pairs})
-    earlier = [one for one in near if may_decide(before.claim, near[one].claim)]
-    claims.update_claim(connection, before, after, now)
-    return settle(connection, claim_id, now, earlier)
+    return rewrite_all(connection, [(before, after)], now)[after.claim.id]
+
+
+def rewrite_all(
+    connection: Connection, changes: Sequence[tuple[StoredClaim, StoredClaim]], now: datetime
+) -> dict[int, Resolved]:
+    """`rewrite` of several claims, each as it was and is: what they can touch is read and derived once."""
+    were = {before.claim.id: before.claim for before, _ in changes}
+    pairs = neighbours(connection, were.values()).pairs
+    near = claims.load_claims(connection, {two for _, two in pairs})
+    earlier = {two for one, two in pairs if two in near and may_decide(were[one], near[two].claim)}
+    for before, after in changes:
+        claims.update_claim(connection, before, after, now)
+    return _settle_all(connection, list(were), now, earlier)
 
 
 def settle(connection: Connection, claim_id: int, now: datetime, earlier: Collection[int] = ()) -> Resolved:
@@ -52,10 +61,16 @@ def settle(connection: Connection, claim_id: int, now: datetime, earlier: Collec
 
     `earlier` are claims that it could touch before.
     """
-    stored, beside = _neighbourhood(connection, {claim_id, *earlier})
+    return _settle_all(connection, [claim_id], now, earlier)[claim_id]
+
+
+def _settle_all(
+    connection: Connection, claim_ids: Collection[int], now: datetime, earlier: Collection[int]
+) -> dict[int, Resolved]:
+    stored, beside = _neighbourhood(connection, {*claim_ids, *earlier})
     rulings = _rulings(connection, stored)
     runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings, beside)]
-    return _Writing(connection, now).write(runs, claim_id)
+    return _Writing(connection, now).write(runs, claim_ids)
 
 
 def _neighbourhood(
@@ -111,29 +126,34 @@ class _Writing:
         self._unsettled: set[tuple[int, int]] = set()
         self._leads: dict[int, int] = {}
         self._left: set[int] = set()
+        self._environments: dict[Machine, int] = {}
 
-    def write(self, runs: list[Run], claim_id: int) -> Resolved:
-        """Write runs, which are all of their claims' attempts; where the claim is counted to now."""
+    def write(self, runs: list[Run], claim_ids: Collection[int]) -> dict[int, Resolved]:
+        """Write runs, which are all of their claims' attempts; where these claims are counted to now."""
         rows = attempts.read_attempts(
             self._connection, {c.attempt_id for run in runs for c in run.claims if c.attempt_id is not None}
         )
         taken = _attempts_of(runs)
+        phases, tags = (
+            attempts.read_phases(self._connection, rows),
+            attempts.read_tags(self._connection, rows),
+        )
         written: list[tuple[int, Run]] = []
         builds_created: set[int] = set()
-        phases_created, changed = 0, False
+        new_phases: dict[int, int] = {}
+        changed: set[int] = set()
         for run, attempt_id in zip(runs, taken, strict=True):
             row = None if attempt_id is None else rows[attempt_id]
             new_id, created, differs = self._write_run(run, row)
             builds_created |= created
-            new_phases, phases_differ = attempts.write_phases(self._connection, new_id, run.phases)
-            tags_differ = attempts.write_tags(self._connection, new_id, run.tags, is_new=row is None)
-            if any(claim.id == claim_id for claim in run.claims):
-                phases_created = new_phases
-                changed = differs or phases_differ or tags_differ
-                mine = (new_id, run, row is None)
+            new_phases[new_id], phases_differ = attempts.write_phases(
+                self._connection, new_id, run.phases, phases.get(new_id, {})
+            )
+            tags_differ = attempts.write_tags(self._connection, new_id, run.tags, tags.get(new_id, ()))
             if differs or phases_differ or tags_differ:
-                self._touched.add(self._build_of(new_id))
+                changed.add(new_id)
             written.append((new_id, run))
+        self._touched |= set(attempts.builds_of(self._connection, changed).values())
         moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
         claims.move_claims(self._connection, moved)
         attempts.count_findings(self._connection, written)
@@ -142,16 +162,21 @@ class _Writing:
         if rows and self._touched:
             old = {i for row in rows.values() for i in (row.environment_id, row.build_environment_id)}
             delete_unused(self._connection, "build_environment", old)
-        attempt_id, run, attempt_created = mine
-        build_id = self._build_of(attempt_id)
-        return Resolved(
-            build_id, attempt_id, run.spec_id, build_id in builds_created, attempt_created, phases_created,
-            changed or bool(moved),
-        )  # fmt: skip
+        where = {c.id: (new_id, run) for new_id, run in written for c in run.claims}
+        build_of = attempts.builds_of(self._connection, (where[claim_id][0] for claim_id in claim_ids))
+        resolved = {}
+        for claim_id in claim_ids:
+            attempt_id, run = where[claim_id]
+            build_id = build_of[attempt_id]
+            resolved[claim_id] = Resolved(
+                build_id, attempt_id, run.spec_id, build_id in builds_created, attempt_id not in rows,
+                new_phases[attempt_id], attempt_id in changed or bool(moved),
+            )  # fmt: skip
+        return resolved
 
     def _write_run(self, run: Run, row: Any | None) -> tuple[int, set[int], bool]:
         """The attempt of a run, written; the builds that were made for it, and whether anything differs."""
-        environment_id, _ = get_or_create_environment(self._connection, run.machine)
+        environment_id = self._environment_of(run.machine)
         facts = attempts.facts_of(run, environment_id)
         if row is not None and self._is_in_place(run, row, environment_id):
             return row.id, set(), attempts.update_attempt(self._connection, row, facts)
@@ -203,7 +228,7 @@ class _Writing:
                 new_id for new_id, run in written if any(c.attempt_id == attempt_id for c in run.claims)
             )
             self._touched.add(row.build_id)
-            self._leads.setdefault(row.build_id, self._build_of(to))
+            self._leads.setdefault(row.build_id, attempts.builds_of(self._connection, [to])[to])
             if row.spec_id is not None:
                 self._unsettled.add((row.spec_id, row.owner_id))
         attempts.delete_attempts(self._connection, gone)
@@ -237,8 +262,10 @@ class _Writing:
             build_id = to
         return build_id
 
-    def _build_of(self, attempt_id: int) -> int:
-        return attempts.build_of(self._connection, attempt_id)
+    def _environment_of(self, machine: Machine) -> int:
+        if machine not in self._environments:
+            self._environments[machine], _ = get_or_create_environment(self._connection, machine)
+        return self._environments[machine]
 
 
 def _attempts_of(runs: list[Run]) -> list[int | None]:

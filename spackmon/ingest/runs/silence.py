@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.runs.resolution import rewrite
+from spackmon.ingest.runs.resolution import rewrite_all
 from spackmon.ingest.tables import claims, client_claims
 
 # One process of a site at a time. The number is any that no other program takes in this database.
@@ -32,14 +32,15 @@ def end_silent_runs(connection: Connection, now: datetime, silence_seconds: floa
     silent = client_claims.silent(connection, now - silence, _AT_ONCE)
     share_graphs(connection)
     lock_packages(connection, (package_id for _, package_id in silent))
-    ended = 0
+    abandoned = []
     # Read after the locks are held: a report may have come since.
     for stored in claims.load_claims(connection, (claim_id for claim_id, _ in silent)).values():
         claim = stored.claim
         if claim.has_ended or claim.last_reported_at >= now - silence:
             continue
         # When the silence was long enough, and not when somebody looked.
-        abandoned = replace(claim, abandoned_at=claim.last_reported_at + silence)
-        rewrite(connection, stored, replace(stored, claim=abandoned), now)
-        ended += 1
-    return ended
+        ended = replace(claim, abandoned_at=claim.last_reported_at + silence)
+        abandoned.append((stored, replace(stored, claim=ended)))
+    if abandoned:
+        rewrite_all(connection, abandoned, now)
+    return len(abandoned)

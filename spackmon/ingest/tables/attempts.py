@@ -27,7 +27,9 @@ _READ = over_rows(
     moments=("started_at", "finished_at", "reported_at"),
 )
 
-_BUILD_OF = Statement("SELECT build_id FROM attempt WHERE id = :attempt_id")
+_BUILDS_OF = over_rows(
+    "id bigint", "SELECT id, build_id FROM attempt WHERE id IN (SELECT i.id FROM {input} i)"
+)
 
 _INSERT = Statement(
     f"""
@@ -44,10 +46,11 @@ _UPDATE = Statement(
     f"UPDATE attempt SET {', '.join(f'{name} = :{name}' for name in _FACTS)} WHERE id = :id"  # noqa: S608 -- as above
 )
 
-_READ_PHASES = Statement(
+_READ_PHASES = over_rows(
+    "id bigint",
     """
-    SELECT id, name, position, status, duration_seconds, reported_at, log_id
-    FROM phase WHERE attempt_id = :attempt_id
+    SELECT attempt_id, id, name, position, status, duration_seconds, reported_at, log_id
+    FROM phase WHERE attempt_id IN (SELECT i.id FROM {input} i)
     """,
     moments=("reported_at",),
 )
@@ -69,8 +72,12 @@ _PUT_PHASES = over_rows(
 
 _DELETE_PHASES = over_rows("id bigint", "DELETE FROM phase WHERE id IN (SELECT i.id FROM {input} i)")
 
-_READ_TAGS = Statement(
-    "SELECT t.name FROM attempt_tag a JOIN tag t ON t.id = a.tag_id WHERE a.attempt_id = :attempt_id"
+_READ_TAGS = over_rows(
+    "id bigint",
+    """
+    SELECT a.attempt_id, t.name FROM attempt_tag a JOIN tag t ON t.id = a.tag_id
+    WHERE a.attempt_id IN (SELECT i.id FROM {input} i)
+    """,
 )
 
 _TAGS = insert_missing("tag", "name text", ["name"])
@@ -142,10 +149,26 @@ def read_attempts(connection: Connection, attempt_ids: Iterable[int]) -> dict[in
     return {row.id: row for row in _READ.run(connection, sorted({(one,) for one in attempt_ids}))}
 
 
-def build_of(connection: Connection, attempt_id: int) -> int:
-    """The build that an attempt is counted to."""
-    build_id: int = _BUILD_OF.run(connection, attempt_id=attempt_id)[0].build_id
-    return build_id
+def builds_of(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, int]:
+    """The builds that attempts are counted to."""
+    rows = _BUILDS_OF.run(connection, sorted({(one,) for one in attempt_ids}))
+    return {row.id: row.build_id for row in rows}
+
+
+def read_phases(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The rows of the phases of attempts that have some, by name."""
+    phases: dict[int, dict[str, Any]] = {}
+    for row in _READ_PHASES.run(connection, sorted({(one,) for one in attempt_ids})):
+        phases.setdefault(row.attempt_id, {})[row.name] = row
+    return phases
+
+
+def read_tags(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, set[str]]:
+    """The tags of attempts that have some."""
+    tags: dict[int, set[str]] = {}
+    for row in _READ_TAGS.run(connection, sorted({(one,) for one in attempt_ids})):
+        tags.setdefault(row.attempt_id, set()).add(row.name)
+    return tags
 
 
 def facts_of(run: Run, environment_id: int) -> dict[str, Any]:
@@ -183,9 +206,10 @@ def update_attempt(connection: Connection, row: Any, facts: Mapping[str, Any]) -
     return True
 
 
-def write_phases(connection: Connection, attempt_id: int, phases: Sequence[RunPhase]) -> tuple[int, bool]:
-    """Make these the phases of an attempt: how many are new, and whether anything differed."""
-    stored = {row.name: row for row in _READ_PHASES.run(connection, attempt_id=attempt_id)}
+def write_phases(
+    connection: Connection, attempt_id: int, phases: Sequence[RunPhase], stored: Mapping[str, Any]
+) -> tuple[int, bool]:
+    """Make these the phases of an attempt that has `stored`: how many are new, and whether any differed."""
     gone = [(row.id,) for name, row in stored.items() if name not in {phase.name for phase in phases}]
     _DELETE_PHASES.run(connection, gone)
     differing = [phase for phase in phases if not _is_written(phase, stored.get(phase.name))]
@@ -214,9 +238,7 @@ def _is_written(phase: RunPhase, row: Any) -> bool:
 
 def phase_id(connection: Connection, attempt_id: int, name: str) -> int:
     """The id of a phase of an attempt, which has it."""
-    found: int = next(
-        row.id for row in _READ_PHASES.run(connection, attempt_id=attempt_id) if row.name == name
-    )
+    found: int = read_phases(connection, [attempt_id])[attempt_id][name].id
     return found
 
 
@@ -225,9 +247,11 @@ def create_tags(connection: Connection, tags: Collection[str]) -> None:
     _TAGS.run(connection, sorted({(tag,) for tag in tags}))
 
 
-def write_tags(connection: Connection, attempt_id: int, tags: Collection[str], *, is_new: bool) -> bool:
-    """Make these, which exist, the tags of an attempt; whether any differed."""
-    stored = set() if is_new else {row.name for row in _READ_TAGS.run(connection, attempt_id=attempt_id)}
+def write_tags(
+    connection: Connection, attempt_id: int, tags: Collection[str], stored: Collection[str]
+) -> bool:
+    """Make these, which exist, the tags of an attempt that has `stored`; whether any differed."""
+    stored = set(stored)
     _UNTAG.run(connection, sorted((tag,) for tag in stored - set(tags)), attempt_id=attempt_id)
     _TAG.run(connection, sorted((tag,) for tag in set(tags) - stored), attempt_id=attempt_id)
     return stored != set(tags)
