@@ -21,7 +21,7 @@ from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http import answers, health, token_exchange
 from spackmon.http.access_log import AccessLog
 from spackmon.http.reading import ReadAccess
-from spackmon.ops import migrations, upkeep
+from spackmon.ops import capacity, migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
@@ -157,6 +157,7 @@ def _prepare(settings: Settings, access_tokens: AccessTokens) -> None:
     except Refused as refused:
         raise Unprepared(refused.sentence) from refused
     migrations.prepare(settings.database_url)
+    capacity.warn(settings.database_url)
 
 
 def _documented_nouns() -> list[DocumentedNoun]:

@@ -30,15 +30,17 @@ class Role:
 
 
 # A client of ms1 waits 60 s for an answer: a write that was stopped is spooled before that.
-WRITER = Role("writer", 24, statement_seconds=30, lock_seconds=10, idle_in_transaction_seconds=60)
+WRITER = Role("writer", 18, statement_seconds=30, lock_seconds=10, idle_in_transaction_seconds=60)
 # Who sends a request: one row by an index, while all writers wait for something else.
-ADMISSION = Role("admission", 8, statement_seconds=5, lock_seconds=2, idle_in_transaction_seconds=10)
+ADMISSION = Role("admission", 6, statement_seconds=5, lock_seconds=2, idle_in_transaction_seconds=10)
 # How long a question may take is a setting.
 READER = Role("reader", 16, lock_seconds=10)
 EXPORT = Role("export", 4, lock_seconds=10)
 HEALTH = Role(
     "health", 2, statement_seconds=2, lock_seconds=1, idle_in_transaction_seconds=5, connect_seconds=2
 )
+SERVING = (WRITER, ADMISSION, READER, EXPORT, HEALTH)
+"""Of one process that serves. While one replaces another both have theirs; a stock PostgreSQL allows 97."""
 # A person waits, and can interrupt it: an import, `spackmon db check`.
 COMMAND = Role("command", 4)
 # A table that is altered is locked for everybody: behind a reader's lock all others would wait with it.
