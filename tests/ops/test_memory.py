@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import anyio.lowlevel
@@ -12,8 +13,11 @@ import pytest
 from sqlalchemy import select
 
 from spackmon.errors import Refused
+from spackmon.http import body
+from spackmon.http.body import read_body
 from spackmon.models import Log
 from spackmon.ops.memory import Memory
+from spackmon.rest_compat import writes
 from tests import player
 from tests.player import Player
 from tests.server import Server, in_database, served_by_process
@@ -116,3 +120,38 @@ def test_a_body_that_is_too_large_is_read_before_it_is_refused(server: Server) -
         answer = connection.getresponse()
         assert (answer.status, answer.will_close) == (413, False)
         answer.read()
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["declared", "chunked"])
+def test_the_largest_report_is_taken_and_one_byte_more_is_refused(
+    server: Server, monkeypatch: pytest.MonkeyPatch, is_chunked: bool
+) -> None:
+    monkeypatch.setattr(writes, "read_body", partial(read_body, maximum_bytes=1 << 20))
+    report = b'{"build_id": 999, "status": "SUCCESS"}'
+    answers = []
+    for size in (1 << 20, (1 << 20) + 1):
+        whole = report.ljust(size)
+        sent = iter([whole[: size // 2], whole[size // 2 :]]) if is_chunked else whole
+        answer = server.http.post("/ms1/builds/update/", content=sent, headers=bearer(server))
+        answers.append((answer.status_code, answer.json()["error"]))
+    assert answers == [(404, "BUILD_UNKNOWN"), (413, "BODY_TOO_LARGE")]
+
+
+def test_a_gibibyte_is_refused_by_its_declared_length(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit as it is; what is read on after it is cut short here."""
+    monkeypatch.setattr(body, "_MOST_DISCARDED_BYTES", 0)
+    connection = http.client.HTTPConnection(re.sub("^http://", "", server.url))
+    connection.putrequest("POST", "/ms1/builds/phases/update/")
+    for name, value in {**bearer(server), "Content-Length": str((1 << 30) + 1)}.items():
+        connection.putheader(name, value)
+    connection.endheaders(b"{")
+    answer = connection.getresponse()
+    assert answer.status == 413
+    assert json.load(answer)["message"] == "the body is too large: expected at most 1024 MiB"
+    connection.close()
+
+
+def bearer(server: Server) -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token}"}
