@@ -14,6 +14,7 @@ from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.formats.submission import Submission
 from spackmon.ingest import store
+from spackmon.ingest.locks import take_turn
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.rows import LARGEST_ROW_ID
 from spackmon.large_bytes import AnyBytes
@@ -95,6 +96,16 @@ def replay_order(connection: Connection) -> Sequence[int]:
     return connection.execute(waiting).scalars().all()
 
 
+def apply_body(
+    connection: Connection, reports: Iterable[Submission], person_id: int, arrived_at: datetime
+) -> list[Receipt]:
+    """Write what one body reports, in the caller's transaction. Raises what `store.apply` raises."""
+    all_of_it = list(reports)
+    if len(all_of_it) > 1:
+        take_turn(connection)
+    return [store.apply(connection, report, person_id, arrived_at=arrived_at) for report in all_of_it]
+
+
 class _NotApplied(Exception):  # noqa: N818 -- carries an answer out of the transaction that it rolls back
     def __init__(self, refused: Refused) -> None:
         super().__init__(refused.sentence)
@@ -109,10 +120,7 @@ def _apply(connection: Connection, entry_id: int, read: Reader) -> list[Receipt]
         if entry.person_id is None:
             raise Refused(Code.SENDER_UNKNOWN, f"inbox entry {entry_id} does not say who sent it")
         reports = read(entry.kind, _body(connection, entry_id))
-        receipts = [
-            store.apply(connection, report, entry.person_id, arrived_at=entry.received_at)
-            for report in reports
-        ]
+        receipts = apply_body(connection, reports, entry.person_id, entry.received_at)
     except Refused as refused:
         raise _NotApplied(refused) from refused
     connection.execute(update(InboxEntry).where(InboxEntry.id == entry_id).values(applied_at=utc_now()))

@@ -30,7 +30,7 @@ from spackmon.auth.tokens import is_current
 from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
-from spackmon.ingest import inbox, store
+from spackmon.ingest import inbox
 from spackmon.large_bytes import AnyBytes, Writer, pieces
 from spackmon.models import Person, SubmissionBatch, Token, utc_now
 from spackmon.viewer import WRITE, allows
@@ -315,8 +315,7 @@ def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox
         with connection.begin_nested():
             if person_id is None or not _may_write(connection, spooled.claims, arrived_at):
                 raise Refused(Code.TOKEN_REVOKED, "the token was revoked or its person disabled")
-            for report in read(spooled.kind, spooled.body):
-                store.apply(connection, report, person_id, arrived_at=arrived_at)
+            inbox.apply_body(connection, read(spooled.kind, spooled.body), person_id, arrived_at)
     except Refused as refused:
         _keep(connection, spooled, refused)
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from sqlalchemy import event
 
+from spackmon.database import Database
+from spackmon.errors import Code, Refused
 from spackmon.formats.submission import AttributeValue, Event, InstalledFile, InstallPhase
+from spackmon.ingest import inbox
 from spackmon.status import BuildStatus, EventKind
 from tests.ingest.installs import START, ZLIB, after, cdash, live, prefix
 from tests.ingest.reports import Site, build_report, spec, spec_report
@@ -69,3 +72,22 @@ def test_every_kind_of_report_takes_what_others_share_in_the_order_that_is_decla
     assert {name for names in shared for name in names} >= RANKS.keys() - {"package"}
     for names in shared:
         assert [RANKS[name] for name in names] == sorted(RANKS[name] for name in names), names
+
+
+def test_a_replayed_body_with_several_reports_takes_its_turn_before_anything_else(
+    postgresql_url: str,
+) -> None:
+    """The first of them shares the graphs, which the next may have to own: two such bodies would wait."""
+    site = Site(Database(postgresql_url))
+    locks: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        locks.extend(re.findall(r"pg_advisory_xact_lock\w*\(\d+\)", statement))
+
+    refused = Refused(Code.INTERNAL, "a fault")
+    entry_id = site.database.write(lambda c: inbox.add(c, "line", b"{}", refused, Site.ada))
+    reports = live(started_at=START), spec_report(ZLIB)
+    event.listen(site.database.engine, "before_cursor_execute", note)
+    assert isinstance(inbox.replay(site.database, entry_id, lambda *_: reports), list)
+    site.database.close()
+    assert locks[:2] == ["pg_advisory_xact_lock(7311450829166301)", "pg_advisory_xact_lock(7311450829166302)"]

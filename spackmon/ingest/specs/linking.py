@@ -33,13 +33,17 @@ def link(
     Which one a hash means may depend on all that show it: a claim that may mean another one now is of the
     runs of others. How many claims were of another spec.
     """
+    loaded = claims.load_claims(connection, claim_ids)
     names = {
         claim_id: (one.claim.spec_hash, one.claim.spec_hash_kind)
-        for claim_id, one in claims.load_claims(connection, claim_ids).items()
+        for claim_id, one in loaded.items()
         if one.claim.spec_hash is not None
     }
     specs = {name: find_spec(connection, *name) for name in set(names.values())}
-    lock_packages(connection, {*packages, *(spec.package_id for spec in specs.values() if spec is not None)})
+    # Also those that the claims were of: the runs that they leave are derived anew.
+    were = {loaded[claim_id].claim.package_id for claim_id in names}
+    now_of = {spec.package_id for spec in specs.values() if spec is not None}
+    lock_packages(connection, {*packages, *were, *now_of})
     linked = 0
     for claim_id, name in sorted(names.items()):
         spec = specs.get(name)
