@@ -17,7 +17,7 @@ from tests.faulty_disk import FaultyDisk, built
 for _variable in ("CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TTY_COMPATIBLE"):
     os.environ.pop(_variable, None)
 
-pytest_plugins = ["tests.no_skips", "tests.properties", "tests.server"]
+pytest_plugins = ["tests.quick", "tests.no_skips", "tests.properties", "tests.server"]
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from spackmon.database import Database, Reader
 from spackmon.query.serve.service import Answer, QueryService
 from spackmon.schema import schema
 from tests.ingest.reports import Site
+from tests.reference.site import fill
 
 
 class CountingReader:
@@ -72,11 +74,33 @@ class AskedSite(Site):
         return error
 
 
-@pytest.fixture
-def site(database: Database) -> Iterator[AskedSite]:
-    """A site with two people that can be asked."""
+@contextmanager
+def _asked(database: Database) -> Iterator[AskedSite]:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         reader = runner.run(stack.enter_async_context(database.reader()))
         yield AskedSite(database, runner, reader)
         runner.run(stack.aclose())
+
+
+@pytest.fixture
+def site(database: Database) -> Iterator[AskedSite]:
+    """A site with two people that can be asked."""
+    with _asked(database) as site:
+        yield site
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def furnished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AskedSite]:
+    """A site with some of everything, on each kind of database, for all tests that only ask."""
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgresql_databases").fresh())
+        else:
+            path = tmp_path_factory.mktemp("furnished") / "site.db"
+            url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
+        site = stack.enter_context(_asked(stack.enter_context(closing(Database(url)))))
+        fill(site)
+        yield site

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
 
-import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
 from spackmon.schema import schema
@@ -17,7 +16,6 @@ from tests.reference import fields
 from tests.reference.answers import Reference
 from tests.reference.filters import is_of_groups, type_of
 from tests.reference.rows import Rows
-from tests.reference.site import fill
 from tests.reference.values import Dice, Pools, Values, Word
 
 TYPES = schema._schema.type_map
@@ -70,13 +68,6 @@ def literal(value: Any) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {literal(one)}" for key, one in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
-
-
-@pytest.fixture
-def furnished(site: AskedSite) -> AskedSite:
-    """A site with some of everything."""
-    fill(site)
-    return site
 
 
 def test_every_type_has_the_same_operators() -> None:

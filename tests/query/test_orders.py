@@ -108,13 +108,6 @@ def orders(draw: st.DrawFn, order_name: str) -> Order:
     return [{key: draw(st.sampled_from(["ASC", "DESC"]))} for key in keys]
 
 
-@pytest.fixture
-def furnished(site: AskedSite) -> AskedSite:
-    """A site with some of everything."""
-    fill(site)
-    return site
-
-
 def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> None:
     rows = Rows(furnished.database)
     used = set()
@@ -139,21 +132,22 @@ def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> 
             assert Pages(furnished, order_name, [{key: "DESC"}], 100).forward() == expected, key
 
 
-def test_rows_that_are_there_are_seen_once_while_others_are_written(furnished: AskedSite) -> None:
+def test_rows_that_are_there_are_seen_once_while_others_are_written(site: AskedSite) -> None:
+    fill(site)
     versions = iter(range(1000))
 
     @settings(max_examples=12, suppress_health_check=list(HealthCheck))
     @given(order=orders("BuildOrder"), size=st.integers(1, 4), backward=st.booleans())
     def check(order: Order, size: int, backward: bool) -> None:
-        before = ordered(Rows(furnished.database), "Build", order)
+        before = ordered(Rows(site.database), "Build", order)
         hosts = iter(["a-first", "node-1", "zz-last"])
 
         def meanwhile() -> None:
             host = next(hosts, None)
             if host is not None:
-                furnished.build(spec("made", str(next(versions))), host=host, person=furnished.bob)
+                site.build(spec("made", str(next(versions))), host=host, person=site.bob)
 
-        pages = Pages(furnished, "BuildOrder", order, size)
+        pages = Pages(site, "BuildOrder", order, size)
         seen = pages.backward(meanwhile) if backward else pages.forward(meanwhile)
         assert [build for build in seen if build in set(before)] == before
         assert len(set(seen)) == len(seen)
