@@ -183,7 +183,7 @@ class Settings(BaseSettings):
     cache_bytes: int = Field(
         default=64_000_000,
         ge=0,
-        description="The most bytes of memory for documents and plans that were used before.",
+        description="The most bytes of memory for documents, plans and answers that were used before.",
     )
     statement_timeout_seconds: float = Field(
         default=30.0,

@@ -9,13 +9,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import refusal
 from spackmon.http.base_url import base_url
+from spackmon.http.caching import READS, for_one_reader
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.setting_values import AUTHENTICATED
 from spackmon.viewer import Viewer
 
 _GRAPHQL = "/graphql"
-_READS = ("GET", "HEAD")
 # These show nothing that was reported, or ask for a token themselves.
 _OPEN_PATHS = frozenset(("/healthz", "/readyz", "/auth/token", "/auth/token/"))
 _OPEN_BEGINNINGS = ("/static/", "/api/submissions/")
@@ -35,6 +35,7 @@ class ReadAccess:
         if scope["type"] != "http" or not self._is_read(scope):
             await self._app(scope, receive, send)
             return
+        send = for_one_reader(send)
         request: Request[Services] = Request(scope)
         try:
             viewer = await _viewer(request)
@@ -51,7 +52,7 @@ class ReadAccess:
         path: str = scope["path"]
         if path in self._open_paths or path.startswith(_OPEN_BEGINNINGS):
             return False
-        return scope["method"] in _READS or path.rstrip("/") == _GRAPHQL
+        return scope["method"] in READS or path.rstrip("/") == _GRAPHQL
 
 
 async def _viewer(request: Request[Services]) -> Viewer | None:

@@ -21,6 +21,7 @@ from spackmon.ingest.specs.settled import write_hashes
 from spackmon.ingest.specs.settling import settle
 from spackmon.ingest.tables.builds import settle_build, wrong_builds
 from spackmon.ingest.tables.closures import write_closures
+from spackmon.ingest.tables.revisions import specs_change
 from spackmon.models import utc_now
 
 ROWS_AT_ONCE = 500
@@ -148,6 +149,7 @@ def _ids(database: Database, table: str) -> Iterator[Sequence[int]]:
 def _run(database: Database, check: Check, ids: Sequence[int], *, repair: bool) -> Mapping[str, int]:
     def work(connection: Connection) -> Mapping[str, int]:
         own_graphs(connection)
+        specs_change(connection)
         differences = Counter(check.run(connection, ids))
         if not repair:
             raise _Undone(differences)

@@ -19,6 +19,7 @@ from spackmon.models.claims import Claim, ClaimPhase, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
 from spackmon.models.events import BuildEvent, ErrorGroup
 from spackmon.models.graph import (
+    SPEC_TABLES,
     Architecture,
     Closure,
     Compiler,
@@ -32,6 +33,7 @@ from spackmon.models.graph import (
     SpecCompiler,
     SpecDocument,
     SpecHash,
+    SpecRevision,
     Target,
 )
 from spackmon.models.inbox import InboxEntry, SubmissionBatch
@@ -39,10 +41,11 @@ from spackmon.models.logs import Log, LogChunk
 from spackmon.models.people import Person, Token
 
 __all__ = [
-    "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment", "BuildEvent",
-    "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure",
-    "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "InboxEntry", "InstallFile", "Log",
-    "LogChunk", "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet",
-    "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec", "SpecCompiler", "SpecDocument", "SpecHash",
-    "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment",
+    "BuildEvent", "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler",
+    "ConcretizationFailure", "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
+    "InboxEntry", "InstallFile", "Log", "LogChunk", "Manifest", "MergedBuild", "Package", "PackageVersion",
+    "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec", "SpecCompiler",
+    "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag",
+    "utc_now",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, ByteOrderedWord, JsonText, RowId, UtcDateTime
@@ -129,6 +129,18 @@ class Spec(Base):
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class SpecRevision(Base):
+    """How often transactions changed what is stored of specs; the sum of `number` is the state of all specs.
+
+    A writer has a row of its own: those that change specs beside each other do not wait for one another.
+    """
+
+    __tablename__ = "spec_revision"
+
+    writer: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger)
+
+
 class SpecHash(Base):
     """Every hash under which a client showed a spec, with its kind; one value may name several specs."""
 
@@ -239,3 +251,13 @@ class Closure(Base):
     ancestor_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     descendant_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     by_caret: Mapped[bool]
+
+
+SPEC_TABLES = frozenset(
+    model.__tablename__
+    for model in (
+        Package, PackageVersion, Compiler, Target, Architecture, ParameterSet, Parameter, Spec, SpecHash,
+        SpecDocument, SpecCompiler, Dependency, ProvidedVirtual, Closure, SpecRevision,
+    )
+)  # fmt: skip
+"""Where specs are: a transaction that changes one of these adds to SpecRevision."""

@@ -27,7 +27,6 @@ def graphiql_page(request: Request) -> Response:
         status_code=200 if files else 503,
         # The address also answers JSON, and the names inside change with every build.
         headers={
-            "Cache-Control": "no-cache",
             "Content-Security-Policy": GRAPHIQL_POLICY,
             "Vary": "Accept",
         },

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body
+from spackmon.http.caching import READS, is_unchanged
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.query.serve.refusals import error_body, graphql_error
@@ -88,6 +89,10 @@ async def _answered(request: Request[Services]) -> Response:
         documents.remember(asked.query, asked.document_id)
     status = 400 if answer.refused and media_type == RESPONSE_JSON else 200
     headers = {"Content-Type": f"{media_type}; charset=utf-8", "Vary": "Accept"}
+    if answer.tag is not None and request.method in READS:
+        headers["ETag"] = tag = f'"{answer.tag}-{_OFFERED.index(media_type)}"'
+        if is_unchanged(request.headers.get("if-none-match"), tag):
+            return Response(None, 304, headers)
     return Response(answer.body, status, headers)
 
 

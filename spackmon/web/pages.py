@@ -35,7 +35,7 @@ _TEMPLATES = Jinja2Templates(
 )
 _TEMPLATES.env.filters.update(duration=duration, failed=failed, question=question)
 _VERSION = version("spackmon")
-_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
+_HEADERS = {"Vary": "Accept"}
 
 PageRequest = Request[Services]
 Variables = Callable[[PageRequest], Mapping[str, Any]]

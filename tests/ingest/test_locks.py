@@ -16,8 +16,9 @@ from tests.ingest.installs import START, ZLIB, after, cdash, live, prefix
 from tests.ingest.reports import Site, build_report, spec, spec_report
 
 ORDER = (
-    ("package_version", "spec", "spec_document", "package"), ("log", "environment_set", "manifest"),
-    ("error_group",), ("tag",), ("locked packages",), ("build_environment",),
+    ("spec_revision",), ("package_version", "spec", "spec_document", "package"),
+    ("log", "environment_set", "manifest"), ("error_group",), ("tag",), ("locked packages",),
+    ("build_environment",),
 )  # fmt: skip
 """As `spackmon.ingest.locks` states it, after the graphs; tables of one place have one of their own."""
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}

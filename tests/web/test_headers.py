@@ -44,6 +44,51 @@ def test_no_browser_takes_an_answer_for_a_page(server: Server, media_type: str) 
     assert "content-security-policy" not in answer.headers
 
 
+@pytest.mark.parametrize(
+    ("path", "accept", "caching"),
+    [
+        ("/graphql?query={specs{totalCount}}", "application/json", "private, no-cache"),
+        ("/graphql?query={builds{totalCount}}", "application/graphql-response+json", "private, no-cache"),
+        ("/graphql?query={nothing}", "application/json", "private, no-cache"),
+        ("/graphql", "text/html", "private, no-cache"),
+        ("/graphql?query={builds{nodes{id}}}", "application/x-ndjson", "no-store"),
+        ("/graphql?query={builds{nodes{id}}}", "text/csv", "no-store"),
+        ("/", "text/html", "private, no-cache"),
+        ("/", "application/json", "private, no-cache"),
+        ("/builds/123456", "text/html", "private, no-cache"),
+        ("/api/builds", "application/json", "private, no-cache"),
+        ("/nowhere", "application/json", "private, no-cache"),
+    ],
+)
+def test_an_answer_is_its_readers_own(server: Server, path: str, accept: str, caching: str) -> None:
+    answer = server.http.get(path, headers={"Accept": accept})
+    assert answer.headers["cache-control"] == caching
+    varied = {one.strip() for one in answer.headers["vary"].split(",")}
+    assert varied >= ({"Authorization", "Accept"} if "graphql" in path else {"Authorization"})
+
+
+def test_an_answer_about_specs_has_a_tag_by_which_a_client_need_not_read_it_again(server: Server) -> None:
+    specs, builds = ({"query": f"{{ {noun} {{ totalCount }} }}"} for noun in ("specs", "builds"))
+    media_types = "application/json", "application/graphql-response+json"
+    tags = [
+        server.http.get("/graphql", params=specs, headers={"Accept": media_type}).headers["etag"]
+        for media_type in media_types
+    ]
+    # Of another representation: it has another Content-Type.
+    assert len(set(tags)) == len(tags)
+    for sent, status in (
+        (tags[0], 304), (f'"other", W/{tags[0]}', 304), ("*", 304), (tags[1], 200), ("nonsense", 200),
+    ):  # fmt: skip
+        headers = {"Accept": media_types[0], "If-None-Match": sent}
+        again = server.http.get("/graphql", params=specs, headers=headers)
+        assert (again.status_code, again.headers["etag"]) == (status, tags[0]), sent
+        assert bool(again.content) == (status == 200)
+        assert "Authorization" in again.headers["vary"]
+        assert again.headers["cache-control"] == "private, no-cache"
+    assert "etag" not in server.http.post("/graphql", json=specs, headers={"If-None-Match": tags[0]}).headers
+    assert "etag" not in server.http.get("/graphql", params=builds, headers={"If-None-Match": "*"}).headers
+
+
 def test_a_built_file_is_kept_for_a_year_and_a_plain_one_is_asked_for_again(server: Server) -> None:
     script = json.loads(graphiql.MANIFEST.read_bytes())["graphiql.js"]
     built = server.http.get(f"/static/built/{script}", headers={"Accept-Encoding": "gzip"})

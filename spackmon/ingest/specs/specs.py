@@ -28,6 +28,7 @@ from spackmon.ingest.tables.closures import (
     recompute_closures,
 )
 from spackmon.ingest.tables.dimensions import JOINED_DIMENSIONS, digest_of, insert_dimensions, list_text
+from spackmon.ingest.tables.revisions import specs_change
 from spackmon.ingest.tables.spec_claims import Claim, claims_of, insert_claims, is_older, set_oldest
 from spackmon.models import utc_now
 
@@ -203,6 +204,7 @@ def _store(
         return StoredSpec(known.ids[root], False, 0, ())
     if not alone and (known.older or any(claim.key in known.ids for claim in known.unseen)):
         raise _ChangesKnownSpecs
+    specs_change(connection)
     missing = [claim for claim in known.unseen if claim.key not in known.ids]
     insert_dimensions(connection, [claim.node for claim in known.unseen], _compilers(graph, known.unseen))
     created = _create(connection, graph, missing, spack_version)

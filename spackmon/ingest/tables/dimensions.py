@@ -15,6 +15,7 @@ from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecNode
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import Statement, insert_missing, over_rows
+from spackmon.ingest.tables.revisions import specs_change
 
 JOINED_DIMENSIONS = """FROM {input} i
     JOIN package p ON p.name = i.name
@@ -27,6 +28,11 @@ JOINED_DIMENSIONS = """FROM {input} i
 """The rows that a spec or a document, given as a row of `{input}`, names: `v`, `c`, `a` and `ps`."""
 
 _PACKAGES = insert_missing("package", "name text", ["name"])
+
+_UNKNOWN_PACKAGES = over_rows(
+    "name text",
+    "SELECT 1 FROM {input} i WHERE NOT EXISTS (SELECT 1 FROM package p WHERE p.name = i.name) LIMIT 1",
+)
 
 # As `insert_missing`, where the key is of another table.
 _VERSIONS = over_rows(
@@ -82,8 +88,11 @@ _PARAMETERS = over_rows(
 
 
 def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
-    """Make sure that there are packages with these names."""
-    _PACKAGES.run(connection, sorted({(name,) for name in names}))
+    """Make sure that there are packages with these names, of which there may be no spec."""
+    rows = sorted({(name,) for name in names})
+    if _UNKNOWN_PACKAGES.run(connection, rows):
+        specs_change(connection)
+        _PACKAGES.run(connection, rows)
 
 
 def package_id_of(connection: Connection, name: str) -> int:
@@ -124,7 +133,7 @@ def _insert_named(
     compilers: Iterable[tuple[str, str]],
     digests: Mapping[str, bytes],
 ) -> None:
-    get_or_create_packages(connection, {node.name for node in nodes})
+    _PACKAGES.run(connection, sorted({(node.name,) for node in nodes}))
     _VERSIONS.run(
         connection,
         [

@@ -151,7 +151,7 @@ def graphs_of(*names: str) -> SpecIds:
     """The ids of all specs in the graphs of the specs that arguments name by a hash."""
 
     def ids(row: Scope, arguments: Mapping[str, Given], compilation: Filtering) -> CompoundSelect[Any]:
-        found = (spec_by_hash_or_id({"hash": arguments[name]}, compilation.bind) for name in names)
+        found = (spec_by_hash_or_id({"hash": arguments[name]}, compilation) for name in names)
         return _graphs(*(one.row_id for one in found))
 
     return ids

@@ -35,7 +35,7 @@ class Lookup(Meaning):
     def json(self, at: At, statement: "Statement", type_: GraphQLObjectType | None = None) -> Json:
         """See Meaning; `type_` is the row's own, where the field's is an interface."""
         arguments = statement.arguments(at)
-        wanted = self.find(arguments, statement.bind)
+        wanted = self.find(arguments, statement)
         child = at.row.beneath(self.model.__table__)
         if self.satisfying is None:
             body, otherwise = statement.object(at, child, type_), constant(NULL)
@@ -94,7 +94,7 @@ class NodeLookup(Meaning):
             *(
                 select(
                     literal_column(str(place)).label("place"),
-                    find({"id": given}, statement.bind).row_id.label("id"),
+                    find({"id": given}, statement).row_id.label("id"),
                 )
                 for place, given in places
             )

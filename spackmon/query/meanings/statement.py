@@ -1,8 +1,9 @@
 """One operation on its way to a statement: names, values that become parameters or decide, row sources."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphql import (
@@ -39,6 +40,7 @@ from sqlalchemy.engine import Dialect
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import RULES, Rules, SpackVersion
+from spackmon.models import SPEC_TABLES, Base
 from spackmon.models.columns import UtcDateTime
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.meanings.registry import Registry
@@ -62,16 +64,23 @@ _MAXIMUM_DECIDING_CHARACTERS = 4_000
 VIEWER = "@viewer"
 # The databases plan well for so many values that they see one by one.
 _SHORT_LIST = 8
+SPEC_REVISION = "SELECT CAST(coalesce(sum(number), 0) AS TEXT) FROM spec_revision"
+"""Another text whenever anything is changed that is stored of specs."""
+_OTHER_TABLE = re.compile(rf"\b(?:{'|'.join(sorted(Base.metadata.tables.keys() - SPEC_TABLES))})\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled operation: the statement in the driver's style, and how to fill its parameters."""
+    """A compiled operation: the statement in the driver's style, and how to fill its parameters.
+
+    If it `reads_specs_alone`, its answer begins with their revision and a colon.
+    """
 
     statement: str
     constants: Mapping[str, Any]
     bound: Mapping[str, tuple[Path, Callable[[Any], Any]]]
     computations: tuple[Computation, ...]
+    reads_specs_alone: bool = False
 
     def parameters(self, variables: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
         """The statement's parameters for these (coerced) variables, and for who asks."""
@@ -244,7 +253,12 @@ class Statement:
 
     def compile(self, query: GraphQLObjectType, fields: Fields) -> Plan:
         """The plan that answers root `fields` with a JSON object."""
-        return self.plan(select(self.object_of(query, fields, self.no_row(), 1).label("answer")))
+        plan = self.plan(select(self.object_of(query, fields, self.no_row(), 1).label("answer")))
+        if not _reads_specs_alone(plan.statement):
+            return plan
+        # In one statement, so that both are of one snapshot.
+        revised = f"SELECT ({SPEC_REVISION}) || ':' || o.answer AS answer FROM ({plan.statement}) AS o"  # noqa: S608
+        return replace(plan, statement=revised, reads_specs_alone=True)
 
     def field(self, at: At) -> Json | str:
         """The value of a field, as JSON text."""
@@ -303,6 +317,11 @@ class Statement:
         conditions = [predicates[name](row, value, self) for name, value in asked.items()]
         self._filter_depth -= 1
         return conditions
+
+
+def _reads_specs_alone(statement: str) -> bool:
+    """Whether no other table's name is in it; a name that only looks so is no matter."""
+    return _OTHER_TABLE.search(statement) is None
 
 
 def _moment(type_: UtcDateTime, value: Any, dialect: Dialect) -> Any:

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, sele
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Build, ErrorGroup, MergedBuild, Package, Spec, SpecHash
-from spackmon.query.sql.conditions import Bind, Finder, Found
+from spackmon.query.sql.conditions import Filtering, Finder, Found
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.values import Given
 
@@ -38,8 +38,8 @@ def by_id(type_name: str) -> Finder:
     """Finds a row by `id`."""
     number = number_of_id(type_name)
 
-    def find(arguments: Mapping[str, Given], bind: Bind) -> Found:
-        row_id = bind(arguments["id"], BigInteger, number)
+    def find(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
+        row_id = filtering.bind(arguments["id"], BigInteger, number)
         return Found(_present_number(row_id) if type_name == "Build" else row_id)
 
     return find
@@ -56,19 +56,21 @@ def type_of_id(identifier: str) -> str:
     return identifier.rpartition(":")[0]
 
 
-def package_by_name(arguments: Mapping[str, Given], bind: Bind) -> Found:
+def package_by_name(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
     """Finds a package by its name."""
-    name = bind(arguments["name"], Text, lambda text: without_nul("name", text))
+    name = filtering.bind(arguments["name"], Text, lambda text: without_nul("name", text))
     return Found(select(Package.id).where(Package.name == name).scalar_subquery())
 
 
-def error_group_by_fingerprint(arguments: Mapping[str, Given], bind: Bind) -> Found:
+def error_group_by_fingerprint(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
     """Finds a group of errors by what they have in common."""
-    fingerprint = bind(arguments["fingerprint"], Text, lambda text: without_nul("fingerprint", text))
+    fingerprint = filtering.bind(
+        arguments["fingerprint"], Text, lambda text: without_nul("fingerprint", text)
+    )
     return Found(select(ErrorGroup.id).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery())
 
 
-def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
+def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
     """Finds a spec by any whole hash of it, by a prefix that only one has, by a build, or by its id.
 
     A whole hash may have been shown with several specs (before format v3 a DAG hash does not cover all
@@ -77,10 +79,13 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
     if ("id" in arguments) == ("hash" in arguments):
         raise Refused(Code.ARGUMENT_INVALID, "give `spec` either `hash` or `id`")
     if "id" in arguments:
-        return by_id("Spec")(arguments, bind)
-    value = bind(arguments["hash"], Text, _whole_or_prefix)
-    build_id = bind(arguments["hash"], BigInteger, _build_of)
-    of_build = select(Build.spec_id).where(Build.id == _present_number(build_id))
+        return by_id("Spec")(arguments, filtering)
+    if filtering.decided(arguments["hash"], _names_build):
+        # A statement of its own: that of a hash reads specs alone, so that its answer can be kept.
+        build_id = filtering.bind(arguments["hash"], BigInteger, number_of_id("Build"))
+        of_build = select(Build.spec_id).where(Build.id == _present_number(build_id))
+        return Found(of_build.scalar_subquery())
+    value = filtering.bind(arguments["hash"], Text, _whole_or_prefix)
     is_identity = exists().where(Spec.id == SpecHash.spec_id, Spec.hash_kind == SpecHash.kind)
     whole = (
         select(SpecHash.spec_id)
@@ -92,20 +97,20 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], bind: Bind) -> Found:
     some = select(func.min(SpecHash.spec_id)).where(*starts_so)
     several = select(func.count(SpecHash.spec_id.distinct()) > 1).where(*starts_so)
     return Found(
-        func.coalesce(of_build.scalar_subquery(), whole.scalar_subquery(), some.scalar_subquery()),
+        func.coalesce(whole.scalar_subquery(), some.scalar_subquery()),
         ~exists().where(SpecHash.value == value) & several.scalar_subquery(),
         Code.SPEC_HASH_AMBIGUOUS,
         "several specs have a hash that starts so: give more of its characters",
     )
 
 
-def _build_of(text: str) -> int | None:
-    """The number of the build that is named instead of a hash."""
-    return number_of_id("Build")(text) if text.startswith(_BUILD) else None
+def _names_build(text: str) -> bool:
+    """Whether a build is named instead of a hash."""
+    return text.startswith(_BUILD)
 
 
 def _whole_or_prefix(text: str) -> str:
-    if len(text) < MINIMUM_PREFIX and not text.startswith(_BUILD):
+    if len(text) < MINIMUM_PREFIX:
         raise Refused(
             Code.HASH_TOO_SHORT, f"`hash` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
         )

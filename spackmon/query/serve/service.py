@@ -24,6 +24,7 @@ from spackmon.query.meanings.limits import Limits
 from spackmon.query.meanings.registry import read_registry
 from spackmon.query.meanings.statement import Plan
 from spackmon.query.serve.export import Export
+from spackmon.query.serve.kept_answers import KeptAnswers
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
@@ -48,18 +49,23 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response's body, JSON text, and whether the request itself was refused (no data at all)."""
+    """A response's body, JSON text, and whether the request itself was refused (no data at all).
+
+    One about specs alone has a `tag`, a digest of the body.
+    """
 
     body: bytes
     refused: bool = False
+    tag: str | None = None
 
 
 @dataclass(slots=True)
 class _Spent:
-    """What an answer took from the database."""
+    """What an answer took from the database, and the revision of specs, if it is about them alone."""
 
     statements: int = 0
     seconds: float = 0.0
+    revision: bytes | None = None
 
     def extensions(self, cost: int) -> bytes:
         """The member of the response that says so."""
@@ -88,6 +94,7 @@ class QueryService:
         self._exports: set[Export] = set()
         kept = Recent(CACHE_BYTES) if kept is None else kept
         self._preparation = Preparation(registry, _driver_dialect(database), kept, spack)
+        self._answers = KeptAnswers(kept, reader)
         self.workers = Workers(_THREADS, _WAITING, _WAIT_SECONDS)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
@@ -113,22 +120,21 @@ class QueryService:
         """
         request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
         try:
-            body = await self._run(request, explain=explain)
+            return await self._run(request, explain=explain)
         except InvalidRequestError as invalid:
             return Answer(error_body(invalid.code, invalid.errors), refused=True)
         except Refused as refused:
             if refused.code is Code.BUSY:
                 raise
             return Answer(error_body(refused.code, [graphql_error(refused)], with_data=True))
-        return Answer(body)
 
     async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of one of our own operations, which no limit is meant for; Refused on an error."""
         try:
-            body = await self._run(Request(query, variables or {}, None, None, self._viewer))
+            answer = await self._run(Request(query, variables or {}, None, None, self._viewer))
         except InvalidRequestError as invalid:
             raise invalid.as_refused() from invalid
-        found: dict[str, Any] = json.loads(body)["data"]
+        found: dict[str, Any] = json.loads(answer.body)["data"]
         return found
 
     async def export(
@@ -148,13 +154,24 @@ class QueryService:
             raise invalid.as_refused() from invalid
         return Export(planned, coerced, parameters, self._reader, self._exports)
 
-    async def _run(self, request: Request, *, explain: bool = False) -> bytes:
+    async def _run(self, request: Request, *, explain: bool = False) -> Answer:
+        # What is explained is what the database does.
+        key = None if explain else self._answers.key(request)
+        kept = None if key is None else await self._answers.get(key)
+        if kept is None:
+            spent = _Spent()
+            body = await self._computed(request, spent, explain=explain)
+            if key is None or spent.revision is None:
+                return Answer(body)
+            kept = self._answers.put(key, spent.revision, body)
+        return Answer(kept.body, tag=kept.tag)
+
+    async def _computed(self, request: Request, spent: _Spent, *, explain: bool) -> bytes:
         workers = self._own_workers if request.limits is None else self.workers
         ready = self._preparation.known(request)
         if ready is None:
             ready = await workers.run(self._preparation.prepare, request)
         prepared = ready.prepared
-        spent = _Spent()
         data = b"{}"
         if prepared.plan is not None:
             data = await self._fetched(prepared.plan, ready, spent)
@@ -172,6 +189,8 @@ class QueryService:
         answer = await self._reader.fetch(plan.statement, ready.parameters)
         spent.seconds += time.perf_counter() - began
         spent.statements += 1
+        if plan.reads_specs_alone:
+            spent.revision, _, answer = answer.partition(b":")
         if len(answer) > _LARGE_ANSWER_BYTES and is_packed(answer):
             return await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
         return unpacked(answer, plan.computations, ready.variables)

@@ -39,9 +39,6 @@ class Bind(Protocol):
         """The parameter."""
 
 
-Finder = Callable[[Mapping[str, Given], Bind], Found]
-
-
 @dataclass(frozen=True, slots=True)
 class Driver:
     """What to walk instead of the table itself: a source with the rows' ids, each once, in an index."""
@@ -98,13 +95,14 @@ class Filtering(Protocol):
     def each(self, given: Given) -> list[Given]:
         """The elements of a list, of which each becomes a piece of the statement."""
 
-    def decided(self, value: Given | None) -> Any:
-        """A value that decides the statement's form."""
+    def decided(self, value: Given | None, what: Callable[[Any], Any] = plain) -> Any:
+        """What of a value decides the statement's form."""
 
     def rules(self, arguments: Mapping[str, Given]) -> Rules:
         """Those of the Spack that the argument `as` names, otherwise of the site's."""
 
 
+Finder = Callable[[Mapping[str, Given], Filtering], Found]
 Limits = Callable[[Mapping[str, Given], Filtering], Mapping[str, Any]]
 Predicate = Callable[[Scope, Given, Filtering], Condition]
 IdsOf = Callable[[Scope], Select[Any] | CompoundSelect[Any]]

@@ -1,0 +1,84 @@
+"""Answers about specs alone, kept as bytes until something changes that is stored of specs.
+
+Specs hardly change: a new one is stored, or a document completes one. Each transaction that does so leaves
+another revision behind (`ingest.tables.revisions`), which a statement about specs reads in the snapshot of
+its answer. An answer is given again if the revision is still the same in a snapshot that began after the
+request came. That snapshot is one for all who ask at the same time.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from spackmon.database import Reader
+from spackmon.query.meanings.statement import SPEC_REVISION
+from spackmon.query.serve.preparation import FEW_VALUES, Request
+from spackmon.query.serve.recent import Recent
+from spackmon.query.sql.values import is_deeper, value_count
+
+_BYTES_OF_AN_ENTRY = 600
+_MOST_LEVELS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """A response's body, and a digest of it as an entity tag."""
+
+    revision: bytes
+    body: bytes
+    tag: str
+
+
+class KeptAnswers:
+    """The answers, within the budget of `kept`."""
+
+    def __init__(self, kept: Recent, reader: Reader) -> None:
+        self._kept = kept
+        self._revision = _Revision(reader)
+
+    def key(self, request: Request) -> Hashable:
+        """What an answer depends on beside the database; None for a request that is not looked up."""
+        variables = request.variables
+        if value_count(variables, FEW_VALUES) > FEW_VALUES or is_deeper(variables, _MOST_LEVELS):
+            return None
+        return (
+            "answer", request.document_key, request.operation_name, json.dumps(variables),
+            tuple(request.viewer.facts.items()), request.limits is None,
+        )  # fmt: skip
+
+    async def get(self, key: Hashable) -> KeptAnswer | None:
+        """The answer, if it is what the database would answer now. Raises Refused as a Reader does."""
+        answer: KeptAnswer | None = self._kept.get(key)
+        if answer is None or answer.revision != await self._revision.now():
+            return None
+        return answer
+
+    def put(self, key: Hashable, revision: bytes, body: bytes) -> KeptAnswer:
+        """Keep an answer with the revision of its snapshot."""
+        answer = KeptAnswer(revision, body, hashlib.blake2b(body, digest_size=16).hexdigest())
+        self._kept.put(key, answer, _BYTES_OF_AN_ENTRY + len(body))
+        return answer
+
+
+class _Revision:
+    """The revision of specs, read once for all who ask while another reading is under way."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._running: asyncio.Task[bytes] | None = None
+        self._next: asyncio.Task[bytes] | None = None
+
+    async def now(self) -> bytes:
+        """As it is in a snapshot that begins after this is called."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._read(self._running))
+        # Others wait for it, too, when this request is given up.
+        return await asyncio.shield(self._next)
+
+    async def _read(self, before: asyncio.Task[bytes] | None) -> bytes:
+        if before is not None and not before.done():
+            await asyncio.wait((before,))
+        self._running, self._next = self._next, None
+        return await self._reader.fetch(SPEC_REVISION, {})
