@@ -9,7 +9,8 @@ import anyio
 
 from spackmon.errors import Code, Refused
 
-BUDGET_BYTES = 384 << 20
+# With what the service takes by itself, within 300 MB.
+BUDGET_BYTES = 144 << 20
 
 
 class Memory:

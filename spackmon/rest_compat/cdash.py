@@ -21,8 +21,10 @@ from starlette.routing import Route
 from spackmon.auth.gate import Sender
 from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
+from spackmon.formats.bytes.xml_text import xml_memory_of
 from spackmon.formats.reports.cdash import INBOX_KIND, Address, CDashReport, read_cdash
 from spackmon.formats.submission import InstallReport
+from spackmon.garbage import uncollected
 from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body, read_body
 from spackmon.http.services import Services
@@ -42,7 +44,6 @@ _SUBMIT = "/submit.php"
 _CDASH_VERSION = "3.1.0"
 # Parsed at once, in several times its size. The log of configure is all that makes a document large.
 _MAXIMUM_BYTES = 64 << 20
-_COPIES = 8
 _MAXIMUM_PARAMETERS = 50
 _NOTHING_BUILT = "0"
 
@@ -72,7 +73,8 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
     )
     damage = _damage(parameters.get("MD5", "").strip().lower(), body)
     try:
-        report = read_cdash(body, address)
+        with uncollected():
+            report = read_cdash(body, address)
         return Upload(None if report is None else _arrived(report, utc_now()), damage)
     except Refused as refused:
         raise damage or refused from None
@@ -102,7 +104,7 @@ async def submit(request: Request[Services]) -> Response:
         body = await read_body(request, _MAXIMUM_BYTES)
         if sender is None:
             return await _spool(request, query, body, away)
-        memory_bytes = _COPIES * len(body)
+        memory_bytes = await anyio.to_thread.run_sync(xml_memory_of, body)
         async with request.state.memory.share(memory_bytes, request.state.database.hold_seconds):
             return await _apply(request, query, sender, bytes(body))
     except Refused as refused:

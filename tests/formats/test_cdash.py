@@ -268,7 +268,7 @@ def test_what_cannot_be_read_is_named(body: bytes, code: str, named: str) -> Non
 
 
 def test_more_tags_than_any_report_has_are_refused_before_they_fill_the_memory() -> None:
-    with pytest.raises(Refused, match="more than 500,000 tags"):
+    with pytest.raises(Refused, match="more than 250,000 tags"):
         read_cdash(document("<Build>" + "<a>" * 500_000 + "</Build>"))
 
 

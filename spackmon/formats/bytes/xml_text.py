@@ -5,18 +5,21 @@ carried through the parser by characters that Unicode keeps out of texts, and co
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import XMLParser
 
 from spackmon.errors import Code, Refused
+from spackmon.large_bytes import AnyBytes, pieces
 
 _DECLARED_ENCODING = re.compile(rb"\A<\?xml[^>]{0,100}?encoding=[\"']([\w.-]{1,40})[\"']")
 _SINGLE_BYTE_ENCODINGS = frozenset({"iso-8859-1", "iso-8859-15", "windows-1252"})
 # A log escapes its `<`: what has more of them is no report, and its tree would fill the memory.
-_MAXIMUM_TAGS = 500_000
+_MAXIMUM_TAGS = 250_000
+# What an element with its text takes of memory, and how often a document is in it in some form.
+_BYTES_OF_A_TAG, _COPIES = 300, 8
 # All of a tag is read at once, and its attributes compared with each other: nothing else runs meanwhile.
 _MAXIMUM_TAG_CHARACTERS, _MAXIMUM_ATTRIBUTES_OF_A_TAG = 1 << 20, 1_000
 # No character is looked at twice: `+` after a quantifier gives nothing back.
@@ -58,6 +61,12 @@ def read_xml(body: bytes | bytearray, text_elements: str, text_attributes: str) 
         return _parsed(repaired)
     except ParseError as problem:
         raise _invalid(problem) from None
+
+
+def xml_memory_of(body: AnyBytes) -> int:
+    """How many bytes of memory reading such a body takes, at most."""
+    tags = sum(bytes(piece).count(b"<") for piece in pieces(body))
+    return _COPIES * len(body) + _BYTES_OF_A_TAG * min(tags, _MAXIMUM_TAGS)
 
 
 def plain(text: str | None) -> str:
@@ -135,13 +144,36 @@ def _invalid(problem: ParseError) -> Refused:
 
 
 def _escaped(document: str, text_elements: str, text_attributes: str) -> str:
-    """Split at the tags instead of searching for pairs, which takes quadratic time where none is closed."""
-    parts = re.split(rf"(</?(?:{text_elements})>)", document)
-    for position in range(2, len(parts) - 1, 2):
-        if parts[position + 1] == parts[position - 1].replace("<", "</"):
-            parts[position] = _BARE_AMPERSAND.sub("&amp;", parts[position]).replace("<", "&lt;")
-    attribute = rf'^([ \t]*(?:<\w+ )?(?:{text_attributes})=")(.*)("(?: ?/?>)?)$'
-    return re.sub(attribute, _escaped_attribute, "".join(parts), flags=re.MULTILINE)
+    attribute = re.compile(
+        rf'^([ \t]*(?:<\w+ )?(?:{text_attributes})=")(.*)("(?: ?/?>)?)$', flags=re.MULTILINE
+    )
+    whole = "".join(_with_escaped_texts(document, text_elements))
+    return "".join(attribute.sub(_escaped_attribute, lines) for lines in _in_windows(whole, "\n", after=True))
+
+
+def _with_escaped_texts(document: str, text_elements: str) -> Iterator[str]:
+    """From tag to tag: a search for pairs takes quadratic time where none is closed."""
+    read, opened = 0, ""
+    for tag in re.finditer(rf"</?(?:{text_elements})>", document):
+        is_text = opened != "" and tag[0] == opened.replace("<", "</")
+        for text in _in_windows(document[read : tag.start()], "&", after=False):
+            yield _BARE_AMPERSAND.sub("&amp;", text).replace("<", "&lt;") if is_text else text
+        yield tag[0]
+        read, opened = tag.end(), "" if is_text else tag[0]
+    yield document[read:]
+
+
+def _in_windows(text: str, mark: str, *, after: bool) -> Iterator[str]:
+    """The text, cut before or after a `mark`: to replace takes a string for each piece in between."""
+    start = 0
+    while len(text) - start > _CHARACTERS_AT_ONCE:
+        found = text.find(mark, start + _CHARACTERS_AT_ONCE)
+        if found < 0:
+            break
+        end = found + after
+        yield text[start:end]
+        start = end
+    yield text[start:]
 
 
 def _escaped_attribute(line: re.Match[str]) -> str:

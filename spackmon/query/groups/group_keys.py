@@ -93,8 +93,8 @@ def tag(attempt_id: ValueOf) -> KeyColumns:
 
     def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
         attempt = attempt_id(row)
-        given = row.attach(attempt_tag, lambda given: given.source.c.attempt_id == attempt)
-        word = given.attach(Tag.__table__, lambda word: word.row_id == given.source.c.tag_id)
+        given = row.attach(attempt_tag, lambda given: given.column("attempt_id") == attempt)
+        word = given.attach(Tag.__table__, lambda word: word.row_id == given.column("tag_id"))
         return [word[Tag.name]]
 
     return columns

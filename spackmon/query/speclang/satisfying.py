@@ -35,7 +35,7 @@ def spec_satisfies(spec: Scope, text: str, rules: Rules) -> Ways:
     """The spec satisfies what `text` states in Spack's language. Raises Refused SPEC_SYNTAX."""
     query = _Query(read_spec(text, rules), rules)
     return query.ways(
-        spec.row_id, query.conditions(spec.source), query.conditions(spec.source, row_by_row=True)
+        spec.row_id, query.conditions(spec.whole()), query.conditions(spec.whole(), row_by_row=True)
     )
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import (
     literal_column,
 )
 from sqlalchemy.sql import operators
-from sqlalchemy.sql.elements import BinaryExpression, Grouping
+from sqlalchemy.sql.elements import ExpressionClauseList, Grouping
 
 from spackmon.models.columns import JsonText, UtcDateTime, Word
 
@@ -37,13 +37,16 @@ COMPUTED, COMPUTED_END = "\x02", "\x03"
 
 NULL = "null"
 
+# One for all: each of its own would be garbage with every statement.
+_TEXT = Text()
+
 Json = ColumnElement[Any]
 
 
 def constant(text: str) -> ColumnElement[str]:
     """A text written into the statement itself, not a parameter: always ours, never a client's."""
     quoted = text.replace("'", "''")
-    return literal_column(f"'{quoted}'", Text())
+    return literal_column(f"'{quoted}'", _TEXT)
 
 
 class _Joined(Grouping[str]):
@@ -75,10 +78,12 @@ def joined(pieces: Sequence[str | ColumnElement[Any]]) -> ColumnElement[str]:
 
 
 def _in_a_row(terms: Sequence[ColumnElement[Any]]) -> ColumnElement[Any]:
-    result = terms[0]
-    for term in terms[1:]:
-        result = BinaryExpression(result, term, operators.concat_op, type_=Text())
-    return result
+    if len(terms) == 1:
+        return terms[0]
+    grouped = [term.self_group(against=operators.concat_op) for term in terms]
+    row: ExpressionClauseList[str] = ExpressionClauseList(operators.concat_op, *grouped, type_=_TEXT)
+    row.group = True
+    return row
 
 
 def braced(members: Iterable[tuple[str, Json | str]]) -> Json:
@@ -163,13 +168,13 @@ class PostgresqlJson(JsonWriter):
 
     def moment(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         pattern = r'"\""YYYY-MM-DD"T"HH24:MI:SS.US"Z\""'
-        return func.to_char(func.timezone(constant("UTC"), value), constant(pattern), type_=Text())
+        return func.to_char(func.timezone(constant("UTC"), value), constant(pattern), type_=_TEXT)
 
     def real(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return cast(value, Text)
 
     def hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.encode(value, constant("hex"), type_=Text())
+        return func.encode(value, constant("hex"), type_=_TEXT)
 
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return self.hexadecimal(func.convert_to(value, constant("UTF8")))
@@ -177,7 +182,7 @@ class PostgresqlJson(JsonWriter):
     def aggregated(
         self, value: ColumnElement[Any], only: ColumnElement[bool] | None = None
     ) -> ColumnElement[Any]:
-        call = func.string_agg(value, constant(","), type_=Text())
+        call = func.string_agg(value, constant(","), type_=_TEXT)
         return call if only is None else call.filter(only)
 
 
@@ -185,18 +190,18 @@ class SqliteJson(JsonWriter):
     """JSON text by SQLite's functions."""
 
     def text(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return func.json_quote(value, type_=Text())
+        return func.json_quote(value, type_=_TEXT)
 
     def moment(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return joined(['"', cast(value, Text), '"'])
 
     def real(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         # json_quote and CAST round to 15 digits; printf takes NULL for zero.
-        return case((value.is_not(None), func.printf(constant("%!.17g"), value, type_=Text())))
+        return case((value.is_not(None), func.printf(constant("%!.17g"), value, type_=_TEXT)))
 
     def hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         # hex(NULL) is the empty string.
-        return case((value.is_not(None), func.lower(func.hex(value), type_=Text())))
+        return case((value.is_not(None), func.lower(func.hex(value), type_=_TEXT)))
 
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return self.hexadecimal(value)
@@ -204,7 +209,7 @@ class SqliteJson(JsonWriter):
     def aggregated(
         self, value: ColumnElement[Any], only: ColumnElement[bool] | None = None
     ) -> ColumnElement[Any]:
-        call = func.group_concat(value, constant(","), type_=Text())
+        call = func.group_concat(value, constant(","), type_=_TEXT)
         return call if only is None else call.filter(only)
 
 

@@ -5,8 +5,10 @@ from copy import copy
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, case, true
+from sqlalchemy import ColumnElement, FromClause, Table, TableClause, and_, case, column, true
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
 
 Attribute = InstrumentedAttribute[Any]
 
@@ -16,6 +18,32 @@ def referred_table(foreign_key: Attribute) -> FromClause:
     (key,) = foreign_key.property.columns[0].foreign_keys
     table: FromClause = key.column.table
     return table
+
+
+class RowSource(TableClause):
+    """An alias of a table, with the columns that were asked for.
+
+    SQLAlchemy's own copies all columns, with their foreign keys and places for events: most of what a
+    compilation makes, and leaves to the garbage collector, while no request goes on.
+    """
+
+    inherit_cache = False
+
+    def __init__(self, table: Table, alias: str) -> None:
+        super().__init__(alias)
+        self.aliased = table
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """A column of the table. Raises KeyError."""
+        if name not in self.c:
+            self.append_column(column(name, self.aliased.c[name].type))
+        return self.c[name]
+
+
+@compiles(RowSource)
+def _row_source(source: RowSource, compiler: SQLCompiler, *, asfrom: bool = False, **_: Any) -> str:
+    alias = compiler.preparer.quote(source.name)
+    return f"{compiler.preparer.format_table(source.aliased)} AS {alias}" if asfrom else alias
 
 
 class Names(Iterator[int]):
@@ -43,7 +71,8 @@ class Scope:
 
     def __init__(self, table: FromClause, names: Names, trunk: "Scope | None" = None) -> None:
         self.table = table
-        self.source = table.alias(f"t{next(names)}")
+        alias = f"t{next(names)}"
+        self.source = RowSource(table, alias) if isinstance(table, Table) else table.alias(alias)
         self._names = names
         self._trunk = trunk or self
         self._followed: dict[str, Scope] = {}
@@ -66,19 +95,30 @@ class Scope:
 
     def __getitem__(self, attribute: Attribute) -> ColumnElement[Any]:
         """A column; null where the viewer may not see it."""
-        column: ColumnElement[Any] = self.source.c[attribute.key]
+        found = self.column(attribute.key)
         hidden = self._names.sees(attribute.property.columns[0].info)
-        return case((hidden[0], column)) if hidden else column
+        return case((hidden[0], found)) if hidden else found
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """A column, whoever asks. Raises KeyError."""
+        return self.source.column(name) if isinstance(self.source, RowSource) else self.source.c[name]
+
+    def whole(self) -> FromClause:
+        """Its source, with all columns of its table."""
+        if isinstance(self.source, RowSource):
+            for one in self.source.aliased.columns:
+                self.source.column(one.name)
+        return self.source
 
     @property
     def row_id(self) -> ColumnElement[Any]:
         """The row's own id."""
-        return self.source.c["id"]
+        return self.column("id")
 
     @property
     def identity(self) -> list[ColumnElement[Any]]:
         """The columns that together identify the row: its id, in most tables."""
-        return [self.source.c[column.key] for column in self.table.primary_key]
+        return [self.column(one.key) for one in self.table.primary_key]
 
     def follow(self, foreign_key: Attribute) -> "Scope":
         """The row that `foreign_key` refers to; joined from the left, so that no row is dropped."""
@@ -121,7 +161,7 @@ class Scope:
     def is_counted(self) -> list[ColumnElement[bool]]:
         """What must hold of a row of this table to be seen at all."""
         counted = self.table.info.get("counted") if isinstance(self.table, Table) else None
-        return [*([] if counted is None else [self.source.c[counted].is_not(None)]), *self._sees()]
+        return [*([] if counted is None else [self.column(counted).is_not(None)]), *self._sees()]
 
     def _sees(self) -> list[ColumnElement[bool]]:
         return self._names.sees(self.table.info) if isinstance(self.table, Table) else []
