@@ -185,6 +185,9 @@ class Settings(BaseSettings):
         ge=0,
         description="The most bytes of memory for documents, plans and answers that were used before.",
     )
+    maximum_connections: int = Field(
+        default=800, ge=10, description="The most connections of clients at one time."
+    )
     statement_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -235,6 +238,7 @@ class Settings(BaseSettings):
     @field_validator(
         "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",
         "maximum_aliases", "maximum_tokens", "maximum_document_bytes", "cache_bytes",
+        "maximum_connections",
         "statement_timeout_seconds", "hold_seconds", "run_silence_seconds",
         mode="before",
     )  # fmt: skip

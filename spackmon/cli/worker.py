@@ -70,6 +70,7 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
     configure_logging(settings.log_level)
     # The rest is on the screen of whoever started the service, and in the log.
     check_settings_database(settings, is_quiet=True)
+    BoundedProtocol.maximum_connections = settings.maximum_connections
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",

@@ -13,9 +13,12 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from spackmon.errors import Code
+from spackmon.http.answers import RETRY_AFTER_SECONDS
 
 _TIMED_OUT, _HEAD_TOO_LARGE = 408, 431
+_CODES = {Code.BUSY.status: Code.BUSY}
 _SENTENCES = {
+    Code.BUSY.status: "the server has as many connections as it may: try again in a moment",
     _TIMED_OUT: "the request came too slowly",
     _HEAD_TOO_LARGE: "the request's line and headers are too large: expected at most {0} bytes",
 }
@@ -58,6 +61,8 @@ class BoundedProtocol(HttpToolsProtocol):
     """For which a body may come more slowly than `least_bytes_per_second`."""
     least_bytes_per_second = 500
     look_seconds = 5.0
+    maximum_connections = 800
+    """Beyond it the one that was unused for longest makes room; each takes a file descriptor."""
     _linger_seconds = 2.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -71,6 +76,21 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_since: float | None = self.loop.time()
         self._slow_since: float | None = None
         self._looking = self.loop.call_later(self.look_seconds, self._look)
+        if len(self.connections) > self.maximum_connections:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Close the connection on which nothing was asked for longest; this one, if all others are in use."""
+        every = [one for one in self.connections if isinstance(one, BoundedProtocol)]
+        others = [one for one in every if one is not self and not one.transport.is_closing()]
+        if len(others) < self.maximum_connections:
+            return
+        since = {one: one._head_since for one in others if not one._is_refused and one._is_idle()}
+        unused = {one: seconds for one, seconds in since.items() if seconds is not None}
+        if unused:
+            min(unused, key=lambda one: unused[one]).transport.close()
+        else:
+            self._refuse(Code.BUSY.status)
 
     def _begin_parser(self) -> None:
         self.parser = _NoUpgrades(self)
@@ -194,6 +214,8 @@ class BoundedProtocol(HttpToolsProtocol):
         content = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
             content += [name, b": ", value, b"\r\n"]
+        if _CODES.get(status, Code.HTTP_REFUSED).retryable:
+            content.append(b"retry-after: %s\r\n" % RETRY_AFTER_SECONDS.encode())
         content += [
             b"content-type: application/json\r\nx-content-type-options: nosniff\r\nconnection: close\r\n",
             b"content-length: %d\r\n\r\n" % len(body),
@@ -207,5 +229,5 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def _refusal_body(status: int, sentence: str) -> dict[str, Any]:
-    code = Code.HTTP_REFUSED
+    code = _CODES.get(status, Code.HTTP_REFUSED)
     return {"message": sentence, "code": status, "error": code, "retryable": code.retryable}

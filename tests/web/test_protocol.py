@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -134,3 +134,34 @@ def test_a_request_that_comes_too_slowly_is_ended(connection: socket.socket, sen
 def test_a_connection_that_nobody_uses_is_closed(connection: socket.socket, sent: bytes) -> None:
     connection.sendall(sent)
     assert answered(connection).count(b"HTTP/1.1 ") == bool(sent)
+
+
+def test_connections_beyond_the_most_take_the_place_of_an_unused_one_or_are_refused(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "maximum_connections", 3)
+    server.http.close()
+    address = urlsplit(server.url)
+    with ExitStack() as opened:
+
+        def connected() -> socket.socket:
+            made = socket.create_connection((address.hostname or "", address.port or 0))
+            made.settimeout(GIVE_UP_SECONDS)
+            return opened.enter_context(closing(made))
+
+        unused = connected()
+        in_use = [connected() for _ in range(3)]
+        # The fourth took the place of the first.
+        assert answered(unused) == b""
+        for one in in_use:
+            one.sendall(POST + b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+            assert one.recv(65536).startswith(b"HTTP/1.1 100")
+        refused_one = connected()
+        refused_one.sendall(HEAD + b"\r\n")
+        received = answered(refused_one)
+        head, _, body = received.partition(b"\r\n\r\n")
+        assert b" 503 " in head
+        assert b"retry-after: " in head
+        assert (json.loads(body)["error"], json.loads(body)["retryable"]) == ("BUSY", True)
+        in_use[0].sendall(b"{")
+        assert in_use[0].recv(65536).startswith(b"HTTP/1.1 400")
