@@ -6,6 +6,7 @@ Two media types: `application/graphql-response+json`, whose status says whether 
 
 import json
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -27,6 +28,9 @@ from spackmon.web.graphiql import graphiql_page
 MAXIMUM_BODY_BYTES = 1_000_000
 # Read between two requests; larger ones wait for a worker.
 _LARGE_BODY_BYTES = 32_000
+# An empty object is three bytes of a body and 72 in the memory, and once more as a value of its variable.
+_BYTES_OF_A_BYTE = 40
+_WAIT_SECONDS = 10.0
 RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", JSON
 _OFFERED = (PLAIN_JSON, RESPONSE_JSON, NDJSON, CSV)
 # GraphiQL is for who asks for a page, in a GET.
@@ -48,7 +52,8 @@ class GraphQLRequest:
 async def graphql(request: Request[Services]) -> Response:
     """The endpoint: browsers that want a page get GraphiQL, everybody else an answer in JSON."""
     try:
-        return await _answered(request)
+        async with AsyncExitStack() as memory:
+            return await _answered(request, memory)
     except Refused as refused:
         return _refusal(refused)
 
@@ -61,7 +66,7 @@ def _refusal(refused: Refused) -> Response:
     return Response(body, refused.status, headers)
 
 
-async def _answered(request: Request[Services]) -> Response:
+async def _answered(request: Request[Services], memory: AsyncExitStack) -> Response:
     media_type = preferred(request.headers.get("accept"), _ANSWERED)
     if request.method == "GET" and media_type == HTML:
         if not request.state.settings.graphiql:
@@ -71,7 +76,7 @@ async def _answered(request: Request[Services]) -> Response:
         return graphiql_page(cast(Request, request))  # the library does not know of our services
     if media_type == HTML or media_type is None:
         raise Refused(Code.NOT_ACCEPTABLE, f"`Accept` must admit one of {', '.join(_OFFERED)}")
-    asked = await _posted(request) if request.method == "POST" else _from_url(request)
+    asked = await _posted(request, memory) if request.method == "POST" else _from_url(request)
     documents = request.state.trusted_documents
     try:
         query = documents.document(asked.query, asked.document_id)
@@ -102,7 +107,8 @@ def _ask_again(refused: Refused) -> Response:
     return Response(error_body(refused.code, [graphql_error(refused)]), 200, headers)
 
 
-async def _posted(request: Request[Services]) -> GraphQLRequest:
+async def _posted(request: Request[Services], memory: AsyncExitStack) -> GraphQLRequest:
+    """What a body asks; `memory` has the share of a large one until it is answered."""
     content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if content_type != PLAIN_JSON:
         raise Refused(
@@ -114,15 +120,17 @@ async def _posted(request: Request[Services]) -> GraphQLRequest:
         if len(body) > MAXIMUM_BODY_BYTES:
             await discard_body(request)
             raise Refused(Code.BODY_TOO_LARGE, f"the body must not exceed {MAXIMUM_BODY_BYTES} bytes")
-    sent = await _parsed(request, body)
+    sent = await _parsed(request, body, memory)
     if not isinstance(sent, dict):
         raise Refused(Code.BODY_INVALID, "the body must be a JSON object with the key `query`")
     return _checked(sent)
 
 
-async def _parsed(request: Request[Services], body: bytearray) -> object:
+async def _parsed(request: Request[Services], body: bytearray, memory: AsyncExitStack) -> object:
     if len(body) <= _LARGE_BODY_BYTES:
         return _read_json("the body", body)
+    share = request.state.memory.share(_BYTES_OF_A_BYTE * len(body), _WAIT_SECONDS)
+    await memory.enter_async_context(share)
     return await request.state.query.workers.run(_read_json, "the body", body)
 
 

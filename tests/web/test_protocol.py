@@ -4,13 +4,15 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from spackmon.http.protocol import BoundedProtocol
-from tests.server import Server
+from spackmon.ops.memory import Memory
+from tests.server import Server, served
 from tests.waiting import GIVE_UP_SECONDS
 
 HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
@@ -165,3 +167,21 @@ def test_connections_beyond_the_most_take_the_place_of_an_unused_one_or_are_refu
         assert (json.loads(body)["error"], json.loads(body)["retryable"]) == ("BUSY", True)
         in_use[0].sendall(b"{")
         assert in_use[0].recv(65536).startswith(b"HTTP/1.1 400")
+
+
+def test_a_large_body_of_a_question_waits_for_memory_and_hears_when_there_is_none(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = Memory(1_000_000)
+    monkeypatch.setattr("spackmon.app.Memory", lambda: memory)
+    monkeypatch.setattr("spackmon.web.graphql._WAIT_SECONDS", 0.01)
+    large = {"query": "{ __typename }", "variables": {"unused": [{}] * 20_000}}
+    with served(database_url, tmp_path) as server:
+        memory._left_bytes = 999_999
+        refused = server.http.post("/graphql", json=large)
+        assert server.http.post("/graphql", json={"query": "{ __typename }"}).status_code == 200
+        memory._left_bytes = 1_000_000
+        assert server.http.post("/graphql", json=large).json() == {"data": {"__typename": "Query"}}
+    assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+    assert refused.json()["errors"][0]["extensions"]["code"] == "BUSY"
+    assert memory._left_bytes == 1_000_000
