@@ -100,12 +100,7 @@ def create_app(settings: Settings) -> Starlette:
 
     application = Starlette(
         routes=_routes(settings),
-        middleware=[
-            Middleware(AccessLog),
-            Middleware(SecurityHeaders),
-            Middleware(OtherOrigins, settings.cors_origins),
-            Middleware(ReadAccess, url_api_prefix=settings.url_api_prefix),
-        ],
+        middleware=_middleware(settings),
         exception_handlers={
             HTTPException: unknown_address(settings.url_api_prefix),
             Refused: answers.for_refused,
@@ -135,6 +130,16 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *old_addresses.routes,
         *pages.routes,
         Mount("/static", static_files(), name="static"),
+    ]
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """From the outermost on."""
+    return [
+        Middleware(AccessLog),
+        Middleware(SecurityHeaders),
+        Middleware(OtherOrigins, settings.cors_origins),
+        Middleware(ReadAccess, url_api_prefix=settings.url_api_prefix),
     ]
 
 

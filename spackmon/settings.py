@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import (
     AliasChoices,
     Field,
@@ -46,8 +45,8 @@ from spackmon.setting_values import (
     PublicUrl,
     Truth,
 )
+from spackmon.settings_file import PREFIX, read_file, unusable
 
-_PREFIX = "SPACKMON_"
 # Variables of the same prefix that this module, clients and the tests read and that set nothing.
 _NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
 _RESERVED_PATHS = frozenset(
@@ -60,14 +59,13 @@ _TLS_PORT = 443
 # A disk that is full or mounted read-only: no setting is wrong, and it may be well again in a moment.
 _PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _EMBEDDED = "spackmon.sqlite3"
-_SECRET_KEYS = frozenset({"jwt_server_secret"})
 
 
 class Settings(BaseSettings):
     """Everything that can be set; docs/settings.md says the same for people."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_prefix_target="all", env_ignore_empty=True, extra="forbid", frozen=True
+        env_prefix=PREFIX, env_prefix_target="all", env_ignore_empty=True, extra="forbid", frozen=True
     )
 
     database_url: str = Field(
@@ -276,7 +274,7 @@ class Settings(BaseSettings):
     def _embedded_database(self) -> Self:
         # Frozen for everybody but this default, which hangs on other settings.
         if not self.database_url:
-            url = database_url(os.environ, _read_file(), _PREFIX) or self._embedded_database_url()
+            url = database_url(os.environ, read_file(), PREFIX) or self._embedded_database_url()
             object.__setattr__(self, "database_url", url)
         return self
 
@@ -351,7 +349,7 @@ def load_settings() -> Settings:
         settings.make_data_dir()
     except OSError as error:
         if error.errno not in _PASSING_ERRORS:
-            raise _wrong("DATA_DIR", str(settings.data_dir), error.strerror or str(error)) from None
+            raise unusable("DATA_DIR", str(settings.data_dir), error.strerror or str(error)) from None
     return settings
 
 
@@ -363,45 +361,27 @@ def setting_names() -> tuple[str, ...]:
 def old_settings(settings: Settings) -> list[str]:
     """What of an old server's settings is set and does not do what it did; a sentence each."""
     embedded = settings.data_dir / _EMBEDDED if settings.shown_database_url is None else None
-    prefixed = {key: value for key, value in os.environ.items() if key.startswith(_PREFIX)}
-    given = {key.removeprefix(_PREFIX): value for key, value in prefixed.items()}
-    return notices({**_read_file(), **given}, embedded)
+    prefixed = {key: value for key, value in os.environ.items() if key.startswith(PREFIX)}
+    given = {key.removeprefix(PREFIX): value for key, value in prefixed.items()}
+    return notices({**read_file(), **given}, embedded)
 
 
 def _file_values() -> dict[str, Any]:
     others = {*IGNORED, *DATABASE_PARTS}
-    values = {key: value for key, value in _read_file().items() if value is not None and key not in others}
+    values = {key: value for key, value in read_file().items() if value is not None and key not in others}
     for key, value in values.items():
         if key not in (*setting_names(), "API_URL_PREFIX"):
             raise Refused(Code.SETTING_UNKNOWN, f"{key} in the settings file is not a setting{_hint(key)}")
         if not isinstance(value, str | int | float | bool):
-            raise _wrong(key, value, "expected a single value")
+            raise unusable(key, value, "expected a single value")
     return {key.lower(): value for key, value in values.items()}
-
-
-def _read_file() -> dict[str, Any]:
-    path = os.environ.get(_PREFIX + "SETTINGS_FILE")
-    if not path:
-        return {}
-    name = _PREFIX + "SETTINGS_FILE"
-    try:
-        document = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise _wrong(name, path, error.strerror or str(error)) from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise _wrong(name, path, "the file is not YAML") from None
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise _wrong(name, path, "expected one `KEY: value` per line")
-    return {str(key): value for key, value in document.items()}
 
 
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     for variable in sorted(environment):
-        key = variable.removeprefix(_PREFIX)
+        key = variable.removeprefix(PREFIX)
         known = {*setting_names(), "API_URL_PREFIX", *_NOT_SETTINGS, *IGNORED, *DATABASE_PARTS}
-        if key != variable and key not in known and (hint := _hint(key, _PREFIX)):
+        if key != variable and key not in known and (hint := _hint(key, PREFIX)):
             raise Refused(Code.SETTING_UNKNOWN, f"{variable} is not a setting{hint}")
 
 
@@ -414,13 +394,4 @@ def _refusal(error: ValidationError) -> Refused:
     first = error.errors(include_url=False, include_context=False)[0]
     key = str(first["loc"][0]).lower() if first["loc"] else ""
     name = "URL_API_PREFIX" if key == "api_url_prefix" else key.upper()
-    return _wrong(name, first["input"], first["msg"].removeprefix("Value error, "))
-
-
-def _wrong(name: str, value: Any, reason: str) -> Refused:
-    reason = reason[:1].lower() + reason[1:]
-    if name.lower() in _SECRET_KEYS:
-        return Refused(Code.SETTING_INVALID, f"{name} is not usable: {reason}")
-    # An address may hold a password, and one that is wrong may hold any character unescaped.
-    shown = re.sub(r"//.*@", "//***@", str(value), flags=re.DOTALL)
-    return Refused(Code.SETTING_INVALID, f"{name} is {shown!r}, which is not usable: {reason}")
+    return unusable(name, first["input"], first["msg"].removeprefix("Value error, "))

@@ -3,7 +3,15 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
+from spackmon.formats.submission import (
+    AttributeValue,
+    Environment,
+    Event,
+    InstalledFile,
+    InstallPhase,
+    InstallReport,
+    Source,
+)
 from spackmon.graph.spec import SpecNode
 from spackmon.logs import chunks
 from spackmon.status import BuildStatus, EventKind, SourceKind
@@ -18,6 +26,35 @@ ZLIB = spec("zlib", "1.2.11")
 def after(seconds: float) -> datetime:
     """A moment of the run."""
     return START + timedelta(seconds=seconds)
+
+
+EVERYTHING: dict[str, Any] = {
+    "status": BuildStatus.FAILED,
+    "started_at": START,
+    "finished_at": after(90),
+    "prefix": "/opt/zlib",
+    "spack_version": "1.2.0",
+    "spack_revision": "abc",
+    "phases": (InstallPhase("configure", "SUCCESS", 3, b"checking\n"), InstallPhase("build", "ERROR", 4.5)),
+    "events": (
+        Event(EventKind.ERROR, "/tmp/a/main.c:7: error: 'x' undeclared", 12, "main.c", 7, "before", "after"),
+        Event(EventKind.WARNING, "unused"),
+    ),
+    "configure_arguments": "--prefix=/opt/zlib",
+    "environment_variables": {"CC": "gcc"},
+    "install_files": (InstalledFile("/opt/zlib/lib/libz.so"),),
+    "attributes": {"symbols": (AttributeValue("symbol", "/opt/zlib/lib/libz.so", value="inflate"),)},
+    "tags": ("nightly",),
+}
+"""All that a report can have."""
+SOURCES = "SELECT kind FROM claim ORDER BY kind"
+FAILED, SUCCESS = BuildStatus.FAILED, BuildStatus.SUCCESS
+
+
+def count(site: Site, table: str) -> int:
+    """How many rows a table has."""
+    number: int = site.rows(f"SELECT count(*) FROM {table}")[0][0]
+    return number
 
 
 def install(kind: SourceKind, key: str, **told: Any) -> InstallReport:
