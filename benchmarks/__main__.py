@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import against_postgraphile, bulk, growth, ingest, memory, query, questions
+from benchmarks import against, against_postgraphile, bulk, growth, ingest, memory, query, questions
 from benchmarks.data import Size
 from benchmarks.databases import POSTGRESQL_CONFIGURATION, DatabaseName, Loaded, loaded
 from benchmarks.measure import Result, show
@@ -34,6 +34,8 @@ def main() -> int:
     asked = _arguments()
     # PostgreSQL is a child that would outlive us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    if asked.against:
+        return int(not against.against(asked.against, _of_both(asked)))
     size = Size()
     results: list[Result] = []
     for name in asked.database or DATABASES:
@@ -61,7 +63,18 @@ def _arguments() -> argparse.Namespace:
         "--factor", type=int, default=1, help="how many times 20,000 builds: 1, 10, 100 (default 1)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every result there as well")
+    parser.add_argument(
+        "--against", metavar="COMMIT", help="measure that commit, too, in turns with this one"
+    )
     return parser.parse_args()
+
+
+def _of_both(asked: argparse.Namespace) -> list[str]:
+    """The arguments that both checkouts are measured with."""
+    names = [("--only", name) for name in asked.only or ()] + [
+        ("--database", name) for name in asked.database or ()
+    ]
+    return [*(["--quick"] if asked.quick else []), *(word for pair in names for word in pair)]
 
 
 def _report(size: Size, results: list[Result]) -> dict[str, object]:

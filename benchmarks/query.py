@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 from typing import Any
 
 import httpx
@@ -134,6 +135,7 @@ class Service:
         self._runner, self.reader, self._database = runner, reader, database
         self._recording = _Recording(reader)
         self._plain = QueryService(schema, database, reader)
+        self._numbers = count()
         self._recorded = QueryService(schema, database, self._recording)
 
     def ask(self, query: str, variables: Mapping[str, Any]) -> bytes:
@@ -145,7 +147,8 @@ class Service:
 
         async def work() -> None:
             for _ in range(runs):
-                await self._plain.execute(query, variables)
+                # A variable that no operation declares: the answer is none that was kept.
+                await self._plain.execute(query, {**variables, "number": next(self._numbers)})
 
         return lambda: self._runner.run(work())
 

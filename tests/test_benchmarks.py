@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from benchmarks import grow, load, questions
+from benchmarks.against import compare
 from benchmarks.data import Site, Size
 from benchmarks.databases import Loaded
 from benchmarks.runs import Installable, builds
@@ -87,3 +88,16 @@ def _out_of_order(connection: Connection) -> int:
     earlier = func.lag(build.c.created_at).over(order_by=build.c.id)
     pairs = select(build.c.created_at, earlier.label("earlier")).subquery()
     return connection.scalar(select(func.count()).where(pairs.c.created_at <= pairs.c.earlier)) or 0
+
+
+def test_what_is_slower_than_before_is_named_whether_it_is_a_cost_or_a_rate():
+    units = {"cost": "ms", "rate": "answers/s", "peer": "× ours", "new": "ms"}
+    before, after = {"cost": 10.0, "rate": 100.0, "peer": 5.0}, {"cost": 10.4, "rate": 90.0, "new": 1.0}
+    turns = [
+        [{("query", "sqlite", what): (value * noise, units[what]) for what, value in some.items()}
+         for noise in (1.0, 0.5, 3.0)]
+        for some in (before, after)
+    ]  # fmt: skip
+    changes = {change.name[2]: change for change in compare(*turns)}
+    assert {what: change.is_slower for what, change in changes.items()} == {"cost": False, "rate": True}
+    assert changes["rate"].ratio == pytest.approx(100 / 90)

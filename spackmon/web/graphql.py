@@ -94,7 +94,7 @@ async def _answered(request: Request[Services], memory: AsyncExitStack) -> Respo
         documents.remember(asked.query, asked.document_id)
     status = 400 if answer.refused and media_type == RESPONSE_JSON else 200
     headers = {"Content-Type": f"{media_type}; charset=utf-8", "Vary": "Accept"}
-    if answer.tag is not None and request.method in READS:
+    if answer.is_kept and request.method in READS:
         headers["ETag"] = tag = f'"{answer.tag}-{_OFFERED.index(media_type)}"'
         if is_unchanged(request.headers.get("if-none-match"), tag):
             return Response(None, 304, headers)

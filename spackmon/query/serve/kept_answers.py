@@ -7,7 +7,6 @@ request came. That snapshot is one for all who ask at the same time.
 """
 
 import asyncio
-import hashlib
 import json
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -24,11 +23,10 @@ _MOST_LEVELS = 20
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """A response's body, and a digest of it as an entity tag."""
+    """A response's body, and the revision of specs in the snapshot that it is of."""
 
     revision: bytes
     body: bytes
-    tag: str
 
 
 class KeptAnswers:
@@ -55,11 +53,9 @@ class KeptAnswers:
             return None
         return answer
 
-    def put(self, key: Hashable, revision: bytes, body: bytes) -> KeptAnswer:
-        """Keep an answer with the revision of its snapshot."""
-        answer = KeptAnswer(revision, body, hashlib.blake2b(body, digest_size=16).hexdigest())
-        self._kept.put(key, answer, _BYTES_OF_AN_ENTRY + len(body))
-        return answer
+    def put(self, key: Hashable, answer: KeptAnswer) -> None:
+        """Keep an answer."""
+        self._kept.put(key, answer, _BYTES_OF_AN_ENTRY + len(answer.body))
 
 
 class _Revision:

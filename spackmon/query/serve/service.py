@@ -4,6 +4,7 @@ What is not SQL (introspection) runs in graphql-core; one operation may hold bot
 What a new document takes of the interpreter is taken off the event loop, a little at a time.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from spackmon.query.meanings.limits import Limits
 from spackmon.query.meanings.registry import read_registry
 from spackmon.query.meanings.statement import Plan
 from spackmon.query.serve.export import Export
-from spackmon.query.serve.kept_answers import KeptAnswers
+from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
@@ -51,12 +52,17 @@ log = structlog.get_logger()
 class Answer:
     """A response's body, JSON text, and whether the request itself was refused (no data at all).
 
-    One about specs alone has a `tag`, a digest of the body.
+    `is_kept`: it is about specs alone, and the same until one changes.
     """
 
     body: bytes
     refused: bool = False
-    tag: str | None = None
+    is_kept: bool = False
+
+    @property
+    def tag(self) -> str:
+        """A digest of the body, by which a client may say that it has it."""
+        return hashlib.blake2b(self.body, digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -158,13 +164,14 @@ class QueryService:
         # What is explained is what the database does.
         key = None if explain else self._answers.key(request)
         kept = None if key is None else await self._answers.get(key)
-        if kept is None:
-            spent = _Spent()
-            body = await self._computed(request, spent, explain=explain)
-            if key is None or spent.revision is None:
-                return Answer(body)
-            kept = self._answers.put(key, spent.revision, body)
-        return Answer(kept.body, tag=kept.tag)
+        if kept is not None:
+            return Answer(kept.body, is_kept=True)
+        spent = _Spent()
+        body = await self._computed(request, spent, explain=explain)
+        if key is None or spent.revision is None:
+            return Answer(body)
+        self._answers.put(key, KeptAnswer(spent.revision, body))
+        return Answer(body, is_kept=True)
 
     async def _computed(self, request: Request, spent: _Spent, *, explain: bool) -> bytes:
         workers = self._own_workers if request.limits is None else self.workers
