@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from spackmon.graph.spec import SpecGraph
 from spackmon.large_bytes import LargeBytes
+from spackmon.logs.packed import PackedLog
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 
@@ -66,13 +67,15 @@ class PhaseReport:
     """A phase ended. `output` is its log as UTF-8, None where the client sent none.
 
     Bytes, because one curly quote of a compiler makes a str of a large log twice or four times its size.
-    A lone surrogate that the client sent is kept by Python's `surrogatepass`.
+    A lone surrogate that the client sent is kept by Python's `surrogatepass`. `packed_output` is the same
+    log where it was made ready to be stored.
     """
 
     build_id: int
     name: str
     status: str
     output: bytes | LargeBytes | None
+    packed_output: PackedLog | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ its build after an error and never sends it again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import anyio.to_thread
@@ -19,13 +19,15 @@ from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import BuildReport, Submission
+from spackmon.formats.submission import BuildReport, PhaseReport, Submission
 from spackmon.http.answers import refusal
 from spackmon.http.body import Body, discard_body, memory_for, read_body
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
 from spackmon.ingest.receipts import Receipt
+from spackmon.large_bytes import LargeBytes
+from spackmon.logs.packed import pack
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat import answers
 from spackmon.rest_compat.inbox import to_inbox
@@ -100,6 +102,7 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
         if not await is_its_turn(request):
             return await _spool(request, write, body, after_the_spooled())
         submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
+        submission = await _packed(submission)
         receipt: Receipt = await database.write_held(
             lambda connection: store.apply(connection, submission, sender.person_id), impatient=True
         )
@@ -134,6 +137,17 @@ async def _spool(request: Request[Services], write: Write, body: Body, away: Ref
 
 def _read(write: Write, body: Body, known: KnownNodes) -> Submission:
     return write.read(ms1.read_json(body), known)
+
+
+async def _packed(submission: Submission) -> Submission:
+    """A report whose log is ready to be stored, if it is large and the disk has room for that."""
+    if not isinstance(submission, PhaseReport) or not isinstance(submission.output, LargeBytes):
+        return submission
+    try:
+        return replace(submission, packed_output=await anyio.to_thread.run_sync(pack, submission.output))
+    except OSError as error:
+        log.warning("log_not_packed", bytes=len(submission.output), reason=error.strerror)
+        return submission
 
 
 async def _refuse(

@@ -1,6 +1,7 @@
 """Bodies of any size at once: the memory that they take is shared out, and what is large is in files."""
 
 import asyncio
+import hashlib
 import http.client
 import json
 import re
@@ -15,7 +16,9 @@ from sqlalchemy import select
 from spackmon.errors import Refused
 from spackmon.http import body
 from spackmon.http.body import read_body
-from spackmon.models import Log
+from spackmon.ingest.tables import contents
+from spackmon.logs import chunks
+from spackmon.models import Log, LogChunk
 from spackmon.ops.memory import Memory
 from spackmon.rest_compat import writes
 from tests import player
@@ -120,6 +123,28 @@ def test_a_body_that_is_too_large_is_read_before_it_is_refused(server: Server) -
         answer = connection.getresponse()
         assert (answer.status, answer.will_close) == (413, False)
         answer.read()
+
+
+def test_a_large_log_is_compressed_before_the_transaction_that_stores_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And is what was sent; others do not wait for more than its insertion."""
+
+    def in_transaction(_: object) -> None:
+        raise AssertionError("divided and compressed while others wait")
+
+    monkeypatch.setattr(contents.chunks, "split", in_transaction)
+    build_id = begun(server)
+    text = "".join(f"line {number} of a log\n" for number in range(100_000))
+    report = {"build_id": build_id, "phase_name": "build", "status": "SUCCESS", "output": text}
+    assert server.post("/ms1/builds/phases/update/", report).status_code == 200
+    rows = in_database(server, lambda c: c.execute(select(LogChunk.content).order_by(LogChunk.number)).all())
+    assert len(rows) > 5
+    assert chunks.join(content for (content,) in rows) == text.encode()
+    assert (
+        in_database(server, lambda c: c.execute(select(Log.digest)).scalar_one())
+        == hashlib.sha256(text.encode()).digest()
+    )
 
 
 @pytest.mark.parametrize("is_chunked", [False, True], ids=["declared", "chunked"])

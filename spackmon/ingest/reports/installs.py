@@ -20,6 +20,7 @@ from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
 from spackmon.ingest.tables.events import add_events, create_groups
 from spackmon.large_bytes import LargeBytes
+from spackmon.logs.packed import PackedLog
 from spackmon.logs.phases import first_time
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.growth import completed
@@ -174,12 +175,12 @@ def _phases(connection: Connection, report: InstallReport, now: datetime) -> tup
 
 def phase_claim(
     connection: Connection, name: str, position: int, status: str, seconds: float | None,
-    output: bytes | LargeBytes | None, now: datetime,
+    output: bytes | LargeBytes | PackedLog | None, now: datetime,
 ) -> PhaseClaim:  # fmt: skip
     """A phase as it is reported, its log stored."""
     if not output:
         return PhaseClaim(name, position, status, seconds, now)
-    began_at = first_time(output)
+    began_at = output.began_at if isinstance(output, PackedLog) else first_time(output)
     return PhaseClaim(
         name, position, status, seconds, now, contents.log_of(connection, output), len(output),
         # A time without its microseconds says too little to tell one run from another.

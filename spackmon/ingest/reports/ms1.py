@@ -101,7 +101,8 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now
     Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
     """
     share_graphs(connection)
-    phase = phase_claim(connection, report.name, 1, report.status, None, report.output, now)
+    output = report.packed_output or report.output
+    phase = phase_claim(connection, report.name, 1, report.status, None, output, now)
     stored, _ = _lock(connection, report.build_id, person_id, now)
     if conversation.begins_another(_spoken(stored), report.name):
         stored = _next_claim(connection, stored, now, began_at=now)

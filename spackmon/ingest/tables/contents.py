@@ -16,6 +16,7 @@ from spackmon.formats.submission import InstalledFile
 from spackmon.ingest.rows import Statement, get_or_create, over_rows
 from spackmon.large_bytes import LargeBytes, pieces
 from spackmon.logs import chunks
+from spackmon.logs.packed import PackedLog
 
 _CHUNKS_AT_ONCE = 16
 
@@ -78,20 +79,24 @@ _INSERT_FILES = over_rows(
 )
 
 
-def log_of(connection: Connection, output: bytes | LargeBytes) -> int:
+def log_of(connection: Connection, output: bytes | LargeBytes | PackedLog) -> int:
     """The id of a log with these bytes."""
-    hashed = hashlib.sha256()
-    for piece in pieces(output):
-        hashed.update(piece)
-    digest = hashed.digest()
+    digest = output.digest if isinstance(output, PackedLog) else _digest_of(output)
     log_id, is_new = _get_or_create(connection, "log", _INSERT_LOG, digest, size_bytes=len(output))
     if is_new:
-        log = chunks.split(output)
+        log = output.chunks() if isinstance(output, PackedLog) else chunks.split(output)
         # A few chunks at a time: one log may be larger than all else that the server holds.
         while batch := list(islice(log, _CHUNKS_AT_ONCE)):
             rows = [{"log_id": log_id, **dataclasses.asdict(chunk)} for chunk in batch]
             connection.execute(_INSERT_CHUNK, rows)
     return log_id
+
+
+def _digest_of(output: bytes | LargeBytes) -> bytes:
+    hashed = hashlib.sha256()
+    for piece in pieces(output):
+        hashed.update(piece)
+    return hashed.digest()
 
 
 def environment_set_of(connection: Connection, variables: Mapping[str, str]) -> int:

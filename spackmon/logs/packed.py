@@ -1,0 +1,50 @@
+"""A large log made ready for the database before the transaction that stores it, for which others wait.
+
+Hashing and compressing 400 MB takes a second of a core and more: SQLite's only writer would be held for it.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from spackmon.large_bytes import AnyBytes, LargeBytes, Writer, pieces
+from spackmon.logs.chunks import Chunk, split
+from spackmon.logs.phases import first_time
+
+
+@dataclass(frozen=True, slots=True)
+class PackedLog:
+    """What is stored of a log, with its chunks in a file; `began_at` is the first moment in it."""
+
+    digest: bytes
+    size_bytes: int
+    began_at: datetime | None
+    _chunks: Sequence[tuple[Chunk, int]]
+    _contents: AnyBytes
+
+    def chunks(self) -> Iterator[Chunk]:
+        """As `split` gives them."""
+        start = 0
+        for chunk, end in self._chunks:
+            yield replace(chunk, content=bytes(self._contents[start:end]))
+            start = end
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+
+def pack(log: LargeBytes) -> PackedLog:
+    """Hash, look through, divide and compress a log that is in a file. Raises OSError."""
+    hashed = hashlib.sha256()
+    for piece in pieces(log):
+        hashed.update(piece)
+    chunks = []
+    with Writer(log.directory) as writer:
+        for chunk in split(log):
+            writer.add(chunk.content)
+            chunks.append((replace(chunk, content=b""), writer.size_bytes))
+            if writer.is_full:
+                writer.flush()
+        contents = writer.finish()
+    return PackedLog(hashed.digest(), len(log), first_time(log), chunks, contents)
