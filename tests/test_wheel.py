@@ -114,6 +114,12 @@ print(Client({server.url!r}).query("{{ builds(first: 1) {{ totalCount }} }}")["b
     assert (extension / "monitor" / "cmd" / "monitor.py").is_file()
 
 
+def test_the_client_alone_reads_build_logs(client: Environment) -> None:
+    finished = client.run("log", "events", EXAMPLES / "failed-build.log")
+    assert finished.returncode == 1
+    assert "nonexistent_header_for_demo.h" in finished.stdout
+
+
 def test_the_client_alone_says_what_the_commands_of_the_server_need(client: Environment) -> None:
     assert set(client.python(COMMANDS).split()) == set(get_command(command_line()).commands)
     for refused in (client.run("serve", "--port", "80"), client.run("import", EXAMPLES / "specs.jsonl")):
