@@ -19,7 +19,7 @@ _SINGLE_BYTE_ENCODINGS = frozenset({"iso-8859-1", "iso-8859-15", "windows-1252"}
 # A log escapes its `<`: what has more of them is no report, and its tree would fill the memory.
 _MAXIMUM_TAGS = 250_000
 # What an element with its text takes of memory, and how often a document is in it in some form.
-_BYTES_OF_A_TAG, _COPIES = 300, 8
+_BYTES_OF_A_TAG, _COPIES = 300, 18
 # All of a tag is read at once, and its attributes compared with each other: nothing else runs meanwhile.
 _MAXIMUM_TAG_CHARACTERS, _MAXIMUM_ATTRIBUTES_OF_A_TAG = 1 << 20, 1_000
 # No character is looked at twice: `+` after a quantifier gives nothing back.
