@@ -7,21 +7,23 @@ follows from the place of the install tree.
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
-from spackmon.graph.spec import Deptype, SpecNode, TargetDescription
-from spackmon.graph.spec_text import (
-    LANGUAGES,
-    Parameters,
-    Variant,
-    assigned_version,
-    compilers_text,
-    dag_hash,
-    external,
-    identified,
-    truncated,
-    version_list,
+from spackmon.graph.format_values import (
+    Record,
+    Unknown,
+    Value,
+    annotations_value,
+    compiler_value,
+    named_compiler,
+    target_value,
+    value_of,
+    variant_value,
+    version_value,
+    versions_value,
 )
+from spackmon.graph.spec import Deptype, SpecNode
+from spackmon.graph.spec_text import LANGUAGES, Parameters, compilers_text, dag_hash, external, identified
 from spackmon.graph.template import BadFormat, Field, parse
 from spackmon.graph.traverse import Order, dependencies, traverse
 
@@ -46,6 +48,9 @@ STRING_FORMAT = "{name}{@version}{/hash}"
 INSTALL_TREE = "$spack/opt/spack"
 """Where Spack installs by default, in the words of its configuration."""
 
+OF_SPECFILE = frozenset({"annotations", "specfile_version"})
+"""The attributes for which `specfile_versions` are needed."""
+
 _NOT_IN_PATHS = re.compile(r"[^A-Za-z0-9_+.-]")
 
 
@@ -55,43 +60,21 @@ def format_spec(
     template: str = DEFAULT_FORMAT,
     *,
     install_tree: str = INSTALL_TREE,
+    specfile_versions: Mapping[str, int] | None = None,
 ) -> str:
     """The node `root` as the format string `template` says.
 
     `nodes` must hold the node; its compilers too where `template` names them, and everything below it for
-    `{^package.attribute}`. Raises BadFormat for what Spack refuses and for what is not known of a spec.
+    `{^package.attribute}`. `specfile_versions` are the format versions of the files that Spack read the nodes
+    from. Raises BadFormat for what Spack refuses and for what is not known of a spec.
     """
-    spec = _Spec(nodes, root, install_tree)
-    return "".join(
-        piece if isinstance(piece, str) else _field_text(spec, piece) for piece in parse(template)
-    ).strip()
+    return _Spec(_Graph(nodes, install_tree, specfile_versions or {}), root).formatted(template)
 
 
-class _Value(Protocol):
-    """What an attribute stands for: it prints as `str` and may have attributes itself."""
-
-    def member(self, name: str) -> "_Value | None":
-        """The attribute of this name, None if it is unset. Raises _Unknown if there is none."""
-
-
-class _Unknown(Exception):  # noqa: N818 -- named for what was asked for
-    """An attribute that does not exist; not a KeyError, which a node missing from the graph raises."""
-
-
-class _Record:
-    """A value with some attributes, each computed when it is asked for."""
-
-    def __init__(self, text: object, members: Mapping[str, Callable[[], object]] | None = None) -> None:
-        self._text = str(text)
-        self._members = members or {}
-
-    def __str__(self) -> str:
-        return self._text
-
-    def member(self, name: str) -> _Value | None:
-        if name not in self._members:
-            raise _Unknown
-        return _value(self._members[name]())
+class _Graph(NamedTuple):
+    nodes: Mapping[str, SpecNode]
+    install_tree: str
+    specfile_versions: Mapping[str, int]
 
 
 class _Variants:
@@ -103,28 +86,44 @@ class _Variants:
     def __str__(self) -> str:
         return self._parameters.variants_text()
 
-    def member(self, name: str) -> _Value | None:
+    def member(self, name: str) -> Value | None:
         variant = self._parameters.variants.get(name)
         if variant is None:
             raise BadFormat(f"Variant {name!r} does not exist")
-        return _variant(variant)
+        return variant_value(variant)
 
 
 class _Spec:
     """A node, of which the attributes are those of Spack's `Spec` that are known here."""
 
-    def __init__(self, nodes: Mapping[str, SpecNode], identity: str, install_tree: str) -> None:
-        self._nodes = nodes
-        self._install_tree = install_tree
-        self.node = nodes[identity]
+    def __init__(self, graph: _Graph, identity: str) -> None:
+        self._graph = graph
+        self.node = graph.nodes[identity]
 
     def __str__(self) -> str:
         return identified(self.node)
 
-    def member(self, name: str) -> _Value | None:
+    def member(self, name: str) -> Value | None:
         if name not in _SPEC_MEMBERS:
-            raise _Unknown
-        return _value(_SPEC_MEMBERS[name](self))
+            raise Unknown
+        return value_of(_SPEC_MEMBERS[name](self))
+
+    def formatted(self, template: str) -> str:
+        """The node as a format string says. Raises BadFormat."""
+        pieces = parse(template)
+        return "".join(one if isinstance(one, str) else _field_text(self, one) for one in pieces).strip()
+
+    @property
+    def specfile_version(self) -> int:
+        """The format of the file that Spack read it from."""
+        if self.node.hash not in self._graph.specfile_versions:
+            raise Unknown
+        return self._graph.specfile_versions[self.node.hash]
+
+    @property
+    def annotations(self) -> Value:
+        compiler = self.node.compiler
+        return annotations_value(self.specfile_version, named_compiler(*compiler) if compiler else None)
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -135,33 +134,35 @@ class _Spec:
         return f"{self.node.namespace}.{self.node.name}" if self.node.namespace else self.node.name
 
     @property
-    def architecture(self) -> _Value:
+    def architecture(self) -> Value:
         node = self.node
-        return _Record(
+        return Record(
             f"{node.platform}-{node.operating_system}-{node.target.name}",
             {
                 "platform": lambda: node.platform,
                 "os": lambda: node.operating_system,
-                "target": lambda: _target(node.target),
+                "target": lambda: target_value(node.target.name),
+                "concrete": lambda: True,
+                "target_concrete": lambda: True,
             },
         )
 
     @property
-    def compiler(self) -> _Value:
+    def compiler(self) -> Value:
         if self.node.compiler is not None:
             name, version = self.node.compiler
-            return _compiler(f"{name}@{version_list(version)}", name, version)
-        edges = dependencies(self._nodes)(self.node.hash)
+            return compiler_value(name, version, named_compiler(name, version))
+        edges = dependencies(self._graph.nodes)(self.node.hash)
         for language in LANGUAGES:
             for edge in edges:
                 if language in edge.virtuals:
-                    compiler = self._nodes[edge.child]
-                    return _compiler(identified(compiler), compiler.name, compiler.version)
-        raise _Unknown
+                    compiler = self._graph.nodes[edge.child]
+                    return compiler_value(compiler.name, compiler.version, _Spec(self._graph, edge.child))
+        raise Unknown
 
     @property
     def compilers(self) -> str:
-        return compilers_text(self._nodes, self.node)
+        return compilers_text(self._graph.nodes, self.node)
 
     @property
     def external(self) -> dict[str, Any]:
@@ -174,7 +175,7 @@ class _Spec:
             return str(self.external["path"])
         node = self.node
         parts = (f"{node.platform}-{node.target.name}", f"{node.name}-{node.version}-{dag_hash(node)}")
-        return "/".join([self._install_tree, *(_NOT_IN_PATHS.sub("_", part) for part in parts)])
+        return "/".join([self._graph.install_tree, *(_NOT_IN_PATHS.sub("_", part) for part in parts)])
 
     def dependency(self, wanted: str) -> "_Spec":
         """What this name or virtual means in `spec["mpi"]`: a direct dependency to build or test with, the
@@ -186,22 +187,24 @@ class _Spec:
             return self
         if found is None:
             run_time = Deptype.LINK | Deptype.RUN
-            visits = traverse(self._nodes, self.node.hash, Order.BREADTH, run_time)
+            visits = traverse(self._graph.nodes, self.node.hash, Order.BREADTH, run_time)
             nearest = (self._edge_to(visit.hash, name, run_time) for visit in visits)
             found = next((child for child in nearest if child is not None), None)
         if found is None:
             raise BadFormat(f"No spec with name {name} in {self}")
-        return _Spec(self._nodes, found, self._install_tree)
+        return _Spec(self._graph, found)
 
     def _edge_to(self, parent: str, name: str, deptypes: Deptype) -> str | None:
-        for edge in dependencies(self._nodes, deptypes)(parent):
-            if name == self._nodes[edge.child].name or name in edge.virtuals:
+        for edge in dependencies(self._graph.nodes, deptypes)(parent):
+            if name == self._graph.nodes[edge.child].name or name in edge.virtuals:
                 return edge.child
         return None
 
 
 _SPEC_MEMBERS: dict[str, Callable[[_Spec], object]] = {
     "abstract_hash": lambda spec: None,
+    "annotations": lambda spec: spec.annotations,
+    "anonymous": lambda spec: False,
     "arch": lambda spec: spec.architecture,
     "architecture": lambda spec: spec.architecture,
     "compiler": lambda spec: spec.compiler,
@@ -211,8 +214,10 @@ _SPEC_MEMBERS: dict[str, Callable[[_Spec], object]] = {
     "external": lambda spec: bool(spec.external.get("path") or spec.external.get("module")),
     "external_modules": lambda spec: spec.external.get("module") or None,
     "external_path": lambda spec: spec.external.get("path"),
+    "extra_attributes": lambda spec: spec.external.get("extra_attributes") or {},
     "fullname": lambda spec: spec.full_name,
     "fullname_if_abstract": lambda spec: spec.node.name,
+    "is_develop": lambda spec: "dev_path" in spec.parameters.variants,
     "name": lambda spec: spec.node.name,
     "namespace": lambda spec: spec.node.namespace,
     "namespace_if_anonymous": lambda spec: None,
@@ -220,10 +225,12 @@ _SPEC_MEMBERS: dict[str, Callable[[_Spec], object]] = {
     "package_hash": lambda spec: spec.node.package_hash,
     "platform": lambda spec: spec.node.platform,
     "prefix": lambda spec: spec.prefix,
-    "target": lambda spec: _target(spec.node.target),
+    "short_spec": lambda spec: spec.formatted(SHORT_FORMAT),
+    "specfile_version": lambda spec: f"v{spec.specfile_version}",
+    "target": lambda spec: target_value(spec.node.target.name),
     "variants": lambda spec: _Variants(spec.parameters),
-    "version": lambda spec: _version(spec.node.version),
-    "versions": lambda spec: version_list(spec.node.version),
+    "version": lambda spec: version_value(spec.node.version),
+    "versions": lambda spec: versions_value(spec.node.version),
 }
 
 
@@ -232,11 +239,11 @@ def _field_text(spec: _Spec, field: Field) -> str:
         spec = spec.dependency(field.dependency)
     if field.attribute == ("hash",):
         return field.sigil + dag_hash(spec.node)[: field.hash_length]
-    value: _Value = spec
+    value: Value = spec
     for position, part in enumerate(field.attribute):
         try:
             member = value.member(part)
-        except _Unknown:
+        except Unknown:
             if part == "compiler":
                 return "none"
             raise BadFormat(
@@ -247,53 +254,3 @@ def _field_text(spec: _Spec, field: Field) -> str:
             return ""
         value = member
     return f"{field.sigil}{value}"
-
-
-def _value(given: object) -> _Value | None:
-    if given is None or isinstance(given, (_Record, _Spec, _Variants)):
-        return given
-    return _Record(given)
-
-
-def _target(target: TargetDescription) -> _Value:
-    return _Record(
-        target.name,
-        {
-            "name": lambda: target.name,
-            "vendor": lambda: target.vendor or "generic",
-            "generation": lambda: target.generation or 0,
-        },
-    )
-
-
-def _compiler(text: str, name: str, version: str) -> _Value:
-    return _Record(
-        text,
-        {
-            "name": lambda: name,
-            "version": lambda: _version(version),
-            "versions": lambda: version_list(version),
-            "display_str": lambda: f"{name}@{version}",
-        },
-    )
-
-
-def _variant(variant: Variant) -> _Value:
-    return _Record(variant, {"name": lambda: variant.name, "value": lambda: variant.value})
-
-
-def _version(version: str) -> _Value:
-    assigned = assigned_version(version)
-    return _Record(
-        version,
-        {
-            "string": lambda: version,
-            "dotted": lambda: re.sub("[-_]", ".", assigned),
-            "dashed": lambda: re.sub("[._]", "-", assigned),
-            "underscored": lambda: re.sub("[.-]", "_", assigned),
-            "joined": lambda: re.sub("[._-]", "", assigned),
-            "up_to_1": lambda: truncated(version, 1),
-            "up_to_2": lambda: truncated(version, 2),
-            "up_to_3": lambda: truncated(version, 3),
-        },
-    )

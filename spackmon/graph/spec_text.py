@@ -26,6 +26,8 @@ _UNQUOTED = re.compile(r"[A-Za-z0-9,/_.\-\[\]]+")
 _SEGMENT = re.compile(r"([0-9]+|[A-Za-z]+)([_.-]*)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _PRERELEASES = frozenset({"alpha", "beta", "rc"})
+_FINAL = "final"
+_WITHOUT_NUMBER = _PRERELEASES | {_FINAL}
 _PATCH_LENGTH = 7
 # Every set of deptypes, made once: a graph of 100 specs asks a thousand times.
 _DEPTYPE_NAMES = tuple(
@@ -132,16 +134,33 @@ def assigned_version(version: str) -> str:
 
 def truncated(version: str, count: int) -> str:
     """The first `count` components of a version, numbers without leading zeros, no prerelease."""
-    segments: list[tuple[str, str]] = _SEGMENT.findall(assigned_version(version))
+    segments = _segments(version)
     if len(segments) >= 3 and segments[-2][0] in _PRERELEASES and segments[-1][0].isdigit():
         segments = segments[:-2]
-    elif len(segments) >= 2 and segments[-1][0] in _PRERELEASES:
+    elif len(segments) >= 2 and segments[-1][0] in _WITHOUT_NUMBER:
         segments = segments[:-1]
     parts = [
         (segment if segment.isalpha() else segment.lstrip("0") or "0", separator)
         for segment, separator in segments[:count]
     ]
     return "".join(segment + separator for segment, separator in parts[:-1]) + (parts[-1][0] if parts else "")
+
+
+def numeric_version(version: str) -> str:
+    """The components of a version with dots between, 0 for each that is a word; a last `final` is none."""
+    segments = _segments(version)
+    if len(segments) >= 2 and segments[-1][0] == _FINAL:
+        segments = segments[:-1]
+    return ".".join(str(int(segment)) if segment.isdigit() else "0" for segment, _ in segments)
+
+
+def separators(version: str) -> tuple[str, ...]:
+    """What stands behind each component of a version."""
+    return tuple(separator for _, separator in _segments(version))
+
+
+def _segments(version: str) -> list[tuple[str, str]]:
+    return _SEGMENT.findall(assigned_version(version))
 
 
 def external(node: SpecNode) -> dict[str, Any]:

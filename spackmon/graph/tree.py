@@ -18,12 +18,13 @@ def tree(
     types: bool = False,
     deptypes: Deptype = ALL_DEPTYPES,
     template: str = DEFAULT_FORMAT,
+    specfile_versions: Mapping[str, int] | None = None,
 ) -> str:
     """The lines of the tree below `root`, each node once, under the parent that is nearest to the root.
 
     With `hashes` each begins with the node's short hash, with `types` with the first letters of the
     deptypes by which anything in the tree needs it. Edges must end at nodes of the mapping (KeyError).
-    Raises BadFormat.
+    For `specfile_versions` see `format_spec`. Raises BadFormat.
     """
     visits = traverse(nodes, root, Order.BREADTH, deptypes)
     needed = _needed(nodes, visits, deptypes) if types else {}
@@ -33,7 +34,8 @@ def tree(
         shown_hash = f"{dag_hash(node)[:HASH_LENGTH]}  " if hashes else ""
         shown_types = f"[{_letters(needed.get(visit.hash, Deptype(0)))}]  " if types else ""
         branch = "    " * visit.depth + ("^" if visit.depth else "")
-        lines.append(f"{shown_hash}{shown_types}{branch}{format_spec(nodes, visit.hash, template)}\n")
+        printed = format_spec(nodes, visit.hash, template, specfile_versions=specfile_versions)
+        lines.append(f"{shown_hash}{shown_types}{branch}{printed}\n")
     return "".join(lines)
 
 

@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 from spackmon import models
 from spackmon.graph.format import DEFAULT_FORMAT
 from spackmon.query.graph import graph_questions as questions
+from spackmon.query.graph import printing
 from spackmon.query.graph.containment import spec_contains_dependency, spec_has_dependent
 from spackmon.query.meanings.fields import (
     argument,
@@ -276,14 +277,14 @@ class Spec(Node):
         description="The graph in the order of a walk that visits each spec once, as Spack traverses it.",
     )
     format: str = computed(
-        questions.facts_for_format,
+        printing.facts_for_format,
         questions.spec_format,
         arguments=[_TEMPLATE],
         decides=["template"],
         description="The spec as Spack prints it by a format string.",
     )
     tree: str = computed(
-        questions.OWN_GRAPH,
+        printing.facts_for_tree,
         questions.spec_tree,
         arguments=[
             argument("hashes", bool, "Begin each line with the spec's short hash.", False),
@@ -291,6 +292,7 @@ class Spec(Node):
             _DEPTYPES,
             _TEMPLATE,
         ],
+        decides=["template"],
         description="The graph as `spack spec` prints it, a line for each spec.",
     )
     builds: BuildConnection = connection(

@@ -1,5 +1,6 @@
 """Specs as Spack 1.2 prints them, against its own texts (tests/data/oracle)."""
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from spackmon.formats.specs.spec_json import read
 from spackmon.graph.format import DISPLAY_FORMAT, SHORT_FORMAT, STRING_FORMAT, format_spec
+from spackmon.graph.format_values import specfile_version
 from spackmon.graph.spec import Deptype, Edge
 from spackmon.graph.template import MAXIMUM_LENGTH, BadFormat
 from spackmon.graph.tree import tree
@@ -47,6 +49,33 @@ def test_any_format_prints_what_spack_prints_and_fails_where_it_fails(answers):
     assert failures
 
 
+ATTRIBUTES = oracle.rows("attributes")
+
+
+@pytest.mark.parametrize("answer", ATTRIBUTES, ids=lambda answer: answer["about"])
+def test_every_attribute_is_printed_or_refused_as_by_spack(answer):
+    graph = read(answer["document"])
+    versions = {
+        identity: specfile_version(json.loads(node.document), graph.format_version)
+        for identity, node in graph.nodes.items()
+    }
+    printed = {
+        template: _printed(graph.nodes, graph.root, template, specfile_versions=versions)
+        for template in answer["fmt"]
+    }
+    assert printed == {
+        template: wanted if isinstance(wanted, str) else wanted["message"]
+        for template, wanted in answer["fmt"].items()
+    }
+
+
+def _printed(nodes, root, template, **options):
+    try:
+        return format_spec(nodes, root, template, install_tree="/home/spack/opt", **options)
+    except BadFormat as error:
+        return str(error)
+
+
 ONE = {
     "app": node(
         "app",
@@ -71,7 +100,7 @@ ONE = {
         ("{NAME} {Arch.OS}", "app debian12"),
         ("{name}{@version}", "app@git.main=1.09-rc1"),
         ("{@versions}", "@git.main=1.09-rc1"),
-        ("{version.up_to_1} {version.up_to_2} {version.up_to_3}", "1 1.9 1.9"),
+        ("{^zlib.version.up_to_1} {version.ref} {version.ref_version}", "1 main 1.09-rc1"),
         ("{version.joined} {version.dotted} {version.dashed} {version.underscored}",
          "109rc1 1.09.rc1 1-09-rc1 1_09_rc1"),
         ("{compiler_flags}", "cflags='-O2 -g'"),

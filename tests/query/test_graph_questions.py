@@ -55,6 +55,21 @@ def test_walks_trees_formats_and_facts_are_those_of_spack(real: AskedSite) -> No
             assert sorted(facts[key]) == sorted(row["result"][key])
 
 
+IN_FORMATS = [row for row in oracle.rows("attributes") if "#" in row["about"] or "splice" in row["about"]]
+
+
+@pytest.mark.parametrize("row", IN_FORMATS[::3] + IN_FORMATS[-2:], ids=lambda row: row["about"])
+def test_attributes_of_stored_specs_are_printed_as_by_spack(site: AskedSite, row: dict[str, Any]) -> None:
+    graph = spec_json.read(row["document"])
+    site.apply(SpecReport(graph, "1.2"))
+    template = "|".join(
+        one for one, printed in row["fmt"].items() if isinstance(printed, str) and "prefix" not in one
+    )
+    question = "query($h: String!, $t: String!) { spec(hash: $h) { format(template: $t) } }"
+    printed = site.ask(question, h=graph.root, t=template)["spec"]["format"]
+    assert [one.strip() for one in printed.split("|")] == [row["fmt"][one] for one in template.split("|")]
+
+
 @pytest.fixture
 def small(site: AskedSite) -> AskedSite:
     """A site that knows two versions of an application."""

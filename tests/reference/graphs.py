@@ -9,6 +9,7 @@ from spackmon.errors import Code, Refused
 from spackmon.graph.diff import diff
 from spackmon.graph.facts import compare_facts
 from spackmon.graph.format import format_spec
+from spackmon.graph.format_values import specfile_version
 from spackmon.graph.paths import common, shortest_paths
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 from spackmon.graph.template import BadFormat
@@ -76,6 +77,13 @@ def nodes(rows: Rows, spec: Any) -> dict[str, SpecNode]:
     return {one.hash: node(rows, one) for one in graph(rows, spec.id)}
 
 
+def _specfile_versions(rows: Rows) -> dict[str, int]:
+    return {
+        one.hash: specfile_version(fields.value(rows, "Spec", "document", one), one.format_version)
+        for one in rows.all(models.Spec)
+    }
+
+
 def _row(rows: Rows, identity: str | None) -> Any:
     return None if identity is None else rows.by(models.Spec, "hash", identity)[0]
 
@@ -94,13 +102,22 @@ def _printed(make: Callable[[], str]) -> str:
 
 def spec_format(rows: Rows, spec: Any, arguments: Arguments) -> str:
     """Spec.format."""
-    return _printed(lambda: format_spec(nodes(rows, spec), spec.hash, arguments["template"]))
+    return _printed(
+        lambda: format_spec(
+            nodes(rows, spec),
+            spec.hash,
+            arguments["template"],
+            specfile_versions=_specfile_versions(rows),
+        )
+    )
 
 
 def spec_tree(rows: Rows, spec: Any, arguments: Arguments) -> str:
     """Spec.tree."""
     options = {name: arguments[name] for name in ("hashes", "types", "template")}
-    return _printed(lambda: tree(nodes(rows, spec), spec.hash, deptypes=_deptypes(arguments), **options))
+    options["specfile_versions"] = _specfile_versions(rows)
+    found = nodes(rows, spec)
+    return _printed(lambda: tree(found, spec.hash, deptypes=_deptypes(arguments), **options))
 
 
 def spec_walk(rows: Rows, spec: Any, arguments: Arguments) -> list[dict[str, Any]]:

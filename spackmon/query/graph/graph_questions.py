@@ -1,7 +1,6 @@
 """Questions about graphs that Python answers from facts: formats, trees, walks, paths, differences."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, select, union
@@ -12,11 +11,12 @@ from spackmon.graph.facts import compare_facts
 from spackmon.graph.format import format_spec
 from spackmon.graph.paths import common, shortest_paths
 from spackmon.graph.spec import Deptype, SpecNode
-from spackmon.graph.template import BadFormat, Field, parse
+from spackmon.graph.template import BadFormat
 from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
 from spackmon.models import Closure, Spec, SpecHash
-from spackmon.query.graph.spec_nodes import GRAPH, NODE, deptypes, graph_nodes, spec_nodes
+from spackmon.query.graph.printing import as_printed
+from spackmon.query.graph.spec_nodes import GRAPH, deptypes, graph_nodes
 from spackmon.query.rows.lookups import spec_by_hash_or_id, without_nul
 from spackmon.query.speclang.expressions import itself_and_descendants
 from spackmon.query.sql.conditions import Filtering, SpecIds
@@ -42,26 +42,23 @@ SEVERAL_GRAPHS = f"""query($hashes: [String!]!) {{
 }}"""
 
 
-def facts_for_format(arguments: Arguments) -> str:
-    """The whole graph where the format string names dependencies, otherwise only the compilers' edges."""
-    with suppress(BadFormat):
-        if any(isinstance(one, Field) and one.dependency for one in parse(str(arguments["template"]))):
-            return OWN_GRAPH
-    return f"{{ {NODE} dependencies(first: 500) {{ nodes {{ child {{ {NODE} }} }} }} }}"
-
-
 def spec_format(facts: Any, arguments: Arguments) -> str:
     """The spec as a format string says; Refused FORMAT_INVALID where Spack would refuse it."""
-    near = [facts, *(edge["child"] for edge in facts.get("dependencies", {}).get("nodes", ()))]
-    nodes = spec_nodes(facts["graph"]["nodes"] if "graph" in facts else near)
-    return _formatted(lambda: format_spec(nodes, facts["hash"], arguments["template"]))
+    nodes, versions = as_printed(facts)
+    return _formatted(
+        lambda: format_spec(nodes, facts["hash"], arguments["template"], specfile_versions=versions)
+    )
 
 
 def spec_tree(facts: Any, arguments: Arguments) -> str:
     """The graph as Spack's tree, a line a node."""
-    nodes, root = graph_nodes(facts, "")
-    options = {"hashes": arguments["hashes"], "types": arguments["types"], "template": arguments["template"]}
-    return _formatted(lambda: tree(nodes, root, deptypes=_followed(arguments), **options))
+    nodes, versions = as_printed(facts)
+    options = {name: arguments[name] for name in ("hashes", "types", "template")}
+    return _formatted(
+        lambda: tree(
+            nodes, facts["hash"], deptypes=_followed(arguments), specfile_versions=versions, **options
+        )
+    )
 
 
 def spec_walk(facts: Any, arguments: Arguments) -> list[dict[str, Any]]:

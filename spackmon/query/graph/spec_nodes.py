@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.format_values import specfile_version
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 
 NODE = """
@@ -27,6 +28,18 @@ def spec_nodes(facts: Iterable[Mapping[str, Any]]) -> dict[str, SpecNode]:
     found = list(facts)
     known = {node["hash"] for node in found}
     return {node["hash"]: _node(node, known) for node in found}
+
+
+def specfile_versions(facts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """By identity the format of the file that Spack read a spec from, of those whose document is selected.
+
+    A Spack of today writes old specs in its own format and notes which they were read from.
+    """
+    return {
+        node["hash"]: specfile_version(node["document"], node["formatVersion"])
+        for node in facts
+        if "document" in node
+    }
 
 
 def graph_nodes(spec: Mapping[str, Any] | None, sought: str) -> tuple[dict[str, SpecNode], str]:

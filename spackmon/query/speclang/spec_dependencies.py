@@ -37,6 +37,11 @@ _LINK_RUN = int(Deptype.LINK | Deptype.RUN)
 _BY_CARET = _LINK_RUN | int(Deptype.BUILD)
 _LANGUAGES = frozenset(LANGUAGES)
 
+# For every `%`: to make an alias takes longer than all the rest, and one query may have a hundred of them.
+# Their selections stand by themselves, so that they may have the same names.
+_CHILD, _NEEDED = Spec.__table__.alias(), Dependency.__table__.alias()
+_PROVIDED, _ALSO = ProvidedVirtual.__table__.alias(), ProvidedVirtual.__table__.alias()
+
 
 class Dependencies:
     """Conditions of one query, by the rules of one Spack.
@@ -121,22 +126,19 @@ class Dependencies:
 
     def _with_edge(self, edge: AbstractEdge, virtuals: tuple[str, ...], *, by_name: bool) -> Found:
         """The specs that have such an edge, which provides one of these virtuals and those of `edge`."""
-        child = Spec.__table__.alias()
+        child, needed, provided, also = _CHILD, _NEEDED, _PROVIDED, _ALSO
         fits = self._fitting.of(child, edge.spec, by_name=by_name)
         if not virtuals:
-            needed = Dependency.__table__.alias()
             return select(needed.c.parent_id).where(
                 needed.c.child_id == child.c.id, *_with_deptypes(needed, edge.deptypes), *fits
             )
         every, asked = self._rules.needs_every_virtual, set(edge.virtuals)
-        provided = ProvidedVirtual.__table__.alias()
         one = virtuals[:1] if every else virtuals
         found = select(provided.c.spec_id).where(
             provided.c.child_id == child.c.id, *_provides(provided, one, edge.deptypes), *fits
         )
         if asked <= set(one):
             return found
-        also = ProvidedVirtual.__table__.alias()
         provides = select(func.count()).where(
             also.c.spec_id == provided.c.spec_id,
             also.c.child_id == provided.c.child_id,
