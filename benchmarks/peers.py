@@ -14,7 +14,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload, registry, relationship, selectinload
 
 from spackmon import models
-from spackmon.graph.closure import descendants, seen_by_caret
+from spackmon.graph.closure import by_ways, descendants
 from spackmon.graph.compilers import LANGUAGES
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecGraph, SpecNode
@@ -304,7 +304,7 @@ def _body(data: dict[str, Any]) -> bytes:
 def store_row_by_row(session: Session, graph: SpecGraph) -> None:
     """Store a graph as an ORM's get-or-create does: each row looked for and added by itself."""
     below = descendants(graph.nodes)
-    seen = seen_by_caret(graph.nodes)
+    ways = by_ways(graph.nodes, below)
     ids: dict[str, int] = {}
     for hash_, nearest in below.items():
         node = graph.nodes[hash_]
@@ -315,9 +315,14 @@ def store_row_by_row(session: Session, graph: SpecGraph) -> None:
                 virtuals = json.dumps(edge.virtuals, separators=(",", ":"))
                 row = {"parent_id": found.id, "child_id": ids[edge.child], "virtuals": virtuals}
                 _get_or_create(session, Dependency, row, deptypes=int(edge.deptypes))
+            depths = {child: depth for depth, level in enumerate(ways[hash_].by_depth, 1) for child in level}
             for child in nearest:
                 row = {"ancestor_id": found.id, "descendant_id": ids[child]}
-                _get_or_create(session, Closure, row, by_caret=child in seen[hash_].nodes)
+                way = ways[hash_]
+                _get_or_create(
+                    session, Closure, row, by_caret=child in way.by_caret,
+                    by_link_run=child in way.by_link_run, by_build=child in way.by_build, depth=depths[child],
+                )  # fmt: skip
         ids[hash_] = found.id
 
 

@@ -3,7 +3,7 @@
 No recursion: a chain of 10^5 specs is as good an input as any.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from spackmon.graph.spec import Deptype
@@ -108,27 +108,65 @@ def descendants(
     return below
 
 
-class Seen(NamedTuple, Generic[Key]):
-    """Nodes, and the virtuals that edges provide, each with the node that provides it."""
+class ByWay(NamedTuple, Generic[Key]):
+    """What lies below a node, by what paths of dependencies lead there.
 
-    nodes: frozenset[Key]
-    virtuals: frozenset[tuple[str, Key]]
-
-
-def seen_by_caret(nodes: Mapping[Key, Parent[Key]]) -> dict[Key, Seen[Key]]:
-    """What `^` in the spec language looks at from each node.
-
-    That are the edges on paths of link and run edges, and the node's own to what it needs to build.
+    `by_caret` is what `^` in the spec language looks at, and `virtuals` are those that the edges there
+    provide, each with the node that provides it: the edges on paths of link and run edges, and the node's own
+    to what it needs to build. To `by_link_run` leads a path on which each edge is of deptype link or run, to
+    `by_build` one on which at least one edge is of deptype build. `by_depth` has for each number of edges,
+    from one on, the nodes to which no shorter path leads.
     """
-    linked: dict[Key, Seen[Key]] = {}
-    seen: dict[Key, Seen[Key]] = {}
-    for parent in children_first(nodes):
+
+    by_caret: frozenset[Key]
+    virtuals: frozenset[tuple[str, Key]]
+    by_link_run: frozenset[Key]
+    by_build: frozenset[Key]
+    by_depth: tuple[frozenset[Key], ...]
+
+
+def by_ways(nodes: Mapping[Key, Parent[Key]], below: Mapping[Key, frozenset[Key]]) -> dict[Key, ByWay[Key]]:
+    """What lies below each node by paths of each kind; `below` are its `descendants`, children first."""
+    found: dict[Key, ByWay[Key]] = {}
+    linked_virtuals: dict[Key, frozenset[tuple[str, Key]]] = {}
+    for parent in below:
         edges = nodes[parent].edges
         by_link_run = [edge for edge in edges if int(edge.deptypes) & _LINK_RUN]
-        linked[parent] = _joined(by_link_run, [linked[edge.child] for edge in by_link_run])
         to_build = [edge for edge in edges if int(edge.deptypes) & _BUILD]
-        seen[parent] = _joined(to_build, [linked[parent]])
-    return seen
+        linked = _children(by_link_run).union(*[found[edge.child].by_link_run for edge in by_link_run])
+        virtuals = _virtuals(by_link_run).union(*[linked_virtuals[edge.child] for edge in by_link_run])
+        needed = _children(to_build)
+        others = {edge.child for edge in edges} - needed
+        linked_virtuals[parent] = virtuals
+        found[parent] = ByWay(
+            linked | needed,
+            virtuals | _virtuals(to_build),
+            linked,
+            needed.union(*[below[child] for child in needed], *[found[child].by_build for child in others]),
+            tuple(_levels(edges, found)),
+        )
+    return found
+
+
+def _levels(edges: Sequence[Arrow[Key]], found: Mapping[Key, ByWay[Key]]) -> Iterator[frozenset[Key]]:
+    """What lies below a node with these edges, by how many edges away it is."""
+    level = _children(edges)
+    below = [found[child].by_depth for child in level]
+    nearer = level
+    depth = 0
+    while level:
+        yield level
+        level = frozenset().union(*[levels[depth] for levels in below if depth < len(levels)]) - nearer
+        nearer |= level
+        depth += 1
+
+
+def _children(edges: Iterable[Arrow[Key]]) -> frozenset[Key]:
+    return frozenset([edge.child for edge in edges])
+
+
+def _virtuals(edges: Iterable[Arrow[Key]]) -> frozenset[tuple[str, Key]]:
+    return frozenset([(virtual, edge.child) for edge in edges for virtual in edge.virtuals])
 
 
 def provided(edges: Iterable[Arrow[Key]], seen: Iterable[tuple[str, Key]]) -> dict[tuple[str, Key], int]:
@@ -142,12 +180,3 @@ def provided(edges: Iterable[Arrow[Key]], seen: Iterable[tuple[str, Key]]) -> di
             key = virtual, edge.child
             found[key] = found.get(key, 0) | int(edge.deptypes)
     return found
-
-
-def _joined(edges: Sequence[Arrow[Key]], below: Sequence[Seen[Key]]) -> Seen[Key]:
-    return Seen(
-        frozenset(edge.child for edge in edges).union(*(seen.nodes for seen in below)),
-        frozenset((virtual, edge.child) for edge in edges for virtual in edge.virtuals).union(
-            *(seen.virtuals for seen in below)
-        ),
-    )

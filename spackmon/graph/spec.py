@@ -42,6 +42,7 @@ class SpecNode:
     `hash` is its identity, of the kind `hash_kind` ("full_hash" in formats v1 and v2, "hash" from v3
     on); `hashes` holds every (kind, value) pair the document shows, the identity among them. `document`
     is the node's JSON as it came, compact, keys in their order. `parameters` and `external` likewise.
+    `built_as` is a hash of the spec that a spliced one was built as.
     """
 
     name: str
@@ -58,6 +59,7 @@ class SpecNode:
     compiler: tuple[str, str] | None = None
     package_hash: str | None = None
     external: str | None = None
+    built_as: str | None = None
     edges: tuple[Edge, ...] = ()
 
 

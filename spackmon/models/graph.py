@@ -104,14 +104,19 @@ class Spec(Base):
     in format v1 or v2 states (`full_hash`, `build_hash`, `hash`), the DAG `hash` from v3 on
     (`graph.identity`). Where documents differ, the values are those of the oldest format's longest document.
     `compiler_id` is the compiler that a document names (`names_compiler`), as formats before v5 do,
-    otherwise that of C, without one that of C++, else that of Fortran.
+    otherwise that of C, without one that of C++, else that of Fortran. `built_as` is a hash of the spec that
+    a spliced one was built as; that spec need not be here.
     """
 
     __tablename__ = "spec"
     __table_args__ = (
         UniqueConstraint("hash", "hash_kind"),
         Index(None, "compiler_id", "names_compiler"),
-    )
+        Index(
+            "ix_spec_built_as", "built_as",
+            sqlite_where=text("built_as IS NOT NULL"), postgresql_where=text("built_as IS NOT NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     hash: Mapped[str] = mapped_column(ByteOrderedWord)
@@ -124,6 +129,7 @@ class Spec(Base):
     parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), index=True)
     package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
     external: Mapped[str | None] = mapped_column(JsonText)
+    built_as: Mapped[str | None] = mapped_column(ByteOrderedWord)
     format_version: Mapped[int] = mapped_column(SmallInteger)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -178,6 +184,7 @@ class SpecDocument(Base):
     parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id))
     package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
     external: Mapped[str | None] = mapped_column(JsonText)
+    built_as: Mapped[str | None] = mapped_column(ByteOrderedWord)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
@@ -236,7 +243,8 @@ class Closure(Base):
     """Every spec below a spec, by any path of any deptype; a spec is not below itself.
 
     `by_caret` tells that the spec language's `^` sees it: a path of link and run edges alone leads there,
-    or the spec itself needs it to build.
+    or the spec itself needs it to build. `by_link_run`: such a path alone leads there; `by_build`: a path on
+    which at least one edge is of deptype build does. `depth` is how many edges the shortest path has.
 
     Without foreign keys: the rows are derived in the transaction that writes the specs, and checking
     two references for each of them would cost more than all the rest of an ingest.
@@ -244,13 +252,18 @@ class Closure(Base):
 
     __tablename__ = "closure"
     __table_args__ = (
-        Index(None, "descendant_id", "ancestor_id", "by_caret"),
+        Index(
+            "ix_closure_above", "descendant_id", "ancestor_id", "by_caret", "by_link_run", "by_build", "depth"
+        ),
         {"sqlite_with_rowid": False},
     )
 
     ancestor_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     descendant_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     by_caret: Mapped[bool]
+    by_link_run: Mapped[bool]
+    by_build: Mapped[bool]
+    depth: Mapped[int] = mapped_column(SmallInteger)
 
 
 SPEC_TABLES = frozenset(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
-from spackmon.query.meanings.fields import by, column, json_value, relation, sorted_by
+from spackmon.query.meanings.fields import by, chosen, column, json_value, relation, sorted_by
 from spackmon.query.rows.filters import has_deptype
+from spackmon.query.rows.relations import ancestor_id, descendant_id
 from spackmon.query.speclang import expressions
 from spackmon.schema.noun import noun
 
@@ -86,3 +87,32 @@ class Dependency:
             models.Dependency.child_id, *_NAME, description="The name of the spec that is needed."
         )
         child_version = sorted_by(models.Dependency.child_id, *_VERSION, description="Its version.")
+
+
+@noun("dependencies at any depth")
+class TransitiveDependency:
+    """Two specs, one of which depends on the other by a path of dependencies of any number."""
+
+    parent: _Spec = chosen(
+        models.Spec, ancestor_id, filters=True, description="The spec that needs the other."
+    )
+    child: _Spec = chosen(models.Spec, descendant_id, filters=True, description="The spec that is needed.")
+    depth: int = column(
+        models.Closure.depth,
+        filters=True,
+        sorts=True,
+        description="How many edges the shortest path from the one to the other has, 1 for a direct "
+        "dependency.",
+    )
+    by_link_run: bool = column(
+        models.Closure.by_link_run,
+        filters=True,
+        description="Whether they are connected by the way `LINK_RUN`: a path on which each edge is of "
+        "deptype link or run.",
+    )
+    by_build: bool = column(
+        models.Closure.by_build,
+        filters=True,
+        description="Whether they are connected by the way `BUILD`: a path on which at least one edge is of "
+        "deptype build.",
+    )

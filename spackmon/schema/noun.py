@@ -18,8 +18,16 @@ from strawberry.types.lazy_type import StrawberryLazyReference
 
 from spackmon.query.meanings.connections import Connected
 from spackmon.query.meanings.fields import FILTERS, SORTS, SQL, By, Input, argument
-from spackmon.query.meanings.row_fields import Column, Expression, Identity, Listing, Relation
-from spackmon.query.rows.filters import compares, compares_ids, compares_value, has_element, related, through
+from spackmon.query.meanings.row_fields import Chosen, Column, Expression, Identity, Listing, Relation
+from spackmon.query.rows.filters import (
+    compares,
+    compares_ids,
+    compares_value,
+    has_element,
+    related,
+    through,
+    through_chosen,
+)
 from spackmon.schema import derived
 from spackmon.schema.filters import (
     BooleanFilter,
@@ -176,6 +184,9 @@ def _by(declared: type, field: str, meaning: object) -> By:
         case Relation(steps):
             name = f"{noun_of(annotation)}Filter"
             return By(input_of(name), through(name, *steps))
+        case Chosen(model, row_id):
+            name = f"{noun_of(annotation)}Filter"
+            return By(input_of(name), through_chosen(name, model, row_id))
         case Listing(model, belongs) | Connected(model, belongs) if belongs is not None:
             name = f"{noun_of(annotation)}Filter"
             return By(quantified(name), related(name, model, belongs))

@@ -11,8 +11,10 @@ from spackmon.query.graph import graph_questions as questions
 from spackmon.query.graph import printing
 from spackmon.query.graph.containment import spec_contains_dependency, spec_has_dependent
 from spackmon.query.meanings.fields import (
+    JudgingSpack,
     argument,
     by,
+    chosen,
     column,
     computed,
     condition,
@@ -31,13 +33,13 @@ from spackmon.query.rows.filters import (
     compiler_passes,
     related,
 )
-from spackmon.query.rows.relations import depends_on, refer_by, share
+from spackmon.query.rows.relations import build_spec_id, depends_on, is_built_as, refer_by, share
 from spackmon.query.speclang import expressions
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture
 from spackmon.schema.compiler import Compiler, SpecCompiler
 from spackmon.schema.connection import Connection
-from spackmon.schema.dependency import Dependency, DependencyWay, Deptype
+from spackmon.schema.dependency import Dependency, DependencyWay, Deptype, TransitiveDependency
 from spackmon.schema.filters import ParameterValueFilter, StringFilter, VersionFilter
 from spackmon.schema.graph import SpecVisit, TraversalOrder
 from spackmon.schema.groups import BuildConnection, DependencyConnection, SpecConnection
@@ -52,6 +54,8 @@ _HASHES = refer_by(models.SpecHash.spec_id)
 _COMPILERS = refer_by(models.SpecCompiler.spec_id)
 _DEPENDENCIES = refer_by(models.Dependency.parent_id)
 _DEPENDENTS = refer_by(models.Dependency.child_id)
+_BELOW = refer_by(models.Closure.ancestor_id)
+_ABOVE = refer_by(models.Closure.descendant_id)
 _BUILDS = refer_by(models.Build.spec_id)
 _RESULTS = refer_by(models.Attribute.attempt_id, models.Attempt.build_id, models.Build.spec_id)
 
@@ -115,7 +119,10 @@ class ContainedFilter:
     satisfying: str | None = strawberry.field(
         default=None,
         description="It satisfies this, in Spack's spec language: `zlib@1.2:1.3 +pic`, or `@1.2:1.3` beside "
-        "a `name`. The rules are those of the site's Spack.",
+        "a `name`.",
+    )
+    as_: JudgingSpack | None = strawberry.field(
+        default=None, name="as", description="By the rules of this Spack; else of the site's."
     )
     deptypes: list[Deptype] | None = strawberry.field(
         default=None,
@@ -215,6 +222,22 @@ class Spec(Node):
     external: JSON | None = column(
         models.Spec.external, filters=True, description="Where it comes from, if it is an external."
     )
+    build_spec_hash: str | None = column(
+        models.Spec.built_as,
+        filters=True,
+        description="The hash of the spec that it was built as, if it was spliced: its dependencies were "
+        "replaced by others after it was built.",
+    )
+    build_spec: "Spec | None" = chosen(
+        models.Spec,
+        build_spec_id,
+        filters=True,
+        description="The spec that it was built as; null if it was not spliced, or if no document of that "
+        "spec came in.",
+    )
+    spliced_specs: SpecConnection = connection(
+        models.Spec, belongs=is_built_as, filters=True, description="The spliced specs that were built as it."
+    )
     package_hash: str | None = column(
         models.Spec.package_hash, filters=True, description="The hash of the package's recipe."
     )
@@ -251,6 +274,20 @@ class Spec(Node):
         filters=True,
         description="What depends on it, at any depth, by any deptype; the filter `dependency` of specs asks "
         "for the way, too.",
+    )
+    transitive_dependencies: Connection[TransitiveDependency] = connection(
+        models.Closure,
+        belongs=_BELOW,
+        order=[models.Closure.depth],
+        filters=True,
+        description="What it depends on, at any depth, the nearest first.",
+    )
+    transitive_dependents: Connection[TransitiveDependency] = connection(
+        models.Closure,
+        belongs=_ABOVE,
+        order=[models.Closure.depth],
+        filters=True,
+        description="What depends on it, at any depth, the nearest first.",
     )
     dependent_count: int = value(
         expressions.dependent_count,

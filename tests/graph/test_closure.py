@@ -1,10 +1,18 @@
 """Walks over graphs: random ones against a plain search, deep ones, cyclic ones."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
+from spackmon.graph.closure import (
+    CyclicGraph,
+    TooManyDescendants,
+    by_ways,
+    children_first,
+    descendants,
+)
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 
 TARGET = TargetDescription(name="x86_64", document='"x86_64"')
@@ -54,6 +62,34 @@ def test_children_come_first_and_descendants_are_all_that_can_be_reached(childre
         return {start}.union(*(reached(child) for child in children[start]))
 
     assert descendants(nodes) == {node: frozenset(reached(node) - {node}) for node in nodes}
+
+
+@given(acyclic(), st.data())
+def test_by_which_paths_a_node_is_reached_is_what_a_walk_along_them_finds(children, data):
+    deptypes = st.integers(1, 15).map(Deptype)
+    nodes = {
+        key: replace(node, edges=tuple(replace(edge, deptypes=data.draw(deptypes)) for edge in node.edges))
+        for key, node in graph(children).items()
+    }
+    found = by_ways(nodes, descendants(nodes))
+    for start in nodes:
+        # Each path, as the nodes at its ends and the deptypes of its edges.
+        paths = list(_paths(nodes, start))
+        linked = {end for end, *edges in paths if all(one & (Deptype.LINK | Deptype.RUN) for one in edges)}
+        built = {end for end, *edges in paths if any(one & Deptype.BUILD for one in edges)}
+        depth = {end: min(len(edges) for other, *edges in paths if other == end) for end, *_ in paths}
+        assert (found[start].by_link_run, found[start].by_build) == (linked, built)
+        needed = {edge.child for edge in nodes[start].edges if edge.deptypes & Deptype.BUILD}
+        assert found[start].by_caret == linked | needed
+        levels = dict(enumerate(found[start].by_depth, 1))
+        assert {end: number for number, level in levels.items() for end in level} == depth
+
+
+def _paths(nodes, start):
+    for edge in nodes[start].edges:
+        yield edge.child, edge.deptypes
+        for end, *deptypes in _paths(nodes, edge.child):
+            yield end, edge.deptypes, *deptypes
 
 
 def test_a_chain_of_100000_specs_is_walked():

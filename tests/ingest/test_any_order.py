@@ -24,14 +24,14 @@ PARTS = Path(__file__).parent.parent / "data" / "in-parts"
 QUESTIONS = {
     "spec": """
         SELECT s.hash_kind, s.hash, p.name, v.version, s.namespace, s.names_compiler, c.name, c.version,
-            s.package_hash, s.external, s.format_version, s.spack_version
+            s.package_hash, s.external, s.built_as, s.format_version, s.spack_version
         FROM spec s JOIN package_version v ON v.id = s.package_version_id
         JOIN package p ON p.id = v.package_id
         LEFT JOIN compiler c ON c.id = s.compiler_id
     """,
     "hashes": "SELECT s.hash, h.kind, h.value FROM spec_hash h JOIN spec s ON s.id = h.spec_id",
     "documents": """
-        SELECT s.hash, d.hashes, d.edges, d.states_all_edges, d.document, d.spack_version
+        SELECT s.hash, d.hashes, d.edges, d.states_all_edges, d.document, d.built_as, d.spack_version
         FROM spec_document d JOIN spec s ON s.id = d.spec_id
     """,
     "edges": """
@@ -39,7 +39,7 @@ QUESTIONS = {
         JOIN spec p ON p.id = d.parent_id JOIN spec c ON c.id = d.child_id
     """,
     "closure": """
-        SELECT a.hash, d.hash, c.by_caret FROM closure c
+        SELECT a.hash, d.hash, c.by_caret, c.by_link_run, c.by_build, c.depth FROM closure c
         JOIN spec a ON a.id = c.ancestor_id JOIN spec d ON d.id = c.descendant_id
     """,
     "virtuals": """

@@ -24,10 +24,13 @@ TOP = spec("top", "1", HDF5, GCC)
 DAMAGES = {
     "closure": [
         "DELETE FROM closure WHERE ancestor_id = (SELECT max(ancestor_id) FROM closure)",
-        "INSERT INTO closure (ancestor_id, descendant_id, by_caret) "
-        f"SELECT a.id, b.id, true FROM spec a, spec b WHERE a.hash = '{GCC.hash}' AND b.hash = '{TOP.hash}'",
-        "INSERT INTO closure (ancestor_id, descendant_id, by_caret) VALUES (1000, 1001, true)",
-        "UPDATE closure SET by_caret = NOT by_caret",
+        "INSERT INTO closure (ancestor_id, descendant_id, by_caret, by_link_run, by_build, depth) "
+        "SELECT a.id, b.id, true, true, true, 1 FROM spec a, spec b "
+        f"WHERE a.hash = '{GCC.hash}' AND b.hash = '{TOP.hash}'",
+        "INSERT INTO closure (ancestor_id, descendant_id, by_caret, by_link_run, by_build, depth) "
+        "VALUES (1000, 1001, true, false, true, 1)",
+        *(f"UPDATE closure SET by_{way} = NOT by_{way}" for way in ("caret", "link_run", "build")),
+        "UPDATE closure SET depth = depth + 1",
     ],
     "dependencies": [
         "DELETE FROM dependency WHERE virtuals = '[]'",
@@ -48,7 +51,8 @@ DAMAGES = {
         "WHERE language = 'c' AND spec_id = (SELECT max(spec_id) FROM spec_compiler WHERE language = 'c' "
         "AND spec_id NOT IN (SELECT k.spec_id FROM spec_compiler k WHERE k.language = 'fortran'))"],
     "hashes of specs": ["DELETE FROM spec_hash", "UPDATE spec_hash SET kind = 'build_hash'"],
-    "values of specs": ["UPDATE spec SET compiler_id = NULL", "UPDATE spec SET format_version = 5"],
+    "values of specs": ["UPDATE spec SET compiler_id = NULL", "UPDATE spec SET format_version = 5",
+        "UPDATE spec SET built_as = hash"],
     "runs": [
         "UPDATE attempt SET status = 'FAILED'", "DELETE FROM phase", "UPDATE attempt SET prefix = '/other'",
         "UPDATE attempt SET started_at = NULL",

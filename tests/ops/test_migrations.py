@@ -1,6 +1,7 @@
 """The schema's history leads to the models, on both databases, and keeps what is in place."""
 
 import hashlib
+import json
 import shutil
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from spackmon.formats.submission import SpecReport
 from spackmon.ingest.checking import check_database
 from spackmon.models import Base
 from spackmon.ops.migrations import SCRIPTS, check, upgrade
+from tests.formats import documents as files
 from tests.formats.corpus import documents
 from tests.ingest.reports import Site
 from tests.ingest.test_any_order import contents
@@ -218,6 +220,7 @@ def test_documents_of_the_second_revision_are_claims_and_their_specs_have_compil
     site = Site(Database(sqlite_url))
     for corpus in ("list-0.16", "nodes-v2-0.17", "nodes-v3-0.19", "nodes-v4-0.23", "nodes-v5-1.2"):
         site.apply(SpecReport(spec_json.read(sorted(documents(corpus), key=_size)[-2]), "0.16"))
+    site.apply(SpecReport(spec_json.read(json.loads(files.data("spliced.json"))), "1.2"))
     upgrade_to(2, empty_url, tmp_path / "second")
     migrated = Database(empty_url)
     for name in TABLES_OF_SPECS:
@@ -233,6 +236,7 @@ def test_documents_of_the_second_revision_are_claims_and_their_specs_have_compil
     for name, rows in contents(site).items():
         assert contents(now)[name] == rows, name
     assert len(contents(now)["compilers"]) > 100
+    assert now.rows("SELECT count(*) FROM spec WHERE built_as IS NOT NULL") == [(1,)]
     digests = "SELECT d.hashes, d.digest FROM spec_document d ORDER BY d.hashes"
     assert [(h, bytes(d)) for h, d in now.rows(digests)] == [(h, bytes(d)) for h, d in site.rows(digests)]
     assert not any(sum(p.differences.values()) for p in check_database(migrated, repair=False))
@@ -252,7 +256,7 @@ def _copy(site: Site, name: str, connection: Connection) -> None:
     values = [dict(zip(columns, row, strict=True)) for row in rows]
     for row in values:
         for column in row:
-            if column == "by_caret":
+            if column.startswith("by_"):
                 row[column] = bool(row[column])
     if values:
         connection.execute(insert(table), values)

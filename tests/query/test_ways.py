@@ -91,6 +91,62 @@ def test_the_same_is_asked_from_below(asked: AskedSite) -> None:
     assert below(satisfying="python ^hdf5", way="DIRECT") == (["hdf5"], ["hdf5"])
 
 
+def test_a_dependency_is_judged_by_the_rules_of_the_spack_that_is_named(asked: AskedSite) -> None:
+    # hdf5 needs this zlib to be linked, not to run: Spack 1.2 reads these deptypes and asks nothing by them.
+    def above(spack: str | None) -> list[str]:
+        sought = {"satisfying": "hdf5 ^[deptypes=run] zlib@1.3", "as": spack}
+        return names(asked, {"dependency": sought})[0]
+
+    judged = {spack: above(spack) for spack in ("SPACK_1_2", "SPACK_1_3", None)}
+    assert judged == {"SPACK_1_2": ["python"], "SPACK_1_3": [], None: ["python"]}
+
+
+def test_what_is_above_comes_nearest_first_by_pages_and_says_by_which_way(asked: AskedSite) -> None:
+    query = """
+        query($hash: String!, $after: String, $where: TransitiveDependencyFilter) {
+            spec(hash: $hash) {
+                transitiveDependents(first: 2, after: $after, where: $where) {
+                    totalCount
+                    pageInfo { hasNextPage endCursor }
+                    nodes { depth byLinkRun byBuild parent { name } child { hash } }
+                }
+            }
+        }
+    """
+    found: list[tuple[Any, ...]] = []
+    after, more = None, True
+    while more:
+        page = asked.ask(query, hash=ZLIB_OLD.hash, after=after)["spec"]["transitiveDependents"]
+        assert page["totalCount"] == 4
+        assert {one["child"]["hash"] for one in page["nodes"]} == {ZLIB_OLD.hash}
+        found += [
+            (one["depth"], one["parent"]["name"], one["byLinkRun"], one["byBuild"]) for one in page["nodes"]
+        ]
+        after, more = page["pageInfo"]["endCursor"], page["pageInfo"]["hasNextPage"]
+    assert found == sorted(found, key=lambda one: one[0])
+    assert set(found) == {
+        (1, "cmake", True, False), (1, "tool", False, True),
+        (2, "hdf5", False, True), (3, "python", False, True),
+    }  # fmt: skip
+    where = {"parent": {"name": {"ne": "tool"}}, "depth": {"le": 2}, "byBuild": {"eq": True}}
+    only = asked.ask(query, hash=ZLIB_OLD.hash, where=where)["spec"]["transitiveDependents"]
+    assert [one["parent"]["name"] for one in only["nodes"]] == ["hdf5"]
+
+
+def test_what_is_below_comes_nearest_first(asked: AskedSite) -> None:
+    query = """
+        query($hash: String!) {
+            spec(hash: $hash) {
+                transitiveDependencies(orderBy: [{depth: DESC}]) { nodes { depth child { name version } } }
+            }
+        }
+    """
+    nodes = asked.ask(query, hash=PYTHON.hash)["spec"]["transitiveDependencies"]["nodes"]
+    depths = [(one["depth"], one["child"]["name"], one["child"]["version"]) for one in nodes]
+    assert [depth for depth, *_ in depths] == [3, 2, 2, 1]
+    assert set(depths) == {(3, "zlib", "1.2.11"), (2, "zlib", "1.3"), (2, "cmake", "1"), (1, "hdf5", "1")}
+
+
 def test_what_is_above_is_a_list_of_its_own(asked: AskedSite) -> None:
     query = """
         query($hash: String!) {

@@ -26,7 +26,7 @@ def _is_sought(rows: Rows, spec: Any, sought: Mapping[str, Any]) -> bool:
     text = sought.get("satisfying")
     return all(
         sought.get(name) in (None, fields.value(rows, "Spec", name, spec)) for name in ("name", "version")
-    ) and (text is None or is_satisfied(rows, spec, text))
+    ) and (text is None or is_satisfied(rows, spec, text, sought.get("as")))
 
 
 def _paths(rows: Rows, root: int, sought: Mapping[str, Any], upwards: bool) -> set[tuple[int, bool]]:

@@ -37,6 +37,8 @@ OWN_ORDERS: dict[tuple[str, str], list[tuple[str, bool]]] = {
     ("Build", "phases"): [("position", False)],
     ("Build", "tags"): [("name", False)],
     ("Spec", "dependencies"): [("childName", False)],
+    ("Spec", "transitiveDependencies"): [("depth", False)],
+    ("Spec", "transitiveDependents"): [("depth", False)],
 }
 _TYPES = {
     "child": "Spec", "compiler": "Compiler", "environment": "BuildEnvironment", "installFile": "InstallFile",

@@ -42,6 +42,7 @@ MODELS: dict[str, Any] = {
     "SpecHash": models.SpecHash,
     "Tag": models.Tag,
     "Target": models.Target,
+    "TransitiveDependency": models.Closure,
 }
 """The tables behind the types whose objects are rows."""
 
@@ -76,6 +77,16 @@ def _to(model: Any, *keys: str) -> Callable[[Rows, Any], Any]:
     return follow
 
 
+def _build_spec(rows: Rows, spec: Any) -> Any:
+    shown = [] if spec.built_as is None else rows.by(models.SpecHash, "value", spec.built_as)
+
+    def order(one: Any) -> Any:
+        named = rows.get(models.Spec, one.spec_id)
+        return (one.value, one.kind) != (named.hash, named.hash_kind), named.hash, named.hash_kind
+
+    return rows.get(models.Spec, min(shown, key=order).spec_id) if shown else None
+
+
 _package_of = _to(models.Package, "package_version_id", "package_id")
 _version_of = _to(models.PackageVersion, "package_version_id")
 
@@ -106,9 +117,12 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Dependency", "child"): _to(models.Spec, "child_id"),
     ("Dependency", "parent"): _to(models.Spec, "parent_id"),
     ("PackageVersion", "package"): _to(models.Package, "package_id"),
+    ("Spec", "buildSpec"): _build_spec,
     ("Spec", "architecture"): _to(models.Architecture, "architecture_id"),
     ("Spec", "compiler"): _to(models.Compiler, "compiler_id"),
     ("SpecCompiler", "compiler"): _to(models.Compiler, "compiler_id"),
+    ("TransitiveDependency", "child"): _to(models.Spec, "descendant_id"),
+    ("TransitiveDependency", "parent"): _to(models.Spec, "ancestor_id"),
     ("Spec", "package"): _package_of,
     ("Spec", "packageVersion"): _version_of,
 }
@@ -218,7 +232,12 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Spec", "dependencies"): _each(models.Dependency, "parent_id"),
     ("Spec", "allDependents"): lambda rows, spec: above(rows, spec.id),
     ("Spec", "dependents"): _each(models.Dependency, "child_id"),
+    ("Spec", "transitiveDependencies"): _each(models.Closure, "ancestor_id"),
+    ("Spec", "transitiveDependents"): _each(models.Closure, "descendant_id"),
     ("Spec", "hashes"): _each(models.SpecHash, "spec_id"),
+    ("Spec", "splicedSpecs"): lambda rows, spec: (
+        one for one in rows.all(models.Spec) if _build_spec(rows, one) is spec
+    ),
     ("Tag", "builds"): lambda rows, tag: (
         build
         for build in rows.all(models.Build)
@@ -338,6 +357,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ],
     ("Attempt", "installedBytes"): _installed_bytes,
     ("Build", "installedBytes"): _installed_bytes,
+    ("Spec", "buildSpecHash"): lambda rows, spec: spec.built_as,
     ("Spec", "dependentCount"): lambda rows, spec: len(rows.by(models.Closure, "descendant_id", spec.id)),
     ("ErrorGroup", "firstSeen"): _seen(min),
     ("ErrorGroup", "lastSeen"): _seen(max),

@@ -30,9 +30,9 @@ def _read(text: str, spack: str | None) -> tuple[Rules, AbstractSpec]:
         raise Refused(Code.SPEC_SYNTAX, str(error)) from error
 
 
-def is_satisfied(rows: Rows, spec: Any, text: str) -> bool:
-    """Whether a spec satisfies a text as the site's Spack judges."""
-    rules, wanted = _read(text, None)
+def is_satisfied(rows: Rows, spec: Any, text: str, spack: str | None) -> bool:
+    """Whether a spec satisfies a text as a Spack judges."""
+    rules, wanted = _read(text, spack)
     return _satisfaction(rows, rules).satisfies(spec.hash, wanted)
 
 

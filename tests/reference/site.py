@@ -141,7 +141,14 @@ def _spec(dice: random.Random, number: int, known: list[SpecNode]) -> SpecNode:
         parameters=json.dumps({**parameters, "cflags": dice.sample(["-O2", "-g"], dice.randint(0, 2))}),
         operating_system=dice.choice(["debian12", "rhel8"]),
     )
-    return replace(node, target=dice.choice(_TARGETS), edges=tuple(edges))
+    return replace(node, target=dice.choice(_TARGETS), edges=tuple(edges), built_as=_built_as(dice, known))
+
+
+def _built_as(dice: random.Random, known: list[SpecNode]) -> str | None:
+    """Some hash of a spec, which may be that of others, too; or one that nobody has."""
+    if not known or dice.random() < 0.6:
+        return None
+    return dice.choice([hash_of("unknown"), *(value for _, value in dice.choice(known).hashes)])
 
 
 def _format_version(node: SpecNode) -> int:

@@ -151,6 +151,8 @@ class Values:
                 members["version"] = Leaf(types["version"], lambda: self.dice.choice(pairs)[1])
         if not members or self.dice.chance(25):
             members["satisfying"] = Leaf(types["satisfying"], self.spec, needed=not members)
+            if self.dice.chance(50):
+                members["as"] = self._scalar(types["as"], "ContainedFilter", "", "as")
         if self.dice.chance(60):
             members["way"] = self._scalar(types["way"], "ContainedFilter", "", "way")
         if self.dice.chance(30):

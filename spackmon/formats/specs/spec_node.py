@@ -125,6 +125,7 @@ def spec_node(entry: NodeEntry, edges: tuple[Edge, ...], targets: dict[str, Targ
         compiler=_compiler(content),
         package_hash=optional_name(content, "package_hash"),
         external=None if external is None else compact(object_of(external, "external"), "external"),
+        built_as=_built_as(content),
         edges=edges,
     )
 
@@ -187,6 +188,20 @@ def _compiler(content: dict[str, Any]) -> tuple[str, str] | None:
     if not name or not version:
         raise FieldUnfit("annotations.compiler must be written name@=version")
     return name, version
+
+
+def _built_as(content: dict[str, Any]) -> str | None:
+    """The strongest hash of the spec that a spliced one was built as; other specs have none."""
+    stated = content.get("build_spec")
+    if stated is None:
+        return None
+    try:
+        hashes = hashes_of(object_of(stated, "it"))
+    except FieldUnfit as unfit:
+        raise FieldUnfit(f"build_spec: {unfit.sentence}") from None
+    if not hashes:
+        raise FieldUnfit("build_spec: hash is missing", missing=True)
+    return hashes[0][1]
 
 
 def _dependencies(dependencies: object) -> list[DependencyEntry]:

@@ -6,7 +6,6 @@ depend on it; the others make graphs, built one at a time: 20,000 graphs of 60 n
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import FieldUnfit, object_of
@@ -81,7 +80,7 @@ def read_pool(keyed: Iterable[KeyedNode], damage: Damage) -> SpecPool:
         by_key[node.key] = entry.identity[1]
         format_versions[entry.identity[1]] = node.format_version
     nodes = _whole(_connected(entries, by_key, damage), damage)
-    built_as = _built_as(entries, by_key, nodes)
+    built_as = _built_as(by_key, nodes)
     if len(nodes) > _MAXIMUM_GRAPH_SPECS:
         nodes = _of_real_size(nodes, built_as, damage)
     return SpecPool(nodes, by_key, built_as, format_versions)
@@ -166,15 +165,11 @@ def _whole(nodes: dict[str, SpecNode], damage: Damage) -> dict[str, SpecNode]:
     return whole
 
 
-def _built_as(
-    entries: Mapping[str, NodeEntry], by_key: Mapping[str, str], nodes: Mapping[str, SpecNode]
-) -> dict[str, str]:
+def _built_as(by_key: Mapping[str, str], nodes: Mapping[str, SpecNode]) -> dict[str, str]:
     """The specs that spliced ones were built as, where the file has them."""
     originals: dict[str, str] = {}
-    for identity in nodes:
-        stated: Any = entries[identity].content.get("build_spec")
-        key = stated.get("hash") if isinstance(stated, dict) else None
-        built_as = by_key.get(key) if isinstance(key, str) else None
+    for identity, node in nodes.items():
+        built_as = None if node.built_as is None else by_key.get(node.built_as, node.built_as)
         if built_as is not None and built_as in nodes:
             originals[identity] = built_as
     return originals

@@ -23,7 +23,7 @@ CLAIMS = over_rows(
     """
     SELECT d.id, d.spec_id, d.format_version, d.digest, d.hashes, d.edges, d.states_all_edges,
         length(d.document) AS characters, d.package_version_id, d.namespace, d.compiler_id,
-        d.architecture_id, d.parameter_set_id, d.package_hash, d.external, d.spack_version
+        d.architecture_id, d.parameter_set_id, d.package_hash, d.external, d.built_as, d.spack_version
     FROM {input} i JOIN spec_document d ON d.spec_id = i.id
     """,
 )
@@ -44,7 +44,7 @@ _VALUES = over_rows(
     "id bigint",
     """
     SELECT s.id, s.package_version_id, s.namespace, s.compiler_id, s.names_compiler, s.architecture_id,
-        s.parameter_set_id, s.package_hash, s.external, s.format_version, s.spack_version
+        s.parameter_set_id, s.package_hash, s.external, s.built_as, s.format_version, s.spack_version
     FROM {input} i JOIN spec s ON s.id = i.id
     """,
 )
@@ -52,13 +52,13 @@ _VALUES = over_rows(
 _SET_VALUES = over_rows(
     "id bigint, package_version_id bigint, namespace text, compiler_id bigint, names_compiler integer, "
     "architecture_id bigint, parameter_set_id bigint, package_hash text, external text, "
-    "format_version integer, spack_version text",
+    "built_as text, format_version integer, spack_version text",
     """
     UPDATE spec SET package_version_id = i.package_version_id, namespace = i.namespace,
         compiler_id = i.compiler_id, names_compiler = i.names_compiler <> 0,
         architecture_id = i.architecture_id, parameter_set_id = i.parameter_set_id,
-        package_hash = i.package_hash, external = i.external, format_version = i.format_version,
-        spack_version = i.spack_version
+        package_hash = i.package_hash, external = i.external, built_as = i.built_as,
+        format_version = i.format_version, spack_version = i.spack_version
     FROM {input} i WHERE spec.id = i.id
     """,
 )
@@ -323,7 +323,8 @@ def _write_compilers_and_values(
             main[spec_id],
             int(named[spec_id] is not None),
             claimed[0].architecture_id, claimed[0].parameter_set_id, _first(claimed, "package_hash"),
-            _first(claimed, "external"), claimed[0].format_version, _oldest_spack(claimed),
+            _first(claimed, "external"), _first(claimed, "built_as"), claimed[0].format_version,
+            _oldest_spack(claimed),
         )
         for spec_id, claimed in claims.items()
     }  # fmt: skip

@@ -48,10 +48,10 @@ _SPLIT = over_rows(
     """
     INSERT INTO spec (
         hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
-        parameter_set_id, package_hash, external, format_version, spack_version, recorded_at
+        parameter_set_id, package_hash, external, built_as, format_version, spack_version, recorded_at
     )
     SELECT i.hash, i.hash_kind, d.package_version_id, d.namespace, d.compiler_id, false, d.architecture_id,
-        d.parameter_set_id, d.package_hash, d.external, d.format_version, d.spack_version, :now
+        d.parameter_set_id, d.package_hash, d.external, d.built_as, d.format_version, d.spack_version, :now
     FROM {input} i JOIN spec_document d ON d.id = i.document_id
     WHERE true
     ORDER BY i.hash, i.hash_kind

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from spackmon.graph.closure import descendants, provided, seen_by_caret
+from spackmon.graph.closure import by_ways, descendants, provided
 from spackmon.graph.compilers import compilers_of, main_compiler
 from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
@@ -21,6 +21,7 @@ from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.specs.settling import add_hashes, settle
 from spackmon.ingest.tables.claims import naming
 from spackmon.ingest.tables.closures import (
+    closure_of,
     insert_closure,
     insert_compilers,
     insert_dependencies,
@@ -48,14 +49,14 @@ _KNOWN = over_rows(
 _SPECS = over_rows(
     "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
     "compiler_version text, names_compiler integer, platform text, operating_system text, "
-    "target_digest bytea, parameters_digest bytea, package_hash text, external text",
+    "target_digest bytea, parameters_digest bytea, package_hash text, external text, built_as text",
     f"""
     INSERT INTO spec (
         hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
-        parameter_set_id, package_hash, external, format_version, spack_version, recorded_at
+        parameter_set_id, package_hash, external, built_as, format_version, spack_version, recorded_at
     )
     SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, i.names_compiler <> 0, a.id, ps.id,
-        i.package_hash, i.external, :format_version, :spack_version, :now
+        i.package_hash, i.external, i.built_as, :format_version, :spack_version, :now
     {JOINED_DIMENSIONS}
     WHERE true
     ORDER BY i.hash, i.hash_kind
@@ -279,7 +280,7 @@ def _create(
             node.hash, node.hash_kind, node.name, node.version, node.namespace,
             *(compiler or (None, None)), int(node.compiler is not None),
             node.platform, node.operating_system, digest_of(node.target.document),
-            digest_of(node.parameters), node.package_hash, node.external,
+            digest_of(node.parameters), node.package_hash, node.external, node.built_as,
         ))  # fmt: skip
     written = _SPECS.run(
         connection, rows, format_version=graph.format_version, spack_version=spack_version, now=utc_now()
@@ -323,20 +324,16 @@ def _relate(
     if not as_stated:
         recompute_closures(connection, created.values())
         return
-    below, seen = descendants(graph.nodes), seen_by_caret(graph.nodes)
+    found = by_ways(graph.nodes, descendants(graph.nodes))
     insert_closure(
         connection,
-        (
-            (id_of[node.hash], id_of[child], child in seen[node.hash].nodes)
-            for node in ours
-            for child in below[node.hash]
-        ),
+        (row for node in ours for row in closure_of(id_of[node.hash], found[node.hash], id_of.__getitem__)),
     )
     insert_provided_virtuals(
         connection,
         (
-            (virtual, id_of[node.hash], id_of[child], deptypes, (virtual, child) in seen[node.hash].virtuals)
+            (virtual, id_of[node.hash], id_of[child], deptypes, (virtual, child) in found[node.hash].virtuals)
             for node in ours
-            for (virtual, child), deptypes in provided(node.edges, seen[node.hash].virtuals).items()
+            for (virtual, child), deptypes in provided(node.edges, found[node.hash].virtuals).items()
         ),
     )

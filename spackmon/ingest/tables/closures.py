@@ -5,13 +5,13 @@ all above them; who calls it owns the graphs (`locks`), or has just created thes
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
-from spackmon.graph.closure import descendants, provided, seen_by_caret
+from spackmon.graph.closure import ByWay, by_ways, descendants, provided
 from spackmon.ingest.rows import over_rows
 
 _DEPENDENCIES = over_rows(
@@ -30,12 +30,17 @@ _PROVIDED_VIRTUALS = over_rows(
     """,
 )
 
+# How two specs are connected, in one number: a graph has thousands of such rows, and each column costs.
+_BY_CARET, _BY_LINK_RUN, _BY_BUILD, _DEPTH = 1, 2, 4, 8
+
 _CLOSURE = over_rows(
-    "ancestor_id bigint, descendant_id bigint, by_caret integer",
-    """
-    INSERT INTO closure (ancestor_id, descendant_id, by_caret)
-    SELECT i.ancestor_id, i.descendant_id, i.by_caret <> 0 FROM {input} i
-    """,
+    "ancestor_id bigint, descendant_id bigint, how integer",
+    f"""
+    INSERT INTO closure (ancestor_id, descendant_id, by_caret, by_link_run, by_build, depth)
+    SELECT i.ancestor_id, i.descendant_id, (i.how & {_BY_CARET}) <> 0, (i.how & {_BY_LINK_RUN}) <> 0,
+        (i.how & {_BY_BUILD}) <> 0, i.how / {_DEPTH}
+    FROM {{input}} i
+    """,  # noqa: S608 -- of our own constants
 )
 
 _COMPILERS = over_rows(
@@ -61,7 +66,12 @@ _EDGES = over_rows(
 
 _STORED_CLOSURE = over_rows(
     "id bigint",
-    "SELECT c.ancestor_id, c.descendant_id, c.by_caret FROM {input} i JOIN closure c ON c.ancestor_id = i.id",
+    f"""
+    SELECT c.ancestor_id, c.descendant_id, CAST(c.by_caret AS integer) * {_BY_CARET}
+        + CAST(c.by_link_run AS integer) * {_BY_LINK_RUN} + CAST(c.by_build AS integer) * {_BY_BUILD}
+        + c.depth * {_DEPTH}
+    FROM {{input}} i JOIN closure c ON c.ancestor_id = i.id
+    """,  # noqa: S608 -- of our own constants
 )
 
 _STORED_VIRTUALS = over_rows(
@@ -132,6 +142,12 @@ _ANY_NUMBER = 1 << 62
 _SPECS_AT_ONCE = 500
 
 
+ClosureRow = tuple[int, int, int]
+"""An ancestor, a descendant, and how they are connected."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
 class Edge(NamedTuple):
     """An edge between rows."""
 
@@ -157,9 +173,24 @@ def insert_compilers(connection: Connection, compilers: Iterable[tuple[int, str,
     _COMPILERS.run(connection, sorted((spec_id, language, *named) for spec_id, language, named in compilers))
 
 
-def insert_closure(connection: Connection, rows: Iterable[tuple[int, int, bool]]) -> None:
-    """Insert pairs of ancestor and descendant, and whether `^` sees them."""
-    _CLOSURE.run(connection, sorted((above, below, int(by_caret)) for above, below, by_caret in rows))
+def closure_of(parent: int, found: ByWay[Key], id_of: Callable[[Key], int]) -> Iterator[ClosureRow]:
+    """The rows of all that is found below a spec: its id, theirs, and how they are connected."""
+    by_caret, by_link_run, by_build = found.by_caret, found.by_link_run, found.by_build
+    for depth, level in enumerate(found.by_depth, 1):
+        for child in level:
+            how = depth * _DEPTH
+            if child in by_caret:
+                how += _BY_CARET
+            if child in by_link_run:
+                how += _BY_LINK_RUN
+            if child in by_build:
+                how += _BY_BUILD
+            yield parent, id_of(child), how
+
+
+def insert_closure(connection: Connection, rows: Iterable[ClosureRow]) -> None:
+    """Insert pairs of ancestor and descendant, and how these are connected."""
+    _CLOSURE.run(connection, sorted(rows))
 
 
 def insert_provided_virtuals(connection: Connection, rows: Iterable[tuple[str, int, int, int, bool]]) -> None:
@@ -197,20 +228,19 @@ def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
     """
     affected = set(spec_ids)
     nodes = _graph_below(connection, affected)
-    below, seen = descendants(nodes, _ANY_NUMBER), seen_by_caret(nodes)
+    below = descendants(nodes, _ANY_NUMBER)
+    found = by_ways(nodes, below)
     differences = Derived()
     # Memory holds the stored rows of some specs, not of a database.
     ordered = [spec_id for spec_id in below if spec_id in affected]
     for start in range(0, len(ordered), _SPECS_AT_ONCE):
         some = ordered[start : start + _SPECS_AT_ONCE]
-        closure = {
-            (spec_id, child): child in seen[spec_id].nodes for spec_id in some for child in below[spec_id]
-        }
+        closure = {row for spec_id in some for row in closure_of(spec_id, found[spec_id], int)}
         differences.closure += _write_closure(connection, some, closure)
         virtuals = {
-            (virtual, spec_id, child): (deptypes, (virtual, child) in seen[spec_id].virtuals)
+            (virtual, spec_id, child): (deptypes, (virtual, child) in found[spec_id].virtuals)
             for spec_id in some
-            for (virtual, child), deptypes in provided(nodes[spec_id].edges, seen[spec_id].virtuals).items()
+            for (virtual, child), deptypes in provided(nodes[spec_id].edges, found[spec_id].virtuals).items()
         }
         differences.provided_virtuals += _write_virtuals(connection, some, virtuals)
         wrong = _DELETE_PACKAGE_VERSIONS.run(connection, _ids(some))
@@ -219,15 +249,13 @@ def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
     return differences
 
 
-def _write_closure(
-    connection: Connection, spec_ids: Sequence[int], closure: Mapping[tuple[int, int], bool]
-) -> int:
-    stored = {(row[0], row[1]): bool(row[2]) for row in _STORED_CLOSURE.run(connection, _ids(spec_ids))}
-    wrong = {key for key, by_caret in stored.items() if closure.get(key) != by_caret}
-    missing = {key for key, by_caret in closure.items() if stored.get(key) != by_caret}
+def _write_closure(connection: Connection, spec_ids: Sequence[int], closure: set[ClosureRow]) -> int:
+    stored = {(row[0], row[1], row[2]) for row in _STORED_CLOSURE.run(connection, _ids(spec_ids))}
+    wrong = {row[:2] for row in stored - closure}
+    missing = closure - stored
     _DELETE_CLOSURE.run(connection, sorted(wrong))
-    insert_closure(connection, [(*key, closure[key]) for key in missing])
-    return len(wrong | missing)
+    insert_closure(connection, missing)
+    return len(wrong | {row[:2] for row in missing})
 
 
 def _write_virtuals(

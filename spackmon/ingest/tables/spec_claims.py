@@ -61,14 +61,16 @@ def _version_order(version: str) -> tuple[bytes, str]:
 _DOCUMENTS = over_rows(
     "spec_id bigint, digest bytea, document text, hashes text, edges text, name text, version text, "
     "namespace text, compiler_name text, compiler_version text, platform text, operating_system text, "
-    "target_digest bytea, parameters_digest bytea, package_hash text, external text",
+    "target_digest bytea, parameters_digest bytea, package_hash text, external text, "
+    "built_as text",
     f"""
     INSERT INTO spec_document (
         spec_id, format_version, digest, document, hashes, edges, states_all_edges, package_version_id,
-        namespace, compiler_id, architecture_id, parameter_set_id, package_hash, external, spack_version
+        namespace, compiler_id, architecture_id, parameter_set_id, package_hash, external, built_as,
+        spack_version
     )
     SELECT i.spec_id, :format_version, i.digest, i.document, i.hashes, i.edges, true, v.id,
-        i.namespace, c.id, a.id, ps.id, i.package_hash, i.external, :spack_version
+        i.namespace, c.id, a.id, ps.id, i.package_hash, i.external, i.built_as, :spack_version
     {JOINED_DIMENSIONS}
     WHERE true
     ORDER BY i.spec_id, i.digest
@@ -103,7 +105,7 @@ def insert_claims(
             claim.edges, claim.node.name, claim.node.version, claim.node.namespace,
             *(claim.node.compiler or (None, None)), claim.node.platform, claim.node.operating_system,
             digest_of(claim.node.target.document), digest_of(claim.node.parameters),
-            claim.node.package_hash, claim.node.external,
+            claim.node.package_hash, claim.node.external, claim.node.built_as,
         )
         for spec_id, claim in claims
     ]  # fmt: skip

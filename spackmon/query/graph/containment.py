@@ -1,7 +1,7 @@
 """Filters by what stands elsewhere in a graph, as conditions and, where an index can be walked, drivers.
 
-What is asked for is found first, then what is connected with it: by the closure where any path counts, else
-by a walk over the edges, which comes to each spec once.
+What is asked for is found first, then what is connected with it: by the closure, which knows the ways, or
+where each edge must be of some deptypes by a walk over the edges, which comes to each spec once.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
 
 ANY, LINK_RUN, BUILD, DIRECT = "ANY", "LINK_RUN", "BUILD", "DIRECT"
+_BY_WAY = {LINK_RUN: Closure.by_link_run.key, BUILD: Closure.by_build.key}
 _LINK_RUN, _BUILD = int(Deptype.LINK | Deptype.RUN), int(Deptype.BUILD)
 
 
@@ -76,11 +77,7 @@ class _Sought:
     @property
     def is_of_packages(self) -> bool:
         """Whether it is a package or a version of it, by any path."""
-        return self._is_by_any_path and "satisfying" not in self.members
-
-    @property
-    def _is_by_any_path(self) -> bool:
-        return self.way == ANY and self.bits is None
+        return self.way == ANY and self.bits is None and "satisfying" not in self.members
 
     def above(self) -> Found:
         """The specs that depend on it."""
@@ -91,9 +88,10 @@ class _Sought:
         return self._connected(Closure.ancestor_id.key, Closure.descendant_id.key, _downwards)
 
     def _connected(self, near: str, far: str, ends: "_Ends") -> Found:
-        if self._is_by_any_path:
+        if self.bits is None and self.way != DIRECT:
             closure = Closure.__table__.alias()
-            return select(closure.c[far]).where(closure.c[near].in_(self._specs()))
+            found = select(closure.c[far]).where(closure.c[near].in_(self._specs()))
+            return found if self.way == ANY else found.where(closure.c[_BY_WAY[self.way]])
         edge = Dependency.__table__.alias()
         here, there = ends(edge)
         first: Found = select(there.label("id")).where(here.in_(self._specs()), *self._follows(edge))
@@ -140,7 +138,7 @@ class _Sought:
             found = found.where(spec.c.package_version_id.in_(versions))
         if "satisfying" in members:
             text = self.filtering.decided(members["satisfying"])
-            found = found.where(spec.c.id.in_(specs_satisfying(text, self.filtering.rules({}))))
+            found = found.where(spec.c.id.in_(specs_satisfying(text, self.filtering.rules(members))))
         return found
 
 

@@ -119,9 +119,9 @@ def relation(
     return _field(Relation(tuple(path)), description, filters=filters, sorts=order)
 
 
-def chosen(model: Any, row_id: ValueOf, *, description: str) -> Any:
+def chosen(model: Any, row_id: ValueOf, *, description: str, filters: bool = False) -> Any:
     """A field that is another row, which SQL chooses."""
-    return _field(Chosen(model, row_id), description)
+    return _field(Chosen(model, row_id), description, filters=filters)
 
 
 def embedded(

@@ -195,6 +195,18 @@ def through(input_name: str, *path: Attribute) -> Predicate:
     return predicate
 
 
+def through_chosen(input_name: str, model: Any, row_id: Callable[[Scope], ColumnElement[Any]]) -> Predicate:
+    """The row that SQL chooses for this one, if it chooses one, passes a filter."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        other = row.beneath(model.__table__)
+        passes = _passes(input_name, given, other, filtering)
+        rows = select(constant("")).select_from(other.joined()).where(other.row_id == row_id(row), passes)
+        return Condition(rows.correlate_except(None).exists())
+
+    return predicate
+
+
 def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
     """Of the rows that belong to this one, `some`, `none` or `every` one passes a filter."""
 

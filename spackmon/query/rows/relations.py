@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, literal_column, not_, or_, select
 
-from spackmon.models import Build, Closure, Spec, SpecCompiler, attempt_tag
+from spackmon.models import Build, Closure, Spec, SpecCompiler, SpecHash, attempt_tag
 from spackmon.query.sql.conditions import Belongs
 from spackmon.query.sql.scope import Attribute, Scope
 
@@ -40,6 +40,43 @@ def depends_on(spec: Scope, other: Scope) -> ColumnElement[bool]:
     above = Closure.__table__.alias()
     ancestors = select(above.c.ancestor_id).where(above.c.descendant_id == spec.row_id)
     return other.row_id.in_(ancestors.correlate_except(above))
+
+
+def build_spec_id(spec: Scope) -> ColumnElement[Any]:
+    """The id of the spec that a spliced one was built as.
+
+    Of several that its hash names, it is the one whose own it is, else the first by their hashes.
+    """
+    return _spec_named(spec[Spec.built_as])
+
+
+def _spec_named(hash_: ColumnElement[Any]) -> ColumnElement[Any]:
+    shown, named = SpecHash.__table__.alias(), Spec.__table__.alias()
+    is_own = and_(named.c.hash == shown.c.value, named.c.hash_kind == shown.c.kind)
+    found = select(named.c.id).where(shown.c.value == hash_, named.c.id == shown.c.spec_id)
+    first = found.order_by(case((is_own, 0), else_=1), named.c.hash, named.c.hash_kind)
+    return first.limit(literal_column("1")).correlate_except(shown, named).scalar_subquery()
+
+
+def is_built_as(spec: Scope, other: Scope) -> ColumnElement[bool]:
+    """The spliced specs that were built as a spec."""
+    shown, spliced = SpecHash.__table__.alias(), Spec.__table__.alias()
+    found = select(spliced.c.id).where(
+        shown.c.spec_id == spec.row_id,
+        spliced.c.built_as == shown.c.value,
+        _spec_named(spliced.c.built_as) == spec.row_id,
+    )
+    return other.row_id.in_(found.correlate_except(shown, spliced))
+
+
+def ancestor_id(connected: Scope) -> ColumnElement[Any]:
+    """The id of the spec that depends on the other, of a row of the closure."""
+    return connected[Closure.ancestor_id]
+
+
+def descendant_id(connected: Scope) -> ColumnElement[Any]:
+    """The id of the spec on which the other depends, of a row of the closure."""
+    return connected[Closure.descendant_id]
 
 
 def of_newest_attempt(foreign_key: Attribute) -> Belongs:
