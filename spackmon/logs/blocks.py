@@ -229,6 +229,29 @@ def _hashes(head: str, following: Iterator[str]) -> Block:
                         and "Failed test" not in line))  # fmt: skip
 
 
+def _cray(head: str, following: Iterator[str]) -> Block:
+    """Cray's compilers say below the head, indented by two columns, what is wrong."""
+    said: list[str] = []
+    for line in following:
+        if not re.match(r"^ {2}\S", line):
+            break
+        said.append(line.strip())
+    return Block(len(said), message=" ".join(said))
+
+
+def _boxed(head: str, following: Iterator[str]) -> Block:
+    """What stands below the head between a line of dashes and one of asterisks."""
+    said: list[str] = []
+    count = 0
+    for line in following:
+        if line.startswith("****") or (not line.strip() and said):
+            break
+        count += 1
+        if line.strip(" -="):
+            said.append(line.strip())
+    return Block(count, message=" ".join([head.strip(), *said[:4]]))
+
+
 def _java_stack(head: str, following: Iterator[str]) -> Block:
     return Block(
         _while(
@@ -256,7 +279,7 @@ def _npm(head: str, following: Iterator[str]) -> Block:
         if not line.startswith("npm ") or line.startswith(("npm WARN", "npm warn")):
             break
         count += 1
-        if "A complete log of this run" in line:
+        if line.rstrip().endswith(".log"):
             break
         words = line.split(" ", 2)[2] if line.count(" ") > 1 else ""
         if (
@@ -319,9 +342,13 @@ def _what(head: str, following: Iterator[str]) -> Block:
 
 
 def _configure(head: str, following: Iterator[str]) -> Block:
-    return Block(
-        _while(following, lambda line: bool(re.match(r"^See [`'].*config\.log'|^If you|^ {2,}\S", line)))
-    )
+    """What follows an empty `configure: error:` is its message."""
+    said: list[str] = []
+    for line in following:
+        if not re.match(r"^See [`'].*config\.log'|^If you|^ {2,}\S", line):
+            break
+        said.append(line.strip(" *"))
+    return Block(len(said), message=" ".join(said) if head.rstrip().endswith("error:") else "")
 
 
 def _spack_reasons(head: str, following: Iterator[str]) -> Block:
@@ -348,10 +375,12 @@ def _nothing(head: str, following: Iterator[str]) -> Block:
 READERS: dict[str, _Reader] = {
     "": _nothing,
     "none": _nothing,
+    "boxed": _boxed,
     "cargo": _cargo,
     "catch2": _catch2,
     "cmake": _cmake,
     "configure": _configure,
+    "cray": _cray,
     "excerpt": _excerpt,
     "fortran": _nothing,
     "gtest": _gtest,

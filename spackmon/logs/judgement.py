@@ -22,7 +22,7 @@ from spackmon.logs.taxonomy import Taxonomy
 
 CONFIRMING_LINES = 40
 FORGIVEN_LINES = 60
-ENDING_LINES = 5
+ENDING_LINES = 3
 UNANSWERED_LINES = 60
 _TEST_LINES = 40
 _TEST_PHASES = frozenset({"test", "check", "installcheck", "build_test", "install_test"})

@@ -71,7 +71,7 @@ class Rule:
     join: str
     strip: re.Pattern[str] | None
     examples: tuple[str, ...] = field(repr=False)
-    inside: tuple[bytes, ...] = field(repr=False)
+    inside: tuple[str, ...] = field(repr=False)
 
 
 @cache
@@ -112,7 +112,7 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         join=document.get("join", ""),
         strip=_compiled(document["strip"]) if "strip" in document else None,
         examples=tuple(document["examples"]),
-        inside=tuple({word.strip("\n").removeprefix("*").encode() for word in anchors}),
+        inside=tuple({word.strip("\n").removeprefix("*") for word in anchors}),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from spackmon.logs import blocks, surroundings, text_lines
+from spackmon.logs.candidates import Candidates
 from spackmon.logs.event import CONSEQUENCE, Event, Report
 from spackmon.logs.judgement import Found, Judgement
 from spackmon.logs.naming import source_tool
@@ -51,6 +52,11 @@ def _shipped_prefilter() -> Prefilter:
     return Prefilter(anchor for rule in shipped() for anchor in rule.anchors)
 
 
+@lru_cache(maxsize=1)
+def _shipped_candidates() -> Candidates:
+    return Candidates(shipped())
+
+
 def read(pieces: Iterable[bytes], *, taxonomy: Taxonomy | None = None, phase: str = "") -> Report:
     """The events of a log that arrives in pieces of any size; `phase` is that of a log of one phase."""
     scanner = _Scanner(taxonomy or shipped_taxonomy(), phase)
@@ -62,8 +68,8 @@ def read(pieces: Iterable[bytes], *, taxonomy: Taxonomy | None = None, phase: st
 class _Scanner:
     def __init__(self, taxonomy: Taxonomy, phase: str) -> None:
         self._prefilter = _shipped_prefilter()
-        self._rules = shipped()
-        (self._warning,) = (rule for rule in self._rules if rule.name == "compiler-warning-with-place")
+        self._candidates = _shipped_candidates()
+        (self._warning,) = (rule for rule in shipped() if rule.name == "compiler-warning-with-place")
         self._state = _State(phase=phase)
         self._judgement = Judgement(taxonomy, MOST_EVENTS)
         self._lines = 0
@@ -117,9 +123,7 @@ class _Scanner:
             if match:
                 return self._found(self._warning, match.groupdict(), text, start, end, line)
         for line in self._segments(raw, text, end):
-            for rule in self._rules:
-                if not any(word in raw for word in rule.inside):
-                    continue
+            for rule in self._candidates.of(line):
                 match = rule.pattern.match(line)
                 if match is None or (rule.unless and rule.unless.search(line)):
                     continue
@@ -137,7 +141,7 @@ class _Scanner:
         line = text_lines.decoded(raw)
         if self._state.is_excerpt:
             line = text_lines.unwrapped(line, (below for below, _ in text_lines.below(text, end, False, 5)))
-        yield line
+        yield text_lines.without_time(line)
 
     def _has(self, needs: str, text: bytes, start: int, end: int) -> bool:
         if needs in ("fortran", "python-file"):
@@ -168,10 +172,10 @@ class _Scanner:
         if known is not None:
             self._judgement.again(known, self._line_at(text, start) if not is_warning else 0)
             return end
-        if rule.probe and self._is_probe(text, start, line):
-            return end
         if self._judgement.is_full(rule.kind, rule.role):
             self._judgement.count(rule.kind, rule.role, self._line_at(text, start))
+            return end
+        if rule.probe and self._is_probe(text, start, line):
             return end
         found, read_to = self._event(rule, groups, text, start, end, line, message)
         if len(state.counts) < 2 * MOST_EVENTS:

@@ -7,6 +7,8 @@ LONGEST_LINE = 2000
 """Bytes of a line that are looked at: no diagnostic says more of use, and a line may be a megabyte."""
 
 _NUMBERED = re.compile(r"^\s*(?:>> )?\s*\d+ {4}")
+_SPACK_TIME = re.compile(r"^==> \[\d{4}-[\d:.T -]+\] ")
+_RUNNER_TIME = re.compile(r"^20\d\d-\d\d-\d\d[T ][\d:.]+Z? (?:\d\d[OE][+ ])?(?!ERROR \d)")
 _WRAPPED = re.compile(r"^ {8,}\S")
 _EXCERPT_COLUMNS = 80
 
@@ -28,6 +30,13 @@ def decoded(line: bytes) -> str:
 def without_number(line: str) -> str:
     """A line as it was before Spack numbered it for an excerpt (`  >> 12    a.c:1:2: error: …`)."""
     return _NUMBERED.sub("", line, count=1)
+
+
+def without_time(line: str) -> str:
+    """A line without the time that Spack's messages or a CI runner put before it."""
+    if line.startswith("==> ["):
+        return _SPACK_TIME.sub("==> ", line, count=1)
+    return _RUNNER_TIME.sub("", line, count=1) if line[:2] == "20" else line
 
 
 def unwrapped(line: str, following: Iterable[str]) -> str:

@@ -1,17 +1,22 @@
 """Every form of a line has examples: it is found by them, and no earlier form takes them."""
 
+from spackmon.logs.candidates import Candidates
 from spackmon.logs.event import PRIMARY, Event
 from spackmon.logs.prefilter import Prefilter
 from spackmon.logs.rules import Rule, shipped
 from spackmon.logs.taxonomy import shipped as shipped_taxonomy
 
 ANCHORS = [anchor for rule in shipped() for anchor in rule.anchors]
+CANDIDATES = Candidates(shipped())
 EXAMPLES = [(rule, example) for rule in shipped() for example in rule.examples]
 
 
 def _takes(rule: Rule, line: str) -> bool:
-    inside = any(word in f"\n{line}\n".encode() for word in rule.inside)
-    return inside and bool(rule.pattern.match(line)) and not (rule.unless and rule.unless.search(line))
+    return (
+        rule in CANDIDATES.of(line)
+        and bool(rule.pattern.match(line))
+        and not (rule.unless and rule.unless.search(line))
+    )
 
 
 def test_an_example_is_taken_by_its_own_rule() -> None:
