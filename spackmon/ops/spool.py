@@ -141,7 +141,9 @@ class Spool:
                 try:
                     self._apply(database, path, read)
                 except _Postponed as postponed:
-                    self._note(replace(self._tries_of(path.name), reason=str(postponed)))
+                    # Where nothing can be written now it is no fault of the report.
+                    count = tries.count + (1 if _can_write(database) else 0)
+                    self._note(replace(self._tries_of(path.name), count=count, reason=str(postponed)))
                     break
                 path.unlink(missing_ok=True)
                 done.append(_MARK + path.name)
@@ -251,6 +253,16 @@ class Spool:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _can_write(database: Database) -> bool:
+    """Whether a transaction that nothing depends on goes through."""
+    try:
+        _forget(database, [])
+    except Exception as error:
+        log.info("spool_waits", reason=classify(error).reason)
+        return False
+    return True
 
 
 def _described(path: Path) -> SetAside:

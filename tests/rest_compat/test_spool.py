@@ -1,6 +1,7 @@
 """An outage that is longer than writes are held: reports are acknowledged, spooled, and applied after it."""
 
 import json
+import sqlite3
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from spackmon.auth.access_tokens import Claims
 from spackmon.auth.people import add_person
@@ -255,6 +256,31 @@ def test_a_report_that_fails_every_time_is_set_aside_and_those_behind_it_are_app
     spool.drain(database, lambda _, body: SPOOLED("builds/update", body))
     assert builds_in_inbox(database) == [2, 1]
     assert {path.name for path in directory.iterdir()} == {"lock", "order", "tries"}
+
+
+def test_no_report_is_set_aside_while_nothing_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup that holds the database for as long as it likes is no fault of a report."""
+    monkeypatch.setattr(Spool, "first_pause_seconds", 0.0)
+    path = tmp_path / "spackmon.db"
+    upgrade(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}")
+    event.listen(
+        database.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 1")
+    )
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    spool_two_reports(tmp_path / "spool", poisoned="builds/update")
+    spool = Spool(tmp_path / "spool")
+    for _ in range(20):
+        spool.drain(database, SPOOLED)
+    assert not spool.set_aside()
+    other.execute("ROLLBACK")
+    spool.drain(database, SPOOLED)
+    assert spool.is_empty()
+    assert builds_in_inbox(database) == [1, 2]
+    database.close()
 
 
 def test_a_report_that_not_even_the_inbox_takes_is_set_aside(database: Database, tmp_path: Path) -> None:
