@@ -48,6 +48,12 @@ STRING_FORMAT = "{name}{@version}{/hash}"
 INSTALL_TREE = "$spack/opt/spack"
 """Where Spack installs by default, in the words of its configuration."""
 
+OF_GRAPH = frozenset({"spliced"})
+"""The attributes for which the whole graph is needed."""
+
+OF_BUILD_SPEC = frozenset({"build_spec"})
+"""The attributes for which the spec that a spliced one was built as is needed, with its compilers."""
+
 OF_SPECFILE = frozenset({"annotations", "specfile_version"})
 """The attributes for which `specfile_versions` are needed."""
 
@@ -64,9 +70,10 @@ def format_spec(
 ) -> str:
     """The node `root` as the format string `template` says.
 
-    `nodes` must hold the node; its compilers too where `template` names them, and everything below it for
-    `{^package.attribute}`. `specfile_versions` are the format versions of the files that Spack read the nodes
-    from. Raises BadFormat for what Spack refuses and for what is not known of a spec.
+    `nodes` must hold the node; its compilers too where `template` names them, everything below it for
+    `{^package.attribute}`, and what a spliced one was built as, with its compilers, for `{build_spec}`;
+    `specfile_versions` are the format versions of the files that Spack read the nodes from. Raises BadFormat
+    for what Spack refuses and for what is not known of a spec.
     """
     return _Spec(_Graph(nodes, install_tree, specfile_versions or {}), root).formatted(template)
 
@@ -124,6 +131,25 @@ class _Spec:
     def annotations(self) -> Value:
         compiler = self.node.compiler
         return annotations_value(self.specfile_version, named_compiler(*compiler) if compiler else None)
+
+    @property
+    def build_spec(self) -> "_Spec":
+        """What it was built as: itself, unless it was spliced. Raises BadFormat."""
+        built_as = self.node.built_as
+        if built_as is None:
+            return self
+        if built_as not in self._graph.nodes:
+            raise BadFormat(
+                f"The spec that {self} was built as is unknown: no document of {built_as} came in"
+            )
+        return _Spec(self._graph, built_as)
+
+    @property
+    def is_spliced(self) -> bool:
+        """Whether it, or anything below it, was built as another spec."""
+        nodes = self._graph.nodes
+        visits = traverse(nodes, self.node.hash, Order.BREADTH)
+        return any(nodes[visit.hash].built_as is not None for visit in visits)
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -207,6 +233,7 @@ _SPEC_MEMBERS: dict[str, Callable[[_Spec], object]] = {
     "anonymous": lambda spec: False,
     "arch": lambda spec: spec.architecture,
     "architecture": lambda spec: spec.architecture,
+    "build_spec": lambda spec: spec.build_spec,
     "compiler": lambda spec: spec.compiler,
     "compiler_flags": lambda spec: spec.parameters.flags_text(),
     "compilers": lambda spec: spec.compilers,
@@ -226,6 +253,7 @@ _SPEC_MEMBERS: dict[str, Callable[[_Spec], object]] = {
     "platform": lambda spec: spec.node.platform,
     "prefix": lambda spec: spec.prefix,
     "short_spec": lambda spec: spec.formatted(SHORT_FORMAT),
+    "spliced": lambda spec: spec.is_spliced,
     "specfile_version": lambda spec: f"v{spec.specfile_version}",
     "target": lambda spec: target_value(spec.node.target.name),
     "variants": lambda spec: _Variants(spec.parameters),

@@ -68,6 +68,11 @@ def test_attributes_of_stored_specs_are_printed_as_by_spack(site: AskedSite, row
     question = "query($h: String!, $t: String!) { spec(hash: $h) { format(template: $t) } }"
     printed = site.ask(question, h=graph.root, t=template)["spec"]["format"]
     assert [one.strip() for one in printed.split("|")] == [row["fmt"][one] for one in template.split("|")]
+    if "spliced" in row["about"]:
+        tree = site.ask(
+            'query($h: String!) { spec(hash: $h) { tree(template: "{build_spec}") } }', h=graph.root
+        )
+        assert tree["spec"]["tree"].startswith(f"{row['fmt']['{build_spec}']}\n    ^")
 
 
 @pytest.fixture

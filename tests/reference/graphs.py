@@ -1,7 +1,6 @@
 """What fields say about whole graphs, from the pure functions that Spack's own answers hold."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from spackmon import models
@@ -46,6 +45,7 @@ def node(rows: Rows, spec: Any) -> SpecNode:
     target = rows.get(models.Target, architecture.target_id)
     compiler = rows.get(models.Compiler, spec.compiler_id)
     hashes = rows.by(models.SpecHash, "spec_id", spec.id)
+    build_spec = one("buildSpec")
     return SpecNode(
         name=one("name"),
         version=one("version"),
@@ -68,6 +68,7 @@ def node(rows: Rows, spec: Any) -> SpecNode:
         compiler=(compiler.name, compiler.version) if spec.names_compiler else None,
         package_hash=spec.package_hash,
         external=spec.external,
+        built_as=build_spec.hash if build_spec else spec.built_as,
         edges=tuple(edge(row) for row in rows.by(models.Dependency, "parent_id", spec.id)),
     )
 
@@ -75,6 +76,15 @@ def node(rows: Rows, spec: Any) -> SpecNode:
 def nodes(rows: Rows, spec: Any) -> dict[str, SpecNode]:
     """The nodes of a spec's graph by identity."""
     return {one.hash: node(rows, one) for one in graph(rows, spec.id)}
+
+
+def _with_build_specs(rows: Rows, spec: Any) -> dict[str, SpecNode]:
+    """The same, and those of what spliced ones were built as."""
+    build_specs = [fields.value(rows, "Spec", "buildSpec", one) for one in graph(rows, spec.id)]
+    found: dict[str, SpecNode] = {}
+    for one in (*filter(None, build_specs), spec):
+        found |= nodes(rows, one)
+    return found
 
 
 def _specfile_versions(rows: Rows) -> dict[str, int]:
@@ -104,7 +114,7 @@ def spec_format(rows: Rows, spec: Any, arguments: Arguments) -> str:
     """Spec.format."""
     return _printed(
         lambda: format_spec(
-            nodes(rows, spec),
+            _with_build_specs(rows, spec),
             spec.hash,
             arguments["template"],
             specfile_versions=_specfile_versions(rows),
@@ -116,7 +126,7 @@ def spec_tree(rows: Rows, spec: Any, arguments: Arguments) -> str:
     """Spec.tree."""
     options = {name: arguments[name] for name in ("hashes", "types", "template")}
     options["specfile_versions"] = _specfile_versions(rows)
-    found = nodes(rows, spec)
+    found = _with_build_specs(rows, spec)
     return _printed(lambda: tree(found, spec.hash, deptypes=_deptypes(arguments), **options))
 
 
@@ -142,82 +152,83 @@ def spec_walk(rows: Rows, spec: Any, arguments: Arguments) -> list[dict[str, Any
 
 def roots(find: Find) -> dict[tuple[str, str], Find]:
     """The root fields about graphs; `find` is `Query.spec`."""
-    return {
-        ("Query", "commonDependencies"): partial(_common_dependencies, find),
-        ("Query", "diff"): partial(_difference, find),
-        ("Query", "path"): partial(_path, find),
-    }
 
+    def known(rows: Rows, value: str) -> Any:
+        spec = find(rows, None, {"hash": value})
+        if spec is None:
+            raise Refused(Code.SPEC_UNKNOWN, "no such spec")
+        return spec
 
-def _spec(find: Find, rows: Rows, value: str) -> Any:
-    spec = find(rows, None, {"hash": value})
-    if spec is None:
-        raise Refused(Code.SPEC_UNKNOWN, "no such spec")
-    return spec
+    def path(rows: Rows, _: Any, arguments: Arguments) -> Any:
+        root, sought = known(rows, arguments["from"]), arguments["to"]
+        if not 0 <= arguments["first"] <= 100:
+            raise Refused(Code.PAGE_TOO_LARGE, "too many paths")
+        its = nodes(rows, root)
+        ends = [node.hash for node in its.values() if node.name == sought] or [
+            node.hash
+            for node in its.values()
+            if sought and any(value.startswith(sought) for _, value in node.hashes)
+        ]
+        edges = [(node.hash, edge.child, edge.deptypes) for node in its.values() for edge in node.edges]
+        found = [
+            one
+            for end in sorted(ends)
+            for one in shortest_paths(
+                edges,
+                root.hash,
+                end,
+                arguments["first"],
+                deptypes=_deptypes(arguments),
+                order=lambda identity: (its[identity].name, identity),
+            )
+        ]
+        shown = sorted(found, key=len)[: arguments["first"]]
+        return [{"specs": [_row(rows, one) for one in way], "length": len(way) - 1} for way in shown]
 
+    def difference(rows: Rows, _: Any, arguments: Arguments) -> Any:
+        a, b = known(rows, arguments["a"]), known(rows, arguments["b"])
+        before, after = nodes(rows, a), nodes(rows, b)
+        facts = compare_facts(before, a.hash, after, b.hash, arguments.get("ignore") or ())
+        return {
+            "a": a,
+            "b": b,
+            "facts": facts._asdict(),
+            "nodes": [
+                {
+                    "name": one.name,
+                    "status": one.status.name,
+                    "before": _row(rows, one.a),
+                    "after": _row(rows, one.b),
+                    "changes": [{**change._asdict(), "kind": change.kind.name} for change in one.changes],
+                }
+                for one in diff(before, a.hash, after, b.hash)
+                if arguments["unchanged"] or one.status.name != "UNCHANGED"
+            ],
+        }
 
-def _path(find: Find, rows: Rows, _: Any, arguments: Arguments) -> Any:
-    root, sought = _spec(find, rows, arguments["from"]), arguments["to"]
-    if not 0 <= arguments["first"] <= 100:
-        raise Refused(Code.PAGE_TOO_LARGE, "too many paths")
-    its = nodes(rows, root)
-    ends = [node.hash for node in its.values() if node.name == sought] or [
-        node.hash
-        for node in its.values()
-        if sought and any(value.startswith(sought) for _, value in node.hashes)
-    ]
-    edges = [(node.hash, edge.child, edge.deptypes) for node in its.values() for edge in node.edges]
-    found = [
-        one
-        for end in sorted(ends)
-        for one in shortest_paths(
-            edges,
-            root.hash,
-            end,
-            arguments["first"],
-            deptypes=_deptypes(arguments),
-            order=lambda identity: (its[identity].name, identity),
-        )
-    ]
-    shown = sorted(found, key=len)[: arguments["first"]]
-    return [{"specs": [_row(rows, one) for one in way], "length": len(way) - 1} for way in shown]
-
-
-def _difference(find: Find, rows: Rows, _: Any, arguments: Arguments) -> Any:
-    a, b = _spec(find, rows, arguments["a"]), _spec(find, rows, arguments["b"])
-    before, after = nodes(rows, a), nodes(rows, b)
-    facts = compare_facts(before, a.hash, after, b.hash, arguments.get("ignore") or ())
-    return {
-        "a": a,
-        "b": b,
-        "facts": facts._asdict(),
-        "nodes": [
+    def common_dependencies(rows: Rows, _: Any, arguments: Arguments) -> Any:
+        if not 1 <= len(arguments["hashes"]) <= 20:
+            raise Refused(Code.ARGUMENT_INVALID, "too many or none")
+        for value in arguments["hashes"]:
+            if not rows.by(models.SpecHash, "value", value):
+                raise Refused(Code.SPEC_UNKNOWN, "no whole hash")
+        specs = {spec.hash: spec for spec in (known(rows, value) for value in arguments["hashes"])}
+        return [
             {
                 "name": one.name,
-                "status": one.status.name,
-                "before": _row(rows, one.a),
-                "after": _row(rows, one.b),
-                "changes": [{**change._asdict(), "kind": change.kind.name} for change in one.changes],
+                "specs": [
+                    _row(rows, identity) for identity in sorted({i for some in one.specs for i in some})
+                ],
+                "sharedSpecs": [_row(rows, identity) for identity in one.shared],
+                "sharedVersions": list(one.shared_versions),
             }
-            for one in diff(before, a.hash, after, b.hash)
-            if arguments["unchanged"] or one.status.name != "UNCHANGED"
-        ],
+            for one in common(
+                [(nodes(rows, spec), spec.hash) for spec in specs.values()], _deptypes(arguments)
+            )
+        ]
+
+    return {
+        ("Query", "commonDependencies"): common_dependencies,
+        ("Query", "diff"): difference,
+        ("Query", "path"): path,
     }
-
-
-def _common_dependencies(find: Find, rows: Rows, _: Any, arguments: Arguments) -> Any:
-    if not 1 <= len(arguments["hashes"]) <= 20:
-        raise Refused(Code.ARGUMENT_INVALID, "too many or none")
-    for value in arguments["hashes"]:
-        if not rows.by(models.SpecHash, "value", value):
-            raise Refused(Code.SPEC_UNKNOWN, "no whole hash")
-    specs = {spec.hash: spec for spec in (_spec(find, rows, value) for value in arguments["hashes"])}
-    return [
-        {
-            "name": one.name,
-            "specs": [_row(rows, identity) for identity in sorted({i for some in one.specs for i in some})],
-            "sharedSpecs": [_row(rows, identity) for identity in one.shared],
-            "sharedVersions": list(one.shared_versions),
-        }
-        for one in common([(nodes(rows, spec), spec.hash) for spec in specs.values()], _deptypes(arguments))
-    ]

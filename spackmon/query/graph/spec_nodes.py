@@ -9,7 +9,7 @@ from spackmon.graph.format_values import specfile_version
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 
 NODE = """
-hash formatVersion name version namespace packageHash parameters external
+hash formatVersion name version namespace packageHash parameters external buildSpecHash
 hashes { kind value }
 compiler { name version } namesCompiler
 architecture { platform operatingSystem target { name vendor generation features parents } }
@@ -23,11 +23,16 @@ GRAPH = f"hash graph {{ nodes {{ {NODE} }} }}"
 _FIRST_FORMAT_WITH_DAG_HASH = 3
 
 
-def spec_nodes(facts: Iterable[Mapping[str, Any]]) -> dict[str, SpecNode]:
-    """The nodes by identity; edges that lead to none of them are left out."""
+def spec_nodes(
+    facts: Iterable[Mapping[str, Any]], built_as: Mapping[str, str] | None = None
+) -> dict[str, SpecNode]:
+    """The nodes by identity; edges that lead to none of them are left out.
+
+    `built_as` are, by identity, the identities of what spliced ones were built as.
+    """
     found = list(facts)
     known = {node["hash"] for node in found}
-    return {node["hash"]: _node(node, known) for node in found}
+    return {node["hash"]: _node(node, known, built_as or {}) for node in found}
 
 
 def specfile_versions(facts: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -57,7 +62,7 @@ def deptypes(names: Iterable[str]) -> Deptype:
     return found
 
 
-def _node(facts: Mapping[str, Any], known: set[str]) -> SpecNode:
+def _node(facts: Mapping[str, Any], known: set[str], built_as: Mapping[str, str]) -> SpecNode:
     architecture, compiler = facts["architecture"], facts["compiler"]
     has_dag_hash = facts["formatVersion"] >= _FIRST_FORMAT_WITH_DAG_HASH
     return SpecNode(
@@ -76,6 +81,7 @@ def _node(facts: Mapping[str, Any], known: set[str]) -> SpecNode:
         compiler=(compiler["name"], compiler["version"]) if facts["namesCompiler"] else None,
         package_hash=facts["packageHash"],
         external=json.dumps(facts["external"]) if facts["external"] is not None else None,
+        built_as=built_as.get(facts["hash"], facts["buildSpecHash"]),
         edges=tuple(_edge(edge) for edge in facts["dependencies"]["nodes"] if edge["child"]["hash"] in known),
     )
 

@@ -256,8 +256,9 @@ class Statement:
         plan = self.plan(select(self.object_of(query, fields, self.no_row(), 1).label("answer")))
         if not _reads_specs_alone(plan.statement):
             return plan
-        # In one statement, so that both are of one snapshot.
-        revised = f"SELECT ({SPEC_REVISION}) || ':' || o.answer AS answer FROM ({plan.statement}) AS o"  # noqa: S608
+        # In one statement, so that both are of one snapshot; not around it, as SQLite parses only so deep.
+        answer = plan.statement.removesuffix(" AS answer")
+        revised = f"{answer} || ':' || ({SPEC_REVISION}) AS answer"
         return replace(plan, statement=revised, reads_specs_alone=True)
 
     def field(self, at: At) -> Json | str:

@@ -197,7 +197,7 @@ class QueryService:
         spent.seconds += time.perf_counter() - began
         spent.statements += 1
         if plan.reads_specs_alone:
-            spent.revision, _, answer = answer.partition(b":")
+            answer, _, spent.revision = answer.rpartition(b":")
         if len(answer) > _LARGE_ANSWER_BYTES and is_packed(answer):
             return await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
         return unpacked(answer, plan.computations, ready.variables)
