@@ -17,7 +17,7 @@ CLIENTS_INSTALLED := .venv/graphql-clients-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test fuzz simulate lint bench
+.PHONY: help install run demo test fuzz simulate lint bench torture
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ lint: install ## formatting, types, the walls between the packages
 
 bench: install ## run the benchmarks
 	$(BIN)/python -m benchmarks
+
+torture: install ## what others notice while hostile bodies are sent, on both databases
+	$(BIN)/python -m benchmarks.torture --database sqlite
+	$(BIN)/python -m benchmarks.torture --database postgresql
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \

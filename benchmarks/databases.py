@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import tempfile
 import time
 import uuid
 import warnings
@@ -158,6 +159,17 @@ def _postgresql(directory: Path) -> Iterator[str]:
         yield str(server.get_uri(driver="psycopg"))
     finally:
         server.cleanup()
+
+
+@contextlib.contextmanager
+def temporary_postgresql() -> Iterator[str]:
+    """The URL of a migrated database in a server of its own, both gone afterwards."""
+    # A socket's path may have 107 characters.
+    with tempfile.TemporaryDirectory(prefix="spackmon-pg-") as directory, _postgresql(Path(directory)) as url:
+        _administer(url, "CREATE DATABASE site TEMPLATE template0 ENCODING 'UTF8'")
+        site = make_url(url).set(database="site").render_as_string(hide_password=False)
+        upgrade(site)
+        yield site
 
 
 def _sibling(url: str, name: str) -> str:

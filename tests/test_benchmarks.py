@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 
-from benchmarks import grow, load, questions
+from benchmarks import grow, load, questions, torture
 from benchmarks.against import compare
 from benchmarks.data import Site, Size
 from benchmarks.databases import Loaded
@@ -72,6 +72,15 @@ def _ask_every_question(site: Loaded) -> None:
         assert len({question.name for question in asked}) == len(asked)
         for question in asked:
             question.ask(server.http)
+
+
+def test_a_hostile_body_is_sent_while_others_are_answered(database_url: str, tmp_path: Path) -> None:
+    with served(f"sqlite:///{tmp_path / 'idle'}") as idle:
+        noticed = torture.torture("blanks", database_url, idle, seconds=0.5, clients=1)
+    assert set(noticed.statuses) == {"200"}
+    assert (noticed.writes_answered, noticed.writes.total()) == (noticed.writes.total(),) * 2
+    assert min(noticed.milliseconds, noticed.idle_milliseconds, noticed.peak_bytes) > 0
+    assert noticed.row().startswith("| blanks | ")
 
 
 _AS_MANY_AS_SPECS = (models.Spec, models.Dependency, models.Closure, models.LogChunk)
