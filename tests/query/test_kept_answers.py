@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
@@ -138,3 +139,21 @@ def test_what_leaves_specs_as_they_are_leaves_their_revision(site: AskedSite, wr
         writer.write_once(lambda c, r=report: store.apply(c, r, site.ada))
     assert not any(sum(one.differences.values()) for one in check_database(site.database, repair=False))
     assert site.rows("SELECT sum(number) FROM spec_revision") == revision
+
+
+def test_what_is_answered_of_the_schema_is_kept_by_document_and_variables(site: AskedSite) -> None:
+    query = """query($name: String!) {
+      b: __type(name: $name) { kind name } specs { totalCount } a: __type(name: "Spec") { name }
+    }"""
+
+    def ask(name: str) -> str:
+        return site.answer(query, {"name": name}).body.decode()
+
+    with structlog.testing.capture_logs() as lines:
+        first, other, again = ask("Build"), ask("Deptype"), ask("Build")
+    assert again == first
+    assert json.loads(other)["data"] == {
+        "b": {"kind": "ENUM", "name": "Deptype"}, "specs": {"totalCount": 0}, "a": {"name": "Spec"},
+    }  # fmt: skip
+    assert list(json.loads(first)["data"]) == ["b", "specs", "a"]
+    assert [line["event"] for line in lines].count("answered_by_graphql_core") == 2

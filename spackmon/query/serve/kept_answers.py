@@ -8,8 +8,9 @@ request came. That snapshot is one for all who ask at the same time.
 
 import asyncio
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from spackmon.database import Reader
 from spackmon.query.meanings.statement import SPEC_REVISION
@@ -29,6 +30,32 @@ class KeptAnswer:
     body: bytes
 
 
+class KeptIntrospection:
+    """What was answered about the schema, within the budget of `kept`: nothing else changes it."""
+
+    def __init__(self, kept: Recent) -> None:
+        self._kept = kept
+
+    def get(self, request: Request) -> Mapping[str, bytes] | None:
+        """The members of the answer that are introspection, by their keys; None where they are not kept."""
+        key = self._key(request)
+        members: Mapping[str, bytes] | None = None if key is None else self._kept.get(key)
+        return members
+
+    def put(self, request: Request, members: Mapping[str, bytes]) -> None:
+        """Keep them."""
+        key = self._key(request)
+        if key is not None:
+            size = sum(_BYTES_OF_AN_ENTRY + len(member) for member in members.values())
+            self._kept.put(key, members, size)
+
+    def _key(self, request: Request) -> Hashable:
+        variables = request.variables
+        if not _is_small(variables):
+            return None
+        return "introspection", request.document_key, request.operation_name, json.dumps(variables)
+
+
 class KeptAnswers:
     """The answers, within the budget of `kept`."""
 
@@ -39,7 +66,7 @@ class KeptAnswers:
     def key(self, request: Request) -> Hashable:
         """What an answer depends on beside the database; None for a request that is not looked up."""
         variables = request.variables
-        if value_count(variables, FEW_VALUES) > FEW_VALUES or is_deeper(variables, _MOST_LEVELS):
+        if not _is_small(variables):
             return None
         return (
             "answer", request.document_key, request.operation_name, json.dumps(variables),
@@ -56,6 +83,10 @@ class KeptAnswers:
     def put(self, key: Hashable, answer: KeptAnswer) -> None:
         """Keep an answer."""
         self._kept.put(key, answer, _BYTES_OF_AN_ENTRY + len(answer.body))
+
+
+def _is_small(variables: Mapping[str, Any]) -> bool:
+    return value_count(variables, FEW_VALUES) <= FEW_VALUES and not is_deeper(variables, _MOST_LEVELS)
 
 
 class _Revision:

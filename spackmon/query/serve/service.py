@@ -7,13 +7,13 @@ What a new document takes of the interpreter is taken off the event loop, a litt
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from graphql import DocumentNode, execute_sync
+from graphql import execute_sync
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from strawberry import Schema
@@ -25,7 +25,7 @@ from spackmon.query.meanings.limits import Limits
 from spackmon.query.meanings.registry import read_registry
 from spackmon.query.meanings.statement import Plan
 from spackmon.query.serve.export import Export
-from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers
+from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers, KeptIntrospection
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
@@ -101,6 +101,7 @@ class QueryService:
         kept = Recent(CACHE_BYTES) if kept is None else kept
         self._preparation = Preparation(registry, _driver_dialect(database), kept, spack)
         self._answers = KeptAnswers(kept, reader)
+        self._introspection = KeptIntrospection(kept)
         self.workers = Workers(_THREADS, _WAITING, _WAIT_SECONDS)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
@@ -183,10 +184,14 @@ class QueryService:
         if prepared.plan is not None:
             data = await self._fetched(prepared.plan, ready, spent)
         if prepared.introspection is not None:
-            _log_fallback(prepared.name)
-            data = await workers.run(
-                self._stitched, prepared, prepared.introspection, data, request.variables
-            )
+            about_schema = self._introspection.get(request)
+            if about_schema is None:
+                about_schema = await workers.run(self._introspected, prepared, request)
+                self._introspection.put(request, about_schema)
+            if prepared.plan is None:
+                data = _stitched(prepared.keys, about_schema, data)
+            else:
+                data = await workers.run(_stitched, prepared.keys, about_schema, data)
         extensions = spent.extensions(ready.cost) if explain else b""
         # One copy: two of an answer of megabytes cost more than all the rest of the request.
         return b"".join((b'{"data":', data, extensions, b"}"))
@@ -202,14 +207,21 @@ class QueryService:
             return await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
         return unpacked(answer, plan.computations, ready.variables)
 
-    def _stitched(
-        self, prepared: Prepared, introspection: DocumentNode, data: bytes, variables: Mapping[str, Any]
-    ) -> bytes:
-        result = execute_sync(self._schema, introspection, variable_values=dict(variables))
+    def _introspected(self, prepared: Prepared, request: Request) -> dict[str, bytes]:
+        """The members of the answer that are about the schema, as JSON."""
+        _log_fallback(prepared.name)
+        assert prepared.introspection is not None  # noqa: S101 -- asked for nothing else
+        result = execute_sync(self._schema, prepared.introspection, variable_values=dict(request.variables))
         if result.errors:
             raise InvalidRequestError(Code.INTROSPECTION_FAILED, result.errors)
-        members = {**json.loads(data), **(result.data or {})}
-        return json.dumps({key: members[key] for key in prepared.keys}).encode()
+        return {key: json.dumps(value).encode() for key, value in (result.data or {}).items()}
+
+
+def _stitched(keys: Sequence[str], about_schema: Mapping[str, bytes], data: bytes) -> bytes:
+    """The members of both in the order of `keys`; `data` is a JSON object."""
+    stored = {key: json.dumps(value).encode() for key, value in json.loads(data).items()}
+    members = {**stored, **about_schema}
+    return b"{%s}" % b",".join(b"%s:%s" % (json.dumps(key).encode(), members[key]) for key in keys)
 
 
 def _log_fallback(operation: str | None) -> None:
