@@ -77,6 +77,9 @@ def session_settings(role: Role, *, statement_seconds: float | None = None) -> t
         "statement_timeout": _milliseconds(seconds),
         "lock_timeout": _milliseconds(role.lock_seconds),
         "idle_in_transaction_session_timeout": _milliseconds(role.idle_in_transaction_seconds),
+        # PostgreSQL would compile for seconds what runs for milliseconds: it judges by the cost of rows that
+        # a page never reads.
+        "jit": "off",
     }
     calls = ", ".join(f"set_config('{name}', %({name})s, false)" for name in settings)
     return f"SELECT {calls}", settings

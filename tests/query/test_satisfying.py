@@ -63,6 +63,12 @@ def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setattr(satisfying, "FEW_BY_DEPENDENCY", 3)
 
 
+@pytest.fixture(params=[0, satisfying.FEW_BUILDS], ids=["builds are many", "builds are few"])
+def builds_are_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Builds of few specs are found by these where they are few as well, otherwise among the newest."""
+    monkeypatch.setattr(satisfying, "FEW_BUILDS", request.param)
+
+
 def wrong(site: AskedSite, answers: str, spack: str | None = None) -> list[str]:
     return [
         answer["query"]
@@ -149,7 +155,9 @@ def old(site: AskedSite) -> AskedSite:
     return site
 
 
-def test_builds_are_found_by_what_their_specs_satisfy(old: AskedSite, ways: None) -> None:
+def test_builds_are_found_by_what_their_specs_satisfy(
+    old: AskedSite, ways: None, builds_are_few: None
+) -> None:
     def builds(text: str) -> list[str]:
         found = old.ask(
             "query($s: String!) { builds(satisfying: $s) { totalCount nodes { spec { name } } } }", s=text

@@ -26,6 +26,7 @@ from spackmon.query.sql.values import Given
 # looked at one by one; where each part has more, the newest rows are walked until a page is full.
 FEW_BY_THEMSELVES = 2_000
 FEW_BY_DEPENDENCY = 12_000
+FEW_BUILDS = 20_000
 _MOST_STARTS = 2
 # A dependency and what it depends on are looked up row by row; SQLite's parser has no room for a third level.
 _LEVELS_ONE_BY_ONE = 2
@@ -45,7 +46,7 @@ def build_satisfies(build: Scope, text: str, rules: Rules) -> Ways:
     spec_id, node = build[Build.spec_id], Spec.__table__.alias()
     together = spec_id.in_(select(node.c.id).where(query.conditions(node)))
     its_spec = select(node.c.id).where(query.conditions(node, row_by_row=True))
-    return query.ways(spec_id, together, is_found(its_spec, spec_id))
+    return query.ways_of_builds(spec_id, together, is_found(its_spec, spec_id))
 
 
 def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, Found]:
@@ -105,11 +106,32 @@ class _Query:
         ways: list[Way] = []
         many: list[ColumnElement[bool]] = []
         for found, most in self._starts():
-            few = found.limit(literal_column(str(most + 1))).cte()
-            (few_id,) = few.c
-            is_few = select(func.count()).select_from(few).scalar_subquery() <= most
-            rare = and_(among(spec_id, select(few_id), leads=True), one_by_one)
-            ways.append(Way(and_(*many, is_few), rare))
+            few, is_few = _counted(found, most)
+            ways.append(Way(and_(*many, is_few), and_(among(spec_id, few, leads=True), one_by_one)))
+            many.append(not_(is_few))
+        return Ways(together, (*ways, Way(all_of(many), one_by_one)))
+
+    def ways_of_builds(
+        self, spec_id: ColumnElement[Any], together: ColumnElement[bool], one_by_one: ColumnElement[bool]
+    ) -> Ways:
+        """The ways to find builds by their `spec_id`.
+
+        A spec has many builds: few specs are judged before, each once, and their builds are found by them if
+        they are few as well, otherwise among the newest.
+        """
+        ways: list[Way] = []
+        many: list[ColumnElement[bool]] = []
+        for found, most in self._starts():
+            few, is_few = _counted(found, most)
+            node, build = Spec.__table__.alias(), Build.__table__.alias()
+            judged = select(node.c.id).where(
+                among(node.c.id, few, leads=True), self.conditions(node, row_by_row=True)
+            )
+            specs = select(*judged.cte().c)
+            theirs = select(build.c.id).where(among(build.c.spec_id, specs, leads=True))
+            _, are_few = _counted(theirs, FEW_BUILDS)
+            ways.append(Way(and_(*many, is_few, are_few), among(spec_id, specs, leads=True)))
+            ways.append(Way(and_(*many, is_few, not_(are_few)), among(spec_id, specs)))
             many.append(not_(is_few))
         return Ways(together, (*ways, Way(all_of(many), one_by_one)))
 
@@ -121,3 +143,10 @@ class _Query:
         edges = [edge for edge in self._wanted.edges if edge.when is None]
         for edge in sorted(edges, key=lambda edge: edge.is_direct)[:_MOST_STARTS]:
             yield self._together.by_dependency(edge), FEW_BY_DEPENDENCY
+
+
+def _counted(found: Found, most: int) -> tuple[Found, ColumnElement[bool]]:
+    """A selection as far as it has been looked at, and whether it has no more than `most` rows."""
+    looked_at = found.limit(literal_column(str(most + 1))).cte()
+    is_few = select(func.count()).select_from(looked_at).scalar_subquery() <= most
+    return select(*looked_at.c), is_few

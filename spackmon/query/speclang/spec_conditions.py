@@ -66,9 +66,10 @@ Choice = Callable[[ColumnElement[Any], Select[Any]], ColumnElement[bool]]
 class among(FunctionElement[bool]):  # noqa: N801 -- a function of SQL
     """The column has one of the values that a selection gives, for rows that are looked at one by one.
 
-    PostgreSQL joins what stands behind IN, and so reads all rows before it shows the newest; values in an
-    array, which it collects once, leave the order of the rows alone. SQLite does as much for a column that
-    is an expression, unless it `leads`: then the rows are found by the values.
+    PostgreSQL joins what stands behind IN, and so reads all rows before it shows the newest, and it begins
+    with the first index that it finds, as SQLite does, though half of a site may have the same parameters.
+    So both are asked in a form that they only test: PostgreSQL looks the value up in a hash of all, SQLite
+    in an index of its own. If the selection `leads`, the rows are found by its values.
     """
 
     type = Boolean()
@@ -92,31 +93,8 @@ def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(among, "postgresql")
 def _among_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
     column, found = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{column} = ANY (ARRAY{found})"
-
-
-class _besides(FunctionElement[Any]):  # noqa: N801 -- a function of SQL
-    """The column, by whose values SQLite does not look for rows."""
-
-    inherit_cache = True
-
-
-@compiles(_besides)
-def _column_besides(element: _besides, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.clauses, **options)
-
-
-@compiles(_besides, "sqlite")
-def _sqlite_column_besides(element: _besides, compiler: SQLCompiler, **options: Any) -> str:
-    return f"+{compiler.process(element.clauses, **options)}"
-
-
-def besides(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
-    """The column has one of the values that a selection gives, for rows that something rarer leads to.
-
-    SQLite begins with the first index that it finds, and half of a site may have the same parameters.
-    """
-    return _besides(column).in_(found)
+    # An array is guessed to have ten elements, and its elements are compared one after the other.
+    return f"{column} = ANY (ARRAY{found})" if element.leads else f"({column} IN {found}) IS TRUE"
 
 
 def joined(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:
@@ -165,9 +143,8 @@ class Fitting:
         if wanted.hash_prefix is not None:
             prefix = wanted.hash_prefix
             conditions.append(node.c.id.in_(self._lookups.of(("hash", prefix), lambda: _shown(prefix))))
-        choice = self._choice
-        if choice is joined and by_name and wanted.name is not None:
-            choice = besides
+        # Something rarer leads to the rows: the name.
+        choice = among if by_name and wanted.name is not None else self._choice
         asked = _of_architecture(wanted)
         if asked:
             architectures = self._lookups.of(("architecture", *asked), lambda: _architectures(asked))
@@ -186,9 +163,7 @@ class Fitting:
         versions = self._lookups.of(
             ("version", name, wanted.versions), lambda: _package_versions(name, wanted.versions)
         )
-        # Thousands of versions in an array would be compared one after the other.
-        choice = joined if wanted.name is None else self._choice
-        return choice(node.c.package_version_id, versions)
+        return self._choice(node.c.package_version_id, versions)
 
     def _are_propagated(self, node: FromClause, variants: Sequence[VariantConstraint]) -> ColumnElement[bool]:
         """No spec of the whole graph has one of the variants otherwise."""
@@ -270,15 +245,22 @@ def _architectures(asked: Iterable[tuple[str, tuple[str, ...]]]) -> Select[Any]:
 
 def _sets(wanted: AbstractSpec) -> Select[Any]:
     """The ids of the parameter sets that have all flags and variants but those that are propagated."""
-    sets = ParameterSet.__table__.alias()
-    conditions = [
-        condition
-        for variant in wanted.variants
-        if not variant.is_propagated
-        for condition in _has_variant(sets.c.id, variant)
-    ]
-    conditions += [_has_element(sets.c.id, kind, _is(indexed_value(flag))) for kind, flag in wanted.flags]
-    return select(sets.c.id).where(*conditions)
+    first = Parameter.__table__.alias()
+    variants = [variant for variant in wanted.variants if not variant.is_propagated]
+    elements = [element for variant in variants for element in _elements(variant)]
+    elements += [(kind, _is(indexed_value(flag))) for kind, flag in wanted.flags]
+    (name, test), *others = elements
+    # What has the first element is looked through, and not all sets, of which a site has thousands.
+    return select(first.c.parameter_set_id).where(
+        first.c.name == indexed_name(name),
+        test(first.c.value),
+        *(_has_element(first.c.parameter_set_id, *element) for element in others),
+        *(
+            condition
+            for variant in variants
+            for condition in _has_no_other(first.c.parameter_set_id, variant)
+        ),
+    )
 
 
 def _sets_otherwise(variant: VariantConstraint) -> Select[Any]:
@@ -291,16 +273,27 @@ def _sets_otherwise(variant: VariantConstraint) -> Select[Any]:
 
 
 def _has_variant(set_id: ColumnElement[Any], variant: VariantConstraint) -> list[ColumnElement[bool]]:
+    elements = [_has_element(set_id, name, test) for name, test in _elements(variant)]
+    return [*elements, *_has_no_other(set_id, variant)]
+
+
+def _elements(variant: VariantConstraint) -> list[tuple[str, Test]]:
+    """What the elements of the variant must be like, each an own one."""
     if not variant.values:
-        return [_has_element(set_id, variant.name, lambda _: true())]
+        return [(variant.name, lambda _: true())]
     values = [indexed_value(value) for value in variant.values]
     if variant.name == "patches" and not variant.is_exact:
         # The checksum of a patch may be given by its beginning.
-        return [_has_element(set_id, variant.name, _starts_with(value.rstrip('"'))) for value in values]
-    conditions = [_has_element(set_id, variant.name, _is(value)) for value in values]
-    if variant.is_exact:
-        conditions.append(not_(_has_element(set_id, variant.name, _is_none_of(values))))
-    return conditions
+        return [(variant.name, _starts_with(value.rstrip('"'))) for value in values]
+    return [(variant.name, _is(value)) for value in values]
+
+
+def _has_no_other(set_id: ColumnElement[Any], variant: VariantConstraint) -> list[ColumnElement[bool]]:
+    """A variant of exactly these values has no element that is none of them."""
+    if not (variant.is_exact and variant.values):
+        return []
+    values = [indexed_value(value) for value in variant.values]
+    return [not_(_has_element(set_id, variant.name, _is_none_of(values)))]
 
 
 def _has_element(set_id: ColumnElement[Any], name: str, test: Test) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ dependency and provided_virtual, `^` one in closure and provided_virtual; `by_ca
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -56,6 +56,7 @@ class Dependencies:
         self._row_by_row = levels > 0
         self._lookups = lookups
         self._fitting = Fitting(lookups, among if levels else joined)
+        self._collecting = Fitting(lookups, joined)
         self._inner = Dependencies(rules, lookups, levels - 1) if levels else self
 
     def all_of(self, node: FromClause, wanted: AbstractSpec) -> ColumnElement[bool]:
@@ -94,6 +95,31 @@ class Dependencies:
             return or_(not_(is_asked), found)
         return or_(and_(is_asked, found), and_(not_(is_asked), self._has_percents_of(node, edge.spec)))
 
+    def _is_one(
+        self,
+        spec_id: ColumnElement[Any],
+        wanted: AbstractSpec,
+        node: FromClause,
+        edges: Sequence[AbstractEdge] = (),
+    ) -> list[ColumnElement[bool]]:
+        """The spec with this id, or `node` beside it, is as `wanted` says and has these of its edges."""
+        if wanted.name is None or not (self._row_by_row or edges):
+            has_edges = (self._inner._has(node, edge) for edge in edges)
+            return [spec_id == node.c.id, *self._fitting.of(node, wanted), *has_edges]
+        # A package has so few specs that they are known before the first row is looked at.
+        itself = replace(wanted, edges=tuple(edges))
+        found = self._lookups.of(("itself", itself), lambda: self._itself(itself))
+        return [among(spec_id, found) if self._row_by_row else spec_id.in_(found)]
+
+    def _itself(self, wanted: AbstractSpec) -> Found:
+        node, judging = Spec.__table__.alias(), self._judging()
+        has_edges = (judging._has(node, edge) for edge in wanted.edges)
+        return select(node.c.id).where(*self._collecting.of(node, wanted), *has_edges)
+
+    def _judging(self) -> "Dependencies":
+        """The conditions on a few specs, which are looked up one by one."""
+        return Dependencies(self._rules, self._lookups, 1)
+
     def _is_among(self, node: FromClause, *found: Found) -> ColumnElement[bool]:
         """The node's id is in one of the selections."""
         if not self._row_by_row:
@@ -127,11 +153,11 @@ class Dependencies:
     def _with_edge(self, edge: AbstractEdge, virtuals: tuple[str, ...], *, by_name: bool) -> Found:
         """The specs that have such an edge, which provides one of these virtuals and those of `edge`."""
         child, needed, provided, also = _CHILD, _NEEDED, _PROVIDED, _ALSO
-        fits = self._fitting.of(child, edge.spec, by_name=by_name)
         if not virtuals:
             return select(needed.c.parent_id).where(
-                needed.c.child_id == child.c.id, *_with_deptypes(needed, edge.deptypes), *fits
+                *_with_deptypes(needed, edge.deptypes), *self._is_one(needed.c.child_id, edge.spec, child)
             )
+        fits = self._fitting.of(child, edge.spec, by_name=by_name)
         every, asked = self._rules.needs_every_virtual, set(edge.virtuals)
         one = virtuals[:1] if every else virtuals
         found = select(provided.c.spec_id).where(
@@ -189,40 +215,28 @@ class Dependencies:
     def _below(self, edge: AbstractEdge) -> list[Found]:
         """The specs that see, by a caret, what is called or provides what is asked for and is as it says."""
         percents = [percent for percent in edge.spec.edges if not self._is_roots(edge.spec, percent)]
-        return [
-            select(end.ancestor_id).where(
-                *end.conditions,
-                *(self._inner._has(end.node, percent) for percent in percents),
-            )
-            for end in self._ends(edge)
-        ]
-
-    def _ends(self, edge: AbstractEdge) -> list["_End"]:
-        """What `^` sees without a look at its dependencies: by its name, and by a virtual of this name."""
         named, closure = Spec.__table__.alias(), Closure.__table__.alias()
-        by_name = _End(
-            closure.c.ancestor_id,
-            named,
-            (
-                closure.c.descendant_id == named.c.id,
-                closure.c.by_caret,
-                *self._fitting.of(named, edge.spec),
-                *self._has_deptypes(closure.c.ancestor_id, named, edge),
-            ),
-        )
+        has_deptypes = self._has_deptypes(closure.c.ancestor_id, named, edge)
+        if has_deptypes:
+            has_percents = (self._inner._has(named, percent) for percent in percents)
+            is_named = [
+                closure.c.descendant_id == named.c.id, *self._fitting.of(named, edge.spec), *has_percents
+            ]  # fmt: skip
+        else:
+            is_named = self._is_one(closure.c.descendant_id, edge.spec, named, percents)
+        by_name = select(closure.c.ancestor_id).where(closure.c.by_caret, *is_named, *has_deptypes)
         if edge.spec.name is None:
             return [by_name]
+        # Few specs provide it to many others: PostgreSQL remembers how it judged each.
+        judging = self._inner if self._row_by_row else self._judging()
         provider, provided = Spec.__table__.alias(), ProvidedVirtual.__table__.alias()
-        by_virtual = _End(
-            provided.c.spec_id,
-            provider,
-            (
-                provided.c.virtual == edge.spec.name,
-                provided.c.by_caret,
-                provided.c.child_id == provider.c.id,
-                *self._fitting.of(provider, edge.spec, by_name=False),
-                *self._has_deptypes(provided.c.spec_id, provider, edge),
-            ),
+        by_virtual = select(provided.c.spec_id).where(
+            provided.c.virtual == edge.spec.name,
+            provided.c.by_caret,
+            provided.c.child_id == provider.c.id,
+            *self._fitting.of(provider, edge.spec, by_name=False),
+            *self._has_deptypes(provided.c.spec_id, provider, edge),
+            *(judging._has(provider, percent) for percent in percents),
         )
         return [by_name, by_virtual]
 
@@ -332,15 +346,6 @@ class Dependencies:
                 self._fitting.is_of(child, AbstractSpec(name=name)) | provides_name,
             )
         ]
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """What a spec sees by a caret: the spec, the node, and the conditions of which both are part."""
-
-    ancestor_id: ColumnElement[Any]
-    node: FromClause
-    conditions: tuple[ColumnElement[bool], ...]
 
 
 def is_found(found: Found, spec_id: ColumnElement[Any]) -> ColumnElement[bool]:
