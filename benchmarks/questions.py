@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +74,14 @@ class Question:
     path: str | None
     at_most_ms: float | None
 
-    def ask(self, http: httpx.Client) -> httpx.Response:
-        """One answer. Raises RuntimeError if it is an error."""
+    def ask(self, http: httpx.Client, turn: int = 0) -> httpx.Response:
+        """One answer, anew in each turn. Raises RuntimeError if it is an error."""
         if self.path is not None:
             answer = http.get(self.path)
         else:
-            body = {"query": self.document, "variables": self.variables}
-            answer = http.post("/graphql", json=body)
+            # Answers about specs are kept, by all variables that were sent.
+            variables = {**self.variables, "turn": turn}
+            answer = http.post("/graphql", json={"query": self.document, "variables": variables})
         if answer.status_code != 200 or "errors" in answer.json():
             raise RuntimeError(f"{self.name}: {answer.text[:500]}")
         return answer
@@ -171,8 +173,10 @@ def measure(loaded: Loaded, *, quick: bool) -> list[Result]:
 
 
 def _cost(loaded: Loaded, server: Server, question: Question, rounds: int) -> Cost:
+    turns = count()
+
     def ask() -> None:
-        question.ask(server.http)
+        question.ask(server.http, next(turns))
 
     began = time.monotonic()
     ask()
