@@ -62,29 +62,48 @@ _DEEPER = sa.text(
     " ON CONFLICT (root, id) DO NOTHING"
 )
 
-_COPY = sa.text(
-    f"""
-    INSERT INTO {_NEW} (ancestor_id, descendant_id, by_caret, by_link_run, by_build, depth)
-    WITH RECURSIVE linked (root, id) AS (
+_LINKED = sa.text(
+    """
+    INSERT INTO linked (root, id)
+    WITH RECURSIVE below (root, id) AS (
         SELECT parent_id, child_id FROM dependency
         WHERE parent_id > :last AND parent_id <= :next AND (deptypes & 6) <> 0
         UNION
-        SELECT l.root, e.child_id FROM linked l JOIN dependency e ON e.parent_id = l.id
+        SELECT b.root, e.child_id FROM below b JOIN dependency e ON e.parent_id = b.id
         WHERE (e.deptypes & 6) <> 0
-    ), walked (root, id, build) AS (
+    )
+    SELECT root, id FROM below
+    """
+)
+_BUILT = sa.text(
+    """
+    INSERT INTO built (root, id)
+    WITH RECURSIVE walked (root, id, build) AS (
         SELECT parent_id, child_id, CAST(deptypes & 1 AS integer) FROM dependency
         WHERE parent_id > :last AND parent_id <= :next
         UNION
         SELECT w.root, e.child_id, w.build | CAST(e.deptypes & 1 AS integer)
         FROM walked w JOIN dependency e ON e.parent_id = w.id
     )
-    SELECT c.ancestor_id, c.descendant_id, c.by_caret, l.id IS NOT NULL, w.id IS NOT NULL, r.depth
+    SELECT root, id FROM walked WHERE build = 1
+    """
+)
+_COPY = sa.text(
+    f"""
+    INSERT INTO {_NEW} (ancestor_id, descendant_id, by_caret, by_link_run, by_build, depth)
+    SELECT c.ancestor_id, c.descendant_id, c.by_caret, l.id IS NOT NULL, b.id IS NOT NULL, r.depth
     FROM closure c JOIN reached r ON r.root = c.ancestor_id AND r.id = c.descendant_id
     LEFT JOIN linked l ON l.root = c.ancestor_id AND l.id = c.descendant_id
-    LEFT JOIN walked w ON w.root = c.ancestor_id AND w.id = c.descendant_id AND w.build = 1
+    LEFT JOIN built b ON b.root = c.ancestor_id AND b.id = c.descendant_id
     WHERE c.ancestor_id > :last AND c.ancestor_id <= :next
     ORDER BY c.ancestor_id, c.descendant_id
     """  # noqa: S608 -- of our own constants
+)
+# Tables with keys: in a list without one PostgreSQL looks for each row from its beginning.
+_TEMPORARY = (
+    "reached (root bigint NOT NULL, id bigint NOT NULL, depth integer NOT NULL, PRIMARY KEY (root, id))",
+    "linked (root bigint NOT NULL, id bigint NOT NULL, PRIMARY KEY (root, id))",
+    "built (root bigint NOT NULL, id bigint NOT NULL, PRIMARY KEY (root, id))",
 )
 
 
@@ -92,15 +111,16 @@ def _copy(connection: Any) -> None:
     """Copy the rows of some ancestors at a time, with what their edges say."""
     last = 0
     while (end := connection.scalar(_NEXT, {"last": last, "specs": _SPECS})) is not None:
-        op.execute(
-            "CREATE TEMPORARY TABLE reached"
-            " (root bigint NOT NULL, id bigint NOT NULL, depth integer NOT NULL, PRIMARY KEY (root, id))"
-        )
-        depth, found = 1, connection.execute(_CHILDREN, {"last": last, "next": end}).rowcount
+        for table in _TEMPORARY:
+            op.execute(f"CREATE TEMPORARY TABLE {table}")
+        some = {"last": last, "next": end}
+        depth, found = 1, connection.execute(_CHILDREN, some).rowcount
         while found:
             found = connection.execute(_DEEPER, {"depth": depth}).rowcount
             depth += 1
-        connection.execute(_COPY, {"last": last, "next": end})
+        for statement in (_LINKED, _BUILT, _COPY):
+            connection.execute(statement, some)
         # Not emptied: what a transaction deletes takes its room until the end.
-        op.drop_table("reached")
+        for table in ("reached", "linked", "built"):
+            op.drop_table(table)
         last = end
