@@ -62,7 +62,7 @@ _BY_NAME = "query($names: [String!]) { specs(where: {name: {in: $names}}) { node
 _SCHEMA = "{__schema{types{name fields{name args{name type{name}} type{name}}}}}"
 _ATTRIBUTES = " ".join(f'a{number}="1"' for number in range(900))
 _AMPERSANDS = (
-    "<Configure><Log>" + "a & b && c\n" * 60_000 + "</Log><ConfigureCommand>"
+    "<Configure><Log>" + "a &amp; b\n" * 60_000 + "</Log><ConfigureCommand>"
     + "cmake && make & wait\n" * 380_000 + "</ConfigureCommand></Configure>"
 )  # fmt: skip
 
@@ -97,7 +97,7 @@ def bodies() -> dict[str, Callable[[], Hostile]]:
         "XML: attributes": lambda: _of_build(f"<a {_ATTRIBUTES}/>\n" * 250),
         "XML: attributes over the limit": lambda: _of_build(f"<a {_ATTRIBUTES}/>\n" * 1000),
         "XML: bare ampersands": lambda: _uploaded(_AMPERSANDS),
-        "XML: bare ampersands in attributes": lambda: _of_build('<Error Name="a & b"\n x="1"/>\n' * 120_000),
+        "XML: bare ampersands in attributes": lambda: _of_build('\n<Error Name="a & b"\n x="1"/>' * 120_000),
         "XML: elements": lambda: _of_build("<a/>" * 240_000),
         "XML: errors": lambda: _of_build("<Error><Text>a</Text></Error>" * 60_000),
         "XML: nested": lambda: _uploaded("<a>" * 120_000 + "</a>" * 120_000),

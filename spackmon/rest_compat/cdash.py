@@ -31,7 +31,7 @@ from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
-from spackmon.large_bytes import AnyBytes
+from spackmon.large_bytes import AnyBytes, pieces
 from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.inbox import to_inbox
@@ -50,13 +50,14 @@ _NOTHING_BUILT = "0"
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """What an upload reports of a build, if anything, and what was wrong with its MD5."""
+    """What an upload reports of a build, if anything, its MD5, and what was wrong with that."""
 
     report: CDashReport | None
+    md5: str
     damage: Refused | None
 
 
-def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) -> Upload:
+def read_upload(query: str, body: AnyBytes, projects: Collection[str]) -> Upload:
     """Read an upload; `projects` are those that are taken, all where it is empty.
 
     Raises Refused: PROJECT_UNKNOWN, what `read_cdash` raises, and MD5_WRONG instead where that explains it.
@@ -71,11 +72,12 @@ def read_upload(query: str, body: bytes | bytearray, projects: Collection[str]) 
     address = Address(
         project, parameters.get("site", ""), parameters.get("stamp", ""), parameters.get("build", "")
     )
-    damage = _damage(parameters.get("MD5", "").strip().lower(), body)
+    md5 = _md5(body)
+    damage = _damage(parameters.get("MD5", "").strip().lower(), md5)
     try:
         with uncollected():
             report = read_cdash(body, address)
-        return Upload(None if report is None else _arrived(report, utc_now()), damage)
+        return Upload(None if report is None else _arrived(report, utc_now()), md5, damage)
     except Refused as refused:
         raise damage or refused from None
 
@@ -106,12 +108,12 @@ async def submit(request: Request[Services]) -> Response:
             return await _spool(request, query, body, away)
         memory_bytes = await anyio.to_thread.run_sync(xml_memory_of, body)
         async with request.state.memory.share(memory_bytes, request.state.database.hold_seconds):
-            return await _apply(request, query, sender, bytes(body))
+            return await _apply(request, query, sender, body)
     except Refused as refused:
         return _refusal(refused, refused.sentence)
 
 
-async def _apply(request: Request[Services], query: str, sender: Sender, body: bytes) -> Response:
+async def _apply(request: Request[Services], query: str, sender: Sender, body: AnyBytes) -> Response:
     projects = request.state.settings.cdash_projects
     try:
         if not await is_its_turn(request):
@@ -128,7 +130,7 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: b
         fault = Refused(Code.INTERNAL, sentence, status=503)
         return _refusal(fault, await to_inbox(request, INBOX_KIND + query, body, fault, sender))
     build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
-    elements = f"  <md5>{_md5(body)}</md5>\n"
+    elements = f"  <md5>{upload.md5}</md5>\n"
     if receipt is not None:
         elements += f"  <buildId>{build_id}</buildId>\n"
     if upload.damage is None:
@@ -146,7 +148,8 @@ async def _spool(request: Request[Services], query: str, body: AnyBytes, away: R
         await spool(request, Spooled(INBOX_KIND + query, claims, body), away)
     except Refused as refused:
         return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
-    return _answer("OK", "", f"  <md5>{_md5(body)}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
+    md5 = await anyio.to_thread.run_sync(_md5, body)
+    return _answer("OK", "", f"  <md5>{md5}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
 
 
 async def _stored(request: Request[Services], report: CDashReport, sender: Sender) -> Receipt:
@@ -167,17 +170,18 @@ def _query(request: Request[Services]) -> str:
     return "&".join(part for part in (request.url.query, rest.strip("&/")) if part)
 
 
-def _damage(digest: str, body: bytes | bytearray) -> Refused | None:
-    if digest in ("", _md5(body)):
+def _damage(digest: str, md5: str) -> Refused | None:
+    if digest in ("", md5):
         return None
-    sentence = (
-        f"MD5 must be that of the body, {_md5(body)}, it is {digest!r}: the upload was changed on its way"
-    )
+    sentence = f"MD5 must be that of the body, {md5}, it is {digest!r}: the upload was changed on its way"
     return Refused(Code.MD5_WRONG, sentence)
 
 
 def _md5(body: AnyBytes) -> str:
-    return hashlib.md5(body, usedforsecurity=False).hexdigest()
+    digest = hashlib.md5(usedforsecurity=False)
+    for piece in pieces(body):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _refusal(refused: Refused, sentence: str, headers: dict[str, str] | None = None) -> Response:

@@ -26,7 +26,7 @@ def reader(cdash_projects: Collection[str]) -> Reader:
         if kind == INBOX_KIND:
             return read_line(body, known)
         if kind.startswith(CDASH_KIND):
-            uploaded = read_upload(kind.removeprefix(CDASH_KIND), bytes(body), cdash_projects).report
+            uploaded = read_upload(kind.removeprefix(CDASH_KIND), body, cdash_projects).report
             return () if uploaded is None else (uploaded,)
         kind, promised_build_id = divided(kind)
         write = next((write for write in WRITES if write.kind == kind), None)

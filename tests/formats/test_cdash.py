@@ -1,15 +1,21 @@
 """What CDash documents of Spack say, and what they do not."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from html import escape
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spackmon.errors import Code, Refused
+from spackmon.formats.bytes import xml_text
+from spackmon.formats.bytes.xml_text import original_bytes, plain
 from spackmon.formats.detect import read_document
 from spackmon.formats.reports.cdash import Address, read_cdash
 from spackmon.formats.submission import ConcretizationFailureReport, Event, InstallPhase, InstallReport
 from spackmon.status import BuildStatus, EventKind, InstalledFrom
+from tests.counting import allocated_bytes
 from tests.uploads import SPACK, document, recorded
 
 HASH, OTHER_HASH = "jijskg7ltq6v6kahrpz5775tdjg6vmud", "xud3wf2j464fnjawaah6qea5suvi4u26"
@@ -345,6 +351,45 @@ def test_what_would_hold_the_parser_for_long_is_refused(body: str) -> None:
     with pytest.raises(Refused) as refused:
         read_cdash(body.encode())
     assert refused.value.code is Code.XML_TOO_LARGE
+
+
+PIECES = st.sampled_from(
+    ["<Site>", "</Site>", "<Name>", "</Name>", "<Value>", "</Value>", "<Log>", "</Log>", "<b c='>' d=\"&\"/>",
+     "<Site\n", ' Name="a & "<b>""\n', ' BuildName="&lt; &x"\n', ">", "\n", "&", "&amp;", "&#12;", "<", "'",
+     '"', "a text", "\u201c", "\U0001f347", "\x1b[0m", "\0", "\ufffe", "\udcff", "\udce2\udc80", "<!-- ",
+     "<![CDATA["]
+)  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.lists(PIECES, max_size=12).map("".join), st.integers(1, 12))
+def test_a_document_says_the_same_wherever_it_is_divided(content: str, characters: int) -> None:
+    body = f"<Site>{content}</Site>".encode("utf-8", "surrogateescape")
+
+    def value() -> object:
+        try:
+            root = xml_text.read_xml(body, "Name|Value", "BuildName|Name")
+        except Refused as refused:
+            return refused.sentence
+        return [(e.tag, e.attrib, original_bytes(e.text), plain(e.tail)) for e in root.iter()]
+
+    whole = value()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xml_text, "_CHARACTERS_AT_ONCE", characters)
+        assert value() == whole
+
+
+@pytest.mark.parametrize("end", ["", "\u201c", "\U0001f347", "\udcff", "\x1b"])
+def test_a_document_takes_no_more_memory_than_it_is_weighed(end: str) -> None:
+    text = "a &amp; b\n" * 60_000 + end
+    for part in (
+        f"<Configure><Log>{text}</Log></Configure>",
+        f"<Configure><ConfigureCommand>{text.replace('&amp;', '&')}</ConfigureCommand></Configure>",
+        f"<Build>{f'<Error><Text>{text[-600:]}</Text></Error>' * 1_000}</Build>",
+        "<Build>" + '<a b="1"/>' * 60_000 + "</Build>",
+    ):
+        body = document("@").replace(b"@", part.encode("utf-8", "surrogateescape"))
+        assert allocated_bytes(partial(read_cdash, body, AT)) < xml_text.xml_memory_of(body)
 
 
 def test_what_is_nested_without_end_is_refused() -> None:

@@ -4,8 +4,11 @@ What XML 1.0 forbids stands in real logs: the colours of compilers, NULs, bytes 
 carried through the parser by characters that Unicode keeps out of texts, and come out as they were.
 """
 
+import codecs
 import re
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import BytesIO
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
@@ -24,7 +27,11 @@ _BYTES_OF_A_TAG, _COPIES = 300, 18
 _MAXIMUM_TAG_CHARACTERS, _MAXIMUM_ATTRIBUTES_OF_A_TAG = 1 << 20, 1_000
 # No character is looked at twice: `+` after a quantifier gives nothing back.
 _TAG = re.compile(r"""</?[^\s<>"'/!?][^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+>""")
+_BEGUN_TAG = re.compile(r"""<(?:/?(?:[^\s<>"'/!?]|\Z)|\Z)""")
 _MAXIMUM_DEPTH = 1_000
+# `&#1234567;`; a name in `text_elements` is no longer than this.
+_LONGEST_REFERENCE, _LONGEST_TEXT_TAG = 10, 100
+_MOST_OF_DECLARATION = 300
 _CHARACTERS_AT_ONCE = 64 << 10
 _CONTROLS = "".join(chr(code) for code in range(0x20) if chr(code) not in "\t\n\r")
 _NOT_CHARACTERS = "\ufffe\uffff"
@@ -32,6 +39,7 @@ _BYTES = "".join(chr(0xDC00 + byte) for byte in range(0x80, 0x100))  # as surrog
 # U+FDD0 to U+FDEF are no characters, but allowed: one for each control character, those of tab and line feed
 # to announce the rest.
 _STAND_INS = {control: chr(0xFDD0 + ord(control)) for control in _CONTROLS}
+_FIRST_OF_TWO = ("\ufdd9", "\ufdda")
 _STAND_INS |= {character: "\ufdd9" + chr(ord(character) - 0xFF00) for character in _NOT_CHARACTERS}
 _STAND_INS_OF_BYTES = {byte: "\ufdda" + chr(ord(byte) - 0xDC00) for byte in _BYTES}
 _ORIGINALS = {written: character for character, written in (_STAND_INS | _STAND_INS_OF_BYTES).items()}
@@ -40,7 +48,7 @@ _LOST = re.compile("[\0\udc80-\udcff]")
 _BARE_AMPERSAND = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#[0-9]{1,7}|#x[0-9a-fA-F]{1,6});)")
 
 
-def read_xml(body: bytes | bytearray, text_elements: str, text_attributes: str) -> Element:
+def read_xml(body: AnyBytes, text_elements: str, text_attributes: str) -> Element:
     """The outermost element of a document without a DTD.
 
     `text_elements` and `text_attributes` (alternatives of a regular expression) name what its writer fills in
@@ -48,25 +56,26 @@ def read_xml(body: bytes | bytearray, text_elements: str, text_attributes: str) 
     read once more. Texts in it go through `plain` or `original_bytes`. Raises Refused XML_INVALID with the
     place, XML_UNSAFE for a DTD, XML_TOO_LARGE.
     """
-    if body.count(b"<") > _MAXIMUM_TAGS:
+    if _tag_count(body) > _MAXIMUM_TAGS:
         raise Refused(Code.XML_TOO_LARGE, f"the body has more than {_MAXIMUM_TAGS:,} tags")
-    document = _decoded(body)
+
+    # Never as a whole: one character that is no ASCII makes each copy of it twice or four times as large.
+    def document() -> Iterator[str]:
+        return _decoded(body)
+
     try:
         return _parsed(document)
-    except ParseError as problem:
-        repaired = _escaped(document, text_elements, text_attributes)
-        if repaired == document:
-            raise _invalid(problem) from None
+    except ParseError:
+        spans = _spans_of_texts(document(), text_elements)
     try:
-        return _parsed(repaired)
+        return _parsed(lambda: _escaped(document(), spans, text_attributes))
     except ParseError as problem:
         raise _invalid(problem) from None
 
 
 def xml_memory_of(body: AnyBytes) -> int:
     """How many bytes of memory reading such a body takes, at most."""
-    tags = sum(bytes(piece).count(b"<") for piece in pieces(body))
-    return _COPIES * len(body) + _BYTES_OF_A_TAG * min(tags, _MAXIMUM_TAGS)
+    return _COPIES * len(body) + _BYTES_OF_A_TAG * min(_tag_count(body), _MAXIMUM_TAGS)
 
 
 def plain(text: str | None) -> str:
@@ -76,18 +85,40 @@ def plain(text: str | None) -> str:
 
 def original_bytes(text: str | None) -> bytes:
     """A text of the document as the UTF-8 it was written in, byte for byte."""
-    return b"" if text is None else _original(text).encode("utf-8", "surrogateescape")
+    if not text or text.isascii():
+        return b"" if text is None else text.encode()
+    # In windows: an encoder takes room for the longest that each character may become.
+    written, start = BytesIO(), 0
+    while start < len(text):
+        end = start + _CHARACTERS_AT_ONCE
+        # A stand-in may have two characters.
+        end += text[end - 1 : end] in _FIRST_OF_TWO
+        written.write(_original(text[start:end]).encode("utf-8", "surrogateescape"))
+        start = end
+    return written.getvalue()
 
 
-def _decoded(body: bytes | bytearray) -> str:
-    declared = _DECLARED_ENCODING.match(body)
+def _tag_count(body: AnyBytes) -> int:
+    return sum(bytes(piece).count(b"<") for piece in pieces(body))
+
+
+def _decoded(body: AnyBytes) -> Iterator[str]:
+    """The document, some characters at a time, without those that XML forbids."""
+    declared = _DECLARED_ENCODING.match(bytes(body[:_MOST_OF_DECLARATION]))
     encoding = declared[1].decode("ascii").lower() if declared else ""
     if encoding in _SINGLE_BYTE_ENCODINGS:
-        return _replaced(body.decode(encoding, "replace"), _STAND_INS)
-    try:
-        return _replaced(body.decode("utf-8-sig"), _STAND_INS)
-    except UnicodeDecodeError:
-        return _replaced(body.decode("utf-8-sig", "surrogateescape"), _STAND_INS | _STAND_INS_OF_BYTES)
+        decoder = codecs.getincrementaldecoder(encoding)("replace")
+    else:
+        decoder = codecs.getincrementaldecoder("utf-8-sig")("surrogateescape")
+    for piece in pieces(body):
+        for start in range(0, len(piece), _CHARACTERS_AT_ONCE):
+            yield _allowed(decoder.decode(bytes(piece[start : start + _CHARACTERS_AT_ONCE])))
+    yield _allowed(decoder.decode(b"", final=True))
+
+
+def _allowed(text: str) -> str:
+    text = _replaced(text, _STAND_INS)
+    return text if text.isascii() or not _LOST.search(text) else _replaced(text, _STAND_INS_OF_BYTES)
 
 
 def _original(text: str) -> str:
@@ -104,12 +135,13 @@ def _replaced(text: str, by: Mapping[str, str]) -> str:
     return text
 
 
-def _parsed(document: str) -> Element:
-    _check_tags(document)
+def _parsed(document: Callable[[], Iterator[str]]) -> Element:
+    """`document` begins anew: its tags are counted before any of them takes memory."""
+    _check_tags(document())
     parser = XMLParser(forbid_dtd=True)
     try:
-        for start in range(0, len(document), _CHARACTERS_AT_ONCE):
-            parser.feed(document[start : start + _CHARACTERS_AT_ONCE])
+        for window in document():
+            parser.feed(window)
         root: Element = parser.close()
     except DefusedXmlException:
         sentence = "the body must be XML without a DTD: entities of its own are not read"
@@ -117,21 +149,21 @@ def _parsed(document: str) -> Element:
     return root
 
 
-def _check_tags(document: str) -> None:
+def _check_tags(windows: Iterable[str]) -> None:
     """A `>` within quotes ends no tag. Raises Refused XML_TOO_LARGE for attributes beyond measure, and
     ParseError for nesting: that may be text which looks like tags.
     """
     attributes = depth = 0
-    for tag in _TAG.finditer(document):
-        of_this = (document.count('"', *tag.span()) + document.count("'", *tag.span())) // 2
+    for tag in _tags(windows):
+        of_this = (tag.count('"') + tag.count("'")) // 2
         attributes += of_this
-        if document[tag.start() + 1] == "/":
+        if tag[1] == "/":
             depth = max(0, depth - 1)
-        elif document[tag.end() - 2] != "/":
+        elif tag[-2] != "/":
             depth += 1
         if depth > _MAXIMUM_DEPTH:
             raise ParseError(f"its elements are nested more than {_MAXIMUM_DEPTH:,} times")
-        if of_this > _MAXIMUM_ATTRIBUTES_OF_A_TAG or tag.end() - tag.start() > _MAXIMUM_TAG_CHARACTERS:
+        if of_this > _MAXIMUM_ATTRIBUTES_OF_A_TAG or len(tag) > _MAXIMUM_TAG_CHARACTERS:
             most, characters = _MAXIMUM_ATTRIBUTES_OF_A_TAG, _MAXIMUM_TAG_CHARACTERS
             sentence = f"a tag of the body has more than {most:,} attributes or {characters:,} characters"
             raise Refused(Code.XML_TOO_LARGE, sentence)
@@ -139,41 +171,95 @@ def _check_tags(document: str) -> None:
             raise Refused(Code.XML_TOO_LARGE, f"the body has more than {_MAXIMUM_TAGS:,} attributes")
 
 
+def _tags(windows: Iterable[str]) -> Iterator[str]:
+    """Every tag; the last may be one that does not end, where it is too long to be looked at further."""
+    rest = ""
+    for window in windows:
+        if rest and ">" not in window and "<" not in window and len(rest) <= _MAXIMUM_TAG_CHARACTERS:
+            rest += window
+            continue
+        text, end = rest + window, 0
+        for tag in _TAG.finditer(text):
+            yield tag[0]
+            end = tag.end()
+        begin = text.rfind("<", end)
+        rest = text[begin:] if begin >= 0 and _BEGUN_TAG.match(text, begin) else ""
+        if len(rest) > _MAXIMUM_TAG_CHARACTERS:
+            yield rest
+
+
 def _invalid(problem: ParseError) -> Refused:
     return Refused(Code.XML_INVALID, f"the body must be XML: {problem}")
 
 
-def _escaped(document: str, text_elements: str, text_attributes: str) -> str:
+def _spans_of_texts(windows: Iterable[str], text_elements: str) -> "array[int]":
+    """Where the texts of these elements begin and end, by turns, in characters of the document."""
+    spans = array("Q")
+    tags = re.compile(rf"</?(?:{text_elements})>")
+    opened, begin, offset, rest = "", 0, 0, ""
+    for window in windows:
+        text = rest + window
+        for tag in tags.finditer(text):
+            if opened and tag[0] == opened.replace("<", "</"):
+                spans.extend((begin, offset + tag.start()))
+                opened = ""
+            else:
+                opened, begin = tag[0], offset + tag.end()
+        cut = text.rfind("<", max(0, len(text) - _LONGEST_TEXT_TAG))
+        rest = text[cut:] if cut >= 0 and ">" not in text[cut:] else ""
+        offset += len(text) - len(rest)
+    return spans
+
+
+def _escaped(windows: Iterable[str], spans: "array[int]", text_attributes: str) -> Iterator[str]:
     attribute = re.compile(
         rf'^([ \t]*(?:<\w+ )?(?:{text_attributes})=")(.*)("(?: ?/?>)?)$', flags=re.MULTILINE
     )
-    whole = "".join(_with_escaped_texts(document, text_elements))
-    return "".join(attribute.sub(_escaped_attribute, lines) for lines in _in_windows(whole, "\n", after=True))
+    for lines, is_whole in _lines(_with_escaped_texts(windows, spans)):
+        yield attribute.sub(_escaped_attribute, lines) if is_whole else lines
 
 
-def _with_escaped_texts(document: str, text_elements: str) -> Iterator[str]:
-    """From tag to tag: a search for pairs takes quadratic time where none is closed."""
-    read, opened = 0, ""
-    for tag in re.finditer(rf"</?(?:{text_elements})>", document):
-        is_text = opened != "" and tag[0] == opened.replace("<", "</")
-        for text in _in_windows(document[read : tag.start()], "&", after=False):
-            yield _BARE_AMPERSAND.sub("&amp;", text).replace("<", "&lt;") if is_text else text
-        yield tag[0]
-        read, opened = tag.end(), "" if is_text else tag[0]
-    yield document[read:]
+def _with_escaped_texts(windows: Iterable[str], spans: "array[int]") -> Iterator[str]:
+    offset = place = 0
+    for window in _without_cut_references(windows):
+        start = 0
+        while start < len(window):
+            # An even place is where the next text begins, an odd one where it ends.
+            edge = spans[place] - offset if place < len(spans) else len(window)
+            part = window[start : max(start, edge)]
+            yield _BARE_AMPERSAND.sub("&amp;", part).replace("<", "&lt;") if place % 2 else part
+            start += len(part)
+            place += place < len(spans) and edge <= len(window) and start >= edge
+        offset += len(window)
 
 
-def _in_windows(text: str, mark: str, *, after: bool) -> Iterator[str]:
-    """The text, cut before or after a `mark`: to replace takes a string for each piece in between."""
-    start = 0
-    while len(text) - start > _CHARACTERS_AT_ONCE:
-        found = text.find(mark, start + _CHARACTERS_AT_ONCE)
-        if found < 0:
-            break
-        end = found + after
-        yield text[start:end]
-        start = end
-    yield text[start:]
+def _without_cut_references(windows: Iterable[str]) -> Iterator[str]:
+    rest = ""
+    for window in windows:
+        text = rest + window
+        cut = text.rfind("&", max(0, len(text) - _LONGEST_REFERENCE))
+        rest = text[cut:] if cut >= 0 else ""
+        yield text[: len(text) - len(rest)]
+    yield rest
+
+
+def _lines(windows: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Whole lines, and those in parts that are longer than any tag; whether they are whole."""
+    rest, is_begun = "", False
+    for window in windows:
+        rest += window
+        end = rest.rfind("\n") + 1
+        if is_begun and end:
+            first = rest.find("\n") + 1
+            yield rest[:first], False
+            rest, end, is_begun = rest[first:], end - first, False
+        if end:
+            yield rest[:end], True
+            rest = rest[end:]
+        if is_begun or len(rest) > _MAXIMUM_TAG_CHARACTERS:
+            yield rest, False
+            rest, is_begun = "", True
+    yield rest, not is_begun
 
 
 def _escaped_attribute(line: re.Match[str]) -> str:

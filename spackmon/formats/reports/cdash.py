@@ -26,6 +26,7 @@ from spackmon.formats.submission import (
     InstallReport,
     Source,
 )
+from spackmon.large_bytes import AnyBytes
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 INBOX_KIND = "cdash?"
@@ -56,6 +57,7 @@ _SHORT_ATTRIBUTES = ("Name", "BuildStamp", "Generator", "OSName", "OSRelease", "
 _FAILED_BEFORE_ANY_PHASE = "Pre-configure errors occured in Spack's process"  # spelt so in Spack
 # No search for an end that begins again at each of many beginnings: that takes quadratic time.
 _UNSOLVED = re.compile(r"failed to concretize `([^`\n]+)` for|\A(\S.*?) is unsatisfiable")
+_FIRST_SAID = re.compile(r"^(?!Spack output::$)[^\S\n]*[^\s][^\n]*$", flags=re.MULTILINE)
 _ENTITY = re.compile(r"&(?:lt|gt|amp);")
 _LARGEST_LINE = 2**31 - 1
 _PASSED, _FAILED, _NOT_RUN = "SUCCESS", "ERROR", "NOTRUN"
@@ -82,7 +84,7 @@ class _Run:
     is_spacks: bool
 
 
-def read_cdash(body: bytes | bytearray, address: Address = Address()) -> CDashReport | None:
+def read_cdash(body: AnyBytes, address: Address = Address()) -> CDashReport | None:
     """What a Build, Configure, Update, Test or Testing document reports; None of CTest's other documents.
 
     Where the document and its address differ the document counts: it says the same again when its file is
@@ -219,8 +221,8 @@ def _configure(configure: Element, run: _Run) -> InstallReport:
     failed = failed_before or _text(configure, "ConfigureStatus").strip() not in ("", "0")
     events: tuple[Event, ...] = ()
     if failed_before:
-        lines = [line for line in text.split("\n")[1:] if line.strip() and line != "Spack output::"]
-        events = (Event(EventKind.ERROR, lines[0]),) if lines else ()
+        said = _FIRST_SAID.search(text, text.find("\n") + 1 or len(text))
+        events = (Event(EventKind.ERROR, said[0]),) if said else ()
     return _report(
         run,
         built_by(run.address.build, "", text),
