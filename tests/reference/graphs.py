@@ -45,7 +45,7 @@ def node(rows: Rows, spec: Any) -> SpecNode:
     target = rows.get(models.Target, architecture.target_id)
     compiler = rows.get(models.Compiler, spec.compiler_id)
     hashes = rows.by(models.SpecHash, "spec_id", spec.id)
-    build_spec = one("buildSpec")
+    build_spec = fields.TO_ONE["Spec", "buildSpec"](rows, spec)
     return SpecNode(
         name=one("name"),
         version=one("version"),
@@ -80,7 +80,7 @@ def nodes(rows: Rows, spec: Any) -> dict[str, SpecNode]:
 
 def _with_build_specs(rows: Rows, spec: Any) -> dict[str, SpecNode]:
     """The same, and those of what spliced ones were built as."""
-    build_specs = [fields.value(rows, "Spec", "buildSpec", one) for one in graph(rows, spec.id)]
+    build_specs = [fields.TO_ONE["Spec", "buildSpec"](rows, one) for one in graph(rows, spec.id)]
     found: dict[str, SpecNode] = {}
     for one in (*filter(None, build_specs), spec):
         found |= nodes(rows, one)
