@@ -71,6 +71,7 @@ def _sqlite_engine(url: URL, role: Role) -> Engine:
         connection.execute("PRAGMA fullfsync = ON")
         connection.execute("PRAGMA checkpoint_fullfsync = ON")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = {-1024 * role.sqlite_cache_mb}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -18,7 +18,8 @@ class Role:
     """What connections of one kind may take; 0 seconds: any time.
 
     `connections` are how many one process opens at most; who gets none waits. `lock_seconds` is for how
-    long a statement waits for others, SQLite's writers for one another.
+    long a statement waits for others, SQLite's writers for one another. `sqlite_cache_mb` is how much of
+    SQLite's file each of them keeps in memory; what a transaction changes beyond that is written twice.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Role:
     lock_seconds: float = 0.0
     idle_in_transaction_seconds: float = 0.0
     connect_seconds: int = 5
+    sqlite_cache_mb: int = 2
 
 
 # A client of ms1 waits 60 s for an answer: a write that was stopped is spooled before that.
@@ -42,7 +44,7 @@ HEALTH = Role(
 SERVING = (WRITER, ADMISSION, READER, EXPORT, HEALTH)
 """Of one process that serves. While one replaces another both have theirs; a stock PostgreSQL allows 97."""
 # A person waits, and can interrupt it: an import, `spackmon db check`.
-COMMAND = Role("command", 4)
+COMMAND = Role("command", 4, sqlite_cache_mb=64)
 # A table that is altered is locked for everybody: behind a reader's lock all others would wait with it.
 MIGRATION = Role("migration", 1, lock_seconds=30)
 

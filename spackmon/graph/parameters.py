@@ -17,6 +17,8 @@ NO_ELEMENT = "[]"
 
 _LONGEST = 200
 _KEPT = 100
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+_BOOLEANS = {True: "true", False: "false"}
 
 
 def parameter_rows(document: str) -> set[tuple[str, str]]:
@@ -39,7 +41,8 @@ def _elements(name: str, value: Any) -> Iterator[str]:
 
 def indexed_value(element: Any) -> str:
     """An element as it stands in a row: its JSON in ASCII; a long one cut, with a digest of it all."""
-    return _short(json.dumps(element, separators=(",", ":")))
+    # A graph has thousands, most of them true or false.
+    return _BOOLEANS[element] if isinstance(element, bool) else _short(_COMPACT.encode(element))
 
 
 def indexed_name(name: str) -> str:

@@ -3,12 +3,14 @@
     HASHES = over_rows("value text, spec_id bigint", "INSERT INTO … SELECT i.value … FROM {input} i …")
 
 PostgreSQL takes the rows as one array a column, so that the statement's text never changes and stays
-prepared; SQLite as one JSON text. Both are one round trip and one plan.
+prepared; SQLite as one JSON text. Both are one round trip and one plan. Rows that are only inserted are
+SQLite's own VALUES (`insert_rows`), which cost it half.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Executable, Row, bindparam, text
@@ -19,7 +21,9 @@ from spackmon.models.columns import UtcDateTime
 Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
 LARGEST_ROW_ID = 2**63 - 1
 _TRIES = 5
+_ROWS_OF_AN_INSERT = 128
 _MOMENT = re.compile(r"(?<!:):(now|\w+_at)\b")
+_OF_ROW = re.compile(r"\bi\.(\w+)")
 _BOUNDS = {"integer": 2**31, "bigint": 2**63}
 
 
@@ -70,7 +74,9 @@ class RowStatement:
         for place, (name, kind) in enumerate(self._columns):
             value = f"json_extract(value, '$[{place}]')"
             values.append(f"{f'unhex({value})' if kind == 'bytea' else value} AS {name}")
-        return f"(SELECT {', '.join(values)} FROM json_each(:input_rows))"  # noqa: S608 -- as above
+        # Without the limit each column would write the row's JSON out again, and parse it.
+        rows = "SELECT value FROM json_each(:input_rows) LIMIT -1"
+        return f"(SELECT {', '.join(values)} FROM ({rows}))"  # noqa: S608 -- as above
 
     def _check(self, rows: Sequence[Sequence[Any]]) -> None:
         for place, name, bound in self._checked:
@@ -85,8 +91,51 @@ class RowStatement:
         # SQLite's JSON functions would end a string at its NUL; PostgreSQL refuses it too.
         document = json.dumps(rows, ensure_ascii=False, separators=(",", ":"))
         if "\\u0000" in document and any(isinstance(v, str) and "\0" in v for row in rows for v in row):
-            raise Refused(Code.VALUE_REFUSED, "a text holds a NUL character, which the database cannot")
+            raise _nul_refused()
         return document
+
+
+class RowInsert(RowStatement):
+    """An insert of rows that need nothing of other tables; see `insert_rows`."""
+
+    def __init__(
+        self, columns: Sequence[tuple[str, Kind]], table: str, values: Mapping[str, str], ending: str
+    ) -> None:
+        into = f"INSERT INTO {table} ({', '.join(values)})"
+        selected = f"{into} SELECT {', '.join(values.values())} FROM {{input}} i {ending}"  # noqa: S608 -- as above
+        super().__init__(columns, selected, "", ())
+        self._texts = [place for place, (_, kind) in enumerate(columns) if kind == "text"]
+        self._one, self._many = (
+            f"{into} VALUES {', '.join(self._numbered(values, row) for row in range(rows))} {ending}"
+            for rows in (1, _ROWS_OF_AN_INSERT)
+        )
+
+    def run(
+        self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any
+    ) -> Sequence[Row[*tuple[Any, ...]]]:
+        """Execute over `rows`; it takes no scalars and gives nothing. Raises Refused as RowStatement's."""
+        if connection.dialect.name != "sqlite":
+            return super().run(connection, rows, **scalars)
+        self._check(rows)
+        if any("\0" in (row[place] or "") for place in self._texts for row in rows):
+            raise _nul_refused()
+        rest = len(rows) - len(rows) % _ROWS_OF_AN_INSERT
+        for start in range(0, rest, _ROWS_OF_AN_INSERT):
+            some = rows[start : start + _ROWS_OF_AN_INSERT]
+            connection.exec_driver_sql(self._many, tuple(chain.from_iterable(some)))
+        if rest < len(rows):
+            connection.exec_driver_sql(self._one, [tuple(row) for row in rows[rest:]])
+        return ()
+
+    def _numbered(self, values: Mapping[str, str], row: int) -> str:
+        first = row * len(self._columns) + 1
+        numbers = {name: f"?{first + place}" for place, (name, _) in enumerate(self._columns)}
+        named = ", ".join(values.values())
+        return f"({_OF_ROW.sub(lambda found: numbers[found[1]], named)})"
+
+
+def _nul_refused() -> Refused:
+    return Refused(Code.VALUE_REFUSED, "a text holds a NUL character, which the database cannot")
 
 
 def _array(kind: Kind, values: Iterable[Any]) -> str:
@@ -117,11 +166,24 @@ def over_rows(columns: str, statement: str, lock: str = "", moments: Sequence[st
     Other parameters are named with a colon; those called `now` or `…_at` are moments. The SQL is read by both
     databases: `ON CONFLICT` after a SELECT needs a WHERE in SQLite.
     """
-    parsed: list[tuple[str, Any]] = []
-    for column in columns.split(","):
-        name, _, kind = column.strip().partition(" ")
-        parsed.append((name, kind))
-    return RowStatement(parsed, statement, lock, moments)
+    return RowStatement(_parsed(columns), statement, lock, moments)
+
+
+def insert_rows(
+    table: str, columns: str, values: Mapping[str, str] | None = None, *, ending: str = ""
+) -> RowInsert:
+    """Insert rows of `columns`, written as `over_rows` takes them, none of which may be there.
+
+    `values` are the table's columns where they are not these, each with what is written there of a row `i`;
+    `ending` is what may follow, as ON CONFLICT.
+    """
+    parsed = _parsed(columns)
+    return RowInsert(parsed, table, values or {name: f"i.{name}" for name, _ in parsed}, ending)
+
+
+def _parsed(columns: str) -> list[tuple[str, Any]]:
+    pairs = (column.strip().partition(" ") for column in columns.split(","))
+    return [(name, kind) for name, _, kind in pairs]
 
 
 def insert_missing(table: str, columns: str, key: Sequence[str], *, returning: str = "") -> RowStatement:

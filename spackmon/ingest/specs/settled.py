@@ -11,7 +11,7 @@ from spackmon.errors import Code, Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
 from spackmon.graph.identity import Key
 from spackmon.graph.versions import version_key
-from spackmon.ingest.rows import RowStatement, over_rows
+from spackmon.ingest.rows import RowStatement, insert_rows, over_rows
 from spackmon.ingest.tables.dimensions import list_text
 from spackmon.ingest.tables.spec_claims import is_older
 
@@ -119,11 +119,7 @@ HASHES = _Table(
     over_rows(
         "id bigint", "SELECT h.value, h.kind, h.spec_id FROM {input} i JOIN spec_hash h ON h.spec_id = i.id"
     ),
-    over_rows(
-        "value text, kind text, spec_id bigint",
-        "INSERT INTO spec_hash (value, kind, spec_id) SELECT i.value, i.kind, i.spec_id FROM {input} i "
-        "WHERE true ON CONFLICT DO NOTHING",
-    ),
+    insert_rows("spec_hash", "value text, kind text, spec_id bigint", ending="ON CONFLICT DO NOTHING"),
     over_rows(
         "value text, kind text, spec_id bigint",
         "DELETE FROM spec_hash WHERE (value, kind, spec_id) IN "
@@ -137,11 +133,7 @@ EDGES = _Table(
         "SELECT d.parent_id, d.child_id, d.virtuals, d.deptypes FROM {input} i "
         "JOIN dependency d ON d.parent_id = i.id",
     ),
-    over_rows(
-        "parent_id bigint, child_id bigint, virtuals text, deptypes integer",
-        "INSERT INTO dependency (parent_id, child_id, virtuals, deptypes) "
-        "SELECT i.parent_id, i.child_id, i.virtuals, i.deptypes FROM {input} i",
-    ),
+    insert_rows("dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer"),
     over_rows(
         "parent_id bigint, child_id bigint, virtuals text, deptypes integer",
         "DELETE FROM dependency WHERE (parent_id, child_id, virtuals) IN "

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from spackmon.errors import Code, Refused
 from spackmon.graph.closure import CyclicGraph
 from spackmon.graph.identity import LINKING_KINDS, Key, Stated, owners
-from spackmon.ingest.rows import over_rows
+from spackmon.ingest.rows import insert_rows, over_rows
 from spackmon.ingest.specs.moving import end_specs, forget_derived
 from spackmon.ingest.specs.settled import (
     CLAIMS,
@@ -27,15 +27,8 @@ from spackmon.ingest.specs.settled import (
 from spackmon.ingest.tables.closures import ancestors_of, recompute_closures
 from spackmon.models import utc_now
 
-_ADD_HASHES = over_rows(
-    "value text, kind text, spec_id bigint",
-    """
-    INSERT INTO spec_hash (value, kind, spec_id)
-    SELECT i.value, i.kind, i.spec_id FROM {input} i
-    WHERE true
-    ORDER BY i.value, i.kind, i.spec_id
-    ON CONFLICT DO NOTHING
-    """,
+_ADD_HASHES = insert_rows(
+    "spec_hash", "value text, kind text, spec_id bigint", ending="ON CONFLICT DO NOTHING"
 )
 
 _SHOWING = over_rows(

@@ -12,35 +12,35 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import Connection
 
 from spackmon.graph.closure import ByWay, by_ways, descendants, provided
-from spackmon.ingest.rows import over_rows
+from spackmon.ingest.rows import insert_rows, over_rows
 
-_DEPENDENCIES = over_rows(
-    "parent_id bigint, child_id bigint, virtuals text, deptypes integer",
-    """
-    INSERT INTO dependency (parent_id, child_id, virtuals, deptypes)
-    SELECT i.parent_id, i.child_id, i.virtuals, i.deptypes FROM {input} i
-    """,
+_DEPENDENCIES = insert_rows(
+    "dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer"
 )
 
-_PROVIDED_VIRTUALS = over_rows(
+_PROVIDED_VIRTUALS = insert_rows(
+    "provided_virtual",
     "virtual text, spec_id bigint, child_id bigint, deptypes integer, by_caret integer",
-    """
-    INSERT INTO provided_virtual (virtual, spec_id, child_id, deptypes, by_caret)
-    SELECT i.virtual, i.spec_id, i.child_id, i.deptypes, i.by_caret <> 0 FROM {input} i
-    """,
-)
+    {
+        "virtual": "i.virtual", "spec_id": "i.spec_id", "child_id": "i.child_id", "deptypes": "i.deptypes",
+        "by_caret": "i.by_caret <> 0",
+    },
+)  # fmt: skip
 
 # How two specs are connected, in one number: a graph has thousands of such rows, and each column costs.
 _BY_CARET, _BY_LINK_RUN, _BY_BUILD, _DEPTH = 1, 2, 4, 8
 
-_CLOSURE = over_rows(
+_CLOSURE = insert_rows(
+    "closure",
     "ancestor_id bigint, descendant_id bigint, how integer",
-    f"""
-    INSERT INTO closure (ancestor_id, descendant_id, by_caret, by_link_run, by_build, depth)
-    SELECT i.ancestor_id, i.descendant_id, (i.how & {_BY_CARET}) <> 0, (i.how & {_BY_LINK_RUN}) <> 0,
-        (i.how & {_BY_BUILD}) <> 0, i.how / {_DEPTH}
-    FROM {{input}} i
-    """,  # noqa: S608 -- of our own constants
+    {
+        "ancestor_id": "i.ancestor_id",
+        "descendant_id": "i.descendant_id",
+        "by_caret": f"(i.how & {_BY_CARET}) <> 0",
+        "by_link_run": f"(i.how & {_BY_LINK_RUN}) <> 0",
+        "by_build": f"(i.how & {_BY_BUILD}) <> 0",
+        "depth": f"i.how / {_DEPTH}",
+    },
 )
 
 _COMPILERS = over_rows(

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecNode
 from spackmon.graph.versions import version_key
-from spackmon.ingest.rows import Statement, insert_missing, over_rows
+from spackmon.ingest.rows import Statement, insert_missing, insert_rows, over_rows
 from spackmon.ingest.tables.revisions import specs_change
 
 JOINED_DIMENSIONS = """FROM {input} i
@@ -78,13 +78,7 @@ _PARAMETER_SETS = insert_missing(
 
 _PACKAGE_ID = Statement("SELECT id FROM package WHERE name = :name")
 
-_PARAMETERS = over_rows(
-    "name text, value text, parameter_set_id bigint",
-    """
-    INSERT INTO parameter (name, value, parameter_set_id)
-    SELECT i.name, i.value, i.parameter_set_id FROM {input} i
-    """,
-)
+_PARAMETERS = insert_rows("parameter", "name text, value text, parameter_set_id bigint")
 
 
 def get_or_create_packages(connection: Connection, names: Iterable[str]) -> None:
