@@ -25,6 +25,7 @@ COMPILER_NAMES = {
 _UNQUOTED = re.compile(r"[A-Za-z0-9,/_.\-\[\]]+")
 _SEGMENT = re.compile(r"([0-9]+|[A-Za-z]+)([_.-]*)")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _PRERELEASES = frozenset({"alpha", "beta", "rc"})
 _FINAL = "final"
 _WITHOUT_NUMBER = _PRERELEASES | {_FINAL}
@@ -165,7 +166,17 @@ def _segments(version: str) -> list[tuple[str, str]]:
 
 def external(node: SpecNode) -> dict[str, Any]:
     """Where an external comes from: its `path`, `module` and more; empty for what Spack builds."""
-    content = json.loads(node.external) if node.external else None
+    return _external(node.external)
+
+
+def external_path(document: str | None) -> str | None:
+    """The path in a spec's `external`, JSON; None where it has none, or one that no database can hold."""
+    path = _external(document).get("path")
+    return path if isinstance(path, str) and path and not _UNSTORABLE.search(path) else None
+
+
+def _external(document: str | None) -> dict[str, Any]:
+    content = json.loads(document) if document else None
     return content if isinstance(content, dict) else {}
 
 

@@ -4,16 +4,35 @@ Below a node its dependencies come by name. Every walk visits a node once and is
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
-from spackmon.graph.spec import Deptype, Edge, SpecNode
+from spackmon.graph.spec import Deptype, Edge
 
 ALL_DEPTYPES = Deptype.BUILD | Deptype.LINK | Deptype.RUN | Deptype.TEST
 
 Children: TypeAlias = Callable[[str], tuple[Edge, ...]]
 """The edges to follow below a node, in order."""
+
+
+class Node(Protocol):
+    """What a walk has to know of a spec."""
+
+    @property
+    def name(self) -> str:
+        """Its package."""
+
+    @property
+    def edges(self) -> Sequence[Edge]:
+        """What it leads to."""
+
+
+class Turned(NamedTuple):
+    """A spec whose edges lead to what depends on it."""
+
+    name: str
+    edges: list[Edge]
 
 
 class Order(Enum):
@@ -35,7 +54,7 @@ class Visit(NamedTuple):
 
 
 def traverse(
-    nodes: Mapping[str, SpecNode],
+    nodes: Mapping[str, Node],
     root: str,
     order: Order = Order.PRE,
     deptypes: Deptype = ALL_DEPTYPES,
@@ -57,7 +76,17 @@ def traverse(
     return list(_depth_first(start, children, after=order is Order.POST))
 
 
-def dependencies(nodes: Mapping[str, SpecNode], deptypes: Deptype = ALL_DEPTYPES) -> Children:
+def turned(nodes: Mapping[str, Node]) -> dict[str, Turned]:
+    """The same graph with each edge the other way round; an edge that ends at no node of it is left out."""
+    found = {key: Turned(node.name, []) for key, node in nodes.items()}
+    for key, node in nodes.items():
+        for edge in node.edges:
+            if edge.child in found:
+                found[edge.child].edges.append(Edge(key, edge.deptypes, edge.virtuals))
+    return found
+
+
+def dependencies(nodes: Mapping[str, Node], deptypes: Deptype = ALL_DEPTYPES) -> Children:
     """The edges of a node of `nodes` that have any of `deptypes`, as Spack orders them."""
 
     def followed(parent: str) -> tuple[Edge, ...]:

@@ -105,7 +105,7 @@ class Spec(Base):
     (`graph.identity`). Where documents differ, the values are those of the oldest format's longest document.
     `compiler_id` is the compiler that a document names (`names_compiler`), as formats before v5 do,
     otherwise that of C, without one that of C++, else that of Fortran. `built_as` is a hash of the spec that
-    a spliced one was built as; that spec need not be here.
+    a spliced one was built as; that spec need not be here. `external_path` is the path in `external`.
     """
 
     __tablename__ = "spec"
@@ -129,6 +129,7 @@ class Spec(Base):
     parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), index=True)
     package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
     external: Mapped[str | None] = mapped_column(JsonText)
+    external_path: Mapped[str | None] = mapped_column(ByteOrderedText)
     built_as: Mapped[str | None] = mapped_column(ByteOrderedWord)
     format_version: Mapped[int] = mapped_column(SmallInteger)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)

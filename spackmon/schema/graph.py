@@ -26,6 +26,18 @@ class TraversalOrder(Enum):
     TOPOLOGICAL = value("topo", description="After all that depends on it.")
 
 
+@strawberry.enum(description="Where a walk leads.")
+class TraversalDirection(Enum):
+    """Where a walk leads."""
+
+    DEPENDENCIES = value("DEPENDENCIES", description="Down, to what a spec depends on.")
+    DEPENDENTS = value(
+        "DEPENDENTS",
+        description="Up, to what depends on it: what an order says of a spec and what is below it, holds of "
+        "what is above it.",
+    )
+
+
 @strawberry.enum(description="How a spec changed between two graphs.")
 class DifferenceStatus(Enum):
     """How a spec changed between two graphs."""
@@ -61,7 +73,9 @@ class SpecVisit:
     parent: _Spec | None = strawberry.field(
         description="The spec from which it was reached; null for the root."
     )
-    deptypes: list[Deptype] = strawberry.field(description="How the parent needs it.")
+    deptypes: list[Deptype] = strawberry.field(
+        description="How the parent needs it; in a walk up, how it needs the parent."
+    )
 
 
 @strawberry.type(description="A path from a spec to one that it depends on.")

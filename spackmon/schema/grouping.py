@@ -104,6 +104,9 @@ def _group(name: str, plural: str, keys: Mapping[str, GroupKey], facts: Mapping[
     if "parameter_set_id" in facts:
         sentence = "How many different sets of parameters they have."
         fields["parameter_sets"] = int, aggregate("parameter_sets", description=sentence, compared=True)
+    if "owner_id" in facts:
+        sentence = "How many different people report them."
+        fields["owners"] = int, aggregate("owners", description=sentence, compared=True)
     return _class(f"{name}Group", f"A group of {plural}.", fields, inner)
 
 

@@ -71,6 +71,7 @@ _RUN = {
     "ERROR_GROUP": "The run's first error: the text of its group.",
     "FAILED_PHASE": "The run's first phase that failed.",
     "PACKAGE": "The package's name.",
+    "SPEC": "The spec's hash.",
 }
 _FINGERPRINT = "error_fingerprint", "0", "The fingerprint of that group, to ask `errorGroup` for."
 _OWNER = models.Build.owner_id, models.Person.name
@@ -87,6 +88,7 @@ def _keys_of_spec(*path: Attribute) -> dict[str, GroupKey]:
 _BUILD_KEYS = {
     **_keys_of_spec(models.Build.spec_id),
     "PACKAGE": GroupKey(value_of(models.Build.package_id, models.Package.name), _RUN["PACKAGE"]),
+    "SPEC": GroupKey(value_of(models.Build.spec_id, models.Spec.hash), _RUN["SPEC"]),
     "STATUS": GroupKey(value_of(models.Build.status), _RUN["STATUS"], BuildStatus),
     "TAG": GroupKey(keys.tag(newest_attempt_id), _RUN["TAG"]),
     "OWNER": GroupKey(value_of(*_OWNER), _RUN["OWNER"]),
@@ -109,6 +111,7 @@ _ATTEMPT_KEYS = {
     "PACKAGE": GroupKey(
         value_of(models.Attempt.build_id, models.Build.package_id, models.Package.name), _RUN["PACKAGE"]
     ),
+    "SPEC": GroupKey(value_of(models.Attempt.build_id, models.Build.spec_id, models.Spec.hash), _RUN["SPEC"]),
     "STATUS": GroupKey(value_of(models.Attempt.status), _RUN["STATUS"], BuildStatus),
     "TAG": GroupKey(keys.tag(attempt_id), _RUN["TAG"]),
     "OWNER": GroupKey(value_of(models.Attempt.build_id, *_OWNER), _RUN["OWNER"]),
@@ -176,6 +179,7 @@ class SpecConnection(Connection[_Spec]):
     facts={
         "status": lambda build: build[models.Build.status],
         "duration_seconds": lambda build: build[models.Build.duration_seconds],
+        "owner_id": lambda build: build[models.Build.owner_id],
     },
     installed_from=lambda build: build[models.Build.installed_from],
 )

@@ -8,7 +8,7 @@ from strawberry.scalars import JSON
 from spackmon import models
 from spackmon.graph.format import DEFAULT_FORMAT
 from spackmon.query.graph import graph_questions as questions
-from spackmon.query.graph import printing
+from spackmon.query.graph import printing, walks
 from spackmon.query.graph.containment import spec_contains_dependency, spec_has_dependent
 from spackmon.query.meanings.fields import (
     JudgingSpack,
@@ -41,7 +41,7 @@ from spackmon.schema.compiler import Compiler, SpecCompiler
 from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, DependencyWay, Deptype, TransitiveDependency
 from spackmon.schema.filters import ParameterValueFilter, StringFilter, VersionFilter
-from spackmon.schema.graph import SpecVisit, TraversalOrder
+from spackmon.schema.graph import SpecVisit, TraversalDirection, TraversalOrder
 from spackmon.schema.groups import BuildConnection, DependencyConnection, SpecConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import input_of, noun, object_type, only_filtered, quantified
@@ -106,8 +106,8 @@ class SpecGraph:
 
 
 @strawberry.input(
-    description="A spec that a path of dependencies connects with another one. `name`, `satisfying` or both "
-    "say which; all that is given must hold of one spec and of one path to it."
+    description="A spec that a path of dependencies connects with another one. `name`, `satisfying` and "
+    "`where` say which, at least one of them; all that is given must hold of one spec and of one path to it."
 )
 class ContainedFilter:
     """A spec that a path of dependencies connects with another one."""
@@ -123,6 +123,9 @@ class ContainedFilter:
     )
     as_: JudgingSpack | None = strawberry.field(
         default=None, name="as", description="By the rules of this Spack; else of the site's."
+    )
+    where: input_of("SpecFilter") | None = strawberry.field(  # type: ignore[valid-type]
+        default=None, description="It passes this filter: `{buildSpec: {}}` is any spliced spec."
     )
     deptypes: list[Deptype] | None = strawberry.field(
         default=None,
@@ -222,6 +225,9 @@ class Spec(Node):
     external: JSON | None = column(
         models.Spec.external, filters=True, description="Where it comes from, if it is an external."
     )
+    external_path: str | None = column(
+        models.Spec.external_path, filters=True, description="The path in `external`, as `/usr`."
+    )
     build_spec_hash: str | None = column(
         models.Spec.built_as,
         filters=True,
@@ -303,15 +309,18 @@ class Spec(Node):
         description="The graph below it; all of it by default.",
     )
     walk: list[SpecVisit] = computed(
-        questions.OWN_GRAPH,
-        questions.spec_walk,
+        walks.facts_for_walk,
+        walks.spec_walk,
         arguments=[
             argument("order", TraversalOrder, "When a spec is visited.", TraversalOrder.PRE),
+            argument("direction", TraversalDirection, "Where it leads.", TraversalDirection.DEPENDENCIES),
             _DEPTYPES,
             argument("maximum_depth", int | None, "At most this many edges below the root."),
         ],
-        specs=questions.own_graph,
-        description="The graph in the order of a walk that visits each spec once, as Spack traverses it.",
+        decides=["direction", "maximumDepth"],
+        specs=walks.walked,
+        description="The graph in the order of a walk that visits each spec once, as Spack traverses it; or "
+        f"what depends on it, where that is at most {walks.MAXIMUM_DEPENDENTS} specs.",
     )
     format: str = computed(
         printing.facts_for_format,

@@ -24,7 +24,8 @@ PARTS = Path(__file__).parent.parent / "data" / "in-parts"
 QUESTIONS = {
     "spec": """
         SELECT s.hash_kind, s.hash, p.name, v.version, s.namespace, s.names_compiler, c.name, c.version,
-            s.package_hash, s.external, s.built_as, s.format_version, s.spack_version
+            s.package_hash, s.external, s.external_path, s.built_as,
+            s.format_version, s.spack_version
         FROM spec s JOIN package_version v ON v.id = s.package_version_id
         JOIN package p ON p.id = v.package_id
         LEFT JOIN compiler c ON c.id = s.compiler_id

@@ -104,6 +104,25 @@ def test_every_value_of_a_node_comes_back_as_it_was(site: Site) -> None:
     assert row == (node.parameters, node.external, node.package_hash, None, None, node.document)
 
 
+@pytest.mark.parametrize(
+    ("external", "path"),
+    [
+        ('{"module":["gcc/12\\u0000"],"path":"/opt/\\u00fc"}', "/opt/\u00fc"),
+        ('{"path":"/\\u0000"}', None),
+        ('{"path":"/\\ud800"}', None),
+        ('{"path":["/usr"]}', None),
+        ('{"path":""}', None),
+        ('{"module":"gcc"}', None),
+        (None, None),
+    ],
+)
+def test_the_path_of_an_external_is_a_text_that_a_database_can_hold(
+    site: Site, external: str | None, path: str | None
+) -> None:
+    site.apply(spec_report(spec("gcc", "12", external=external)))
+    assert site.rows("SELECT external, external_path FROM spec") == [(external, path)]
+
+
 def test_equal_parameters_are_stored_once_and_each_element_can_be_found(site: Site) -> None:
     parameters = json.dumps(
         {"shared": True, "pic": "False", "languages": ["c", "c"], "fabrics": [], "cflags": ["-O3", "-g"],

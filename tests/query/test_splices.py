@@ -9,7 +9,7 @@ from spackmon.errors import Refused
 from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import SpecReport
 from tests.formats import documents as files
-from tests.ingest.reports import build_report
+from tests.ingest.reports import build_report, spec, spec_report
 from tests.query.conftest import AskedSite
 
 DOCUMENT = json.loads(files.data("spliced.json"))
@@ -62,6 +62,28 @@ def test_what_was_built_with_one_version_and_runs_with_another_is_one_question(s
     runs = {"dependency": {"satisfying": "libgreet@2:", "way": "LINK_RUN"}}
     assert found(spliced, {"and": [built, runs]}) == [SPLICED]
     assert found(spliced, built) == sorted([SPLICED, BUILT_AS])
+
+
+def test_what_depends_on_a_spliced_spec_is_found_at_any_depth(spliced: AskedSite) -> None:
+    one = spec("greet-cli", "1.0", hash=SPLICED)
+    middle = spec("middle", "1", one)
+    spliced.apply(spec_report(spec("top", "1", middle), middle, one))
+    query = "query($where: SpecFilter) { specs(where: $where, orderBy: [{name: ASC}]) { nodes { name } } }"
+
+    def names(where: dict[str, Any]) -> list[str]:
+        return [found["name"] for found in spliced.ask(query, where=where)["specs"]["nodes"]]
+
+    any_spliced = {"where": {"buildSpec": {}}}
+    assert names({"dependency": any_spliced}) == ["middle", "top"]
+    assert names({"dependency": {**any_spliced, "way": "DIRECT"}}) == ["middle"]
+    assert names({"dependency": {**any_spliced, "name": "zlib"}}) == []
+    assert names({"dependency": {"where": {"dependency": any_spliced}}}) == ["top"]
+    assert "libgreet" in names({"dependent": any_spliced})
+    assert names({"dependent": {"where": {"not": {"dependency": any_spliced}, "buildSpec": {}}}}) != []
+    builds = "query($where: BuildFilter) { builds(where: $where) { totalCount } }"
+    assert spliced.ask(builds, where={"dependency": any_spliced})["builds"]["totalCount"] == 0
+    spliced.apply(build_report(middle.hash))
+    assert spliced.ask(builds, where={"dependency": any_spliced})["builds"]["totalCount"] == 1
 
 
 def test_specs_are_found_by_what_they_were_built_as(spliced: AskedSite) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from spackmon.graph.spec import Deptype, Edge, SpecNode
+from spackmon.query.graph import walks
 from tests.ingest.reports import build_report, spec, spec_report
 from tests.query.conftest import AskedSite
 
@@ -131,6 +132,45 @@ def test_what_is_above_comes_nearest_first_by_pages_and_says_by_which_way(asked:
     where = {"parent": {"name": {"ne": "tool"}}, "depth": {"le": 2}, "byBuild": {"eq": True}}
     only = asked.ask(query, hash=ZLIB_OLD.hash, where=where)["spec"]["transitiveDependents"]
     assert [one["parent"]["name"] for one in only["nodes"]] == ["hdf5"]
+
+
+WALK = """
+    query($hash: String!, $order: TraversalOrder, $deptypes: [Deptype!], $most: Int) {
+        spec(hash: $hash) {
+            walk(order: $order, deptypes: $deptypes, maximumDepth: $most, direction: DEPENDENTS) {
+                depth deptypes spec { name } parent { name }
+            }
+        }
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ({"order": "PRE"}, [("zlib", 0), ("cmake", 1), ("hdf5", 2), ("python", 3), ("tool", 1)]),
+        ({"order": "POST"}, [("python", 3), ("hdf5", 2), ("cmake", 1), ("tool", 1), ("zlib", 0)]),
+        ({"order": "BREADTH"}, [("zlib", 0), ("cmake", 1), ("tool", 1), ("hdf5", 2), ("python", 3)]),
+        ({"order": "PRE", "deptypes": ["LINK", "RUN"]}, [("zlib", 0), ("cmake", 1)]),
+        ({"order": "PRE", "most": 2}, [("zlib", 0), ("cmake", 1), ("hdf5", 2), ("tool", 1)]),
+        ({"order": "TOPOLOGICAL", "most": 0}, [("zlib", 0)]),
+    ],
+)
+def test_a_walk_leads_up(asked: AskedSite, arguments: dict[str, Any], found: list[tuple[str, int]]) -> None:
+    visits = asked.ask(WALK, hash=ZLIB_OLD.hash, **arguments)["spec"]["walk"]
+    assert [(one["spec"]["name"], one["depth"]) for one in visits] == found
+    reached = {one["spec"]["name"]: (one["parent"], one["deptypes"]) for one in visits}
+    assert reached["zlib"] == (None, [])
+    if "hdf5" in reached:
+        assert reached["hdf5"] == ({"name": "cmake"}, ["BUILD"])
+
+
+def test_a_walk_up_visits_only_so_many(asked: AskedSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walks, "MAXIMUM_DEPENDENTS", 3)
+    with pytest.raises(AssertionError, match=r"QUERY_TOO_LARGE") as refused:
+        asked.ask(WALK, hash=ZLIB_OLD.hash, order="POST")
+    assert "here are 4" in str(refused.value)
+    assert len(asked.ask(WALK, hash=ZLIB_OLD.hash, order="POST", most=2)["spec"]["walk"]) == 4
 
 
 def test_what_is_below_comes_nearest_first(asked: AskedSite) -> None:

@@ -1,6 +1,6 @@
 """What a spec is connected with by a path of dependencies of a kind."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from spackmon import models
@@ -11,22 +11,32 @@ from tests.reference.language import is_satisfied
 from tests.reference.rows import Rows
 from tests.reference.walks import is_of
 
+Passes = Callable[[Mapping[str, Any], Any], bool]
+"""Whether a spec passes a filter."""
 
-def connected(rows: Rows, row: Any, sought: Mapping[str, Any], *, upwards: bool) -> bool:
+
+def connected(rows: Rows, row: Any, sought: Mapping[str, Any], passes: Passes, *, upwards: bool) -> bool:
     """Whether what is sought is below a spec, or the spec of a build, or above it."""
-    if sought.get("name") is None and (sought.get("satisfying") is None or sought.get("version") is not None):
+    named = [sought.get(one) is not None for one in ("name", "satisfying", "where")]
+    if not any(named) or (sought.get("version") is not None and not named[0]):
         raise Refused(Code.ARGUMENT_INVALID, "what it is about is not named")
     spec = rows.get(models.Spec, row.spec_id) if isinstance(row, models.Build) else row
     paths = _paths(rows, spec.id, sought, upwards) if spec is not None else set()
     ends = {end for end, *fits in paths if all(fits)}
-    return any(_is_sought(rows, rows.get(models.Spec, end), sought) for end in sorted(ends))
+    if named[2]:
+        # What is refused, is refused wherever a row ends.
+        passes(sought["where"], rows.all(models.Spec)[0])
+    return any(_is_sought(rows, rows.get(models.Spec, end), sought, passes) for end in sorted(ends))
 
 
-def _is_sought(rows: Rows, spec: Any, sought: Mapping[str, Any]) -> bool:
-    text = sought.get("satisfying")
-    return all(
-        sought.get(name) in (None, fields.value(rows, "Spec", name, spec)) for name in ("name", "version")
-    ) and (text is None or is_satisfied(rows, spec, text, sought.get("as")))
+def _is_sought(rows: Rows, spec: Any, sought: Mapping[str, Any], passes: Passes) -> bool:
+    text, where = sought.get("satisfying"), sought.get("where")
+    named = {name: fields.value(rows, "Spec", name, spec) for name in ("name", "version")}
+    return (
+        all(sought.get(name) in (None, value) for name, value in named.items())
+        and (text is None or is_satisfied(rows, spec, text, sought.get("as")))
+        and (where is None or passes(where, spec))
+    )
 
 
 def _paths(rows: Rows, root: int, sought: Mapping[str, Any], upwards: bool) -> set[tuple[int, bool]]:

@@ -21,7 +21,8 @@ TYPES = {
 
 _MOST = 500
 _MEASURES = {
-    "Attempt": measured, "Build": measured, "BuildPhase": measured,
+    "Attempt": measured, "BuildPhase": measured,
+    "Build": lambda builds: {**measured(builds), "owners": len({build["owner"] for build in builds})},
     "InstallFile": lambda files: {"totalBytes": sum(file.size_bytes or 0 for file in files)},
     "Spec": lambda specs: {"parameterSets": len({spec.parameter_set_id for spec in specs})},
 }  # fmt: skip

@@ -358,6 +358,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Attempt", "installedBytes"): _installed_bytes,
     ("Build", "installedBytes"): _installed_bytes,
     ("Spec", "buildSpecHash"): lambda rows, spec: spec.built_as,
+    ("Spec", "externalPath"): lambda rows, spec: json.loads(spec.external or "{}").get("path"),
     ("Spec", "dependentCount"): lambda rows, spec: len(rows.by(models.Closure, "descendant_id", spec.id)),
     ("ErrorGroup", "firstSeen"): _seen(min),
     ("ErrorGroup", "lastSeen"): _seen(max),

@@ -98,7 +98,11 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
     if name == "not":
         return not one(sought)
     if name in ("dependency", "dependent"):
-        return connected(rows, row, sought, upwards=name == "dependent")
+
+        def are_passed(where: Mapping[str, Any], spec: Any) -> bool:
+            return passes(rows, schema, "SpecFilter", where, spec)
+
+        return connected(rows, row, sought, are_passed, upwards=name == "dependent")
     type_name = type_of(input_name)
     inner = named(schema.type_map[input_name].fields[name].type)
     to_any = fields.FILTERED_TO_ANY.get((type_name, name))

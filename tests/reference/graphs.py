@@ -1,6 +1,7 @@
 """What fields say about whole graphs, from the pure functions that Spack's own answers hold."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from spackmon import models
@@ -16,7 +17,7 @@ from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
 from tests.reference import fields
 from tests.reference.rows import Rows
-from tests.reference.walks import graph
+from tests.reference.walks import above, graph
 
 Arguments = Mapping[str, Any]
 Find = Callable[[Rows, Any, Arguments], Any]
@@ -130,10 +131,33 @@ def spec_tree(rows: Rows, spec: Any, arguments: Arguments) -> str:
     return _printed(lambda: tree(found, spec.hash, deptypes=_deptypes(arguments), **options))
 
 
+def _above(rows: Rows, spec: Any, arguments: Arguments) -> dict[str, SpecNode]:
+    """What depends on a spec, each with the edges to those that depend on it."""
+    near = [one for one in above(rows, spec.id) if _is_near(rows, spec, one, arguments)]
+    if len(near) > 500:
+        raise Refused(Code.QUERY_TOO_LARGE, "too many above")
+    found = {one.hash: node(rows, one) for one in (spec, *near)}
+    edges = [(other.hash, edge) for other in found.values() for edge in other.edges]
+    return {
+        key: replace(
+            one, edges=tuple(replace(edge, child=other) for other, edge in edges if edge.child == key)
+        )
+        for key, one in found.items()
+    }
+
+
+def _is_near(rows: Rows, spec: Any, other: Any, arguments: Arguments) -> bool:
+    """Whether a path from a spec above is short enough."""
+    most = arguments.get("maximumDepth")
+    return most is None or any(one.id == spec.id for one in graph(rows, other.id, most)[1:])
+
+
 def spec_walk(rows: Rows, spec: Any, arguments: Arguments) -> list[dict[str, Any]]:
     """Spec.walk."""
+    is_up = arguments["direction"] == "DEPENDENTS"
+    found = _above(rows, spec, arguments) if is_up else nodes(rows, spec)
     visits = traverse(
-        nodes(rows, spec),
+        found,
         spec.hash,
         _ORDERS[arguments["order"]],
         _deptypes(arguments),

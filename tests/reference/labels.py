@@ -27,7 +27,8 @@ def labels_of(rows: Rows, type_name: str, row: Any) -> Labels:
 def row_measured(rows: Rows, type_name: str, row: Any) -> Any:
     """What groups measure of a row."""
     if type_name in ("Attempt", "Build", "BuildPhase"):
-        return {"status": row.status, "durationSeconds": row.duration_seconds}
+        own = {"owner": row.owner_id} if type_name == "Build" else {}
+        return {"status": row.status, "durationSeconds": row.duration_seconds, **own}
     return row
 
 
@@ -81,8 +82,10 @@ def _of_run(rows: Rows, run: Any, build: Any, attempt: Any) -> Labels:
     phases = sorted(rows.by(models.Phase, "attempt_id", attempt.id), key=lambda one: (one.position, one.id))
     failed = [(phase.name,) for phase in phases if phase.status == "ERROR"]
     package = fields.TO_ONE["Build", "package"](rows, build)
+    spec = fields.TO_ONE["Build", "spec"](rows, build)
     return {
-        **_of_spec(rows, fields.TO_ONE["Build", "spec"](rows, build)),
+        **_of_spec(rows, spec),
+        "SPEC": [] if spec is None else [(spec.hash,)],
         "PACKAGE": [] if package is None else [(package.name,)],
         "STATUS": [(run.status,)],
         "TAG": [(tag.name,) for tag in fields.TO_MANY["Attempt", "tags"](rows, attempt)],

@@ -137,11 +137,18 @@ def _spec(dice: random.Random, number: int, known: list[SpecNode]) -> SpecNode:
         compiler=dice.choice([None, ("gcc", "9.4.0"), ("gcc", "12.2.0"), ("clang", "9.4")]),
         namespace=dice.choice([None, "builtin", "site"]),
         package_hash=dice.choice([None, "p1", "P2"]),
-        external=dice.choice([None, None, '{"path":"/usr","extra":[1.0,null]}']),
+        external=dice.choice([None, None, *_EXTERNALS]),
         parameters=json.dumps({**parameters, "cflags": dice.sample(["-O2", "-g"], dice.randint(0, 2))}),
         operating_system=dice.choice(["debian12", "rhel8"]),
     )
     return replace(node, target=dice.choice(_TARGETS), edges=tuple(edges), built_as=_built_as(dice, known))
+
+
+_EXTERNALS = (
+    '{"path":"/usr","extra":[1.0,null]}',
+    '{"path":"/opt/\\u00fc","module":["x\\u0000"]}',
+    '{"path":null}',
+)
 
 
 def _built_as(dice: random.Random, known: list[SpecNode]) -> str | None:

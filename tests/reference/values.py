@@ -131,7 +131,7 @@ class Values:
         if name == "not":
             return self.filter(type_, depth - 1)
         if name in ("dependency", "dependent"):
-            return self._dependency(type_)
+            return self._dependency(type_, depth)
         inner = nullable(type_)
         if "some" in inner.fields:
             how = self.dice.choice(["some", "none", "every"])
@@ -141,7 +141,7 @@ class Values:
             return self.filter(type_, depth - 1)
         return self._operators(type_, type_of(of.name), name)
 
-    def _dependency(self, type_: Any) -> Branch:
+    def _dependency(self, type_: Any, depth: int) -> Branch:
         types = {name: field.type for name, field in nullable(type_).fields.items()}
         pairs = self.pools.pairs
         members: dict[str, Tree] = {}
@@ -153,6 +153,8 @@ class Values:
             members["satisfying"] = Leaf(types["satisfying"], self.spec, needed=not members)
             if self.dice.chance(50):
                 members["as"] = self._scalar(types["as"], "ContainedFilter", "", "as")
+        if depth > 1 and self.dice.chance(25):
+            members["where"] = self.filter(types["where"], depth - 1)
         if self.dice.chance(60):
             members["way"] = self._scalar(types["way"], "ContainedFilter", "", "way")
         if self.dice.chance(30):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 from spackmon.errors import Code, Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
 from spackmon.graph.identity import Key
+from spackmon.graph.spec_text import external_path
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import RowStatement, insert_rows, over_rows
 from spackmon.ingest.tables.dimensions import list_text
@@ -44,7 +45,8 @@ _VALUES = over_rows(
     "id bigint",
     """
     SELECT s.id, s.package_version_id, s.namespace, s.compiler_id, s.names_compiler, s.architecture_id,
-        s.parameter_set_id, s.package_hash, s.external, s.built_as, s.format_version, s.spack_version
+        s.parameter_set_id, s.package_hash, s.external, s.external_path, s.built_as, s.format_version,
+        s.spack_version
     FROM {input} i JOIN spec s ON s.id = i.id
     """,
 )
@@ -52,13 +54,13 @@ _VALUES = over_rows(
 _SET_VALUES = over_rows(
     "id bigint, package_version_id bigint, namespace text, compiler_id bigint, names_compiler integer, "
     "architecture_id bigint, parameter_set_id bigint, package_hash text, external text, "
-    "built_as text, format_version integer, spack_version text",
+    "external_path text, built_as text, format_version integer, spack_version text",
     """
     UPDATE spec SET package_version_id = i.package_version_id, namespace = i.namespace,
         compiler_id = i.compiler_id, names_compiler = i.names_compiler <> 0,
         architecture_id = i.architecture_id, parameter_set_id = i.parameter_set_id,
-        package_hash = i.package_hash, external = i.external, built_as = i.built_as,
-        format_version = i.format_version, spack_version = i.spack_version
+        package_hash = i.package_hash, external = i.external, external_path = i.external_path,
+        built_as = i.built_as, format_version = i.format_version, spack_version = i.spack_version
     FROM {input} i WHERE spec.id = i.id
     """,
 )
@@ -315,10 +317,11 @@ def _write_compilers_and_values(
             main[spec_id],
             int(named[spec_id] is not None),
             claimed[0].architecture_id, claimed[0].parameter_set_id, _first(claimed, "package_hash"),
-            _first(claimed, "external"), _first(claimed, "built_as"), claimed[0].format_version,
+            external, external_path(external), _first(claimed, "built_as"), claimed[0].format_version,
             _oldest_spack(claimed),
         )
         for spec_id, claimed in claims.items()
+        for external in (_first(claimed, "external"),)
     }  # fmt: skip
     stored = {tuple(row) for row in _VALUES.run(connection, ids(claims))}
     differences.values = len(values - stored)

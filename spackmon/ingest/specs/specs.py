@@ -16,6 +16,7 @@ from spackmon.graph.closure import by_ways, descendants, provided
 from spackmon.graph.compilers import compilers_of, main_compiler
 from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
+from spackmon.graph.spec_text import external_path
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.specs.settling import add_hashes, settle
@@ -49,14 +50,16 @@ _KNOWN = over_rows(
 _SPECS = over_rows(
     "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
     "compiler_version text, names_compiler integer, platform text, operating_system text, "
-    "target_digest bytea, parameters_digest bytea, package_hash text, external text, built_as text",
+    "target_digest bytea, parameters_digest bytea, package_hash text, external text, external_path text, "
+    "built_as text",
     f"""
     INSERT INTO spec (
         hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
-        parameter_set_id, package_hash, external, built_as, format_version, spack_version, recorded_at
+        parameter_set_id, package_hash, external, external_path, built_as, format_version, spack_version,
+        recorded_at
     )
     SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, i.names_compiler <> 0, a.id, ps.id,
-        i.package_hash, i.external, i.built_as, :format_version, :spack_version, :now
+        i.package_hash, i.external, i.external_path, i.built_as, :format_version, :spack_version, :now
     {JOINED_DIMENSIONS}
     WHERE true
     ORDER BY i.hash, i.hash_kind
@@ -280,7 +283,8 @@ def _create(
             node.hash, node.hash_kind, node.name, node.version, node.namespace,
             *(compiler or (None, None)), int(node.compiler is not None),
             node.platform, node.operating_system, digest_of(node.target.document),
-            digest_of(node.parameters), node.package_hash, node.external, node.built_as,
+            digest_of(node.parameters), node.package_hash, node.external, external_path(node.external),
+            node.built_as,
         ))  # fmt: skip
     written = _SPECS.run(
         connection, rows, format_version=graph.format_version, spack_version=spack_version, now=utc_now()

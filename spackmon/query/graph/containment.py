@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Text, cast, false, or
 from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype
 from spackmon.models import Build, BuildPackageVersion, Closure, Dependency, Package, PackageVersion, Spec
-from spackmon.query.rows.filters import deptype_bit
+from spackmon.query.rows.filters import deptype_bit, specs_passing
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.speclang.satisfying import specs_satisfying
 from spackmon.query.speclang.spec_dependencies import Found
@@ -32,7 +32,7 @@ def build_contains_dependency(build: Scope, dependency: Given, filtering: Filter
     A package or a version of it, by any path, is one range of an index, newest build first
     (docs/decisions/0002-dependency-filter.md).
     """
-    sought = _sought("dependency", dependency, filtering)
+    sought = _sought("dependency", dependency, build, filtering)
     if not sought.is_of_packages:
         return Condition(build[Build.spec_id].in_(sought.above()))
     members, bind = sought.members, filtering.bind
@@ -52,24 +52,28 @@ def build_contains_dependency(build: Scope, dependency: Given, filtering: Filter
 
 def spec_contains_dependency(spec: Scope, dependency: Given, filtering: Filtering) -> Condition:
     """The spec's graph contains what is asked for anywhere below it."""
-    return Condition(spec.row_id.in_(_sought("dependency", dependency, filtering).above()))
+    return Condition(spec.row_id.in_(_sought("dependency", dependency, spec, filtering).above()))
 
 
 def build_has_dependent(build: Scope, dependent: Given, filtering: Filtering) -> Condition:
     """The build's spec is anywhere below what is asked for."""
-    return Condition(build[Build.spec_id].in_(_sought("dependent", dependent, filtering).below()))
+    return Condition(build[Build.spec_id].in_(_sought("dependent", dependent, build, filtering).below()))
 
 
 def spec_has_dependent(spec: Scope, dependent: Given, filtering: Filtering) -> Condition:
     """The spec is anywhere below what is asked for."""
-    return Condition(spec.row_id.in_(_sought("dependent", dependent, filtering).below()))
+    return Condition(spec.row_id.in_(_sought("dependent", dependent, spec, filtering).below()))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sought:
-    """What is asked for: the members that were given, and the deptypes as bits, each a parameter."""
+    """What is asked for: the members that were given, and the deptypes as bits, each a parameter.
+
+    `row` is the one that is filtered.
+    """
 
     members: dict[str, Given]
+    row: Scope
     filtering: Filtering
     way: str
     bits: tuple[ColumnElement[Any], ...] | None
@@ -77,7 +81,7 @@ class _Sought:
     @property
     def is_of_packages(self) -> bool:
         """Whether it is a package or a version of it, by any path."""
-        return self.way == ANY and self.bits is None and "satisfying" not in self.members
+        return self.way == ANY and self.bits is None and not self.members.keys() & {"satisfying", "where"}
 
     def above(self) -> Found:
         """The specs that depend on it."""
@@ -139,6 +143,10 @@ class _Sought:
         if "satisfying" in members:
             text = self.filtering.decided(members["satisfying"])
             found = found.where(spec.c.id.in_(specs_satisfying(text, self.filtering.rules(members))))
+        if "where" in members:
+            # Beside the statement: SQLite parses only so many levels, and a filter has any number of its own.
+            passing = specs_passing(members["where"], self.row, self.filtering).cte()
+            found = found.where(spec.c.id.in_(select(passing.c.id)))
         return found
 
 
@@ -153,11 +161,12 @@ def _downwards(edge: FromClause) -> tuple[ColumnElement[Any], ColumnElement[Any]
     return edge.c.parent_id, edge.c.child_id
 
 
-def _sought(field: str, given: Given, filtering: Filtering) -> _Sought:
+def _sought(field: str, given: Given, row: Scope, filtering: Filtering) -> _Sought:
     """What a filter's `field` asks for. Raises ARGUMENT_INVALID where nothing is named."""
     members = {key: value for key, value in given.members().items() if value.value is not None}
-    if not members.keys() & {"name", "satisfying"}:
-        raise Refused(Code.ARGUMENT_INVALID, f"`{field}` needs the `name` of a package, or `satisfying`")
+    if not members.keys() & {"name", "satisfying", "where"}:
+        sentence = f"`{field}` needs the `name` of a package, `satisfying` or `where`"
+        raise Refused(Code.ARGUMENT_INVALID, sentence)
     if "version" in members and "name" not in members:
         raise Refused(Code.ARGUMENT_INVALID, f"the `version` in `{field}` needs the `name` of its package")
     way = filtering.decided(members.pop("way", None)) or ANY
@@ -166,7 +175,7 @@ def _sought(field: str, given: Given, filtering: Filtering) -> _Sought:
         bits = tuple(
             filtering.bind(one, Integer(), deptype_bit) for one in filtering.each(members["deptypes"])
         )
-    return _Sought(members, filtering, way, bits)
+    return _Sought(members, row, filtering, way, bits)
 
 
 def _text(name: str, members: dict[str, Given], bind: Bind) -> ColumnElement[Any]:

@@ -3,22 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import CompoundSelect, Select, select, union
+from sqlalchemy import CompoundSelect, select, union
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.diff import NodeDifference, Status, diff
 from spackmon.graph.facts import compare_facts
 from spackmon.graph.format import format_spec
 from spackmon.graph.paths import common, shortest_paths
-from spackmon.graph.spec import Deptype, SpecNode
+from spackmon.graph.spec import SpecNode
 from spackmon.graph.template import BadFormat
-from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
 from spackmon.models import Closure, Spec, SpecHash
 from spackmon.query.graph.printing import as_printed
-from spackmon.query.graph.spec_nodes import GRAPH, deptypes, graph_nodes
+from spackmon.query.graph.spec_nodes import GRAPH, graph_nodes
+from spackmon.query.graph.walks import followed
 from spackmon.query.rows.lookups import spec_by_hash_or_id, without_nul
-from spackmon.query.speclang.expressions import itself_and_descendants
 from spackmon.query.sql.conditions import Filtering, SpecIds
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
@@ -29,7 +28,6 @@ Nodes = Mapping[str, SpecNode]
 MAXIMUM_PATHS = 100
 MAXIMUM_GRAPHS = 20
 
-OWN_GRAPH = f"{{ {GRAPH} }}"
 TWO_GRAPHS = f"""query($a: String!, $b: String!) {{
   a: spec(hash: $a) {{ {GRAPH} }}
   b: spec(hash: $b) {{ {GRAPH} }}
@@ -56,26 +54,9 @@ def spec_tree(facts: Any, arguments: Arguments) -> str:
     options = {name: arguments[name] for name in ("hashes", "types", "template")}
     return _formatted(
         lambda: tree(
-            nodes, facts["hash"], deptypes=_followed(arguments), specfile_versions=versions, **options
+            nodes, facts["hash"], deptypes=followed(arguments), specfile_versions=versions, **options
         )
     )
-
-
-def spec_walk(facts: Any, arguments: Arguments) -> list[dict[str, Any]]:
-    """The visits of a walk through the graph."""
-    nodes, root = graph_nodes(facts, "")
-    visits = traverse(
-        nodes, root, Order(arguments["order"]), _followed(arguments), arguments.get("maximumDepth")
-    )
-    return [
-        {
-            "spec": visit.hash,
-            "depth": visit.depth,
-            "parent": visit.parent,
-            "deptypes": _names(visit.edge.deptypes) if visit.edge else [],
-        }
-        for visit in visits
-    ]
 
 
 def paths(facts: Any, arguments: Arguments) -> list[dict[str, Any]]:
@@ -87,9 +68,7 @@ def paths(facts: Any, arguments: Arguments) -> list[dict[str, Any]]:
     edges = [(node.hash, edge.child, edge.deptypes) for node in nodes.values() for edge in node.edges]
     found: list[tuple[str, ...]] = []
     for target in _meant(nodes, arguments["to"]):
-        found += shortest_paths(
-            edges, root, target, limit, deptypes=_followed(arguments), order=_order(nodes)
-        )
+        found += shortest_paths(edges, root, target, limit, deptypes=followed(arguments), order=_order(nodes))
     found.sort(key=len)
     return [{"specs": list(path), "length": len(path) - 1} for path in found[:limit]]
 
@@ -125,7 +104,7 @@ def common_dependencies(facts: Any, arguments: Arguments) -> list[dict[str, Any]
     if unknown is not None:
         raise Refused(Code.SPEC_UNKNOWN, f"no spec has the hash {unknown!r}")
     roots = dict.fromkeys(shown[value] for value in hashes)
-    found = common([graphs[root] for root in roots], _followed(arguments))
+    found = common([graphs[root] for root in roots], followed(arguments))
     return [
         {
             "name": one.name,
@@ -135,13 +114,6 @@ def common_dependencies(facts: Any, arguments: Arguments) -> list[dict[str, Any]
         }
         for one in found
     ]
-
-
-def own_graph(
-    row: Scope, arguments: Mapping[str, Given], compilation: Filtering
-) -> CompoundSelect[Any] | Select[Any]:
-    """The ids of all specs in a spec's graph."""
-    return itself_and_descendants(row)
 
 
 def graphs_of(*names: str) -> SpecIds:
@@ -178,11 +150,6 @@ def _formatted(make: Callable[[], str]) -> str:
         raise Refused(Code.FORMAT_INVALID, f"`template` cannot be printed: {error}") from error
 
 
-def _followed(arguments: Arguments) -> Deptype:
-    named = arguments.get("deptypes")
-    return ALL_DEPTYPES if named is None else deptypes(named)
-
-
 def _meant(nodes: Nodes, name_or_hash: str) -> list[str]:
     """The nodes of this name, or whose hash starts so."""
     named = [node.hash for node in nodes.values() if node.name == name_or_hash]
@@ -196,10 +163,6 @@ def _meant(nodes: Nodes, name_or_hash: str) -> list[str]:
 
 def _order(nodes: Nodes) -> Callable[[str], tuple[str, str]]:
     return lambda identity: (nodes[identity].name, identity)
-
-
-def _names(bits: Deptype) -> list[str]:
-    return [one.name for one in Deptype if one & bits and one.name]
 
 
 def _node_difference(node: NodeDifference) -> dict[str, Any]:

@@ -248,16 +248,21 @@ def _parameter_sets(rows: FromClause) -> list[ColumnElement[Any]]:
     return [func.count(rows.c["parameter_set_id"].distinct(), type_=BigInteger()).label("parameter_sets")]
 
 
+def _owners(rows: FromClause) -> list[ColumnElement[Any]]:
+    return [func.count(rows.c["owner_id"].distinct(), type_=BigInteger()).label("owners")]
+
+
 _MEASURES: Mapping[str, Callable[[FromClause], list[ColumnElement[Any]]]] = {
     "successRate": _success_rate,
     "durations": _durations,
     "totalBytes": _total_bytes,
     "parameterSets": _parameter_sets,
+    "owners": _owners,
 }
 # What each of them needs to know of a row.
 _NEEDED = {
     "successRate": "status", "durations": "duration_seconds", "totalBytes": "size_bytes",
-    "parameterSets": "parameter_set_id",
+    "parameterSets": "parameter_set_id", "owners": "owner_id",
 }  # fmt: skip
 
 

@@ -242,6 +242,13 @@ def compiler_passes(input_name: str) -> Predicate:
     return predicate
 
 
+def specs_passing(given: Given, row: Scope, filtering: Filtering) -> Select[Any]:
+    """The ids of all specs that pass a filter, whatever `row` they are asked for."""
+    spec = row.beneath(Spec.__table__)
+    passes = _passes("SpecFilter", given, spec, filtering)
+    return select(spec.row_id).select_from(spec.joined()).where(passes)
+
+
 def all_hold(input_name: str) -> Predicate:
     """Every filter of a list holds."""
 
