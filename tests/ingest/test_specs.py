@@ -126,7 +126,8 @@ def test_the_path_of_an_external_is_a_text_that_a_database_can_hold(
 def test_equal_parameters_are_stored_once_and_each_element_can_be_found(site: Site) -> None:
     parameters = json.dumps(
         {"shared": True, "pic": "False", "languages": ["c", "c"], "fabrics": [], "cflags": ["-O3", "-g"],
-         "cxxflags": [], "odd\u0000": "\u0000", "long": "x" * 9000},
+         "cxxflags": [], "odd\u0000": "\u0000", "long": "x" * 9000,
+         "many": [f"{number:0>100}" for number in range(300)]},
     )  # fmt: skip
     site.apply(spec_report(spec("zlib", "1.3", parameters=parameters)))
     site.apply(spec_report(spec("zlib", "1.4", parameters=parameters)))
@@ -137,6 +138,8 @@ def test_equal_parameters_are_stored_once_and_each_element_can_be_found(site: Si
         ("languages", '"c"'), ("pic", "false"), ("shared", "true"),
     ]  # fmt: skip
     assert site.rows("SELECT count(*) FROM parameter WHERE name = 'long'") == [(1,)]
+    many = site.rows("SELECT value FROM parameter WHERE name = 'many' ORDER BY value")
+    assert many == [(f'"{number:0>100}"',) for number in range(300)]
 
 
 def test_what_a_caret_sees_is_told_apart(site: Site) -> None:
@@ -190,6 +193,11 @@ def test_a_text_that_no_database_holds_is_refused_and_leaves_nothing_behind(site
     for bad in ("nul \0", "lone surrogate \ud800"):
         with pytest.raises(Refused) as refused:
             site.apply(spec_report(dataclasses.replace(ZLIB, version=bad)))
+        assert (refused.value.code, refused.value.status) == ("VALUE_REFUSED", 400)
+        with pytest.raises(Refused) as refused:
+            site.apply(
+                spec_report(dataclasses.replace(HDF5, edges=(Edge(ZLIB.hash, Deptype.BUILD, (bad,)),)), ZLIB)
+            )
         assert (refused.value.code, refused.value.status) == ("VALUE_REFUSED", 400)
     assert site.dump() == before
 
