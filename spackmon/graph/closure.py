@@ -3,7 +3,7 @@
 No recursion: a chain of 10^5 specs is as good an input as any.
 """
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from spackmon.graph.spec import Deptype
@@ -129,44 +129,49 @@ def by_ways(nodes: Mapping[Key, Parent[Key]], below: Mapping[Key, frozenset[Key]
     """What lies below each node by paths of each kind; `below` are its `descendants`, children first."""
     found: dict[Key, ByWay[Key]] = {}
     linked_virtuals: dict[Key, frozenset[tuple[str, Key]]] = {}
-    for parent in below:
-        edges = nodes[parent].edges
-        by_link_run = [edge for edge in edges if int(edge.deptypes) & _LINK_RUN]
-        to_build = [edge for edge in edges if int(edge.deptypes) & _BUILD]
-        linked = _children(by_link_run).union(*[found[edge.child].by_link_run for edge in by_link_run])
-        virtuals = _virtuals(by_link_run).union(*[linked_virtuals[edge.child] for edge in by_link_run])
-        needed = _children(to_build)
-        others = {edge.child for edge in edges} - needed
+    children: dict[Key, frozenset[Key]] = {}
+    for parent, everything in below.items():
+        linked, needed, others = [], [], []
+        run_virtuals, build_virtuals = [], []
+        for edge in nodes[parent].edges:
+            deptypes, child = int(edge.deptypes), edge.child
+            provided_here = [(virtual, child) for virtual in edge.virtuals]
+            if deptypes & _LINK_RUN:
+                linked.append(child)
+                run_virtuals += provided_here
+            if deptypes & _BUILD:
+                needed.append(child)
+                build_virtuals += provided_here
+            else:
+                others.append(child)
+        children[parent] = frozenset(needed).union(others)
+        by_link_run = frozenset(linked).union(*[found[child].by_link_run for child in linked])
+        virtuals = frozenset(run_virtuals).union(*[linked_virtuals[child] for child in linked])
         linked_virtuals[parent] = virtuals
         found[parent] = ByWay(
-            linked | needed,
-            virtuals | _virtuals(to_build),
-            linked,
-            needed.union(*[below[child] for child in needed], *[found[child].by_build for child in others]),
-            tuple(_levels(edges, found)),
+            by_link_run.union(needed),
+            virtuals.union(build_virtuals),
+            by_link_run,
+            frozenset(needed).union(
+                *[below[child] for child in needed], *[found[child].by_build for child in others]
+            ),
+            _levels(parent, everything, children),
         )
     return found
 
 
-def _levels(edges: Sequence[Arrow[Key]], found: Mapping[Key, ByWay[Key]]) -> Iterator[frozenset[Key]]:
-    """What lies below a node with these edges, by how many edges away it is."""
-    level = _children(edges)
-    below = [found[child].by_depth for child in level]
-    nearer = level
-    depth = 0
+def _levels(
+    parent: Key, everything: frozenset[Key], children: Mapping[Key, frozenset[Key]]
+) -> tuple[frozenset[Key], ...]:
+    """`everything` below a node, by how many edges away it is."""
+    levels = []
+    level, deeper = children[parent], everything
     while level:
-        yield level
-        level = frozenset().union(*[levels[depth] for levels in below if depth < len(levels)]) - nearer
-        nearer |= level
-        depth += 1
-
-
-def _children(edges: Iterable[Arrow[Key]]) -> frozenset[Key]:
-    return frozenset([edge.child for edge in edges])
-
-
-def _virtuals(edges: Iterable[Arrow[Key]]) -> frozenset[tuple[str, Key]]:
-    return frozenset([(virtual, edge.child) for edge in edges for virtual in edge.virtuals])
+        levels.append(level)
+        # Nearly all that there is, is a level or two away: no more is looked for then.
+        deeper = deeper - level
+        level = deeper and deeper.intersection(frozenset().union(*[children[one] for one in level]))
+    return tuple(levels)
 
 
 def provided(edges: Iterable[Arrow[Key]], seen: Iterable[tuple[str, Key]]) -> dict[tuple[str, Key], int]:

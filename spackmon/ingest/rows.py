@@ -80,10 +80,12 @@ class RowStatement:
 
     def _check(self, rows: Sequence[Sequence[Any]]) -> None:
         for place, name, bound in self._checked:
-            for row in rows:
-                value = row[place]
-                if value is not None and not -bound <= value < bound:
-                    raise Refused(Code.VALUE_REFUSED, f"{name} is {value}: expected less than {bound}")
+            values = [row[place] for row in rows]
+            if None in values:
+                values = [value for value in values if value is not None]
+            if values and not (-bound <= min(values) and max(values) < bound):
+                largest = max(values, key=abs)
+                raise Refused(Code.VALUE_REFUSED, f"{name} is {largest}: expected less than {bound}")
 
     def _as_json(self, rows: Sequence[Sequence[Any]]) -> str:
         if self._has_bytes:

@@ -34,6 +34,7 @@ REACHED = {
     "Analysis": ("Attempt", "analyses"), "Claim": ("Attempt", "sources"),
     "EnvironmentVariable": ("Attempt", "environmentVariables"),
     "Parameter": ("Spec", "parameters"), "SpecHash": ("Spec", "hashes"),
+    "TransitiveDependency": ("Spec", "transitiveDependencies"),
 }  # fmt: skip
 OPERATORS = {
     "eq", "ne", "in", "notIn", "lt", "le", "gt", "ge", "isNull", "contains", "startsWith", "endsWith",
