@@ -95,6 +95,11 @@ class Code(StrEnum):
     CDASH_INCOMPLETE = auto(), 400, "The CDash report lacks a part that identifies the build."
     CDASH_INVALID = auto(), 400, "A part of the CDash report or of its address cannot be read."
     PROJECT_UNKNOWN = auto(), 404, "`CDASH_PROJECTS` does not list this project."
+    EVENTS_NOT_LISTED = (
+        auto(),
+        200,
+        "The report has more errors or warnings than are listed; it is taken, and kept as it came.",
+    )
     MD5_WRONG = auto(), 400, "The body does not have the MD5 that its address states."
 
     # What is asked

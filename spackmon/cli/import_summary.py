@@ -11,7 +11,7 @@ from spackmon.formats.submission import (
 )
 from spackmon.ingest.receipts import ConcretizationFailureReceipt, InstallReceipt, Receipt, SpecReceipt
 
-_ROWS = ("specs", "builds", "phases", "events", "concretization failures")
+_ROWS = ("specs", "builds", "phases", "events", "events not listed", "concretization failures")
 _NEW, _COMPLETED, _KNOWN, _READ = "NEW", "COMPLETED", "KNOWN", "READ"
 _OF_STORE = (_NEW, _COMPLETED, _KNOWN)
 _COLUMNS = (*_OF_STORE, _READ)
@@ -44,6 +44,7 @@ class Summary:
                 self._specs_created += receipt.specs_created
                 self._add("phases", _NEW, receipt.phases_created)
                 self._add("events", _NEW, receipt.events_created)
+                self._add("events not listed", _NEW if receipt.changed else _KNOWN, receipt.events_unlisted)
 
     def sent(self, report: Submission, status: str) -> None:
         """A server took a report and answered with a status, which is that of the report as a whole."""

@@ -149,6 +149,10 @@ class InstallPhase:
     output: bytes | None = None
 
 
+MOST_EVENTS = 1_000
+"""So many errors, and as many warnings, are listed of a report; more are counted. A log lists as many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """An error or a warning as the source found it in the log; lines count from 1."""

@@ -23,6 +23,7 @@ from spackmon.ingest.receipts import (
     Receipt,
     SpecReceipt,
     StatusReceipt,
+    unlisted,
 )
 from spackmon.ingest.rows import Statement
 from spackmon.large_bytes import AnyBytes
@@ -44,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a line; `inbox_id` is where a refused one is kept."""
+    """What became of a line; `inbox_id` is where one is kept that was refused or is `unlisted` in part."""
 
     number: int
     status: Status
@@ -52,6 +53,7 @@ class Outcome:
     spec_hash: str | None = None
     refused: Refused | None = None
     inbox_id: int | None = None
+    unlisted: Refused | None = None
 
 
 _FIND = Statement(
@@ -144,9 +146,12 @@ def _apply(connection: Connection, line: Line, person_id: int) -> Outcome:
             receipts = [store.apply(connection, report, person_id) for report in line.report]
     except Refused as refused:
         return _refuse(connection, line, person_id, refused)
+    in_part = unlisted(receipts)
     return Outcome(
         line.number,
         combined_status(receipts),
+        unlisted=in_part,
+        inbox_id=None if in_part is None else _keep(connection, line, person_id, in_part),
         build_id=next((receipt.build_id for receipt in receipts if isinstance(receipt, _OF_BUILD)), None),
         spec_hash=next((receipt.spec_hash for receipt in receipts if isinstance(receipt, _OF_BUILD)), None)
         or next((receipt.hash for receipt in receipts if isinstance(receipt, SpecReceipt)), None),
@@ -174,5 +179,9 @@ def _status(receipt: Receipt) -> Status:
 
 
 def _refuse(connection: Connection, line: Line, person_id: int, refused: Refused) -> Outcome:
-    inbox_id = inbox.add(connection, INBOX_KIND, line.body, refused, person_id) if line.body else None
+    inbox_id = _keep(connection, line, person_id, refused)
     return Outcome(line.number, "refused", refused=refused, inbox_id=inbox_id)
+
+
+def _keep(connection: Connection, line: Line, person_id: int, refused: Refused) -> int | None:
+    return inbox.add(connection, INBOX_KIND, line.body, refused, person_id) if line.body else None

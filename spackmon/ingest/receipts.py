@@ -1,6 +1,10 @@
 """What the store says after it has written a submission."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+from spackmon.errors import Code, Refused
+from spackmon.formats.submission import MOST_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class InstallReceipt:
     """The build that an InstallReport is about, and what the report added to it.
 
     `spec_hash` is the identity of its spec, None while that is not known. `changed` is false when everything
-    in the report was known.
+    in the report was known. `events_unlisted` is how many events of the report are only counted.
     """
 
     build_id: int
@@ -85,6 +89,15 @@ class InstallReceipt:
     specs_created: int
     phases_created: int
     events_created: int
+    events_unlisted: int = 0
+
+    @property
+    def unlisted(self) -> Refused | None:
+        """What to answer, and to keep the report with, where not all of it is listed, unless it was known."""
+        if not (self.events_unlisted and self.changed):
+            return None
+        sentence = f"{self.events_unlisted:,} errors and warnings are not listed: {MOST_EVENTS:,} of each are"
+        return Refused(Code.EVENTS_NOT_LISTED, sentence)
 
 
 Receipt = (
@@ -96,3 +109,9 @@ Receipt = (
     | AnalysisReceipt
     | InstallReceipt
 )
+
+
+def unlisted(receipts: Iterable[Receipt]) -> Refused | None:
+    """That of the first receipt that has one."""
+    of_installs = (receipt.unlisted for receipt in receipts if isinstance(receipt, InstallReceipt))
+    return next(filter(None, of_installs), None)

@@ -26,7 +26,8 @@ class Claim(Base):
     found to speak of. `spec_hash` is the hash by which the source names its spec, `spec_hash_kind` of which
     kind that is where the source says it, `spec_id` the spec of that name, null while there is none. The
     window is the time within which another claim of the run must touch, null where the claim does not tell
-    when it ran.
+    when it ran. `unlisted_event_count` is how many events the fullest of its reports had beyond those that
+    are listed.
 
     Of ms1 alone: `client_build_id` is the build's number that the client was given; `next_run` is JSON of
     what it announced for the next one (`at`, `spack_version`, `tags`), which its next report begins.
@@ -97,6 +98,7 @@ class Claim(Base):
     tags: Mapped[str] = mapped_column(JsonText)
     client_build_id: Mapped[int | None] = mapped_column(RowId)
     next_run: Mapped[str | None] = mapped_column(JsonText)
+    unlisted_event_count: Mapped[int] = mapped_column(server_default="0")
     first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

@@ -31,6 +31,7 @@ from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
 from spackmon.ingest import inbox
+from spackmon.ingest.receipts import unlisted
 from spackmon.large_bytes import AnyBytes, Writer, pieces
 from spackmon.models import Person, SubmissionBatch, Token, utc_now
 from spackmon.viewer import WRITE, allows
@@ -327,7 +328,10 @@ def _apply_once(connection: Connection, name: str, spooled: Spooled, read: inbox
         with connection.begin_nested():
             if person_id is None or not _may_write(connection, spooled.claims, arrived_at):
                 raise Refused(Code.TOKEN_REVOKED, "the token was revoked or its person disabled")
-            inbox.apply_body(connection, read(spooled.kind, spooled.body), person_id, arrived_at)
+            reports = read(spooled.kind, spooled.body)
+            in_part = unlisted(inbox.apply_body(connection, reports, person_id, arrived_at))
+            if in_part is not None:
+                _keep(connection, spooled, in_part)
     except Refused as refused:
         _keep(connection, spooled, refused)
 

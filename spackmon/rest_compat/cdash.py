@@ -30,7 +30,7 @@ from spackmon.http.body import discard_body, read_body
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
-from spackmon.ingest.receipts import InstallReceipt, Receipt
+from spackmon.ingest.receipts import InstallReceipt, Receipt, unlisted
 from spackmon.large_bytes import AnyBytes, pieces
 from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
@@ -133,12 +133,11 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: A
     elements = f"  <md5>{upload.md5}</md5>\n"
     if receipt is not None:
         elements += f"  <buildId>{build_id}</buildId>\n"
-    if upload.damage is None:
+    kept = upload.damage or (None if receipt is None else unlisted([receipt]))
+    if kept is None:
         return _answer("OK", "", elements)
     # Spack sends nothing twice, and what is whole was not cut: it is taken, and kept to be looked at.
-    return _answer(
-        "ERROR", await to_inbox(request, INBOX_KIND + query, body, upload.damage, sender), elements
-    )
+    return _answer("ERROR", await to_inbox(request, INBOX_KIND + query, body, kept, sender), elements)
 
 
 async def _spool(request: Request[Services], query: str, body: AnyBytes, away: Refused) -> Response:

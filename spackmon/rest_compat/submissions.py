@@ -233,7 +233,6 @@ def _answer(outcome: Outcome) -> str:
     if outcome.refused is None:
         answer["build"] = None if outcome.build_id is None else str(outcome.build_id)
         answer["spec"] = outcome.spec_hash
-    else:
-        answer |= {"code": outcome.refused.code, "message": outcome.refused.sentence}
-        answer["inbox"] = outcome.inbox_id
+    if (problem := outcome.refused or outcome.unlisted) is not None:
+        answer |= {"code": problem.code, "message": problem.sentence, "inbox": outcome.inbox_id}
     return json.dumps(answer, separators=(",", ":")) + "\n"

@@ -84,6 +84,11 @@ class Claim(Node):
     last_reported_at: datetime = column(
         models.Claim.last_reported_at, filters=True, description="When its last report with news came."
     )
+    unlisted_event_count: int = column(
+        models.Claim.unlisted_event_count,
+        filters=True,
+        description="How many errors and warnings it reported beyond the 1,000 of each kind that are listed.",
+    )
     owner: Person = relation(models.Claim.owner_id, filters=True, description="Who reported it.")
     build: _Build = relation(
         models.Claim.attempt_id,

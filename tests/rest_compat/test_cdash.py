@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from spackmon.formats.bytes.json_body import read_json
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import SpecReport
+from spackmon.formats.submission import MOST_EVENTS, SpecReport
 from spackmon.ingest import inbox, store
 from tests.cli.command import Shell
 from tests.server import Server, in_database, served
@@ -298,3 +298,20 @@ def test_a_registration_that_lacks_something_is_answered_as_a_cdash_does(server:
         answer = server.post("/api/v1/addBuild.php", fields)
         assert (answer.status_code, answer.json()) == (400, {"error": f"Valid {missing} required"})
     assert server.post("/api/v1/addBuild.php", b"[").status_code == 400
+
+
+def test_more_errors_than_are_listed_are_counted_and_the_document_is_kept(server: Server) -> None:
+    errors = "".join(f"<Error><Text>error {number}</Text></Error>" for number in range(MOST_EVENTS + 7))
+    warnings = "<Warning><Text>w</Text></Warning>" * 3
+    body = document(f"<Build>{errors}{warnings}</Build>")
+    answer = upload(server, body)
+    (entry,) = in_inbox(server)
+    assert (answer.status_code, entry.error_code) == (200, "EVENTS_NOT_LISTED")
+    assert message(answer.text).startswith("7 errors and warnings are not listed: 1,000 of each are")
+    assert in_database(server, lambda connection: inbox.show(connection, entry.id))[1] == body
+    # What is known already is kept already.
+    assert "<status>OK</status>" in upload(server, body).text
+    asked = "{ builds { nodes { errorCount warningCount sources { unlistedEventCount } } } }"
+    counts = {"errorCount": MOST_EVENTS, "warningCount": 3, "sources": [{"unlistedEventCount": 7}]}
+    assert server.ask(asked)["builds"]["nodes"] == [counts]
+    assert len(in_inbox(server)) == 1

@@ -111,6 +111,17 @@ def test_bad_lines_stop_no_other_and_wait_in_the_inbox(server: Server, tmp_path:
     ]  # fmt: skip
 
 
+def test_a_line_with_more_errors_than_are_listed_is_taken_and_kept(server: Server) -> None:
+    errors = [{"kind": "ERROR", "text": f"error {number}"} for number in range(1_003)]
+    body = body_of(install(1, events=errors), install(2, events=errors[:1_000]))
+    first, second = send(server, body)
+    told = {name: first.pop(name) for name in ("code", "message", "inbox")}
+    assert first.keys() == second.keys()
+    assert (first["status"], told["code"], told["inbox"]) == ("created", "EVENTS_NOT_LISTED", 1)
+    assert told["message"] == "3 errors and warnings are not listed: 1,000 of each are"
+    assert statuses(send(server, body)) == ["known", "known"]
+
+
 def test_a_batch_that_was_cut_is_gone_on_with_where_it_ended(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

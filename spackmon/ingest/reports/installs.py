@@ -18,7 +18,7 @@ from spackmon.ingest.tables.attempts import create_tags
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id_of
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
-from spackmon.ingest.tables.events import add_events, create_groups
+from spackmon.ingest.tables.events import add_events, count_unlisted, create_groups, listed
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.packed import PackedLog
 from spackmon.logs.phases import first_time
@@ -47,7 +47,8 @@ def apply_install(
     """
     subject = _subject(connection, report)
     claim = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
-    create_groups(connection, report.events)
+    events = listed(report.events)
+    create_groups(connection, events)
     create_tags(connection, report.tags)
     found_id = claims.find_claim(connection, report.source, person_id)
     found = claims.load_claims(connection, [found_id]) if found_id is not None else {}
@@ -58,7 +59,9 @@ def apply_install(
     claim_id, known, stored = _grown(connection, report, reported, now)
     changed = stored is not None
     specs_created = subject.specs_created
-    events_created = add_events(connection, claim_id, report.events)
+    events_created = add_events(connection, claim_id, events)
+    events_unlisted = len(report.events) - len(events)
+    changed |= count_unlisted(connection, claim_id, events_unlisted)
     if report.attributes:
         changed |= replace_attributes(connection, claim_id, report.attributes, now)
     if not (changed or events_created):
@@ -75,7 +78,7 @@ def apply_install(
     return InstallReceipt(
         resolved.build_id, resolved.build_created, resolved.attempt_created,
         resolved.changed or changed or specs_created > 0, hash_of_spec(connection, resolved.spec_id),
-        specs_created, resolved.phases_created, events_created,
+        specs_created, resolved.phases_created, events_created, events_unlisted,
     )  # fmt: skip
 
 

@@ -1,10 +1,11 @@
 """Errors and warnings as claims report them, and groups of errors that differ in paths and numbers alone."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import Event
+from spackmon.formats.submission import MOST_EVENTS, Event
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.status import EventKind
@@ -47,6 +48,32 @@ _INSERT = over_rows(
 )
 
 
+_COUNT_UNLISTED = Statement(
+    """
+    UPDATE claim SET unlisted_event_count = :count WHERE id = :claim_id AND unlisted_event_count < :count
+    RETURNING id
+    """
+)
+
+
+def listed(events: Sequence[Event]) -> Sequence[Event]:
+    """The first `MOST_EVENTS` of each kind."""
+    if len(events) <= MOST_EVENTS:
+        return events
+    counts: Counter[EventKind] = Counter()
+    first = []
+    for event in events:
+        counts[event.kind] += 1
+        if counts[event.kind] <= MOST_EVENTS:
+            first.append(event)
+    return first
+
+
+def count_unlisted(connection: Connection, claim_id: int, count: int) -> bool:
+    """Note how many events of a report are not listed, if no report of the claim had as many; whether so."""
+    return count > 0 and bool(_COUNT_UNLISTED.run(connection, claim_id=claim_id, count=count))
+
+
 def create_groups(connection: Connection, events: Sequence[Event]) -> None:
     """Make sure that there are the groups of these errors; of equal ones the least text stands for all."""
     least: dict[str, str] = {}
@@ -66,7 +93,8 @@ def add_events(connection: Connection, claim_id: int, events: Sequence[Event]) -
     if not events:
         return 0
     known = [Event(EventKind(row.kind), *row[1:]) for row in _READ.run(connection, claim_id=claim_id)]
-    new = [event for event in events if event not in known]
+    is_known = set(known)
+    new = [event for event in events if event not in is_known]
     if not new:
         return 0
     both = sorted([*known, *new], key=_place) if known else list(events)
