@@ -16,7 +16,7 @@ from spackmon.models import Base
 
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
-    "alembic_version", "submission_batch", "inbox_entry", "merged_build", "person", "token",
+    "alembic_version", "submission_batch", "inbox_entry", "merged_build", "person", "spec_revision", "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
