@@ -25,8 +25,8 @@ from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Val
 DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
-    "a", "after", "as", "b", "before", "columns", "depth", "deptypes", "direction", "fingerprint", "first", "from", "hash",
-    "hashes", "having", "id", "ids", "ignore", "includeInstalled", "keys", "last", "maximumDepth",
+    "a", "after", "as", "b", "before", "columns", "depth", "deptypes", "direction", "fingerprint", "first",
+    "from", "hash", "hashes", "having", "id", "ids", "ignore", "includeInstalled", "keys", "last", "maximumDepth",
     "name", "of", "offset", "order", "orderBy", "package", "rows", "satisfying", "spec", "template",
     "to", "types", "unchanged", "where",
 }  # fmt: skip
