@@ -39,11 +39,12 @@ def command_line() -> typer.Typer:
     else:
         for name in _OF_SERVER:
             app.command(name, hidden=True, context_settings=_ANYTHING)(_refuse)
+        log.app.command("reread", hidden=True, context_settings=_ANYTHING)(_refuse)
     return app
 
 
 def _refuse(context: typer.Context) -> None:
-    raise without_server(f"`spackmon {context.info_name}`")
+    raise without_server(f"`{context.command_path}`")
 
 
 def _show_version(wanted: bool) -> None:

@@ -2,7 +2,20 @@
 
 import typer
 
-from spackmon.cli import db, inbox, old_names, people, runs, schema, serve, spool, tokens, unit
+from spackmon.cli import (
+    db,
+    inbox,
+    log,
+    log_reread,
+    old_names,
+    people,
+    runs,
+    schema,
+    serve,
+    spool,
+    tokens,
+    unit,
+)
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -13,6 +26,7 @@ def add_commands(app: typer.Typer) -> None:
     app.add_typer(people.app, name="user")
     app.add_typer(tokens.app, name="token")
     app.add_typer(inbox.app, name="inbox")
+    log.app.command("reread")(log_reread.reread)
     app.add_typer(spool.app, name="spool")
     app.add_typer(runs.app, name="run")
     app.command()(schema.schema)

@@ -47,6 +47,11 @@ def join(contents: Iterable[bytes]) -> bytes:
     return b"".join(decompressor.decompress(content) for content in contents)
 
 
+def unpacked(content: bytes) -> bytes:
+    """A part of a log from a chunk's content."""
+    return zstandard.ZstdDecompressor().decompress(content)
+
+
 def _character_boundary(log: bytes | mmap, end: int) -> int:
     # 10xxxxxx continues a UTF-8 character, which has at most four bytes; a chunk alone must be readable.
     for boundary in range(end, end - 4, -1):

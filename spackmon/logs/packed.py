@@ -10,16 +10,25 @@ from datetime import datetime
 
 from spackmon.large_bytes import AnyBytes, LargeBytes, Writer, pieces
 from spackmon.logs.chunks import Chunk, split
+from spackmon.logs.event import Report
 from spackmon.logs.phases import first_time
+from spackmon.logs.scanner import read
+
+MOST_EVENTS = 200
+"""Different errors, and as many warnings, that are stored of one log; others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackedLog:
-    """What is stored of a log, with its chunks in a file; `began_at` is the first moment in it."""
+    """What is stored of a log, with its chunks in a file; `began_at` is the first moment in it.
+
+    `report` is what it says went wrong, with as many events as are stored of one log.
+    """
 
     digest: bytes
     size_bytes: int
     began_at: datetime | None
+    report: Report
     _chunks: Sequence[tuple[Chunk, int]]
     _contents: AnyBytes
 
@@ -47,4 +56,5 @@ def pack(log: LargeBytes) -> PackedLog:
             if writer.is_full:
                 writer.flush()
         contents = writer.finish()
-    return PackedLog(hashed.digest(), len(log), first_time(log), chunks, contents)
+    report = read(pieces(log), most_events=MOST_EVENTS)
+    return PackedLog(hashed.digest(), len(log), first_time(log), report, chunks, contents)

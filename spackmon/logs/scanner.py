@@ -20,6 +20,9 @@ from spackmon.logs.taxonomy import Taxonomy
 from spackmon.logs.taxonomy import shipped as shipped_taxonomy
 from spackmon.logs.windows import Window, windows
 
+RULES_VERSION = 1
+"""Of what is found in a log and how: a log that older rules read is read again by `spackmon log reread`."""
+
 MOST_EVENTS = 1000
 """Different errors, and as many different warnings, that one log lists; more are counted."""
 
@@ -57,21 +60,23 @@ def _shipped_candidates() -> Candidates:
     return Candidates(shipped())
 
 
-def read(pieces: Iterable[bytes], *, taxonomy: Taxonomy | None = None, phase: str = "") -> Report:
-    """The events of a log that arrives in pieces of any size; `phase` is that of a log of one phase."""
-    scanner = _Scanner(taxonomy or shipped_taxonomy(), phase)
+def read(
+    pieces: Iterable[bytes | memoryview], *, taxonomy: Taxonomy | None = None, most_events: int = MOST_EVENTS
+) -> Report:
+    """The events of a log that arrives in pieces of any size."""
+    scanner = _Scanner(taxonomy or shipped_taxonomy(), most_events)
     for window in windows(pieces):
         scanner.read(window)
     return scanner.report()
 
 
 class _Scanner:
-    def __init__(self, taxonomy: Taxonomy, phase: str) -> None:
+    def __init__(self, taxonomy: Taxonomy, most_events: int) -> None:
         self._prefilter = _shipped_prefilter()
         self._candidates = _shipped_candidates()
         (self._warning,) = (rule for rule in shipped() if rule.name == "compiler-warning-with-place")
-        self._state = _State(phase=phase)
-        self._judgement = Judgement(taxonomy, MOST_EVENTS)
+        self._state = _State()
+        self._judgement = Judgement(taxonomy, most_events)
         self._lines = 0
 
     def report(self) -> Report:

@@ -32,7 +32,7 @@ class Window:
     end: int
 
 
-def windows(pieces: Iterable[bytes]) -> Iterator[Window]:
+def windows(pieces: Iterable[bytes | memoryview]) -> Iterator[Window]:
     """The windows of a log; at most 1.2 MB of it is in memory."""
     text, begin, first_line = b"\n", 1, 1
     for whole_lines, is_last in _whole_lines(pieces):
@@ -47,9 +47,9 @@ def windows(pieces: Iterable[bytes]) -> Iterator[Window]:
             text, begin = text[behind:], end - behind
 
 
-def _whole_lines(pieces: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
+def _whole_lines(pieces: Iterable[bytes | memoryview]) -> Iterator[tuple[bytes, bool]]:
     """About WINDOW_BYTES each, cut after a line, or within one that is longer."""
-    waiting: list[bytes] = []
+    waiting: list[bytes | memoryview] = []
     size = 0
     for piece in pieces:
         waiting.append(piece)

@@ -37,15 +37,15 @@ from spackmon.models.graph import (
     Target,
 )
 from spackmon.models.inbox import InboxEntry, SubmissionBatch
-from spackmon.models.logs import Log, LogChunk
+from spackmon.models.logs import Log, LogChunk, LogEvent
 from spackmon.models.people import Person, Token
 
 __all__ = [
     "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment",
     "BuildEvent", "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler",
     "ConcretizationFailure", "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
-    "InboxEntry", "InstallFile", "Log", "LogChunk", "Manifest", "MergedBuild", "Package", "PackageVersion",
-    "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec", "SpecCompiler",
-    "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag",
-    "utc_now",
+    "InboxEntry", "InstallFile", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "Package",
+    "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "Ruling", "Spec",
+    "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "Tag", "Target", "Token",
+    "attempt_tag", "utc_now",
 ]  # fmt: skip

@@ -1,19 +1,25 @@
-"""Logs by content: equal logs are one, in compressed chunks of whole lines."""
+"""Logs by content: equal logs are one, in compressed chunks, with what they say went wrong."""
 
-from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy import Boolean, ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, RowId
+from spackmon.models.columns import Base, ByteOrderedText, RowId
 
 
 class Log(Base):
-    """A log; `digest` is the SHA-256 of its bytes."""
+    """A log; `digest` is the SHA-256 of its bytes.
+
+    `rules_version` is that of the rules that read its events, null where none did; `unlisted_events` counts
+    those that are in no row.
+    """
 
     __tablename__ = "log"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     size_bytes: Mapped[int] = mapped_column(RowId)
+    rules_version: Mapped[int | None]
+    unlisted_events: Mapped[int | None]
 
 
 class LogChunk(Base):
@@ -31,3 +37,35 @@ class LogChunk(Base):
     first_line: Mapped[int]
     size_bytes: Mapped[int] = mapped_column(RowId)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LogEvent(Base):
+    """An error or a warning that the rules of `spackmon.logs` find in a log; `position` counts from 1.
+
+    They stand by line. `kind` is a word of `spackmon.status.EventKind`, `role` PRIMARY or CONSEQUENCE.
+    `error_class` and `blame` are of the taxonomy, `fingerprint` is equal for the same failure elsewhere; a
+    warning has none of the three. Lines count from 1; `occurrences` is how many equal diagnostics it stands
+    for. One error at most `is_first`.
+    """
+
+    __tablename__ = "log_event"
+    __table_args__ = (UniqueConstraint("log_id", "position"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    log_id: Mapped[int] = mapped_column(ForeignKey(Log.id))
+    position: Mapped[int]
+    kind: Mapped[str] = mapped_column(ByteOrderedText)
+    role: Mapped[str] = mapped_column(ByteOrderedText)
+    tool: Mapped[str | None] = mapped_column(ByteOrderedText)
+    error_class: Mapped[str | None] = mapped_column(ByteOrderedText)
+    blame: Mapped[str | None] = mapped_column(ByteOrderedText)
+    fingerprint: Mapped[str | None] = mapped_column(ByteOrderedText, index=True)
+    is_first: Mapped[bool] = mapped_column(Boolean)
+    occurrences: Mapped[int]
+    message: Mapped[str] = mapped_column(ByteOrderedText)
+    line: Mapped[int]
+    first_line: Mapped[int]
+    last_line: Mapped[int]
+    source_file: Mapped[str | None] = mapped_column(ByteOrderedText)
+    source_line: Mapped[int | None]
+    source_column: Mapped[int | None]

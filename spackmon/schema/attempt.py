@@ -7,6 +7,7 @@ import strawberry
 
 from spackmon import models
 from spackmon.query.meanings.fields import (
+    chosen,
     column,
     connection,
     embedded,
@@ -16,7 +17,7 @@ from spackmon.query.meanings.fields import (
     relation,
     value,
 )
-from spackmon.query.rows.events import errors_of_attempt, warnings_of_attempt
+from spackmon.query.rows.events import errors_of_attempt, root_event, warnings_of_attempt
 from spackmon.query.rows.relations import refer_by, share, tags_of_attempt
 from spackmon.query.speclang import expressions
 from spackmon.query.speclang.expressions import installed_bytes
@@ -24,6 +25,7 @@ from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
 from spackmon.schema.groups import BuildEventConnection, BuildPhaseConnection, InstallFileConnection
+from spackmon.schema.log_event import LogEvent
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type
 from spackmon.schema.scalars import Long
@@ -41,6 +43,7 @@ _InstallFile = Annotated["InstallFile", strawberry.lazy("spackmon.schema.install
 _Tag = Annotated["Tag", strawberry.lazy("spackmon.schema.tag")]
 
 
+_LOG_EVENTS = share(models.Phase.log_id, models.LogEvent.log_id)
 _PHASES = refer_by(models.Phase.attempt_id)
 _EVENTS = refer_by(models.BuildEvent.attempt_id)
 _SOURCES = refer_by(models.Claim.attempt_id)
@@ -93,6 +96,13 @@ class BuildPhase(Node):
     )
     log: Log | None = embedded(
         present=expressions.has_log, description="What it printed; null if nothing was sent."
+    )
+    log_events: Connection[LogEvent] = connection(
+        models.LogEvent,
+        belongs=_LOG_EVENTS,
+        order=[models.LogEvent.position],
+        filters=True,
+        description="What its log says went wrong, by line; empty if it has no log, or none that was read.",
     )
     attempt: "Attempt" = relation(models.Phase.attempt_id, filters=True, description="The run it is part of.")
 
@@ -199,6 +209,13 @@ class Attempt(Node):
     )
     events: BuildEventConnection = connection(
         models.BuildEvent, belongs=_EVENTS, filters=True, description="Its errors and warnings."
+    )
+    root_event: LogEvent | None = chosen(
+        models.LogEvent,
+        root_event,
+        filters=True,
+        description="The error to read first, in the log of its first failed phase that has one; null if "
+        "there is none.",
     )
     error_count: int = value(errors_of_attempt, cost=5, filters=True, description="How many errors it has.")
     warning_count: int = value(

@@ -47,6 +47,7 @@ from spackmon.schema.groups import (
     SpecConnection,
 )
 from spackmon.schema.impact import Impact
+from spackmon.schema.log_event import LogEvent
 from spackmon.schema.node import Node
 from spackmon.schema.noun import input_of, object_type
 from spackmon.schema.package import Package, PackageVersion
@@ -125,6 +126,9 @@ class Query:
     )
     events: BuildEventConnection = connection(
         models.BuildEvent, description="All errors and warnings of all runs, the latest first."
+    )
+    log_events: Connection[LogEvent] = connection(
+        models.LogEvent, description="What all logs say went wrong; equal logs are one."
     )
     error_groups: Connection[ErrorGroup] = connection(
         models.ErrorGroup, description="All groups of errors that differ only in paths and numbers."

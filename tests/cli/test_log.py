@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from tests.cli import prepared
-from tests.cli.command import PROGRAM
+from tests.cli.command import EXAMPLES, PROGRAM, Shell
 from tests.cli.prepared import Finished
 
 LOG = b"""solver.c:8:25: error: 'omega' undeclared
@@ -112,6 +113,22 @@ def test_rules_that_are_none_are_refused_in_a_sentence(
     finished = _events("--rules", rules, log)
     assert finished.returncode == 2
     assert sentence in " ".join(finished.stderr.split())
+
+
+def test_stored_logs_are_read_again_by_newer_rules(shell_on_both: Shell) -> None:
+    shell_on_both.done("user", "add", "ada")
+    shell_on_both.done("upload", EXAMPLES / "builds", "--user", "ada")
+    engine = create_engine(shell_on_both.environment["SPACKMON_DATABASE_URL"])
+    with engine.begin() as connection:
+        logs = connection.execute(text("SELECT count(*) FROM log")).scalar_one()
+        connection.execute(text("UPDATE log SET rules_version = NULL"))
+        connection.execute(text("DELETE FROM log_event"))
+    assert shell_on_both.run("log", "reread").stderr.splitlines()[-1] == f"{logs} logs read"
+    with engine.begin() as connection:
+        first = text("SELECT source_file FROM log_event WHERE is_first")
+        assert connection.execute(first).scalars().all() == ["bad.c"]
+    engine.dispose()
+    assert shell_on_both.run("log", "reread").stderr.splitlines()[-1] == "0 logs read"
 
 
 def test_what_is_not_listed_is_said(tmp_path: Path) -> None:

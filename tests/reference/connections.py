@@ -35,6 +35,7 @@ OWN_ORDERS: dict[tuple[str, str], list[tuple[str, bool]]] = {
     ("Attempt", "tags"): [("name", False)],
     ("Build", "attempts"): [("number", False)],
     ("Build", "phases"): [("position", False)],
+    ("BuildPhase", "logEvents"): [("position", False)],
     ("Build", "tags"): [("name", False)],
     ("Spec", "dependencies"): [("childName", False)],
     ("Spec", "transitiveDependencies"): [("depth", False)],

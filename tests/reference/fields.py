@@ -34,6 +34,7 @@ MODELS: dict[str, Any] = {
     "EnvironmentVariable": models.EnvironmentVariable,
     "ErrorGroup": models.ErrorGroup,
     "InstallFile": models.InstallFile,
+    "LogEvent": models.LogEvent,
     "Package": models.Package,
     "PackageVersion": models.PackageVersion,
     "Person": models.Person,
@@ -87,6 +88,16 @@ def _build_spec(rows: Rows, spec: Any) -> Any:
     return rows.get(models.Spec, min(shown, key=order).spec_id) if shown else None
 
 
+def _root_event(rows: Rows, attempt: Any) -> Any:
+    phases = rows.by(models.Phase, "attempt_id", attempt.id)
+    for phase in sorted(phases, key=lambda phase: (phase.position, phase.id)):
+        events = [] if phase.log_id is None else rows.by(models.LogEvent, "log_id", phase.log_id)
+        first = next((event for event in events if event.is_first), None)
+        if phase.status == "ERROR" and first is not None:
+            return first
+    return None
+
+
 _package_of = _to(models.Package, "package_version_id", "package_id")
 _version_of = _to(models.PackageVersion, "package_version_id")
 
@@ -100,6 +111,7 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("AnalysisResult", "installFile"): _to(models.InstallFile, "install_file_id"),
     ("Architecture", "target"): _to(models.Target, "target_id"),
     ("Attempt", "build"): _to(models.Build, "build_id"),
+    ("Attempt", "rootEvent"): _root_event,
     ("Attempt", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "owner"): _to(models.Person, "owner_id"),
@@ -214,6 +226,8 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Build", "sources"): _claims_of_build,
     ("Build", "tags"): lambda rows, build: _tags(rows, newest_attempt(rows, build)),
     ("BuildEnvironment", "builds"): _each(models.Build, "environment_id"),
+    ("BuildPhase", "logEvents"): _same(models.LogEvent, "log_id"),
+    ("LogEvent", "phases"): _same(models.Phase, "log_id"),
     ("Compiler", "specs"): _compiled,
     ("ErrorGroup", "builds"): _builds_of_group,
     ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),

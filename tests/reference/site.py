@@ -52,7 +52,13 @@ _TARGETS = [
 ]
 _VALUES: list[Any] = [True, False, "true", "shared", "", "é", 3, 1.5, "3", [], ["a", "b"], ["true", "3"]]
 _STATUSES = ["NOTRUN", "RUNNING", "SUCCESS", "FAILED", "CANCELLED"]
-_LOGS = [None, None, b"", b"checking\n", '‘x’ \x00 \x1b[31m\t\\ "quoted"\n'.encode(), b"\xed\xa0\x80 lone\n"]
+_CHECKING = b"checking\n"
+_LOGS = [None, None, b"", _CHECKING, '‘x’ \x00 \x1b[31m\t\\ "quoted"\n'.encode(), b"\xed\xa0\x80 lone\n"]
+_FAILURES = [
+    _CHECKING,
+    b"a.c:3:1: error: 'x' undeclared\nb.c:4:2: warning: unused 'y'\nmake: *** [Makefile:6: a.o] Error 1\n",
+    b"/usr/bin/ld: cannot find -lfoo\ncollect2: error: ld returned 1 exit status\n",
+]
 _BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -180,7 +186,8 @@ def _build(site: Site, dice: random.Random, node: SpecNode) -> None:
     build_id = site.apply(report, person).build_id
     for _ in range(dice.choice([0, 1, 1, 2])):
         for name in dice.sample(["configure", "build", "install", "é"], dice.randint(0, 3)):
-            site.phase(build_id, name, dice.choice(["SUCCESS", "ERROR"]), dice.choice(_LOGS), person)
+            status, log = dice.choice(["SUCCESS", "ERROR"]), dice.choice(_LOGS)
+            site.phase(build_id, name, status, _FAILURES[build_id % 3] if log == _CHECKING else log, person)
         site.status(build_id, dice.choice(_STATUSES), person)
         site.apply(report, person)
     if dice.random() < 0.6:

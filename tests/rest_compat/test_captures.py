@@ -37,6 +37,24 @@ def test_what_one_client_leaves_out_of_a_spec_another_adds(server: Server, names
     assert [node["name"] for node in nodes] == ["cmakedemo", "zapp", "zbundle"]
 
 
+ROOT_EVENT = """{ attempts(where: {rootEvent: {kind: {eq: ERROR}}}) { nodes {
+  build { package { name } }
+  rootEvent { errorClass blame message sourceFile sourceLine line phases(first: 1) { nodes { name } } }
+} } }"""
+
+
+@pytest.mark.parametrize("name", ["0.17-fail", "0.19dev-fail"])
+def test_a_failed_run_names_the_error_to_read_first(server: Server, name: str) -> None:
+    assert Player(server.url, server.user, server.token).play(name) == []
+    (attempt,) = server.ask(ROOT_EVENT)["attempts"]["nodes"]
+    assert attempt["build"]["package"]["name"] == "brokenlib"
+    assert attempt["rootEvent"] == {
+        "errorClass": "missing-header", "blame": "PACKAGE",
+        "message": "nonexistent_header_for_demo.h: No such file or directory",
+        "sourceFile": "bad.c", "sourceLine": 1, "line": 29, "phases": {"nodes": [{"name": "build"}]},
+    }  # fmt: skip
+
+
 def test_the_paths_work_without_their_last_slash_and_never_redirect(server: Server) -> None:
     client = Player(server.url, server.user, server.token)
     spec, build = list(player.exchanges("0.17-success"))[1:3]

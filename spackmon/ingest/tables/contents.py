@@ -14,9 +14,12 @@ from sqlalchemy import Connection, text
 
 from spackmon.formats.submission import InstalledFile
 from spackmon.ingest.rows import Statement, get_or_create, over_rows
+from spackmon.ingest.tables.log_events import add_events
 from spackmon.large_bytes import LargeBytes, pieces
 from spackmon.logs import chunks
-from spackmon.logs.packed import PackedLog
+from spackmon.logs.event import Report
+from spackmon.logs.packed import MOST_EVENTS, PackedLog
+from spackmon.logs.scanner import RULES_VERSION, read
 
 _CHUNKS_AT_ONCE = 16
 
@@ -34,7 +37,8 @@ _RANKS = {
 
 _INSERT_LOG = Statement(
     """
-    INSERT INTO log (digest, size_bytes) VALUES (:digest, :size_bytes)
+    INSERT INTO log (digest, size_bytes, rules_version, unlisted_events)
+    VALUES (:digest, :size_bytes, :rules_version, 0)
     ON CONFLICT DO NOTHING
     RETURNING id
     """
@@ -82,14 +86,23 @@ _INSERT_FILES = over_rows(
 def log_of(connection: Connection, output: bytes | LargeBytes | PackedLog) -> int:
     """The id of a log with these bytes."""
     digest = output.digest if isinstance(output, PackedLog) else _digest_of(output)
-    log_id, is_new = _get_or_create(connection, "log", _INSERT_LOG, digest, size_bytes=len(output))
+    log_id, is_new = _get_or_create(
+        connection, "log", _INSERT_LOG, digest, size_bytes=len(output), rules_version=RULES_VERSION
+    )
     if is_new:
         log = output.chunks() if isinstance(output, PackedLog) else chunks.split(output)
         # A few chunks at a time: one log may be larger than all else that the server holds.
         while batch := list(islice(log, _CHUNKS_AT_ONCE)):
             rows = [{"log_id": log_id, **dataclasses.asdict(chunk)} for chunk in batch]
             connection.execute(_INSERT_CHUNK, rows)
+        add_events(connection, log_id, _report(output))
     return log_id
+
+
+def _report(output: bytes | LargeBytes | PackedLog) -> Report:
+    if isinstance(output, PackedLog):
+        return output.report
+    return read(pieces(output), most_events=MOST_EVENTS)
 
 
 def _digest_of(output: bytes | LargeBytes) -> bytes:

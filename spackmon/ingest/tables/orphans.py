@@ -14,7 +14,7 @@ from spackmon.ingest.rows import over_rows
 from spackmon.models import Base
 
 SHARED = {
-    "build_environment": (), "environment_set": ("environment_variable",), "log": ("log_chunk",),
+    "build_environment": (), "environment_set": ("environment_variable",), "log": ("log_chunk", "log_event"),
     "manifest": ("install_file",),
 }  # fmt: skip
 """The tables of such rows, each with those of its parts."""

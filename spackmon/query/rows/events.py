@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, func, or_, select
 
-from spackmon.models import Attempt, BuildEvent, Phase
+from spackmon.models import Attempt, BuildEvent, LogEvent, Phase
 from spackmon.query.rows.relations import newest_attempt_id
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
@@ -32,6 +32,19 @@ errors_of_build = events_of(newest_attempt_id, EventKind.ERROR)
 warnings_of_build = events_of(newest_attempt_id, EventKind.WARNING)
 errors_of_attempt = events_of(lambda attempt: attempt.row_id, EventKind.ERROR)
 warnings_of_attempt = events_of(lambda attempt: attempt.row_id, EventKind.WARNING)
+
+
+def root_event(attempt: Scope) -> ColumnElement[Any]:
+    """The id of the error to read first: of the first failed phase whose log has one."""
+    event, phase = LogEvent.__table__.alias(), Phase.__table__.alias()
+    found: Select[Any] = select(event.c.id).where(
+        phase.c.attempt_id == attempt.row_id,
+        phase.c.status == constant("ERROR"),
+        event.c.log_id == phase.c.log_id,
+        event.c.is_first,
+    )
+    first = found.order_by(phase.c.position, phase.c.id, event.c.id).limit(1)
+    return first.correlate_except(event, phase).scalar_subquery()
 
 
 def has_error_group(group: Scope, build: Scope) -> ColumnElement[bool]:

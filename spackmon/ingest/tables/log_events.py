@@ -1,0 +1,102 @@
+"""What a log says went wrong: a pure function of its bytes, written with them and never when it is read.
+
+Equal logs are one row, and so are their events: a phase that is reported again with another log has that
+log's. `log.rules_version` says which rules read it; null is a log that nobody read.
+"""
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection
+
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.logs.chunks import unpacked
+from spackmon.logs.event import Event, Report
+from spackmon.logs.packed import MOST_EVENTS
+from spackmon.logs.scanner import RULES_VERSION, read
+
+_INSERT = over_rows(
+    "position integer, kind text, role text, tool text, error_class text, blame text, fingerprint text, "
+    "is_first integer, occurrences integer, message text, line integer, first_line integer, "
+    "last_line integer, source_file text, source_line integer, source_column integer",
+    """
+    INSERT INTO log_event (
+        log_id, position, kind, role, tool, error_class, blame, fingerprint, is_first, occurrences, message,
+        line, first_line, last_line, source_file, source_line, source_column
+    )
+    SELECT CAST(:log_id AS bigint), i.position, i.kind, i.role, i.tool, i.error_class, i.blame, i.fingerprint,
+        i.is_first = 1, i.occurrences, i.message, i.line, i.first_line, i.last_line, i.source_file,
+        i.source_line, i.source_column
+    FROM {input} i
+    WHERE true
+    ORDER BY i.position
+    """,
+)
+# Whoever replaces the last phase with a log deletes that too.
+_LOCK = Statement("SELECT id FROM log WHERE id = :log_id {lock}", lock="FOR UPDATE")
+_DELETE = Statement("DELETE FROM log_event WHERE log_id = :log_id")
+_READ = Statement(
+    "UPDATE log SET rules_version = :rules_version, unlisted_events = :unlisted_events WHERE id = :log_id"
+)
+_UNREAD = Statement(
+    """
+    SELECT id FROM log WHERE id > :after AND (rules_version IS NULL OR rules_version <> :rules_version)
+    ORDER BY id LIMIT :most
+    """
+)
+_COUNT_UNREAD = Statement(
+    "SELECT count(*) AS logs FROM log WHERE rules_version IS NULL OR rules_version <> :rules_version"
+)
+_CHUNKS = Statement("SELECT content FROM log_chunk WHERE log_id = :log_id AND number = :number")
+
+
+def add_events(connection: Connection, log_id: int, report: Report) -> None:
+    """Add what a new log says, whose row says already that these rules read it and list all."""
+    _INSERT.run(connection, [_row(*placed) for placed in enumerate(report.events, 1)], log_id=log_id)
+    if report.unlisted:
+        _note(connection, log_id, report)
+
+
+def count_unread(connection: Connection) -> int:
+    """How many logs these rules have not read."""
+    return int(_COUNT_UNREAD.run(connection, rules_version=RULES_VERSION)[0].logs)
+
+
+def unread(connection: Connection, after: int, most: int) -> list[int]:
+    """Of these logs the next ones, whose ids are greater than `after`."""
+    return [row.id for row in _UNREAD.run(connection, after=after, most=most, rules_version=RULES_VERSION)]
+
+
+def read_again(connection: Connection, log_id: int) -> None:
+    """Read a stored log with the rules of today, instead of what it said to older ones."""
+    if not _LOCK.run(connection, log_id=log_id):
+        return
+    report = read(_pieces(connection, log_id), most_events=MOST_EVENTS)
+    _DELETE.run(connection, log_id=log_id)
+    add_events(connection, log_id, report)
+    _note(connection, log_id, report)
+
+
+def _note(connection: Connection, log_id: int, report: Report) -> None:
+    values = {"rules_version": RULES_VERSION, "unlisted_events": report.unlisted}
+    _READ.run(connection, log_id=log_id, **values)
+
+
+def _pieces(connection: Connection, log_id: int) -> Iterator[bytes]:
+    number = 0
+    while rows := _CHUNKS.run(connection, log_id=log_id, number=number):
+        yield unpacked(rows[0].content)
+        number += 1
+
+
+def _row(position: int, event: Event) -> tuple[object, ...]:
+    return (
+        position, event.kind.upper(), event.role.upper(), _text(event.tool), event.class_name or None,
+        event.blame.upper() or None, event.group or None, int(event.is_first), event.count,
+        _text(event.message) or "", event.line, event.first_line, event.last_line, _text(event.source_file),
+        event.source_line, event.column,
+    )  # fmt: skip
+
+
+def _text(text: str) -> str | None:
+    # PostgreSQL's text holds no NUL, and a log may hold any byte.
+    return text.replace("\0", "\ufffd") or None
