@@ -100,19 +100,21 @@ _COPY = sa.text(
     """  # noqa: S608 -- of our own constants
 )
 # Tables with keys: in a list without one PostgreSQL looks for each row from its beginning.
-_TEMPORARY = (
-    "reached (root bigint NOT NULL, id bigint NOT NULL, depth integer NOT NULL, PRIMARY KEY (root, id))",
-    "linked (root bigint NOT NULL, id bigint NOT NULL, PRIMARY KEY (root, id))",
-    "built (root bigint NOT NULL, id bigint NOT NULL, PRIMARY KEY (root, id))",
-)
+_TEMPORARY = {
+    "reached": "root bigint NOT NULL, id bigint NOT NULL, depth integer NOT NULL, PRIMARY KEY (root, id)",
+    "linked": "root bigint NOT NULL, id bigint NOT NULL, PRIMARY KEY (root, id)",
+    "built": "root bigint NOT NULL, id bigint NOT NULL, PRIMARY KEY (root, id)",
+}
 
 
 def _copy(connection: Any) -> None:
     """Copy the rows of some ancestors at a time, with what their edges say."""
+    # Once for all: PostgreSQL keeps the locks on each table made or dropped until the transaction ends, and
+    # has room for some thousands.
+    for table, columns in _TEMPORARY.items():
+        op.execute(f"CREATE TEMPORARY TABLE {table} ({columns})")
     last = 0
     while (end := connection.scalar(_NEXT, {"last": last, "specs": _SPECS})) is not None:
-        for table in _TEMPORARY:
-            op.execute(f"CREATE TEMPORARY TABLE {table}")
         some = {"last": last, "next": end}
         depth, found = 1, connection.execute(_CHILDREN, some).rowcount
         while found:
@@ -120,7 +122,16 @@ def _copy(connection: Any) -> None:
             depth += 1
         for statement in (_LINKED, _BUILT, _COPY):
             connection.execute(statement, some)
-        # Not emptied: what a transaction deletes takes its room until the end.
-        for table in ("reached", "linked", "built"):
-            op.drop_table(table)
+        _empty(connection)
         last = end
+    for table in _TEMPORARY:
+        op.drop_table(table)
+
+
+def _empty(connection: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        for table in _TEMPORARY:
+            op.execute(f"DELETE FROM {table}")  # noqa: S608 -- our own names
+    else:
+        # What a transaction deletes takes its room until the end.
+        op.execute(f"TRUNCATE {', '.join(_TEMPORARY)}")
