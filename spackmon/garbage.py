@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
 
+# While such works overlap, what others leave in cycles would never be collected.
+_MOST_OBJECTS = 500_000
+
 
 class _Uncollected:
     """How many are at such work, and whether the collector ran before the first of them."""
@@ -19,6 +22,7 @@ class _Uncollected:
         self._was_enabled = False
 
     def enter(self) -> None:
+        _collect_much()
         with self._lock:
             if self._count == 0:
                 self._was_enabled = gc.isenabled()
@@ -30,6 +34,13 @@ class _Uncollected:
             self._count -= 1
             if self._count == 0 and self._was_enabled:
                 gc.enable()
+        _collect_much()
+
+
+def _collect_much() -> None:
+    # It counts what was made and not freed since the last collection, also while it is disabled.
+    if gc.get_count()[0] > _MOST_OBJECTS:
+        gc.collect()
 
 
 _uncollected = _Uncollected()

@@ -41,7 +41,8 @@ class Trouble:
     `is_away`: nothing of the database can be had, neither reads nor writes. `outlives_connection` is false
     where a connection that met it would meet it again after it has passed: SQLite opens a file for
     reading alone when it may not write it, and a PostgreSQL session is read-only from its beginning.
-    `lacks_room`: a small write may succeed all the same, and proves nothing.
+    `lacks_room`: a small write may succeed all the same, and proves nothing. `is_of_others`: what others do
+    is the cause, never the work that met it.
     """
 
     outcome: Outcome
@@ -49,6 +50,7 @@ class Trouble:
     is_away: bool = False
     outlives_connection: bool = False
     lacks_room: bool = False
+    is_of_others: bool = False
 
 
 AWAY = Trouble(Outcome.PASSING, "the database does not answer", is_away=True)
@@ -62,9 +64,9 @@ _NO_FILE = Trouble(
     Outcome.PASSING, "the file of the database cannot be opened", is_away=True, outlives_connection=True
 )
 _DAMAGED = Trouble(Outcome.PASSING, "the file of the database is damaged", outlives_connection=True)
-_PREPARING = Trouble(Outcome.BUSY, "the tables of the database are being made")
-_IN_THE_WAY = Trouble(Outcome.BUSY, "others were writing the same")
-_TOO_MANY = Trouble(Outcome.BUSY, "too many are using the database at once")
+_PREPARING = Trouble(Outcome.BUSY, "the tables of the database are being made", is_of_others=True)
+_IN_THE_WAY = Trouble(Outcome.BUSY, "others were writing the same", is_of_others=True)
+_TOO_MANY = Trouble(Outcome.BUSY, "too many are using the database at once", is_of_others=True)
 _NO_MEMORY = Trouble(Outcome.BUSY, "the database has no memory left")
 _STOPPED = Trouble(Outcome.TOO_SLOW, "the statement was stopped")
 _TOO_LARGE = Trouble(Outcome.TOO_SLOW, "the statement needs more space than the database allows")
@@ -112,7 +114,7 @@ _PRIMARY_CODE = 0xFF
 def classify(error: BaseException) -> Trouble:
     """What `error` means; BROKEN where it is none of a database."""
     if isinstance(error, Unprepared):
-        return Trouble(Outcome.PASSING, str(error), is_away=True)
+        return Trouble(Outcome.PASSING, str(error), is_away=True, is_of_others=True)
     if isinstance(error, BeingPrepared):
         return _PREPARING
     if isinstance(error, Crowded | sqlalchemy.exc.TimeoutError):  # the latter is of its pool

@@ -9,12 +9,13 @@ from typing import TypeVar
 
 import anyio
 import anyio.to_thread
+import sqlalchemy.exc
 import structlog
 from sqlalchemy import Connection, Engine, make_url
 
 from spackmon.database.condition import Condition
 from spackmon.database.engine import READS_ONLY, engine_for
-from spackmon.database.outcome import BeingPrepared, Crowded, Outcome, Trouble, classify
+from spackmon.database.outcome import BeingPrepared, Crowded, Outcome, Trouble, Unprepared, classify
 from spackmon.database.postgresql_reader import PostgresqlReader
 from spackmon.database.readers import RETRY_SECONDS, STATEMENT_TIMEOUT_SECONDS, Hold, Reader
 from spackmon.database.refusals import refusal
@@ -64,7 +65,7 @@ class Database:
         self._sqlite_writer = threading.Lock()
         self._writers = Turns(_SQLITE_WRITERS if self.is_sqlite else role.connections)
         self._admissions = Turns(ADMISSION.connections)
-        self._prepare = prepare
+        self._prepare = self._check = prepare
         self._preparing, self._one_by_one = threading.Lock(), threading.Lock()
         self._reader: SqliteReader | PostgresqlReader | None = None
         self.wrote_at_seconds = 0.0
@@ -76,7 +77,7 @@ class Database:
 
     def write_once(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction, in this thread; it is rolled back if it raises."""
-        with self.turn(), self._writer(), self.engine.begin() as connection:
+        with self._of_this_revision(), self.turn(), self._writer(), self.engine.begin() as connection:
             result = work(connection)
         self.wrote()
         return result
@@ -93,7 +94,7 @@ class Database:
         return self._read(work, self._admission_engine)
 
     def _read(self, work: Callable[[Connection], Result], engine: Engine) -> Result:
-        with self.turn(), engine.connect() as connection:
+        with self._of_this_revision(), self.turn(), engine.connect() as connection:
             result = work(connection.execution_options(**{READS_ONLY: True}))
         self.condition.worked(wrote=False)
         return result
@@ -259,6 +260,22 @@ class Database:
             yield opened
         finally:
             await opened.close()
+
+    @contextmanager
+    def _of_this_revision(self) -> Iterator[None]:
+        """Raise Unprepared in place of what a statement meets in tables that were changed under the program.
+
+        Between the upgrade of a database and the reload the old program still serves.
+        """
+        try:
+            yield
+        except sqlalchemy.exc.DBAPIError as error:
+            if self._check is not None and classify(error).outcome is Outcome.BROKEN:
+                try:
+                    self._check()
+                except Unprepared as unprepared:
+                    raise unprepared from error
+            raise
 
     async def _prepared_in_thread(self) -> None:
         if self._prepare is not None:

@@ -79,7 +79,11 @@ class _Tries:
 
 
 class _Postponed(Exception):  # noqa: N818 -- not a fault: the report stays where it is
-    """A report could not be applied now, for this reason."""
+    """A report could not be applied now, for this reason; `blames_report`: which may be its own fault."""
+
+    def __init__(self, reason: str, *, blames_report: bool = True) -> None:
+        super().__init__(reason)
+        self.blames_report = blames_report
 
 
 class Spool:
@@ -143,7 +147,8 @@ class Spool:
                     self._apply(database, path, read)
                 except _Postponed as postponed:
                     # Where nothing can be written now it is no fault of the report.
-                    count = tries.count + (1 if _can_write(database) else 0)
+                    counts = postponed.blames_report and _can_write(database)
+                    count = tries.count + 1 if counts else tries.count
                     self._note(replace(self._tries_of(path.name), count=count, reason=str(postponed)))
                     break
                 path.unlink(missing_ok=True)
@@ -232,7 +237,9 @@ class Spool:
             self._set_aside(path, "neither it nor its place in the inbox could be written: the log says why")
 
     def _set_aside(self, path: Path, reason: str) -> None:
-        path.with_suffix(_REASON).write_text(reason)
+        # A full disk is no reason to let those behind it wait.
+        with suppress(OSError):
+            path.with_suffix(_REASON).write_text(reason)
         path.rename(path.with_suffix(_ASIDE))
         self._sync()
         # It is another try when somebody puts it back.
@@ -312,7 +319,7 @@ def _fault_of(database: Database, work: Callable[[Connection], None]) -> Excepti
         if trouble.outcome not in (Outcome.PASSING, Outcome.BUSY):
             return error
         database.failed(trouble, error)
-        raise _Postponed(trouble.reason) from error
+        raise _Postponed(trouble.reason, blames_report=not trouble.is_of_others) from error
     return None
 
 

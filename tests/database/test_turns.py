@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from spackmon.database import Database
 from spackmon.database.probe import probe
 from spackmon.database.roles import WRITER
 from spackmon.errors import Refused
 from spackmon.models import utc_now
+from spackmon.ops import migrations
 from tests.waiting import GIVE_UP_SECONDS
 
 
@@ -167,3 +170,24 @@ def test_a_write_that_takes_too_long_is_run_once(postgresql_url: str) -> None:
     with opened(postgresql_url, hold_seconds=30) as database, pytest.raises(Refused) as refused:
         asyncio.run(database.write_held(slow))
     assert (refused.value.code, refused.value.status, runs) == ("STATEMENT_TIMEOUT", 503, 1)
+
+
+def test_a_write_into_tables_that_were_upgraded_under_the_program_waits_for_the_next_one(
+    database_url: str,
+) -> None:
+    """Between `spackmon db upgrade` and the reload: a report goes into the spool and not into a 500."""
+    database = Database(
+        database_url, role=WRITER, hold_seconds=0.0, prepare=partial(migrations.prepare, database_url)
+    )
+    database.write_once(add("before"))
+    with database.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE person RENAME TO people"))
+    with pytest.raises(DBAPIError):
+        database.write_once(add("of a fault of our own"))
+    with database.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(Refused) as refused:
+        database.write(add("after"))
+    assert refused.value.code == "DATABASE_UNAVAILABLE"
+    assert "revision 9999" in refused.value.sentence
+    database.close()

@@ -283,6 +283,23 @@ def test_no_report_is_set_aside_while_nothing_can_be_written(
     database.close()
 
 
+def test_waiting_for_a_lock_sets_no_report_aside(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Spool, "first_pause_seconds", 0.0)
+    spool_two_reports(tmp_path, poisoned="builds/update")
+    spool = Spool(tmp_path)
+
+    def locked(kind: str, body: AnyBytes) -> Iterable[Submission]:
+        raise psycopg.errors.LockNotAvailable("canceling statement due to lock timeout")
+
+    for _ in range(20):
+        spool.drain(database, locked)
+    assert not spool.set_aside()
+    spool.drain(database, SPOOLED)
+    assert builds_in_inbox(database) == [1, 2]
+
+
 def test_a_report_that_not_even_the_inbox_takes_is_set_aside(database: Database, tmp_path: Path) -> None:
     spool_two_reports(tmp_path, poisoned="\ud800")
     spool = Spool(tmp_path)
