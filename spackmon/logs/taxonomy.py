@@ -11,6 +11,7 @@ from typing import Any
 from spackmon.logs.event import Event
 
 BLAMES = ("package", "environment", "infrastructure")
+_VERSION = re.compile(r"-[\d.]+$")
 
 
 class NotATaxonomy(ValueError):  # noqa: N818 -- what the file is not
@@ -45,7 +46,7 @@ class Taxonomy:
                 continue
             if rule.pattern.search(event.message):
                 return rule.class_name
-        return suggested or ("compile" if event.tool in self.compilers else "other")
+        return suggested or ("compile" if _without_version(event.tool) in self.compilers else "other")
 
     def blame(self, class_name: str) -> str:
         """package, environment or infrastructure."""
@@ -69,6 +70,10 @@ def with_rules_of(text: str) -> Taxonomy:
         return _taxonomy(tomllib.loads(text), shipped())
     except tomllib.TOMLDecodeError as error:
         raise NotATaxonomy(f"the rules are no TOML: {error}") from None
+
+
+def _without_version(tool: str) -> str:
+    return _VERSION.sub("", tool)
 
 
 def _taxonomy(document: Mapping[str, Any], base: Taxonomy | None) -> Taxonomy:
