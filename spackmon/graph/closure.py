@@ -129,7 +129,6 @@ def by_ways(nodes: Mapping[Key, Parent[Key]], below: Mapping[Key, frozenset[Key]
     """What lies below each node by paths of each kind; `below` are its `descendants`, children first."""
     found: dict[Key, ByWay[Key]] = {}
     linked_virtuals: dict[Key, frozenset[tuple[str, Key]]] = {}
-    children: dict[Key, frozenset[Key]] = {}
     for parent, everything in below.items():
         linked, needed, others = [], [], []
         run_virtuals, build_virtuals = [], []
@@ -144,7 +143,7 @@ def by_ways(nodes: Mapping[Key, Parent[Key]], below: Mapping[Key, frozenset[Key]
                 build_virtuals += provided_here
             else:
                 others.append(child)
-        children[parent] = frozenset(needed).union(others)
+        children = frozenset(needed).union(others)
         by_link_run = frozenset(linked).union(*[found[child].by_link_run for child in linked])
         virtuals = frozenset(run_virtuals).union(*[linked_virtuals[child] for child in linked])
         linked_virtuals[parent] = virtuals
@@ -155,22 +154,28 @@ def by_ways(nodes: Mapping[Key, Parent[Key]], below: Mapping[Key, frozenset[Key]
             frozenset(needed).union(
                 *[below[child] for child in needed], *[found[child].by_build for child in others]
             ),
-            _levels(parent, everything, children),
+            _levels(children, everything, [found[child].by_depth for child in children]),
         )
     return found
 
 
 def _levels(
-    parent: Key, everything: frozenset[Key], children: Mapping[Key, frozenset[Key]]
+    children: frozenset[Key], everything: frozenset[Key], levels_of: Sequence[tuple[frozenset[Key], ...]]
 ) -> tuple[frozenset[Key], ...]:
-    """`everything` below a node, by how many edges away it is."""
+    """`everything` below a node, by how many edges away it is; `levels_of` each of its `children`."""
+    if len(children) == 1:
+        return children, *levels_of[0]
     levels = []
-    level, deeper = children[parent], everything
+    level, deeper = children, set(everything)
     while level:
         levels.append(level)
+        deeper -= level
         # Nearly all that there is, is a level or two away: no more is looked for then.
-        deeper = deeper - level
-        level = deeper and deeper.intersection(frozenset().union(*[children[one] for one in level]))
+        if not deeper:
+            break
+        nearer = len(levels) - 1
+        reached = [below[nearer] for below in levels_of if nearer < len(below)]
+        level = frozenset().union(*reached) & deeper
     return tuple(levels)
 
 

@@ -100,6 +100,18 @@ def test_a_chain_of_100000_specs_is_walked():
         descendants(nodes)
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_depths_along_a_deep_graph_are_the_fewest_edges(width):
+    length = 600
+    nodes = graph(
+        {str(i): [str(j) for j in range(i + 1, min(length, i + width) + 1)] for i in range(length + 1)}
+    )
+    levels = by_ways(nodes, descendants(nodes))["0"].by_depth
+    assert [sorted(map(int, level)) for level in levels] == [
+        list(range(start, start + width)) for start in range(1, length + 1, width)
+    ]
+
+
 @pytest.mark.parametrize("children", [{"a": ["a"]}, {"a": ["b"], "b": ["c"], "c": ["b"]}])
 def test_a_cycle_is_named(children):
     with pytest.raises(CyclicGraph, match="depends on itself") as caught:
