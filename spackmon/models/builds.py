@@ -92,18 +92,20 @@ class Build(Base):
     __table_args__ = (
         UniqueConstraint("spec_id", "environment_id", "owner_id"),
         Index("ix_build_waiting", "package_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+        Index(None, "package_id", "status", "id"),
+        Index(None, "updated_at", "id"),
         # The number of a build that was merged into another is never given again.
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
-    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id), index=True)
+    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
     environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id), index=True)
     newest_attempt_id: Mapped[int | None] = mapped_column(RowId, index=True)
     status: Mapped[str] = mapped_column(ByteOrderedText)
-    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
@@ -113,6 +115,10 @@ class Build(Base):
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+# What was never started is last where the newest are first; in SQLite so without a word in an index.
+Index("ix_build_started_at_id", Build.started_at.desc().nulls_last(), Build.id.desc())
 
 
 class BuildPackageVersion(Base):
@@ -214,5 +220,6 @@ attempt_tag = Table(
     "attempt_tag",
     Base.metadata,
     Column("attempt_id", ForeignKey(Attempt.id), primary_key=True),
-    Column("tag_id", ForeignKey(Tag.id), primary_key=True, index=True),
+    Column("tag_id", ForeignKey(Tag.id), primary_key=True),
+    Index(None, "tag_id", "attempt_id"),
 )

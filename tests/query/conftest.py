@@ -17,14 +17,16 @@ from tests.reference.site import fill
 
 
 class CountingReader:
-    """The database's own reader, and how many statements went through it."""
+    """The database's own reader, the statements that went through it, and the last one's parameters."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.statements: list[str] = []
+        self.parameters: Mapping[str, Any] = {}
 
     async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
         self.statements.append(statement)
+        self.parameters = parameters
         return await self._reader.fetch(statement, parameters)
 
     def stream(

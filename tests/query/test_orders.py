@@ -8,6 +8,7 @@ import pytest
 from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from spackmon.schema import schema
 from tests.ingest.reports import spec
@@ -174,3 +175,26 @@ def test_a_cursor_is_for_the_order_that_it_was_made_in(furnished: AskedSite) -> 
     cursor = Pages(furnished, "BuildOrder", [{"name": "ASC"}], 1).page()["pageInfo"]["endCursor"]
     query = "query($a: String) { builds(after: $a, orderBy: [{createdAt: ASC}]) { totalCount nodes { id } } }"
     assert furnished.error(query, a=cursor)["extensions"]["code"] == "CURSOR_INVALID"
+
+
+@pytest.mark.parametrize(
+    ("order", "index"),
+    [("{updatedAt: DESC}", "ix_build_updated_at_id"), ("{startedAt: DESC}", "ix_build_started_at_id")],
+)
+def test_the_last_builds_are_read_in_the_order_of_an_index(
+    furnished: AskedSite, order: str, index: str
+) -> None:
+    document = f"{{ builds(first: 3, orderBy: [{order}]) {{ nodes {{ id }} }} }}"
+    is_sqlite = furnished.database.dialect_name == "sqlite"
+    furnished.ask(document)
+    reader = furnished.reader
+    explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+
+    def plan(connection: Connection) -> str:
+        if not is_sqlite:
+            # On a small site it costs less to sort.
+            connection.exec_driver_sql("SET LOCAL enable_sort = off")
+        statement = f"{explain} {reader.statements[-1]}"
+        return str(connection.exec_driver_sql(statement, dict(reader.parameters)).all())
+
+    assert index in furnished.database.read_once(plan)

@@ -76,8 +76,7 @@ def read_order(given: list[Mapping[str, Any]] | None) -> Order:
 class Sorting:
     """The total order of a connection, as comparisons of places: lists of values, as cursors hold them.
 
-    A key gives two values, the first of which puts rows without the second last; the row's identity,
-    newest first, ends the place.
+    Rows without a value are last, whatever the direction; the row's identity, newest first, ends the place.
     """
 
     rows: Rows
@@ -89,13 +88,15 @@ class Sorting:
         place: list[Any] = []
         for key, _ in self.order:
             value = sort_value(self.rows, self.type_name, key, row)
-            place += [int(value is None), value.hex() if isinstance(value, bytes) else value]
+            place.append(value.hex() if isinstance(value, bytes) else value)
         return place + identity(row)
 
     def compare(self, one: list[Any], other: list[Any]) -> int:
         """Less than zero where `one` stands first."""
-        descends = [value for _, descending in self.order for value in (False, descending)]
+        descends = [descending for _, descending in self.order]
         for position, (left, right) in enumerate(zip(one, other, strict=True)):
+            if left != right and None in (left, right) and position < len(descends):
+                return 1 if left is None else -1
             if left != right:
                 down = descends[position] if position < len(descends) else True
                 try:

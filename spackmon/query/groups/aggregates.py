@@ -28,7 +28,7 @@ from sqlalchemy import cast as sql_cast
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Build, Package
-from spackmon.query.groups.group_keys import Key
+from spackmon.query.groups.group_keys import Key, shown
 from spackmon.query.meanings.fields import json_value, value
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.rows.paging import Rows
@@ -114,7 +114,8 @@ def groups(
     count = func.count(type_=BigInteger())
     order = [count.desc(), *_ascending(by)]
     place = func.row_number().over(order_by=order).label("place")
-    return select(place, *by, count.label("count"), *measures).select_from(source).group_by(*by)
+    keys_shown = [shown(column) for column in by]
+    return select(place, *keys_shown, count.label("count"), *measures).select_from(source).group_by(*by)
 
 
 def table(
@@ -138,7 +139,7 @@ def table(
     status = aged.c["status"]
     counted = nested(
         select(
-            *by,
+            *(shown(column) for column in by),
             func.count(type_=BigInteger()).label("count"),
             _count_of(status == constant(BuildStatus.SUCCESS)).label("succeeded"),
             _count_of(status == constant(BuildStatus.FAILED)).label("failed"),
@@ -207,9 +208,9 @@ def _axis(cells: Scope, axis: str) -> list[ColumnElement[Any]]:
 _PERCENTS = {"p50_seconds": 50, "p95_seconds": 95}
 
 
-def _ranked(builds: FromClause, shown: Sequence[str]) -> Select[Any]:
+def _ranked(builds: FromClause, names: Sequence[str]) -> Select[Any]:
     """The builds with their places by duration in their groups; those without one are last."""
-    by = [builds.c[name] for name in shown]
+    by = [builds.c[name] for name in names]
     duration = builds.c["duration_seconds"]
     rank = func.row_number().over(partition_by=by, order_by=duration.nulls_last()).label("rank")
     timed = func.count(duration, type_=Integer()).over(partition_by=by).label("timed")

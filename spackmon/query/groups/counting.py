@@ -80,7 +80,7 @@ class Grouped(Meaning):
         order = ordered(at, group, statement)
         body = statement.object_of(object_type(at.type_), fields, group, at.depth + 1).label("body")
         listed = select(body).select_from(group.joined()).where(*holds)
-        listed = listed.order_by(*(key.ordered for key in order), group.source.c["place"])
+        listed = listed.order_by(*(key.ordered(from_end=False) for key in order), group.source.c["place"])
         if first is not None:
             listed = listed.limit(literal_column(str(first)))
         elif offset:

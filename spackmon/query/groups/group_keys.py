@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     ColumnElement,
+    DateTime,
     FromClause,
     Integer,
     Text,
@@ -39,6 +40,30 @@ from spackmon.models import (
 from spackmon.query.rows.events import is_first_error, is_first_failed
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
+
+
+class Period(DateTime):
+    """A day, week or month (`unit`) of UTC, as PostgreSQL groups by it; its beginning stands for it.
+
+    It is `written` as a text for each group alone: for each row, that took longer than all else.
+    """
+
+    def __init__(self, unit: str, written: str) -> None:
+        super().__init__()
+        self.unit, self.written = unit, written
+
+    def of(self, moment: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The one that a moment is in."""
+        in_utc = func.timezone(constant("UTC"), moment)
+        return func.date_trunc(constant(self.unit), in_utc, type_=self)
+
+
+def shown(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A column of a key as a group shows it, under its own name."""
+    if not isinstance(column.type, Period):
+        return column
+    return func.to_char(column, constant(column.type.written), type_=Text()).label(column.name)
+
 
 ValueOf = Callable[[Scope], ColumnElement[Any]]
 KeyColumns = Callable[[Scope, str], Sequence[ColumnElement[Any]]]
@@ -168,20 +193,20 @@ def virtual_of_edge(edge: Scope, dialect_name: str) -> Sequence[ColumnElement[An
 
 def day(began: Attribute) -> KeyColumns:
     """The day in UTC on which a run began, as `2026-03-01`."""
-    return lambda row, dialect_name: _date(row[began], dialect_name, 10, "YYYY-MM-DD")
+    return lambda row, dialect_name: _date(row[began], dialect_name, 10, Period("day", "YYYY-MM-DD"))
 
 
 def month(began: Attribute) -> KeyColumns:
     """The month in UTC in which a run began, as `2026-03`."""
-    return lambda row, dialect_name: _date(row[began], dialect_name, 7, "YYYY-MM")
+    return lambda row, dialect_name: _date(row[began], dialect_name, 7, Period("month", "YYYY-MM"))
 
 
 def _date(
-    moment: ColumnElement[Any], dialect_name: str, characters: int, format_: str
+    moment: ColumnElement[Any], dialect_name: str, characters: int, period: Period
 ) -> Sequence[ColumnElement[Any]]:
     if dialect_name == "sqlite":
         return [func.substr(moment, 1, characters, type_=Text())]
-    return [func.to_char(func.timezone(constant("UTC"), moment), constant(format_), type_=Text())]
+    return [period.of(moment)]
 
 
 def week(began: Attribute) -> KeyColumns:
@@ -191,7 +216,7 @@ def week(began: Attribute) -> KeyColumns:
 
 def _week(moment: ColumnElement[Any], dialect_name: str) -> Sequence[ColumnElement[Any]]:
     if dialect_name != "sqlite":
-        return [func.to_char(func.timezone(constant("UTC"), moment), constant('IYYY"-W"IW'), type_=Text())]
+        return [Period("week", 'IYYY"-W"IW').of(moment)]
     # A week belongs to the year that its Thursday is in; SQLite knows %G and %V from 3.46 on only.
     thursday = func.date(moment, constant("-3 days"), constant("weekday 4"))
     day_of_year = cast(func.strftime(constant("%j"), thursday), Integer)

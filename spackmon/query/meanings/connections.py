@@ -9,7 +9,7 @@ from sqlalchemy import FromClause, and_, case, func, select
 
 from spackmon.errors import Code, Refused
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
-from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_keys
+from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
 from spackmon.query.sql.conditions import Belongs, Satisfying
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
@@ -71,7 +71,7 @@ class Connected(Meaning):
         order = ordered(at, child, statement)
         if "orderBy" not in arguments:
             for path in self.order:
-                order += sort_keys(child.along(path[:-1])[path[-1]], descending=False)
+                order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
         return Rows(child, holds, driver, order, ways)
 
 
@@ -179,17 +179,17 @@ def ordered(at: At, row: Scope, statement: "Statement") -> list[SortKey]:
         return []
     input_name = get_named_type(at.definition.args["orderBy"].type).name
     elements = statement.each(arguments["orderBy"])
-    return [key for one in elements for key in _sort_keys(input_name, one, row, statement)]
+    return [_sort_key(input_name, one, row, statement) for one in elements]
 
 
-def _sort_keys(input_name: str, given: Given, row: Scope, statement: "Statement") -> list[SortKey]:
-    """The keys of one element of `orderBy`, which names one value and its direction."""
+def _sort_key(input_name: str, given: Given, row: Scope, statement: "Statement") -> SortKey:
+    """The key of one element of `orderBy`, which names one value and its direction."""
     named = [(name, statement.decided(value)) for name, value in given.members().items()]
     if len(named) != 1 or named[0][1] is None:
         raise Refused(Code.ORDER_INVALID, f"each {input_name} in `orderBy` must have exactly one field")
     ((name, direction),) = named
     value = statement.registry.meanings[input_name][name].value_of(row)
-    return sort_keys(value, descending=direction == "DESC")
+    return sort_key(value, descending=direction == "DESC")
 
 
 def edge(at: At, row: Scope, cursor: Json, statement: "Statement") -> Json:

@@ -35,7 +35,7 @@ from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.rows.lookups import number_of_id, without_nul
 from spackmon.query.sql.conditions import Belongs, Condition, Filtering, Predicate
 from spackmon.query.sql.json_text import constant
-from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.query.sql.scope import Attribute, Scope, is_unique
 from spackmon.query.sql.values import Given, plain
 
 # Above every character in byte order, as UTF-8 goes.
@@ -50,7 +50,18 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
     `convert` turns an operand into what the column holds.
     """
 
-    return compares_value(lambda row: row.along(path[:-1])[path[-1]], convert=convert)
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        holder, attribute = row.along(path[:-1]), path[-1]
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "eq" and holder.reference is not None and holder.is_found_by(attribute):
+                operand = filtering.bind(value, holder[attribute].type, convert or _checked)
+                return _refers(holder.reference, holder, attribute, operand)
+            return _operator(name, holder[attribute], value, convert or _checked, filtering)
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
+
+    return predicate
 
 
 def compares_value(
@@ -189,8 +200,9 @@ def through(input_name: str, *path: Attribute) -> Predicate:
     """The row that foreign keys lead to, if there is one, passes a filter."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        other = row.along(path)
-        return Condition(other.row_id.is_not(None) & _passes(input_name, given, other, filtering))
+        other = row.along(path).present()
+        passes = _passes(input_name, given, other, filtering)
+        return Condition(and_(other.is_there(), passes))
 
     return predicate
 
@@ -215,9 +227,9 @@ def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
 
     def quantified(name: str, value: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
         other = row.beneath(model.__table__)
+        belonging = belongs(row, other)
         passes = _passes(input_name, value, other, filtering)
         sought = _unless(passes) if name == "every" else passes
-        belonging = belongs(row, other)
         rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
         found = rows.correlate_except(None).exists()
         return found if name == "some" else not_(found)
@@ -277,6 +289,22 @@ def does_not_hold(input_name: str) -> Predicate:
         return Condition(_unless(_passes(input_name, given, row, filtering)))
 
     return predicate
+
+
+def _refers(
+    reference: ColumnElement[Any], row: Scope, attribute: Attribute, operand: ColumnElement[Any]
+) -> ColumnElement[bool]:
+    """The row that a foreign key refers to has a value in a column that leads an index of its table.
+
+    That some row has it is asked once for the statement: of a host that nobody has, no build is looked at.
+    Where only one may have it, what refers to the row is compared with its id, so that an index of it serves.
+    """
+    named = row.beneath(row.table)
+    found = select(named.row_id).select_from(named.source).where(named[attribute] == operand)
+    if is_unique(attribute):
+        row_id = found.correlate(None).scalar_subquery()
+        return and_(row_id.is_not(None), reference == row_id)
+    return and_(found.correlate(None).exists(), row[attribute] == operand)
 
 
 def _passes(input_name: str, given: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:

@@ -1,8 +1,14 @@
 """The builds before and after a build: those of the package, by its owner, on machines of the same name."""
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from spackmon.models import Build, BuildEnvironment
+from spackmon.models.columns import RowId
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
 from spackmon.status import BuildStatus
@@ -34,13 +40,30 @@ def _nearest(build: Scope, *, earlier: bool, status: BuildStatus | None = None) 
         order = there.asc(), other.c.id.asc()
     found: Select[tuple[int]] = select(other.c.id).where(
         other.c.package_id == build[Build.package_id],
-        other.c.owner_id == build[Build.owner_id],
+        _kept(other.c.owner_id) == build[Build.owner_id],
         other.c.environment_id.in_(_namesakes(build)),
         beyond,
     )
     if status is not None:
         found = found.where(other.c.status == constant(status))
     return found.order_by(*order).limit(1).correlate_except(other).scalar_subquery()
+
+
+class _kept(FunctionElement[int]):  # noqa: N801 -- a function of SQL
+    """A column by which SQLite is not to look for rows: it would take all builds of an owner for few."""
+
+    type = RowId
+    inherit_cache = True
+
+
+@compiles(_kept)
+def _kept_anywhere(element: _kept, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_kept, "sqlite")
+def _kept_in_sqlite(element: _kept, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
 
 
 def _namesakes(build: Scope) -> Select[tuple[int]]:

@@ -21,8 +21,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    case,
-    false,
     func,
     literal_column,
     or_,
@@ -38,7 +36,7 @@ from spackmon.errors import Code, Refused
 from spackmon.models.columns import JsonText, UtcDateTime
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.conditions import Bind, Driver, Way, Ways
-from spackmon.query.sql.scope import Scope
+from spackmon.query.sql.scope import Scope, is_never_null
 from spackmon.query.sql.values import Given
 
 DEFAULT_PAGE, MAXIMUM_PAGE = 50, 500
@@ -46,19 +44,33 @@ DEFAULT_PAGE, MAXIMUM_PAGE = 50, 500
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """A value that rows are sorted by; where it may be NULL, a key that sorts NULL last goes before it."""
+    """A value that rows are sorted by. NULL is last, whatever the direction.
+
+    Where it cannot be NULL, nothing is said of NULL: an index then serves either direction.
+    """
 
     value: ColumnElement[Any]
     descending: bool
+    may_be_null: bool = False
 
-    @property
-    def ordered(self) -> ColumnElement[Any]:
-        """The key with its direction."""
-        return self.value.desc() if self.descending else self.value.asc()
+    def ordered(self, *, from_end: bool) -> ColumnElement[Any]:
+        """The key with its direction, or with the opposite."""
+        ordered = self.value.desc() if self.descending != from_end else self.value.asc()
+        if not self.may_be_null:
+            return ordered
+        return ordered.nulls_first() if from_end else ordered.nulls_last()
+
+    def beyond(self, end: ColumnElement[Any], *, forward: bool) -> ColumnElement[bool]:
+        """A row's value stands after that of another, or before it; never true where it is the same."""
+        further = self.value < end if self.descending == forward else self.value > end
+        if not self.may_be_null:
+            return further
+        last, other = (self.value, end) if forward else (end, self.value)
+        return or_(further, and_(last.is_(None), other.is_not(None)))
 
     def read(self, sort_value: Any) -> Any:
         """A sort value of a cursor, as it is bound; raises ValueError or TypeError if it is not ours."""
-        if sort_value is None:
+        if sort_value is None and self.may_be_null:
             return None
         kind = self.value.type
         if isinstance(kind, Integer):
@@ -88,10 +100,9 @@ def _sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return type_coerce(column, Text()) if isinstance(column.type, JsonText) else column
 
 
-def sort_keys(value: ColumnElement[Any], *, descending: bool) -> list[SortKey]:
-    """The keys that sort by a value, NULL last whatever the direction."""
-    missing = case((value.is_(None), 1), else_=0)
-    return [SortKey(missing, False), SortKey(value, descending)]
+def sort_key(value: ColumnElement[Any], *, descending: bool) -> SortKey:
+    """The key that sorts by a value."""
+    return SortKey(value, descending, may_be_null=not is_never_null(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +254,7 @@ def _rows_if_in_sqlite(element: _rows_if, compiler: SQLCompiler, **options: Any)
 
 
 def _order(keys: Sequence[SortKey], *, from_end: bool) -> list[ColumnElement[Any]]:
-    return [key.value.desc() if key.descending != from_end else key.value.asc() for key in keys]
+    return [key.ordered(from_end=from_end) for key in keys]
 
 
 def _between(statement: Select[Any], keys: Sequence[SortKey], page: Page, bind: Bind) -> Select[Any]:
@@ -260,6 +271,12 @@ def _beyond(keys: Sequence[SortKey], cursor: Given, bind: Bind, *, forward: bool
     equal: list[ColumnElement[bool]] = []
     for position, key in enumerate(keys):
         end = bind(cursor, key.value.type, _sort_value(keys, position))
-        ways.append(and_(*equal, key.value < end if key.descending == forward else key.value > end))
-        equal.append(key.value.is_not_distinct_from(end))
-    return or_(false(), *ways) if len(ways) > 1 else ways[0]
+        ways.append(and_(*equal, key.beyond(end, forward=forward)))
+        equal.append(key.value.is_not_distinct_from(end) if key.may_be_null else key.value == end)
+    if len(ways) == 1:
+        return ways[0]
+    first = keys[0]
+    if first.may_be_null:
+        return or_(*ways)
+    # What follows from the rest, said so that the walk of an index begins there.
+    return and_(or_(ways[0], equal[0]), or_(*ways))

@@ -98,9 +98,8 @@ def has_tag(attempt_id: Callable[[Scope], ColumnElement[Any]]) -> Belongs:
     """The tags of the attempt that `attempt_id` finds."""
 
     def belongs(row: Scope, tag: Scope) -> ColumnElement[bool]:
-        given = attempt_tag.alias()
-        tags = select(given.c.tag_id).where(given.c.attempt_id == attempt_id(row))
-        return tag.row_id.in_(tags.correlate_except(given))
+        given = tag.behind(attempt_tag, "tag_id")
+        return given.column("attempt_id") == attempt_id(row)
 
     return belongs
 

@@ -2,15 +2,34 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
+from functools import cache
 from itertools import count
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, TableClause, and_, case, column, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    FromClause,
+    Table,
+    TableClause,
+    UniqueConstraint,
+    and_,
+    case,
+    column,
+    true,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from spackmon.models import Build, PackageVersion, Spec
+
 Attribute = InstrumentedAttribute[Any]
+
+# Foreign keys that say once more what a path of them leads to, of rows that have the first of the path.
+_REPEATED: Mapping[tuple[Attribute, ...], Attribute] = {
+    (Build.spec_id, Spec.package_version_id, PackageVersion.package_id): Build.package_id
+}
 
 
 def referred_table(foreign_key: Attribute) -> FromClause:
@@ -29,15 +48,37 @@ class RowSource(TableClause):
 
     inherit_cache = False
 
-    def __init__(self, table: Table, alias: str) -> None:
+    def __init__(self, table: Table, alias: str, *, is_certain: bool = True) -> None:
+        """`is_certain` says that every row of the statement has a row of it."""
         super().__init__(alias)
         self.aliased = table
+        self.is_certain = is_certain
 
     def column(self, name: str) -> ColumnElement[Any]:
         """A column of the table. Raises KeyError."""
         if name not in self.c:
             self.append_column(column(name, self.aliased.c[name].type))
         return self.c[name]
+
+
+def is_unique(attribute: Attribute) -> bool:
+    """Whether no two rows have the same value in a column."""
+    return bool(attribute.property.columns[0].unique)
+
+
+@cache
+def _leads_an_index(column_: Column[Any]) -> bool:
+    table: Any = column_.table
+    uniques = (one for one in table.constraints if isinstance(one, UniqueConstraint))
+    return any(next(iter(one.columns), None) is column_ for one in (*table.indexes, *uniques))
+
+
+def is_never_null(value: ColumnElement[Any]) -> bool:
+    """Whether a value is a column that is declared NOT NULL, of a row that is always there."""
+    source = getattr(value, "table", None)
+    if not isinstance(source, RowSource) or not source.is_certain:
+        return False
+    return not source.aliased.c[getattr(value, "name", "")].nullable
 
 
 @compiles(RowSource)
@@ -69,10 +110,14 @@ class Scope:
     Following the same foreign key twice joins once.
     """
 
-    def __init__(self, table: FromClause, names: Names, trunk: "Scope | None" = None) -> None:
+    def __init__(
+        self, table: FromClause, names: Names, trunk: "Scope | None" = None, *, is_certain: bool = True
+    ) -> None:
         self.table = table
         alias = f"t{next(names)}"
-        self.source = RowSource(table, alias) if isinstance(table, Table) else table.alias(alias)
+        self.source = (
+            RowSource(table, alias, is_certain=is_certain) if isinstance(table, Table) else table.alias(alias)
+        )
         self._names = names
         self._trunk = trunk or self
         self._followed: dict[str, Scope] = {}
@@ -80,6 +125,10 @@ class Scope:
         self._needed: list[tuple[FromClause, ColumnElement[bool]]] = []
         self.limits: Mapping[str, Any] = {}
         self.collected: FromClause | None = None
+        self.reference: ColumnElement[Any] | None = None
+        self._holder: tuple[Scope, Attribute] | None = None
+        self._is_present = False
+        self._front: FromClause | None = None
 
     def limited(self, limits: Mapping[str, Any]) -> "Scope":
         """The same row for the fields of an embedded object, whose arguments are its `limits`."""
@@ -124,10 +173,17 @@ class Scope:
         """The row that `foreign_key` refers to; joined from the left, so that no row is dropped."""
         known = self._followed.get(foreign_key.key)
         if known is None:
-            known = Scope(referred_table(foreign_key), self._names, self._trunk)
-            seen = and_(known.row_id == self[foreign_key], *known._sees())
-            self._trunk._joins.append((known.source, seen))
+            known = self._repeated(foreign_key) or self._joined_by(foreign_key)
             self._followed[foreign_key.key] = known
+        return known
+
+    def _joined_by(self, foreign_key: Attribute) -> "Scope":
+        reference, table = self[foreign_key], referred_table(foreign_key)
+        is_hidden = isinstance(table, Table) and "seen_by" in table.info
+        is_certain = is_never_null(reference) and not is_hidden
+        known = Scope(table, self._names, self._trunk, is_certain=is_certain)
+        known.reference, known._holder = reference, (self, foreign_key)
+        self._trunk._joins.append((known.source, and_(known.row_id == reference, *known._sees())))
         return known
 
     def follow_into(self, foreign_key: Attribute, rows: FromClause) -> None:
@@ -136,9 +192,52 @@ class Scope:
         self._trunk._needed.append((found.source, found.row_id == self[foreign_key]))
         self._followed[foreign_key.key] = found
 
+    def is_there(self) -> ColumnElement[bool]:
+        """Whether there is a row, once all that is asked of it has been compiled.
+
+        Where nothing is read of it but what a foreign key repeats, that something refers to it is enough:
+        then its table need not be read.
+        """
+        bypassed = {path[1].key for path in _REPEATED if self._holder and path[0] is self._holder[1]}
+        is_read = not {"id", *bypassed}.issuperset(self.source.c.keys())
+        if self.reference is None or is_read or self._sees():
+            return self.row_id.is_not(None)
+        return true() if is_never_null(self.reference) else self.reference.is_not(None)
+
+    def is_found_by(self, attribute: Attribute) -> bool:
+        """Whether an index of its table begins with a column that everybody sees."""
+        column_: Column[Any] = attribute.property.columns[0]
+        return not ("seen_by" in column_.info or self._sees()) and _leads_an_index(column_)
+
+    def present(self) -> "Scope":
+        """The same row for what is asked only where it is there: then foreign keys that repeat hold, too."""
+        if self._holder is None or not any(self._holder[1] is path[0] for path in _REPEATED):
+            return self
+        same = copy(self)
+        same._followed, same._is_present = {}, True
+        return same
+
+    def _repeated(self, foreign_key: Attribute) -> "Scope | None":
+        """The row that `foreign_key` refers to, by a foreign key that an earlier row has of it."""
+        row: Scope = self
+        path: tuple[Attribute, ...] = (foreign_key,)
+        while row._holder is not None:
+            is_present = row._is_present
+            row, followed = row._holder
+            path = (followed, *path)
+            if is_present and path in _REPEATED:
+                return row.follow(_REPEATED[path])
+        return None
+
+    def behind(self, table: Table, reference: str) -> "Scope":
+        """The rows of a table that refer to this one by a column: its statement begins with them."""
+        other = Scope(table, self._names, self._trunk)
+        self.reference, self._front = other.column(reference), other.source
+        return other
+
     def attach(self, table: FromClause, condition: "Callable[[Scope], ColumnElement[bool]]") -> "Scope":
         """The rows of a table that fulfil a condition, joined from the left: this row stands beside each."""
-        other = Scope(table, self._names, self._trunk)
+        other = Scope(table, self._names, self._trunk, is_certain=False)
         self._trunk._joins.append((other.source, and_(condition(other), *other._sees())))
         return other
 
@@ -173,6 +272,9 @@ class Scope:
     def joined(self, base: FromClause | None = None) -> FromClause:
         """The FROM of this scope's statement, once every field has been compiled; `base` holds `source`."""
         whole = self.source if base is None else base
+        if self._front is not None:
+            # From the left: a database then leaves out a table of which it needs nothing.
+            whole = self._front.outerjoin(whole, self.row_id == self.reference)
         for other, condition in self._needed:
             whole = whole.join(other, condition)
         for other, condition in self._joins:
