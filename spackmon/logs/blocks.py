@@ -140,7 +140,7 @@ def _cmake(head: str, following: Iterator[str]) -> Block:
     return Block(count, message=f"{head.strip()} {' '.join(said)}".strip())
 
 
-_PYTHON_END = re.compile(r"^(?:[a-z_]\w*\.)*[A-Za-z_]\w*(?::|$)")
+_PYTHON_END = re.compile(r"^(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*(?::|$)")
 _CHAIN = re.compile(r"^(?:During handling of the above exception|The above exception was the direct cause)")
 _PYTHON_FILE = re.compile(r'^\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 
