@@ -357,7 +357,7 @@ PIECES = st.sampled_from(
     ["<Site>", "</Site>", "<Name>", "</Name>", "<Value>", "</Value>", "<Log>", "</Log>", "<b c='>' d=\"&\"/>",
      "<Site\n", ' Name="a & "<b>""\n', ' BuildName="&lt; &x"\n', ">", "\n", "&", "&amp;", "&#12;", "<", "'",
      '"', "a text", "\u201c", "\U0001f347", "\x1b[0m", "\0", "\ufffe", "\udcff", "\udce2\udc80", "<!-- ",
-     "<![CDATA["]
+     "<![CDATA[", "]]>", "-->"]
 )  # fmt: skip
 
 
@@ -400,6 +400,17 @@ def test_what_is_nested_without_end_is_refused() -> None:
     assert read(
         f"<Build>{labels}<Error><Text>{escape('#include <a> ' * 2_000)}</Text></Error></Build>"
     ).events
+
+
+def test_what_is_in_cdata_or_a_comment_is_no_tag() -> None:
+    source = "#include <iostream>\n" * 60_000
+    for passage, text in ((f"<![CDATA[<!-- {source}]]>", f"<!-- {source}"), (f"<!-- {source}-->", "")):
+        report = read(f"<Build><Other>{passage}</Other><Error><Text>a{passage}</Text></Error></Build>")
+        assert [event.text for event in report.events] == [f"a{text}"]
+    # Where it ends, tags are counted again.
+    for passage in ("<![CDATA[<!--]]>", "<!-- <![CDATA[ -->", "<?a <!-- ?>"):
+        with pytest.raises(Refused, match="nested"):
+            read_cdash(f"<Build>{passage}{'<a>' * 1_001}{'</a>' * 1_001}</Build>".encode())
 
 
 def test_texts_may_look_like_many_attributes() -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from spackmon.errors import Refused
 from spackmon.formats.specs import spec_json
 from spackmon.formats.submission import SpecReport
 from tests.formats import documents as files
@@ -126,9 +125,9 @@ def test_what_nobody_reported_yet_is_known_by_its_hash_alone(site: AskedSite) ->
 
 
 @pytest.mark.parametrize("stated", ["abc", [], {}, {"name": "x"}, {"hash": 7}, {"hash": "A B"}])
-def test_a_build_spec_in_no_form_of_one_is_refused_by_its_place(stated: Any) -> None:
+def test_a_build_spec_in_no_form_of_one_is_no_reason_to_refuse_a_build(site: AskedSite, stated: Any) -> None:
     first, *others = DOCUMENT["spec"]["nodes"]
-    with pytest.raises(Refused) as refused:
-        spec_json.read({"_meta": {"version": 5}, "nodes": [{**first, "build_spec": stated}, *others]})
-    assert refused.value.code == "SPEC_MALFORMED"
-    assert "node 0 (greet-cli): build_spec" in refused.value.sentence
+    apply(site, {**first, "build_spec": stated}, *others)
+    one = site.ask("query($hash: String!) { spec(hash: $hash) { buildSpecHash document } }", hash=SPLICED)
+    assert one["spec"]["buildSpecHash"] is None
+    assert one["spec"]["document"]["build_spec"] == stated

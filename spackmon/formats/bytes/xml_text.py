@@ -28,6 +28,9 @@ _MAXIMUM_TAG_CHARACTERS, _MAXIMUM_ATTRIBUTES_OF_A_TAG = 1 << 20, 1_000
 # No character is looked at twice: `+` after a quantifier gives nothing back.
 _TAG = re.compile(r"""</?[^\s<>"'/!?][^<>"']*+(?:(?:"[^"<]*+"|'[^'<]*+')[^<>"']*+)*+>""")
 _BEGUN_TAG = re.compile(r"""<(?:/?(?:[^\s<>"'/!?]|\Z)|\Z)""")
+# What a parser looks for no tags in, up to the end of it.
+_CLOSING = {"<![CDATA[": "]]>", "<!--": "-->", "<?": "?>"}
+_OPENING = re.compile("|".join(map(re.escape, _CLOSING)))
 _MAXIMUM_DEPTH = 1_000
 # `&#1234567;`; a name in `text_elements` is no longer than this.
 _LONGEST_REFERENCE, _LONGEST_TEXT_TAG = 10, 100
@@ -154,7 +157,7 @@ def _check_tags(windows: Iterable[str]) -> None:
     ParseError for nesting: that may be text which looks like tags.
     """
     attributes = depth = 0
-    for tag in _tags(windows):
+    for tag in _tags(_without_passages(windows)):
         of_this = (tag.count('"') + tag.count("'")) // 2
         attributes += of_this
         if tag[1] == "/":
@@ -169,6 +172,31 @@ def _check_tags(windows: Iterable[str]) -> None:
             raise Refused(Code.XML_TOO_LARGE, sentence)
         if attributes > _MAXIMUM_TAGS:
             raise Refused(Code.XML_TOO_LARGE, f"the body has more than {_MAXIMUM_TAGS:,} attributes")
+
+
+def _without_passages(windows: Iterable[str]) -> Iterator[str]:
+    """The document without CDATA, comments and instructions: what looks like a tag there is none."""
+    rest = closing = ""
+    for window in windows:
+        text, start = rest + window, 0
+        kept = []  # yielded at once: each of a thousand pieces would be searched with the tag begun before it
+        while True:
+            if closing:
+                end = text.find(closing, start)
+                if end < 0:
+                    rest = text[max(start, len(text) - len(closing) + 1) :]
+                    break
+                start, closing = end + len(closing), ""
+            opening = _OPENING.search(text, start)
+            if not opening:
+                cut = text.rfind("<", start)
+                is_cut = cut >= 0 and any(whole.startswith(text[cut:]) for whole in _CLOSING)
+                rest = text[cut:] if is_cut else ""
+                kept.append(text[start : len(text) - len(rest)])
+                break
+            kept.append(text[start : opening.start()])
+            start, closing = opening.end(), _CLOSING[opening[0]]
+        yield "".join(kept)
 
 
 def _tags(windows: Iterable[str]) -> Iterator[str]:

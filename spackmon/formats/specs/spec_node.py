@@ -191,17 +191,16 @@ def _compiler(content: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def _built_as(content: dict[str, Any]) -> str | None:
-    """The strongest hash of the spec that a spliced one was built as; other specs have none."""
+    """The strongest hash of the spec that a spliced one was built as; None for other specs."""
     stated = content.get("build_spec")
     if stated is None:
         return None
     try:
-        hashes = hashes_of(object_of(stated, "it"))
-    except FieldUnfit as unfit:
-        raise FieldUnfit(f"build_spec: {unfit.sentence}") from None
-    if not hashes:
-        raise FieldUnfit("build_spec: hash is missing", missing=True)
-    return hashes[0][1]
+        hashes = hashes_of(object_of(stated, "build_spec"))
+    except FieldUnfit:
+        # No reason to refuse a build: the document is kept with what it states here.
+        return None
+    return hashes[0][1] if hashes else None
 
 
 def _dependencies(dependencies: object) -> list[DependencyEntry]:
