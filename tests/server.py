@@ -24,6 +24,7 @@ from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token
 from spackmon.database import Database
 from spackmon.http.protocol import BoundedProtocol
+from spackmon.http.server import BoundedServer
 from spackmon.settings import Settings
 from tests.waiting import GIVE_UP_SECONDS, until
 
@@ -57,7 +58,7 @@ class Server:
         return self.http.post(path, headers={**credentials, **headers}, **content)
 
 
-class _Server(uvicorn.Server):
+class _Server(BoundedServer):
     """One that stops when it is asked to; uvicorn's own looks ten times a second."""
 
     _stopped: asyncio.Event | None = None

@@ -20,6 +20,7 @@ from spackmon.cli.database import check_settings_database
 from spackmon.cli.supervisor import READY
 from spackmon.errors import Refused
 from spackmon.http.protocol import BoundedProtocol
+from spackmon.http.server import BoundedServer
 from spackmon.ops.logging import configure_logging
 from spackmon.settings import load_settings
 
@@ -30,7 +31,7 @@ _LAST_CONNECTIONS_SECONDS = 2.0
 _TURN_SECONDS = 0.001
 
 
-class GracefulServer(uvicorn.Server):
+class GracefulServer(BoundedServer):
     """Says when it serves, and closes no connection on which a request may be under way."""
 
     ready: int | None = None
@@ -51,6 +52,7 @@ class GracefulServer(uvicorn.Server):
         """Stop accepting; answer what comes on the connections there are, each for the last time."""
         for server in self.servers:
             server.close()
+            await server.wait_closed()
         for listening in sockets or ():
             listening.close()
         self.server_state.default_headers = [*self.server_state.default_headers, (b"connection", b"close")]
@@ -70,7 +72,6 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
     configure_logging(settings.log_level)
     # The rest is on the screen of whoever started the service, and in the log.
     check_settings_database(settings, is_quiet=True)
-    BoundedProtocol.maximum_connections = settings.maximum_connections
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
@@ -84,6 +85,7 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
     # So long a thread that computes may keep the loop from its turn; a request has several.
     sys.setswitchinterval(_TURN_SECONDS)
     server = GracefulServer(config)
+    server.maximum_connections = settings.maximum_connections
     server.ready = ready
     server.run(sockets=sockets)
 

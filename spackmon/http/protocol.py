@@ -7,18 +7,16 @@ still sending is read on for a moment: closed under its hands, the connection wo
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from spackmon.errors import Code
-from spackmon.http.answers import RETRY_AFTER_SECONDS
 
 _TIMED_OUT, _HEAD_TOO_LARGE = 408, 431
-_CODES = {Code.BUSY.status: Code.BUSY}
 _SENTENCES = {
-    Code.BUSY.status: "the server has as many connections as it may: try again in a moment",
     _TIMED_OUT: "the request came too slowly",
     _HEAD_TOO_LARGE: "the request's line and headers are too large: expected at most {0} bytes",
 }
@@ -42,12 +40,16 @@ class _NoUpgrades(httptools.HttpRequestParser):
 
     def feed_data(self, data: bytes) -> None:  # type: ignore[override]
         """As of the class; goes on after the head with another parser."""
-        try:
-            super().feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            if self.get_method() == b"CONNECT":
-                raise
-            self._protocol.read_again(data[upgrade.args[0] :])
+        parser, rest = self, memoryview(data)
+        while True:
+            try:
+                super(_NoUpgrades, parser).feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                if parser.get_method() == b"CONNECT":
+                    raise
+                rest = rest[upgrade.args[0] :]
+                parser = self._protocol.read_again()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -61,9 +63,16 @@ class BoundedProtocol(HttpToolsProtocol):
     """For which a body may come more slowly than `least_bytes_per_second`."""
     least_bytes_per_second = 500
     look_seconds = 5.0
-    maximum_connections = 800
-    """Beyond it the one that was unused for longest makes room; each takes a file descriptor."""
+    kept_seconds = 1.0
+    """After an answer, for which a connection stays though others wait for its place."""
+    silent_seconds = 5.0
+    """As `kept_seconds`, of one that has not sent a whole head."""
     _linger_seconds = 2.0
+
+    on_end: Callable[[], None] = staticmethod(lambda: None)
+    """Called when the connection is gone."""
+    is_crowded: Callable[[], bool] = staticmethod(lambda: False)
+    """Whether others wait for a place."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -71,48 +80,52 @@ class BoundedProtocol(HttpToolsProtocol):
         self._begin_parser()
         self._is_refused = False
         self._refused_status = Code.HTTP_REFUSED.status
+        self._due_status: int | None = None
         self._unread_bytes = self._head_bytes = self._body_bytes = 0
         self._is_in_body = False
         self._head_since: float | None = self.loop.time()
         self._slow_since: float | None = None
         self._looking = self.loop.call_later(self.look_seconds, self._look)
-        if len(self.connections) > self.maximum_connections:
-            self._make_room()
 
-    def _make_room(self) -> None:
-        """Close the connection on which nothing was asked for longest; this one, if all others are in use."""
-        every = [one for one in self.connections if isinstance(one, BoundedProtocol)]
-        others = [one for one in every if one is not self and not one.transport.is_closing()]
-        if len(others) < self.maximum_connections:
-            return
-        since = {one: one._head_since for one in others if not one._is_refused and one._is_idle()}
-        unused = {one: seconds for one, seconds in since.items() if seconds is not None}
-        if unused:
-            min(unused, key=lambda one: unused[one]).transport.close()
-        else:
-            self._refuse(Code.BUSY.status)
+    def unused_since(self) -> float | None:
+        """The loop's time of the last answer or the beginning; None while the connection may not make room.
+
+        One that has just begun may have sent a request that was not read yet.
+        """
+        if self._is_refused or self._head_since is None or not self._is_idle() or self.transport.is_closing():
+            return None
+        is_kept = self.cycle is not None and not self._unread_bytes
+        least_seconds = self.kept_seconds if is_kept else self.silent_seconds
+        return self._head_since if self.loop.time() - self._head_since >= least_seconds else None
+
+    def end_unused(self) -> None:
+        """End a connection on which no request is under way; whoever has begun one hears that it is late."""
+        self._refuse(_TIMED_OUT) if self._unread_bytes else self.transport.close()
 
     def _begin_parser(self) -> None:
-        self.parser = _NoUpgrades(self)
+        self.parser: _NoUpgrades = _NoUpgrades(self)
         # Whoever says `close` and sends more is answered all the same.
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def _is_upgrade(self) -> bool:
         return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
 
-    def read_again(self, rest: bytes) -> None:
-        """Read a head that has come once more, without its Upgrade, and the rest of the data after it."""
+    def read_again(self) -> _NoUpgrades:
+        """Read a head that has come once more, without its Upgrade; gives the parser for what follows."""
         line = b"%s %s HTTP/%s\r\n" % (
             self.parser.get_method(), self.url, self.parser.get_http_version().encode(),
         )  # fmt: skip
         headers = [b"%s: %s\r\n" % header for header in self.headers if header[0] != b"upgrade"]
         self._begin_parser()
-        self.parser.feed_data(line + b"".join(headers) + b"\r\n" + rest)
+        parser = self.parser
+        parser.feed_data(line + b"".join(headers) + b"\r\n")
+        return parser
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._looking.cancel()
         super().connection_lost(exc)
+        self.on_end()
 
     def data_received(self, data: bytes) -> None:
         """The client has sent something."""
@@ -161,12 +174,17 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._unread_bytes = 0
         self._is_in_body = False
+        if self.is_crowded() and not self.cycle.response_started:
+            self.cycle.keep_alive = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         """The answer was sent."""
+        was_last = not self.pipeline
         super().on_response_complete()
         self._head_since = self.loop.time()
+        if was_last and self._due_status is not None and not self.transport.is_closing():
+            self._end_with(self._due_status)
 
     def send_400_response(self, msg: str) -> None:
         """The parser gave up."""
@@ -185,7 +203,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_refused or self.transport.is_closing():
             return
         if self._head_since is not None and now - self._head_since > self.head_seconds and self._is_idle():
-            self._refuse(_TIMED_OUT) if self._unread_bytes else self.transport.close()
+            self.end_unused()
             return
         is_slow = self._body_bytes < self.least_bytes_per_second * self.look_seconds
         self._body_bytes = 0
@@ -200,22 +218,29 @@ class BoundedProtocol(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _refuse(self, status: int) -> None:
-        """Answer that the request cannot be read, and end the connection."""
+        """Answer that the request cannot be read, after those before it, and end the connection."""
         self._is_refused = True
-        if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
-            self.transport.close()
+        is_after_others = bool(self.pipeline) or not (self._is_idle() or self._is_in_body)
+        if self.pipeline and self._is_in_body:
+            self.pipeline.popleft()
+        if is_after_others:
+            self._due_status = status
             return
-        if self.cycle is not None and not self.cycle.response_complete:
+        if not self._is_idle():
+            if self.cycle.response_started:
+                self.transport.close()
+                return
             # The application waits for more of the body, which will not come.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        self._end_with(status)
+
+    def _end_with(self, status: int) -> None:
         sentence = _SENTENCES.get(status, _UNREADABLE).format(f"{self.maximum_head_bytes:,}")
         body = json.dumps(_refusal_body(status, sentence)).encode()
         content = [STATUS_LINE[status]]
         for name, value in self.server_state.default_headers:
             content += [name, b": ", value, b"\r\n"]
-        if _CODES.get(status, Code.HTTP_REFUSED).retryable:
-            content.append(b"retry-after: %s\r\n" % RETRY_AFTER_SECONDS.encode())
         content += [
             b"content-type: application/json\r\nx-content-type-options: nosniff\r\nconnection: close\r\n",
             b"content-length: %d\r\n\r\n" % len(body),
@@ -229,5 +254,5 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 def _refusal_body(status: int, sentence: str) -> dict[str, Any]:
-    code = _CODES.get(status, Code.HTTP_REFUSED)
+    code = Code.HTTP_REFUSED
     return {"message": sentence, "code": status, "error": code, "retryable": code.retryable}

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from spackmon.http.protocol import BoundedProtocol
+from spackmon.http.server import BoundedServer
 from spackmon.ops.memory import Memory
 from tests.server import Server, served
 from tests.waiting import GIVE_UP_SECONDS
@@ -138,35 +139,88 @@ def test_a_connection_that_nobody_uses_is_closed(connection: socket.socket, sent
     assert answered(connection).count(b"HTTP/1.1 ") == bool(sent)
 
 
-def test_connections_beyond_the_most_take_the_place_of_an_unused_one_or_are_refused(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(BoundedProtocol, "maximum_connections", 3)
+@pytest.fixture
+def three_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next server may have three connections."""
+    monkeypatch.setattr(BoundedServer, "maximum_connections", 3)
+
+
+@pytest.fixture
+def connected(three_places: None, server: Server) -> Iterator[Callable[[], socket.socket]]:
+    """Makes new connections to a server with three places."""
     server.http.close()
     address = urlsplit(server.url)
     with ExitStack() as opened:
 
-        def connected() -> socket.socket:
+        def connect() -> socket.socket:
             made = socket.create_connection((address.hostname or "", address.port or 0))
             made.settimeout(GIVE_UP_SECONDS)
             return opened.enter_context(closing(made))
 
-        unused = connected()
-        in_use = [connected() for _ in range(3)]
-        # The fourth took the place of the first.
-        assert answered(unused) == b""
-        for one in in_use:
-            one.sendall(POST + b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n")
-            assert one.recv(65536).startswith(b"HTTP/1.1 100")
-        refused_one = connected()
-        refused_one.sendall(HEAD + b"\r\n")
-        received = answered(refused_one)
-        head, _, body = received.partition(b"\r\n\r\n")
-        assert b" 503 " in head
-        assert b"retry-after: " in head
-        assert (json.loads(body)["error"], json.loads(body)["retryable"]) == ("BUSY", True)
-        in_use[0].sendall(b"{")
-        assert in_use[0].recv(65536).startswith(b"HTTP/1.1 400")
+        yield connect
+
+
+def test_connections_beyond_the_most_wait_until_others_end(connected: Callable[[], socket.socket]) -> None:
+    waiting = [connected() for _ in range(30)]
+    for one in waiting:
+        one.sendall(HEAD + b"Connection: close\r\n\r\n")
+    assert [answered(one)[:12] for one in waiting] == [b"HTTP/1.1 200"] * 30
+
+
+def test_a_connection_whose_client_keeps_it_makes_room_and_one_in_use_does_not(
+    connected: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "kept_seconds", 0)
+    in_use = [connected(), connected()]
+    for one in in_use:
+        one.sendall(POST + b"Content-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        assert one.recv(65536).startswith(b"HTTP/1.1 100")
+    kept = connected()
+    kept.sendall(HEAD + b"\r\n")
+    assert kept.recv(65536).startswith(b"HTTP/1.1 200")
+    other = connected()
+    other.sendall(HEAD + b"Connection: close\r\n\r\n")
+    assert answered(other).startswith(b"HTTP/1.1 200")
+    assert answered(kept) == b""
+    for one in in_use:
+        one.sendall(b"{")
+        assert one.recv(65536).startswith(b"HTTP/1.1 400")
+
+
+def test_one_that_sends_nothing_makes_room_and_hears_when_it_had_begun(
+    connected: Callable[[], socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "silent_seconds", 0.05)
+    silent = [connected() for _ in range(3)]
+    silent[0].sendall(HEAD)
+    waiting = [connected() for _ in range(3)]
+    for one in waiting:
+        one.sendall(HEAD + b"Connection: close\r\n\r\n")
+    assert [answered(one)[:12] for one in waiting] == [b"HTTP/1.1 200"] * 3
+    assert answered(silent[1]) == b""
+    assert refused(silent[0])[0] == 408
+
+
+def test_what_is_no_request_is_refused_after_the_answers_to_those_before_it(
+    connection: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection.sendall((HEAD + b"\r\n") * 3 + b"\0garbage\r\n\r\n")
+    received = answered(connection)
+    assert [piece[:3] for piece in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"200", b"400"]
+    assert json.loads(received.rpartition(b"\r\n\r\n")[2])["error"] == "HTTP_REFUSED"
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+def test_the_body_of_a_request_that_waits_for_others_is_refused_after_them(connection: socket.socket) -> None:
+    connection.sendall((HEAD + b"\r\n") * 2 + CHUNKED + b"no length\r\n")
+    received = answered(connection)
+    assert [piece[:3] for piece in received.split(b"HTTP/1.1 ")[1:]] == [b"200", b"200", b"400"]
+
+
+def test_many_offers_of_another_protocol_may_come_at_once(connection: socket.socket) -> None:
+    offer = HEAD + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    connection.sendall(offer * 600 + HEAD + b"Connection: close\r\n\r\n")
+    assert answered(connection).count(b"HTTP/1.1 200") == 601
 
 
 def test_a_large_body_of_a_question_waits_for_memory_and_hears_when_there_is_none(
