@@ -83,7 +83,23 @@ def xml_memory_of(body: AnyBytes) -> int:
 
 def plain(text: str | None) -> str:
     """A text of the document for a column of text: bytes that are no UTF-8, and NULs, become U+FFFD."""
-    return "" if text is None else _LOST.sub("\ufffd", _original(text))
+    if not text:
+        return ""
+    if text.isascii() and "\0" not in text:
+        return text
+    # In windows: nobody else goes on until an expression has looked through its text.
+    return "".join(_LOST.sub("\ufffd", _original(one)) for one in _pieces(text))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in windows of some characters."""
+    start = 0
+    while start < len(text):
+        end = start + _CHARACTERS_AT_ONCE
+        # A stand-in may have two characters.
+        end += text[end - 1 : end] in _FIRST_OF_TWO
+        yield text[start:end]
+        start = end
 
 
 def original_bytes(text: str | None) -> bytes:
@@ -91,13 +107,9 @@ def original_bytes(text: str | None) -> bytes:
     if not text or text.isascii():
         return b"" if text is None else text.encode()
     # In windows: an encoder takes room for the longest that each character may become.
-    written, start = BytesIO(), 0
-    while start < len(text):
-        end = start + _CHARACTERS_AT_ONCE
-        # A stand-in may have two characters.
-        end += text[end - 1 : end] in _FIRST_OF_TWO
-        written.write(_original(text[start:end]).encode("utf-8", "surrogateescape"))
-        start = end
+    written = BytesIO()
+    for one in _pieces(text):
+        written.write(_original(one).encode("utf-8", "surrogateescape"))
     return written.getvalue()
 
 
