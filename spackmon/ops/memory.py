@@ -11,6 +11,7 @@ from spackmon.errors import Code, Refused
 
 # With what the service takes by itself, within 300 MB.
 BUDGET_BYTES = 144 << 20
+_LOGS_AT_ONCE = 2
 
 
 class Memory:
@@ -19,6 +20,8 @@ class Memory:
     def __init__(self, budget_bytes: int = BUDGET_BYTES) -> None:
         self._budget_bytes = self._left_bytes = budget_bytes
         self._waiting: deque[tuple[int, asyncio.Event]] = deque()
+        # Each that looks through a large log takes ten megabytes, and they share one interpreter.
+        self.log_readers = anyio.CapacityLimiter(_LOGS_AT_ONCE)
 
     @asynccontextmanager
     async def share(self, size_bytes: int, wait_seconds: float) -> AsyncIterator[None]:

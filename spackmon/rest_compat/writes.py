@@ -102,7 +102,7 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
         if not await is_its_turn(request):
             return await _spool(request, write, body, after_the_spooled())
         submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
-        submission = await _packed(submission)
+        submission = await _packed(request, submission)
         receipt: Receipt = await database.write_held(
             lambda connection: store.apply(connection, submission, sender.person_id), impatient=True
         )
@@ -139,12 +139,14 @@ def _read(write: Write, body: Body, known: KnownNodes) -> Submission:
     return write.read(ms1.read_json(body), known)
 
 
-async def _packed(submission: Submission) -> Submission:
+async def _packed(request: Request[Services], submission: Submission) -> Submission:
     """A report whose log is ready to be stored, if it is large and the disk has room for that."""
     if not isinstance(submission, PhaseReport) or not isinstance(submission.output, LargeBytes):
         return submission
     try:
-        return replace(submission, packed_output=await anyio.to_thread.run_sync(pack, submission.output))
+        limiter = request.state.memory.log_readers
+        packed = await anyio.to_thread.run_sync(pack, submission.output, limiter=limiter)
+        return replace(submission, packed_output=packed)
     except OSError as error:
         log.warning("log_not_packed", bytes=len(submission.output), reason=error.strerror)
         return submission
