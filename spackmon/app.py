@@ -67,6 +67,7 @@ def create_app(settings: Settings) -> Starlette:
             role=WRITER,
             hold_seconds=settings.hold_seconds,
             prepare=partial(_prepare, settings, access_tokens),
+            check=migrations.check_revision,
         )
         watch = Watch(database)
         spool = Spool(settings.spool)

@@ -22,6 +22,7 @@ from spackmon.database.refusals import refusal
 from spackmon.database.roles import ADMISSION, COMMAND, HEALTH, Role
 from spackmon.database.sqlite_reader import SqliteReader
 from spackmon.database.turns import Turns
+from spackmon.errors import Refused
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
@@ -44,10 +45,12 @@ class Database:
         role: Role = COMMAND,
         hold_seconds: float = HOLD_SECONDS,
         prepare: Callable[[], None] | None = None,
+        check: Callable[[Connection], Refused | None] | None = None,
     ) -> None:
         """`role` is whose transactions these are. `prepare` sees to the tables, before the first of them.
 
         It raises Unprepared where the database is not as this program needs it, and is held as they are.
+        `check` says why the tables are not this program's, where a statement meets that they are not.
         """
         self.url = make_url(url)
         if self.url.get_backend_name() == "postgresql":
@@ -65,7 +68,7 @@ class Database:
         self._sqlite_writer = threading.Lock()
         self._writers = Turns(_SQLITE_WRITERS if self.is_sqlite else role.connections)
         self._admissions = Turns(ADMISSION.connections)
-        self._prepare = self._check = prepare
+        self._prepare, self._check = prepare, check
         self._preparing, self._one_by_one = threading.Lock(), threading.Lock()
         self._reader: SqliteReader | PostgresqlReader | None = None
         self.wrote_at_seconds = 0.0
@@ -271,10 +274,10 @@ class Database:
             yield
         except sqlalchemy.exc.DBAPIError as error:
             if self._check is not None and classify(error).outcome is Outcome.BROKEN:
-                try:
-                    self._check()
-                except Unprepared as unprepared:
-                    raise unprepared from error
+                with self.health_engine.connect() as connection:
+                    refused = self._check(connection.execution_options(**{READS_ONLY: True}))
+                if refused is not None:
+                    raise Unprepared(refused.sentence) from error
             raise
 
     async def _prepared_in_thread(self) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import pytest
@@ -176,9 +175,7 @@ def test_a_write_into_tables_that_were_upgraded_under_the_program_waits_for_the_
     database_url: str,
 ) -> None:
     """Between `spackmon db upgrade` and the reload: a report goes into the spool and not into a 500."""
-    database = Database(
-        database_url, role=WRITER, hold_seconds=0.0, prepare=partial(migrations.prepare, database_url)
-    )
+    database = Database(database_url, role=WRITER, hold_seconds=0.0, check=migrations.check_revision)
     database.write_once(add("before"))
     with database.engine.begin() as connection:
         connection.execute(text("ALTER TABLE person RENAME TO people"))
