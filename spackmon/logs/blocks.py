@@ -7,6 +7,7 @@ what of them completes the message. The lines above are looked at the same way.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 _MOST_HEADINGS = 12
 MOST_LINES = 120
@@ -106,17 +107,13 @@ def _indented_one(head: str, following: Iterator[str]) -> Block:
     return Block(1 if first.startswith("  ") and first.strip() else 0)
 
 
-def _tabbed(head: str, following: Iterator[str]) -> Block:
-    return Block(_while(following, lambda line: line.startswith("\t")))
+def _all_that(belongs: Callable[[str], object]) -> _Reader:
+    """The lines up to the first that does not belong to the head."""
 
+    def block(head: str, following: Iterator[str]) -> Block:
+        return Block(sum(1 for _ in takewhile(belongs, following)))
 
-def _while(following: Iterator[str], belongs: Callable[[str], bool]) -> int:
-    count = 0
-    for line in following:
-        if not belongs(line):
-            break
-        count += 1
-    return count
+    return block
 
 
 _SAID_BY_CMAKE = 400
@@ -224,9 +221,8 @@ def _panic(head: str, following: Iterator[str]) -> Block:
     return Block(len(lines), 1, lines[0].strip())
 
 
-def _hashes(head: str, following: Iterator[str]) -> Block:
-    return Block(_while(following, lambda line: line.lstrip().startswith("#") and "Looks like" not in line
-                        and "Failed test" not in line))  # fmt: skip
+def _is_of_failed_check(line: str) -> bool:
+    return line.lstrip().startswith("#") and "Looks like" not in line and "Failed test" not in line
 
 
 def _cray(head: str, following: Iterator[str]) -> Block:
@@ -252,25 +248,6 @@ def _boxed(head: str, following: Iterator[str]) -> Block:
     return Block(count, message=" ".join([head.strip(), *said[:4]]))
 
 
-def _java_stack(head: str, following: Iterator[str]) -> Block:
-    return Block(
-        _while(
-            following, lambda line: bool(re.match(r"^\s+(?:at |\.\.\.)|^Caused by: |^\s+Suppressed", line))
-        )
-    )
-
-
-def _maven(head: str, following: Iterator[str]) -> Block:
-    return Block(
-        _while(
-            following,
-            lambda line: bool(
-                re.match(r"^(?:\[ERROR\])?\s{2,}(?:symbol|location|required|found|reason)", line)
-            ),
-        )
-    )
-
-
 def _npm(head: str, following: Iterator[str]) -> Block:
     """All of npm's lines are one event; its code and its first sentence say what is wrong."""
     said = [head.partition("npm ")[2].partition(" ")[2]]
@@ -289,16 +266,6 @@ def _npm(head: str, following: Iterator[str]) -> Block:
         ):
             said.append(words.strip())
     return Block(count, message=" ".join(said))
-
-
-def _node(head: str, following: Iterator[str]) -> Block:
-    return Block(
-        _while(following, lambda line: line.startswith(("    at ", "  ", "- ", "}", "Require stack")))
-    )
-
-
-def _referenced(head: str, following: Iterator[str]) -> Block:
-    return Block(_while(following, lambda line: line.startswith((">>> ", "          ", "  >>> "))))
 
 
 def _patch(head: str, following: Iterator[str]) -> Block:
@@ -364,10 +331,6 @@ def _spack_reasons(head: str, following: Iterator[str]) -> Block:
     )
 
 
-def _indented_numbers(head: str, following: Iterator[str]) -> Block:
-    return Block(_while(following, lambda line: bool(re.match(r"^(?:\d+\.\t| ?#\d+ |Stack dump|\s+)", line))))
-
-
 def _nothing(head: str, following: Iterator[str]) -> Block:
     return Block()
 
@@ -384,21 +347,21 @@ READERS: dict[str, _Reader] = {
     "excerpt": _excerpt,
     "fortran": _nothing,
     "gtest": _gtest,
-    "hashes": _hashes,
+    "hashes": _all_that(_is_of_failed_check),
     "indented": _indented,
-    "indented-numbers": _indented_numbers,
+    "indented-numbers": _all_that(re.compile(r"\d+\.\t| ?#\d+ |Stack dump|\s+").match),
     "indented-one": _indented_one,
-    "java-stack": _java_stack,
-    "maven": _maven,
-    "node": _node,
+    "java-stack": _all_that(re.compile(r"\s+(?:at |\.\.\.)|Caused by: |\s+Suppressed").match),
+    "maven": _all_that(re.compile(r"(?:\[ERROR\])?\s{2,}(?:symbol|location|required|found|reason)").match),
+    "node": _all_that(lambda line: line.startswith(("    at ", "  ", "- ", "}", "Require stack"))),
     "npm": _npm,
     "panic": _panic,
     "patch": _patch,
     "pytest": _pytest,
-    "referenced": _referenced,
+    "referenced": _all_that(lambda line: line.startswith((">>> ", "          ", "  >>> "))),
     "rust": _rust,
     "spack-reasons": _spack_reasons,
-    "tabbed": _tabbed,
+    "tabbed": _all_that(lambda line: line.startswith("\t")),
     "traceback": _traceback,
     "what": _what,
 }
