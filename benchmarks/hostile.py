@@ -47,7 +47,7 @@ def _uploaded(part: str) -> Hostile:
     return sent
 
 
-def _mesh(size: int, width: int) -> str:
+def mesh(size: int, width: int) -> str:
     """Fragments of which each spreads the next ones."""
     fragments = (
         f"fragment F{one} on Spec {{ "
@@ -87,7 +87,7 @@ def bodies() -> dict[str, Callable[[], Hostile]]:
         "the same field 1,200 times": lambda: _asked("{" + "builds{__typename} " * 1200 + "}"),
         "100,000 names": lambda: _names(100_000),
         "40,000 names": lambda: _names(40_000),
-        "fragments in a mesh": lambda: _asked(_mesh(100, 11)),
+        "fragments in a mesh": lambda: _asked(mesh(100, 11)),
         "150 relations": lambda: _asked(_BUILDS, {"where": {"or": [_RELATION] * 150}}),
         "64 lists": lambda: _asked(_lists(64)),
         "a spec of 95 parts": lambda: _asked(_SATISFYING, {"text": f"a {parts}"}),

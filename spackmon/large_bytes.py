@@ -1,5 +1,6 @@
 """Bytes that are too many for the memory: in a file without a name, mapped as far as it is in use."""
 
+import hashlib
 import mmap
 import tempfile
 from collections.abc import Iterator
@@ -127,3 +128,10 @@ def pieces(content: AnyBytes) -> Iterator[memoryview | bytes]:
         return
     for start in range(0, len(content), _WINDOW_BYTES):
         yield content[start : start + _WINDOW_BYTES]
+
+
+def hashed(content: AnyBytes, digest: "hashlib._Hash") -> "hashlib._Hash":
+    """The `digest`, of hashlib, with all of `content` in it."""
+    for piece in pieces(content):
+        digest.update(piece)
+    return digest

@@ -57,7 +57,8 @@ class Gate:
         self._admitted: dict[bytes, Claims] = {}
         self._used: dict[int, datetime] = {}
         self._passwords = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
-        # When a password was verified; by a key of this process alone, which nobody can guess from a dump.
+        # Until when a verified password counts; by a key of this process alone, so that a dump of them
+        # says nothing.
         self._verified: dict[bytes, float] = {}
         self._verified_key = secrets.token_bytes(32)
 

@@ -150,7 +150,7 @@ class InstallPhase:
 
 
 MOST_EVENTS = 1_000
-"""So many errors, and as many warnings, are listed of a report; more are counted. A log lists as many."""
+"""So many errors, and as many warnings, are listed of a report; more are counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,18 @@ Hashing and compressing 400 MB takes a second of a core and more: SQLite's only 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from spackmon.large_bytes import AnyBytes, LargeBytes, Writer, pieces
+from spackmon.large_bytes import AnyBytes, LargeBytes, Writer, hashed, pieces
 from spackmon.logs.chunks import Chunk, split
 from spackmon.logs.event import Report
 from spackmon.logs.phases import first_time
 from spackmon.logs.scanner import read
 
-MOST_EVENTS = 200
-"""Different errors, and as many warnings, that are stored of one log; others are counted."""
+# Different errors, and as many warnings; others are counted.
+_MOST_EVENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,7 @@ class PackedLog:
 
 def pack(log: LargeBytes) -> PackedLog:
     """Hash, look through, divide and compress a log that is in a file. Raises OSError."""
-    hashed = hashlib.sha256()
-    for piece in pieces(log):
-        hashed.update(piece)
+    digest = digest_of(log)
     chunks = []
     with Writer(log.directory) as writer:
         for chunk in split(log):
@@ -56,5 +54,14 @@ def pack(log: LargeBytes) -> PackedLog:
             if writer.is_full:
                 writer.flush()
         contents = writer.finish()
-    report = read(pieces(log), most_events=MOST_EVENTS)
-    return PackedLog(hashed.digest(), len(log), first_time(log), report, chunks, contents)
+    return PackedLog(digest, len(log), first_time(log), report_of(pieces(log)), chunks, contents)
+
+
+def digest_of(log: AnyBytes) -> bytes:
+    """What tells a log from all others: the SHA-256 of its bytes."""
+    return hashed(log, hashlib.sha256()).digest()
+
+
+def report_of(log: Iterable[bytes | memoryview]) -> Report:
+    """What a log in pieces says went wrong, with as many events as are stored of one log."""
+    return read(log, most_events=_MOST_EVENTS)

@@ -31,7 +31,7 @@ from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt, unlisted
-from spackmon.large_bytes import AnyBytes, pieces
+from spackmon.large_bytes import AnyBytes, hashed
 from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.inbox import to_inbox
@@ -177,10 +177,7 @@ def _damage(digest: str, md5: str) -> Refused | None:
 
 
 def _md5(body: AnyBytes) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    for piece in pieces(body):
-        digest.update(piece)
-    return digest.hexdigest()
+    return hashed(body, hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _refusal(refused: Refused, sentence: str, headers: dict[str, str] | None = None) -> Response:

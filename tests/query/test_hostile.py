@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.hostile import mesh
 from spackmon.errors import Code, Refused
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.documents import read_document
@@ -35,17 +36,6 @@ def nested(levels: int) -> dict[str, Any]:
     for _ in range(levels):
         where = {"and": [where]}
     return where
-
-
-def mesh(size: int, width: int) -> str:
-    """Fragments of which each spreads the next ones."""
-    fragments = (
-        f"fragment F{one} on Spec {{ "
-        + " ".join(f"...F{other}" for other in range(one + 1, min(size, one + 1 + width)))
-        + " id }"
-        for one in range(size)
-    )
-    return "{ specs { nodes { ...F0 } } } " + " ".join(fragments)
 
 
 RELATION = {"spec": {"name": {"eq": "a"}}, "tags": {"some": {"name": {"eq": "b"}}}}

@@ -13,6 +13,7 @@ from spackmon.graph.identity import Key
 from spackmon.graph.spec_text import external_path
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import RowStatement, insert_rows, over_rows
+from spackmon.ingest.tables.closures import DEPENDENCIES
 from spackmon.ingest.tables.dimensions import list_text
 from spackmon.ingest.tables.spec_claims import is_older
 
@@ -135,7 +136,7 @@ EDGES = _Table(
         "SELECT d.parent_id, d.child_id, d.virtuals, d.deptypes FROM {input} i "
         "JOIN dependency d ON d.parent_id = i.id",
     ),
-    insert_rows("dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer"),
+    DEPENDENCIES,
     over_rows(
         "parent_id bigint, child_id bigint, virtuals text, deptypes integer",
         "DELETE FROM dependency WHERE (parent_id, child_id, virtuals) IN "

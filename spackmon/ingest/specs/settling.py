@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 from spackmon.errors import Code, Refused
 from spackmon.graph.closure import CyclicGraph
 from spackmon.graph.identity import LINKING_KINDS, Key, Stated, owners
-from spackmon.ingest.rows import insert_rows, over_rows
+from spackmon.ingest.rows import over_rows
 from spackmon.ingest.specs.moving import end_specs, forget_derived
 from spackmon.ingest.specs.settled import (
     CLAIMS,
+    HASHES,
     Claimed,
     Differences,
     ids,
@@ -26,10 +27,6 @@ from spackmon.ingest.specs.settled import (
 )
 from spackmon.ingest.tables.closures import ancestors_of, recompute_closures
 from spackmon.models import utc_now
-
-_ADD_HASHES = insert_rows(
-    "spec_hash", "value text, kind text, spec_id bigint", ending="ON CONFLICT DO NOTHING"
-)
 
 _SHOWING = over_rows(
     "value text, kind text",
@@ -65,7 +62,7 @@ _PARENTS = over_rows(
 
 def add_hashes(connection: Connection, hashes: Iterable[tuple[str, str, int]]) -> None:
     """Insert (value, kind, spec) as far as it is not there."""
-    _ADD_HASHES.run(connection, sorted(hashes))
+    HASHES.insert.run(connection, sorted(hashes))
 
 
 def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[int] = ()) -> Differences:

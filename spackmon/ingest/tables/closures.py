@@ -14,9 +14,7 @@ from sqlalchemy import Connection
 from spackmon.graph.closure import ByWay, by_ways, descendants, provided
 from spackmon.ingest.rows import insert_rows, over_rows
 
-_DEPENDENCIES = insert_rows(
-    "dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer"
-)
+DEPENDENCIES = insert_rows("dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer")
 
 _PROVIDED_VIRTUALS = insert_rows(
     "provided_virtual",
@@ -165,7 +163,7 @@ class Node(NamedTuple):
 
 def insert_dependencies(connection: Connection, edges: Mapping[tuple[int, int, str], int]) -> None:
     """Insert edges: (parent, child, virtuals as JSON) with the deptypes of each."""
-    _DEPENDENCIES.run(connection, [(*edge, deptypes) for edge, deptypes in sorted(edges.items())])
+    DEPENDENCIES.run(connection, [(*edge, deptypes) for edge, deptypes in sorted(edges.items())])
 
 
 def insert_compilers(connection: Connection, compilers: Iterable[tuple[int, str, tuple[str, str]]]) -> None:

@@ -17,9 +17,8 @@ from spackmon.ingest.rows import Statement, get_or_create, over_rows
 from spackmon.ingest.tables.log_events import add_events
 from spackmon.large_bytes import LargeBytes, pieces
 from spackmon.logs import chunks
-from spackmon.logs.event import Report
-from spackmon.logs.packed import MOST_EVENTS, PackedLog
-from spackmon.logs.scanner import RULES_VERSION, read
+from spackmon.logs.packed import PackedLog, digest_of, report_of
+from spackmon.logs.scanner import RULES_VERSION
 
 _CHUNKS_AT_ONCE = 16
 
@@ -85,7 +84,7 @@ _INSERT_FILES = over_rows(
 
 def log_of(connection: Connection, output: bytes | LargeBytes | PackedLog) -> int:
     """The id of a log with these bytes."""
-    digest = output.digest if isinstance(output, PackedLog) else _digest_of(output)
+    digest = output.digest if isinstance(output, PackedLog) else digest_of(output)
     log_id, is_new = _get_or_create(
         connection, "log", _INSERT_LOG, digest, size_bytes=len(output), rules_version=RULES_VERSION
     )
@@ -95,21 +94,9 @@ def log_of(connection: Connection, output: bytes | LargeBytes | PackedLog) -> in
         while batch := list(islice(log, _CHUNKS_AT_ONCE)):
             rows = [{"log_id": log_id, **dataclasses.asdict(chunk)} for chunk in batch]
             connection.execute(_INSERT_CHUNK, rows)
-        add_events(connection, log_id, _report(output))
+        report = output.report if isinstance(output, PackedLog) else report_of(pieces(output))
+        add_events(connection, log_id, report)
     return log_id
-
-
-def _report(output: bytes | LargeBytes | PackedLog) -> Report:
-    if isinstance(output, PackedLog):
-        return output.report
-    return read(pieces(output), most_events=MOST_EVENTS)
-
-
-def _digest_of(output: bytes | LargeBytes) -> bytes:
-    hashed = hashlib.sha256()
-    for piece in pieces(output):
-        hashed.update(piece)
-    return hashed.digest()
 
 
 def environment_set_of(connection: Connection, variables: Mapping[str, str]) -> int:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.logs.chunks import unpacked
 from spackmon.logs.event import Event, Report
-from spackmon.logs.packed import MOST_EVENTS
-from spackmon.logs.scanner import RULES_VERSION, read
+from spackmon.logs.packed import report_of
+from spackmon.logs.scanner import RULES_VERSION
 
 _INSERT = over_rows(
     "position integer, kind text, role text, tool text, error_class text, blame text, fingerprint text, "
@@ -70,7 +70,7 @@ def read_again(connection: Connection, log_id: int) -> None:
     """Read a stored log with the rules of today, instead of what it said to older ones."""
     if not _LOCK.run(connection, log_id=log_id):
         return
-    report = read(_pieces(connection, log_id), most_events=MOST_EVENTS)
+    report = report_of(_pieces(connection, log_id))
     _DELETE.run(connection, log_id=log_id)
     add_events(connection, log_id, report)
     _note(connection, log_id, report)

@@ -13,7 +13,7 @@ from spackmon.query.graph.spec_nodes import NODE, spec_nodes, specfile_versions
 def facts_for_format(arguments: Mapping[str, Any]) -> str:
     """The whole graph where the format string names dependencies, otherwise only the compilers' edges."""
     fields = _fields(arguments)
-    if _name(fields, OF_GRAPH):
+    if _any_names(fields, OF_GRAPH):
         # Beside the graph and not within it, which would be more than SQLite can parse.
         return f"{{ {_graph(fields)} {_build_spec(fields, _graph(fields, with_build_specs=False))} }}"
     if any(field.dependency for field in fields):
@@ -42,12 +42,12 @@ def _fields(arguments: Mapping[str, Any]) -> list[Field]:
     return []
 
 
-def _name(fields: Sequence[Field], attributes: frozenset[str]) -> bool:
+def _any_names(fields: Sequence[Field], attributes: frozenset[str]) -> bool:
     return any(not attributes.isdisjoint(field.attribute) for field in fields)
 
 
 def _node(fields: Sequence[Field]) -> str:
-    return f"{NODE} document" if _name(fields, OF_SPECFILE) else NODE
+    return f"{NODE} document" if _any_names(fields, OF_SPECFILE) else NODE
 
 
 def _near(fields: Sequence[Field]) -> str:
@@ -62,7 +62,7 @@ def _graph(fields: Sequence[Field], *, with_build_specs: bool = True) -> str:
 
 def _build_spec(fields: Sequence[Field], selection: str) -> str:
     """What a spliced spec was built as."""
-    return f"buildSpec {{ {selection} }}" if _name(fields, OF_BUILD_SPEC) else ""
+    return f"buildSpec {{ {selection} }}" if _any_names(fields, OF_BUILD_SPEC) else ""
 
 
 def _selected(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:

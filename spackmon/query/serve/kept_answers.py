@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from spackmon.database import Reader
 from spackmon.query.meanings.statement import SPEC_REVISION
@@ -50,10 +49,8 @@ class KeptIntrospection:
             self._kept.put(key, members, size)
 
     def _key(self, request: Request) -> Hashable:
-        variables = request.variables
-        if not _is_small(variables):
-            return None
-        return "introspection", request.document_key, request.operation_name, json.dumps(variables)
+        asked = _asked(request)
+        return None if asked is None else ("introspection", *asked)
 
 
 class KeptAnswers:
@@ -65,13 +62,10 @@ class KeptAnswers:
 
     def key(self, request: Request) -> Hashable:
         """What an answer depends on beside the database; None for a request that is not looked up."""
-        variables = request.variables
-        if not _is_small(variables):
+        asked = _asked(request)
+        if asked is None:
             return None
-        return (
-            "answer", request.document_key, request.operation_name, json.dumps(variables),
-            tuple(request.viewer.facts.items()), request.limits is None,
-        )  # fmt: skip
+        return "answer", *asked, tuple(request.viewer.facts.items()), request.limits is None
 
     async def get(self, key: Hashable) -> KeptAnswer | None:
         """The answer, if it is what the database would answer now. Raises Refused as a Reader does."""
@@ -85,8 +79,12 @@ class KeptAnswers:
         self._kept.put(key, answer, _BYTES_OF_AN_ENTRY + len(answer.body))
 
 
-def _is_small(variables: Mapping[str, Any]) -> bool:
-    return value_count(variables, FEW_VALUES) <= FEW_VALUES and not is_deeper(variables, _MOST_LEVELS)
+def _asked(request: Request) -> tuple[Hashable, ...] | None:
+    """What a request asks; None where its variables are more than is looked up."""
+    variables = request.variables
+    if value_count(variables, FEW_VALUES) > FEW_VALUES or is_deeper(variables, _MOST_LEVELS):
+        return None
+    return request.document_key, request.operation_name, json.dumps(variables)
 
 
 class _Revision:
