@@ -14,9 +14,9 @@ from benchmarks.data import Size
 from benchmarks.ingest import Graphs, report_of
 from spackmon.auth.people import add_person
 from spackmon.database import Database, engine
-from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
 from spackmon.ops.migrations import upgrade
+from spackmon.submission import SpecReport
 
 _TURNS, _GRAPHS, _SMALL = 7, 20, 100
 

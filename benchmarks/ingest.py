@@ -32,8 +32,8 @@ from benchmarks.measure import (
 )
 from spackmon.database import Database
 from spackmon.formats import ms1
-from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
+from spackmon.submission import SpecReport
 
 TOPIC = "ingest"
 NODES, NEW_NODES = 40, 12

@@ -21,13 +21,13 @@ from spackmon import models
 from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.runs.claim import Claim
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.submission import SpecReport
 
 OLDEST = datetime(2022, 1, 1, tzinfo=UTC)
 SPAN = timedelta(days=3 * 365)

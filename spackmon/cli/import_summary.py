@@ -3,13 +3,13 @@
 from collections import Counter
 
 from spackmon.cli.console import print_table
-from spackmon.formats.submission import (
+from spackmon.ingest.receipts import ConcretizationFailureReceipt, InstallReceipt, Receipt, SpecReceipt
+from spackmon.submission import (
     ConcretizationFailureReport,
     InstallReport,
     SpecReport,
     Submission,
 )
-from spackmon.ingest.receipts import ConcretizationFailureReceipt, InstallReceipt, Receipt, SpecReceipt
 
 _ROWS = ("specs", "builds", "phases", "events", "events not listed", "concretization failures")
 _NEW, _COMPLETED, _KNOWN, _READ = "NEW", "COMPLETED", "KNOWN", "READ"

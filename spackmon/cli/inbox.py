@@ -9,10 +9,10 @@ import typer
 from spackmon.cli.console import complain, print_table
 from spackmon.cli.database import open_database
 from spackmon.errors import Code, Refused, printable
-from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
 from spackmon.large_bytes import AnyBytes
 from spackmon.settings import load_settings
+from spackmon.submission import Submission
 
 app = typer.Typer(help="See, and try again, what clients sent and could not be applied.")
 

@@ -12,9 +12,9 @@ from spackmon.auth.tokens import create_token
 from spackmon.cli.database import open_database
 from spackmon.errors import Code, Refused
 from spackmon.formats.detect import read_document
-from spackmon.formats.submission import SpecReport
 from spackmon.ingest import store
 from spackmon.ingest.receipts import SpecReceipt
+from spackmon.submission import SpecReport
 
 
 def add_user(username: str) -> None:

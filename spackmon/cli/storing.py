@@ -10,9 +10,9 @@ from spackmon.cli.database import open_database
 from spackmon.client.reading import Named
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import InstallReport, SpecReport, Submission
 from spackmon.ingest.batches import apply_each
 from spackmon.ingest.receipts import Receipt
+from spackmon.submission import InstallReport, SpecReport, Submission
 
 # A transaction takes as many reports as are small beside the program: a commit costs more than a report.
 _REPORTS_AT_ONCE = 100

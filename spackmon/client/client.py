@@ -12,7 +12,7 @@ from spackmon.client.reading import read_paths
 from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport
 from spackmon.errors import Refused
 from spackmon.formats.reports.report_json import write
-from spackmon.formats.submission import Submission
+from spackmon.submission import Submission
 
 _NO_VARIABLES: Mapping[str, Any] = {}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport, refusal
 from spackmon.errors import Refused
 from spackmon.formats.specs.buildcache import read_buildcache
-from spackmon.formats.submission import InstallReport, Submission
 from spackmon.formats.tree_walk import Readable, read_tree
+from spackmon.submission import InstallReport, Submission
 
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 # What stores of objects answer about one that is not there, to who may not list them.

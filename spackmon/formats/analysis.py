@@ -19,7 +19,7 @@ from spackmon.formats.bytes.fields import (
     storable_text,
 )
 from spackmon.formats.bytes.json_body import parse
-from spackmon.formats.submission import AnalysisReport, AttributeValue, InstalledFile
+from spackmon.submission import AnalysisReport, AttributeValue, InstalledFile
 
 # A path is part of an index row of at most 2,700 bytes.
 _PATH_BYTES = 2_600

@@ -17,8 +17,8 @@ from spackmon.formats.bytes.json_body import read_json
 from spackmon.formats.bytes.report_values import MAXIMUM_LOG_BYTES
 from spackmon.formats.reports import report_json
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import Submission
 from spackmon.large_bytes import AnyBytes
+from spackmon.submission import Submission
 
 _DOCUMENT = "document"
 

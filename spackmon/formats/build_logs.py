@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spackmon.formats.bytes.folder import Folder
-from spackmon.formats.submission import InstallPhase
 from spackmon.logs.phases import divide, last_time
+from spackmon.submission import InstallPhase
 
 WHOLE_LOG = "spack-build-out.txt"
 _PHASE_LOG = re.compile(r"spack-build-\d\d+-(?P<phase>[\w.+-]{1,200})-out\.txt")

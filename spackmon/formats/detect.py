@@ -32,7 +32,7 @@ from spackmon.formats.specs.find_output import is_find_output, read_find_output
 from spackmon.formats.specs.install_database import is_install_database, read_install_database
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.specs.lock_file import is_lock_file, read_lock_file
-from spackmon.formats.submission import ConcretizationFailureReport, SpecReport, Submission
+from spackmon.submission import ConcretizationFailureReport, SpecReport, Submission
 
 _BEFORE_ELEMENTS = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<![^>\[]*(?:\[[^\]]*\])?[^>]*>)*+", re.DOTALL)
 _OUTERMOST_ELEMENT = re.compile(rb"<([A-Za-z][\w.-]*)")

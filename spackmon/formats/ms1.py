@@ -21,7 +21,9 @@ from spackmon.formats.bytes.fields import (
 from spackmon.formats.bytes.json_body import read_json
 from spackmon.formats.specs import spec_json
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import (
+from spackmon.large_bytes import LargeBytes
+from spackmon.status import BuildStatus
+from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     ConcretizationFailureReport,
@@ -30,8 +32,6 @@ from spackmon.formats.submission import (
     SpecReport,
     StatusReport,
 )
-from spackmon.large_bytes import LargeBytes
-from spackmon.status import BuildStatus
 
 __all__ = ["read_analysis", "read_build", "read_json", "read_phase", "read_spec", "read_status"]
 

@@ -26,7 +26,7 @@ from spackmon.formats.installs.local_save import saved_files
 from spackmon.formats.installs.local_save_install import is_saved_run, read_saved_run
 from spackmon.formats.specs.buildcache import is_spec_path, read_buildcache
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import Submission
+from spackmon.submission import Submission
 
 _DATABASE = ".spack-db"
 _MANIFEST_OF_ENVIRONMENT = "spack.yaml"

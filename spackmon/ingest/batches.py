@@ -11,7 +11,6 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox, store
 from spackmon.ingest.locks import take_turn
 from spackmon.ingest.receipts import (
@@ -28,6 +27,7 @@ from spackmon.ingest.receipts import (
 from spackmon.ingest.rows import Statement
 from spackmon.large_bytes import AnyBytes
 from spackmon.models import utc_now
+from spackmon.submission import Submission
 
 INBOX_KIND = "submissions"
 

@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import Submission
 from spackmon.ingest import store
 from spackmon.ingest.locks import take_turn
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.rows import LARGEST_ROW_ID
 from spackmon.large_bytes import AnyBytes
 from spackmon.models import InboxEntry, Person, utc_now
+from spackmon.submission import Submission
 
 Reader = Callable[[str, AnyBytes], Iterable[Submission]]
 """Reads a body of a kind, which may report several things; raises Refused."""

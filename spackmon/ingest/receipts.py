@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import MOST_EVENTS
+from spackmon.submission import MOST_EVENTS
 
 
 @dataclass(frozen=True, slots=True)

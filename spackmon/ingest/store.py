@@ -6,7 +6,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import (
+from spackmon.ingest.receipts import Receipt
+from spackmon.ingest.reports.concretization import apply_concretization_failure
+from spackmon.ingest.reports.installs import apply_install
+from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_phase, apply_status
+from spackmon.ingest.specs.linking import apply_spec
+from spackmon.models import utc_now
+from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     ConcretizationFailureReport,
@@ -16,12 +22,6 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.ingest.receipts import Receipt
-from spackmon.ingest.reports.concretization import apply_concretization_failure
-from spackmon.ingest.reports.installs import apply_install
-from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_phase, apply_status
-from spackmon.ingest.specs.linking import apply_spec
-from spackmon.models import utc_now
 
 _OTHERS = SpecReport | ConcretizationFailureReport | BuildReport | PhaseReport | StatusReport | AnalysisReport
 

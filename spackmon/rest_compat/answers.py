@@ -2,14 +2,6 @@
 
 from typing import Any
 
-from spackmon.formats.submission import (
-    AnalysisReport,
-    BuildReport,
-    ConcretizationFailureReport,
-    PhaseReport,
-    SpecReport,
-    StatusReport,
-)
 from spackmon.graph.spec import SpecNode
 from spackmon.ingest.receipts import (
     AnalysisReceipt,
@@ -18,6 +10,14 @@ from spackmon.ingest.receipts import (
     PhaseReceipt,
     SpecReceipt,
     StatusReceipt,
+)
+from spackmon.submission import (
+    AnalysisReport,
+    BuildReport,
+    ConcretizationFailureReport,
+    PhaseReport,
+    SpecReport,
+    StatusReport,
 )
 
 _FULL_HASH = "full_hash"

@@ -23,7 +23,6 @@ from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.xml_text import xml_memory_of
 from spackmon.formats.reports.cdash import INBOX_KIND, Address, CDashReport, read_cdash
-from spackmon.formats.submission import InstallReport
 from spackmon.garbage import uncollected
 from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body, read_body
@@ -36,6 +35,7 @@ from spackmon.models import utc_now
 from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
+from spackmon.submission import InstallReport
 
 log = structlog.get_logger()
 

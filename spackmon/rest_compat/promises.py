@@ -8,7 +8,7 @@ larger than any that the database will ever give. JSON's readers know integers u
 import hashlib
 from dataclasses import astuple, replace
 
-from spackmon.formats.submission import BuildReport
+from spackmon.submission import BuildReport
 
 _FIRST = 1 << 52
 _BETWEEN = " "

@@ -8,13 +8,13 @@ from spackmon.formats.batch_line import read_line
 from spackmon.formats.bytes.json_body import read_json
 from spackmon.formats.reports.cdash import INBOX_KIND as CDASH_KIND
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import BuildReport, Submission
 from spackmon.ingest.batches import INBOX_KIND
 from spackmon.ingest.inbox import Reader
 from spackmon.large_bytes import AnyBytes
 from spackmon.rest_compat.cdash import read_upload
 from spackmon.rest_compat.promises import divided
 from spackmon.rest_compat.writes import WRITES
+from spackmon.submission import BuildReport, Submission
 
 
 def reader(cdash_projects: Collection[str]) -> Reader:

@@ -19,7 +19,6 @@ from spackmon.database.refusals import PASSES
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import BuildReport, PhaseReport, Submission
 from spackmon.http.answers import refusal
 from spackmon.http.body import Body, discard_body, memory_for, read_body
 from spackmon.http.services import Services
@@ -33,6 +32,7 @@ from spackmon.rest_compat import answers
 from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 from spackmon.rest_compat.promises import kind_with_promise, with_promise
+from spackmon.submission import BuildReport, PhaseReport, Submission
 
 log = structlog.get_logger()
 

@@ -13,8 +13,8 @@ import pytest
 
 from spackmon.client import Client, QueryFailed
 from spackmon.errors import Refused
-from spackmon.formats.submission import InstallReport, Source
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import InstallReport, Source
 from tests.cli.command import EXAMPLES
 from tests.client.proxy import answer, bad_connection
 from tests.formats.corpus import documents

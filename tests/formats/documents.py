@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 
 from spackmon.formats.detect import read_document
-from spackmon.formats.submission import Submission
 from spackmon.graph.spec import SpecGraph
+from spackmon.submission import Submission
 from tests.formats.corpus import documents, elements
 
 DATA = Path(__file__).parent.parent / "data"

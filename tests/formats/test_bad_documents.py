@@ -17,7 +17,7 @@ from spackmon.errors import Refused
 from spackmon.formats.bytes import compression
 from spackmon.formats.detect import read_document
 from spackmon.formats.specs import spec_pool
-from spackmon.formats.submission import Submission
+from spackmon.submission import Submission
 from tests.counting import allocated_bytes, calls
 from tests.formats import documents as files
 from tests.formats.test_bad_input import mutated

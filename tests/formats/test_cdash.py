@@ -13,8 +13,8 @@ from spackmon.formats.bytes import xml_text
 from spackmon.formats.bytes.xml_text import original_bytes, plain
 from spackmon.formats.detect import read_document
 from spackmon.formats.reports.cdash import Address, read_cdash
-from spackmon.formats.submission import ConcretizationFailureReport, Event, InstallPhase, InstallReport
 from spackmon.status import BuildStatus, EventKind, InstalledFrom
+from spackmon.submission import ConcretizationFailureReport, Event, InstallPhase, InstallReport
 from tests.counting import allocated_bytes
 from tests.uploads import SPACK, document, recorded
 

@@ -12,9 +12,9 @@ import zstandard
 
 from spackmon.errors import Refused
 from spackmon.formats.detect import read_document
-from spackmon.formats.submission import ConcretizationFailureReport, InstallReport, SpecReport
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import SourceKind
+from spackmon.submission import ConcretizationFailureReport, InstallReport, SpecReport
 from tests.formats import documents as files
 from tests.formats.corpus import FORMATS, documents, elements
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from spackmon.errors import Refused
 from spackmon.formats.installs.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
-from spackmon.formats.submission import InstallReport
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import InstallReport
 from tests.formats.installs import STAGE, STAGE_LOG, copied
 
 HASH = "tabaer7znictybiq6r4nctz3zwwbpepv"

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from spackmon.errors import Refused
 from spackmon.formats.installs.install_prefix import is_prefix, read_prefix
-from spackmon.formats.submission import Environment, InstallReport, SpecReport
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import Environment, InstallReport, SpecReport
 from tests.formats.corpus import documents, elements
 from tests.formats.installs import (
     AUTODEMO_017,

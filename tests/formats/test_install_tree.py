@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from spackmon.formats.submission import InstallReport
 from spackmon.status import BuildStatus, InstalledFrom, SourceKind
+from spackmon.submission import InstallReport
 from tests.formats.corpus import documents, elements
 from tests.formats.installs import LIBGREET, STAGE, copied
 from tests.formats.test_tree_walk import taken

@@ -8,8 +8,8 @@ import pytest
 
 from spackmon.errors import Refused
 from spackmon.formats.reports.junit import read_junit
-from spackmon.formats.submission import Event
 from spackmon.status import BuildStatus, EventKind
+from spackmon.submission import Event
 
 RECORDED = gzip.decompress((Path(__file__).parents[1] / "data" / "junit" / "1.2.xml.gz").read_bytes())
 HASH = "sidzregfkcp4vzdlz5tihhd2tuxvgdc7"

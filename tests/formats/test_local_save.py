@@ -7,7 +7,7 @@ import pytest
 from spackmon.errors import Refused
 from spackmon.formats.installs.local_save import saved_runs
 from spackmon.formats.installs.local_save_install import read_saved_run
-from spackmon.formats.submission import InstallReport
+from spackmon.submission import InstallReport
 
 SAVED = Path(__file__).parent.parent / "data" / "local-save" / "0.17"
 SUCCESS, FAILURE = sorted(SAVED.iterdir())

@@ -8,7 +8,8 @@ import pytest
 
 from spackmon.errors import Refused
 from spackmon.formats import ms1
-from spackmon.formats.submission import (
+from spackmon.status import BuildStatus
+from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     ConcretizationFailureReport,
@@ -17,7 +18,6 @@ from spackmon.formats.submission import (
     SpecReport,
     StatusReport,
 )
-from spackmon.status import BuildStatus
 from tests import player
 
 READERS = {

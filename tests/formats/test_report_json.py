@@ -15,7 +15,8 @@ from spackmon.formats.batch_line import read_line
 from spackmon.formats.bytes.report_values import MAXIMUM_LOG_BYTES
 from spackmon.formats.reports import report_json
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import (
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import (
     AttributeValue,
     ConcretizationFailureReport,
     Environment,
@@ -28,7 +29,6 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from tests.formats.corpus import FORMATS, documents
 
 GRAPHS = [spec_json.read(document) for name in FORMATS for document in documents(name)[:6]]

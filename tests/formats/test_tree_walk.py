@@ -19,8 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import InstallReport, SpecReport, Submission
 from spackmon.formats.tree_walk import Readable, read_tree
+from spackmon.submission import InstallReport, SpecReport, Submission
 from tests.formats.installs import INSTALLS, LIBGREET, PREFIXES, STAGE, STAGE_LOG, copied
 
 LOCAL_SAVE = INSTALLS.parent / "local-save"

@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from spackmon.formats.submission import (
+from spackmon.graph.spec import SpecNode
+from spackmon.logs import chunks
+from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.submission import (
     AttributeValue,
     Environment,
     Event,
@@ -12,9 +15,6 @@ from spackmon.formats.submission import (
     InstallReport,
     Source,
 )
-from spackmon.graph.spec import SpecNode
-from spackmon.logs import chunks
-from spackmon.status import BuildStatus, EventKind, SourceKind
 from tests.ingest.reports import Site, graph, spec
 
 START = datetime(2024, 5, 1, 12, 0, tzinfo=UTC)

@@ -9,7 +9,12 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from spackmon.database import Database
-from spackmon.formats.submission import (
+from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode, TargetDescription
+from spackmon.ingest import store
+from spackmon.ingest.receipts import BuildReceipt
+from spackmon.models import Base, Person, utc_now
+from spackmon.status import BuildStatus
+from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     Environment,
@@ -18,11 +23,6 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode, TargetDescription
-from spackmon.ingest import store
-from spackmon.ingest.receipts import BuildReceipt
-from spackmon.models import Base, Person, utc_now
-from spackmon.status import BuildStatus
 
 LINK = Deptype.BUILD | Deptype.LINK
 

@@ -1,6 +1,6 @@
 """Analysis results: a re-run replaces what the same analyzer had said of the same build."""
 
-from spackmon.formats.submission import AttributeValue, InstalledFile
+from spackmon.submission import AttributeValue, InstalledFile
 from tests.ingest.reports import Site, build_report, spec
 
 ZLIB = spec("zlib", "1.2.11")

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.formats.detect import read_document
-from spackmon.formats.submission import InstallReport, SpecReport
 from spackmon.graph.spec import Deptype, Edge, SpecGraph, SpecNode
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.specs.moving import references
 from spackmon.models import Base, Spec
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import InstallReport, SpecReport
 from tests.ingest.installs import HERE, after, install
 from tests.ingest.reports import Site, build_report, graph, spec
 

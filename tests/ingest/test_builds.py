@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import event
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import AnalysisReport, PhaseReport, StatusReport, Submission
 from spackmon.logs import chunks
 from spackmon.status import BuildStatus
+from spackmon.submission import AnalysisReport, PhaseReport, StatusReport, Submission
 from tests.ingest.reports import Site, build_report, graph, spec, spec_report
 
 ZLIB = spec("zlib", "1.2.11")

@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
-from spackmon.formats.submission import SpecReport
 from spackmon.graph.spec import Deptype, Edge
 from spackmon.ingest.checking import check_database
 from spackmon.status import BuildStatus
+from spackmon.submission import SpecReport
 from tests.ingest.installs import START, after, live
 from tests.ingest.reports import Site, build_report, graph, spec, spec_report
 from tests.ingest.test_any_order import contents

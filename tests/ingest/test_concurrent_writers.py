@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
-from spackmon.formats.submission import SpecReport, Submission
 from spackmon.graph.spec import Deptype, Edge, SpecNode
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.receipts import SpecReceipt
+from spackmon.submission import SpecReport, Submission
 from tests.ingest.reports import Site, build_report, graph, spec, spec_report
 from tests.waiting import GIVE_UP_SECONDS
 

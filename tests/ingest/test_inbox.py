@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Connection
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import StatusReport, Submission
 from spackmon.ingest import inbox
 from spackmon.ingest.receipts import StatusReceipt
 from spackmon.status import BuildStatus
+from spackmon.submission import StatusReport, Submission
 from tests.ingest.reports import Site, spec
 
 ZLIB = spec("zlib", "1.2.11")

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spackmon.formats import ms1
-from spackmon.formats.submission import (
+from spackmon.graph.spec import SpecNode
+from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import (
     BuildReport,
     ConcretizationFailureReport,
     Environment,
@@ -19,8 +21,6 @@ from spackmon.formats.submission import (
     InstallPhase,
     SpecReport,
 )
-from spackmon.graph.spec import SpecNode
-from spackmon.status import BuildStatus, SourceKind
 from tests.ingest.conftest import Clock
 from tests.ingest.installs import (
     EVERYTHING,

@@ -9,9 +9,9 @@ from sqlalchemy import event
 
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import AttributeValue, Event, InstalledFile, InstallPhase
 from spackmon.ingest import inbox
 from spackmon.status import BuildStatus, EventKind
+from spackmon.submission import AttributeValue, Event, InstalledFile, InstallPhase
 from tests.ingest.installs import START, ZLIB, after, cdash, live, prefix
 from tests.ingest.reports import Site, build_report, spec, spec_report
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Connection
 
 from spackmon.database import Database
-from spackmon.formats.submission import InstallReport, Source
 from spackmon.ingest import store
 from spackmon.ingest.tables import claims
 from spackmon.runs.untimed import NEWEST
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import InstallReport, Source
 from tests.runs.claims import START
 from tests.simulator.documents import on_disk
 from tests.simulator.histories import specs

@@ -7,8 +7,8 @@ import pytest
 
 from spackmon.database import Database
 from spackmon.errors import Refused
-from spackmon.formats.submission import ConcretizationFailureReport, SpecReport
 from spackmon.graph.spec import Deptype, Edge
+from spackmon.submission import ConcretizationFailureReport, SpecReport
 from tests.ingest.reports import Site, build_report, graph, hash_of, spec, spec_report
 
 ZLIB = spec("zlib", "1.2.11")

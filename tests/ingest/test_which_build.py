@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.submission import (
+from spackmon.status import SourceKind
+from spackmon.submission import (
     Environment,
     Source,
 )
-from spackmon.status import SourceKind
 from tests.ingest.conftest import Clock
 from tests.ingest.installs import (
     EVERYTHING,

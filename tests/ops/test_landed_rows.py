@@ -16,7 +16,6 @@ from spackmon.database import Database
 from spackmon.formats.installs.failed_stage import read_stage, read_stage_log
 from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.formats.reports.junit import read_junit
-from spackmon.formats.submission import InstalledFile, PhaseReport, Submission
 from spackmon.ingest import store
 from spackmon.ingest.tables import claims
 from spackmon.ingest.tables.contents import environment_set_of, log_of, manifest_of
@@ -24,6 +23,7 @@ from spackmon.logs import chunks
 from spackmon.logs.phases import first_time
 from spackmon.ops.migrations import upgrade
 from spackmon.runs.times import window
+from spackmon.submission import InstalledFile, PhaseReport, Submission
 from tests.formats.installs import PREFIXES, STAGE, STAGE_LOG
 from tests.ops.landed import HIGHEST_BUILD, fill, upgrade_to
 

@@ -14,10 +14,10 @@ from sqlalchemy import Connection, MetaData, Table, insert, inspect, text
 
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import SpecReport
 from spackmon.ingest.checking import check_database
 from spackmon.models import Base
 from spackmon.ops.migrations import SCRIPTS, check, upgrade
+from spackmon.submission import SpecReport
 from tests.formats import documents as files
 from tests.formats.corpus import documents
 from tests.ingest.reports import Site

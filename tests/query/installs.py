@@ -3,8 +3,8 @@
 import random
 from datetime import UTC, datetime, timedelta
 
-from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import Environment, Event, InstallPhase, InstallReport, Source
 
 _BEGIN = datetime(2026, 2, 1, tzinfo=UTC)
 _ERRORS = [

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from spackmon.formats.submission import AttributeValue, InstalledFile
+from spackmon.submission import AttributeValue, InstalledFile
 from tests.ingest.reports import build_report, spec, spec_report
 from tests.query.conftest import AskedSite
 

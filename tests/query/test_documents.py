@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import SpecReport
 from spackmon.graph.spec import SpecNode
+from spackmon.submission import SpecReport
 from tests.formats.corpus import FORMATS, documents
 from tests.query.conftest import AskedSite
 

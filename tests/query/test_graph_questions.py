@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import SpecReport
+from spackmon.submission import SpecReport
 from tests.graph import oracle
 from tests.ingest.reports import spec, spec_report
 from tests.query.conftest import AskedSite

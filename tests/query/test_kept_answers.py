@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from spackmon.database import Database
-from spackmon.formats.submission import ConcretizationFailureReport, InstallReport, SpecReport
 from spackmon.ingest import store
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.revisions import specs_change
+from spackmon.submission import ConcretizationFailureReport, InstallReport, SpecReport
 from tests.ingest.installs import after
 from tests.ingest.reports import build_report, spec, spec_report
 from tests.ingest.test_any_order import TABLES, documents_and_runs

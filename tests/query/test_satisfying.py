@@ -8,13 +8,13 @@ import pytest
 
 from spackmon.database import Database
 from spackmon.formats.specs.spec_json import read
-from spackmon.formats.submission import SpecReport
 from spackmon.graph.satisfies import Satisfaction
 from spackmon.graph.spack_rules import RULES, SpackVersion
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.query.serve.service import QueryService
 from spackmon.query.speclang import satisfying
 from spackmon.schema import schema
+from spackmon.submission import SpecReport
 from tests.graph.random_queries import random_queries
 from tests.graph.spec_language import rows
 from tests.ingest.reports import build_report, hash_of, spec, spec_report

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import SpecReport
+from spackmon.submission import SpecReport
 from tests.formats import documents as files
 from tests.ingest.reports import build_report, spec, spec_report
 from tests.query.conftest import AskedSite

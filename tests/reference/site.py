@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, text, update
 
 from spackmon.database import Database
-from spackmon.formats.submission import (
+from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+from spackmon.models import Base, Build, MergedBuild
+from spackmon.models.columns import UtcDateTime
+from spackmon.submission import (
     AnalysisReport,
     AttributeValue,
     ConcretizationFailureReport,
     InstalledFile,
 )
-from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
-from spackmon.models import Base, Build, MergedBuild
-from spackmon.models.columns import UtcDateTime
 from tests.ingest.reports import Site, build_report, hash_of, spec, spec_report
 from tests.query.installs import install_report
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from spackmon.formats.bytes.json_body import read_json
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import MOST_EVENTS, SpecReport
 from spackmon.ingest import inbox, store
+from spackmon.submission import MOST_EVENTS, SpecReport
 from tests.cli.command import Shell
 from tests.server import Server, in_database, served
 from tests.uploads import document, recorded, upload

@@ -15,13 +15,13 @@ from spackmon.auth.access_tokens import Claims
 from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token, list_tokens, revoke_token
 from spackmon.database import Database
-from spackmon.formats.submission import Submission
 from spackmon.ingest import inbox
 from spackmon.large_bytes import AnyBytes
 from spackmon.models import Token, utc_now
 from spackmon.ops.migrations import upgrade
 from spackmon.ops.spool import Spool, Spooled
 from spackmon.rest_compat.replays import reader
+from spackmon.submission import Submission
 from tests import player
 from tests.databases import PostgresqlServer
 from tests.player import Player

@@ -30,7 +30,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, UNKNOWN_ZONE_SECONDS
-from spackmon.formats.submission import (
+from spackmon.status import FINISHED, BuildStatus
+from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     InstallReport,
@@ -38,7 +39,6 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.status import FINISHED, BuildStatus
 from tests.simulator.steps import Claimant
 from tests.simulator.truth import Run
 

@@ -7,8 +7,8 @@ from random import Random
 
 from spackmon.formats.reports.cdash import Address, CDashReport, read_cdash
 from spackmon.formats.reports.junit import read_junit
-from spackmon.formats.submission import InstallReport
 from spackmon.status import BuildStatus
+from spackmon.submission import InstallReport
 from tests.simulator.histories import CONFIGURES
 from tests.simulator.steps import Claimant, Step
 from tests.simulator.truth import Command, Run

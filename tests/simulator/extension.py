@@ -2,7 +2,8 @@
 
 from random import Random
 
-from spackmon.formats.submission import (
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import (
     Event,
     InstalledFile,
     InstallPhase,
@@ -10,7 +11,6 @@ from spackmon.formats.submission import (
     Source,
     Submission,
 )
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from tests.simulator.documents import sent
 from tests.simulator.steps import Claimant, Step, moment
 from tests.simulator.truth import Command, Run

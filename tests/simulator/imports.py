@@ -4,8 +4,8 @@ from random import Random
 
 from spackmon.formats.moments import UNKNOWN_ZONE_SECONDS
 from spackmon.formats.specs.install_database import read_install_database
-from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import InstallPhase, InstallReport, Source
 from tests.simulator.documents import DATABASE_VERSIONS, on_disk, row
 from tests.simulator.extension import files, installed_from
 from tests.simulator.steps import Claimant, Step, moment

@@ -9,7 +9,9 @@ from spackmon.formats import ms1
 from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.formats.reports import report_json
 from spackmon.formats.reports.report_line import document_text
-from spackmon.formats.submission import (
+from spackmon.graph.spec import SpecGraph
+from spackmon.status import SourceKind
+from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     InstallReport,
@@ -17,8 +19,6 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.graph.spec import SpecGraph
-from spackmon.status import SourceKind
 from tests.simulator.steps import Claimant, Step
 from tests.simulator.truth import Run
 

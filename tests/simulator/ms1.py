@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from random import Random
 
-from spackmon.formats.submission import (
+from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     InstallPhase,
@@ -14,7 +15,6 @@ from spackmon.formats.submission import (
     StatusReport,
     Submission,
 )
-from spackmon.status import BuildStatus, SourceKind
 from tests.simulator.documents import sent
 from tests.simulator.extension import files
 from tests.simulator.steps import UNNUMBERED, Claimant, Step, moment

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from random import Random
 
-from spackmon.formats.submission import BuildReport, Submission
+from spackmon.submission import BuildReport, Submission
 from tests.simulator.truth import Run
 
 

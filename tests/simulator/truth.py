@@ -5,8 +5,8 @@ import hashlib
 from dataclasses import dataclass, field
 from functools import cache
 
-from spackmon.formats.submission import Environment
 from spackmon.status import BuildStatus
+from spackmon.submission import Environment
 
 
 def digest(*parts: object) -> str:

@@ -8,13 +8,6 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from spackmon.formats.submission import (
-    AnalysisReport,
-    BuildReport,
-    InstallReport,
-    PhaseReport,
-    StatusReport,
-)
 from spackmon.ingest.reports.installs import machine_of
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT
 from spackmon.logs.phases import first_time
@@ -26,6 +19,13 @@ from spackmon.runs.growth import completed
 from spackmon.runs.phases import WHOLE_LOG
 from spackmon.runs.resolve import resolve
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import (
+    AnalysisReport,
+    BuildReport,
+    InstallReport,
+    PhaseReport,
+    StatusReport,
+)
 from tests.simulator.arriving import Delivered
 from tests.simulator.reading import StoredAttempt, StoredPhase, StoredSource
 from tests.simulator.steps import Arrival, Step

@@ -12,7 +12,7 @@ from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeed
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.folder import Folder
 from spackmon.formats.installs.failed_stage import ARGUMENTS, changes, failure_of
-from spackmon.formats.submission import InstallReport
+from spackmon.submission import InstallReport
 
 _BUILD_DIRECTORY = "spack-build-"
 # Most have seven letters of the hash, by which no spec is named.

@@ -21,8 +21,8 @@ from spackmon.formats.bytes.folder import Folder, read_file
 from spackmon.formats.installs.directory_names import named_build
 from spackmon.formats.installs.environment_changes import environment_changes
 from spackmon.formats.moments import ended
-from spackmon.formats.submission import InstallPhase, InstallReport, Source
 from spackmon.status import BuildStatus, InstalledFrom, SourceKind
+from spackmon.submission import InstallPhase, InstallReport, Source
 
 _MARK = "spack-stage-"
 _LOG_FILE = re.compile(

@@ -16,9 +16,9 @@ from spackmon.formats.bytes.folder import Folder, json_object
 from spackmon.formats.installs.directory_names import named_build
 from spackmon.formats.moments import end_of_run
 from spackmon.formats.specs import spec_json
-from spackmon.formats.submission import InstallReport, Source
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import InstallReport, Source
 
 DIRECTORY = "failures"
 

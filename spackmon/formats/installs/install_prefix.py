@@ -33,7 +33,9 @@ from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_
 from spackmon.formats.reports.report_line import ENVIRONMENT_NAMES
 from spackmon.formats.specs import spec_json
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import (
+from spackmon.graph.spec import SpecGraph
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import (
     Environment,
     Event,
     InstalledFile,
@@ -41,8 +43,6 @@ from spackmon.formats.submission import (
     Source,
     SpecReport,
 )
-from spackmon.graph.spec import SpecGraph
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 METADATA = ".spack"
 

@@ -23,7 +23,9 @@ from spackmon.formats.installs.local_save import (
     saved_files,
 )
 from spackmon.formats.moments import Moment, local_moment
-from spackmon.formats.submission import (
+from spackmon.logs.phases import first_time
+from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import (
     BuildReport,
     ConcretizationFailureReport,
     InstallPhase,
@@ -32,8 +34,6 @@ from spackmon.formats.submission import (
     Source,
     SpecReport,
 )
-from spackmon.logs.phases import first_time
-from spackmon.status import BuildStatus, SourceKind
 
 # Spack names a run by its time, local and since 1970: 2026-11-22-08-44-31-1795337071.
 _RUN = re.compile(r"(?P<local>\d{4}(?:-\d\d){5})-(?P<seconds>\d{9,10})")

@@ -18,7 +18,9 @@ from spackmon.formats.bytes.fields import named_fields, short_key, short_text, s
 from spackmon.formats.bytes.xml_text import original_bytes, plain, read_xml
 from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS
 from spackmon.formats.reports.cdash_names import Built, built_by, package_asked_for
-from spackmon.formats.submission import (
+from spackmon.large_bytes import AnyBytes
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import (
     ConcretizationFailureReport,
     Environment,
     Event,
@@ -26,8 +28,6 @@ from spackmon.formats.submission import (
     InstallReport,
     Source,
 )
-from spackmon.large_bytes import AnyBytes
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 INBOX_KIND = "cdash?"
 """What the kind of an upload begins with in the inbox; its query follows."""

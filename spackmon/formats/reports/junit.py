@@ -18,9 +18,9 @@ from spackmon.formats.bytes.fields import FieldUnfit, named_fields, short_key, s
 from spackmon.formats.bytes.report_values import moment
 from spackmon.formats.bytes.xml_text import original_bytes, plain, read_xml
 from spackmon.formats.moments import BESIDE_PACKAGES_SECONDS, UNKNOWN_ZONE_SECONDS, end_of_command
-from spackmon.formats.submission import Environment, Event, InstallPhase, InstallReport, Source
 from spackmon.logs.phases import first_time, last_time
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import Environment, Event, InstallPhase, InstallReport, Source
 
 _HASH = re.compile("[a-z2-7]{32}")
 _PACKAGE = re.compile("[A-Za-z0-9_.-]{1,200}")

@@ -34,7 +34,8 @@ from spackmon.formats.bytes.report_values import (
 from spackmon.formats.reports.report_line import ENVIRONMENT_NAMES, write
 from spackmon.formats.specs import spec_json
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import (
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import (
     ConcretizationFailureReport,
     Environment,
     Event,
@@ -44,7 +45,6 @@ from spackmon.formats.submission import (
     SpecReport,
     Submission,
 )
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 
 Value = TypeVar("Value")
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from spackmon.formats.submission import (
+from spackmon.graph.spec import SpecGraph
+from spackmon.submission import (
     AttributeValue,
     ConcretizationFailureReport,
     InstalledFile,
@@ -14,7 +15,6 @@ from spackmon.formats.submission import (
     SpecReport,
     Submission,
 )
-from spackmon.graph.spec import SpecGraph
 
 # Shorter logs can be read on the wire; longer ones cost their compressed size alone, in memory too.
 _TEXT_BYTES = 64 << 10

@@ -20,7 +20,7 @@ from spackmon.formats.bytes.text_documents import is_yaml, json_value, unsigned,
 from spackmon.formats.specs import spec_json
 from spackmon.formats.specs.install_database import is_install_database, read_install_database
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.submission import InstallReport, SpecReport
+from spackmon.submission import InstallReport, SpecReport
 
 Fetch = Callable[[str], bytes]
 """The content of a file of the buildcache, by its path with slashes; FileNotFoundError if there is none."""

@@ -7,7 +7,7 @@ from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import FieldUnfit
 from spackmon.formats.specs.spec_pool import KeyedNode, read_pool, reports
-from spackmon.formats.submission import SpecReport
+from spackmon.submission import SpecReport
 
 
 def is_find_output(document: object) -> bool:

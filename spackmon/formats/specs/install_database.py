@@ -15,9 +15,9 @@ from spackmon.formats.bytes.damage import Damage, newer
 from spackmon.formats.bytes.fields import FieldUnfit, object_of, required, storable_text
 from spackmon.formats.bytes.report_values import moment
 from spackmon.formats.specs.spec_pool import KeyedNode, read_pool, reports
-from spackmon.formats.submission import InstallReport, Source, SpecReport
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import BuildStatus, InstalledFrom, SourceKind
+from spackmon.submission import InstallReport, Source, SpecReport
 
 # Paths may be padded to hundreds of bytes in front; the hash and the time tell installs apart.
 _KEY_PATH_CHARACTERS = 100

@@ -20,7 +20,7 @@ from spackmon.formats.bytes.damage import Damage, newer
 from spackmon.formats.bytes.fields import FieldUnfit, list_of, object_of, optional_name, required, short_text
 from spackmon.formats.specs.spec_json import FORMAT_VERSIONS
 from spackmon.formats.specs.spec_pool import KeyedNode, SpecPool, read_pool, reports
-from spackmon.formats.submission import SpecReport
+from spackmon.submission import SpecReport
 
 # The kind of the keys, and the format of the specs where _meta does not say it (since 0.17 it does).
 _VERSIONS = {

@@ -22,9 +22,9 @@ from spackmon.formats.bytes.fields import (
 )
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.formats.specs.spec_node import DependencyEntry, NodeEntry, named_content
-from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.graph.closure import CyclicGraph, TooManyDescendants, children_first, descendants
 from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
+from spackmon.submission import ConcretizationFailureReport
 
 MAXIMUM_NODES = 100_000
 FORMAT_VERSIONS = range(2, 6)

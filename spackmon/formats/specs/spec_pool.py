@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import FieldUnfit, object_of
 from spackmon.formats.specs.spec_node import DependencyEntry, NodeEntry, named_content, read_entry, spec_node
-from spackmon.formats.submission import SpecReport
 from spackmon.graph.closure import children_first
 from spackmon.graph.spec import Edge, SpecGraph, SpecNode, TargetDescription
+from spackmon.submission import SpecReport
 
 MAXIMUM_SPECS = 100_000
 

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import ConcretizationFailureReport
 from spackmon.ingest.receipts import ConcretizationFailureReceipt
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.tables.dimensions import get_or_create_packages
+from spackmon.submission import ConcretizationFailureReport
 
 _INSERT = Statement(
     """

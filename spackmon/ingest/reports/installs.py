@@ -6,7 +6,6 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import Environment, InstallReport
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.runs.resolution import rewrite, settle
@@ -26,6 +25,7 @@ from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.growth import completed
 from spackmon.runs.phases import WHOLE_LOG
 from spackmon.status import BuildStatus
+from spackmon.submission import Environment, InstallReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,6 @@ from itertools import count
 from sqlalchemy import Connection
 
 from spackmon.errors import Code, Refused
-from spackmon.formats.submission import (
-    AnalysisReport,
-    BuildReport,
-    PhaseReport,
-    Source,
-    StatusReport,
-)
 from spackmon.ingest.locks import lock_packages, share_graphs
 from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, PhaseReceipt, StatusReceipt
 from spackmon.ingest.reports.installs import machine_of, phase_claim
@@ -32,6 +25,13 @@ from spackmon.runs import conversation
 from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.runs.conversation import Conversation
 from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import (
+    AnalysisReport,
+    BuildReport,
+    PhaseReport,
+    Source,
+    StatusReport,
+)
 
 
 def apply_build(connection: Connection, report: BuildReport, owner_id: int, now: datetime) -> BuildReceipt:

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import SpecReport
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.receipts import SpecReceipt
 from spackmon.ingest.runs.resolution import rewrite
 from spackmon.ingest.specs.specs import find_spec, store_graph
 from spackmon.ingest.tables import claims
+from spackmon.submission import SpecReport
 
 
 def apply_spec(connection: Connection, report: SpecReport, now: datetime) -> SpecReceipt:

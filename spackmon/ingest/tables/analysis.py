@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import AttributeValue
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.submission import AttributeValue
 
 _PUT_ANALYSIS = over_rows(
     "analyzer text",

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import Source
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.submission import Source
 
 _FACTS = (
     "package_id", "spec_id", "spec_hash", "spec_hash_kind", "environment_id", "status", "is_live",

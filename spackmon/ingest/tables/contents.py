@@ -12,13 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from spackmon.formats.submission import InstalledFile
 from spackmon.ingest.rows import Statement, get_or_create, over_rows
 from spackmon.ingest.tables.log_events import add_events
 from spackmon.large_bytes import LargeBytes, pieces
 from spackmon.logs import chunks
 from spackmon.logs.packed import PackedLog, digest_of, report_of
 from spackmon.logs.scanner import RULES_VERSION
+from spackmon.submission import InstalledFile
 
 _CHUNKS_AT_ONCE = 16
 

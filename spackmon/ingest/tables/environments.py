@@ -4,9 +4,9 @@ import dataclasses
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import Environment
 from spackmon.ingest.rows import Statement, get_or_create
 from spackmon.runs.claim import Machine
+from spackmon.submission import Environment
 
 NO_ENVIRONMENT = Environment("", "", "", "", "")
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from spackmon.formats.submission import MOST_EVENTS, Event
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.status import EventKind
+from spackmon.submission import MOST_EVENTS, Event
 
 # The anti-join is not for correctness (ON CONFLICT is): a conflict burns a row number.
 _GROUPS = over_rows(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spackmon.formats.reports.report_json import read
-from spackmon.formats.submission import InstallReport
+from spackmon.submission import InstallReport
 from tests.client.extension.spack import (
     TOKEN,
     VARIANTS,

@@ -10,7 +10,7 @@ import pytest
 
 from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.formats.reports.report_json import read
-from spackmon.formats.submission import InstallReport
+from spackmon.submission import InstallReport
 from tests.client.extension.spack import EXTENSION, VARIANTS, Line, Spack, phases_of, recording
 
 ELF = Path(__file__).parents[2] / "data" / "elf"

@@ -10,7 +10,7 @@ import pytest
 
 from spackmon.errors import Refused
 from spackmon.formats.installs.install_prefix import read_prefix
-from spackmon.formats.submission import InstallReport
+from spackmon.submission import InstallReport
 from tests.client.extension.spack import EXTENSION
 from tests.formats.installs import PREFIXES, copied
 
