@@ -11,8 +11,9 @@ from benchmarks import peers
 from benchmarks.databases import Loaded
 from benchmarks.measure import Meter, Result, at_least, at_most, backends, interleaved
 from benchmarks.memory import peak_of, resident_bytes
-from benchmarks.query import SETTLING, Service, service
+from benchmarks.query import SETTLING
 from benchmarks.server import Server, served
+from benchmarks.service import Service, service
 from spackmon.database import Database
 
 TOPIC = "bulk"

@@ -20,11 +20,10 @@ from benchmarks.query import (
     SATISFYING,
     SETTLING,
     Graph,
-    Service,
     large_graph,
-    service,
     variables_of,
 )
+from benchmarks.service import Service, service
 from spackmon.database import Database
 
 TOPIC = "growth"

@@ -1,18 +1,15 @@
 """Questions: what an answer costs in the server, in GraphQL's layer and in the database."""
 
-import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from typing import Any
 
 import httpx
-import uvloop
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
@@ -20,9 +17,8 @@ from benchmarks import peers
 from benchmarks.databases import Dependency, Loaded
 from benchmarks.measure import Cost, Meter, Result, at_most, backends, interleaved
 from benchmarks.server import served
-from spackmon.database import Database, Reader
-from spackmon.query.serve.service import QueryService
-from spackmon.schema import schema
+from benchmarks.service import Service, service
+from spackmon.database import Database
 
 TOPIC = "query"
 
@@ -85,124 +81,6 @@ query ($hash: String!) {
 _CLIENTS = 4
 # PostgreSQL plans a statement anew in its first five runs on a connection, of which the pool may have two.
 SETTLING = 12
-
-
-class _Fetching:
-    """A reader that is asked for whole answers only."""
-
-    def stream(
-        self, statement: str, parameters: Mapping[str, Any]
-    ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
-        """Nothing is streamed here."""
-        raise TypeError("only whole answers are measured")
-
-
-class _Ready(_Fetching):
-    """A reader that has the answer already: only what surrounds it costs anything."""
-
-    def __init__(self, answer: bytes) -> None:
-        self._answer = answer
-
-    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
-        """The answer."""
-        return self._answer
-
-    async def close(self) -> None:
-        """Nothing to give back."""
-
-
-class _Recording(_Fetching):
-    """A reader that remembers the last statement it was given."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-        self.last: tuple[str, Mapping[str, Any]] = ("", {})
-
-    async def fetch(self, statement: str, parameters: Mapping[str, Any]) -> bytes:
-        """The same, remembered."""
-        self.last = statement, parameters
-        return await self._reader.fetch(statement, parameters)
-
-    async def close(self) -> None:
-        """The same."""
-        await self._reader.close()
-
-
-class Service:
-    """The query service in this process, and the same statements sent by hand."""
-
-    def __init__(self, runner: asyncio.Runner, reader: Reader, database: Database) -> None:
-        self._runner, self.reader, self._database = runner, reader, database
-        self._recording = _Recording(reader)
-        self._plain = QueryService(schema, database, reader)
-        self._numbers = count()
-        self._recorded = QueryService(schema, database, self._recording)
-
-    def ask(self, query: str, variables: Mapping[str, Any]) -> bytes:
-        """One answer."""
-        return self._runner.run(self._plain.execute(query, variables)).body
-
-    def asking(self, query: str, variables: Mapping[str, Any], runs: int) -> Callable[[], None]:
-        """Ask `runs` times."""
-
-        async def work() -> None:
-            for _ in range(runs):
-                # A variable that no operation declares: the answer is none that was kept.
-                await self._plain.execute(query, {**variables, "number": next(self._numbers)})
-
-        return lambda: self._runner.run(work())
-
-    def statement(self, query: str, variables: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-        """What is sent to the database for a question."""
-        self._runner.run(self._recorded.execute(query, variables))
-        return self._recording.last
-
-    def without_database(self, query: str, variables: Mapping[str, Any], runs: int) -> Callable[[], None]:
-        """Ask `runs` times, and find each answer at hand."""
-        answer = self._runner.run(self.reader.fetch(*self.statement(query, variables)))
-        ready = QueryService(schema, self._database, _Ready(answer))
-
-        async def work() -> None:
-            for _ in range(runs):
-                await ready.execute(query, variables)
-
-        return lambda: self._runner.run(work())
-
-    def by_hand(self, query: str, variables: Mapping[str, Any], runs: int) -> Callable[[], None]:
-        """Send the question's own statement `runs` times, without GraphQL."""
-        statement, parameters = self.statement(query, variables)
-
-        async def work() -> None:
-            for _ in range(runs):
-                b'{"data":' + await self.reader.fetch(statement, parameters) + b"}"
-
-        return lambda: self._runner.run(work())
-
-
-@contextmanager
-def service(database: Database) -> Iterator[Service]:
-    """A query service on the event loop that the server runs on."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        context = database.reader()
-        reader = runner.run(_entered(context))
-        try:
-            yield Service(runner, reader, database)
-        finally:
-            runner.run(_left(context))
-
-
-def _entered(context: Any) -> Coroutine[Any, Any, Any]:
-    async def enter() -> Any:
-        return await context.__aenter__()
-
-    return enter()
-
-
-def _left(context: Any) -> Coroutine[Any, Any, Any]:
-    async def leave() -> Any:
-        return await context.__aexit__(None, None, None)
-
-    return leave()
 
 
 def measure(loaded: Loaded, *, quick: bool) -> list[Result]:
