@@ -137,6 +137,8 @@ def _shell(made: Made, script: str) -> str:
 def test_every_example_does_what_the_document_says(document: Path, request: pytest.FixtureRequest) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl")
+    if "gcc " in "".join(_blocks(document, "console")) and shutil.which("gcc") is None:
+        pytest.skip("no gcc")
     reports = "user add" in "".join(_blocks(document, "console"))
     made: Made = request.getfixturevalue("made" if reports else "used")
     commands: list[str] = []

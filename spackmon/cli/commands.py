@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spackmon.cli import extension, imports, log, upload
+from spackmon.cli import abi, extension, imports, log, upload
 from spackmon.cli.installed import has_server, without_server
 
 # Named here, because the client alone cannot import them to see.
@@ -30,6 +30,7 @@ def command_line() -> typer.Typer:
     app.callback()(_program)
     app.command("import")(imports.import_paths)
     app.command()(upload.upload)
+    app.add_typer(abi.app, name="abi")
     app.add_typer(extension.app, name="extension")
     app.add_typer(log.app, name="log")
     if has_server():
