@@ -10,6 +10,7 @@ from spackmon.cli.database import open_database
 from spackmon.client.reading import Named
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
+from spackmon.garbage import uncollected
 from spackmon.ingest.batches import apply_each
 from spackmon.ingest.receipts import Receipt
 from spackmon.submission import InstallReport, SpecReport, Submission
@@ -25,10 +26,12 @@ def stored(reports: Iterable[Named], user: str | None) -> Iterator[tuple[Named, 
 
     Raises Refused when there is no such person, or no database of this program's revision.
     """
-    with open_database() as database:
+    with open_database() as database, uncollected():
         owner = None if user is None else _person(database, user)
         for group in _groups(reports):
-            yield from zip(group, _write(database, group, owner), strict=True)
+            with uncollected():
+                outcomes = _write(database, group, owner)
+            yield from zip(group, outcomes, strict=True)
 
 
 def _person(database: Database, name: str) -> int:

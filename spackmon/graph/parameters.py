@@ -7,7 +7,8 @@ every spec has all six kinds.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from spackmon.graph.spec_text import FLAG_NAMES
@@ -21,22 +22,32 @@ _COMPACT = json.JSONEncoder(separators=(",", ":"))
 _BOOLEANS = {True: "true", False: "false"}
 
 
-def parameter_rows(document: str) -> set[tuple[str, str]]:
-    """The (name, value) rows of a spec's parameters, given as their JSON."""
+def parameter_rows(document: str) -> list[tuple[str, str]]:
+    """The (name, value) rows of a spec's parameters, given as their JSON; each once."""
     content: dict[str, Any] = json.loads(document)
-    return {(indexed_name(name), value) for name in content for value in _elements(name, content[name])}
+    rows: list[tuple[str, str]] = []
+    for name, value in content.items():
+        if isinstance(value, list):
+            rows += _rows_of_list(name, value)
+        elif isinstance(value, str):
+            rows.append(_row_of_text(name, value))
+        else:
+            rows.append((indexed_name(name), indexed_value(value)))
+    return rows
 
 
-def _elements(name: str, value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        yield from map(indexed_value, value)
-        if not value and name not in FLAG_NAMES:
-            yield NO_ELEMENT
-    elif isinstance(value, str) and value.upper() in ("TRUE", "FALSE"):
-        # So Spack reads a single value, however it is written.
-        yield indexed_value(value.upper() == "TRUE")
-    else:
-        yield indexed_value(value)
+def _rows_of_list(name: str, values: list[Any]) -> Iterable[tuple[str, str]]:
+    if not values:
+        return () if name in FLAG_NAMES else ((indexed_name(name), NO_ELEMENT),)
+    return dict.fromkeys((indexed_name(name), indexed_value(value)) for value in values)
+
+
+# A site's thousand sets have the same few values.
+@lru_cache(maxsize=4096)
+def _row_of_text(name: str, value: str) -> tuple[str, str]:
+    # Spack reads a single value so, however it is written.
+    is_boolean = value.upper() in ("TRUE", "FALSE")
+    return indexed_name(name), indexed_value(value.upper() == "TRUE" if is_boolean else value)
 
 
 def indexed_value(element: Any) -> str:

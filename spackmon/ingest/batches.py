@@ -25,9 +25,11 @@ from spackmon.ingest.receipts import (
     unlisted,
 )
 from spackmon.ingest.rows import Statement
+from spackmon.ingest.specs.specs import ChangesKnownSpecs
+from spackmon.ingest.specs.together import together
 from spackmon.large_bytes import AnyBytes
 from spackmon.models import utc_now
-from spackmon.submission import Submission
+from spackmon.submission import SpecReport, Submission
 
 INBOX_KIND = "submissions"
 
@@ -129,13 +131,34 @@ def apply_each(
     """Write reports that have nothing to do with each other; of each the receipt, or why it was refused."""
     take_turn(connection)
     outcomes: list[Receipt | Refused] = []
-    for report in reports:
-        try:
-            with connection.begin_nested():
-                outcomes.append(store.apply(connection, report, person_id, across_owners=across_owners))
-        except Refused as refused:
-            outcomes.append(refused)
+    for some in together(reports):
+        outcomes += _joined(connection, some) or [
+            _one(connection, report, person_id, across_owners=across_owners) for report in some
+        ]
     return outcomes
+
+
+def _joined(connection: Connection, reports: Sequence[Submission]) -> Sequence[Receipt] | None:
+    """The receipts of specs that could be written together; nothing is written otherwise."""
+    specs = [report for report in reports if isinstance(report, SpecReport)]
+    if len(reports) == 1 or len(specs) < len(reports):
+        return None
+    try:
+        with connection.begin_nested():
+            return store.apply_together(connection, specs)
+    except (Refused, ChangesKnownSpecs):
+        # Which of them it is, is known once each is written by itself.
+        return None
+
+
+def _one(
+    connection: Connection, report: Submission, person_id: int, *, across_owners: bool
+) -> Receipt | Refused:
+    try:
+        with connection.begin_nested():
+            return store.apply(connection, report, person_id, across_owners=across_owners)
+    except Refused as refused:
+        return refused
 
 
 def _apply(connection: Connection, line: Line, person_id: int) -> Outcome:

@@ -119,7 +119,7 @@ class RowInsert(RowStatement):
         if connection.dialect.name != "sqlite":
             return super().run(connection, rows, **scalars)
         self._check(rows)
-        if any("\0" in (row[place] or "") for place in self._texts for row in rows):
+        if any("\0" in "".join([row[place] or "" for row in rows]) for place in self._texts):
             raise _nul_refused()
         rest = len(rows) - len(rows) % _ROWS_OF_AN_INSERT
         for start in range(0, rest, _ROWS_OF_AN_INSERT):

@@ -1,5 +1,7 @@
 """The only writer of build data: one submission, one transaction, and the same again is no change."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -10,7 +12,7 @@ from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.reports.concretization import apply_concretization_failure
 from spackmon.ingest.reports.installs import apply_install
 from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_phase, apply_status
-from spackmon.ingest.specs.linking import apply_spec
+from spackmon.ingest.specs.linking import apply_spec, apply_specs
 from spackmon.models import utc_now
 from spackmon.submission import (
     AnalysisReport,
@@ -46,10 +48,26 @@ def apply(
     cannot hold.
     """
     now = arrived_at or utc_now()
-    try:
+    with _values_refused():
         if isinstance(submission, InstallReport):
             return apply_install(connection, submission, person_id, now, across_owners=across_owners)
         return _apply(connection, submission, person_id, now)
+
+
+def apply_together(connection: Connection, reports: Sequence[SpecReport]) -> Sequence[Receipt]:
+    """Write reports that `together` gave, by one statement a table.
+
+    Raises Refused where one of them is to be refused, and ChangesKnownSpecs where each has to be written by
+    itself; the caller then rolls back.
+    """
+    with _values_refused():
+        return apply_specs(connection, reports, utc_now())
+
+
+@contextmanager
+def _values_refused() -> Iterator[None]:
+    try:
+        yield
     except (UnicodeEncodeError, OverflowError) as error:
         raise _value_refused(error) from error
     except DBAPIError as error:

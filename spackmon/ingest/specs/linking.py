@@ -1,6 +1,6 @@
 """Claims whose spec becomes known, or turns out to be another one of those that their hash may mean."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.receipts import SpecReceipt
 from spackmon.ingest.runs.resolution import rewrite
-from spackmon.ingest.specs.specs import find_spec, store_graph
+from spackmon.ingest.specs.specs import StoredSpec, find_spec, store_graph, store_graphs
 from spackmon.ingest.tables import claims
 from spackmon.submission import SpecReport
 
@@ -18,6 +18,17 @@ def apply_spec(connection: Connection, report: SpecReport, now: datetime) -> Spe
     """Store a graph; one that is known to the last document costs one statement."""
     stored = store_graph(connection, report.graph, report.spack_version, keeps_graphs=False)
     link(connection, stored.waiting, (), now)
+    return _receipt(report, stored)
+
+
+def apply_specs(connection: Connection, reports: Sequence[SpecReport], now: datetime) -> list[SpecReceipt]:
+    """Store graphs of one format and Spack by one statement a table. Raises what `store_graphs` does."""
+    stored = store_graphs(connection, [report.graph for report in reports], reports[0].spack_version)
+    link(connection, stored[0].waiting, (), now)
+    return [_receipt(report, one) for report, one in zip(reports, stored, strict=True)]
+
+
+def _receipt(report: SpecReport, stored: StoredSpec) -> SpecReceipt:
     root = report.graph.nodes[report.graph.root]
     return SpecReceipt(
         stored.spec_id, stored.created, root.hash, root.hash_kind, root.name, root.version,

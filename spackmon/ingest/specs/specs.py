@@ -6,7 +6,7 @@ the order of their natural keys and tables always in the same order: two clients
 would otherwise wait for each other. `locks` says who waits for whom.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,8 +139,21 @@ class _Known:
         return not self.unseen and not self.older
 
 
-class _ChangesKnownSpecs(Exception):  # noqa: N818 -- leads to the other way of writing
-    """The document claims something of a spec that is known."""
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What became of documents: the spec of each key, the keys and rows of those that are new.
+
+    `waiting` as StoredSpec's.
+    """
+
+    ids: Mapping[Key, int]
+    created: Mapping[Key, int]
+    new_ids: Set[int]
+    waiting: Sequence[int]
+
+
+class ChangesKnownSpecs(Exception):  # noqa: N818 -- leads to the other way of writing
+    """A document claims something of a spec that is known."""
 
 
 def store_graph(
@@ -158,6 +171,42 @@ def store_graph(
         known = _known(connection, claims, graph.format_version, spack_version)
         if known.is_all:
             return StoredSpec(known.ids[root], False, 0, ())
+    written = _stored(connection, graph, claims, spack_version)
+    spec_id = written.ids[root]
+    is_new = written.created.get(root) == spec_id and spec_id in written.new_ids
+    return StoredSpec(spec_id, is_new, len(written.new_ids), written.waiting)
+
+
+def store_graphs(
+    connection: Connection, graphs: Sequence[SpecGraph], spack_version: str | None
+) -> list[StoredSpec]:
+    """Write graphs of one format as `store_graph` does one after the other, with one statement a table.
+
+    Whoever calls it has the turn (`locks`), and each of the specs has one hash. `waiting` are the claims of
+    all the graphs. Raises ChangesKnownSpecs where one says something else of a spec than the others or the
+    database; the caller then rolls back.
+    """
+    claims_of_each = [claims_of(graph) for graph in graphs]
+    claims = {claim.key: claim for one in claims_of_each for claim in one}
+    if any(claims[claim.key].digest != claim.digest for one in claims_of_each for claim in one):
+        raise ChangesKnownSpecs
+    nodes = {claim.node.hash: claim.node for claim in claims.values()}
+    whole = SpecGraph(graphs[0].root, graphs[0].format_version, nodes)
+    written = _store(connection, whole, list(claims.values()), spack_version, alone=False)
+    unseen = set(written.created)
+    stored = []
+    for one in claims_of_each:
+        keys = {claim.key for claim in one} & unseen
+        unseen -= keys
+        root = one[0].key
+        stored.append(StoredSpec(written.ids[root], root in keys, len(keys), written.waiting))
+    return stored
+
+
+def _stored(
+    connection: Connection, graph: SpecGraph, claims: Sequence[Claim], spack_version: str | None
+) -> _Written:
+    """Write a graph beside others that write, as far as it does not change what they rely on."""
     if connection.dialect.name == "sqlite":
         return _store(connection, graph, claims, spack_version, alone=True)
     try:
@@ -166,7 +215,7 @@ def store_graph(
         with connection.begin_nested():
             share_graphs(connection)
             return _store(connection, graph, claims, spack_version, alone=False)
-    except _ChangesKnownSpecs:
+    except ChangesKnownSpecs:
         own_graphs(connection)
         return _store(connection, graph, claims, spack_version, alone=True)
 
@@ -201,13 +250,12 @@ def _store(
     spack_version: str | None,
     *,
     alone: bool,
-) -> StoredSpec:
-    root = claims[0].key
+) -> _Written:
     known = _known(connection, claims, graph.format_version, spack_version)
     if known.is_all:
-        return StoredSpec(known.ids[root], False, 0, ())
+        return _Written(known.ids, {}, set(), ())
     if not alone and (known.older or any(claim.key in known.ids for claim in known.unseen)):
-        raise _ChangesKnownSpecs
+        raise ChangesKnownSpecs
     specs_change(connection)
     missing = [claim for claim in known.unseen if claim.key not in known.ids]
     insert_dimensions(connection, [claim.node for claim in known.unseen], _compilers(graph, known.unseen))
@@ -216,7 +264,7 @@ def _store(
         # Another transaction wrote the others in the meantime, hardly ever in other words.
         known = _known(connection, claims, graph.format_version, spack_version)
         if known.older or any(claim.key in known.ids for claim in known.unseen if claim.key not in created):
-            raise _ChangesKnownSpecs
+            raise ChangesKnownSpecs
     ids = {**known.ids, **created}
     new = [(ids[claim.key], claim) for claim in known.unseen if claim.key in ids]
     hashes = sorted({(value, kind, spec_id) for spec_id, claim in new for kind, value in claim.hashes})
@@ -229,7 +277,7 @@ def _store(
         and not _LINKED.run(connection, [row for row in hashes if row[1] in LINKING_KINDS])
     )
     if not is_new_alone and not alone:
-        raise _ChangesKnownSpecs
+        raise ChangesKnownSpecs
     insert_claims(connection, new, graph, spack_version)
     if is_new_alone:
         _relate(connection, graph, created, ids, as_stated=known.states_all_edges)
@@ -241,8 +289,7 @@ def _store(
         known_before = {new_id for old_id, new_id in found.ended.items() if old_id not in created.values()}
         ids = dict(_known(connection, claims, graph.format_version, spack_version).ids)
     kept = {ids[key] for key in created} & set(created.values()) - known_before
-    is_new = created.get(root) == ids[root] and ids[root] in kept
-    return StoredSpec(ids[root], is_new, len(kept), naming(connection, shown))
+    return _Written(ids, created, kept, naming(connection, shown))
 
 
 def _known(

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from operator import itemgetter
 
 from sqlalchemy import Connection
 
@@ -115,10 +116,11 @@ def _insert_parameters(connection: Connection, digests: Mapping[str, bytes]) -> 
     """
     documents = {digest: document for document, digest in digests.items()}
     written = _PARAMETER_SETS.run(connection, sorted(documents.items()))
-    _PARAMETERS.run(
-        connection,
-        sorted((*row, set_id) for digest, set_id in written for row in parameter_rows(documents[digest])),
-    )
+    set_ids: dict[tuple[str, str], list[int]] = {}
+    for digest, set_id in sorted(written, key=itemgetter(1)):
+        for row in parameter_rows(documents[digest]):
+            set_ids.setdefault(row, []).append(set_id)
+    _PARAMETERS.run(connection, [(*row, set_id) for row in sorted(set_ids) for set_id in set_ids[row]])
 
 
 def _insert_named(

@@ -27,8 +27,13 @@ class Claim:
 
 def claims_of(graph: SpecGraph) -> list[Claim]:
     """The claims of a document, by the position of its nodes."""
-    is_plain = all(len(node.hashes) == 1 and node.hash_kind == "hash" for node in graph.nodes.values())
+    is_plain = have_one_hash(graph.nodes.values())
     return [_claim(graph, node, is_plain=is_plain) for node in graph.nodes.values()]
+
+
+def have_one_hash(nodes: Iterable[SpecNode]) -> bool:
+    """Whether each node states its DAG hash alone, so that its words say all that is meant."""
+    return all(len(node.hashes) == 1 and node.hash_kind == "hash" for node in nodes)
 
 
 def _claim(graph: SpecGraph, node: SpecNode, *, is_plain: bool) -> Claim:
