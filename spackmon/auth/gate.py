@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from sqlalchemy import Connection, Select, literal, null, select
 
 from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
@@ -23,6 +22,7 @@ from spackmon.auth.tokens import digest, is_current, looks_like_token
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.models import Person, Token, utc_now
+from spackmon.threads import in_thread
 from spackmon.viewer import ADMIN, READ, WRITE, Role, Viewer, allows
 
 # A verification takes 64 MB and 50 ms of a core: guessing must not take the machine from builds.
@@ -216,9 +216,7 @@ class Gate:
         proof = hmac.digest(self._verified_key, content, "sha256")
         if time.monotonic() < self._verified.get(proof, 0.0):
             return Claims(name, None)
-        if not await anyio.to_thread.run_sync(
-            is_password, row.password_hash, secret, limiter=self._passwords
-        ):
+        if not await in_thread(is_password, row.password_hash, secret, limiter=self._passwords):
             return None
         if len(self._verified) >= _MOST_VERIFIED:
             self._verified.clear()

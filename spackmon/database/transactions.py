@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TypeVar
 
 import anyio
-import anyio.to_thread
 import sqlalchemy.exc
 import structlog
 from sqlalchemy import Connection, Engine, make_url
@@ -23,6 +22,7 @@ from spackmon.database.roles import ADMISSION, COMMAND, HEALTH, Role
 from spackmon.database.sqlite_reader import SqliteReader
 from spackmon.database.turns import Turns
 from spackmon.errors import Refused
+from spackmon.threads import in_thread
 
 Result = TypeVar("Result")
 log = structlog.get_logger()
@@ -148,7 +148,7 @@ class Database:
         while True:
             try:
                 async with turns.turn(began + hold_seconds):
-                    return await anyio.to_thread.run_sync(run, work, limiter=turns.threads)
+                    return await in_thread(run, work, limiter=turns.threads)
             except Exception as error:
                 self._raise_unless_passing(error, began, hold_seconds)
             await anyio.sleep(RETRY_SECONDS)
@@ -282,4 +282,4 @@ class Database:
 
     async def _prepared_in_thread(self) -> None:
         if self._prepare is not None:
-            await anyio.to_thread.run_sync(self._prepared, limiter=self._admissions.threads)
+            await in_thread(self._prepared, limiter=self._admissions.threads)

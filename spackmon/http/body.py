@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import anyio.to_thread
 import structlog
 from starlette.requests import ClientDisconnect, Request
 
@@ -11,6 +10,7 @@ from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.json_body import memory_of
 from spackmon.http.services import Services
 from spackmon.large_bytes import LARGE_BYTES, AnyBytes, LargeBytes, Writer
+from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -46,8 +46,8 @@ async def _read(request: Request[Services], maximum_bytes: int) -> Body:
                     raise _too_large(maximum_bytes)
                 writer.add(chunk)
                 if writer.is_full:
-                    await anyio.to_thread.run_sync(writer.flush)
-            return await anyio.to_thread.run_sync(writer.finish) if writer.is_in_file else writer.finish()
+                    await in_thread(writer.flush)
+            return await in_thread(writer.finish) if writer.is_in_file else writer.finish()
         except OSError as error:
             log.warning("body_not_stored", bytes=writer.size_bytes, reason=error.strerror)
             raise Refused(Code.BUSY, "the server's disk has no room for the body: try again later") from None
@@ -57,7 +57,7 @@ async def _read(request: Request[Services], maximum_bytes: int) -> Body:
 async def memory_for(request: Request[Services], body: AnyBytes) -> AsyncIterator[None]:
     """Around what reads a body as JSON and keeps what it says. Raises Refused BUSY."""
     is_quick = len(body) <= LARGE_BYTES
-    size_bytes = memory_of(body) if is_quick else await anyio.to_thread.run_sync(memory_of, body)
+    size_bytes = memory_of(body) if is_quick else await in_thread(memory_of, body)
     async with request.state.memory.share(size_bytes, request.state.database.hold_seconds):
         yield
 

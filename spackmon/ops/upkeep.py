@@ -3,7 +3,6 @@
 from functools import partial
 
 import anyio
-import anyio.to_thread
 import structlog
 
 from spackmon.auth import tokens
@@ -14,6 +13,7 @@ from spackmon.ingest.runs import silence
 from spackmon.models import utc_now
 from spackmon.ops.health import Watch
 from spackmon.ops.spool import Spool
+from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ async def drain(spool: Spool, database: Database, read: Reader) -> None:
     while True:
         if database.condition.trouble is None:
             try:
-                await anyio.to_thread.run_sync(spool.drain, database, read)
+                await in_thread(spool.drain, database, read)
             except Exception:
                 log.exception("spool_not_drained")
         await anyio.sleep(_LOOK_SECONDS)

@@ -12,7 +12,6 @@ from datetime import datetime
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-import anyio.to_thread
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,6 +35,7 @@ from spackmon.ops.spool import Spooled
 from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 from spackmon.submission import InstallReport
+from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -106,7 +106,7 @@ async def submit(request: Request[Services]) -> Response:
         body = await read_body(request, _MAXIMUM_BYTES)
         if sender is None:
             return await _spool(request, query, body, away)
-        memory_bytes = await anyio.to_thread.run_sync(xml_memory_of, body)
+        memory_bytes = await in_thread(xml_memory_of, body)
         async with request.state.memory.share(memory_bytes, request.state.database.hold_seconds):
             return await _apply(request, query, sender, body)
     except Refused as refused:
@@ -118,7 +118,7 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: A
     try:
         if not await is_its_turn(request):
             return await _spool(request, query, body, after_the_spooled())
-        upload = await anyio.to_thread.run_sync(read_upload, query, body, projects)
+        upload = await in_thread(read_upload, query, body, projects)
         receipt = None if upload.report is None else await _stored(request, upload.report, sender)
     except Refused as refused:
         if refused.code in PASSES:
@@ -147,7 +147,7 @@ async def _spool(request: Request[Services], query: str, body: AnyBytes, away: R
         await spool(request, Spooled(INBOX_KIND + query, claims, body), away)
     except Refused as refused:
         return _refusal(refused, refused.sentence, challenge(request) if refused.status == 401 else None)
-    md5 = await anyio.to_thread.run_sync(_md5, body)
+    md5 = await in_thread(_md5, body)
     return _answer("OK", "", f"  <md5>{md5}</md5>\n  <buildId>{_NOTHING_BUILT}</buildId>\n")
 
 

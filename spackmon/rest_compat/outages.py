@@ -3,7 +3,6 @@
 import time
 
 import anyio
-import anyio.to_thread
 import structlog
 from starlette.requests import Request
 
@@ -11,6 +10,7 @@ from spackmon.auth.access_tokens import Claims
 from spackmon.errors import Code, Refused
 from spackmon.http.services import Services
 from spackmon.ops.spool import Spooled
+from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ def vouched(request: Request[Services], away: Refused) -> Claims:
 async def spool(request: Request[Services], spooled: Spooled, away: Refused) -> None:
     """Put a report into the spool. Raises Refused `away` where the disk cannot take it."""
     try:
-        await anyio.to_thread.run_sync(request.state.spool.put, spooled)
+        await in_thread(request.state.spool.put, spooled)
     except OSError as error:
         log.warning("not_spooled", kind=spooled.kind, bytes=len(spooled.body), reason=error.strerror)
         raise away from None

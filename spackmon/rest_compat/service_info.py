@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -13,6 +12,7 @@ from spackmon.errors import Refused
 from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
 from spackmon.ops.health import wait_for
+from spackmon.threads import in_thread
 
 _VERSION = version("spackmon")
 _STARTED_AT = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -26,7 +26,7 @@ async def service_info(request: Request[Services]) -> Response:
     try:
         await wait_for(request.state.database)
     except Refused:
-        if not await anyio.to_thread.run_sync(request.state.spool.has_room):
+        if not await in_thread(request.state.spool.has_room):
             unavailable = {"status": "service not available", "version": _VERSION}
             return JSONResponse(unavailable, status_code=503)
     settings = request.state.settings

@@ -8,7 +8,6 @@ import json
 from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
-import anyio.to_thread
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
@@ -28,6 +27,7 @@ from spackmon.ingest import batches
 from spackmon.ingest.batches import Line, Outcome, Progress
 from spackmon.large_bytes import AnyBytes
 from spackmon.rest_compat.lines import Lines, Numbered
+from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -137,12 +137,12 @@ async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[lis
         async for chunk in request.stream():
             # In a thread: it unpacks, and writes what is large to the disk.
             fed = lines.feed(chunk)
-            while await anyio.to_thread.run_sync(group.fill, fed):
+            while await in_thread(group.fill, fed):
                 yield group.take()
             if lines.is_over:
                 await discard_body(request)
                 break
-        await anyio.to_thread.run_sync(group.fill, lines.end())
+        await in_thread(group.fill, lines.end())
     except OSError as error:
         log.warning("body_not_stored", reason=error.strerror)
         raise Refused(Code.BUSY, "the server's disk has no room for the line: try again later") from None
@@ -156,9 +156,9 @@ async def _groups(request: Request[Services], lines: Lines) -> AsyncIterator[lis
 async def _apply(
     request: Request[Services], sender: Sender, key: str | None, group: list[Numbered]
 ) -> Sequence[Outcome]:
-    memory_bytes = await anyio.to_thread.run_sync(_memory_of, group)
+    memory_bytes = await in_thread(_memory_of, group)
     async with request.state.memory.share(memory_bytes, request.state.database.hold_seconds):
-        read = await anyio.to_thread.run_sync(_read, group, request.state.known_nodes)
+        read = await in_thread(_read, group, request.state.known_nodes)
         return await _applied(request, sender, key, read)
 
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import anyio.to_thread
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -33,6 +32,7 @@ from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 from spackmon.rest_compat.promises import kind_with_promise, with_promise
 from spackmon.submission import BuildReport, PhaseReport, Submission
+from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -101,7 +101,7 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
     try:
         if not await is_its_turn(request):
             return await _spool(request, write, body, after_the_spooled())
-        submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
+        submission = await in_thread(_read, write, body, request.state.known_nodes)
         submission = await _packed(request, submission)
         receipt: Receipt = await database.write_held(
             lambda connection: store.apply(connection, submission, sender.person_id), impatient=True
@@ -123,7 +123,7 @@ async def _spool(request: Request[Services], write: Write, body: Body, away: Ref
     """Acknowledge a report that will be applied; what cannot be read is refused."""
     try:
         claims = vouched(request, away)
-        submission = await anyio.to_thread.run_sync(_read, write, body, request.state.known_nodes)
+        submission = await in_thread(_read, write, body, request.state.known_nodes)
         kind = write.kind
         if isinstance(submission, BuildReport):
             submission = with_promise(submission, claims.person)
@@ -145,7 +145,7 @@ async def _packed(request: Request[Services], submission: Submission) -> Submiss
         return submission
     try:
         limiter = request.state.memory.log_readers
-        packed = await anyio.to_thread.run_sync(pack, submission.output, limiter=limiter)
+        packed = await in_thread(pack, submission.output, limiter=limiter)
         return replace(submission, packed_output=packed)
     except OSError as error:
         log.warning("log_not_packed", bytes=len(submission.output), reason=error.strerror)

@@ -12,7 +12,6 @@ from contextlib import aclosing
 from typing import Any
 
 import anyio
-import anyio.to_thread
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from spackmon.errors import Code, Refused
 from spackmon.query.serve.export import Export
 from spackmon.query.sql.computed import ResponsePath
+from spackmon.threads import in_thread
 
 NDJSON, CSV = "application/x-ndjson", "text/csv"
 # A client that stops reading would otherwise hold a snapshot of the database for ever.
@@ -111,7 +111,7 @@ async def _csv(export: Export) -> AsyncGenerator[bytes, None]:
         chunk = await anext(chunks, b"")
         yield _rows([[".".join(path) for path in export.columns]])
         while chunk:
-            yield await anyio.to_thread.run_sync(_rows_of, chunk, export.columns)
+            yield await in_thread(_rows_of, chunk, export.columns)
             chunk = await anext(chunks, b"")
 
 

@@ -1,5 +1,6 @@
 """What of CDash documents is refused, and what reading one may cost."""
 
+import gc
 from functools import partial
 from html import escape
 
@@ -160,3 +161,17 @@ def test_texts_may_look_like_many_attributes() -> None:
     log = 'x="1" ' * 2_000 + "".join(f"-DA{number}='{number}' > /dev/null\n" for number in range(2_000))
     report = read(f"<Build><Error><Text>{log}</Text></Error></Build>".replace(" > ", " &gt; "))
     assert [event.text for event in report.events] == [log]
+
+
+def test_what_is_no_xml_leaves_nothing_to_the_garbage_collector() -> None:
+    def refused() -> int:
+        with pytest.raises(Refused):
+            xml_text.read_xml(b"<Site>" + b"<Build/>" * 1_000 + b"a & b</Site>", "Text", "Other")
+        return gc.collect()
+
+    refused()
+    gc.disable()
+    try:
+        assert refused() < 100
+    finally:
+        gc.enable()

@@ -161,6 +161,12 @@ def _parsed(document: Callable[[], Iterator[str]]) -> Element:
     except DefusedXmlException:
         sentence = "the body must be XML without a DTD: entities of its own are not read"
         raise Refused(Code.XML_UNSAFE, sentence) from None
+    except ParseError as problem:
+        # The frame in which the library raised it knows it, and all that was read so far: only the garbage
+        # collector would find that cycle, or that of the parser and its handlers.
+        raise problem.with_traceback(None) from None
+    finally:
+        vars(parser).clear()
     return root
 
 

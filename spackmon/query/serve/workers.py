@@ -1,15 +1,14 @@
 """Work that takes the interpreter for long, off the event loop, a little at a time."""
 
 import math
-import traceback
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from spackmon.errors import Code, Refused
 from spackmon.garbage import uncollected
+from spackmon.threads import in_thread
 
 Result = TypeVar("Result")
 
@@ -33,22 +32,14 @@ class Workers:
         except TimeoutError:
             raise _busy() from None
         try:
-            return await anyio.to_thread.run_sync(_uncollected, work, *arguments, limiter=self._threads)
+            return await in_thread(_uncollected, work, *arguments, limiter=self._threads)
         finally:
             self._limiter.release_on_behalf_of(borrower)
 
 
 def _uncollected(work: Callable[..., Result], *arguments: Any) -> Result:
     with uncollected():
-        try:
-            return work(*arguments)
-        except BaseException as error:
-            # Who waits for the thread keeps the error in a cycle, and so all that its frames know.
-            failed: BaseException | None = error
-            while failed is not None:
-                traceback.clear_frames(failed.__traceback__)
-                failed = failed.__cause__ or failed.__context__
-            raise
+        return work(*arguments)
 
 
 def _busy() -> Refused:
