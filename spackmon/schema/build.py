@@ -5,10 +5,12 @@ from datetime import datetime
 import strawberry
 
 from spackmon import models
+from spackmon.query.graph.build_changes import CHANGES, build_changes, specs_of_changes
 from spackmon.query.graph.containment import build_contains_dependency, build_has_dependent
 from spackmon.query.meanings.fields import (
     chosen,
     column,
+    computed,
     condition,
     connection,
     identity,
@@ -18,10 +20,13 @@ from spackmon.query.meanings.fields import (
     value,
 )
 from spackmon.query.rows.events import errors_of_build, warnings_of_build
+from spackmon.query.rows.failures import last_success, root_failure
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
 from spackmon.query.rows.relations import of_newest_attempt, refer_by, share, tags_of_build
 from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.analysis import Analysis, AnalysisResult
+from spackmon.schema.attempt import Attempt
+from spackmon.schema.changes import BuildChanges
 from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
@@ -146,6 +151,27 @@ class Build(Node):
     )
     previous_success: "Build | None" = chosen(
         models.Build, previous_success, description="The last one before it that succeeded, as in `previous`."
+    )
+    root_failure: Attempt | None = chosen(
+        models.Attempt,
+        root_failure,
+        filters=True,
+        description="The run that really broke, if this failed or was cancelled: "
+        "of a failed build its own; of "
+        "a cancelled one, of a spec that its own depends on, by the same owner on the machine of the same "
+        "name, the one that failed last before it was cancelled. Null if none is known.",
+    )
+    last_success: Attempt | None = chosen(
+        models.Attempt,
+        last_success,
+        description="The last run that succeeded before its newest began: of the package, by the same owner "
+        "on the machine of the same name. It may be an earlier one of this build.",
+    )
+    changes_since_last_success: BuildChanges | None = computed(
+        CHANGES,
+        build_changes,
+        specs=specs_of_changes,
+        description="What differs between its newest run and `lastSuccess`; null if none succeeded.",
     )
     installed_bytes: Long | None = value(
         installed_bytes(models.Build.manifest_id),

@@ -267,6 +267,7 @@ _TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
 
 _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] = {
     ("BuildPhase", "log"): lambda rows, phase, _: phase if fields.has_log(rows, phase) else None,
+    ("Build", "changesSinceLastSuccess"): graphs.build_changes,
     ("Build", "next"): lambda rows, build, _: _neighbour(rows, build, forward=True),
     ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),
     ("Build", "previousSuccess"): lambda rows, build, _: _neighbour(rows, build, status="SUCCESS"),

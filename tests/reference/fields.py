@@ -15,6 +15,7 @@ from spackmon import models
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import FLAG_NAMES
 from spackmon.logs import chunks
+from tests.reference import failures
 from tests.reference.rows import Rows
 from tests.reference.walks import above
 
@@ -114,8 +115,10 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Attempt", "rootEvent"): _root_event,
     ("Attempt", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
+    ("Build", "lastSuccess"): failures.last_success,
     ("Build", "owner"): _to(models.Person, "owner_id"),
     ("Build", "package"): _to(models.Package, "package_id"),
+    ("Build", "rootFailure"): failures.root_failure,
     ("Build", "spec"): _to(models.Spec, "spec_id"),
     ("BuildEvent", "attempt"): _to(models.Attempt, "attempt_id"),
     ("BuildEvent", "errorGroup"): _to(models.ErrorGroup, "error_group_id"),

@@ -22,7 +22,10 @@ from tests.reference.walks import above, graph
 Arguments = Mapping[str, Any]
 Find = Callable[[Rows, Any, Arguments], Any]
 
-TYPES = {"CommonDependency", "GraphDifference", "SpecChange", "SpecDifference", "SpecPath", "SpecVisit"}
+TYPES = {
+    "BuildChanges", "CircumstanceChange", "CommonDependency", "GraphDifference", "SpecChange",
+    "SpecDifference", "SpecPath", "SpecVisit", "VariableChange",
+}  # fmt: skip
 """The types of what is computed here: dictionaries."""
 
 _ORDERS = {
@@ -174,6 +177,57 @@ def spec_walk(rows: Rows, spec: Any, arguments: Arguments) -> list[dict[str, Any
     ]
 
 
+def build_changes(rows: Rows, build: Any, _: Arguments) -> Any:
+    """Build.changesSinceLastSuccess."""
+    before = fields.TO_ONE["Build", "lastSuccess"](rows, build)
+    if before is None:
+        return None
+    after = rows.get(models.Attempt, build.newest_attempt_id)
+    earlier = fields.TO_ONE["Build", "spec"](rows, rows.get(models.Build, before.build_id))
+    later = fields.TO_ONE["Build", "spec"](rows, build)
+    pairs = [] if earlier is None or later is None else _pairs(rows, earlier, later)
+    own = {"SPACK_VERSION": "spack_version", "SPACK_REVISION": "spack_revision",
+           "CONFIGURE_ARGUMENTS": "configure_arguments"}  # fmt: skip
+    machine = {"PLATFORM": "platform", "OPERATING_SYSTEM": "operating_system", "TARGET": "target",
+               "KERNEL": "kernel_version"}  # fmt: skip
+    machines = [rows.get(models.BuildEnvironment, run.environment_id) for run in (before, after)]
+    told = [(kind, getattr(before, name), getattr(after, name)) for kind, name in own.items()]
+    told += [(kind, *(getattr(one, name) for one in machines)) for kind, name in machine.items()]
+    variables = [_variables(rows, run) for run in (before, after)]
+    names = sorted(variables[0].keys() | variables[1].keys()) if all(variables) else []
+    return {
+        "specs": [one for one in pairs if one["status"] != "UNCHANGED"],
+        "circumstances": [
+            {"kind": kind, "before": one, "after": other}
+            for kind, one, other in told
+            if one and other and one != other
+        ],
+        "variables": [
+            {"name": name, "before": variables[0].get(name), "after": variables[1].get(name)}
+            for name in names
+            if variables[0].get(name) != variables[1].get(name)
+        ],
+    }
+
+
+def _variables(rows: Rows, run: Any) -> dict[str, str]:
+    found = rows.by(models.EnvironmentVariable, "environment_set_id", run.environment_set_id)
+    return {one.name: one.value for one in found}
+
+
+def _pairs(rows: Rows, a: Any, b: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.name,
+            "status": one.status.name,
+            "before": _row(rows, one.a),
+            "after": _row(rows, one.b),
+            "changes": [{**change._asdict(), "kind": change.kind.name} for change in one.changes],
+        }
+        for one in diff(nodes(rows, a), a.hash, nodes(rows, b), b.hash)
+    ]
+
+
 def roots(find: Find) -> dict[tuple[str, str], Find]:
     """The root fields about graphs; `find` is `Query.spec`."""
 
@@ -213,22 +267,9 @@ def roots(find: Find) -> dict[tuple[str, str], Find]:
         a, b = known(rows, arguments["a"]), known(rows, arguments["b"])
         before, after = nodes(rows, a), nodes(rows, b)
         facts = compare_facts(before, a.hash, after, b.hash, arguments.get("ignore") or ())
-        return {
-            "a": a,
-            "b": b,
-            "facts": facts._asdict(),
-            "nodes": [
-                {
-                    "name": one.name,
-                    "status": one.status.name,
-                    "before": _row(rows, one.a),
-                    "after": _row(rows, one.b),
-                    "changes": [{**change._asdict(), "kind": change.kind.name} for change in one.changes],
-                }
-                for one in diff(before, a.hash, after, b.hash)
-                if arguments["unchanged"] or one.status.name != "UNCHANGED"
-            ],
-        }
+        pairs = _pairs(rows, a, b)
+        shown = [one for one in pairs if arguments["unchanged"] or one["status"] != "UNCHANGED"]
+        return {"a": a, "b": b, "facts": facts._asdict(), "nodes": shown}
 
     def common_dependencies(rows: Rows, _: Any, arguments: Arguments) -> Any:
         if not 1 <= len(arguments["hashes"]) <= 20:

@@ -55,6 +55,36 @@ def test_a_failed_run_names_the_error_to_read_first(server: Server, name: str) -
     }  # fmt: skip
 
 
+ROOT_FAILURE = """{ builds(where: {status: {ne: NOTRUN}}, orderBy: {name: ASC}) { nodes {
+  status package { name } rootFailure { build { package { name } } rootEvent { sourceFile sourceLine } }
+} } }"""
+
+
+@pytest.mark.parametrize("name", ["0.17-fail", "0.19dev-fail"])
+def test_what_failed_without_a_run_names_the_one_that_broke_it(server: Server, name: str) -> None:
+    assert Player(server.url, server.user, server.token).play(name) == []
+    builds = {one["package"]["name"]: one for one in server.ask(ROOT_FAILURE)["builds"]["nodes"]}
+    event = {"sourceFile": "bad.c", "sourceLine": 1}
+    brokenlib = {"build": {"package": {"name": "brokenlib"}}, "rootEvent": event}
+    failures = {name: one["rootFailure"] for name, one in builds.items() if one["rootFailure"]}
+    assert failures == {"brokenlib": brokenlib, "topbroken": brokenlib}
+
+
+def test_what_was_cancelled_names_the_run_that_broke_it(server: Server) -> None:
+    for exchange in player.exchanges("0.17-success"):
+        if exchange["path"].endswith(("specs/new/", "builds/new/")):
+            server.post(exchange["path"], json.loads(exchange["request_body"]))
+    question = "{ builds(orderBy: {name: ASC}) { nodes { id package { name } } } }"
+    ids = {one["package"]["name"]: one["id"] for one in server.ask(question)["builds"]["nodes"]}
+    server.post("/ms1/builds/update/", {"build_id": int(ids["cmakedemo"]), "status": "FAILED"})
+    broken = {
+        one["package"]["name"]: one["rootFailure"]["build"]["package"]["name"]
+        for one in server.ask(ROOT_FAILURE)["builds"]["nodes"]
+        if one["rootFailure"]
+    }
+    assert broken == dict.fromkeys(("cmakedemo", "zapp", "zbundle"), "cmakedemo")
+
+
 def test_the_paths_work_without_their_last_slash_and_never_redirect(server: Server) -> None:
     client = Player(server.url, server.user, server.token)
     spec, build = list(player.exchanges("0.17-success"))[1:3]

@@ -82,7 +82,7 @@ def difference(facts: Any, arguments: Arguments) -> dict[str, Any]:
         "a": a,
         "b": b,
         "nodes": [
-            _node_difference(node)
+            node_difference(node)
             for node in diff(a_nodes, a, b_nodes, b)
             if arguments["unchanged"] or node.status is not Status.UNCHANGED
         ],
@@ -121,7 +121,7 @@ def graphs_of(*names: str) -> SpecIds:
 
     def ids(row: Scope, arguments: Mapping[str, Given], compilation: Filtering) -> CompoundSelect[Any]:
         found = (spec_by_hash_or_id({"hash": arguments[name]}, compilation) for name in names)
-        return _graphs(*(one.row_id for one in found))
+        return graphs_below(*(one.row_id for one in found))
 
     return ids
 
@@ -138,7 +138,8 @@ def _checked(value: Any) -> str:
     return without_nul("hashes", value)
 
 
-def _graphs(*roots: Any) -> CompoundSelect[Any]:
+def graphs_below(*roots: Any) -> CompoundSelect[Any]:
+    """The ids of all specs in the graphs of the specs with these ids."""
     below = (select(Closure.descendant_id.label("id")).where(Closure.ancestor_id == root) for root in roots)
     return union(*(select(root.label("id")) for root in roots), *below)
 
@@ -165,7 +166,8 @@ def _order(nodes: Nodes) -> Callable[[str], tuple[str, str]]:
     return lambda identity: (nodes[identity].name, identity)
 
 
-def _node_difference(node: NodeDifference) -> dict[str, Any]:
+def node_difference(node: NodeDifference) -> dict[str, Any]:
+    """A pair of nodes as the schema's SpecDifference; its specs are identities."""
     return {
         "name": node.name,
         "status": node.status.name,

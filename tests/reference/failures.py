@@ -1,0 +1,51 @@
+"""Which run broke a build, and which one succeeded before it."""
+
+from typing import Any
+
+from spackmon import models
+from tests.reference.rows import Rows
+
+
+def root_failure(rows: Rows, build: Any) -> Any:
+    """Build.rootFailure."""
+    own = rows.get(models.Attempt, build.newest_attempt_id)
+    if build.status == "CANCELLED":
+        return _failed_below(rows, build)
+    if build.status != "FAILED":
+        return None
+    return own if rows.by(models.Phase, "attempt_id", own.id) else _failed_below(rows, build) or own
+
+
+def _failed_below(rows: Rows, build: Any) -> Any:
+    hostname = rows.get(models.BuildEnvironment, build.environment_id).hostname
+    failed = []
+    for one in rows.by(models.Closure, "ancestor_id", build.spec_id):
+        for other in rows.by(models.Build, "spec_id", one.descendant_id):
+            same = rows.get(models.BuildEnvironment, other.environment_id).hostname == hostname
+            runs = (
+                rows.by(models.Attempt, "build_id", other.id)
+                if same and other.owner_id == build.owner_id
+                else []
+            )
+            known = max((run.number for run in runs if run.reported_at <= build.updated_at), default=0)
+            failed += [run for run in runs if run.status == "FAILED" and run.number >= known]
+    before = [run for run in failed if run.reported_at <= build.updated_at]
+    if before:
+        return max(before, key=lambda run: (run.reported_at, run.id))
+    return min(failed, key=lambda run: (run.reported_at, -run.id), default=None)
+
+
+def last_success(rows: Rows, build: Any) -> Any:
+    """Build.lastSuccess."""
+    if build.started_at is None or build.package_id is None:
+        return None
+    hostname = rows.get(models.BuildEnvironment, build.environment_id).hostname
+    before = [
+        attempt
+        for other in rows.by(models.Build, "package_id", build.package_id)
+        if other.owner_id == build.owner_id
+        and rows.get(models.BuildEnvironment, other.environment_id).hostname == hostname
+        for attempt in rows.by(models.Attempt, "build_id", other.id)
+        if attempt.status == "SUCCESS" and attempt.started_at and attempt.started_at < build.started_at
+    ]
+    return max(before, key=lambda run: (run.started_at, run.id), default=None)
