@@ -149,6 +149,7 @@ class Code(StrEnum):
     LIMIT_INVALID = auto(), 400, "`limit` is not a whole number above 0."
     OFFSET_INVALID = auto(), 400, "`offset` is not a whole number from 0."
     OFFSET_TOO_LARGE = auto(), 400, "`offset` is too large: follow `next`."
+    RANGE_INVALID = auto(), 416, "`Range` names no byte that there is."
     EXPORT_INVALID = auto(), 400, "The operation cannot be exported."
     EXPORT_NEEDS_HTTP_1_1 = auto(), 505, "An export needs HTTP/1.1."
     EXPORTS_BUSY = auto(), 503, "Too many exports are running: try again.", True

@@ -4,19 +4,15 @@ The pieces in which a log arrives do not matter: a window is cut after a fixed n
 same log has the same windows however it is read.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from spackmon.logs.terminal import without_sequences
 
 WINDOW_BYTES = 1 << 20
 BEHIND_BYTES = 32 * 1024
 AHEAD_BYTES = 64 * 1024
 """What a window repeats of the one before it, and what it shows of the one after it: no event needs more."""
-
-# CSI sequences (colours, erasing), hyperlinks of compilers, and the choice of a character set.
-_TERMINAL = re.compile(
-    rb"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78cDEHM])"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ def windows(pieces: Iterable[bytes | memoryview]) -> Iterator[Window]:
     """The windows of a log; at most 1.2 MB of it is in memory."""
     text, begin, first_line = b"\n", 1, 1
     for whole_lines, is_last in _whole_lines(pieces):
-        text += _plain(whole_lines)
+        text += without_sequences(whole_lines)
         end = len(text)
         if not is_last:
             end = max(begin, text.rfind(b"\n", 0, max(len(text) - AHEAD_BYTES, 1)) + 1)
@@ -64,11 +60,3 @@ def _whole_lines(pieces: Iterable[bytes | memoryview]) -> Iterator[tuple[bytes, 
             start = cut
         waiting, size = [log[start:]], len(log) - start
     yield b"".join(waiting), True
-
-
-def _plain(text: bytes) -> bytes:
-    if b"\x1b" in text:
-        text = _TERMINAL.sub(b"", text)
-    if b"\r\n" in text:
-        text = text.replace(b"\r\n", b"\n")
-    return text

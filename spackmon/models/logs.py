@@ -1,6 +1,6 @@
 """Logs by content: equal logs are one, in compressed chunks, with what they say went wrong."""
 
-from sqlalchemy import Boolean, ForeignKey, LargeBinary, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, RowId
@@ -22,6 +22,9 @@ class Log(Base):
     unlisted_events: Mapped[int | None]
 
 
+_IS_LATER = text("first_line > 1")
+
+
 class LogChunk(Base):
     """A run of a log's bytes, zstd-compressed; chunks joined by `number` (from 0) are the log.
 
@@ -31,6 +34,13 @@ class LogChunk(Base):
     """
 
     __tablename__ = "log_chunk"
+    # The chunk of a line; most logs are one chunk, which needs no index.
+    __table_args__ = (
+        Index(
+            "ix_log_chunk_first_line", "log_id", "first_line", "number",
+            postgresql_where=_IS_LATER, sqlite_where=_IS_LATER,
+        ),
+    )  # fmt: skip
 
     log_id: Mapped[int] = mapped_column(ForeignKey(Log.id), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

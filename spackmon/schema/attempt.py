@@ -7,6 +7,7 @@ import strawberry
 
 from spackmon import models
 from spackmon.query.meanings.fields import (
+    argument,
     chosen,
     column,
     connection,
@@ -17,6 +18,7 @@ from spackmon.query.meanings.fields import (
     relation,
     value,
 )
+from spackmon.query.rows import logs
 from spackmon.query.rows.events import errors_of_attempt, root_event, warnings_of_attempt
 from spackmon.query.rows.relations import refer_by, share, tags_of_attempt
 from spackmon.query.speclang import expressions
@@ -54,18 +56,30 @@ _ANALYSES = refer_by(models.Analysis.attempt_id)
 
 @object_type
 class Log:
-    """What a phase printed."""
+    """What a phase printed, or some lines of it."""
 
     text: str = json_value(
-        expressions.log_text,
+        logs.log_text,
         cost=500,
-        description="The whole text, with U+FFFD for bytes that are not UTF-8.",
+        description="Its lines, with U+FFFD for bytes that are not UTF-8.",
     )
-    base64: str = json_value(expressions.log_base64, cost=500, description="Its exact bytes, in base64.")
+    plain_text: str = json_value(
+        logs.log_plain_text,
+        cost=500,
+        description="Its lines as a person sees them: without colours and other sequences that steer a "
+        "terminal, and of a line that was drawn again what was drawn last.",
+    )
+    base64: str = json_value(logs.log_base64, cost=500, description="The bytes of its lines, in base64.")
     tail: str = json_value(
-        expressions.log_tail, cost=100, description="The text's last lines, 200 kB of it at most."
+        logs.log_tail, cost=100, description="The whole log's last lines, 200 kB of them at most."
     )
-    size_bytes: int = json_value(expressions.log_size, description="Its size in bytes.")
+    line_count: int = json_value(
+        logs.log_line_count,
+        cost=50,
+        description="How many lines the whole log has; they end at line feeds.",
+    )
+    size_bytes: int = json_value(logs.log_size, description="The whole log's size in bytes.")
+    digest: str = value(logs.log_digest, description="The SHA-256 of the whole log's bytes, in hexadecimal.")
 
 
 @noun("phases of builds")
@@ -95,7 +109,13 @@ class BuildPhase(Node):
         models.Phase.reported_at, filters=True, sorts=True, description="When its end was reported."
     )
     log: Log | None = embedded(
-        present=expressions.has_log, description="What it printed; null if nothing was sent."
+        present=logs.has_log,
+        arguments=[
+            argument("from_line", int | None, "The first line, from 1; -100 is the last but 99."),
+            argument("to_line", int | None, "The last line, counted alike."),
+        ],
+        limits=logs.line_limits,
+        description="What it printed, or the lines that are asked for; null if nothing was sent.",
     )
     log_events: Connection[LogEvent] = connection(
         models.LogEvent,

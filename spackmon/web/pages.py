@@ -1,6 +1,5 @@
 """The pages: each a GraphQL document and a template of one name in templates/, and nothing else."""
 
-import base64
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any, cast
 import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
@@ -19,6 +18,7 @@ from spackmon.http.base_url import base_url
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.web.display import duration, failed, harmless, question
+from spackmon.web.log_download import log_response
 
 PAGE_SIZE = 25
 _DIRECTORY = Path(__file__).parent / "templates"
@@ -63,7 +63,7 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
     another address is shown there.
     """
 
-    def shown(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    async def shown(request: PageRequest, data: Mapping[str, Any]) -> Response:
         address = moved(request, data)
         if address is not None:
             return RedirectResponse(address, 301)
@@ -75,7 +75,7 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
 
 
 def _answering(
-    name: str, variables: Variables, show: Callable[[PageRequest, Mapping[str, Any]], Response]
+    name: str, variables: Variables, show: Callable[[PageRequest, Mapping[str, Any]], Awaitable[Response]]
 ) -> Endpoint:
     document = (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
 
@@ -84,7 +84,7 @@ def _answering(
             data = await request.state.query.ask(document, variables(request))
             if None in data.values():
                 raise nothing_here(request)
-            return show(request, data)
+            return await show(request, data)
         except Refused as refused:
             # An id that cannot be one is an address like any other where nothing is.
             is_no_id = refused.code == Code.ID_INVALID
@@ -117,12 +117,13 @@ def _by_id(request: PageRequest) -> Mapping[str, Any]:
     return {"id": request.path_params["id"]}
 
 
-def _log_text(request: PageRequest, data: Mapping[str, Any]) -> Response:
-    """The whole log, byte for byte: for curl and less, and for a browser, which must not guess at HTML."""
+async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """The log of a phase."""
     if data["phase"]["log"] is None:
         raise nothing_here(request)
-    headers = {**_HEADERS, "X-Content-Type-Options": "nosniff"}
-    return PlainTextResponse(base64.b64decode(data["phase"]["log"]["base64"]), headers=headers)
+    digest = data["phase"]["log"]["digest"]
+    chunks = request.state.query.log_chunks(bytes.fromhex(digest))
+    return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
 
 
 def rendered(request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
@@ -159,5 +160,5 @@ def wants_json(request: PageRequest) -> bool:
 routes = [
     Route("/", page("builds", _latest_builds)),
     Route("/builds/{id:path}", page("build", _by_id, _present_address)),
-    Route("/phases/{id:path}/log", _answering("log", _by_id, _log_text)),
+    Route("/phases/{id:path}/log", _answering("log", _by_id, _log)),
 ]

@@ -70,6 +70,10 @@ class AskedSite(Site):
         data: dict[str, Any] = response["data"]
         return data
 
+    def ask_raw(self) -> bytes:
+        """What the database answers to the last statement."""
+        return self._runner.run(self.reader.fetch(self.reader.statements[-1], self.reader.parameters))
+
     def error(self, query: str, **variables: Any) -> dict[str, Any]:
         """The first error of an answer."""
         error: dict[str, Any] = json.loads(self.answer(query, variables).body)["errors"][0]

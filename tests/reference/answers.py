@@ -23,6 +23,7 @@ from tests.reference import counted, fields, graphs
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
+from tests.reference.logs import log_of
 from tests.reference.rows import Rows
 from tests.reference.walks import graph, is_of
 
@@ -266,7 +267,7 @@ _TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
 }
 
 _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] = {
-    ("BuildPhase", "log"): lambda rows, phase, _: phase if fields.has_log(rows, phase) else None,
+    ("BuildPhase", "log"): log_of,
     ("Build", "changesSinceLastSuccess"): graphs.build_changes,
     ("Build", "next"): lambda rows, build, _: _neighbour(rows, build, forward=True),
     ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),

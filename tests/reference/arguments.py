@@ -53,6 +53,8 @@ class Draws:
             "depth": lambda: self.dice.below(4),
             "hashes": lambda: self.dice.chance(50),
             "includeInstalled": lambda: self.dice.chance(50),
+            "fromLine": self.line,
+            "toLine": self.line,
             "maximumDepth": lambda: self.dice.below(4),
             "offset": lambda: self.dice.below(3),
             "package": self.package,
@@ -62,6 +64,11 @@ class Draws:
             "template": self.template,
             "types": lambda: self.dice.chance(50),
         }
+
+    def line(self) -> int:
+        """A line of a log, from its beginning or from its end; two of them may be the wrong way round."""
+        self.values.faults += 1
+        return self.dice.choice([-9, -2, -1, 1, 2, 3, 9])
 
     def package(self) -> str:
         """A package's name."""

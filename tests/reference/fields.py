@@ -3,7 +3,6 @@
 A field that is not named here is the column of its name in the row's own table.
 """
 
-import base64
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -14,7 +13,6 @@ from sqlalchemy import inspect
 from spackmon import models
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import FLAG_NAMES
-from spackmon.logs import chunks
 from tests.reference import failures
 from tests.reference.rows import Rows
 from tests.reference.walks import above
@@ -307,18 +305,6 @@ LIST_ORDER: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
 }  # fmt: skip
 
 
-def _log(rows: Rows, phase: Any) -> list[Any]:
-    return sorted(rows.by(models.LogChunk, "log_id", phase.log_id), key=lambda chunk: int(chunk.number))
-
-
-def _log_bytes(rows: Rows, phase: Any) -> bytes:
-    return chunks.join(chunk.content for chunk in _log(rows, phase))
-
-
-def _log_text(rows: Rows, phase: Any) -> str:
-    return _log_bytes(rows, phase).decode("utf-8", "replace")
-
-
 def _document(rows: Rows, spec: Any) -> Any:
     documents = rows.by(models.SpecDocument, "spec_id", spec.id)
 
@@ -381,11 +367,14 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("ErrorGroup", "lastSeen"): _seen(max),
     ("Parameter", "name"): lambda rows, element: element.name,
     ("Parameter", "value"): lambda rows, element: element.value,
-    ("Log", "sizeBytes"): lambda rows, phase: sum(chunk.size_bytes for chunk in _log(rows, phase)),
+    ("Log", "base64"): lambda _, log: log.base64(),
+    ("Log", "digest"): lambda _, log: log.row.digest.hex(),
+    ("Log", "lineCount"): lambda _, log: log.count,
+    ("Log", "plainText"): lambda _, log: log.plain_text(),
+    ("Log", "sizeBytes"): lambda _, log: log.row.size_bytes,
     # The site's logs are shorter than a tail may be.
-    ("Log", "base64"): lambda rows, phase: base64.b64encode(_log_bytes(rows, phase)).decode(),
-    ("Log", "tail"): lambda rows, phase: _log_text(rows, phase),
-    ("Log", "text"): _log_text,
+    ("Log", "tail"): lambda _, log: log.whole.decode("utf-8", "replace"),
+    ("Log", "text"): lambda _, log: log.text(),
     ("Spec", "document"): _document,
     ("Spec", "name"): lambda rows, spec: _package_of(rows, spec).name,
     ("Spec", "parameters"): lambda rows, spec: json.loads(
@@ -393,11 +382,6 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ),
     ("Spec", "version"): lambda rows, spec: _version_of(rows, spec).version,
 }  # fmt: skip
-
-
-def has_log(rows: Rows, phase: Any) -> bool:
-    """Whether a phase came with output."""
-    return bool(_log(rows, phase))
 
 
 def snake(name: str) -> str:

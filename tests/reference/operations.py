@@ -26,9 +26,9 @@ DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
     "a", "after", "as", "b", "before", "columns", "depth", "deptypes", "direction", "fingerprint", "first",
-    "from", "hash", "hashes", "having", "id", "ids", "ignore", "includeInstalled", "keys", "last",
+    "from", "fromLine", "hash", "hashes", "having", "id", "ids", "ignore", "includeInstalled", "keys", "last",
     "maximumDepth", "name", "of", "offset", "order", "orderBy", "package", "rows", "satisfying",
-    "spec", "template", "to", "types", "unchanged", "where",
+    "spec", "template", "to", "toLine", "types", "unchanged", "where",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"

@@ -284,7 +284,7 @@ def test_clients_that_leave_make_room_for_others(server: Server) -> None:
 def test_clients_that_stay_and_read_nothing_are_cut_off(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spackmon.web.export.STALLED_SECONDS", 1.0)
+    monkeypatch.setattr("spackmon.web.streaming.STALLED_SECONDS", 1.0)
     fill(server, 20_000)
     with ExitStack() as clients:
         for _ in range(4):

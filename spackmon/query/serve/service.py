@@ -26,6 +26,7 @@ from spackmon.query.meanings.registry import read_registry
 from spackmon.query.meanings.statement import Plan
 from spackmon.query.serve.export import Export
 from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers, KeptIntrospection
+from spackmon.query.serve.log_chunks import LogChunks
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
@@ -99,7 +100,8 @@ class QueryService:
         self._limits = limits
         self._exports: set[Export] = set()
         kept = Recent(CACHE_BYTES) if kept is None else kept
-        self._preparation = Preparation(registry, _driver_dialect(database), kept, spack)
+        self._dialect = _driver_dialect(database)
+        self._preparation = Preparation(registry, self._dialect, kept, spack)
         self._answers = KeptAnswers(kept, reader)
         self._introspection = KeptIntrospection(kept)
         self.workers = Workers(_THREADS, _WAITING, _WAIT_SECONDS)
@@ -160,6 +162,10 @@ class QueryService:
         except InvalidRequestError as invalid:
             raise invalid.as_refused() from invalid
         return Export(planned, coerced, parameters, self._reader, self._exports)
+
+    def log_chunks(self, digest: bytes) -> LogChunks:
+        """The log with a digest, which a question has answered to whoever asks."""
+        return LogChunks(self._reader, self._dialect, digest)
 
     async def _run(self, request: Request, *, explain: bool = False) -> Answer:
         # What is explained is what the database does.

@@ -9,7 +9,6 @@ from sqlalchemy import (
     CompoundSelect,
     FromClause,
     Select,
-    Text,
     case,
     cast,
     func,
@@ -21,11 +20,10 @@ from sqlalchemy import (
 )
 
 from spackmon.graph.spec import Deptype
-from spackmon.models import Closure, Dependency, InstallFile, Log, LogChunk, Phase, SpecDocument
+from spackmon.models import Closure, Dependency, InstallFile, Phase, SpecDocument
 from spackmon.query.sql.conditions import Filtering, ValueOf
-from spackmon.query.sql.json_text import MARK, JsonWriter, constant, joined
+from spackmon.query.sql.json_text import JsonWriter, constant
 from spackmon.query.sql.scope import Attribute, Scope
-from spackmon.query.sql.unpack import BASE64, LOG, TAIL
 from spackmon.query.sql.values import Given, plain
 
 
@@ -152,51 +150,3 @@ def _nodes(spec: Scope) -> FromClause:
     if spec.collected is None:
         raise TypeError("only a graph has nodes")
     return spec.collected
-
-
-def has_log(phase: Scope) -> ColumnElement[bool]:
-    """Whether the phase came with output."""
-    return phase[Phase.log_id].is_not(None)
-
-
-def log_text(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The log's compressed chunks, marked for `unpack`: no database can decompress them."""
-    return _marked_chunks(LOG, phase, json)
-
-
-def log_base64(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The log's compressed chunks, marked for `unpack`."""
-    return _marked_chunks(BASE64, phase, json)
-
-
-def log_tail(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The log's last two chunks, marked for `unpack`: a line that had no room in one began the other, so
-    that together they hold more than CHUNK_BYTES, or the whole log.
-    """
-    return _marked_chunks(TAIL, phase, json, _last_chunk_number(phase) - 1)
-
-
-def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
-    """The log's size in bytes."""
-    log = Log.__table__.alias()
-    size = select(log.c.size_bytes).where(log.c.id == phase[Phase.log_id])
-    return cast(size.correlate_except(log).scalar_subquery(), Text)
-
-
-def _marked_chunks(
-    kind: str, phase: Scope, json: JsonWriter, first: ColumnElement[Any] | None = None
-) -> ColumnElement[Any]:
-    chunks = LogChunk.__table__.alias()
-    content = json.hexadecimal(chunks.c.content).label("content")
-    ordered = select(content).where(chunks.c.log_id == phase[Phase.log_id]).order_by(chunks.c.number)
-    if first is not None:
-        ordered = ordered.where(chunks.c.number >= first)
-    rows = ordered.correlate_except(chunks).subquery()
-    whole = select(json.aggregated(rows.c.content)).select_from(rows).correlate_except(rows).scalar_subquery()
-    return joined([f"{MARK}{kind}", whole, MARK])
-
-
-def _last_chunk_number(phase: Scope) -> ColumnElement[Any]:
-    chunks = LogChunk.__table__.alias()
-    last = select(func.max(chunks.c.number)).where(chunks.c.log_id == phase[Phase.log_id])
-    return last.correlate_except(chunks).scalar_subquery()
