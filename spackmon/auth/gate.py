@@ -17,7 +17,7 @@ import anyio
 from sqlalchemy import Connection, Select, literal, null, select
 
 from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
-from spackmon.auth.people import ANONYMOUS, anonymous, is_password
+from spackmon.auth.people import ANONYMOUS, NO_PASSWORD, anonymous, is_password
 from spackmon.auth.tokens import digest, is_current, looks_like_token
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
@@ -29,9 +29,9 @@ from spackmon.viewer import ADMIN, READ, WRITE, Role, Viewer, allows
 _PASSWORDS_AT_ONCE = 2
 # More tokens than a site has; of more, the earlier ones are forgotten.
 _MOST_ADMITTED = 10_000
-# Browsers send a password with each request.
-_VERIFIED_SECONDS = 300.0
-_MOST_VERIFIED = 1_000
+# Browsers send a password with each request, and so does a proxy that hands on what was for it.
+_JUDGED_SECONDS = 300.0
+_MOST_JUDGED = 1_000
 
 _NOBODY = Viewer(sees_details=False)
 # What a person may do who shows a password.
@@ -57,10 +57,10 @@ class Gate:
         self._admitted: dict[bytes, Claims] = {}
         self._used: dict[int, datetime] = {}
         self._passwords = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
-        # Until when a verified password counts; by a key of this process alone, so that a dump of them
-        # says nothing.
-        self._verified: dict[bytes, float] = {}
-        self._verified_key = secrets.token_bytes(32)
+        # Until when right passwords count as right, and wrong ones as wrong; by a key of this process alone,
+        # so that a dump of them says nothing.
+        self._judged: dict[bool, dict[bytes, float]] = {True: {}, False: {}}
+        self._judged_key = secrets.token_bytes(32)
 
     async def admit(self, authorization: str | None, *, impatient: bool = False) -> Sender:
         """Who may write with this header: a Bearer access token, or a token itself from a script.
@@ -83,8 +83,8 @@ class Gate:
 
         Where reading `is_public` a header that is not for this service counts as none: a proxy in front asks
         for passwords of its own and hands them on, and whoever passed it must not see less than without it.
-        What this service issued or knows is refused all the same, with the reason: who shows an ended token
-        or mistypes a password would take an answer without details for a whole one.
+        So does a wrong password: refused, it would say that somebody of this name has one here. A token that
+        this service issued is refused with the reason.
         """
         if not authorization:
             return _NOBODY
@@ -96,13 +96,12 @@ class Gate:
             return _NOBODY
 
     async def _is_ours(self, authorization: str) -> bool:
-        """Whether a header that fits nobody has a token of this service, or a name with a password here."""
+        """Whether a header that fits nobody has a token of this service."""
         try:
             if _is_basic(authorization):
-                name, secret = _basic(authorization)
-                of_person = select(Person.id).where(Person.name == name, Person.password_hash.is_not(None))
+                _, secret = _basic(authorization)
                 if not looks_like_token(secret):
-                    return await self._first(of_person) is not None
+                    return False
             else:
                 secret = _bearer(authorization)
         except Refused:
@@ -209,19 +208,21 @@ class Gate:
         row = await self._first(
             select(Person.password_hash).where(Person.name == name, Person.disabled_at.is_(None))
         )
-        if row is None or row.password_hash is None:
-            return None
-        # With the hash of now: a password that was changed was never verified.
-        content = "\0".join((name, row.password_hash, secret)).encode()
-        proof = hmac.digest(self._verified_key, content, "sha256")
-        if time.monotonic() < self._verified.get(proof, 0.0):
-            return Claims(name, None)
-        if not await in_thread(is_password, row.password_hash, secret, limiter=self._passwords):
-            return None
-        if len(self._verified) >= _MOST_VERIFIED:
-            self._verified.clear()
-        self._verified[proof] = time.monotonic() + _VERIFIED_SECONDS
-        return Claims(name, None)
+        # Who has none is looked at for as long: the time of a refusal names nobody either.
+        password_hash = NO_PASSWORD if row is None else row.password_hash or NO_PASSWORD
+        # With the hash of now: a password that was changed was never judged.
+        content = "\0".join((name, password_hash, secret)).encode()
+        proof = hmac.digest(self._judged_key, content, "sha256")
+        now = time.monotonic()
+        for is_right, until in self._judged.items():
+            if now < until.get(proof, 0.0):
+                return Claims(name, None) if is_right else None
+        is_right = await in_thread(is_password, password_hash, secret, limiter=self._passwords)
+        until = self._judged[is_right]
+        if len(until) >= _MOST_JUDGED:
+            until.clear()
+        until[proof] = now + _JUDGED_SECONDS
+        return Claims(name, None) if is_right else None
 
     async def _wait_for_key(self) -> None:
         """The key lies beside the database and is made with it, where the service began on a full disk."""

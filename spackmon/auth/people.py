@@ -1,11 +1,13 @@
 """People: added and disabled at the command line, found by name."""
 
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -19,6 +21,18 @@ ANONYMOUS = "anonymous"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
 _PASSWORD_MINIMUM_CHARACTERS = 8
 _hasher = PasswordHasher()
+
+
+def _unmatched() -> str:
+    salt, digest = (
+        b64encode(bytes(length)).decode().rstrip("=") for length in (_hasher.salt_len, _hasher.hash_len)
+    )
+    costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
+
+
+NO_PASSWORD = _unmatched()
+"""As `hash_password` writes it, of no password: to judge one by it takes as long."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """Who reads: every answer that shows what was reported is made for a viewer, and for nobody else."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import refusal
@@ -46,6 +48,9 @@ class ReadAccess:
         if viewer is not None:
             state: dict[str, Any] = scope["state"]
             state["query"] = state["query"].seen_by(viewer)
+            if not viewer.is_signed_in and request.headers.get("authorization"):
+                # Other credentials would show more (RFC 9110, section 11.6.1).
+                send = _with_headers(send, _challenge(request))
         await self._app(scope, receive, send)
 
     def _is_read(self, scope: Scope) -> bool:
@@ -69,6 +74,15 @@ async def _viewer(request: Request[Services]) -> Viewer | None:
     if needs_person and not viewer.is_signed_in:
         raise Refused(Code.UNAUTHENTICATED, "reading needs a name and a token with the scope read")
     return replace(viewer, sees_details=viewer.is_signed_in or not hides_details)
+
+
+def _with_headers(send: Send, headers: Mapping[str, str]) -> Send:
+    async def send_with(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return send_with
 
 
 def _challenge(request: Request[Services]) -> dict[str, str]:

@@ -8,13 +8,14 @@ from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+import argon2
 import httpx
 import jwt
 import pytest
-from sqlalchemy import make_url, update
+from sqlalchemy import Connection, make_url, update
 
 from spackmon.auth import gate
-from spackmon.auth.people import add_person, disable_person, hash_password, is_password
+from spackmon.auth.people import NO_PASSWORD, add_person, disable_person, hash_password, is_password
 from spackmon.auth.tokens import create_token, list_tokens, revoke_token
 from spackmon.client import Client
 from spackmon.errors import Refused
@@ -79,7 +80,7 @@ def basic(name: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
 
 
-def test_on_a_public_site_credentials_of_others_are_none_and_bad_ones_of_ours_are_refused(
+def test_on_a_public_site_credentials_of_others_are_none_and_ended_tokens_are_refused(
     private: Server,
 ) -> None:
     """A proxy hands on what was for it; whoever shows an ended token learns that it has ended."""
@@ -90,11 +91,14 @@ def test_on_a_public_site_credentials_of_others_are_none_and_bad_ones_of_ours_ar
         )
         if answer.status_code == 200:
             assert '"name":"' not in answer.text
+            # Others than these would show more: RFC 9110, section 11.6.1.
+            assert answer.headers["WWW-Authenticate"].startswith("Basic ")
         return answer.status_code, answer.json().get("error")
 
     in_database(private, lambda c: add_person(c, "ada", "a long password"))
     foreign = [
         basic("proxy", "secret"), basic("proxy", "0" * 64), basic(USER, "of the proxy"), "Basic !", "Basic",
+        basic("ada", "another password"), basic("ada", "0" * 64),
         "Bearer " + "0" * 64, "Bearer a.b.c", "Bearer", "Negotiate YII=", "Digest username=ada", "ada",
         "Bearer " + jwt.encode({"sub": USER}, "k" * 32), "Basic " + base64.b64encode(b"\xe9:\xe9").decode(),
     ]  # fmt: skip
@@ -105,7 +109,6 @@ def test_on_a_public_site_credentials_of_others_are_none_and_bad_ones_of_ours_ar
     assert status(ended) == (401, "TOKEN_REVOKED")
     assert status(basic(USER, ended.split()[1])) == (401, "CREDENTIALS_WRONG")
     assert status(basic("proxy", key)) == (401, "CREDENTIALS_WRONG")
-    assert status(basic("ada", "another password")) == (401, "CREDENTIALS_WRONG")
     assert status(headers(private, WRITE)["Authorization"]) == (403, "SCOPE_MISSING")
     in_database(
         private, lambda c: revoke_token(c, max(one.id for one in list_tokens(c) if one.scopes == READ))
@@ -113,32 +116,61 @@ def test_on_a_public_site_credentials_of_others_are_none_and_bad_ones_of_ours_ar
     assert status(f"Bearer {issued}") == (401, "TOKEN_REVOKED")
 
 
-def test_a_password_is_hashed_once_and_counts_no_longer_than_it_is_the_persons(
-    private: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hashed: list[str] = []
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The passwords that were hashed, which is all that takes long."""
+    passwords: list[str] = []
 
     def is_password_noted(password_hash: str, password: str) -> bool:
-        hashed.append(password)
+        passwords.append(password)
         return is_password(password_hash, password)
 
     monkeypatch.setattr(gate, "is_password", is_password_noted)
+    return passwords
+
+
+def test_no_name_can_be_found_out_by_a_wrong_password(private: Server, judged: list[str]) -> None:
+    def has_two(connection: Connection) -> None:
+        add_person(connection, "ada", "a long password")
+        add_person(connection, "left", "a long password")
+        disable_person(connection, "left")
+
+    in_database(private, has_two)
+    # Somebody with a password, somebody who left, somebody who has tokens alone, and nobody.
+    names = ("ada", "left", USER, "nobody")
+
+    def asked(path: str, name: str) -> tuple[int, str, set[str]]:
+        credentials = {"Authorization": basic(name, f"wrong for {path}")}
+        answer = private.http.get(path, headers=credentials)
+        return answer.status_code, answer.text.replace(name, "NAME"), set(answer.headers)
+
+    for path in ("/graphql?query={builds{totalCount}}", "/auth/token"):
+        answers = [asked(path, name) for name in names]
+        assert answers == answers[:1] * len(names)
+        assert judged == [f"wrong for {path}"] * len(names)
+        judged.clear()
+    assert argon2.extract_parameters(NO_PASSWORD) == argon2.extract_parameters(
+        hash_password("a long password")
+    )
+
+
+def test_a_password_is_hashed_once_and_counts_no_longer_than_it_is_the_persons(
+    private: Server, judged: list[str]
+) -> None:
     in_database(private, lambda c: add_person(c, "ada", "a long password"))
 
     def status(password: str) -> int:
-        credentials = {"Authorization": basic("ada", password)}
-        return private.http.post("/graphql", json={"query": ENVIRONMENT}, headers=credentials).status_code
+        return private.http.get("/auth/token", headers={"Authorization": basic("ada", password)}).status_code
 
-    assert [status("a long password") for _ in range(3)] == [200] * 3
-    assert hashed == ["a long password"]
-    assert [status("a wrong password") for _ in range(2)] == [401] * 2
-    assert hashed == ["a long password", "a wrong password", "a wrong password"]
+    for password, expected in (("a long password", 200), ("a wrong password", 403)):
+        assert [status(password) for _ in range(3)] == [expected] * 3
+    assert judged == ["a long password", "a wrong password"]
     changed = hash_password("another password")
     of_ada = update(Person).where(Person.name == "ada")
     in_database(private, lambda c: c.execute(of_ada.values(password_hash=changed)))
-    assert [status(password) for password in ("a long password", "another password")] == [401, 200]
+    assert [status(password) for password in ("a long password", "another password")] == [403, 200]
     in_database(private, lambda c: disable_person(c, "ada"))
-    assert status("another password") == 401
+    assert status("another password") == 403
 
 
 def test_exports_pages_and_the_old_reads_show_no_more(private: Server) -> None:
