@@ -65,8 +65,15 @@ class Symbol(NamedTuple):
         """Whether the loader finds this symbol for others that look its name up (glibc, dl-lookup.c)."""
         if not self.is_hashed or self.visibility not in _VISIBILITIES_FOUND:
             return False
-        has_place = self.has_value or self.section == ABSOLUTE or self.type == "TLS"
+        has_place = (
+            self.has_value or self.section == ABSOLUTE or (self.type == "TLS" and self.section != UNDEFINED)
+        )
         return has_place and self.binding in _BINDINGS_FOUND and self.type in _TYPES_FOUND
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether this variable of the program must be defined elsewhere too."""
+        return bool(self.lookups & COPY)
 
 
 class VersionNeed(NamedTuple):

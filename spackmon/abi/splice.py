@@ -1,0 +1,229 @@
+"""What breaks when one build of a package takes another's place, by the loader's rules under LD_BIND_NOW.
+
+Only what was resolved before can break: whatever is missing in both is said, and decides nothing.
+"""
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from spackmon.abi.files import Files
+from spackmon.abi.loader import Loaded, Missing, Process, System
+from spackmon.abi.lookup import Provider, Resolution, resolve
+from spackmon.abi.trials import Packages, Pair, Trials
+
+# Both are called; which of several functions it is, is decided at the start.
+_CALLED = frozenset(("FUNC", "GNU_IFUNC"))
+
+
+class Verdict(StrEnum):
+    """What is predicted of all programs."""
+
+    WORKS = "works"
+    BREAKS = "breaks"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, order=True)
+class MissingSymbol:
+    """A symbol that a file needs and nothing defines any more; `consumer` is the name of a file."""
+
+    consumer: str
+    symbol: str
+    version: str | None
+
+
+@dataclass(frozen=True, order=True)
+class MissingLibrary:
+    """A library that a file needs, and that cannot be loaded."""
+
+    consumer: str
+    library: str
+
+
+@dataclass(frozen=True, order=True)
+class MissingVersion:
+    """A version that a file needs of another, which does not define it."""
+
+    consumer: str
+    file: str
+    version: str
+
+
+@dataclass
+class Prediction:
+    """What the loader would say. Each dictionary leads from a finding to ld.so's sentence about it.
+
+    `undecided` is why it cannot be known, `broken_before` what fails today.
+    """
+
+    missing: dict[MissingSymbol, str] = field(default_factory=dict)
+    missing_libraries: dict[MissingLibrary, str] = field(default_factory=dict)
+    missing_versions: dict[MissingVersion, str] = field(default_factory=dict)
+    soname_ok: bool = True
+    warnings: set[str] = field(default_factory=set)
+    undecided: set[str] = field(default_factory=set)
+    broken_before: set[str] = field(default_factory=set)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Something that is known to break is not undecided."""
+        if self.missing or self.missing_libraries or self.missing_versions:
+            return Verdict.BREAKS
+        return Verdict.UNKNOWN if self.undecided else Verdict.WORKS
+
+
+def predict(files: Files, system: System, packages: Packages) -> Prediction:
+    """What happens to the programs and libraries of the consumers."""
+    return _Judge(files, system, packages).prediction()
+
+
+class _Judge:
+    def __init__(self, files: Files, system: System, packages: Packages) -> None:
+        self._files = files
+        self._packages = packages
+        self._trials = Trials(files, system, packages)
+        self._prediction = Prediction()
+
+    def prediction(self) -> Prediction:
+        paths = [path for prefix in self._packages.consumers for path in self._files.below(prefix)]
+        is_used = is_opening = False
+        for pair in self._trials.pairs(paths):
+            is_used |= any(self._packages.is_replaced(found.path) for _, _, found in pair.before.served)
+            is_opening |= self._trials.opens(pair.before)
+            self._compare(pair)
+        if is_opening and not is_used:
+            self._prediction.undecided.add("a program calls dlopen, and no file needs the package by name")
+        self._judge_unread(paths)
+        return self._prediction
+
+    def _judge_unread(self, paths: list[str]) -> None:
+        if not paths:
+            self._prediction.undecided.add("no symbols are known: there is no program and no library")
+        for path in paths:
+            file = self._files.at(path)
+            if file is not None and file.elf is None and not file.is_static:
+                self._prediction.undecided.add(f"{path}: {file.fault}")
+
+    def _compare(self, pair: Pair) -> None:
+        before = resolve(pair.before, self._trials.name_of)
+        self._compare_names(pair)
+        self._say_broken_before(pair, before)
+        before_host, after_host = pair.before.host, pair.after.host
+        if before_host and after_host and self._new_missing(before_host, after_host):
+            # It does not come to open a plugin.
+            return
+        if self._compare_libraries(pair):
+            return
+        after = resolve(pair.after, self._trials.name_of)
+        self._compare_versions(before, after)
+        self._compare_symbols(pair, before, after)
+        self._warn(before, after)
+
+    def _compare_names(self, pair: Pair) -> None:
+        """Every name that the package served must be a file of the replacement."""
+        served = {
+            name: found for _, name, found in pair.before.served if self._packages.is_replaced(found.path)
+        }
+        for missing in pair.after.missing:
+            self._prediction.soname_ok &= missing.library not in served
+        for _, name, found in pair.after.served:
+            if name not in served:
+                continue
+            self._prediction.soname_ok &= self._packages.is_replaced(found.path)
+            old, new = served[name].elf.soname, found.elf.soname
+            if old != new:
+                self._prediction.warnings.add(f"soname {old or 'none'} became {new or 'none'}")
+
+    def _compare_libraries(self, pair: Pair) -> bool:
+        """Whether the loader stops before it comes to symbols."""
+        found = self._new_missing(pair.before, pair.after)
+        for missing in found:
+            sentence = f"{missing.library}: {missing.reason}"
+            if missing.is_unread:
+                self._prediction.undecided.add(sentence)
+                continue
+            key = MissingLibrary(missing.consumer.file_name, os.path.basename(missing.library))
+            self._prediction.missing_libraries[key] = (
+                f"{pair.after.main.path}: error while loading shared libraries: {sentence}"
+            )
+        return bool(found)
+
+    def _new_missing(self, before: Process, after: Process) -> list[Missing]:
+        known = set(map(self._key, before.missing))
+        return [missing for missing in after.missing if self._key(missing) not in known]
+
+    def _key(self, missing: Missing) -> tuple[str, str]:
+        return self._trials.name_of(missing.consumer), missing.library
+
+    def _compare_versions(self, before: Resolution, after: Resolution) -> None:
+        for missing, consumer in after.versions_missing.items():
+            if missing not in before.versions_missing:
+                key = MissingVersion(consumer.file_name, missing.file, missing.version)
+                self._prediction.missing_versions[key] = (
+                    f"{missing.file}: version `{missing.version}' not found (required by {consumer.path})"
+                )
+        for missing in after.undecided_versions - before.undecided_versions:
+            self._prediction.undecided.add(
+                f"{missing.consumer} needs version {missing.version} of {missing.file}, which is not there"
+            )
+
+    def _compare_symbols(self, pair: Pair, before: Resolution, after: Resolution) -> None:
+        unresolved_before = before.unresolved()
+        for need, provider in after.unresolved().items():
+            if need in unresolved_before:
+                continue
+            sentence = _undefined(provider)
+            if need not in before.providers and pair.after.all_missing:
+                # What is not there before and after may define it.
+                self._prediction.undecided.add(
+                    f"{sentence}, unless {pair.after.all_missing[0].library} defines it"
+                )
+            else:
+                key = MissingSymbol(provider.consumer.file_name, need.symbol, need.version)
+                self._prediction.missing[key] = f"{pair.after.main.path}: symbol lookup error: {sentence}"
+
+    def _say_broken_before(self, pair: Pair, before: Resolution) -> None:
+        said = self._prediction.broken_before
+        for missing in pair.before.missing:
+            said.add(f"{missing.consumer.path}: {missing.library}: {missing.reason}")
+        if not pair.before.all_missing:
+            said.update(map(_undefined, before.unresolved().values()))
+
+    def _warn(self, before: Resolution, after: Resolution) -> None:
+        warnings = self._prediction.warnings
+        for file in sorted(after.unversioned_files & before.versioned_files):
+            warnings.add(f"{file} lost its version information")
+        for missing in after.weak_versions_missing - before.weak_versions_missing:
+            warnings.add(f"{missing.file}: weak version {missing.version} not found")
+        weak_before = before.weak_unresolved()
+        for need in after.weak_unresolved():
+            if need in before.providers and need not in weak_before:
+                warnings.add(f"{need.symbol}: weak, no longer defined")
+        for need, provider in after.providers.items():
+            if need in before.providers:
+                warnings.update(self._changes(need.symbol, before.providers[need], provider))
+
+    def _changes(self, name: str, before: Provider, after: Provider) -> list[str]:
+        """What the loader does not mind, but the program may."""
+        old, new = before.definition, after.definition
+        if old is None or new is None or before.loaded is None or after.loaded is None:
+            return []
+        found = []
+        if old.type != new.type and not {old.type, new.type} <= _CALLED:
+            found.append(f"{name}: {old.type} became {new.type}")
+        if after.need.is_copied and old.size != new.size:
+            found.append(f"{name}: size {old.size} became {new.size} behind a copy relocation")
+        if after.need.is_copied and new.visibility == "PROTECTED" != old.visibility:
+            found.append(f"{name}: protected, behind a copy relocation")
+        if self._is_other_package(before.loaded, after.loaded):
+            found.append(f"{name}: provided by {after.loaded.path} instead of {before.loaded.path}")
+        return found
+
+    def _is_other_package(self, before: Loaded, after: Loaded) -> bool:
+        return self._packages.of(before.path) != self._packages.of(after.path)
+
+
+def _undefined(provider: Provider) -> str:
+    version = f", version {provider.need.version}" if provider.need.version else ""
+    return f"{provider.consumer.path}: undefined symbol: {provider.need.name}{version}"

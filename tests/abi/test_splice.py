@@ -1,0 +1,44 @@
+"""Predictions against what happens: each case is built by gcc, and its programs are started."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from spackmon.abi.apart import ReaderApart
+from spackmon.abi.disk import DiskFiles, this_system
+from spackmon.abi.splice import Prediction, Verdict, predict
+from spackmon.abi.trials import Packages
+from tests.abi.cases import CASES
+from tests.abi.splicing import Site, build, run
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
+
+
+def _predicted(site: Site) -> Prediction:
+    packages = Packages(
+        (str(site.consumer),), (str(site.before),), str(site.after), tuple(map(str, site.others))
+    )
+    with ReaderApart() as reader:
+        return predict(DiskFiles(reader), this_system(), packages)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_program_starts_as_predicted(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    site = build(case, tmp_path)
+    assert run(case, site, is_after=False).return_code == 0
+    ran = run(case, site, is_after=True)
+    prediction = _predicted(site)
+    if case.is_unknown:
+        assert prediction.verdict == Verdict.UNKNOWN
+        return
+    is_broken = ran.return_code != 0
+    assert prediction.verdict == (Verdict.BREAKS if is_broken else Verdict.WORKS), (ran, prediction)
+    if is_broken:
+        # The loader says the first.
+        names = {finding.symbol for finding in prediction.missing}
+        names |= {finding.library for finding in prediction.missing_libraries}
+        names |= {finding.version for finding in prediction.missing_versions}
+        assert any(os.path.basename(name) in ran.said for name in names), (ran, prediction)
