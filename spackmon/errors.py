@@ -185,6 +185,7 @@ class Code(StrEnum):
     SPOOL_REPORT_UNKNOWN = auto(), 404, "The spool has set no report of this name aside."
     REPLAY_INCOMPLETE = auto(), 400, "Some inbox entries could not be applied and stay in the inbox."
     IMPORT_INCOMPLETE = auto(), 400, "Some documents could not be stored."
+    IMPORT_INTERRUPTED = auto(), 500, "The process that reads for an import ended before it had read all."
     CLAIM_UNKNOWN = auto(), 404, "No claim has this id."
     CLAIMS_EQUAL = auto(), 400, "The same claim was named twice."
 

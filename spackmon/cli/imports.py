@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from spackmon.cli.console import complain, counted
 from spackmon.cli.import_summary import Summary
 from spackmon.cli.installed import has_server, without_server
+from spackmon.cli.reading_beside import reading
 from spackmon.client import Client
-from spackmon.client.reading import Named, Read, is_address, read_paths
+from spackmon.client.reading import Named, Read, is_address
 from spackmon.errors import Code, Refused
 
 ServerOption = Annotated[
@@ -53,8 +54,11 @@ def import_paths(
     if url is not None and user is not None:
         raise typer.BadParameter("with --url they belong to the token's person", param_hint="--user")
     summary = Summary()
-    with _progress(paths, summary) as bar:
-        importing = _Import(read_paths(paths, spack_version, tuple(tag or ())), summary, bar)
+    # To send is to wait for the network: only who writes here needs a processor of its own.
+    is_written_here = url is None and not dry_run
+    read = reading(paths, spack_version, tuple(tag or ()), beside=is_written_here)
+    with _progress(paths, summary) as bar, read as found:
+        importing = _Import(found, summary, bar)
         if dry_run:
             for _, report in importing.reports():
                 summary.read(report)
