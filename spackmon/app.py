@@ -81,6 +81,7 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(upkeep.see_end_of_trouble, watch)
                 tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
                 tasks.start_soon(upkeep.note_uses, gate, database)
+                tasks.start_soon(upkeep.fold_counts, database)
                 tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
                 yield {
                     "settings": settings,

@@ -21,6 +21,7 @@ from spackmon.ingest.specs.settled import write_hashes
 from spackmon.ingest.specs.settling import settle
 from spackmon.ingest.tables.builds import settle_build, wrong_builds
 from spackmon.ingest.tables.closures import write_closures
+from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.revisions import specs_change
 from spackmon.models import utc_now
 
@@ -90,6 +91,13 @@ _OF_NO_SPEC = [
             "SELECT 1 FROM build b WHERE b.id = build_id AND b.spec_id IS NOT NULL) RETURNING build_id"
         ),
     ),
+    (
+        "errors of builds",
+        Statement(
+            "DELETE FROM error_group_build WHERE NOT EXISTS (SELECT 1 FROM build b WHERE b.id = build_id)"
+            " RETURNING build_id"
+        ),
+    ),
 ]
 
 
@@ -110,14 +118,24 @@ def _builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, in
     return {"builds": len(wrong)}
 
 
+def _errors_of_builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
+    return {"errors of builds": count_errors(connection, build_ids)}
+
+
+def _error_groups(connection: Connection, group_ids: Sequence[int]) -> Mapping[str, int]:
+    return {"counts of error groups": recount(connection, group_ids)}
+
+
 # In this order: what is looked up for one is right by those before it.
 CHECKS = (
     Check("spec", _hashes),
     Check("spec", _specs),
     Check("spec", _derived),
     Check("", _of_no_spec),
+    Check("build", _errors_of_builds),
     Check("claim", _runs),
     Check("build", _builds),
+    Check("error_group", _error_groups),
 )
 
 

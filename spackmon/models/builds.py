@@ -113,6 +113,7 @@ class Build(Base):
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
     environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
+    first_error_group_id: Mapped[int | None] = mapped_column(RowId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -145,6 +146,7 @@ class Attempt(Base):
 
     `number` counts the runs of a build by their beginnings, from 1. `started_at` is null where no source said
     when it ran. `end_is_inferred` tells that `finished_at` is when it was last heard of, not a reported end.
+    `first_error_group_id` is the group of the first of its errors.
     """
 
     __tablename__ = "attempt"
@@ -167,6 +169,7 @@ class Attempt(Base):
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
     environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
+    first_error_group_id: Mapped[int | None] = mapped_column(RowId)
 
 
 class Phase(Base):

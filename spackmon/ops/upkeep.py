@@ -10,6 +10,7 @@ from spackmon.auth.gate import Gate
 from spackmon.database import Database
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.runs import silence
+from spackmon.ingest.tables import error_groups
 from spackmon.models import utc_now
 from spackmon.ops.health import Watch
 from spackmon.ops.spool import Spool
@@ -72,6 +73,18 @@ async def end_silent_runs(database: Database, silence_seconds: float) -> None:
                 await _end_all_silent_runs(database, silence_seconds)
             except Exception:
                 log.exception("silent_runs_not_ended")
+
+
+async def fold_counts(database: Database) -> None:
+    """Put what reports changed of error groups into their counts."""
+    while True:
+        await anyio.sleep(_LOOK_SECONDS)
+        if database.condition.trouble is None:
+            try:
+                if await anyio.to_thread.run_sync(database.look_once, error_groups.waits):
+                    await database.write_held(error_groups.fold)
+            except Exception:
+                log.exception("counts_not_folded")
 
 
 async def _end_all_silent_runs(database: Database, silence_seconds: float) -> None:

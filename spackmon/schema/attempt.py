@@ -19,7 +19,12 @@ from spackmon.query.meanings.fields import (
     value,
 )
 from spackmon.query.rows import logs
-from spackmon.query.rows.events import errors_of_attempt, root_event, warnings_of_attempt
+from spackmon.query.rows.events import (
+    errors_of_attempt,
+    first_error_group_id,
+    root_event,
+    warnings_of_attempt,
+)
 from spackmon.query.rows.relations import refer_by, share, tags_of_attempt
 from spackmon.query.speclang import expressions
 from spackmon.query.speclang.expressions import installed_bytes
@@ -36,11 +41,13 @@ from spackmon.schema.status import BuildStatus, InstalledFrom, PhaseStatus
 if TYPE_CHECKING:
     from spackmon.schema.analysis import Analysis
     from spackmon.schema.build import Build
+    from spackmon.schema.event import ErrorGroup
     from spackmon.schema.install_file import InstallFile
     from spackmon.schema.tag import Tag
 
 _Analysis = Annotated["Analysis", strawberry.lazy("spackmon.schema.analysis")]
 _Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
+_ErrorGroup = Annotated["ErrorGroup", strawberry.lazy("spackmon.schema.event")]
 _InstallFile = Annotated["InstallFile", strawberry.lazy("spackmon.schema.install_file")]
 _Tag = Annotated["Tag", strawberry.lazy("spackmon.schema.tag")]
 
@@ -236,6 +243,12 @@ class Attempt(Node):
         filters=True,
         description="The error to read first, in the log of its first failed phase that has one; null if "
         "there is none.",
+    )
+    first_error_group: _ErrorGroup | None = chosen(
+        models.ErrorGroup,
+        first_error_group_id,
+        filters=True,
+        description="The group of its first error; null if there is none.",
     )
     error_count: int = value(errors_of_attempt, cost=5, filters=True, description="How many errors it has.")
     warning_count: int = value(

@@ -1,6 +1,7 @@
 """Builds."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 
@@ -19,7 +20,7 @@ from spackmon.query.meanings.fields import (
     sorted_by,
     value,
 )
-from spackmon.query.rows.events import errors_of_build, warnings_of_build
+from spackmon.query.rows.events import errors_of_build, first_error_group_id, warnings_of_build
 from spackmon.query.rows.failures import last_success, root_failure
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
 from spackmon.query.rows.relations import of_newest_attempt, refer_by, share, tags_of_build
@@ -44,6 +45,11 @@ from spackmon.schema.scalars import Long
 from spackmon.schema.spec import ContainedFilter, Spec
 from spackmon.schema.status import BuildStatus, InstalledFrom
 from spackmon.schema.tag import Tag
+
+if TYPE_CHECKING:
+    from spackmon.schema.event import ErrorGroup
+
+_ErrorGroup = Annotated["ErrorGroup", strawberry.lazy("spackmon.schema.event")]
 
 _ATTEMPTS = refer_by(models.Attempt.build_id)
 _VARIABLES = share(models.Build.environment_set_id, models.EnvironmentVariable.environment_set_id)
@@ -185,6 +191,12 @@ class Build(Node):
         belongs=_EVENTS,
         filters=True,
         description="The newest attempt's errors and warnings.",
+    )
+    first_error_group: _ErrorGroup | None = chosen(
+        models.ErrorGroup,
+        first_error_group_id,
+        filters=True,
+        description="The group of the newest attempt's first error; null if there is none.",
     )
     error_count: int = value(
         errors_of_build, cost=5, filters=True, description="How many errors the newest attempt has."

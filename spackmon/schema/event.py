@@ -91,22 +91,43 @@ class ErrorGroup(Node):
     )
     first_seen: datetime | None = value(
         of_events.first_seen,
-        cost=10,
         filters=True,
+        sorts=True,
         description="When the first run that had such an error began.",
     )
     last_seen: datetime | None = value(
         of_events.last_seen,
-        cost=10,
         filters=True,
+        sorts=True,
         description="When the last run that had such an error began.",
     )
+    event_count: int = value(
+        of_events.counted("event_count"), filters=True, sorts=True, description="How many errors it has."
+    )
+    run_count: int = value(
+        of_events.counted("run_count"),
+        filters=True,
+        sorts=True,
+        description="In how many runs such an error occurred.",
+    )
+    build_count: int = value(
+        of_events.counted("build_count"),
+        filters=True,
+        sorts=True,
+        description="How many builds have such a run.",
+    )
     events: BuildEventConnection = connection(
-        models.BuildEvent, belongs=_EVENTS, filters=True, description="Its errors."
+        models.BuildEvent,
+        belongs=_EVENTS,
+        counted=of_events.counted("event_count"),
+        filters=True,
+        description="Its errors.",
     )
     builds: BuildConnection = connection(
         models.Build,
         belongs=of_events.has_error_group,
+        walk=of_events.walk_builds,
+        counted=of_events.counted("build_count"),
         filters=True,
         description="The builds with a run that had it.",
     )

@@ -99,9 +99,7 @@ _BUILD_KEYS = {
     "HOSTNAME": GroupKey(
         value_of(models.Build.environment_id, models.BuildEnvironment.hostname), _RUN["HOSTNAME"]
     ),
-    "ERROR_GROUP": GroupKey(
-        keys.error_group(newest_attempt_id), _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)
-    ),
+    "ERROR_GROUP": GroupKey(keys.error_group, _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)),
     "FAILED_PHASE": GroupKey(keys.failed_phase(newest_attempt_id), _RUN["FAILED_PHASE"]),
 }
 BuildGroupKey = key_enum("BuildGroupKey", "builds", _BUILD_KEYS)
@@ -125,7 +123,7 @@ _ATTEMPT_KEYS = {
         value_of(models.Attempt.environment_id, models.BuildEnvironment.hostname), _RUN["HOSTNAME"]
     ),
     "SPACK_VERSION": GroupKey(value_of(models.Attempt.spack_version), "The Spack that ran it."),
-    "ERROR_GROUP": GroupKey(keys.error_group(attempt_id), _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)),
+    "ERROR_GROUP": GroupKey(keys.error_group, _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)),
     "FAILED_PHASE": GroupKey(keys.failed_phase(attempt_id), _RUN["FAILED_PHASE"]),
 }
 

@@ -22,7 +22,11 @@ ORDER = (
 )  # fmt: skip
 """As `spackmon.ingest.locks` states it, after the graphs; tables of one place have one of their own."""
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
-_WRITTEN = re.compile(r"\s*(?:INSERT INTO|UPDATE) (\w+)|\s*SELECT p.id FROM (package) p WHERE p.id IN")
+# What is counted of errors is folded at the end of a report in SQLite alone, which has one writer.
+_WRITTEN = re.compile(
+    r"\s*(?:INSERT INTO|UPDATE) (?!error_group SET\s+event_count)(\w+)"
+    r"|\s*SELECT p.id FROM (package) p WHERE p.id IN"
+)
 FILES = (InstalledFile("/opt/zlib/lib/libz.so", "file"),)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 from spackmon import models
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import FLAG_NAMES
-from tests.reference import failures
+from tests.reference import errors, failures
 from tests.reference.rows import Rows
 from tests.reference.walks import above
 
@@ -110,10 +110,14 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("AnalysisResult", "installFile"): _to(models.InstallFile, "install_file_id"),
     ("Architecture", "target"): _to(models.Target, "target_id"),
     ("Attempt", "build"): _to(models.Build, "build_id"),
+    ("Attempt", "firstErrorGroup"): errors.first_error_group,
     ("Attempt", "rootEvent"): _root_event,
     ("Attempt", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "lastSuccess"): failures.last_success,
+    ("Build", "firstErrorGroup"): lambda rows, build: errors.first_error_group(
+        rows, newest_attempt(rows, build)
+    ),
     ("Build", "owner"): _to(models.Person, "owner_id"),
     ("Build", "package"): _to(models.Package, "package_id"),
     ("Build", "rootFailure"): failures.root_failure,
@@ -196,16 +200,6 @@ def _of_newest_attempt(model: Any) -> Related:
     return lambda rows, build: rows.by(model, "attempt_id", newest_attempt(rows, build).id)
 
 
-def _attempts_of_group(rows: Rows, group: Any) -> list[Any]:
-    events = rows.by(models.BuildEvent, "error_group_id", group.id)
-    return [rows.get(models.Attempt, event.attempt_id) for event in events]
-
-
-def _builds_of_group(rows: Rows, group: Any) -> list[Any]:
-    ids = {attempt.build_id for attempt in _attempts_of_group(rows, group)}
-    return [rows.get(models.Build, build_id) for build_id in ids]
-
-
 # Several rows: the elements of a list or of a connection, whatever its order.
 TO_MANY: dict[tuple[str, str], Related] = {
     ("Analysis", "results"): _each(models.Attribute, "analysis_id"),
@@ -230,7 +224,7 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("BuildPhase", "logEvents"): _same(models.LogEvent, "log_id"),
     ("LogEvent", "phases"): _same(models.Phase, "log_id"),
     ("Compiler", "specs"): _compiled,
-    ("ErrorGroup", "builds"): _builds_of_group,
+    ("ErrorGroup", "builds"): errors.builds_of_group,
     ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),
     ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
     ("InstallFile", "attempts"): _same(models.Attempt, "manifest_id"),
@@ -328,7 +322,7 @@ def _itself(rows: Rows, row: Any) -> Any:
 
 def _seen(choose: Callable[..., Any]) -> Callable[[Rows, Any], str | None]:
     def seen(rows: Rows, group: Any) -> str | None:
-        attempts = _attempts_of_group(rows, group)
+        attempts = errors.attempts_of_group(rows, group)
         began = [moment(attempt.started_at) for attempt in attempts if attempt.started_at is not None]
         return choose(began, default=None)
 
@@ -363,6 +357,9 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Spec", "buildSpecHash"): lambda rows, spec: spec.built_as,
     ("Spec", "externalPath"): lambda rows, spec: json.loads(spec.external or "{}").get("path"),
     ("Spec", "dependentCount"): lambda rows, spec: len(rows.by(models.Closure, "descendant_id", spec.id)),
+    ("ErrorGroup", "buildCount"): lambda rows, group: len(errors.builds_of_group(rows, group)),
+    ("ErrorGroup", "eventCount"): lambda rows, group: len(errors.attempts_of_group(rows, group)),
+    ("ErrorGroup", "runCount"): lambda rows, group: len(set(errors.attempts_of_group(rows, group))),
     ("ErrorGroup", "firstSeen"): _seen(min),
     ("ErrorGroup", "lastSeen"): _seen(max),
     ("Parameter", "name"): lambda rows, element: element.name,

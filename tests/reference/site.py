@@ -10,7 +10,8 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from spackmon.database import Database
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
-from spackmon.models import Base, Build, MergedBuild
+from spackmon.ingest.tables import error_groups
+from spackmon.models import Base, Build, ErrorGroup, MergedBuild
 from spackmon.models.columns import UtcDateTime
 from spackmon.submission import (
     AnalysisReport,
@@ -88,7 +89,22 @@ def fill(site: Site, seed: int = 7) -> None:
     for asked in ("hdf5@99", "é +mpi"):
         site.apply(ConcretizationFailureReport(None, None, "1.2.0", asked, dice.choice(_TEXTS)))
     database.write_once(lambda connection: _set_clocks(connection, dice))
+    database.write_once(_count)
     database.write_once(_merge)
+
+
+def _count(connection: Connection) -> None:
+    """What is counted of errors; of every other group it stands in changes that are yet to be folded."""
+    error_groups.count_errors(connection, connection.scalars(select(Build.id)).all())
+    error_groups.recount(connection, connection.scalars(select(ErrorGroup.id)).all())
+    for statement in (
+        "INSERT INTO error_group_change (error_group_id, event_count, run_count, build_count, first_seen,"
+        " last_seen, seen_less) SELECT error_group_id, event_count, run_count, 1, first_seen, last_seen,"
+        " error_group_id % 4 = 0 FROM error_group_build WHERE error_group_id % 2 = 0",
+        "UPDATE error_group SET event_count = 0, run_count = 0, build_count = 0, first_seen = NULL"
+        " WHERE id % 2 = 0",
+    ):
+        connection.execute(text(statement))
 
 
 def _merge(connection: Connection) -> None:

@@ -16,7 +16,8 @@ from spackmon.models import Base
 
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
-    "alembic_version", "submission_batch", "inbox_entry", "merged_build", "person", "spec_revision", "token",
+    "alembic_version", "error_group_change", "inbox_entry", "merged_build", "person", "spec_revision",
+    "submission_batch", "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
@@ -99,6 +100,7 @@ def _short(target: str, plain: Any) -> str:
 _UNDECLARED = {
     "package_id": "package", "build_id": "build", "package_version_id": "package_version",
     "ancestor_id": "spec", "descendant_id": "spec", "spec_id": "spec", "attempt_id": "attempt",
+    "error_group_id": "error_group",
 }  # fmt: skip
 
 

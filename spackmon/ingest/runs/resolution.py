@@ -15,11 +15,13 @@ from sqlalchemy import Connection
 from spackmon.ingest.tables import attempts, builds, claims, numbers, rulings
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
+from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.neighbours import neighbours
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.runs.claim import Claim, Machine
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import Rulings, may_decide, resolve
+from spackmon.status import EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,9 @@ class _Writing:
         claims.move_claims(self._connection, moved)
         attempts.count_findings(self._connection, written)
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)
+        erring = {new_id for new_id, run in written if any(_errs(claim) for claim in run.claims)}
         self._settle()
+        self._count_errors(erring)
         if rows and self._touched:
             old = {i for row in rows.values() for i in (row.environment_id, row.build_environment_id)}
             delete_unused(self._connection, "build_environment", old)
@@ -233,6 +237,13 @@ class _Writing:
                 self._unsettled.add((row.spec_id, row.owner_id))
         attempts.delete_attempts(self._connection, gone)
 
+    def _count_errors(self, erring: Collection[int]) -> None:
+        """Count the errors of these runs' builds, and of those whose runs are others now."""
+        build_ids = set(attempts.builds_of(self._connection, erring).values())
+        if self._leads:
+            build_ids |= self._touched
+        count_errors(self._connection, build_ids)
+
     def _settle(self) -> None:
         for spec_id, owner_id in sorted(self._unsettled):
             moved = builds.settle_machines(self._connection, spec_id, owner_id, self._now)
@@ -266,6 +277,10 @@ class _Writing:
         if machine not in self._environments:
             self._environments[machine], _ = get_or_create_environment(self._connection, machine)
         return self._environments[machine]
+
+
+def _errs(claim: Claim) -> bool:
+    return EventKind.ERROR in claim.event_kinds
 
 
 def _attempts_of(runs: list[Run]) -> list[int | None]:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
+from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.numbers import build_of_number, leave_build
 from spackmon.runs.claim import Machine
 
@@ -153,7 +154,7 @@ _NEWEST = Statement(
 
 _REPEATED = (
     "status", "started_at", "finished_at", "duration_seconds", "installed_from", "prefix",
-    "configure_arguments", "environment_set_id", "manifest_id",
+    "configure_arguments", "environment_set_id", "manifest_id", "first_error_group_id",
 )  # fmt: skip
 
 _REPEAT_NEWEST = Statement(
@@ -333,6 +334,7 @@ def join_builds(connection: Connection, build_id: int, other_id: int, now: datet
         )
     leave_build(connection, other_id, build_id)
     settle_build(connection, build_id, now)
+    count_errors(connection, [build_id, other_id])
 
 
 def take_over(connection: Connection, build_id: int, target_id: int) -> None:

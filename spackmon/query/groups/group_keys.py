@@ -37,7 +37,7 @@ from spackmon.models import (
     Tag,
     attempt_tag,
 )
-from spackmon.query.rows.events import is_first_error, is_first_failed
+from spackmon.query.rows.events import first_error_group_id, is_first_failed
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
 
@@ -125,16 +125,11 @@ def tag(attempt_id: ValueOf) -> KeyColumns:
     return columns
 
 
-def error_group(attempt_id: ValueOf) -> KeyColumns:
+def error_group(run: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     """The group of a run's first error, as its fingerprint and its text."""
-
-    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-        attempt = attempt_id(row)
-        event = row.attach(BuildEvent.__table__, lambda event: is_first_error(attempt, event))
-        group = event.follow(BuildEvent.error_group_id)
-        return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
-
-    return columns
+    first = first_error_group_id(run)
+    group = run.attach(ErrorGroup.__table__, lambda group: group.row_id == first)
+    return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
 
 
 def own_error_group(event: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:

@@ -1,16 +1,16 @@
 """Connections: the rows that arguments leave, their page, and what is counted of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, get_named_type
-from sqlalchemy import FromClause, and_, case, func, select
+from sqlalchemy import ColumnElement, FromClause, and_, case, func, select
 
 from spackmon.errors import Code, Refused
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
-from spackmon.query.sql.conditions import Belongs, Satisfying
+from spackmon.query.sql.conditions import Belongs, Driver, Satisfying, ValueOf
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.selection import Selected
@@ -30,7 +30,8 @@ class Connected(Meaning):
 
     `satisfying(row, text, rules)` is the condition that the argument of this name makes of its text; the rows
     then belong to no row around. Unless a client orders them, rows come in the `order` of these columns,
-    newest first among equals. `rows` is how many there may well be on a page whose size nobody gives.
+    newest first among equals. `rows` is how many there may well be on a page whose size nobody gives. What
+    belongs to a row may be found by a `walk` too, and its number be `counted` beforehand.
     """
 
     model: Any
@@ -38,6 +39,8 @@ class Connected(Meaning):
     satisfying: Satisfying | None = None
     order: tuple[tuple[Attribute, ...], ...] = ()
     rows: int | None = None
+    walk: Callable[[Scope], Driver] | None = None
+    counted: ValueOf | None = None
 
     def page(self, selected: Selected, measure: "Measure") -> int:
         """See Meaning."""
@@ -54,9 +57,9 @@ class Connected(Meaning):
         arguments, types = statement.arguments(at), at.definition.args
         child = at.row.beneath(self.model.__table__)
         holds = child.is_counted()
-        if self.belongs is not None:
+        driver = None if self.walk is None else self.walk(at.row)
+        if self.belongs is not None and driver is None:
             holds.append(self.belongs(at.row, child))
-        driver = None
         if "where" in arguments:
             input_name = get_named_type(types["where"].type).name
             for condition in statement.all_of(input_name, arguments["where"], child):
@@ -114,10 +117,16 @@ class _Connection:
         if self._is_plain and part.name == "nodes":
             return self._first(part)
         if rows is None or part.name == "totalCount":
-            return statement.json.value(scalar(self._rows.count()), nullable=False)
+            return statement.json.value(self._total(), nullable=False)
         if part.name == "pageInfo":
             return self._page_info(part, rows)
         return statement.json.array(rows.c[f"list_{key}"], rows.c["position"] <= self._page.size)
+
+    def _total(self) -> ColumnElement[Any]:
+        counted = self._meaning.counted
+        if counted is not None and "where" not in self._statement.arguments(self._at):
+            return counted(self._at.row)
+        return scalar(self._rows.count())
 
     def _inside(self, part: Selected, row: Scope | None = None) -> At:
         """Where a part of the connection stands."""

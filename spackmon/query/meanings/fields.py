@@ -32,6 +32,7 @@ from spackmon.query.sql.conditions import (
     Belongs,
     Builder,
     Collects,
+    Driver,
     Finder,
     Limits,
     Make,
@@ -160,6 +161,8 @@ def connection(
     satisfying: Satisfying | None = None,
     order: Sequence[Attribute | tuple[Attribute, ...]] = (),
     rows: int | None = None,
+    walk: Callable[[Scope], Driver] | None = None,
+    counted: ValueOf | None = None,
     filters: bool = False,
 ) -> Any:
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
@@ -169,7 +172,7 @@ def connection(
             argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language."),
             JUDGED_AS,
         ]
-    meaning = Connected(model, belongs, satisfying, _paths(order), rows)
+    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted)
     return _field(meaning, description, arguments=arguments, filters=filters)
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, case, func, or_, select
+from sqlalchemy import cast as sql_cast
 
-from spackmon.models import Attempt, BuildEvent, LogEvent, Phase
+from spackmon.models import BuildEvent, ErrorGroupBuild, ErrorGroupChange, LogEvent, Phase
 from spackmon.query.rows.relations import newest_attempt_id
+from spackmon.query.sql.conditions import Driver
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
 from spackmon.status import EventKind
@@ -47,31 +49,64 @@ def root_event(attempt: Scope) -> ColumnElement[Any]:
     return first.correlate_except(event, phase).scalar_subquery()
 
 
+def first_error_group_id(run: Scope) -> ColumnElement[Any]:
+    """The id of the group of an attempt's first error, or of that of a build's newest attempt."""
+    return run.column("first_error_group_id")
+
+
 def has_error_group(group: Scope, build: Scope) -> ColumnElement[bool]:
     """The builds of which any run had an error of a group."""
-    event, attempt = BuildEvent.__table__.alias(), Attempt.__table__.alias()
-    found = select(attempt.c.build_id).where(*_of_group(group, event, attempt))
-    return build.row_id.in_(found.correlate_except(event, attempt))
+    found = ErrorGroupBuild.__table__.alias()
+    builds = select(found.c.build_id).where(found.c.error_group_id == group.row_id)
+    return build.row_id.in_(builds.correlate_except(found))
+
+
+def walk_builds(group: Scope) -> Driver:
+    """The same builds, to be walked in the order of their ids."""
+    found = ErrorGroupBuild.__table__.alias(group.new_name())
+    return Driver(found, found.c.build_id, (found.c.error_group_id == group.row_id,))
+
+
+def counted(name: str) -> Value:
+    """A count that groups have, with what reports have changed of it since it was written."""
+
+    def count(group: Scope) -> ColumnElement[Any]:
+        change = _changes()
+        since = select(sql_cast(func.sum(change.c[name]), BigInteger)).where(_is_of(group, change))
+        return group.column(name) + func.coalesce(since.correlate_except(change).scalar_subquery(), 0)
+
+    return count
 
 
 def first_seen(group: Scope) -> ColumnElement[Any]:
     """When the first run that had an error of a group began."""
-    return _over_attempts(group, lambda attempt: func.min(attempt.c.started_at))
+    return _seen(group, "first_seen", func.min)
 
 
 def last_seen(group: Scope) -> ColumnElement[Any]:
     """When the last run that had an error of a group began."""
-    return _over_attempts(group, lambda attempt: func.max(attempt.c.started_at))
+    return _seen(group, "last_seen", func.max)
 
 
-def _over_attempts(group: Scope, value: Callable[[FromClause], ColumnElement[Any]]) -> ColumnElement[Any]:
-    event, attempt = BuildEvent.__table__.alias(), Attempt.__table__.alias()
-    found: Select[Any] = select(value(attempt)).where(*_of_group(group, event, attempt))
-    return found.correlate_except(event, attempt).scalar_subquery()
+def _seen(group: Scope, name: str, of_both: Callable[..., Any]) -> ColumnElement[Any]:
+    change, less, build = _changes(), _changes(), ErrorGroupBuild.__table__.alias()
+    since = select(change.c[name].label("seen")).where(_is_of(group, change))
+    kept = select(group.column(name).label("seen")).correlate(group.source)
+    both = kept.union_all(since.correlate_except(change)).subquery()
+    looked_up = select(of_both(build.c[name])).where(build.c.error_group_id == group.row_id)
+    is_less = select(constant("")).where(_is_of(group, less), less.c.seen_less)
+    return case(
+        (is_less.correlate_except(less).exists(), looked_up.correlate_except(build).scalar_subquery()),
+        else_=select(of_both(both.c.seen)).scalar_subquery(),
+    )
 
 
-def _of_group(group: Scope, event: FromClause, attempt: FromClause) -> tuple[ColumnElement[bool], ...]:
-    return event.c.error_group_id == group.row_id, event.c.attempt_id == attempt.c.id
+def _changes() -> FromClause:
+    return ErrorGroupChange.__table__.alias()
+
+
+def _is_of(group: Scope, change: FromClause) -> ColumnElement[bool]:
+    return change.c.error_group_id == group.row_id
 
 
 def is_first_failed(attempt_id: ColumnElement[Any], phase: Scope) -> ColumnElement[bool]:
@@ -88,20 +123,5 @@ def is_first_failed(attempt_id: ColumnElement[Any], phase: Scope) -> ColumnEleme
     return and_(
         phase[Phase.attempt_id] == attempt_id,
         phase[Phase.status] == constant("ERROR"),
-        ~before.correlate_except(earlier).exists(),
-    )
-
-
-def is_first_error(attempt_id: ColumnElement[Any], event: Scope) -> ColumnElement[bool]:
-    """The event is the first error of an attempt."""
-    earlier = BuildEvent.__table__.alias()
-    before = select(constant("")).where(
-        earlier.c.attempt_id == event[BuildEvent.attempt_id],
-        earlier.c.kind == constant(EventKind.ERROR),
-        earlier.c.position < event[BuildEvent.position],
-    )
-    return and_(
-        event[BuildEvent.attempt_id] == attempt_id,
-        event[BuildEvent.kind] == constant(EventKind.ERROR),
         ~before.correlate_except(earlier).exists(),
     )

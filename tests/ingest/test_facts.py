@@ -1,0 +1,155 @@
+"""What is counted at ingest is what counting anew gives, after any history."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spackmon.database import Database
+from spackmon.errors import Refused
+from spackmon.ingest.checking import check_database
+from spackmon.ingest.runs.rulings import rule
+from spackmon.ingest.tables import error_groups
+from spackmon.models import Base, utc_now
+from spackmon.status import BuildStatus, EventKind
+from spackmon.submission import Event
+from tests.ingest.installs import EVERYTHING, START, after, cdash, live, prefix
+from tests.ingest.reports import Site, graph, spec
+
+COUNTED = """
+    SELECT g.fingerprint, count(DISTINCT b.id), count(DISTINCT a.id), count(a.id), min(a.started_at),
+        max(a.started_at)
+    FROM error_group g
+    LEFT JOIN build_event e ON e.error_group_id = g.id AND e.attempt_id IS NOT NULL
+    LEFT JOIN attempt a ON a.id = e.attempt_id LEFT JOIN build b ON b.id = a.build_id
+    GROUP BY g.fingerprint ORDER BY g.fingerprint
+"""
+KEPT = """
+    SELECT fingerprint, build_count, run_count, event_count, first_seen, last_seen
+    FROM error_group ORDER BY fingerprint
+"""
+FIRST = """
+    SELECT a.id, (SELECT e.error_group_id FROM build_event e WHERE e.attempt_id = a.id AND e.kind = 'ERROR'
+        ORDER BY e.position LIMIT 1)
+    FROM attempt a ORDER BY a.id
+"""
+FIRST_KEPT = "SELECT id, first_error_group_id FROM attempt ORDER BY id"
+FIRST_OF_BUILDS = """
+    SELECT b.id, b.first_error_group_id = a.first_error_group_id FROM build b
+    JOIN attempt a ON a.id = b.newest_attempt_id
+    WHERE b.first_error_group_id IS DISTINCT FROM a.first_error_group_id
+"""
+
+ZLIB, OTHER = spec("zlib", "1.3"), spec("zlib", "1.4")
+ERRORS = [
+    Event(EventKind.ERROR, "main.c:7: error: 'x' undeclared", 12),
+    Event(EventKind.ERROR, "main.c:9: error: 'x' undeclared", 19),
+    Event(EventKind.ERROR, "ld: cannot find -lfoo", 3),
+    Event(EventKind.WARNING, "unused"),
+]
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> list[tuple[Any, ...]]:
+    """Reports of a few runs by two people and three kinds of source, rulings, and foldings between them."""
+    return draw(st.lists(st.one_of(_reports(), _rulings(), st.just(("fold",))), min_size=2, max_size=9))
+
+
+def _reports() -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(
+        st.just("report"), st.sampled_from([live, cdash, prefix]), st.sampled_from([ZLIB, OTHER]),
+        st.sampled_from([None, 0, 30, 4000, 90000]), st.lists(st.sampled_from(ERRORS), max_size=3),
+        st.sampled_from([1, 2]), st.booleans(),
+    )  # fmt: skip
+
+
+def _rulings() -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.tuples(
+        st.just("rule"), st.integers(1, 5), st.integers(1, 5), st.sampled_from([True, False, None])
+    )
+
+
+def take(site: Site, step: tuple[Any, ...]) -> None:
+    match step:
+        case ("fold",):
+            site.database.write_once(error_groups.fold)
+        case ("rule", one, other, is_one_run):
+            with suppress(Refused):
+                site.database.write_once(lambda c: rule(c, (one, other), 1, utc_now(), is_one_run=is_one_run))
+        case (_, source, node, seconds, events, person, has_graph):
+            began = None if seconds is None else after(seconds)
+            told = {"started_at": began, "finished_at": None, "status": BuildStatus.FAILED, "events": events}
+            if has_graph:
+                told["graph"] = graph(node)
+            with suppress(Refused):
+                site.apply(source(node, **told), person)
+
+
+def assert_counted(site: Site) -> None:
+    differences = [one.differences for one in check_database(site.database, repair=False)]
+    assert not any(sum(one.values()) for one in differences), differences
+    while site.database.write_once(error_groups.fold):
+        pass
+    assert site.rows(KEPT) == site.rows(COUNTED)
+    assert site.rows(FIRST_KEPT) == site.rows(FIRST)
+    assert site.rows(FIRST_OF_BUILDS) == []
+
+
+@contextmanager
+def emptied(database: Database) -> Iterator[Site]:
+    """A site on a database, whose rows are gone afterwards."""
+    try:
+        yield Site(database)
+    finally:
+        with database.engine.begin() as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                connection.execute(table.delete())
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(history=steps())
+def test_what_is_counted_is_what_there_is_whatever_happened(
+    database: Database, history: list[tuple[Any, ...]]
+) -> None:
+    with emptied(database) as site:
+        for step in history:
+            take(site, step)
+        assert_counted(site)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("errors of builds", "DELETE FROM error_group_build"),
+        ("errors of builds", "UPDATE error_group_build SET run_count = 7"),
+        ("errors of builds", "UPDATE attempt SET first_error_group_id = NULL"),
+        ("errors of builds", "UPDATE build SET first_error_group_id = NULL"),
+        ("counts of error groups", "UPDATE error_group SET event_count = 7"),
+        ("counts of error groups", "UPDATE error_group SET first_seen = NULL"),
+        ("counts of error groups", "DELETE FROM error_group_change"),
+    ],
+)
+def test_what_is_counted_wrongly_is_found_and_counted_again(site: Site, name: str, damage: str) -> None:
+    site.apply(live(ZLIB, **{**EVERYTHING, "graph": graph(ZLIB)}))
+    if "change" not in damage:
+        site.database.write_once(error_groups.fold)
+    elif site.database.is_sqlite:
+        return
+    site.database.write_once(lambda c: c.exec_driver_sql(damage))
+    assert sum(one.differences.get(name, 0) for one in check_database(site.database, repair=True)) > 0
+    assert_counted(site)
+
+
+def test_an_error_that_moves_with_its_run_leaves_the_times_of_its_group(site: Site) -> None:
+    error = ERRORS[:1]
+    site.apply(live(ZLIB, run="a", graph=graph(ZLIB), started_at=START, events=error))
+    site.apply(live(ZLIB, run="b", started_at=after(90000), events=error))
+    while site.database.write_once(error_groups.fold):
+        pass
+    assert [row[1:4] for row in site.rows(KEPT)] == [(1, 2, 2)]
+    # The first run began later than was thought.
+    site.apply(live(ZLIB, run="a", started_at=after(4000)))
+    assert_counted(site)
