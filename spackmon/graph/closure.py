@@ -147,16 +147,22 @@ def by_ways(nodes: Mapping[Key, Parent[Key]], below: Mapping[Key, frozenset[Key]
         by_link_run = frozenset(linked).union(*[found[child].by_link_run for child in linked])
         virtuals = frozenset(run_virtuals).union(*[linked_virtuals[child] for child in linked])
         linked_virtuals[parent] = virtuals
+        by_build = frozenset(needed).union(
+            *[below[child] for child in needed], *[found[child].by_build for child in others]
+        )
         found[parent] = ByWay(
-            by_link_run.union(needed),
+            _shared(by_link_run.union(needed), everything),
             virtuals.union(build_virtuals),
-            by_link_run,
-            frozenset(needed).union(
-                *[below[child] for child in needed], *[found[child].by_build for child in others]
-            ),
+            _shared(by_link_run, everything),
+            _shared(by_build, everything),
             _levels(children, everything, [found[child].by_depth for child in children]),
         )
     return found
+
+
+def _shared(part: frozenset[Key], everything: frozenset[Key]) -> frozenset[Key]:
+    """`part` of what lies below a node: a long chain has millions of elements, four times."""
+    return everything if len(part) == len(everything) else part
 
 
 def _levels(

@@ -23,7 +23,7 @@ from spackmon.ingest.specs.settling import add_hashes, settle
 from spackmon.ingest.tables.claims import naming
 from spackmon.ingest.tables.closures import (
     closure_of,
-    insert_closure,
+    insert_closures,
     insert_compilers,
     insert_dependencies,
     insert_provided_virtuals,
@@ -376,9 +376,9 @@ def _relate(
         recompute_closures(connection, created.values())
         return
     found = by_ways(graph.nodes, descendants(graph.nodes))
-    insert_closure(
-        connection,
-        (row for node in ours for row in closure_of(id_of[node.hash], found[node.hash], id_of.__getitem__)),
+    ordered = sorted((id_of[node.hash], node.hash) for node in ours)
+    insert_closures(
+        connection, (closure_of(spec_id, found[hash_], id_of.__getitem__) for spec_id, hash_ in ordered)
     )
     insert_provided_virtuals(
         connection,
