@@ -60,23 +60,37 @@ class KeptAnswers:
         self._kept = kept
         self._revision = _Revision(reader)
 
-    def key(self, request: Request) -> Hashable:
+    async def get(self, request: Request) -> KeptAnswer | None:
+        """The answer, if it is what the database would answer now. Raises Refused as a Reader does."""
+        # Most documents are not about specs alone: what they ask is not looked at further.
+        if self._kept.get(_mark(request)) is None:
+            return None
+        key = self._key(request)
+        answer: KeptAnswer | None = None if key is None else self._kept.get(key)
+        if answer is None or answer.revision != await self._revision.now():
+            return None
+        return answer
+
+    def put(self, request: Request, answer: KeptAnswer) -> bool:
+        """Keep an answer; False for a request that is not looked up."""
+        key = self._key(request)
+        if key is None:
+            return False
+        self._kept.put(_mark(request), True, _BYTES_OF_AN_ENTRY)
+        self._kept.put(key, answer, _BYTES_OF_AN_ENTRY + len(answer.body))
+        return True
+
+    def _key(self, request: Request) -> Hashable:
         """What an answer depends on beside the database; None for a request that is not looked up."""
         asked = _asked(request)
         if asked is None:
             return None
         return "answer", *asked, tuple(request.viewer.facts.items()), request.limits is None
 
-    async def get(self, key: Hashable) -> KeptAnswer | None:
-        """The answer, if it is what the database would answer now. Raises Refused as a Reader does."""
-        answer: KeptAnswer | None = self._kept.get(key)
-        if answer is None or answer.revision != await self._revision.now():
-            return None
-        return answer
 
-    def put(self, key: Hashable, answer: KeptAnswer) -> None:
-        """Keep an answer."""
-        self._kept.put(key, answer, _BYTES_OF_AN_ENTRY + len(answer.body))
+def _mark(request: Request) -> Hashable:
+    """What is kept of a document of which an answer is."""
+    return "answered", request.document_key
 
 
 def _asked(request: Request) -> tuple[Hashable, ...] | None:

@@ -169,16 +169,14 @@ class QueryService:
 
     async def _run(self, request: Request, *, explain: bool = False) -> Answer:
         # What is explained is what the database does.
-        key = None if explain else self._answers.key(request)
-        kept = None if key is None else await self._answers.get(key)
+        kept = None if explain else await self._answers.get(request)
         if kept is not None:
             return Answer(kept.body, is_kept=True)
         spent = _Spent()
         body = await self._computed(request, spent, explain=explain)
-        if key is None or spent.revision is None:
+        if explain or spent.revision is None:
             return Answer(body)
-        self._answers.put(key, KeptAnswer(spent.revision, body))
-        return Answer(body, is_kept=True)
+        return Answer(body, is_kept=self._answers.put(request, KeptAnswer(spent.revision, body)))
 
     async def _computed(self, request: Request, spent: _Spent, *, explain: bool) -> bytes:
         workers = self._own_workers if request.limits is None else self.workers
