@@ -12,7 +12,7 @@ from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
 
 from spackmon.schema import schema
 from tests.query.conftest import AskedSite
-from tests.reference import fields
+from tests.reference import related
 from tests.reference.answers import Reference
 from tests.reference.filters import is_of_groups, type_of
 from tests.reference.rows import Rows
@@ -89,7 +89,7 @@ def test_every_type_has_the_same_operators() -> None:
 
 
 def test_whatever_has_an_id_is_filtered_by_it() -> None:
-    nodes = {name for name in fields.MODELS if "id" in getattr(TYPES[name], "fields", {})}
+    nodes = {name for name in related.MODELS if "id" in getattr(TYPES[name], "fields", {})}
     assert {noun for noun, field, _ in _compared() if field == "id"} == nodes
 
 
@@ -116,7 +116,7 @@ def test_each_operator_of_each_field_alone_finds_what_looking_finds(furnished: A
             operator = part.partition(":")[0]
             assert answered[operator] == expected[operator], part
         counts = [one["totalCount"] for one in answered.values()]
-        some += sum(0 < count < len(rows.all(fields.MODELS[about])) for count in counts)
+        some += sum(0 < count < len(rows.all(related.MODELS[about])) for count in counts)
     # Filters that nothing or everything passes would prove little.
     assert some > 300
 

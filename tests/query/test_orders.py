@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from spackmon.schema import schema
 from tests.ingest.reports import spec
 from tests.query.conftest import AskedSite
-from tests.reference import fields
+from tests.reference import related
 from tests.reference.connections import Sorting, read_order
 from tests.reference.rows import Rows
 from tests.reference.site import fill
@@ -46,14 +46,14 @@ def ordered(rows: Rows, noun: str, order: Order) -> list[Any]:
     """What identifies each row, sorted as asked; rows without a value last, the newest first among equals."""
     sorting = Sorting(rows, noun, read_order(order))
     by_place = cmp_to_key(sorting.compare)
-    every = sorted(rows.all(fields.MODELS[noun]), key=lambda row: by_place(sorting.place(row)))
+    every = sorted(rows.all(related.MODELS[noun]), key=lambda row: by_place(sorting.place(row)))
     return [_identity(rows, noun, row) for row in every]
 
 
 def _identity(rows: Rows, noun: str, row: Any) -> Any:
     if noun != "Dependency":
         return row.id
-    return tuple(fields.TO_ONE["Dependency", name](rows, row).hash for name in ("parent", "child"))
+    return tuple(related.TO_ONE["Dependency", name](rows, row).hash for name in ("parent", "child"))
 
 
 class Pages:

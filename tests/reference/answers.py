@@ -19,7 +19,7 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from tests.reference import counted, fields, graphs
+from tests.reference import counted, fields, graphs, related
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
@@ -27,7 +27,7 @@ from tests.reference.logs import log_of
 from tests.reference.rows import Rows
 from tests.reference.walks import graph, is_of
 
-_TYPE_OF_MODEL = {model: name for name, model in fields.MODELS.items()}
+_TYPE_OF_MODEL = {model: name for name, model in related.MODELS.items()}
 
 
 class Reference:
@@ -70,7 +70,7 @@ class Reference:
             is_root_connection
             or key == ("Query", "matrix")
             or key in _SPECIAL
-            or key in fields.TO_ONE
+            or key in related.TO_ONE
             or key in _TO_MANY
             or fields.is_value(*key)
         )
@@ -97,11 +97,11 @@ class Reference:
             return counted.matrix(self.rows, self._found(key, None, "Build", arguments), arguments)
         if self._is_connection(key):
             return self._page(key, source, arguments)
-        if key in fields.TO_ONE:
-            return fields.TO_ONE[key](self.rows, source)
+        if key in related.TO_ONE:
+            return related.TO_ONE[key](self.rows, source)
         if key in _TO_MANY:
             found = _TO_MANY[key](self.rows, source)
-            return sorted(found, key=lambda row: fields.LIST_ORDER[key](self.rows, row))
+            return sorted(found, key=lambda row: related.LIST_ORDER[key](self.rows, row))
         return fields.value(self.rows, *key, source)
 
     def _page(self, key: tuple[str, str], source: Any, arguments: Mapping[str, Any]) -> Page:
@@ -125,7 +125,7 @@ class Reference:
     ) -> list[Any]:
         """The rows that arguments leave, in no order."""
         found = list(
-            self.rows.all(fields.MODELS[type_name]) if source is None else _TO_MANY[key](self.rows, source)
+            self.rows.all(related.MODELS[type_name]) if source is None else _TO_MANY[key](self.rows, source)
         )
         where, text = arguments.get("where"), arguments.get("satisfying")
         if where is not None:
@@ -176,14 +176,14 @@ def _by_id(type_name: str) -> Callable[[Rows, Any, Mapping[str, Any]], Any]:
             raise Refused(Code.ID_INVALID, "not an id")
         row_id = int(digits)
         merged = rows.get(models.MergedBuild, row_id) if type_name == "Build" else None
-        return rows.get(fields.MODELS[type_name], row_id if merged is None else merged.build_id)
+        return rows.get(related.MODELS[type_name], row_id if merged is None else merged.build_id)
 
     return find
 
 
 def _node(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
     type_name = arguments["id"].rpartition(":")[0] or "Build"
-    if not hasattr(fields.MODELS.get(type_name), "id"):
+    if not hasattr(related.MODELS.get(type_name), "id"):
         raise Refused(Code.ID_INVALID, "not an id")
     return _by_id(type_name)(rows, source, arguments)
 
@@ -261,7 +261,7 @@ def _affected_builds(rows: Rows, impact: list[int]) -> list[Any]:
 
 
 _TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
-    **fields.TO_MANY,
+    **related.TO_MANY,
     ("Impact", "builds"): _affected_builds,
     ("Impact", "specs"): containing,
 }

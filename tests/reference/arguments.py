@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.reference import fields
+from tests.reference import related
 from tests.reference.answers import Reference
 from tests.reference.site import MERGED
 from tests.reference.values import Dice, Values, Word
@@ -109,7 +109,7 @@ class Draws:
 
     def id(self, type_name: str) -> Any:
         """An id of a type."""
-        row_id = self.dice.choice(self.reference.rows.all(fields.MODELS[type_name])).id
+        row_id = self.dice.choice(self.reference.rows.all(related.MODELS[type_name])).id
         if self.dice.chance(3):
             self.values.faults += 1
             return self.dice.choice(
@@ -127,7 +127,7 @@ class Draws:
     def hash(self) -> str:
         """A hash of a spec, or its beginning."""
         if self.dice.chance(15):
-            builds = self.reference.rows.all(fields.MODELS["Build"])
+            builds = self.reference.rows.all(related.MODELS["Build"])
             return f"Build:{self.dice.choice([one.id for one in builds if one.spec_id is not None])}"
         value = self.whole_hash()
         if self.dice.chance(30):
@@ -137,4 +137,4 @@ class Draws:
 
 
 def _with_ids() -> list[str]:
-    return sorted(name for name, model in fields.MODELS.items() if hasattr(model, "id"))
+    return sorted(name for name, model in related.MODELS.items() if hasattr(model, "id"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.versions import version_key
-from tests.reference import fields
+from tests.reference import fields, related
 from tests.reference.rows import Rows, identity
 
 DEFAULT_PAGE, MAXIMUM_PAGE = 50, 500
@@ -53,7 +53,7 @@ def sort_value(rows: Rows, type_name: str, key: str, row: Any) -> Any:
     """What a row is sorted by; versions by their keys."""
     *steps, last = SORTED_BY.get((type_name, key), (key,))
     for step in steps:
-        row = None if row is None else fields.TO_ONE[type_name, step](rows, row)
+        row = None if row is None else related.TO_ONE[type_name, step](rows, row)
         type_name = _TYPES[step]
     if row is None:
         return None

@@ -14,7 +14,7 @@ from spackmon import models
 from spackmon.errors import Code, Refused
 from spackmon.graph.parameters import indexed_name
 from spackmon.graph.versions import version_key
-from tests.reference import fields
+from tests.reference import fields, related
 from tests.reference.connected import connected
 from tests.reference.rows import Rows
 
@@ -105,16 +105,16 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
         return connected(rows, row, sought, are_passed, upwards=name == "dependent")
     type_name = type_of(input_name)
     inner = named(schema.type_map[input_name].fields[name].type)
-    to_any = fields.FILTERED_TO_ANY.get((type_name, name))
+    to_any = related.FILTERED_TO_ANY.get((type_name, name))
     if to_any is not None:
         passing = [passes(rows, schema, inner, sought, other) for other in to_any(rows, row)]
         return any(passing)
-    to_one = fields.TO_ONE.get((type_name, name))
+    to_one = related.TO_ONE.get((type_name, name))
     if to_one is not None:
         other = to_one(rows, row)
         return other is not None and passes(rows, schema, inner, sought, other)
     _refuse_null(sought)
-    to_many = fields.FILTERED_TO_MANY.get((type_name, name)) or fields.TO_MANY.get((type_name, name))
+    to_many = fields.FILTERED_TO_MANY.get((type_name, name)) or related.TO_MANY.get((type_name, name))
     if to_many is not None:
         others = list(to_many(rows, row))
         element = named(schema.type_map[inner].fields["some"].type)
@@ -195,7 +195,7 @@ def knows(input_name: str, name: str) -> bool:
     return (
         name in ("and", "or", "not", "dependency", "dependent")
         or is_of_groups(key[0])
-        or any(key in known for known in (fields.TO_ONE,))
-        or any(key in known for known in (fields.FILTERED_TO_MANY, fields.TO_MANY))
+        or any(key in known for known in (related.TO_ONE,))
+        or any(key in known for known in (fields.FILTERED_TO_MANY, related.TO_MANY))
         or fields.is_value(*key)
     )

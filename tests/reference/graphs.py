@@ -15,7 +15,7 @@ from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 from spackmon.graph.template import BadFormat
 from spackmon.graph.traverse import ALL_DEPTYPES, Order, traverse
 from spackmon.graph.tree import tree
-from tests.reference import fields
+from tests.reference import fields, related
 from tests.reference.rows import Rows
 from tests.reference.walks import above, graph
 
@@ -49,7 +49,7 @@ def node(rows: Rows, spec: Any) -> SpecNode:
     target = rows.get(models.Target, architecture.target_id)
     compiler = rows.get(models.Compiler, spec.compiler_id)
     hashes = rows.by(models.SpecHash, "spec_id", spec.id)
-    build_spec = fields.TO_ONE["Spec", "buildSpec"](rows, spec)
+    build_spec = related.TO_ONE["Spec", "buildSpec"](rows, spec)
     return SpecNode(
         name=one("name"),
         version=one("version"),
@@ -84,7 +84,7 @@ def nodes(rows: Rows, spec: Any) -> dict[str, SpecNode]:
 
 def _with_build_specs(rows: Rows, spec: Any) -> dict[str, SpecNode]:
     """The same, and those of what spliced ones were built as."""
-    build_specs = [fields.TO_ONE["Spec", "buildSpec"](rows, one) for one in graph(rows, spec.id)]
+    build_specs = [related.TO_ONE["Spec", "buildSpec"](rows, one) for one in graph(rows, spec.id)]
     found: dict[str, SpecNode] = {}
     for one in (*filter(None, build_specs), spec):
         found |= nodes(rows, one)
@@ -179,12 +179,12 @@ def spec_walk(rows: Rows, spec: Any, arguments: Arguments) -> list[dict[str, Any
 
 def build_changes(rows: Rows, build: Any, _: Arguments) -> Any:
     """Build.changesSinceLastSuccess."""
-    before = fields.TO_ONE["Build", "lastSuccess"](rows, build)
+    before = related.TO_ONE["Build", "lastSuccess"](rows, build)
     if before is None:
         return None
     after = rows.get(models.Attempt, build.newest_attempt_id)
-    earlier = fields.TO_ONE["Build", "spec"](rows, rows.get(models.Build, before.build_id))
-    later = fields.TO_ONE["Build", "spec"](rows, build)
+    earlier = related.TO_ONE["Build", "spec"](rows, rows.get(models.Build, before.build_id))
+    later = related.TO_ONE["Build", "spec"](rows, build)
     pairs = [] if earlier is None or later is None else _pairs(rows, earlier, later)
     own = {"SPACK_VERSION": "spack_version", "SPACK_REVISION": "spack_revision",
            "CONFIGURE_ARGUMENTS": "configure_arguments"}  # fmt: skip

@@ -13,7 +13,7 @@ from spackmon import models
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.versions import version_key
 from tests.query.plain_loops import Label, compiler_label
-from tests.reference import fields
+from tests.reference import fields, related
 from tests.reference.rows import Rows
 
 Labels = dict[str, list[Label]]
@@ -34,8 +34,8 @@ def row_measured(rows: Rows, type_name: str, row: Any) -> Any:
 
 def spec_facts(rows: Rows, spec: Any) -> dict[str, Any]:
     """What tells the compiler of a spec."""
-    compiler = fields.TO_ONE["Spec", "compiler"](rows, spec)
-    edges = fields.TO_MANY["Spec", "dependencies"](rows, spec)
+    compiler = related.TO_ONE["Spec", "compiler"](rows, spec)
+    edges = related.TO_MANY["Spec", "dependencies"](rows, spec)
 
     def named(type_name: str, row: Any) -> dict[str, Any]:
         return {name: fields.value(rows, type_name, name, row) for name in ("name", "version")}
@@ -59,7 +59,7 @@ def _of_spec(rows: Rows, spec: Any) -> Labels:
     if spec is None:
         return {key: [] for key in ("PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "PARAMETER", "VIRTUAL")}
     name, version = (fields.value(rows, "Spec", one, spec) for one in ("name", "version"))
-    architecture = fields.TO_ONE["Spec", "architecture"](rows, spec)
+    architecture = related.TO_ONE["Spec", "architecture"](rows, spec)
     document = rows.get(models.ParameterSet, spec.parameter_set_id).document
     provided = [one for one in rows.by(models.ProvidedVirtual, "spec_id", spec.id) if one.deptypes]
     return {
@@ -81,14 +81,14 @@ def _of_run(rows: Rows, run: Any, build: Any, attempt: Any) -> Labels:
     errors = [_error(rows, one) for one in events if one.kind == "ERROR"]
     phases = sorted(rows.by(models.Phase, "attempt_id", attempt.id), key=lambda one: (one.position, one.id))
     failed = [(phase.name,) for phase in phases if phase.status == "ERROR"]
-    package = fields.TO_ONE["Build", "package"](rows, build)
-    spec = fields.TO_ONE["Build", "spec"](rows, build)
+    package = related.TO_ONE["Build", "package"](rows, build)
+    spec = related.TO_ONE["Build", "spec"](rows, build)
     return {
         **_of_spec(rows, spec),
         "SPEC": [] if spec is None else [(spec.hash,)],
         "PACKAGE": [] if package is None else [(package.name,)],
         "STATUS": [(run.status,)],
-        "TAG": [(tag.name,) for tag in fields.TO_MANY["Attempt", "tags"](rows, attempt)],
+        "TAG": [(tag.name,) for tag in related.TO_MANY["Attempt", "tags"](rows, attempt)],
         "OWNER": [(rows.get(models.Person, build.owner_id).name,)],
         "DAY": [(began and began.strftime("%Y-%m-%d"),)],
         "MONTH": [(began and began.strftime("%Y-%m"),)],
@@ -101,12 +101,12 @@ def _of_run(rows: Rows, run: Any, build: Any, attempt: Any) -> Labels:
 
 
 def _error(rows: Rows, event: Any) -> Label:
-    group = fields.TO_ONE["BuildEvent", "errorGroup"](rows, event)
+    group = related.TO_ONE["BuildEvent", "errorGroup"](rows, event)
     return (None, None) if group is None else (group.fingerprint, group.text)
 
 
 def _of_build(rows: Rows, build: Any) -> Labels:
-    return _of_run(rows, build, build, fields.newest_attempt(rows, build))
+    return _of_run(rows, build, build, related.newest_attempt(rows, build))
 
 
 def _of_attempt(rows: Rows, attempt: Any) -> Labels:

@@ -14,7 +14,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from tests.reference import fields
+from tests.reference import related
 from tests.reference.answers import Reference
 from tests.reference.arguments import Draws
 from tests.reference.connections import OWN_ORDERS, Sorting
@@ -220,7 +220,7 @@ class _Writer:
         return Several(type_, elements, self.dice, fixed=True, nullable=False)
 
     def _cursor(self, about: str, keys: list[str]) -> str:
-        rows = self.reference.rows.all(fields.MODELS[about])
+        rows = self.reference.rows.all(related.MODELS[about])
         if self.dice.chance(2):
             self.values.faults += 1
             return self.dice.choice(["", "zz", "5b5d", "5b312c327d"])

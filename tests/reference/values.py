@@ -10,7 +10,7 @@ from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLList, GraphQ
 
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
-from tests.reference import fields, filters
+from tests.reference import fields, filters, related
 from tests.reference.answers import Reference
 from tests.reference.filters import named, type_of
 from tests.reference.rows import Rows
@@ -250,7 +250,7 @@ class Pools:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._known: dict[tuple[str, str], list[Any]] = {}
-        specs = rows.all(fields.MODELS["Spec"])
+        specs = rows.all(related.MODELS["Spec"])
         self.pairs = sorted(
             {tuple(fields.value(rows, "Spec", name, spec) for name in ("name", "version")) for spec in specs}
         )
@@ -264,7 +264,7 @@ class Pools:
         if filters.is_of_groups(type_name):
             return [0, 0.5, 1, 2, 3, 5]
         if key not in self._known:
-            rows = self._elements if type_name == "Parameter" else self._rows.all(fields.MODELS[type_name])
+            rows = self._elements if type_name == "Parameter" else self._rows.all(related.MODELS[type_name])
             values = [fields.value(self._rows, type_name, name, row) for row in rows]
             flat = [one for value in values for one in (value if isinstance(value, list) else [value])]
             distinct = {json.dumps(one): one for one in flat if one is not None and one is not fields.ABSENT}
