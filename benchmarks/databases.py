@@ -216,12 +216,16 @@ def _counts(connection: Any) -> Counts:
     return Counts(*(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() for table in tables))
 
 
+_BUILDS = {"sqlite": "count(*)", "postgresql": "sum(cardinality(places))"}
+
+
 def _dependencies(connection: Any) -> tuple[Dependency, Dependency, Dependency]:
     """One that most builds have, one that some have and one that hardly any has."""
     found = connection.execute(
         text(
             "SELECT p.name, v.version, c.builds FROM ("
-            "  SELECT package_version_id, count(*) AS builds FROM build_package_version GROUP BY 1"
+            f"  SELECT package_version_id, {_BUILDS[connection.dialect.name]} AS builds"
+            "  FROM build_content GROUP BY 1"
             ") c JOIN package_version v ON v.id = c.package_version_id JOIN package p ON p.id = v.package_id"
             " ORDER BY p.name, v.version"
         )

@@ -41,6 +41,7 @@ from sqlalchemy import (
     make_url,
     or_,
     select,
+    text,
     true,
     type_coerce,
 )
@@ -48,6 +49,7 @@ from sqlalchemy import (
 from benchmarks.load import SPAN, set_sequences, tidy
 from spackmon import models
 from spackmon.database import Database
+from spackmon.models.builds import BUILDS_OF_CHUNK, SEALED
 from spackmon.models.columns import UtcDateTime
 from spackmon.ops.migrations import upgrade
 
@@ -64,9 +66,10 @@ _BUILD, _CLAIM, _SPEC = models.Build.__table__, models.Claim.__table__, models.S
 _SETS: Any = models.ParameterSet.__table__
 _PARAMETERS: Any = models.Parameter.__table__
 _ENVIRONMENTS = models.BuildEnvironment.__table__
+_CONTENTS = models.BuildContent.__table__
 _RUNS: frozenset[Any] = frozenset((
     _BUILD, models.Attempt.__table__, models.attempt_tag, models.Phase.__table__, _CLAIM,
-    models.ClaimPhase.__table__, models.BuildEvent.__table__, models.BuildPackageVersion.__table__,
+    models.ClaimPhase.__table__, models.BuildEvent.__table__,
 ))  # fmt: skip
 _SPECS: frozenset[Any] = frozenset((
     _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.SpecCompiler.__table__,
@@ -79,11 +82,35 @@ _SPECS: frozenset[Any] = frozenset((
 _DERIVED: Mapping[Any, Any] = {
     models.Closure.__table__.c.ancestor_id: _SPEC,
     models.Closure.__table__.c.descendant_id: _SPEC,
-    models.BuildPackageVersion.__table__.c.build_id: _BUILD,
-    models.BuildPackageVersion.__table__.c.package_version_id: models.PackageVersion.__table__,
-    models.BuildPackageVersion.__table__.c.package_id: models.Package.__table__,
     _CLAIM.c.client_build_id: _BUILD,
     _BUILD.c.newest_attempt_id: models.Attempt.__table__,
+}
+# Builds are known by chunk and place here; in PostgreSQL old ones share rows.
+_COPY_CONTENTS = {
+    "sqlite": f"""
+        WITH RECURSIVE copies (number) AS (
+            SELECT 0 UNION ALL SELECT number + 1 FROM copies WHERE number < {{runs}} - 1
+        )
+        INSERT INTO build_content (package_version_id, chunk, place, package_id)
+        SELECT n.package_version_id, n.id / {BUILDS_OF_CHUNK}, n.id % {BUILDS_OF_CHUNK}, n.package_id FROM (
+            SELECT o.package_version_id, o.package_id,
+                (o.chunk * {BUILDS_OF_CHUNK} + o.place - 1) * {{runs}} + number + 1 AS id
+            FROM {ORIGINAL}.build_content o CROSS JOIN copies
+        ) n
+        ORDER BY 1, 2, 3
+    """,
+    "postgresql": f"""
+        INSERT INTO build_content (package_version_id, chunk, place, package_id, places)
+        SELECT n.package_version_id, n.id / {BUILDS_OF_CHUNK}, {SEALED}, n.package_id,
+            array_agg(CAST(n.id % {BUILDS_OF_CHUNK} AS smallint) ORDER BY n.id)
+        FROM (
+            SELECT o.package_version_id, o.package_id,
+                (CAST(o.chunk AS bigint) * {BUILDS_OF_CHUNK} + listed - 1) * {{runs}} + number + 1 AS id
+            FROM {ORIGINAL}.build_content o
+            CROSS JOIN unnest(o.places) AS listed CROSS JOIN generate_series(0, {{runs}} - 1) AS number
+        ) n
+        GROUP BY n.package_version_id, n.package_id, n.id / {BUILDS_OF_CHUNK}
+    """,
 }
 _HASHES = frozenset({_SPEC.c.hash, models.SpecHash.__table__.c.value})
 _DIGESTS = frozenset(
@@ -192,7 +219,10 @@ def fill(connection: Connection, factor: int) -> None:
     rare = select(counted.c.parameter_set_id).group_by(counted.c.parameter_set_id)
     connection.execute(insert(_RARE).from_select(["id"], rare.having(func.count() < _HABIT)))
     for table in models.Base.metadata.sorted_tables:
-        _copy(connection, table, growth)
+        if table is _CONTENTS:
+            connection.execute(text(_COPY_CONTENTS[connection.dialect.name].format(runs=growth.runs)))
+        else:
+            _copy(connection, table, growth)
     _tell_sets_apart(connection, growth)
     set_sequences(connection, models.Base.metadata.sorted_tables)
 

@@ -22,6 +22,8 @@ from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest import store
+from spackmon.ingest.tables.build_contents import add_contents
+from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.runs.claim import Claim
@@ -35,18 +37,6 @@ SPAN = timedelta(days=3 * 365)
 
 _BETWEEN_RUNS = timedelta(hours=1)
 _ROWS_AT_ONCE = 2_000
-
-_PACKAGE_VERSIONS_BELOW = text(
-    """
-    INSERT INTO build_package_version (package_version_id, build_id, package_id)
-    SELECT DISTINCT v.id, b.id, v.package_id
-    FROM build b
-    JOIN closure c ON c.ancestor_id = b.spec_id
-    JOIN spec s ON s.id = c.descendant_id
-    JOIN package_version v ON v.id = s.package_version_id
-    ORDER BY 1, 2
-    """
-)
 
 
 def load(database: Database, site: Site) -> None:
@@ -63,12 +53,15 @@ def load(database: Database, site: Site) -> None:
             if node.external is None
         }
     database.write(lambda connection: _load_builds(connection, site, list(specs.values())))
-    database.write(_fill_package_versions)
+    database.write(_fill_contents)
+    for chunk in database.read_once(full_chunks):
+        database.write(partial(seal, chunk=chunk))
     tidy(database)
 
 
-def _fill_package_versions(connection: Connection) -> None:
-    connection.execute(_PACKAGE_VERSIONS_BELOW)
+def _fill_contents(connection: Connection) -> None:
+    for build in connection.execute(select(models.Build.id, models.Build.spec_id)).all():
+        add_contents(connection, build.id, build.spec_id)
 
 
 def _load_builds(connection: Connection, site: Site, installable: Sequence[Installable]) -> None:

@@ -16,6 +16,7 @@ from spackmon import models
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest.checking import check_database
+from spackmon.ingest.tables.build_contents import wrong_contents
 
 TINY = Size(specs=700, builds=200)
 
@@ -61,6 +62,7 @@ def test_what_is_loaded_in_bulk_is_what_reports_would_have_left_and_grows_as_a_w
             for model, rows in zip(_MODELS, once, strict=True)
         ]
         assert not large.read_once(_out_of_order)
+        assert not large.read_once(_wrong_contents)
     finally:
         large.close()
 
@@ -89,6 +91,10 @@ _MODELS: tuple[Any, ...] = (*_AS_MANY_AS_SPECS, models.Build, models.Attempt, mo
 
 def _counted(connection: Connection) -> list[int]:
     return [connection.scalar(select(func.count()).select_from(model)) or 0 for model in _MODELS]
+
+
+def _wrong_contents(connection: Connection) -> list[tuple[int, int]]:
+    return wrong_contents(connection, connection.scalars(select(models.Build.id)).all())
 
 
 def _out_of_order(connection: Connection) -> int:

@@ -18,7 +18,7 @@ app = typer.Typer(help="Bring the database to this program's revision, or see wh
 @app.command()
 def upgrade() -> None:
     """Create or migrate the tables; nothing happens when they are up to date."""
-    migrations.upgrade(load_settings().database_url)
+    migrations.upgrade(load_settings().database_url, tell=typer.echo)
 
 
 @app.command()

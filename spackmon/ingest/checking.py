@@ -19,6 +19,12 @@ from spackmon.ingest.runs.resolution import settle as resettle
 from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.settled import write_hashes
 from spackmon.ingest.specs.settling import settle
+from spackmon.ingest.tables.build_contents import (
+    add_contents,
+    forget_contents,
+    forget_orphans,
+    wrong_contents,
+)
 from spackmon.ingest.tables.builds import settle_build, wrong_builds
 from spackmon.ingest.tables.closures import write_closures
 from spackmon.ingest.tables.error_groups import count_errors, recount
@@ -26,6 +32,7 @@ from spackmon.ingest.tables.revisions import specs_change
 from spackmon.models import utc_now
 
 ROWS_AT_ONCE = 500
+_CONTENTS = "package versions of builds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +77,7 @@ def _derived(connection: Connection, spec_ids: Sequence[int]) -> Mapping[str, in
     except CyclicGraph:
         # Edges that no document states are counted above, and gone before this where they are repaired.
         return {"closure": len(spec_ids)}
-    return {
-        "closure": found.closure, "provided virtuals": found.provided_virtuals,
-        "package versions of builds": found.package_versions,
-    }  # fmt: skip
+    return {"closure": found.closure, "provided virtuals": found.provided_virtuals}
 
 
 _OF_NO_SPEC = [
@@ -82,13 +86,6 @@ _OF_NO_SPEC = [
         Statement(
             "DELETE FROM closure WHERE NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = ancestor_id)"
             " OR NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = descendant_id) RETURNING ancestor_id"
-        ),
-    ),
-    (
-        "package versions of builds",
-        Statement(
-            "DELETE FROM build_package_version WHERE NOT EXISTS ("
-            "SELECT 1 FROM build b WHERE b.id = build_id AND b.spec_id IS NOT NULL) RETURNING build_id"
         ),
     ),
     (
@@ -102,7 +99,16 @@ _OF_NO_SPEC = [
 
 
 def _of_no_spec(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:
-    return {name: len(statement.run(connection)) for name, statement in _OF_NO_SPEC}
+    found = {name: len(statement.run(connection)) for name, statement in _OF_NO_SPEC}
+    return found | {_CONTENTS: forget_orphans(connection)}
+
+
+def _contents(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
+    wrong = wrong_contents(connection, build_ids)
+    for build_id, spec_id in wrong:
+        forget_contents(connection, build_id)
+        add_contents(connection, build_id, spec_id)
+    return {_CONTENTS: len(wrong)}
 
 
 def _runs(connection: Connection, claim_ids: Sequence[int]) -> Mapping[str, int]:
@@ -136,6 +142,7 @@ CHECKS = (
     Check("claim", _runs),
     Check("build", _builds),
     Check("error_group", _error_groups),
+    Check("build", _contents),
 )
 
 

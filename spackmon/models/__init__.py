@@ -4,8 +4,8 @@ from spackmon.models.analysis import Analysis, Attribute
 from spackmon.models.builds import (
     Attempt,
     Build,
+    BuildContent,
     BuildEnvironment,
-    BuildPackageVersion,
     ConcretizationFailure,
     EnvironmentSet,
     EnvironmentVariable,
@@ -41,8 +41,8 @@ from spackmon.models.logs import Log, LogChunk, LogEvent
 from spackmon.models.people import Person, Token
 
 __all__ = [
-    "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildEnvironment",
-    "BuildEvent", "BuildPackageVersion", "Claim", "ClaimPhase", "Closure", "Compiler",
+    "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent",
+    "BuildEnvironment", "BuildEvent", "Claim", "ClaimPhase", "Closure", "Compiler",
     "ConcretizationFailure", "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
     "ErrorGroupBuild", "ErrorGroupChange", "InboxEntry", "InstallFile", "Log", "LogChunk", "LogEvent",
     "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",

@@ -1,8 +1,23 @@
 """Builds, their runs and phases, and the circumstances they ran in."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, LargeBinary, Table, UniqueConstraint, text
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import DETAIL, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
@@ -122,23 +137,36 @@ class Build(Base):
 Index("ix_build_started_at_id", Build.started_at.desc().nulls_last(), Build.id.desc())
 
 
-class BuildPackageVersion(Base):
+BUILDS_OF_CHUNK = 256
+"""So many builds, by their numbers, are a chunk."""
+
+SEALED = -1
+"""The place of a row that holds all builds of its chunk."""
+
+
+class BuildContent(Base):
     """Which package versions a build's graph contains, below its root: one index range per question.
+
+    A build's number is `chunk` * BUILDS_OF_CHUNK + its place in the chunk. It is written as rows of its own,
+    with its `place`. In PostgreSQL `places` are those of a row's builds: of this one, or where `place` is
+    SEALED of all that are in the row, which takes the room of the others (`ingest.tables.sealing`).
 
     Kept beside the closure because no plan over the closure is fast both for a version that nearly
     every build contains and for one that five contain (docs/decisions/0002-dependency-filter.md).
     Derived rows, so without foreign keys, as the closure.
     """
 
-    __tablename__ = "build_package_version"
+    __tablename__ = "build_content"
     __table_args__ = (
-        Index(None, "package_id", "build_id"),
+        Index(None, "package_id", "chunk", "place"),
         {"sqlite_with_rowid": False},
     )
 
-    package_version_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    build_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    package_id: Mapped[int] = mapped_column(RowId)
+    package_version_id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    chunk: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    place: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    package_id: Mapped[int] = mapped_column(Integer)
+    places: Mapped[Any | None] = mapped_column(Text().with_variant(ARRAY(SmallInteger), "postgresql"))
 
 
 class Attempt(Base):

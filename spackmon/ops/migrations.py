@@ -1,5 +1,6 @@
 """The schema's history: bringing a database up to it, and checking whether it is there."""
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,16 @@ SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "alembic"
 _UPGRADE_LOCK = 7_206_613_411
 
 
-def upgrade(url: str, scripts: Path = SCRIPTS) -> None:
+def upgrade(url: str, scripts: Path = SCRIPTS, tell: Callable[[str], None] = lambda _: None) -> None:
     """Bring the database at `url` to the newest revision; nothing happens when it is there already.
 
-    All of it is one transaction, and two servers that start together take turns.
+    All of it is one transaction, and two servers that start together take turns. What following revisions
+    can do before, while services write, is done first, a little at a time; `tell` is given how far that is.
     """
     database = Database(url, role=MIGRATION)
     try:
+        if not database.is_sqlite:
+            _go_ahead(database, scripts, tell)
         with database.engine.connect() as connection:
             if database.is_sqlite:
                 _upgrade_sqlite(connection, scripts)
@@ -117,6 +121,35 @@ def configuration(scripts: Path = SCRIPTS) -> Config:
     config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def _go_ahead(database: Database, scripts: Path, tell: Callable[[str], None]) -> None:
+    """Run what following revisions do `ahead`, in transactions of its own; it may be interrupted.
+
+    A revision with an `ahead` says from which revision on it can be (`ahead_from`).
+    """
+    with database.engine.connect() as connection:
+        with connection.begin():
+            current = MigrationContext.configure(connection).get_current_revision()
+        later = [one.module for one in _known(scripts).walk_revisions() if one.revision > (current or "")]
+        able = [one for one in reversed(later) if (current or "") >= getattr(one, "ahead_from", "none")]
+        if not able:
+            return
+        key = {"key": _UPGRADE_LOCK}
+        connection.execute(text("SET lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), key)
+        connection.execute(text(f"SET lock_timeout = '{MIGRATION.lock_seconds:g}s'"))
+        connection.commit()
+        try:
+            # Whoever had the turn before may have migrated.
+            with connection.begin():
+                is_waiting = MigrationContext.configure(connection).get_current_revision() == current
+            for module in able if is_waiting else ():
+                module.ahead(connection, tell)
+        finally:
+            connection.rollback()
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+            connection.commit()
 
 
 def _upgrade_postgresql(connection: Connection, scripts: Path) -> None:

@@ -11,6 +11,7 @@ from spackmon.database import Database
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.runs import silence
 from spackmon.ingest.tables import error_groups
+from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.models import utc_now
 from spackmon.ops.health import Watch
 from spackmon.ops.spool import Spool
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 _LOOK_SECONDS = 1.0
 _SILENCE_LOOK_SECONDS = 600.0
+_SEAL_LOOK_SECONDS = 600.0
 # The start waits so long for the database; then the service answers, if only to say what it waits for.
 _START_SECONDS = 2.0
 
@@ -85,6 +87,18 @@ async def fold_counts(database: Database) -> None:
                     await database.write_held(error_groups.fold)
             except Exception:
                 log.exception("counts_not_folded")
+
+
+async def seal_contents(database: Database) -> None:
+    """Put the contents of builds together where they are many; a chunk at a time, so that nobody waits."""
+    while True:
+        await anyio.sleep(_SEAL_LOOK_SECONDS)
+        if database.condition.trouble is None:
+            try:
+                for chunk in await anyio.to_thread.run_sync(database.read_once, full_chunks):
+                    await database.write_held(partial(seal, chunk=chunk), impatient=True)
+            except Exception:
+                log.exception("contents_not_sealed")
 
 
 async def _end_all_silent_runs(database: Database, silence_seconds: float) -> None:

@@ -52,8 +52,8 @@ QUESTIONS = {
         JOIN spec s ON s.id = k.spec_id JOIN compiler c ON c.id = k.compiler_id
     """,
     "contained": """
-        SELECT s.hash, v.version, p.name FROM build_package_version b
-        JOIN build o ON o.id = b.build_id JOIN spec s ON s.id = o.spec_id
+        SELECT s.hash, v.version, p.name FROM build_content b
+        JOIN build o ON o.id = b.chunk * 256 + b.place JOIN spec s ON s.id = o.spec_id
         JOIN package_version v ON v.id = b.package_version_id JOIN package p ON p.id = b.package_id
     """,
 }
@@ -64,7 +64,7 @@ RUNS = """
     JOIN claim c ON c.attempt_id = a.id LEFT JOIN spec o ON o.id = c.spec_id
 """
 TABLES = [
-    "build_package_version", "merged_build", "claim", "attempt", "build", "closure", "provided_virtual",
+    "build_content", "merged_build", "claim", "attempt", "build", "closure", "provided_virtual",
     "dependency", "spec_compiler", "spec_hash", "spec_document", "spec",
 ]  # fmt: skip
 

@@ -76,9 +76,9 @@ def test_a_spec_sent_with_its_build_is_stored_first(site: Site) -> None:
 def test_a_build_knows_the_package_versions_below_it_once_each(site: Site) -> None:
     build_id = site.build(NETCDF, HDF5, ZLIB)
     contained = site.rows(
-        "SELECT p.name, v.version FROM build_package_version b "
+        "SELECT p.name, v.version FROM build_content b "
         "JOIN package_version v ON v.id = b.package_version_id JOIN package p ON p.id = b.package_id "
-        "WHERE b.build_id = :b ORDER BY p.name",
+        "WHERE b.chunk * 256 + b.place = :b ORDER BY p.name",
         b=build_id,
     )
     assert contained == [("hdf5", "1.12.2"), ("zlib", "1.2.11")]

@@ -44,8 +44,8 @@ DAMAGES = {
         "UPDATE provided_virtual SET deptypes = 0",
     ],
     "package versions of builds": [
-        "DELETE FROM build_package_version",
-        "INSERT INTO build_package_version (package_version_id, build_id, package_id) VALUES (1, 99, 1)",
+        "DELETE FROM build_content",
+        "INSERT INTO build_content (package_version_id, chunk, place, package_id) VALUES (1, 0, 99, 1)",
     ],
     "compilers of specs": ["DELETE FROM spec_compiler", "UPDATE spec_compiler SET language = 'fortran' "
         "WHERE language = 'c' AND spec_id = (SELECT max(spec_id) FROM spec_compiler WHERE language = 'c' "

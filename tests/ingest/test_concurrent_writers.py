@@ -149,7 +149,7 @@ def test_documents_that_complete_each_other_at_the_same_moment_give_the_whole_gr
     assert site.rows("SELECT count(*) FROM dependency") == [(9 + 8,)]
     assert site.rows("SELECT count(*) FROM closure") == [(45,)]
     assert site.rows("SELECT count(*) FROM closure WHERE by_caret") == [(45,)]
-    assert site.rows("SELECT count(*) FROM build_package_version") == [(45,)]
+    assert site.rows("SELECT count(*) FROM build_content") == [(45,)]
     different = [progress.differences for progress in check_database(site.database, repair=False)]
     assert not any(count for found in different for count in found.values())
 

@@ -72,7 +72,7 @@ def test_a_build_of_an_unknown_spec_is_linked_when_the_spec_comes(site: Site) ->
         site.phase(waiting.build_id, "install")
     site.apply(spec_report(root, ZLIB))
     assert told_about(site, root)["build"][0][0] == root.hash
-    assert site.rows("SELECT count(*) FROM build_package_version") == [(1,)]
+    assert site.rows("SELECT count(*) FROM build_content") == [(1,)]
     assert site.apply(cdash(root, spec_hash=root.hash, status=FAILED)).build_id == waiting.build_id
 
 

@@ -194,6 +194,43 @@ def test_tokens_that_there_are_may_do_what_they_could(empty_url: str, tmp_path: 
     database.close()
 
 
+def test_what_builds_contain_is_copied_while_others_write(empty_url: str, tmp_path: Path) -> None:
+    upgrade_to(17, empty_url, tmp_path / "seventeenth")
+    database = Database(empty_url)
+    values = {"t": "2024-01-01T00:00:00.000000Z", "b": b"bytes"}
+    for statement in (FILLED[0], FILLED[1], FILLED[2]):
+        given = {name: value for name, value in values.items() if f":{name}" in statement}
+        database.write_once(partial(_execute, statement, given))
+    database.write_once(partial(_execute, FILLED[7], {}))
+    newest = (
+        "INSERT INTO build (id, environment_id, owner_id, status, created_at, updated_at)"
+        " VALUES (20000, 1, 1, 'SUCCESS', :t, :t)"
+    )
+    database.write_once(partial(_execute, newest, {"t": values["t"]}))
+    held = {(1, 1), (2, 1), (1, 1024), (1, 1500), (2, 12_000), (1, 19_000), (2, 20_000)}
+    add = "INSERT INTO build_package_version (package_version_id, build_id, package_id) VALUES (:v, :b, :v)"
+    for version, build in held:
+        database.write_once(partial(_execute, add, {"v": version, "b": build}))
+    told: list[str] = []
+
+    def change(progress: str) -> None:
+        if not told:
+            database.write_once(partial(_execute, add, {"v": 2, "b": 1500}))
+            gone = "DELETE FROM build_package_version WHERE build_id = 1024"
+            database.write_once(partial(_execute, gone, {}))
+        told.append(progress)
+
+    if database.is_sqlite:
+        change("")
+    upgrade(empty_url, tell=change)
+    assert told
+    place = "place" if database.is_sqlite else "unnest(places)"
+    question = f"SELECT package_version_id, chunk * 256 + {place}, package_id FROM build_content"
+    rows = database.read_once(lambda c: {tuple(row) for row in c.execute(text(question))})
+    assert rows == {(v, b, v) for v, b in held - {(1, 1024)} | {(2, 1500)}}
+    database.close()
+
+
 def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:
     connection.execute(text(statement), values)
 

@@ -90,7 +90,9 @@ def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[in
     }
     changed = differences.changed | {*created, *left, *moved.values()}
     try:
-        recompute_closures(connection, changed - ended.keys(), above - ended.keys())
+        recompute_closures(
+            connection, changed - ended.keys(), above - ended.keys(), {*left, *moved.values()} - ended.keys()
+        )
     except CyclicGraph:
         sentence = "the spec cannot be read: together with other documents it makes a spec depend on itself"
         raise Refused(Code.SPEC_MALFORMED, sentence) from None

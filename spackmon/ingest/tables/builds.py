@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
+from spackmon.ingest.tables.build_contents import add_contents, forget_contents
 from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.numbers import build_of_number, leave_build
 from spackmon.runs.claim import Machine
@@ -188,20 +189,6 @@ _WRONG = over_rows(
     """,  # noqa: S608 -- of our own constants
 )
 
-_PACKAGE_VERSIONS_BELOW = Statement(
-    """
-    INSERT INTO build_package_version (package_version_id, build_id, package_id)
-    SELECT DISTINCT v.id, CAST(:build_id AS bigint), v.package_id
-    FROM closure c
-    JOIN spec s ON s.id = c.descendant_id
-    JOIN package_version v ON v.id = s.package_version_id
-    WHERE c.ancestor_id = :spec_id
-    ON CONFLICT DO NOTHING
-    """
-)
-
-_FORGET_PACKAGE_VERSIONS = Statement("DELETE FROM build_package_version WHERE build_id = :build_id")
-
 
 def read_build(connection: Connection, build_id: int) -> Any | None:
     """A build with its spec's hash and its machine, by its number or one that leads to it."""
@@ -221,7 +208,7 @@ def add_build(
         now=now,
     )[0].id  # fmt: skip
     if spec_id is not None:
-        _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
+        add_contents(connection, build_id, spec_id)
     return build_id
 
 
@@ -235,9 +222,9 @@ def set_identity(
         owner_id=owner_id,
     )  # fmt: skip
     # What the spec that it was of before contains is not in it any more.
-    _FORGET_PACKAGE_VERSIONS.run(connection, build_id=build_id)
+    forget_contents(connection, build_id)
     if spec_id is not None:
-        _PACKAGE_VERSIONS_BELOW.run(connection, build_id=build_id, spec_id=spec_id)
+        add_contents(connection, build_id, spec_id)
 
 
 def place_for(

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from spackmon.graph.closure import ByWay, by_ways, descendants, provided
 from spackmon.ingest.rows import insert_rows, over_rows
+from spackmon.ingest.tables.build_contents import add_contents, change_contents, forget_contents
 
 DEPENDENCIES = insert_rows("dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer")
 
@@ -97,44 +98,7 @@ _DELETE_VIRTUALS = over_rows(
     """,
 )
 
-_PACKAGE_VERSIONS = """
-    SELECT DISTINCT v.id AS package_version_id, b.id AS build_id, v.package_id
-    FROM {input} i
-    JOIN build b ON b.spec_id = i.id
-    JOIN closure c ON c.ancestor_id = b.spec_id
-    JOIN spec s ON s.id = c.descendant_id
-    JOIN package_version v ON v.id = s.package_version_id
-"""
-
-_INSERT_PACKAGE_VERSIONS = over_rows(
-    "id bigint",
-    f"""
-    INSERT INTO build_package_version (package_version_id, build_id, package_id)
-    SELECT n.package_version_id, n.build_id, n.package_id FROM ({_PACKAGE_VERSIONS}) n
-    WHERE NOT EXISTS (
-        SELECT 1 FROM build_package_version p
-        WHERE p.package_version_id = n.package_version_id AND p.build_id = n.build_id
-    )
-    RETURNING build_id
-    """,  # noqa: S608 -- of our own constants
-)
-
-_DELETE_PACKAGE_VERSIONS = over_rows(
-    "id bigint",
-    """
-    DELETE FROM build_package_version WHERE (package_version_id, build_id) IN (
-        SELECT p.package_version_id, p.build_id
-        FROM {input} i
-        JOIN build b ON b.spec_id = i.id
-        JOIN build_package_version p ON p.build_id = b.id
-        WHERE NOT EXISTS (
-            SELECT 1 FROM closure c JOIN spec s ON s.id = c.descendant_id
-            WHERE c.ancestor_id = b.spec_id AND s.package_version_id = p.package_version_id
-        )
-    )
-    RETURNING build_id
-    """,
-)
+_BUILDS = over_rows("id bigint", "SELECT b.id, b.spec_id FROM {input} i JOIN build b ON b.spec_id = i.id")
 
 # Nobody's whole graph, but a part of a database can have any number of descendants.
 _ANY_NUMBER = 1 << 62
@@ -229,16 +193,21 @@ class Derived:
 
     closure: int = 0
     provided_virtuals: int = 0
-    package_versions: int = 0
 
 
-def recompute_closures(connection: Connection, spec_ids: Iterable[int], above: Iterable[int] = ()) -> None:
+def recompute_closures(
+    connection: Connection, spec_ids: Iterable[int], above: Iterable[int] = (), moved: Iterable[int] = ()
+) -> None:
     """Make what follows from the edges of some specs right, for them and for all above them.
 
-    `above` are further specs that may be above, by edges that are gone. Raises CyclicGraph.
+    `above` are further specs that may be above, by edges that are gone; to `moved` builds of others may have
+    come. Raises CyclicGraph.
     """
     changed = set(spec_ids)
     write_closures(connection, changed | ancestors_of(connection, changed) | set(above))
+    for build in _BUILDS.run(connection, _ids(moved)):
+        forget_contents(connection, build.id)
+        add_contents(connection, build.id, build.spec_id)
 
 
 def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
@@ -263,9 +232,6 @@ def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
             for (virtual, child), deptypes in provided(nodes[spec_id].edges, found[spec_id].virtuals).items()
         }
         differences.provided_virtuals += _write_virtuals(connection, some, virtuals)
-        wrong = _DELETE_PACKAGE_VERSIONS.run(connection, _ids(some))
-        missing = _INSERT_PACKAGE_VERSIONS.run(connection, _ids(some))
-        differences.package_versions += len(wrong) + len(missing)
     return differences
 
 
@@ -275,7 +241,9 @@ def _write_closure(connection: Connection, spec_ids: Sequence[int], closure: set
     missing = closure - stored
     _DELETE_CLOSURE.run(connection, sorted(wrong))
     _insert_closure(connection, missing)
-    return len(wrong | {row[:2] for row in missing})
+    there = {row[:2] for row in missing}
+    change_contents(connection, wrong - there, there - wrong)
+    return len(wrong | there)
 
 
 def _write_virtuals(

@@ -23,7 +23,6 @@ class End(Enum):
 
 OF_BUILD: Mapping[tuple[str, str], End] = {
     ("attempt", "build_id"): End.COUNTED_BEFORE,
-    ("build_package_version", "build_id"): End.DELETED,
     ("claim", "client_build_id"): End.KEPT,
     ("error_group_build", "build_id"): End.COUNTED_BEFORE,
     ("merged_build", "build_id"): End.LED_ON,

@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Text, cast, false, or
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype
-from spackmon.models import Build, BuildPackageVersion, Closure, Dependency, Package, PackageVersion, Spec
+from spackmon.models import Build, Closure, Dependency, Package, PackageVersion, Spec
+from spackmon.query.graph.contents import Contents
 from spackmon.query.rows.filters import deptype_bit, specs_passing
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.speclang.satisfying import specs_satisfying
 from spackmon.query.speclang.spec_dependencies import Found
-from spackmon.query.sql.conditions import Bind, Condition, Driver, Filtering
+from spackmon.query.sql.conditions import Bind, Condition, Filtering
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
 
@@ -36,18 +37,12 @@ def build_contains_dependency(build: Scope, dependency: Given, filtering: Filter
     if not sought.is_of_packages:
         return Condition(build[Build.spec_id].in_(sought.above()))
     members, bind = sought.members, filtering.bind
-    contained = BuildPackageVersion.__table__.alias()
     if "version" in members:
-        which = contained.c.package_version_id == _package_version_id(members, bind)
-        driver = Driver(contained, contained.c.build_id, (which,))
+        contents = Contents(filtering.dialect_name, version_id=_package_version_id(members, bind))
     else:
-        which = contained.c.package_id == _package_id(members, bind)
-        # A graph may contain several versions of a package.
-        distinct = select(contained.c.build_id).distinct().where(which).order_by(contained.c.build_id.desc())
-        walked = distinct.subquery()
-        driver = Driver(walked, walked.c.build_id)
-    holds = select(contained.c.build_id).where(which, contained.c.build_id == build.row_id).exists()
-    return Condition(holds, driver)
+        contents = Contents(filtering.dialect_name, package_id=_package_id(members, bind))
+    holds = contents.holds(build.row_id)
+    return Condition(holds, contents.driver(holds))
 
 
 def spec_contains_dependency(spec: Scope, dependency: Given, filtering: Filtering) -> Condition:

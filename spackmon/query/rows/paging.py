@@ -7,7 +7,7 @@ order ends with the row's id and is therefore total; without another key rows co
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -174,7 +174,10 @@ class Rows:
 
     def whole(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """Columns of the rows and of what is joined to them, of all rows and in no order."""
-        return self._select(self._every_way, *columns, of_row=True)
+        if self.driver is None or self.driver.holds is None:
+            return self._select(self._every_way, *columns, of_row=True)
+        rows = replace(self, driver=None, conditions=[*self.conditions, self.driver.holds])
+        return rows._select(self._every_way, *columns)
 
     @property
     def _every_way(self) -> ColumnElement[bool] | None:
@@ -193,7 +196,10 @@ class Rows:
 
     def count(self) -> Select[Any]:
         """Counts them."""
-        return self._select(self._every_way, func.count(type_=BigInteger()))
+        number = func.count(type_=BigInteger())
+        if self.driver is None or self.conditions or self.ways is not None:
+            return self.whole(number)
+        return self._select(None, number) if self.driver.number is None else self.driver.number
 
     def page(self, page: Page, bind: Bind) -> Select[Any]:
         """The rows of a page and one more.
@@ -201,7 +207,8 @@ class Rows:
         Columns: `position` from 1 in walking order, and the sort values `key0`, `key1`, …
         """
         ways = [None] if self.ways is None else self.ways.ways
-        pages = [self._page(page, bind, way) for way in ways]
+        rows = self._from_end() if page.from_end else self
+        pages = [rows._page(page, bind, way) for way in ways]
         if len(pages) == 1:
             return pages[0]
         # Each way has its own order and limit, which a UNION takes only from within. No row around decides
@@ -210,11 +217,11 @@ class Rows:
 
     def _page(self, page: Page, bind: Bind, way: Way | None) -> Select[Any]:
         keys = self.keys
-        order = _order(keys, from_end=page.from_end)
+        order = self._ordered(from_end=page.from_end)
         sort_values = [key.value.label(f"key{number}") for number, key in enumerate(keys)]
         position = func.row_number().over(order_by=order).label("position")
         condition = None if way is None else and_(way.is_taken, way.condition)
-        statement = _between(self._select(condition, position, *sort_values), keys, page, bind)
+        statement = self._between(self._select(condition, position, *sort_values), page, bind)
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
         limit: ColumnElement[Any] = literal_column(str(page.size + 1))
@@ -223,12 +230,41 @@ class Rows:
     def first(self, column: ColumnElement[Any], size: int) -> Select[Any]:
         """One column of the first rows."""
         statement = self._select(self._every_way, column, of_row=True)
-        return statement.order_by(*_order(self.keys, from_end=False)).limit(literal_column(str(size)))
+        return statement.order_by(*self._ordered(from_end=False)).limit(literal_column(str(size)))
 
     def every(self, columns: Sequence[ColumnElement[Any]], page: Page, bind: Bind) -> Select[Any]:
         """Every row between a page's cursors, whatever its size, with these columns of the row."""
-        statement = _between(self._select(self._every_way, *columns, of_row=True), self.keys, page, bind)
-        return statement.order_by(*_order(self.keys, from_end=False))
+        statement = self._between(self._select(self._every_way, *columns, of_row=True), page, bind)
+        return statement.order_by(*self._ordered(from_end=False))
+
+    def _from_end(self) -> "Rows":
+        """The same rows, which are walked from the other end where there are two forms of the walk."""
+        if self.driver is None or self.driver.backward is None:
+            return self
+        return replace(self, driver=self.driver.backward)
+
+    def _ordered(self, *, from_end: bool) -> list[ColumnElement[Any]]:
+        """The order: where no other key comes first, that of what is walked, as the id's is the same."""
+        if self.driver is None or self.driver.walk is None or self.order:
+            return [key.ordered(from_end=from_end) for key in self.keys]
+        return [column.asc() if from_end else column.desc() for column in self.driver.walk.columns]
+
+    def _between(self, statement: Select[Any], page: Page, bind: Bind) -> Select[Any]:
+        if page.after is not None:
+            statement = statement.where(*self._beyond(page.after, bind, forward=True))
+        if page.before is not None:
+            statement = statement.where(*self._beyond(page.before, bind, forward=False))
+        return statement
+
+    def _beyond(self, cursor: Given, bind: Bind, *, forward: bool) -> list[ColumnElement[bool]]:
+        found = [_beyond(self.keys, cursor, bind, forward=forward)]
+        walk = None if self.driver is None else self.driver.walk
+        if walk is not None and not self.order:
+            # What follows from it, said so that the walk begins there.
+            key, first = self.keys[0], walk.columns[0]
+            end = walk.first_of(bind(cursor, key.value.type, _sort_value(self.keys, 0)))
+            found.append(first <= end if forward else first >= end)
+        return found
 
 
 class _rows_if(FunctionElement[int]):  # noqa: N801 -- a function of SQL
@@ -251,18 +287,6 @@ def _rows_if_anywhere(element: _rows_if, compiler: SQLCompiler, **options: Any) 
 def _rows_if_in_sqlite(element: _rows_if, compiler: SQLCompiler, **options: Any) -> str:
     condition, rows = (compiler.process(clause, **options) for clause in element.clauses)
     return f"CASE WHEN {condition} THEN {rows} ELSE 0 END"
-
-
-def _order(keys: Sequence[SortKey], *, from_end: bool) -> list[ColumnElement[Any]]:
-    return [key.ordered(from_end=from_end) for key in keys]
-
-
-def _between(statement: Select[Any], keys: Sequence[SortKey], page: Page, bind: Bind) -> Select[Any]:
-    if page.after is not None:
-        statement = statement.where(_beyond(keys, page.after, bind, forward=True))
-    if page.before is not None:
-        statement = statement.where(_beyond(keys, page.before, bind, forward=False))
-    return statement
 
 
 def _beyond(keys: Sequence[SortKey], cursor: Given, bind: Bind, *, forward: bool) -> ColumnElement[bool]:

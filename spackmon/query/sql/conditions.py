@@ -40,12 +40,31 @@ class Bind(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """What a Driver is walked by where it has no column of ids: `columns`, in the order of which the ids are.
+
+    The first of them is `first_of` an id.
+    """
+
+    columns: tuple[ColumnElement[Any], ...]
+    first_of: Callable[[ColumnElement[Any]], ColumnElement[Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Driver:
-    """What to walk instead of the table itself: a source with the rows' ids, each once, in an index."""
+    """What to walk instead of the table itself: a source with the rows' ids, each once, in an index.
+
+    `backward` is the same to be walked from the end. `holds` says of a row of the table that it is found, and
+    `number` how many are, where these are less to look at than the source.
+    """
 
     source: FromClause
     row_id: ColumnElement[Any]
     conditions: tuple[ColumnElement[bool], ...] = ()
+    walk: Walk | None = None
+    backward: "Driver | None" = None
+    holds: ColumnElement[bool] | None = None
+    number: Select[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,111 @@
+"""Builds by what they contain: a walk from the newest, a condition on one, and their number."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+)
+
+from spackmon.models import BuildContent
+from spackmon.models.builds import BUILDS_OF_CHUNK, SEALED
+from spackmon.query.sql.conditions import Driver, Walk
+
+_BUILDS_OF_CHUNK = literal_column(str(BUILDS_OF_CHUNK), BigInteger())
+
+
+def _chunk(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    return build_id.op("/")(_BUILDS_OF_CHUNK)
+
+
+def _place(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    return build_id.op("%")(_BUILDS_OF_CHUNK)
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """The builds that contain a package version, or any version of a package; one of both is given."""
+
+    dialect_name: str
+    version_id: ColumnElement[Any] | None = None
+    package_id: ColumnElement[Any] | None = None
+
+    def driver(self, holds: ColumnElement[bool]) -> Driver:
+        """Walks them; `holds` as of the method of this name."""
+        if self._is_sqlite and self.version_id is not None:
+            contained = BuildContent.__table__.alias()
+            places = contained.c.chunk, contained.c.place
+            return self._driver(contained, *places, (self._which(contained),), holds)
+        forward, backward = (self._walk(holds, from_end=from_end) for from_end in (False, True))
+        return replace(forward, backward=backward)
+
+    def holds(self, build_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """A build is one of them."""
+        contained = BuildContent.__table__.alias()
+        place = _place(build_id)
+        found = select(contained.c.place).where(self._which(contained), contained.c.chunk == _chunk(build_id))
+        if self._is_sqlite:
+            return found.where(contained.c.place == place).exists()
+        places = contained.c.place.in_([literal_column(str(SEALED)), place])
+        return found.where(places, place == func.any(contained.c.places)).exists()
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.dialect_name == "sqlite"
+
+    def _which(self, contained: FromClause) -> ColumnElement[bool]:
+        if self.version_id is not None:
+            return contained.c.package_version_id == self.version_id
+        return contained.c.package_id == self.package_id
+
+    def _walk(self, holds: ColumnElement[bool], *, from_end: bool) -> Driver:
+        """A list in order: PostgreSQL sorts it chunk by chunk, as far as it is read."""
+        chunk, place, found = self._found()
+        order = [chunk, place] if from_end else [chunk.desc(), place.desc()]
+        listed = found.order_by(*order).subquery()
+        return self._driver(listed, listed.c.chunk, listed.c.place, (), holds)
+
+    def _driver(
+        self, source: FromClause, chunk: ColumnElement[Any], place: ColumnElement[Any],
+        conditions: tuple[ColumnElement[bool], ...], holds: ColumnElement[bool],
+    ) -> Driver:  # fmt: skip
+        walk = Walk((chunk, place), _chunk)
+        return Driver(source, _build_id(chunk, place), conditions, walk, holds=holds, number=self._number())
+
+    def _found(self) -> tuple[ColumnElement[Any], ColumnElement[Any], Select[Any]]:
+        """Their chunks and places, in no order, each once."""
+        contained = BuildContent.__table__.alias()
+        source: FromClause = contained
+        if self._is_sqlite:
+            place: ColumnElement[Any] = contained.c.place
+        else:
+            listed = func.unnest(contained.c.places).table_valued("place").render_derived().lateral()
+            source, place = contained.join(listed, true()), listed.c.place
+        found = (
+            select(contained.c.chunk, place.label("place")).select_from(source).where(self._which(contained))
+        )
+        # A graph may contain several versions of a package.
+        return contained.c.chunk, place, found if self.version_id is not None else found.distinct()
+
+    def _number(self) -> Select[Any]:
+        if self.version_id is None:
+            return select(func.count(type_=BigInteger())).select_from(self._found()[2].subquery())
+        contained = BuildContent.__table__.alias()
+        if self._is_sqlite:
+            number: ColumnElement[Any] = func.count(type_=BigInteger())
+        else:
+            places = func.sum(func.cardinality(contained.c.places))
+            number = cast(func.coalesce(places, literal_column("0")), BigInteger())
+        return select(number).select_from(contained).where(self._which(contained))
+
+
+def _build_id(chunk: ColumnElement[Any], place: ColumnElement[Any]) -> ColumnElement[Any]:
+    return cast(chunk, BigInteger()) * _BUILDS_OF_CHUNK + place
