@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from spackmon import models
+from spackmon.query.groups.suspects import (
+    MAXIMUM_RUNS,
+    MAXIMUM_SUSPECTS,
+    counts_of_runs,
+    suspects_of_runs,
+)
 from spackmon.query.meanings.fields import (
+    argument,
     column,
     connection,
+    counted,
     identity,
     relation,
     value,
@@ -19,6 +27,7 @@ from spackmon.schema.groups import BuildConnection, BuildEventConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
 from spackmon.schema.status import EventKind
+from spackmon.schema.suspects import Suspects
 
 if TYPE_CHECKING:
     from spackmon.schema.attempt import Attempt
@@ -130,4 +139,11 @@ class ErrorGroup(Node):
         counted=of_events.counted("build_count"),
         filters=True,
         description="The builds with a run that had it.",
+    )
+    suspects: Suspects = counted(
+        counts_of_runs,
+        suspects_of_runs,
+        arguments=[argument("first", int, f"How many suspects at most, up to {MAXIMUM_SUSPECTS}.", 10)],
+        description=f"What its newest {MAXIMUM_RUNS} runs have that passing runs lack: those of the same "
+        "packages that were reported next to them, up to 20 before and 20 after each.",
     )

@@ -19,7 +19,7 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from tests.reference import counted, fields, graphs, related
+from tests.reference import counted, fields, graphs, related, suspects
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
@@ -62,7 +62,7 @@ class Reference:
             return True
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
-        if type_name in graphs.TYPES | counted.TYPES:
+        if type_name in graphs.TYPES | counted.TYPES | suspects.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
@@ -272,6 +272,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("Build", "next"): lambda rows, build, _: _neighbour(rows, build, forward=True),
     ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),
     ("Build", "previousSuccess"): lambda rows, build, _: _neighbour(rows, build, status="SUCCESS"),
+    ("ErrorGroup", "suspects"): suspects.suspects_of,
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),
     ("Query", "errorGroup"): lambda rows, _, arguments: next(

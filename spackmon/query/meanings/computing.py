@@ -1,6 +1,6 @@
 """Fields that Python computes: their facts and the specs that they may name are in the same statement."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +21,7 @@ from spackmon.query.sql.computed import Computation, ResponsePath, Shape
 from spackmon.query.sql.conditions import Make, SpecIds
 from spackmon.query.sql.json_text import COMPUTED, COMPUTED_END, Json, braced, constant, joined
 from spackmon.query.sql.selection import Selected
+from spackmon.query.sql.values import Given
 
 if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
@@ -29,19 +30,34 @@ if TYPE_CHECKING:
 _COST = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Computed(Meaning):
-    """A value that `make(facts, arguments)` computes of the answer to `facts`.
+Facts = Callable[[At, "Statement", Mapping[str, Given]], Json]
+"""What is computed of, as JSON text in SQL, of the field's place and its arguments."""
 
-    `facts` gives a selection on the field's own parent, whose variables are the field's arguments; it may
-    depend on the values of the arguments named by `decides`. Where the value holds specs, `make` gives
-    their identities, and `specs` selects the ids of all it may give.
+
+def selected(facts: Callable[[Mapping[str, Any]], str], decides: Sequence[str]) -> Facts:
+    """Facts that a selection on the field's own parent answers, whose variables are the field's arguments.
+
+    It may depend on the values of the arguments named by `decides`.
     """
 
-    facts: Callable[[Mapping[str, Any]], str]
+    def json(at: At, statement: "Statement", arguments: Mapping[str, Given]) -> Json:
+        deciding = {name: statement.decided(arguments.get(name)) for name in decides}
+        return statement.facts(_selection(facts(deciding)), at, arguments)
+
+    return json
+
+
+@dataclass(frozen=True, slots=True)
+class Computed(Meaning):
+    """A value that `make(facts, arguments)` computes of its facts.
+
+    Where the value holds specs, `make` gives their identities, and `specs` selects the ids of all it may
+    give.
+    """
+
+    facts: Facts
     make: Make
-    decides: tuple[str, ...]
-    specs: SpecIds | None
+    specs: SpecIds | None = None
 
     @property
     def own_cost(self) -> int:
@@ -54,8 +70,7 @@ class Computed(Meaning):
         shape = _shape(at, statement)
         number = len(statement.computations)
         statement.computations.append(Computation(self.make, arguments, shape))
-        deciding = {name: statement.decided(arguments.get(name)) for name in self.decides}
-        facts = statement.facts(_selection(self.facts(deciding)), at, arguments)
+        facts = self.facts(at, statement, arguments)
         pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":', facts]
         if shape.specs and self.specs is not None:
             ids = self.specs(at.row, arguments, statement)

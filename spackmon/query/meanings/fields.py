@@ -15,7 +15,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
 from spackmon.graph.spack_rules import SpackVersion
-from spackmon.query.meanings.computing import Computed
+from spackmon.query.meanings.computing import Computed, Facts, selected
 from spackmon.query.meanings.connections import Connected
 from spackmon.query.meanings.finding import Lookup, NodeLookup
 from spackmon.query.meanings.row_fields import (
@@ -220,7 +220,14 @@ def computed(
 ) -> Any:
     """A field that Python computes of what a selection on the same object answers."""
     selection = (lambda _: facts) if isinstance(facts, str) else facts
-    return _field(Computed(selection, make, tuple(decides), specs), description, arguments=arguments)
+    return _field(Computed(selected(selection, decides), make, specs), description, arguments=arguments)
+
+
+def counted(
+    facts: Facts, make: Make, *, description: str, arguments: Sequence[StrawberryArgument] = ()
+) -> Any:
+    """A field that Python computes of what SQL counts."""
+    return _field(Computed(facts, make), description, arguments=arguments)
 
 
 def predicate(condition: Predicate, *, description: str, name: str | None = None) -> Any:

@@ -1,0 +1,1 @@
+"""What many runs together say, as pure functions of counts."""
