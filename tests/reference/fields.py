@@ -123,7 +123,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Parameter", "value"): lambda rows, element: element.value,
     ("Log", "base64"): lambda _, log: log.base64(),
     ("Log", "digest"): lambda _, log: log.row.digest.hex(),
-    ("Log", "lineCount"): lambda _, log: log.count,
+    ("Log", "lineCount"): lambda _, log: len(log.every_line),
     ("Log", "plainText"): lambda _, log: log.plain_text(),
     ("Log", "sizeBytes"): lambda _, log: log.row.size_bytes,
     # The site's logs are shorter than a tail may be.

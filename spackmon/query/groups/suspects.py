@@ -1,14 +1,13 @@
 """What runs with an error have, and what passing runs of the same packages have, counted for `suspects`."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
     BigInteger,
     FromClause,
     Select,
-    case,
     func,
     literal_column,
     or_,
@@ -54,6 +53,16 @@ KINDS = (
 )  # fmt: skip
 """What a fact may be, in the order in which facts of the same runs are named."""
 
+
+class _Near(NamedTuple):
+    """Of `least` to `most` failing runs each is compared with so many `passing` before and after it."""
+
+    least: int
+    most: int
+    passing: int
+
+
+_NEAR = _Near(1, 20, 20), _Near(21, 100, 4), _Near(101, MAXIMUM_RUNS, 1)
 _ALL_RUNS = "RUNS"
 _COUNTS = "failing", "passing", "mark"
 _SPEC, _VERSION, _PACKAGE = Spec.__table__, PackageVersion.__table__, Package.__table__
@@ -165,16 +174,18 @@ def _runs(group: Scope, statement: "Statement", ctes: _Ctes) -> CTE:
         .join(build, build.c.id == attempt.c.build_id)
         .where(build.c.package_id.is_not(None))
     )
-    near = [_passing(failing, statement, is_before=is_before) for is_before in (True, False)]
+    near = [
+        _passing(failing, statement, some, is_before=is_before)
+        for some in _NEAR
+        for is_before in (True, False)
+    ]
     # What two failing runs are near to is one run.
     return ctes.of(union(select(failing), *near))
 
 
-def _passing(failing: CTE, statement: "Statement", *, is_before: bool) -> Select[Any]:
+def _passing(failing: CTE, statement: "Statement", some: _Near, *, is_before: bool) -> Select[Any]:
     """The passing builds of a failing run's package next to it, where what moves with time is the same."""
     attempt, build, near = Attempt.__table__.alias(), Build.__table__.alias(), Build.__table__.alias()
-    count = func.count()
-    enough = select(case((count <= 20, 20), (count <= 100, 4), else_=1)).select_from(failing)
     next_to_it = (
         select(near.c.id)
         .where(
@@ -183,7 +194,7 @@ def _passing(failing: CTE, statement: "Statement", *, is_before: bool) -> Select
             near.c.id < failing.c.build_id if is_before else near.c.id >= failing.c.build_id,
         )
         .order_by(near.c.id.desc() if is_before else near.c.id)
-        .limit(enough.scalar_subquery())
+        .limit(literal_column(str(some.passing)))
         .correlate(failing)
     )
     run = _run(attempt, build, 0)
@@ -192,7 +203,10 @@ def _passing(failing: CTE, statement: "Statement", *, is_before: bool) -> Select
     else:
         found = next_to_it.lateral(statement.new_name())
         named = run.join_from(failing, found, true()).join(build, build.c.id == found.c.id)
-    return named.join(attempt, attempt.c.id == build.c.newest_attempt_id)
+    count = select(func.count()).select_from(failing).scalar_subquery()
+    # SQLite takes no limit that depends on rows.
+    is_so_many = count.between(literal_column(str(some.least)), literal_column(str(some.most)))
+    return named.join(attempt, attempt.c.id == build.c.newest_attempt_id).where(is_so_many)
 
 
 def _run(attempt: FromClause, build: FromClause, failing: int) -> Select[Any]:
