@@ -15,9 +15,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from benchmarks import peers
+from benchmarks import imports, peers
 from benchmarks.data import SPACK_VERSION, Site, Size, spec_hash
 from benchmarks.databases import Loaded
+from benchmarks.graphs import graph_of
 from benchmarks.measure import (
     Cost,
     Meter,
@@ -45,7 +46,7 @@ class Graphs:
     """Reports of graphs of NODES specs, the upper NEW_NODES of which nobody has reported yet."""
 
     def __init__(self, size: Size) -> None:
-        self._nodes = _graph_of(NODES, Site(size))
+        self._nodes = graph_of(NODES, Site(size))
         self._numbers = count(1)
 
     def new(self, label: str = "") -> bytes:
@@ -74,19 +75,6 @@ class Graphs:
         return json.dumps({"spec": document, "spack_version": SPACK_VERSION}).encode()
 
 
-def _graph_of(size: int, site: Site) -> list[dict[str, Any]]:
-    """A graph of exactly this many specs out of the site, children first."""
-    nodes = next(site.documents())["spec"]["nodes"][::-1]
-    below: dict[str, set[str]] = {}
-    for node in nodes:
-        children = {edge["hash"] for edge in node.get("dependencies", ())}
-        below[node["hash"]] = children.union(*(below[child] for child in children))
-        if len(below[node["hash"]]) == size - 1:
-            wanted = below[node["hash"]] | {node["hash"]}
-            return [one for one in nodes if one["hash"] in wanted]
-    raise RuntimeError(f"no graph of the site has {size} specs")
-
-
 def report_of(body: bytes) -> SpecReport:
     """A body as the store takes it."""
     report = ms1.read_spec(ms1.read_json(body))
@@ -105,7 +93,8 @@ def measure(loaded: Loaded, size: Size, *, quick: bool) -> list[Result]:
             results = _one_writer(loaded, database, graphs, rounds)
         finally:
             database.close()
-    return [*results, *_many_writers(loaded, graphs, 3 if quick else 9)]
+    results += _many_writers(loaded, graphs, 3 if quick else 9)
+    return results if loaded.name != "sqlite" else [*results, *imports.measure(TOPIC, size, quick=quick)]
 
 
 def _one_writer(loaded: Loaded, database: Database, graphs: Graphs, rounds: int) -> list[Result]:
