@@ -1,6 +1,8 @@
-"""What makes the suite quick and no test another one: when garbage is collected, and what comes first."""
+"""What makes the suite quick and no test another one: bytecode, when garbage is collected, what is first."""
 
 import gc
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,10 @@ from spackmon.database import engine
 
 # Tests end processes, and this loses nothing by it; those of failing power say what they want (test_disks).
 engine.SYNCHRONOUS = "OFF"
+# Hundreds of programs are started: to compile our modules again for each, and the tests for each of their
+# processes, as an environment wants that lets no bytecode be written, takes a second each time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Compiling makes hundreds of thousands of objects that live for a moment: to look for cycles among them by
 # Python's own numbers, and again and again among all that was imported, took a third of the suite's time.
 gc.set_threshold(100_000, 20, 100)
