@@ -70,8 +70,10 @@ class Site:
     ada = 1
     bob = 2
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, has_people: bool = False) -> None:
         self.database = database
+        if has_people:
+            return
         people = [
             {"id": 1, "name": "ada", "created_at": utc_now()},
             {"id": 2, "name": "bob", "created_at": utc_now()},

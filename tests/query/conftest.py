@@ -4,8 +4,9 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, closing, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from spackmon.database import Database, Reader
 from spackmon.ingest.tables.sealing import seal
 from spackmon.query.serve.service import Answer, QueryService
 from spackmon.schema import schema
+from tests.databases import PostgresqlDatabases
 from tests.ingest.reports import Site
-from tests.reference.site import fill
+from tests.reference.site import copy, furnish
 
 
 class CountingReader:
@@ -44,8 +46,10 @@ class CountingReader:
 class AskedSite(Site):
     """A site and its query service."""
 
-    def __init__(self, database: Database, runner: asyncio.Runner, reader: Reader) -> None:
-        super().__init__(database)
+    def __init__(
+        self, database: Database, runner: asyncio.Runner, reader: Reader, *, has_people: bool = False
+    ) -> None:
+        super().__init__(database, has_people=has_people)
         self._runner = runner
         self.reader = CountingReader(reader)
         self.service = QueryService(schema, database, self.reader)
@@ -83,11 +87,11 @@ class AskedSite(Site):
 
 
 @contextmanager
-def _asked(database: Database) -> Iterator[AskedSite]:
+def _asked(database: Database, *, has_people: bool = False) -> Iterator[AskedSite]:
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         reader = runner.run(stack.enter_async_context(database.reader()))
-        yield AskedSite(database, runner, reader)
+        yield AskedSite(database, runner, reader, has_people=has_people)
         runner.run(stack.aclose())
 
 
@@ -98,20 +102,41 @@ def site(database: Database) -> Iterator[AskedSite]:
         yield site
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def furnished(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[AskedSite]:
+@pytest.fixture(scope="session")
+def random_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A site with some of everything, in SQLite, for all that only ask."""
+    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("random") / "site.db")
+    with closing(Database(f"sqlite:///{path}")) as database:
+        furnish(database)
+        yield database
+
+
+@contextmanager
+def _on_postgresql(site: Database, databases: PostgresqlDatabases) -> Iterator[Database]:
+    with databases.fresh() as url, closing(Database(url)) as database:
+        copy(site, database)
+        yield database
+
+
+@pytest.fixture(scope="session")
+def random_site_on_postgresql(
+    random_site: Database, postgresql_databases: PostgresqlDatabases
+) -> Iterator[Database]:
+    """The same rows."""
+    with _on_postgresql(random_site, postgresql_databases) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def sealed_site(random_site: Database, postgresql_databases: PostgresqlDatabases) -> Iterator[Database]:
+    """The same rows, where what old builds contain is read another way."""
+    with _on_postgresql(random_site, postgresql_databases) as database:
+        database.write_once(partial(seal, chunk=0))
+        yield database
+
+
+@pytest.fixture(scope="session", params=["random_site", "sealed_site"], ids=["sqlite", "postgresql"])
+def furnished(request: pytest.FixtureRequest) -> Iterator[AskedSite]:
     """A site with some of everything, on each kind of database, for all tests that only ask."""
-    with ExitStack() as stack:
-        if request.param == "postgresql":
-            url = stack.enter_context(request.getfixturevalue("postgresql_databases").fresh())
-        else:
-            path = tmp_path_factory.mktemp("furnished") / "site.db"
-            url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
-        site = stack.enter_context(_asked(stack.enter_context(closing(Database(url)))))
-        fill(site)
-        if request.param == "postgresql":
-            # What old builds contain is read another way.
-            site.database.write_once(partial(seal, chunk=0))
+    with _asked(request.getfixturevalue(request.param), has_people=True) as site:
         yield site

@@ -5,10 +5,8 @@
 
 import asyncio
 import json
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,12 +24,10 @@ from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.service import Answer, QueryService
 from spackmon.schema import schema
 from spackmon.viewer import READ, Role, Viewer
-from tests.databases import PostgresqlDatabases
 from tests.reference import filters
 from tests.reference.answers import Reference
 from tests.reference.operations import ARGUMENTS, Document, documents
 from tests.reference.rows import Rows
-from tests.reference.site import copy, furnish
 
 VIEWERS = (
     Viewer(1, Role.MEMBER, frozenset((READ,))),
@@ -68,25 +64,17 @@ class Trio:
 
 
 @pytest.fixture(scope="module")
-def trios(
-    sqlite_template: Path, postgresql_databases: PostgresqlDatabases, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[list[Trio]]:
+def trios(random_site: Database, random_site_on_postgresql: Database) -> Iterator[list[Trio]]:
     """The random site, as each of the viewers sees it."""
-    path = tmp_path_factory.mktemp("differential") / "site.db"
-    shutil.copy(sqlite_template, path)
-    with postgresql_databases.fresh() as postgresql_url, asyncio.Runner() as runner:
-        databases = {"sqlite": Database(f"sqlite:///{path}"), "postgresql": Database(postgresql_url)}
-        furnish(databases["sqlite"])
-        copy(databases["sqlite"], databases["postgresql"])
+    with asyncio.Runner() as runner:
+        databases = {"sqlite": random_site, "postgresql": random_site_on_postgresql}
         stack = AsyncExitStack()
         services = {
             name: QueryService(schema, one, runner.run(stack.enter_async_context(one.reader())), LIMITS)
             for name, one in databases.items()
         }
-        yield [Trio(services, runner, databases["sqlite"], viewer) for viewer in VIEWERS]
+        yield [Trio(services, runner, random_site, viewer) for viewer in VIEWERS]
         runner.run(stack.aclose())
-        for one in databases.values():
-            one.close()
 
 
 @pytest.fixture

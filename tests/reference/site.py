@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from spackmon.database import Database
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
@@ -115,7 +115,7 @@ def _merge(connection: Connection) -> None:
 
 
 def copy(source: Database, target: Database) -> None:
-    """Give an empty database the same rows, ids included."""
+    """Give an empty database the same rows, ids included; new ones get later ids."""
 
     def rows(connection: Connection) -> dict[Any, list[dict[str, Any]]]:
         tables = Base.metadata.sorted_tables
@@ -127,6 +127,9 @@ def copy(source: Database, target: Database) -> None:
         for table, content in found.items():
             if content:
                 connection.execute(insert(table), content)
+            if content and "id" in table.columns and connection.dialect.name == "postgresql":
+                sequence = func.pg_get_serial_sequence(table.name, "id")
+                connection.execute(select(func.setval(sequence, func.max(table.c.id))))
         if connection.dialect.name == "postgresql":
             connection.execute(text("ANALYZE"))
 
