@@ -73,15 +73,15 @@ def restart(server: Server) -> None:
 def test_recorded_clients_play_through_restarts_without_a_problem(sqlite_url: str, tmp_path: Path) -> None:
     problems: list[str] = []
     is_over = threading.Event()
-    with served_by_process(sqlite_url, tmp_path) as server, ThreadPoolExecutor(4) as clients:
+    with served_by_process(sqlite_url, tmp_path) as server, ThreadPoolExecutor(2) as clients:
 
         def report() -> None:
             while not is_over.is_set():
                 problems.extend(Player(server.url, USER, server.token).play("0.17-fail"))
 
-        reporting = [clients.submit(report) for _ in range(4)]
+        reporting = [clients.submit(report) for _ in range(2)]
         try:
-            for _ in range(3):
+            for _ in range(2):
                 restart(server)
         finally:
             is_over.set()
