@@ -164,19 +164,30 @@ class SpecDocument(Base):
     `digest` is the SHA-1 of `document`, and of `hashes` and `edges` where they depend on more than it
     states. `hashes` is a JSON list of [kind, hash], the strongest first, which names the spec; `edges` one of
     [kind of the child's hash, the hash, deptypes, virtuals]. `states_all_edges`: the spec has no others.
+    `packed` are `document`, of so many `characters`, and `edges` by that version of the `dictionary`
+    (`graph.packed_claims`); older rows have the texts themselves until a service packs them.
     The other columns are as those of Spec, and `spack_version` is the oldest that reported it.
     """
 
     __tablename__ = "spec_document"
-    __table_args__ = (UniqueConstraint("spec_id", "digest"),)
+    __table_args__ = (
+        UniqueConstraint("spec_id", "digest"),
+        Index(
+            "ix_spec_document_not_packed", "id",
+            sqlite_where=text("packed IS NULL"), postgresql_where=text("packed IS NULL"),
+        ),
+    )  # fmt: skip
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id))
     format_version: Mapped[int] = mapped_column(SmallInteger)
     digest: Mapped[bytes] = mapped_column(LargeBinary)
-    document: Mapped[str] = mapped_column(JsonText)
+    document: Mapped[str | None] = mapped_column(JsonText)
     hashes: Mapped[str] = mapped_column(JsonText)
-    edges: Mapped[str] = mapped_column(JsonText)
+    edges: Mapped[str | None] = mapped_column(JsonText)
+    packed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    dictionary: Mapped[int | None] = mapped_column(SmallInteger)
+    characters: Mapped[int | None]
     states_all_edges: Mapped[bool]
     package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id))
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)

@@ -4,13 +4,16 @@ from functools import partial
 
 import anyio
 import structlog
+from sqlalchemy import Connection
 
 from spackmon.auth import tokens
 from spackmon.auth.gate import Gate
 from spackmon.database import Database
 from spackmon.ingest.inbox import Reader
+from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.runs import silence
 from spackmon.ingest.tables import error_groups
+from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.models import utc_now
 from spackmon.ops.health import Watch
@@ -22,6 +25,8 @@ log = structlog.get_logger()
 _LOOK_SECONDS = 1.0
 _SILENCE_LOOK_SECONDS = 600.0
 _SEAL_LOOK_SECONDS = 600.0
+_PACK_LOOK_SECONDS = 0.2
+_DOCUMENTS_TOLD = 10_000
 # The start waits so long for the database; then the service answers, if only to say what it waits for.
 _START_SECONDS = 2.0
 
@@ -83,10 +88,32 @@ async def fold_counts(database: Database) -> None:
         await anyio.sleep(_LOOK_SECONDS)
         if database.condition.trouble is None:
             try:
-                if await anyio.to_thread.run_sync(database.look_once, error_groups.waits):
+                if await in_thread(database.look_once, error_groups.waits):
                     await database.write_held(error_groups.fold)
             except Exception:
                 log.exception("counts_not_folded")
+
+
+async def pack_all_documents(database: Database) -> None:
+    """Pack the documents that an older program stored as texts, some at a time, so that nobody waits."""
+    packed, is_done = 0, False
+    while not is_done:
+        await anyio.sleep(_PACK_LOOK_SECONDS)
+        if database.condition.trouble is None:
+            try:
+                is_done = not await in_thread(database.look_once, are_texts)
+                found = 0 if is_done else await database.write_held(_pack_documents, impatient=True)
+            except Exception:
+                log.exception("documents_not_packed")
+                continue
+            packed += found
+            if packed and (is_done or packed % _DOCUMENTS_TOLD < found):
+                log.info("documents_packed", documents=packed, is_all=is_done)
+
+
+def _pack_documents(connection: Connection) -> int:
+    own_graphs(connection)
+    return pack_documents(connection)
 
 
 async def seal_contents(database: Database) -> None:
@@ -95,7 +122,7 @@ async def seal_contents(database: Database) -> None:
         await anyio.sleep(_SEAL_LOOK_SECONDS)
         if database.condition.trouble is None:
             try:
-                for chunk in await anyio.to_thread.run_sync(database.read_once, full_chunks):
+                for chunk in await in_thread(database.read_once, full_chunks):
                     await database.write_held(partial(seal, chunk=chunk), impatient=True)
             except Exception:
                 log.exception("contents_not_sealed")

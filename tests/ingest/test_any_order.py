@@ -32,7 +32,7 @@ QUESTIONS = {
     """,
     "hashes": "SELECT s.hash, h.kind, h.value FROM spec_hash h JOIN spec s ON s.id = h.spec_id",
     "documents": """
-        SELECT s.hash, d.hashes, d.edges, d.states_all_edges, d.document, d.built_as, d.spack_version
+        SELECT s.hash, d.hashes, d.packed, d.dictionary, d.states_all_edges, d.built_as, d.spack_version
         FROM spec_document d JOIN spec s ON s.id = d.spec_id
     """,
     "edges": """

@@ -7,6 +7,7 @@ import pytest
 
 from spackmon.database import Database
 from spackmon.errors import Refused
+from spackmon.graph.packed_claims import NEWEST, unpack
 from spackmon.graph.spec import Deptype, Edge
 from spackmon.submission import ConcretizationFailureReport, SpecReport
 from tests.ingest.reports import Site, build_report, graph, hash_of, spec, spec_report
@@ -60,7 +61,8 @@ def test_a_later_document_adds_its_hashes_and_changes_no_spec(site: Site) -> Non
     )
     assert not site.apply(SpecReport(graph(later, format_version=4), "0.20.0")).created
     assert not site.apply(SpecReport(graph(later, format_version=4), "0.20.0")).created
-    documents = site.rows("SELECT document, format_version FROM spec_document ORDER BY id")
+    rows = site.rows("SELECT packed, dictionary, format_version FROM spec_document ORDER BY id")
+    documents = [(unpack(packed, dictionary)[0], version) for packed, dictionary, version in rows]
     assert documents == [(ZLIB.document, 3), (later.document, 4)]
     assert site.rows("SELECT spack_version, format_version FROM spec") == [("0.19.0.dev0", 3)]
     assert site.apply(build_report(full_hash)).spec_hash == ZLIB.hash
@@ -98,10 +100,11 @@ def test_every_value_of_a_node_comes_back_as_it_was(site: Site) -> None:
     )  # fmt: skip
     site.apply(spec_report(node, spack_version="1.0"))
     (row,) = site.rows(
-        "SELECT ps.document, s.external, s.package_hash, s.namespace, s.compiler_id, d.document FROM spec s "
+        "SELECT ps.document, s.external, s.package_hash, s.namespace, s.compiler_id, d.packed FROM spec s "
         "JOIN spec_document d ON d.spec_id = s.id JOIN parameter_set ps ON ps.id = s.parameter_set_id"
     )
-    assert row == (node.parameters, node.external, node.package_hash, None, None, node.document)
+    assert row[:-1] == (node.parameters, node.external, node.package_hash, None, None)
+    assert unpack(row[-1], NEWEST) == (node.document, "[]")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,9 @@ from sqlalchemy import Connection, MetaData, Table, insert, inspect, text
 
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
+from spackmon.graph.packed_claims import unpack
 from spackmon.ingest.checking import check_database
+from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.models import Base
 from spackmon.ops.migrations import SCRIPTS, check, upgrade
 from spackmon.submission import SpecReport
@@ -269,6 +271,8 @@ def test_documents_of_the_second_revision_are_claims_and_their_specs_have_compil
     migrated.write_once(partial(_execute, "DELETE FROM compiler WHERE id NOT IN (SELECT compiler_id FROM spec"
         " WHERE compiler_id IS NOT NULL)", {}))  # fmt: skip
     upgrade(empty_url)
+    assert migrated.write_once(pack_documents) > 100
+    assert not migrated.read_once(are_texts)
     now = Site(migrated)
     for name, rows in contents(site).items():
         assert contents(now)[name] == rows, name
@@ -292,6 +296,10 @@ def _copy(site: Site, name: str, connection: Connection) -> None:
     columns = [column.name for column in table.columns]
     rows = site.rows(f"SELECT {', '.join(columns)} FROM {name}")
     values = [dict(zip(columns, row, strict=True)) for row in rows]
+    if name == "spec_document":
+        packed = site.rows("SELECT packed, dictionary FROM spec_document")
+        for row, one in zip(values, packed, strict=True):
+            row["document"] = unpack(*one)[0]
     for row in values:
         for column in row:
             if column.startswith("by_"):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import inspect
 
 from spackmon import models
+from spackmon.graph.packed_claims import unpack
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import FLAG_NAMES
 from tests.reference import errors
@@ -60,9 +61,10 @@ def _document(rows: Rows, spec: Any) -> Any:
     documents = rows.by(models.SpecDocument, "spec_id", spec.id)
 
     def first(one: Any) -> Any:
-        return one.format_version, -len(one.document), bytes(one.digest)
+        return one.format_version, -one.characters, bytes(one.digest)
 
-    return json.loads(min(documents, key=first).document)
+    found = min(documents, key=first)
+    return json.loads(unpack(found.packed, found.dictionary)[0])
 
 
 def _events(attempt_of: Callable[[Rows, Any], Any], kind: str) -> Callable[[Rows, Any], int]:

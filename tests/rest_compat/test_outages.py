@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 from structlog.testing import capture_logs
 
 from spackmon.database import Database
+from spackmon.graph.packed_claims import unpack
 from spackmon.models import Closure, Dependency, Spec, SpecDocument, SpecHash
 from spackmon.ops.migrations import upgrade
 from tests import player
@@ -120,7 +121,8 @@ def _assert_whole(connection: Connection) -> None:
     children: dict[int, set[int]] = defaultdict(set)
     for parent_id, child_id in connection.execute(select(Dependency.parent_id, Dependency.child_id)):
         children[parent_id].add(child_id)
-    documents = connection.execute(select(SpecDocument.spec_id, SpecDocument.document)).all()
+    rows = connection.execute(select(SpecDocument.spec_id, SpecDocument.packed, SpecDocument.dictionary))
+    documents = [(spec_id, unpack(packed, dictionary)[0]) for spec_id, packed, dictionary in rows]
     assert {spec_id for spec_id, _ in documents} == set(specs)
     for spec_id, document in documents:
         assert len(children[spec_id]) == len(json.loads(document).get("dependencies", ()))

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 from spackmon.errors import Code, Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
 from spackmon.graph.identity import Key
+from spackmon.graph.packed_claims import unpack
 from spackmon.graph.spec_text import external_path
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import RowStatement, insert_rows, over_rows
@@ -23,9 +24,10 @@ Claimed = Row[*tuple[Any, ...]]
 CLAIMS = over_rows(
     "id bigint",
     """
-    SELECT d.id, d.spec_id, d.format_version, d.digest, d.hashes, d.edges, d.states_all_edges,
-        length(d.document) AS characters, d.package_version_id, d.namespace, d.compiler_id,
-        d.architecture_id, d.parameter_set_id, d.package_hash, d.external, d.built_as, d.spack_version
+    SELECT d.id, d.spec_id, d.format_version, d.digest, d.hashes, d.edges, d.packed, d.dictionary,
+        d.states_all_edges, COALESCE(d.characters, length(d.document)) AS characters,
+        d.package_version_id, d.namespace, d.compiler_id, d.architecture_id, d.parameter_set_id,
+        d.package_hash, d.external, d.built_as, d.spack_version
     FROM {input} i JOIN spec_document d ON d.spec_id = i.id
     """,
 )
@@ -237,7 +239,7 @@ def _write_edges(
     connection: Connection, claims: Mapping[int, Sequence[Claimed]]
 ) -> dict[tuple[int, int, str], int]:
     """The edges of specs; notes at each claim whether it states all of its spec's."""
-    stated = {claim.id: json.loads(claim.edges) for claimed in claims.values() for claim in claimed}
+    stated = {claim.id: _stated_edges(claim) for claimed in claims.values() for claim in claimed}
     rows = _children(connection, {(kind, value) for edges in stated.values() for kind, value, _, _ in edges})
     union: dict[tuple[int, int, str], int] = {}
     of_claim: dict[int, dict[tuple[int, int, str], int]] = {}
@@ -260,6 +262,10 @@ def _write_edges(
                 states_all.append((claim.id, int(is_all)))
     _SET_STATES_ALL.run(connection, sorted(states_all))
     return union
+
+
+def _stated_edges(claim: Claimed) -> Any:
+    return json.loads(claim.edges if claim.packed is None else unpack(claim.packed, claim.dictionary)[1])
 
 
 def rows_of(connection: Connection, keys: Iterable[Key]) -> dict[Key, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from spackmon.graph.identity import Key
+from spackmon.graph.packed_claims import NEWEST, pack
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import over_rows
@@ -64,18 +65,19 @@ def _version_order(version: str) -> tuple[bytes, str]:
 
 
 _DOCUMENTS = over_rows(
-    "spec_id bigint, digest bytea, document text, hashes text, edges text, name text, version text, "
+    "spec_id bigint, digest bytea, packed bytea, characters integer, hashes text, name text, version text, "
     "namespace text, compiler_name text, compiler_version text, platform text, operating_system text, "
     "target_digest bytea, parameters_digest bytea, package_hash text, external text, "
     "built_as text",
     f"""
     INSERT INTO spec_document (
-        spec_id, format_version, digest, document, hashes, edges, states_all_edges, package_version_id,
-        namespace, compiler_id, architecture_id, parameter_set_id, package_hash, external, built_as,
-        spack_version
+        spec_id, format_version, digest, packed, dictionary, characters, hashes, states_all_edges,
+        package_version_id, namespace, compiler_id, architecture_id, parameter_set_id, package_hash,
+        external, built_as, spack_version
     )
-    SELECT i.spec_id, :format_version, i.digest, i.document, i.hashes, i.edges, true, v.id,
-        i.namespace, c.id, a.id, ps.id, i.package_hash, i.external, i.built_as, :spack_version
+    SELECT i.spec_id, :format_version, i.digest, i.packed, CAST(:dictionary AS smallint), i.characters,
+        i.hashes, true, v.id, i.namespace, c.id, a.id, ps.id, i.package_hash, i.external, i.built_as,
+        :spack_version
     {JOINED_DIMENSIONS}
     WHERE true
     ORDER BY i.spec_id, i.digest
@@ -106,8 +108,9 @@ def insert_claims(
     """Store claims of specs, given by their ids; what they are made of is there."""
     rows = [
         (
-            spec_id, claim.digest, claim.node.document, json.dumps(claim.hashes, separators=(",", ":")),
-            claim.edges, claim.node.name, claim.node.version, claim.node.namespace,
+            spec_id, claim.digest, pack(claim.node.document, claim.edges), len(claim.node.document),
+            json.dumps(claim.hashes, separators=(",", ":")),
+            claim.node.name, claim.node.version, claim.node.namespace,
             *(claim.node.compiler or (None, None)), claim.node.platform, claim.node.operating_system,
             digest_of(claim.node.target.document), digest_of(claim.node.parameters),
             claim.node.package_hash, claim.node.external, claim.node.built_as,
@@ -118,6 +121,7 @@ def insert_claims(
         connection,
         rows,
         format_version=graph.format_version,
+        dictionary=NEWEST,
         spack_version=spack_version,
     )
 

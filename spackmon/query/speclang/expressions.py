@@ -9,6 +9,7 @@ from sqlalchemy import (
     CompoundSelect,
     FromClause,
     Select,
+    Text,
     case,
     cast,
     func,
@@ -22,16 +23,21 @@ from sqlalchemy import (
 from spackmon.graph.spec import Deptype
 from spackmon.models import Closure, Dependency, InstallFile, Phase, SpecDocument
 from spackmon.query.sql.conditions import Filtering, ValueOf
-from spackmon.query.sql.json_text import JsonWriter, constant
+from spackmon.query.sql.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.query.sql.unpack import DOCUMENT
 from spackmon.query.sql.values import Given, plain
 
 
 def document(spec: Scope, json: JsonWriter) -> ColumnElement[Any]:
     """The document that the spec's values are from: the longest of the oldest format."""
     documents = SpecDocument.__table__.alias()
-    first = select(documents.c.document).where(documents.c.spec_id == spec.row_id)
-    longest = func.length(documents.c.document).desc()
+    # No database can unpack it.
+    version, content = cast(documents.c.dictionary, Text), json.hexadecimal(documents.c.packed)
+    packed = joined([f"{MARK}{DOCUMENT}", version, ":", content, MARK])
+    text = case((documents.c.packed.is_(None), documents.c.document), else_=packed)
+    first = select(text).where(documents.c.spec_id == spec.row_id)
+    longest = func.coalesce(documents.c.characters, func.length(documents.c.document)).desc()
     first = first.order_by(documents.c.format_version, longest, documents.c.digest)
     return first.limit(1).correlate_except(documents).scalar_subquery()
 

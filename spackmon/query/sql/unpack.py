@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.packed_claims import unpack_document
 from spackmon.query.sql import log_pieces
 from spackmon.query.sql.computed import Computation
 from spackmon.query.sql.json_text import COMPUTED, COMPUTED_END, MARK
 
 _MARK, _COMPUTED = MARK.encode(), COMPUTED.encode()
 _INNERMOST = re.compile(f"{COMPUTED}([0-9]+):([^{COMPUTED}{COMPUTED_END}]*){COMPUTED_END}".encode())
-ERROR = "E"
+ERROR, DOCUMENT = "E", "D"
 
 
 def is_packed(answer: bytes) -> bool:
@@ -39,4 +40,7 @@ def _replacement(piece: bytes) -> bytes:
     if kind == ERROR:
         code, message = content.decode().split(":", 1)
         raise Refused(Code[code], message)
+    if kind == DOCUMENT:
+        dictionary, _, packed = content.decode().partition(":")
+        return unpack_document(bytes.fromhex(packed), int(dictionary))
     return log_pieces.replacement(kind, content)
