@@ -26,6 +26,7 @@ from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
+from spackmon.logs.groups import VERSION, digest
 from spackmon.runs.claim import Claim
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, SourceKind
@@ -196,14 +197,19 @@ class _Rows:
     def _errors(self, attempt_id: int, claim_id: int, errors: Sequence[Error]) -> Iterator[_Row]:
         for position, error in enumerate(errors, 1):
             print_ = fingerprint(error.text)
-            row = {"fingerprint": print_, "text": error.text}
+            row = {
+                "fingerprint": digest(print_), "version": VERSION, "normal_form": print_, "tool": "gcc",
+                "error_class": "compile", "blame": "PACKAGE", "text": error.text, "is_muted": False,
+            }  # fmt: skip
             group_id = yield from self._once(models.ErrorGroup.__table__, print_, row)
             yield models.BuildEvent.__table__, {
                 "id": self._next(models.BuildEvent), "attempt_id": attempt_id, "claim_id": claim_id,
                 "position": position, "kind": EventKind.ERROR, "text": error.text,
                 "log_line": error.log_line, "source_file": error.source_file,
                 "source_line": error.source_line, "pre_context": error.pre_context,
-                "post_context": error.post_context, "error_group_id": group_id,
+                "post_context": error.post_context, "error_group_id": group_id, "role": "PRIMARY",
+                "tool": "gcc", "error_class": "compile", "blame": "PACKAGE", "fingerprint": digest(print_),
+                "is_first": position == 1, "occurrences": 1, "message": error.text,
             }  # fmt: skip
 
     def _variables(self, variables: Mapping[str, str]) -> Any:

@@ -23,13 +23,14 @@ from spackmon.http.access_log import AccessLog
 from spackmon.http.reading import ReadAccess
 from spackmon.ops import capacity, migrations, upkeep
 from spackmon.ops.health import Watch
+from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
 from spackmon.ops.spool import Spool
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.service import QueryService
 from spackmon.query.serve.trusted_documents import TrustedDocuments
-from spackmon.rest_compat import cdash, cdash_api, submissions
+from spackmon.rest_compat import cdash, cdash_api, error_groups, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT
 from spackmon.rest_compat.reads import read_routes
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         _warn(settings)
+        classify_by(settings)
         database = Database(
             settings.database_url,
             role=WRITER,
@@ -126,6 +128,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *data_routes(),
         *api_docs_routes(_documented_nouns(), DEFAULT_LIMIT),
         *submissions.routes,
+        *error_groups.routes,
         *cdash.routes,
         *cdash_api.routes,
         *token_exchange.routes,

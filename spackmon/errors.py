@@ -68,6 +68,7 @@ class Code(StrEnum):
     SPEC_UNKNOWN = auto(), 404, "No spec has this hash: report the spec first."
     BUILD_SPEC_UNKNOWN = auto(), 409, "The build waits for its spec: report the spec first."
     BUILD_UNKNOWN = auto(), 404, "No build has this number: begin it first."
+    ERROR_GROUP_UNKNOWN = auto(), 404, "No group of errors has this fingerprint."
     SPEC_ABSTRACT = auto(), 400, "The spec is not concrete."
     SPEC_MALFORMED = auto(), 400, "The spec document cannot be read."
     SPACK_VERSION_MISSING = auto(), 400, "The document does not say which Spack wrote it: give the version."

@@ -133,6 +133,11 @@ class Settings(BaseSettings):
         ge=0,
         description="After how long without a report a run that has not ended counts as cancelled; 0: never.",
     )
+    log_rules: AbsolutePath | None = Field(
+        default=None,
+        description="A file of classes and rules of the site's own, by which errors are classified before "
+        "those of spackmon: docs/logs.md.",
+    )
     cdash_projects: Names = Field(
         default=frozenset(),
         description="The projects that `/submit.php` takes reports for, with commas between. Not set: every "

@@ -23,6 +23,17 @@ class EventKind(StrEnum):
     WARNING = "WARNING"
 
 
+class GroupAction(StrEnum):
+    """What a person did with a group of errors."""
+
+    MERGE = "MERGE"
+    SPLIT = "SPLIT"
+    NOTE = "NOTE"
+    KNOWN_ISSUE = "KNOWN_ISSUE"
+    MUTE = "MUTE"
+    UNMUTE = "UNMUTE"
+
+
 class SourceKind(StrEnum):
     """Where something about a build came from."""
 

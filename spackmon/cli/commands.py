@@ -10,7 +10,7 @@ from spackmon.cli.installed import has_server, without_server
 
 # Named here, because the client alone cannot import them to see.
 _OF_SERVER = (
-    "serve", "unit", "db", "user", "token", "inbox", "spool", "run", "schema",
+    "serve", "unit", "db", "user", "token", "inbox", "spool", "run", "error-group", "schema",
     "add_user", "get_token", "import_package_configuration",
 )  # fmt: skip
 _ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -40,7 +40,8 @@ def command_line() -> typer.Typer:
     else:
         for name in _OF_SERVER:
             app.command(name, hidden=True, context_settings=_ANYTHING)(_refuse)
-        log.app.command("reread", hidden=True, context_settings=_ANYTHING)(_refuse)
+        for name in ("reread", "regroup", "reclassify"):
+            log.app.command(name, hidden=True, context_settings=_ANYTHING)(_refuse)
     return app
 
 

@@ -10,6 +10,7 @@ from spackmon.database import Database, Unprepared
 from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
 from spackmon.ops import migrations
+from spackmon.ops.log_rules import classify_by
 from spackmon.settings import Settings, load_settings
 
 
@@ -19,7 +20,9 @@ def open_database(settings: Settings | None = None) -> Iterator[Database]:
 
     Raises Refused when the settings are wrong or the database is not at this program's revision.
     """
-    database = Database((settings or load_settings()).database_url)
+    settings = settings or load_settings()
+    classify_by(settings)
+    database = Database(settings.database_url)
     try:
         ensure_migrated(database)
         yield database

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 _MOST_HEADINGS = 12
+_SAID_BY_R = 3
 MOST_LINES = 120
 """No event is longer: what follows is looked at for events of its own."""
 
@@ -303,6 +304,13 @@ def _catch2(head: str, following: Iterator[str]) -> Block:
     return Block(len(said), message=" ".join(said))
 
 
+def _r(head: str, following: Iterator[str]) -> Block:
+    """R breaks a message after the call that failed: what is wrong stands below, indented."""
+    said = [line.strip() for line in takewhile(lambda line: line[:1] == " " and line.strip(), following)]
+    head = re.sub(r"^(?:Error|ERROR): ", "", head.strip())
+    return Block(len(said), message=" ".join([head, *said[:_SAID_BY_R]])) if said else Block()
+
+
 def _what(head: str, following: Iterator[str]) -> Block:
     first = next(following, "").strip()
     return Block(1, message=f"{head.strip()} {first}") if first.startswith("what():") else Block()
@@ -339,6 +347,7 @@ READERS: dict[str, _Reader] = {
     "": _nothing,
     "none": _nothing,
     "boxed": _boxed,
+    "r": _r,
     "cargo": _cargo,
     "catch2": _catch2,
     "cmake": _cmake,

@@ -11,7 +11,9 @@ class Event:
     """A diagnostic. Lines count from 1 and end at line feeds only.
 
     `line` is the head, `first_line` and `last_line` what belongs to it. `count` says for how many equal
-    diagnostics it stands: warnings of one text, errors of one text and place. `group` is empty for a warning.
+    diagnostics it stands: warnings of one text, errors of one text and place. `text` is the line of the log
+    that says it, empty where that is the message. `form_class` is the class that the form of its line
+    suggests, if any. `class_name`, `blame` and `group` are empty for a warning.
     """
 
     kind: str
@@ -26,11 +28,13 @@ class Event:
     source_line: int | None = None
     column: int | None = None
     count: int = 1
+    form_class: str = ""
     class_name: str = ""
     blame: str = ""
     group: str = ""
     is_first: bool = False
     rule: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ The fingerprint of a fingerprint is itself.
 """
 
 import re
+from collections.abc import Iterator
 
 LONGEST = 500
 """Characters; a unique index holds it, and what follows seldom says more."""
@@ -32,10 +33,25 @@ _NUMBER = re.compile(r"(?<![\w#])\d+(?:\.\d+)*(?!\w)")
 _PLACE = re.compile(r"#(?:[:,.]#)+")
 
 
+_STEPS = (("DIRECTORY", _PATH, ""), ("HASH", _HASH, "#"), ("NUMBER", _NUMBER, "#"))
+
+
 def fingerprint(text: str) -> str:
     """What stays of an error's text when places and numbers are taken out."""
-    text = _COLOUR.sub("", text[:_READ]).translate(_QUOTES)
-    text = _PATH.sub("", text)
-    text = _NUMBER.sub("#", _HASH.sub("#", text))
+    text = _readable(text)
+    for _, pattern, replacement in _STEPS:
+        text = pattern.sub(replacement, text)
     text = _PLACE.sub("#", text)
     return " ".join(text.split())[:LONGEST].rstrip()
+
+
+def blanked(text: str) -> Iterator[tuple[str, str]]:
+    """The kind and the text of each piece that `fingerprint` takes out."""
+    text = _readable(text)
+    for kind, pattern, replacement in _STEPS:
+        yield from ((kind, match[0]) for match in pattern.finditer(text))
+        text = pattern.sub(replacement, text)
+
+
+def _readable(text: str) -> str:
+    return _COLOUR.sub("", text[:_READ]).translate(_QUOTES)

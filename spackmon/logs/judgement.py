@@ -54,6 +54,13 @@ class _Heap:
     unlisted: int = 0
 
 
+def classify(event: Event, taxonomy: Taxonomy) -> None:
+    """Give an error its class, whom that concerns, and its group."""
+    event.class_name = taxonomy.class_of(event, event.form_class)
+    event.blame = taxonomy.blame(event.class_name)
+    event.group = group(event)
+
+
 class Judgement:
     """Takes what is found, in the order of the log, and gives the report at its end."""
 
@@ -121,9 +128,8 @@ class Judgement:
         self._mark_first(primary)
         for found in primary:
             event = found.event
-            event.class_name = self._taxonomy.class_of(event, self._suggested(found))
-            event.blame = self._taxonomy.blame(event.class_name)
-            event.group = group(event)
+            event.form_class = self._suggested(found)
+            classify(event, self._taxonomy)
         listed = {
             id(found): found.event for found in (*primary, *self._consequences.listed, *self._warnings.listed)
         }

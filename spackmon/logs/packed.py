@@ -13,6 +13,7 @@ from spackmon.logs.chunks import Chunk, split
 from spackmon.logs.event import Report
 from spackmon.logs.phases import first_time
 from spackmon.logs.scanner import read
+from spackmon.logs.taxonomy import of_site
 
 # Different errors, and as many warnings; others are counted.
 _MOST_EVENTS = 200
@@ -64,4 +65,4 @@ def digest_of(log: AnyBytes) -> bytes:
 
 def report_of(log: Iterable[bytes | memoryview]) -> Report:
     """What a log in pieces says went wrong, with as many events as are stored of one log."""
-    return read(log, most_events=_MOST_EVENTS)
+    return read(log, taxonomy=of_site(), most_events=_MOST_EVENTS)

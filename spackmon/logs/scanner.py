@@ -20,7 +20,7 @@ from spackmon.logs.taxonomy import Taxonomy
 from spackmon.logs.taxonomy import shipped as shipped_taxonomy
 from spackmon.logs.windows import Window, windows
 
-RULES_VERSION = 1
+RULES_VERSION = 2
 """Of what is found in a log and how: a log that older rules read is read again by `spackmon log reread`."""
 
 MOST_EVENTS = 1000
@@ -236,6 +236,7 @@ class _Scanner:
             source_line=block.line or _number(groups.get("line")) or above.line,
             column=block.column or _number(groups.get("column")) or above.column,
             rule=rule.name,
+            text="" if block.head else line.strip()[:LONGEST_MESSAGE],
         )
         event.tool = source_tool(event.tool, rule.tool, event.source_file, event.message)
         if rule.follow_up and rule.follow_up.search(event.message):

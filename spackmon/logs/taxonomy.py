@@ -11,6 +11,7 @@ from typing import Any
 from spackmon.logs.event import Event
 
 BLAMES = ("package", "environment", "infrastructure")
+_of_site: list["Taxonomy"] = []
 _VERSION = re.compile(r"-[\d.]+$")
 
 
@@ -70,6 +71,19 @@ def with_rules_of(text: str) -> Taxonomy:
         return _taxonomy(tomllib.loads(text), shipped())
     except tomllib.TOMLDecodeError as error:
         raise NotATaxonomy(f"the rules are no TOML: {error}") from None
+
+
+def of_site() -> Taxonomy:
+    """The taxonomy by which this process classifies what it stores: the shipped one, or the site's."""
+    return _of_site[0] if _of_site else shipped()
+
+
+def use_for_site(taxonomy: Taxonomy) -> None:
+    """Classify what is stored by this taxonomy.
+
+    Logs are read in threads, far below whoever knows the settings: it is of the process, as those are.
+    """
+    _of_site[:] = [taxonomy]
 
 
 def _without_version(tool: str) -> str:

@@ -17,7 +17,14 @@ from spackmon.models.builds import (
 )
 from spackmon.models.claims import Claim, ClaimPhase, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
-from spackmon.models.events import BuildEvent, ErrorGroup, ErrorGroupBuild, ErrorGroupChange
+from spackmon.models.events import (
+    BuildEvent,
+    ErrorGroup,
+    ErrorGroupBuild,
+    ErrorGroupChange,
+    ErrorGroupPart,
+    ErrorGroupRuling,
+)
 from spackmon.models.graph import (
     SPEC_TABLES,
     Architecture,
@@ -44,7 +51,8 @@ __all__ = [
     "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent",
     "BuildEnvironment", "BuildEvent", "Claim", "ClaimPhase", "Closure", "Compiler",
     "ConcretizationFailure", "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
-    "ErrorGroupBuild", "ErrorGroupChange", "InboxEntry", "InstallFile", "Log", "LogChunk", "LogEvent",
+    "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "InboxEntry",
+    "InstallFile", "Log", "LogChunk", "LogEvent",
     "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
     "ProvidedVirtual", "Ruling", "Spec", "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision",
     "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",

@@ -1,32 +1,77 @@
-"""What went wrong or looked wrong in a build, as its source reported it."""
+"""What went wrong or looked wrong in a run: as a source reported it, or as its logs say.
+
+An event has a group if it is an error. What a person says of a group stays with it (ErrorGroupRuling).
+"""
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import Boolean, ForeignKey, Index, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt
 from spackmon.models.claims import Claim
-from spackmon.models.columns import COUNTED, Base, ByteOrderedText, RowId, UtcDateTime
+from spackmon.models.columns import COUNTED, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.people import Person
 
 
 class ErrorGroup(Base):
-    """Errors that are the same but for paths and numbers; `text` is the least of theirs.
+    """The same failure wherever it occurs; `text` is the least of its errors' texts.
 
-    `fingerprint` is what `spackmon.logs.fingerprint` makes of it. The counts, and when the first and the last
-    run with such an error began, are right together with the group's rows of `error_group_change`.
+    `fingerprint` is the hash of `normal_form`, what its errors have in common (`spackmon.logs.groups`), and
+    `version` that of the rules which made it; `tool` is the least of its tools' names. What was merged into
+    another group has that one's id and no events of its own.
+
+    The counts, and when the first and the last run with such an
+    error began, are right together with the group's rows of `error_group_change`.
     """
 
     __tablename__ = "error_group"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     fingerprint: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
+    version: Mapped[int] = mapped_column(server_default="0")
+    tool: Mapped[str | None] = mapped_column(ByteOrderedText)
+    error_class: Mapped[str | None] = mapped_column(ByteOrderedText)
+    blame: Mapped[str | None] = mapped_column(ByteOrderedText)
+    normal_form: Mapped[str] = mapped_column(ByteOrderedText, server_default="")
     text: Mapped[str] = mapped_column(ByteOrderedText)
+    note: Mapped[str | None] = mapped_column(ByteOrderedText)
+    known_issue: Mapped[str | None] = mapped_column(ByteOrderedText)
+    is_muted: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("error_group.id"), index=True)
     event_count: Mapped[int] = mapped_column(server_default="0")
     run_count: Mapped[int] = mapped_column(server_default="0")
     build_count: Mapped[int] = mapped_column(server_default="0")
     first_seen: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_seen: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ErrorGroupPart(Base):
+    """Errors of a group whose text has `words` in it, which a person made a group of their own."""
+
+    __tablename__ = "error_group_part"
+    __table_args__ = (UniqueConstraint("error_group_id", "words"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    error_group_id: Mapped[int] = mapped_column(ForeignKey(ErrorGroup.id))
+    words: Mapped[str] = mapped_column(ByteOrderedText)
+    part_id: Mapped[int] = mapped_column(ForeignKey(ErrorGroup.id), index=True)
+
+
+class ErrorGroupRuling(Base):
+    """What a person said of a group, and when; `action` is a word of `spackmon.status.GroupAction`.
+
+    `value` is what the action needs: a note, a link, the other group's fingerprint, words.
+    """
+
+    __tablename__ = "error_group_ruling"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    error_group_id: Mapped[int] = mapped_column(ForeignKey(ErrorGroup.id), index=True)
+    action: Mapped[str] = mapped_column(ByteOrderedText)
+    value: Mapped[str | None] = mapped_column(ByteOrderedText)
+    person_id: Mapped[int] = mapped_column(ForeignKey(Person.id), index=True)
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class ErrorGroupBuild(Base):
@@ -69,11 +114,17 @@ class ErrorGroupChange(Base):
 
 
 class BuildEvent(Base):
-    """An error or a warning as a claim reports it; `position` counts from 1 in the order of the report.
+    """An error or a warning of a run; `position` counts from 1, in the order of the report or of the logs.
 
-    `attempt_id` is the run whose error it is, null where another claim's events stand for the run.
-    `kind` is a word of `spackmon.status.EventKind`; only errors have a group. `log_line` and `source_line`
-    count from 1.
+    One that a claim reports has that claim's id; `attempt_id` is the run whose event it is, null where
+    another claim's events stand for the run. One that was read in a log is a row for each run that has the
+    log, derived of `log_event_id`, and there only if no claim reports events of its kind
+    (docs/decisions/0014-one-notion-of-an-event.md).
+
+    `kind` is a word of `spackmon.status.EventKind`, `role` PRIMARY or CONSEQUENCE. `text` is what the source
+    showed, `message` what it says without its place. Only errors have a class, a fingerprint and a group;
+    `rule` is the form of line that was recognised, `blanked` JSON of what the fingerprint leaves out. Lines
+    count from 1. `is_first` marks the one error of a run to read first.
     """
 
     __tablename__ = "build_event"
@@ -81,14 +132,29 @@ class BuildEvent(Base):
     __table_args__ = (UniqueConstraint("claim_id", "position"), Index(None, "attempt_id", "kind"), COUNTED)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id))
+    claim_id: Mapped[int | None] = mapped_column(ForeignKey(Claim.id))
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id))
+    # Derived, as all of such a row is: without a foreign key.
+    log_event_id: Mapped[int | None] = mapped_column(RowId)
     position: Mapped[int]
     kind: Mapped[str] = mapped_column(ByteOrderedText)
+    role: Mapped[str] = mapped_column(ByteOrderedText, server_default="PRIMARY")
+    tool: Mapped[str | None] = mapped_column(ByteOrderedText)
+    error_class: Mapped[str | None] = mapped_column(ByteOrderedText)
+    blame: Mapped[str | None] = mapped_column(ByteOrderedText)
+    fingerprint: Mapped[str | None] = mapped_column(ByteOrderedText)
+    rule: Mapped[str | None] = mapped_column(ByteOrderedText)
+    blanked: Mapped[str | None] = mapped_column(JsonText)
+    is_first: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    occurrences: Mapped[int] = mapped_column(server_default="1")
     text: Mapped[str] = mapped_column(ByteOrderedText)
+    message: Mapped[str] = mapped_column(ByteOrderedText, server_default="")
     log_line: Mapped[int | None]
+    first_line: Mapped[int | None]
+    last_line: Mapped[int | None]
     source_file: Mapped[str | None] = mapped_column(ByteOrderedText)
     source_line: Mapped[int | None]
+    source_column: Mapped[int | None]
     pre_context: Mapped[str | None] = mapped_column(ByteOrderedText)
     post_context: Mapped[str | None] = mapped_column(ByteOrderedText)
     error_group_id: Mapped[int | None] = mapped_column(ForeignKey(ErrorGroup.id), index=True)

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, ByteOrderedText, RowId
+from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId
 
 
 class Log(Base):
@@ -53,9 +53,12 @@ class LogEvent(Base):
     """An error or a warning that the rules of `spackmon.logs` find in a log; `position` counts from 1.
 
     They stand by line. `kind` is a word of `spackmon.status.EventKind`, `role` PRIMARY or CONSEQUENCE.
-    `error_class` and `blame` are of the taxonomy, `fingerprint` is equal for the same failure elsewhere; a
-    warning has none of the three. Lines count from 1; `occurrences` is how many equal diagnostics it stands
-    for. One error at most `is_first`.
+    `text` is the line that says it, null where that is the message.
+    `rule` is the form of line that was recognised. `form_class` is the class that the form suggests,
+    `error_class` and `blame` are what the taxonomy says; `fingerprint` is equal for the same failure
+    elsewhere, the hash of `normal_form`, and `blanked` JSON of what that leaves out: only errors of role
+    PRIMARY have these six. Lines count from 1; `occurrences` is how many equal diagnostics it stands for. One
+    error at most `is_first`.
     """
 
     __tablename__ = "log_event"
@@ -70,9 +73,14 @@ class LogEvent(Base):
     error_class: Mapped[str | None] = mapped_column(ByteOrderedText)
     blame: Mapped[str | None] = mapped_column(ByteOrderedText)
     fingerprint: Mapped[str | None] = mapped_column(ByteOrderedText, index=True)
+    rule: Mapped[str | None] = mapped_column(ByteOrderedText)
+    form_class: Mapped[str | None] = mapped_column(ByteOrderedText)
+    normal_form: Mapped[str | None] = mapped_column(ByteOrderedText)
+    blanked: Mapped[str | None] = mapped_column(JsonText)
     is_first: Mapped[bool] = mapped_column(Boolean)
     occurrences: Mapped[int]
     message: Mapped[str] = mapped_column(ByteOrderedText)
+    text: Mapped[str | None] = mapped_column(ByteOrderedText)
     line: Mapped[int]
     first_line: Mapped[int]
     last_line: Mapped[int]

@@ -31,6 +31,7 @@ from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
+from spackmon.schema.event import BuildEvent
 from spackmon.schema.groups import BuildEventConnection, BuildPhaseConnection, InstallFileConnection
 from spackmon.schema.log_event import LogEvent
 from spackmon.schema.node import Node
@@ -87,6 +88,11 @@ class Log:
     )
     size_bytes: int = json_value(logs.log_size, description="The whole log's size in bytes.")
     digest: str = value(logs.log_digest, description="The SHA-256 of the whole log's bytes, in hexadecimal.")
+    unlisted_event_count: int | None = json_value(
+        logs.log_unlisted,
+        description="How many errors and warnings in it are not listed, of which 200 each are; null if it "
+        "was not read.",
+    )
 
 
 @noun("phases of builds")
@@ -237,12 +243,12 @@ class Attempt(Node):
     events: BuildEventConnection = connection(
         models.BuildEvent, belongs=_EVENTS, filters=True, description="Its errors and warnings."
     )
-    root_event: LogEvent | None = chosen(
-        models.LogEvent,
+    root_event: BuildEvent | None = chosen(
+        models.BuildEvent,
         root_event,
         filters=True,
-        description="The error to read first, in the log of its first failed phase that has one; null if "
-        "there is none.",
+        description="The error to read first: of the reported ones, else in the log of its first failed "
+        "phase that has one; null if there is none.",
     )
     first_error_group: _ErrorGroup | None = chosen(
         models.ErrorGroup,

@@ -15,7 +15,7 @@ from spackmon.query.sql.scope import Attribute
 from spackmon.schema.connection import Connection
 from spackmon.schema.grouping import GroupKey, groups, key_enum
 from spackmon.schema.noun import object_type
-from spackmon.schema.status import BuildStatus, EventKind, InstalledFrom, PhaseStatus
+from spackmon.schema.status import Blame, BuildStatus, EventKind, EventRole, InstalledFrom, PhaseStatus
 
 if TYPE_CHECKING:
     from spackmon.schema.attempt import Attempt, BuildPhase
@@ -69,6 +69,8 @@ _RUN = {
     "INSTALLED_FROM": "Where the files that the run installed came from.",
     "HOSTNAME": "The machine's name.",
     "ERROR_GROUP": "The run's first error: the text of its group.",
+    "ERROR_CLASS": "The class of the run's error to read first.",
+    "BLAME": "Whom that class concerns.",
     "FAILED_PHASE": "The run's first phase that failed.",
     "PACKAGE": "The package's name.",
     "SPEC": "The spec's hash.",
@@ -100,6 +102,10 @@ _BUILD_KEYS = {
         value_of(models.Build.environment_id, models.BuildEnvironment.hostname), _RUN["HOSTNAME"]
     ),
     "ERROR_GROUP": GroupKey(keys.error_group, _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)),
+    "ERROR_CLASS": GroupKey(
+        keys.root_fact(newest_attempt_id, models.BuildEvent.error_class), _RUN["ERROR_CLASS"]
+    ),
+    "BLAME": GroupKey(keys.root_fact(newest_attempt_id, models.BuildEvent.blame), _RUN["BLAME"], Blame),
     "FAILED_PHASE": GroupKey(keys.failed_phase(newest_attempt_id), _RUN["FAILED_PHASE"]),
 }
 BuildGroupKey = key_enum("BuildGroupKey", "builds", _BUILD_KEYS)
@@ -124,6 +130,8 @@ _ATTEMPT_KEYS = {
     ),
     "SPACK_VERSION": GroupKey(value_of(models.Attempt.spack_version), "The Spack that ran it."),
     "ERROR_GROUP": GroupKey(keys.error_group, _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)),
+    "ERROR_CLASS": GroupKey(keys.root_fact(attempt_id, models.BuildEvent.error_class), _RUN["ERROR_CLASS"]),
+    "BLAME": GroupKey(keys.root_fact(attempt_id, models.BuildEvent.blame), _RUN["BLAME"], Blame),
     "FAILED_PHASE": GroupKey(keys.failed_phase(attempt_id), _RUN["FAILED_PHASE"]),
 }
 
@@ -147,6 +155,12 @@ _EVENT_KEYS = {
     "ERROR_GROUP": GroupKey(
         keys.own_error_group, "The text of the group of equal errors.", details=(_FINGERPRINT,)
     ),
+    "ERROR_CLASS": GroupKey(
+        value_of(models.BuildEvent.error_class), "Why builds fail by them, a class of docs/logs.md."
+    ),
+    "BLAME": GroupKey(value_of(models.BuildEvent.blame), "Whom their class concerns.", Blame),
+    "ROLE": GroupKey(value_of(models.BuildEvent.role), "Whether they only follow from others.", EventRole),
+    "TOOL": GroupKey(value_of(models.BuildEvent.tool), "What printed them."),
     "SOURCE_FILE": GroupKey(value_of(models.BuildEvent.source_file), "The file of source code."),
     **_keys_of_run(models.BuildEvent.attempt_id),
 }

@@ -1,7 +1,5 @@
 """What logs say went wrong, as the rules of `spackmon.logs` read it."""
 
-from enum import Enum
-
 import strawberry
 
 from spackmon import models
@@ -10,31 +8,7 @@ from spackmon.query.rows.relations import share
 from spackmon.schema.groups import BuildPhaseConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
-from spackmon.schema.status import EventKind
-
-
-@strawberry.enum(description="Whether an event is a diagnostic itself.")
-class EventRole(Enum):
-    """What an event of a log is to the others."""
-
-    PRIMARY = strawberry.enum_value("PRIMARY", description="The diagnostic itself.")
-    CONSEQUENCE = strawberry.enum_value(
-        "CONSEQUENCE", description="What only follows from another, as `make: *** [x.o] Error 1`."
-    )
-
-
-@strawberry.enum(description="Whom a failure concerns.")
-class Blame(Enum):
-    """What has to change so that it does not happen again."""
-
-    PACKAGE = strawberry.enum_value("PACKAGE", description="The package or its recipe.")
-    ENVIRONMENT = strawberry.enum_value(
-        "ENVIRONMENT", description="The compilers, tools and paths of the site."
-    )
-    INFRASTRUCTURE = strawberry.enum_value(
-        "INFRASTRUCTURE", description="Networks, disks, memory and time limits."
-    )
-
+from spackmon.schema.status import Blame, EventKind, EventRole
 
 _PHASES = share(models.LogEvent.log_id, models.Phase.log_id)
 

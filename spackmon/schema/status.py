@@ -42,3 +42,42 @@ class EventKind(Enum):
 
     ERROR = strawberry.enum_value("ERROR", description="An error.")
     WARNING = strawberry.enum_value("WARNING", description="A warning.")
+
+
+@strawberry.enum(description="Whether an event is a diagnostic itself.")
+class EventRole(Enum):
+    """What an event is to the others of its log."""
+
+    PRIMARY = strawberry.enum_value("PRIMARY", description="The diagnostic itself.")
+    CONSEQUENCE = strawberry.enum_value(
+        "CONSEQUENCE", description="What only follows from another, as `make: *** [x.o] Error 1`."
+    )
+
+
+@strawberry.enum(description="Whom a failure concerns.")
+class Blame(Enum):
+    """What has to change so that it does not happen again."""
+
+    PACKAGE = strawberry.enum_value("PACKAGE", description="The package or its recipe.")
+    ENVIRONMENT = strawberry.enum_value(
+        "ENVIRONMENT", description="The compilers, tools and paths of the site."
+    )
+    INFRASTRUCTURE = strawberry.enum_value(
+        "INFRASTRUCTURE", description="Networks, disks, memory and time limits."
+    )
+
+
+@strawberry.enum(description="What a person did with a group of errors.")
+class GroupAction(Enum):
+    """What a person did with a group of errors: `spackmon.status`, each with what it means."""
+
+    MERGE = strawberry.enum_value("MERGE", description="Merged it into another.")
+    SPLIT = strawberry.enum_value(
+        "SPLIT", description="Took errors out of it: those with words, or all merged ones."
+    )
+    NOTE = strawberry.enum_value("NOTE", description="Noted something of it, or took a note back.")
+    KNOWN_ISSUE = strawberry.enum_value(
+        "KNOWN_ISSUE", description="Linked it to a known issue, or took the link back."
+    )
+    MUTE = strawberry.enum_value("MUTE", description="Said that it is no news.")
+    UNMUTE = strawberry.enum_value("UNMUTE", description="Said that it is news again.")

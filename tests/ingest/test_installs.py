@@ -64,7 +64,9 @@ def test_everything_that_a_report_tells_is_kept(site: Site) -> None:
     files = "SELECT f.path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id"
     assert site.rows(files) == [("/opt/zlib/lib/libz.so", "inflate")]
     assert site.rows("SELECT kind, key FROM claim") == [("PREFIX", "/opt/zlib#1")]
-    assert site.rows("SELECT fingerprint FROM error_group") == [("main.c:#: error: 'x' undeclared",)]
+    assert site.rows("SELECT normal_form FROM error_group") == [
+        ("v1 | gcc | compile | main.c | 'x' undeclared",)
+    ]
     assert site.rows("SELECT name FROM tag") == [("nightly",)]
     assert site.rows("SELECT name FROM package p JOIN build b ON b.package_id = p.id") == [("zlib",)]
 

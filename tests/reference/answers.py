@@ -266,6 +266,13 @@ _TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Impact", "specs"): containing,
 }
 
+
+def _error_group(rows: Rows, _: Any, arguments: Mapping[str, Any]) -> Any:
+    found = next(iter(rows.by(models.ErrorGroup, "fingerprint", arguments["fingerprint"])), None)
+    merged = found is not None and rows.get(models.ErrorGroup, found.merged_into_id)
+    return merged or found
+
+
 _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] = {
     ("BuildPhase", "log"): log_of,
     ("Build", "changesSinceLastSuccess"): graphs.build_changes,
@@ -275,9 +282,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("ErrorGroup", "suspects"): suspects.suspects_of,
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),
-    ("Query", "errorGroup"): lambda rows, _, arguments: next(
-        iter(rows.by(models.ErrorGroup, "fingerprint", arguments["fingerprint"])), None
-    ),
+    ("BuildEvent", "whyGrouped"): lambda rows, event, _: event if event.fingerprint else None,
+    ("Query", "errorGroup"): _error_group,
     ("Query", "impact"): lambda rows, _, arguments: satisfying(rows, arguments["of"], arguments.get("as")),
     ("Query", "node"): _node,
     ("Query", "nodes"): lambda rows, _, arguments: [

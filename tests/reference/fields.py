@@ -121,6 +121,11 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("ErrorGroup", "runCount"): lambda rows, group: len(set(errors.attempts_of_group(rows, group))),
     ("ErrorGroup", "firstSeen"): _seen(min),
     ("ErrorGroup", "lastSeen"): _seen(max),
+    ("WhyGrouped", "blanked"): lambda rows, event: json.loads(event.blanked) if event.blanked else None,
+    ("WhyGrouped", "rule"): lambda rows, event: event.rule,
+    ("WhyGrouped", "normalForm"): lambda rows, event: next(
+        (group.normal_form for group in rows.by(models.ErrorGroup, "fingerprint", event.fingerprint)), None
+    ),
     ("Parameter", "name"): lambda rows, element: element.name,
     ("Parameter", "value"): lambda rows, element: element.value,
     ("Log", "base64"): lambda _, log: log.base64(),
@@ -128,6 +133,9 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Log", "lineCount"): lambda _, log: len(log.every_line),
     ("Log", "plainText"): lambda _, log: log.plain_text(),
     ("Log", "sizeBytes"): lambda _, log: log.row.size_bytes,
+    ("Log", "unlistedEventCount"): lambda _, log: (
+        None if log.row.rules_version is None else log.row.unlisted_events
+    ),
     # The site's logs are shorter than a tail may be.
     ("Log", "tail"): lambda _, log: log.whole.decode("utf-8", "replace"),
     ("Log", "text"): lambda _, log: log.text(),

@@ -14,6 +14,7 @@ from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.versions import version_key
 from tests.query.plain_loops import Label, compiler_label
 from tests.reference import fields, related
+from tests.reference.related import root_event
 from tests.reference.rows import Rows
 
 Labels = dict[str, list[Label]]
@@ -79,6 +80,7 @@ def _of_run(rows: Rows, run: Any, build: Any, attempt: Any) -> Labels:
     year, week, _ = (None, None, None) if began is None else began.isocalendar()
     events = sorted(rows.by(models.BuildEvent, "attempt_id", attempt.id), key=lambda one: int(one.position))
     errors = [_error(rows, one) for one in events if one.kind == "ERROR"]
+    root = root_event(rows, attempt)
     phases = sorted(rows.by(models.Phase, "attempt_id", attempt.id), key=lambda one: (one.position, one.id))
     failed = [(phase.name,) for phase in phases if phase.status == "ERROR"]
     package = related.TO_ONE["Build", "package"](rows, build)
@@ -96,6 +98,8 @@ def _of_run(rows: Rows, run: Any, build: Any, attempt: Any) -> Labels:
         "INSTALLED_FROM": [(run.installed_from,)],
         "HOSTNAME": [(rows.get(models.BuildEnvironment, run.environment_id).hostname,)],
         "ERROR_GROUP": errors[:1],
+        "ERROR_CLASS": [] if root is None else [(root.error_class,)],
+        "BLAME": [] if root is None else [(root.blame,)],
         "FAILED_PHASE": failed[:1],
     }
 
@@ -137,6 +141,10 @@ _LABELS: dict[str, Callable[[Rows, Any], Labels]] = {
         lambda rows, event: {
             "KIND": [(event.kind,)],
             "ERROR_GROUP": [_error(rows, event)],
+            "ERROR_CLASS": [(event.error_class,)],
+            "BLAME": [(event.blame,)],
+            "ROLE": [(event.role,)],
+            "TOOL": [(event.tool,)],
             "SOURCE_FILE": [(event.source_file,)],
         }
     ),

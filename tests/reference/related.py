@@ -23,6 +23,7 @@ MODELS: dict[str, Any] = {
     "Dependency": models.Dependency,
     "EnvironmentVariable": models.EnvironmentVariable,
     "ErrorGroup": models.ErrorGroup,
+    "ErrorGroupRuling": models.ErrorGroupRuling,
     "InstallFile": models.InstallFile,
     "LogEvent": models.LogEvent,
     "Package": models.Package,
@@ -66,14 +67,17 @@ def _build_spec(rows: Rows, spec: Any) -> Any:
     return rows.get(models.Spec, min(shown, key=order).spec_id) if shown else None
 
 
-def _root_event(rows: Rows, attempt: Any) -> Any:
-    phases = rows.by(models.Phase, "attempt_id", attempt.id)
-    for phase in sorted(phases, key=lambda phase: (phase.position, phase.id)):
-        events = [] if phase.log_id is None else rows.by(models.LogEvent, "log_id", phase.log_id)
-        first = next((event for event in events if event.is_first), None)
-        if phase.status == "ERROR" and first is not None:
-            return first
-    return None
+def root_event(rows: Rows, attempt: Any) -> Any:
+    """The error of a run to read first, or None."""
+    events = rows.by(models.BuildEvent, "attempt_id", attempt.id)
+    return next((event for event in events if event.is_first), None)
+
+
+def _phase_of(rows: Rows, event: Any) -> Any:
+    found = rows.get(models.LogEvent, event.log_event_id)
+    phases = [] if found is None else rows.by(models.Phase, "attempt_id", event.attempt_id)
+    of_log = [phase for phase in phases if phase.log_id == found.log_id]
+    return min(of_log, key=lambda phase: (phase.position, phase.id), default=None)
 
 
 package_of = _to(models.Package, "package_version_id", "package_id")
@@ -90,7 +94,7 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Architecture", "target"): _to(models.Target, "target_id"),
     ("Attempt", "build"): _to(models.Build, "build_id"),
     ("Attempt", "firstErrorGroup"): errors.first_error_group,
-    ("Attempt", "rootEvent"): _root_event,
+    ("Attempt", "rootEvent"): root_event,
     ("Attempt", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "lastSuccess"): failures.last_success,
@@ -103,6 +107,7 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "spec"): _to(models.Spec, "spec_id"),
     ("BuildEvent", "attempt"): _to(models.Attempt, "attempt_id"),
     ("BuildEvent", "errorGroup"): _to(models.ErrorGroup, "error_group_id"),
+    ("BuildEvent", "phase"): _phase_of,
     ("BuildPhase", "attempt"): _to(models.Attempt, "attempt_id"),
     ("Claim", "attempt"): _to(models.Attempt, "attempt_id"),
     ("Claim", "build"): _to(models.Build, "attempt_id", "build_id"),
@@ -112,6 +117,9 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("ConcretizationFailure", "package"): _to(models.Package, "package_id"),
     ("Dependency", "child"): _to(models.Spec, "child_id"),
     ("Dependency", "parent"): _to(models.Spec, "parent_id"),
+    ("ErrorGroup", "mergedInto"): _to(models.ErrorGroup, "merged_into_id"),
+    ("ErrorGroupRuling", "errorGroup"): _to(models.ErrorGroup, "error_group_id"),
+    ("ErrorGroupRuling", "person"): _to(models.Person, "person_id"),
     ("PackageVersion", "package"): _to(models.Package, "package_id"),
     ("Spec", "buildSpec"): _build_spec,
     ("Spec", "architecture"): _to(models.Architecture, "architecture_id"),
@@ -205,6 +213,7 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Compiler", "specs"): _compiled,
     ("ErrorGroup", "builds"): errors.builds_of_group,
     ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),
+    ("ErrorGroup", "rulings"): _each(models.ErrorGroupRuling, "error_group_id"),
     ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
     ("InstallFile", "attempts"): _same(models.Attempt, "manifest_id"),
     ("InstallFile", "builds"): _same(models.Build, "manifest_id"),

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from spackmon.database import Database
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+from spackmon.ingest.grouping import rule
 from spackmon.ingest.tables import error_groups
 from spackmon.models import Base, Build, ErrorGroup, MergedBuild
 from spackmon.models.columns import UtcDateTime
+from spackmon.status import GroupAction
 from spackmon.submission import (
     AnalysisReport,
     AttributeValue,
@@ -91,6 +93,7 @@ def fill(site: Site, seed: int = 7) -> None:
     database.write_once(lambda connection: _set_clocks(connection, dice))
     database.write_once(_count)
     database.write_once(_merge)
+    database.write_once(_say)
 
 
 def _count(connection: Connection) -> None:
@@ -112,6 +115,20 @@ def _merge(connection: Connection) -> None:
     builds = connection.scalars(select(Build.id).order_by(Build.id).limit(3)).all()
     merged = [{"id": MERGED + number, "build_id": build_id} for number, build_id in enumerate(builds)]
     connection.execute(insert(MergedBuild), merged)
+
+
+def _say(connection: Connection) -> None:
+    """People have said something of some groups of errors."""
+    groups = connection.scalars(select(ErrorGroup.fingerprint).order_by(ErrorGroup.id).limit(4)).all()
+    said = [
+        (groups[0], GroupAction.NOTE, "é %"),
+        (groups[0], GroupAction.KNOWN_ISSUE, "https://example.org/1"),
+        (groups[1], GroupAction.MUTE, None),
+        (groups[2], GroupAction.MERGE, groups[1]),
+        (groups[3], GroupAction.SPLIT, "a"),
+    ]
+    for fingerprint, action, value in said:
+        rule(connection, fingerprint, action, value, Site.ada, _BEGIN)
 
 
 def copy(source: Database, target: Database) -> None:

@@ -39,7 +39,7 @@ def test_what_one_client_leaves_out_of_a_spec_another_adds(server: Server, names
 
 ROOT_EVENT = """{ attempts(where: {rootEvent: {kind: {eq: ERROR}}}) { nodes {
   build { package { name } }
-  rootEvent { errorClass blame message sourceFile sourceLine line phases(first: 1) { nodes { name } } }
+  rootEvent { errorClass blame message sourceFile sourceLine logLine phase { name } }
 } } }"""
 
 
@@ -51,7 +51,7 @@ def test_a_failed_run_names_the_error_to_read_first(server: Server, name: str) -
     assert attempt["rootEvent"] == {
         "errorClass": "missing-header", "blame": "PACKAGE",
         "message": "nonexistent_header_for_demo.h: No such file or directory",
-        "sourceFile": "bad.c", "sourceLine": 1, "line": 29, "phases": {"nodes": [{"name": "build"}]},
+        "sourceFile": "bad.c", "sourceLine": 1, "logLine": 29, "phase": {"name": "build"},
     }  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from spackmon.ingest.tables.attempts import create_tags
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id_of
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
-from spackmon.ingest.tables.events import add_events, count_unlisted, create_groups, listed
+from spackmon.ingest.tables.events import add_events, count_unlisted, create_groups, listed, readings
+from spackmon.ingest.tables.fingerprints import put_groups_of_logs
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.packed import PackedLog
 from spackmon.logs.phases import first_time
@@ -48,7 +49,9 @@ def apply_install(
     subject = _subject(connection, report)
     claim = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
     events = listed(report.events)
-    create_groups(connection, events)
+    read = readings(events)
+    put_groups_of_logs(connection, [phase.log_id for phase in claim.phases])
+    create_groups(connection, read)
     create_tags(connection, report.tags)
     found_id = claims.find_claim(connection, report.source, person_id)
     found = claims.load_claims(connection, [found_id]) if found_id is not None else {}
@@ -59,7 +62,7 @@ def apply_install(
     claim_id, known, stored = _grown(connection, report, reported, now)
     changed = stored is not None
     specs_created = subject.specs_created
-    events_created = add_events(connection, claim_id, events)
+    events_created = add_events(connection, claim_id, events, read)
     events_unlisted = len(report.events) - len(events)
     changed |= count_unlisted(connection, claim_id, events_unlisted)
     if report.attributes:

@@ -21,6 +21,7 @@ from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags, phase_id
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
+from spackmon.ingest.tables.fingerprints import put_groups_of_logs
 from spackmon.runs import conversation
 from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.runs.conversation import Conversation
@@ -103,6 +104,7 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now
     share_graphs(connection)
     output = report.packed_output or report.output
     phase = phase_claim(connection, report.name, 1, report.status, None, output, now)
+    put_groups_of_logs(connection, [phase.log_id])
     stored, _ = _lock(connection, report.build_id, person_id, now)
     if conversation.begins_another(_spoken(stored), report.name):
         stored = _next_claim(connection, stored, now, began_at=now)

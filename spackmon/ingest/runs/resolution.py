@@ -18,6 +18,7 @@ from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.neighbours import neighbours
 from spackmon.ingest.tables.orphans import delete_unused
+from spackmon.ingest.tables.run_events import delete_events_of_logs, write_events_of_logs
 from spackmon.runs.claim import Claim, Machine
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import Rulings, may_decide, resolve
@@ -159,8 +160,9 @@ class _Writing:
         moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
         claims.move_claims(self._connection, moved)
         attempts.count_findings(self._connection, written)
+        erring = write_events_of_logs(self._connection, written)
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)
-        erring = {new_id for new_id, run in written if any(_errs(claim) for claim in run.claims)}
+        erring |= {new_id for new_id, run in written if any(_errs(claim) for claim in run.claims)}
         self._settle()
         self._count_errors(erring)
         if rows and self._touched:
@@ -235,6 +237,7 @@ class _Writing:
             self._leads.setdefault(row.build_id, attempts.builds_of(self._connection, [to])[to])
             if row.spec_id is not None:
                 self._unsettled.add((row.spec_id, row.owner_id))
+        delete_events_of_logs(self._connection, gone)
         attempts.delete_attempts(self._connection, gone)
 
     def _count_errors(self, erring: Collection[int]) -> None:

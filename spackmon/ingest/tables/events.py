@@ -1,26 +1,20 @@
-"""Errors and warnings as claims report them, and groups of errors that differ in paths and numbers alone."""
+"""Errors and warnings as claims report them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, over_rows
-from spackmon.logs.fingerprint import fingerprint
+from spackmon.ingest.tables.fingerprints import OF_EVENT, group_of, put_groups, written_out
+from spackmon.logs import event as logs
+from spackmon.logs.groups import blanked
+from spackmon.logs.reported import event_of
+from spackmon.logs.taxonomy import of_site
 from spackmon.status import EventKind
 from spackmon.submission import MOST_EVENTS, Event
 
-# The anti-join is not for correctness (ON CONFLICT is): a conflict burns a row number.
-_GROUPS = over_rows(
-    "fingerprint text, text text",
-    """
-    INSERT INTO error_group (fingerprint, text)
-    SELECT i.fingerprint, i.text FROM {input} i
-    WHERE NOT EXISTS (SELECT 1 FROM error_group g WHERE g.fingerprint = i.fingerprint AND g.text <= i.text)
-    ORDER BY i.fingerprint
-    ON CONFLICT (fingerprint) DO UPDATE SET text = excluded.text WHERE excluded.text < error_group.text
-    """,
-)
+Readings = Mapping[Event, logs.Event]
 
 _READ = Statement(
     """
@@ -32,19 +26,22 @@ _READ = Statement(
 _DELETE = Statement("DELETE FROM build_event WHERE claim_id = :claim_id")
 
 _INSERT = over_rows(
-    "position integer, kind text, text text, log_line integer, source_file text, source_line integer, "
-    "pre_context text, post_context text, fingerprint text",
-    """
+    "position integer, kind text, role text, tool text, error_class text, blame text, fingerprint text, "
+    "rule text, blanked text, is_first integer, text text, message text, log_line integer, source_file text, "
+    "source_line integer, source_column integer, pre_context text, post_context text",
+    f"""
     INSERT INTO build_event (
-        claim_id, position, kind, text, log_line, source_file, source_line, pre_context, post_context,
-        error_group_id
+        claim_id, position, kind, role, tool, error_class, blame, fingerprint, rule, blanked, is_first,
+        occurrences, text, message, log_line, source_file, source_line, source_column, pre_context,
+        post_context, error_group_id
     )
-    SELECT CAST(:claim_id AS bigint), i.position, i.kind, i.text, i.log_line, i.source_file, i.source_line,
-        i.pre_context, i.post_context, g.id
-    FROM {input} i LEFT JOIN error_group g ON g.fingerprint = i.fingerprint
+    SELECT CAST(:claim_id AS bigint), i.position, i.kind, i.role, i.tool, i.error_class, i.blame,
+        i.fingerprint, i.rule, i.blanked, i.is_first = 1, 1, i.text, i.message, i.log_line, i.source_file,
+        i.source_line, i.source_column, i.pre_context, i.post_context, ({OF_EVENT.format(event="i")})
+    FROM {{input}} i
     WHERE true
     ORDER BY i.position
-    """,
+    """,  # noqa: S608 -- of our own constants
 )
 
 
@@ -74,17 +71,18 @@ def count_unlisted(connection: Connection, claim_id: int, count: int) -> bool:
     return count > 0 and bool(_COUNT_UNLISTED.run(connection, claim_id=claim_id, count=count))
 
 
-def create_groups(connection: Connection, events: Sequence[Event]) -> None:
-    """Make sure that there are the groups of these errors; of equal ones the least text stands for all."""
-    least: dict[str, str] = {}
-    for event in events:
-        if event.kind is EventKind.ERROR:
-            print_ = fingerprint(event.text)
-            least[print_] = min(event.text, least.get(print_, event.text))
-    _GROUPS.run(connection, sorted(least.items()))
+def readings(events: Iterable[Event]) -> Readings:
+    """Events with what the rules of logs read in their texts."""
+    return {event: _read(event) for event in events}
 
 
-def add_events(connection: Connection, claim_id: int, events: Sequence[Event]) -> int:
+def create_groups(connection: Connection, events: Readings) -> None:
+    """Make sure that there are the groups of these errors."""
+    errors = ((event, read) for event, read in events.items() if event.kind is EventKind.ERROR)
+    put_groups(connection, (group_of(read, event.text) for event, read in errors))
+
+
+def add_events(connection: Connection, claim_id: int, events: Sequence[Event], read: Readings) -> int:
     """Add the events of a report, whose groups are there, to a claim; how many of them are new.
 
     Of one report they stay in its order; those of several stand by the lines of the log that they are
@@ -99,7 +97,7 @@ def add_events(connection: Connection, claim_id: int, events: Sequence[Event]) -
         return 0
     both = sorted([*known, *new], key=_place) if known else list(events)
     _DELETE.run(connection, claim_id=claim_id)
-    _write(connection, claim_id, both)
+    _write(connection, claim_id, both, {**readings(event for event in known if event not in read), **read})
     return len(new)
 
 
@@ -108,13 +106,29 @@ def _place(event: Event) -> tuple[object, ...]:
     return line is None, line or 0, event.kind, event.text, repr(event)
 
 
-def _write(connection: Connection, claim_id: int, events: Sequence[Event]) -> None:
-    prints = [fingerprint(e.text) if e.kind is EventKind.ERROR else None for e in events]
+def _write(connection: Connection, claim_id: int, events: Sequence[Event], readings: Readings) -> None:
+    read = [readings[event] for event in events]
+    errors = [place for place, event in enumerate(events) if event.kind is EventKind.ERROR]
+    first = next((place for place in errors if read[place].role == logs.PRIMARY), errors[0] if errors else -1)
     rows = [
         (
-            position, e.kind.value, e.text, e.log_line, e.source_file, e.source_line, e.pre_context,
-            e.post_context, print_,
+            place + 1, e.kind.value, r.role.upper(), r.tool or None, r.class_name or None,
+            r.blame.upper() or None, r.group or None, r.rule or None,
+            written_out(blanked(r)) if r.group else None, int(place == first), e.text, r.message, e.log_line,
+            e.source_file, e.source_line, r.column, e.pre_context, e.post_context,
         )
-        for position, (e, print_) in enumerate(zip(events, prints, strict=True), 1)
+        for place, (e, r) in enumerate(zip(events, read, strict=True))
     ]  # fmt: skip
     _INSERT.run(connection, rows, claim_id=claim_id)
+
+
+def _read(event: Event) -> logs.Event:
+    return event_of(
+        event.kind.lower(),
+        event.text,
+        event.pre_context or "",
+        event.post_context or "",
+        event.source_file or "",
+        event.source_line,
+        of_site(),
+    )

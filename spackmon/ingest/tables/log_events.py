@@ -9,23 +9,29 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.tables.fingerprints import group_of, put_groups, written_out
+from spackmon.ingest.tables.run_events import release_log, renew_log
 from spackmon.logs.chunks import unpacked
 from spackmon.logs.event import Event, Report
+from spackmon.logs.groups import blanked, normal_form
 from spackmon.logs.packed import report_of
 from spackmon.logs.scanner import RULES_VERSION
 
 _INSERT = over_rows(
     "position integer, kind text, role text, tool text, error_class text, blame text, fingerprint text, "
     "is_first integer, occurrences integer, message text, line integer, first_line integer, "
-    "last_line integer, source_file text, source_line integer, source_column integer",
+    "last_line integer, source_file text, source_line integer, source_column integer, rule text, "
+    "form_class text, normal_form text, blanked text, text text",
     """
     INSERT INTO log_event (
         log_id, position, kind, role, tool, error_class, blame, fingerprint, is_first, occurrences, message,
-        line, first_line, last_line, source_file, source_line, source_column
+        line, first_line, last_line, source_file, source_line, source_column, rule, form_class, normal_form,
+        blanked, text
     )
     SELECT CAST(:log_id AS bigint), i.position, i.kind, i.role, i.tool, i.error_class, i.blame, i.fingerprint,
         i.is_first = 1, i.occurrences, i.message, i.line, i.first_line, i.last_line, i.source_file,
-        i.source_line, i.source_column
+        i.source_line, i.source_column, i.rule, i.form_class, i.normal_form, i.blanked,
+        i.text
     FROM {input} i
     WHERE true
     ORDER BY i.position
@@ -71,9 +77,15 @@ def read_again(connection: Connection, log_id: int) -> None:
     if not _LOCK.run(connection, log_id=log_id):
         return
     report = report_of(_pieces(connection, log_id))
+    put_groups(
+        connection,
+        (group_of(event, _text(event.text or event.message) or "") for event in report.events if event.group),
+    )
+    release_log(connection, log_id)
     _DELETE.run(connection, log_id=log_id)
     add_events(connection, log_id, report)
     _note(connection, log_id, report)
+    renew_log(connection, log_id)
 
 
 def _note(connection: Connection, log_id: int, report: Report) -> None:
@@ -93,7 +105,10 @@ def _row(position: int, event: Event) -> tuple[object, ...]:
         position, event.kind.upper(), event.role.upper(), _text(event.tool), event.class_name or None,
         event.blame.upper() or None, event.group or None, int(event.is_first), event.count,
         _text(event.message) or "", event.line, event.first_line, event.last_line, _text(event.source_file),
-        event.source_line, event.column,
+        event.source_line, event.column, event.rule or None, event.form_class or None,
+        _text(normal_form(event)) if event.group else None,
+        written_out(blanked(event)) if event.group else None,
+        None if event.text == event.message else _text(event.text),
     )  # fmt: skip
 
 

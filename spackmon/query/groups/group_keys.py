@@ -37,7 +37,7 @@ from spackmon.models import (
     Tag,
     attempt_tag,
 )
-from spackmon.query.rows.events import first_error_group_id, is_first_failed
+from spackmon.query.rows.events import first_error_group_id, is_first_failed, is_root
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
 
@@ -130,6 +130,17 @@ def error_group(run: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     first = first_error_group_id(run)
     group = run.attach(ErrorGroup.__table__, lambda group: group.row_id == first)
     return [group[ErrorGroup.fingerprint], group[ErrorGroup.text]]
+
+
+def root_fact(attempt_id: ValueOf, fact: Attribute) -> KeyColumns:
+    """A column of a run's error to read first."""
+
+    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+        attempt = attempt_id(row)
+        event = row.attach(BuildEvent.__table__, lambda event: is_root(attempt, event))
+        return [event[fact]]
+
+    return columns
 
 
 def own_error_group(event: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:

@@ -3,10 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, and_, case, func, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    case,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy import cast as sql_cast
 
-from spackmon.models import BuildEvent, ErrorGroupBuild, ErrorGroupChange, LogEvent, Phase
+from spackmon.models import BuildEvent, ErrorGroup, ErrorGroupBuild, ErrorGroupChange, LogEvent, Phase
 from spackmon.query.rows.relations import newest_attempt_id
 from spackmon.query.sql.conditions import Driver
 from spackmon.query.sql.json_text import constant
@@ -37,16 +48,31 @@ warnings_of_attempt = events_of(lambda attempt: attempt.row_id, EventKind.WARNIN
 
 
 def root_event(attempt: Scope) -> ColumnElement[Any]:
-    """The id of the error to read first: of the first failed phase whose log has one."""
-    event, phase = LogEvent.__table__.alias(), Phase.__table__.alias()
+    """The id of the error to read first, of which a run has one at most."""
+    event = BuildEvent.__table__.alias()
     found: Select[Any] = select(event.c.id).where(
-        phase.c.attempt_id == attempt.row_id,
-        phase.c.status == constant("ERROR"),
-        event.c.log_id == phase.c.log_id,
-        event.c.is_first,
+        event.c.attempt_id == attempt.row_id, event.c.kind == constant(EventKind.ERROR), event.c.is_first
     )
-    first = found.order_by(phase.c.position, phase.c.id, event.c.id).limit(1)
-    return first.correlate_except(event, phase).scalar_subquery()
+    return found.correlate_except(event).scalar_subquery()
+
+
+def phase_of(event: Scope) -> ColumnElement[Any]:
+    """The id of the phase whose log an event was read in: of equal logs the first."""
+    found, phase = LogEvent.__table__.alias(), Phase.__table__.alias()
+    phases: Select[Any] = select(phase.c.id).where(
+        found.c.id == event[BuildEvent.log_event_id],
+        phase.c.attempt_id == event[BuildEvent.attempt_id],
+        phase.c.log_id == found.c.log_id,
+    )
+    first = phases.order_by(phase.c.position, phase.c.id).limit(literal_column("1"))
+    return first.correlate_except(found, phase).scalar_subquery()
+
+
+def normal_form(event: Scope) -> ColumnElement[Any]:
+    """What an event's fingerprint is the hash of."""
+    group = ErrorGroup.__table__.alias()
+    found = select(group.c.normal_form).where(group.c.fingerprint == event[BuildEvent.fingerprint])
+    return found.correlate_except(group).scalar_subquery()
 
 
 def first_error_group_id(run: Scope) -> ColumnElement[Any]:
@@ -124,4 +150,13 @@ def is_first_failed(attempt_id: ColumnElement[Any], phase: Scope) -> ColumnEleme
         phase[Phase.attempt_id] == attempt_id,
         phase[Phase.status] == constant("ERROR"),
         ~before.correlate_except(earlier).exists(),
+    )
+
+
+def is_root(attempt_id: ColumnElement[Any], event: Scope) -> ColumnElement[bool]:
+    """The event is the error of an attempt to read first."""
+    return and_(
+        event[BuildEvent.attempt_id] == attempt_id,
+        event[BuildEvent.kind] == constant(EventKind.ERROR),
+        event[BuildEvent.is_first],
     )

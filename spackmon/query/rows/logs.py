@@ -24,7 +24,7 @@ from sqlalchemy import (
 from spackmon.errors import Code, Refused
 from spackmon.models import Log, LogChunk, Phase
 from spackmon.query.sql.conditions import Filtering
-from spackmon.query.sql.json_text import MARK, Json, JsonWriter, constant, joined
+from spackmon.query.sql.json_text import MARK, NULL, Json, JsonWriter, constant, joined
 from spackmon.query.sql.log_pieces import BASE64, HEADER_END, LINE_COUNT, PLAIN, TAIL, TEXT
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
@@ -89,6 +89,15 @@ def log_size(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     log = Log.__table__.alias()
     size = select(log.c.size_bytes).where(log.c.id == phase[Phase.log_id])
     return cast(size.correlate_except(log).scalar_subquery(), Text)
+
+
+def log_unlisted(phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
+    """How many events of the log are in no row; null where no rules have read it."""
+    log = Log.__table__.alias()
+    count = select(cast(log.c.unlisted_events, Text)).where(
+        log.c.id == phase[Phase.log_id], log.c.rules_version.is_not(None)
+    )
+    return func.coalesce(count.correlate_except(log).scalar_subquery(), constant(NULL))
 
 
 def log_digest(phase: Scope) -> ColumnElement[Any]:

@@ -67,7 +67,8 @@ def error_group_by_fingerprint(arguments: Mapping[str, Given], filtering: Filter
     fingerprint = filtering.bind(
         arguments["fingerprint"], Text, lambda text: without_nul("fingerprint", text)
     )
-    return Found(select(ErrorGroup.id).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery())
+    present = func.coalesce(ErrorGroup.merged_into_id, ErrorGroup.id)
+    return Found(select(present).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery())
 
 
 def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering) -> Found:

@@ -1,0 +1,74 @@
+"""What revision 0021 held of logs and reports are events of runs and groups afterwards."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, MetaData, insert, select, text
+
+from spackmon.database import Database
+from spackmon.ingest.regrouping import judge_errors_of_logs, judge_reported_errors
+from spackmon.logs.fingerprint import fingerprint
+from spackmon.models import Base
+from spackmon.ops.migrations import upgrade
+from spackmon.status import BuildStatus
+from tests.ingest.installs import cdash
+from tests.ingest.reports import Site, spec
+from tests.ingest.test_run_events import BROKEN, GROUPS, OF_RUN, REPORTED, ZLIB
+from tests.ops.landed import upgrade_to
+
+_NEW = frozenset({"error_group", "build_event"})
+_COLUMNS = ("claim_id", "attempt_id", "position", "kind", "text")
+_OLD_EVENT = f"""INSERT INTO build_event ({", ".join(_COLUMNS)}, error_group_id)
+    SELECT {", ".join(f":{name}" for name in _COLUMNS)}, g.id FROM error_group g WHERE g.text = :text"""
+_OLD_GROUPS = "SELECT DISTINCT text FROM build_event WHERE claim_id IS NOT NULL ORDER BY text"
+
+
+def _carry(site: Site, connection: Connection) -> None:
+    """The rows of a site as revision 0021 would have had them."""
+    metadata = MetaData()
+    metadata.reflect(connection)
+    for table in Base.metadata.sorted_tables:
+        if table.name not in metadata.tables or table.name in _NEW:
+            continue
+        there = metadata.tables[table.name]
+        columns = [column for column in table.columns if column.name in there.columns]
+        rows = site.database.read_once(lambda c, columns=columns: [dict(r) for r in _rows(c, columns)])
+        if rows:
+            connection.execute(insert(table), rows)
+    for (shown,) in site.rows(_OLD_GROUPS):
+        connection.execute(
+            text("INSERT INTO error_group (fingerprint, text) VALUES (:fingerprint, :text)"),
+            {"fingerprint": fingerprint(shown), "text": shown},
+        )
+    for row in site.rows(f"SELECT {', '.join(_COLUMNS)} FROM build_event WHERE claim_id IS NOT NULL"):
+        connection.execute(text(_OLD_EVENT), dict(zip(_COLUMNS, row, strict=True)))
+
+
+def _rows(connection: Connection, columns: Any) -> Any:
+    return connection.execute(select(*columns)).mappings()
+
+
+def test_events_in_logs_become_events_of_runs(empty_url: str, sqlite_url: str, tmp_path: Path) -> None:
+    site = Site(Database(sqlite_url))
+    site.phase(site.build(ZLIB), "build", "ERROR", BROKEN)
+    site.apply(cdash(spec("hdf5", "1.14"), events=REPORTED, status=BuildStatus.FAILED))
+    upgrade_to(21, empty_url, tmp_path / "before")
+    migrated = Database(empty_url)
+    migrated.write_once(lambda connection: connection.execute(text("DELETE FROM person")))
+    migrated.write_once(partial(_carry, site))
+    migrated.close()
+    upgrade(empty_url)
+    rows = partial(_read, migrated)
+    of_log = "SELECT kind, error_class, message, is_first FROM build_event WHERE log_event_id IS NOT NULL"
+    assert sorted(rows(of_log)) == sorted(site.rows(of_log))
+    assert rows("SELECT count(*) FROM error_group WHERE version = 1") == [(1,)]
+    for judge in (judge_errors_of_logs, judge_reported_errors):
+        migrated.write_once(lambda c, judge=judge: judge(c, 0, 100, keep_classes=True))
+    assert rows(OF_RUN) == site.rows(OF_RUN)
+    assert rows(GROUPS) == site.rows(GROUPS)
+    migrated.close()
+
+
+def _read(database: Database, question: str) -> list[tuple[Any, ...]]:
+    return database.read_once(lambda c: [tuple(row) for row in c.execute(text(question))])
