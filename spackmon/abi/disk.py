@@ -41,12 +41,7 @@ class DiskFiles:
 
     def below(self, prefix: str) -> Iterator[str]:
         """The paths of the ELF files below a prefix, without links, in order."""
-        for folder, folders, names in os.walk(prefix):
-            folders[:] = sorted(name for name in folders if name != _LEFT_OUT)
-            for name in sorted(names):
-                path = os.path.join(folder, name)
-                if _is_elf(path):
-                    yield path
+        return elf_paths(prefix)
 
     def _read(self, identity: str, path: str) -> File | None:
         try:
@@ -59,6 +54,16 @@ class DiskFiles:
         except OSError as error:
             # The loader goes on past what it may not open.
             return None if error.errno in (errno.EACCES, errno.ENOENT) else File(identity, None, str(error))
+
+
+def elf_paths(prefix: str) -> Iterator[str]:
+    """The paths of the ELF files below a prefix, without links, in order."""
+    for folder, folders, names in os.walk(prefix):
+        folders[:] = sorted(name for name in folders if name != _LEFT_OUT)
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            if _is_elf(path):
+                yield path
 
 
 def _fault(unreadable: Unreadable) -> str:

@@ -15,11 +15,15 @@ NOT_FOUND = "cannot open shared object file: No such file or directory"
 
 @dataclass(frozen=True)
 class System:
-    """Where a loader looks last, and what it may put for $LIB and $PLATFORM in a path."""
+    """Where a loader looks last, and what it may put for $LIB and $PLATFORM in a path.
+
+    `is_known`: what is not found there is nowhere.
+    """
 
     directories: tuple[str, ...]
     library_words: tuple[str, ...]
     platform_words: tuple[str, ...]
+    is_known: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from spackmon.abi.files import Files
-from spackmon.abi.loader import Loaded, Missing, Process, System
+from spackmon.abi.loader import NOT_FOUND, Loaded, Missing, Process, System
 from spackmon.abi.lookup import Provider, Resolution, resolve
 from spackmon.abi.trials import Packages, Pair, Trials
 
 # Both are called; which of several functions it is, is decided at the start.
 _CALLED = frozenset(("FUNC", "GNU_IFUNC"))
+# In the libraries of glibc and GCC nothing is without a version: a need without one is not theirs.
+_VERSIONED = (
+    "libc.so.", "libm.so.", "libdl.so.", "libpthread.so.", "librt.so.", "ld-linux", "ld64.so.",
+    "libgcc_s.so.", "libstdc++.so.", "libgfortran.so.", "libgomp.so.", "libquadmath.so.", "libatomic.so.",
+)  # fmt: skip
 
 
 class Verdict(StrEnum):
@@ -81,6 +86,7 @@ def predict(files: Files, system: System, packages: Packages) -> Prediction:
 class _Judge:
     def __init__(self, files: Files, system: System, packages: Packages) -> None:
         self._files = files
+        self._system = system
         self._packages = packages
         self._trials = Trials(files, system, packages)
         self._prediction = Prediction()
@@ -137,24 +143,25 @@ class _Judge:
 
     def _compare_libraries(self, pair: Pair) -> bool:
         """Whether the loader stops before it comes to symbols."""
-        found = self._new_missing(pair.before, pair.after)
-        for missing in found:
+        served = {name for _, name, _ in pair.before.all_served}
+        stops = False
+        for missing in self._new_missing(pair.before, pair.after):
             sentence = f"{missing.library}: {missing.reason}"
-            if missing.is_unread:
+            is_elsewhere = not self._system.is_known and missing.library not in served
+            if missing.is_unread or (is_elsewhere and missing.reason == NOT_FOUND):
                 self._prediction.undecided.add(sentence)
                 continue
+            stops = True
             key = MissingLibrary(missing.consumer.file_name, os.path.basename(missing.library))
             self._prediction.missing_libraries[key] = (
                 f"{pair.after.main.path}: error while loading shared libraries: {sentence}"
             )
-        return bool(found)
+        return stops
 
     def _new_missing(self, before: Process, after: Process) -> list[Missing]:
-        known = set(map(self._key, before.missing))
-        return [missing for missing in after.missing if self._key(missing) not in known]
-
-    def _key(self, missing: Missing) -> tuple[str, str]:
-        return self._trials.name_of(missing.consumer), missing.library
+        """What is missing before is missing for whoever needs it after, too."""
+        known = {missing.library for missing in before.all_missing}
+        return [missing for missing in after.missing if missing.library not in known]
 
     def _compare_versions(self, before: Resolution, after: Resolution) -> None:
         for missing, consumer in after.versions_missing.items():
@@ -163,25 +170,27 @@ class _Judge:
                 self._prediction.missing_versions[key] = (
                     f"{missing.file}: version `{missing.version}' not found (required by {consumer.path})"
                 )
-        for missing in after.undecided_versions - before.undecided_versions:
-            self._prediction.undecided.add(
-                f"{missing.consumer} needs version {missing.version} of {missing.file}, which is not there"
-            )
+        # Whoever needed it before was served.
+        served = {(missing.file, missing.version) for missing in before.undecided_versions}
+        for missing in after.undecided_versions:
+            if (missing.file, missing.version) not in served:
+                self._prediction.undecided.add(
+                    f"{missing.consumer} needs version {missing.version} of {missing.file}: not there"
+                )
 
     def _compare_symbols(self, pair: Pair, before: Resolution, after: Resolution) -> None:
         unresolved_before = before.unresolved()
+        served = {(need.symbol, need.version) for need in unresolved_before}
         for need, provider in after.unresolved().items():
             if need in unresolved_before:
                 continue
             sentence = _undefined(provider)
-            if need not in before.providers and pair.after.all_missing:
-                # What is not there before and after may define it.
-                self._prediction.undecided.add(
-                    f"{sentence}, unless {pair.after.all_missing[0].library} defines it"
-                )
-            else:
+            absent = None if need in before.providers else _may_define(provider, pair.after)
+            if absent is None:
                 key = MissingSymbol(provider.consumer.file_name, need.symbol, need.version)
                 self._prediction.missing[key] = f"{pair.after.main.path}: symbol lookup error: {sentence}"
+            elif (need.symbol, need.version) not in served:
+                self._prediction.undecided.add(f"{sentence}, unless {absent} defines it")
 
     def _say_broken_before(self, pair: Pair, before: Resolution) -> None:
         said = self._prediction.broken_before
@@ -222,6 +231,16 @@ class _Judge:
 
     def _is_other_package(self, before: Loaded, after: Loaded) -> bool:
         return self._packages.of(before.path) != self._packages.of(after.path)
+
+
+def _may_define(provider: Provider, process: Process) -> str | None:
+    """A library that is not there, and might define what is needed."""
+    absent = [missing.library for missing in process.all_missing]
+    version = provider.need.version
+    if version is None:
+        return next((name for name in absent if not name.startswith(_VERSIONED)), None)
+    asked = {need.file for need in provider.consumer.elf.version_needs if need.version == version}
+    return next((name for name in absent if name in asked), None)
 
 
 def _undefined(provider: Provider) -> str:

@@ -4,6 +4,7 @@ import strawberry
 
 from spackmon import models
 from spackmon.query.graph import graph_questions as questions
+from spackmon.query.graph.splicing import SPLICE, spliced
 from spackmon.query.groups.counting import tabulated
 from spackmon.query.meanings.fields import (
     JUDGED_AS,
@@ -53,6 +54,7 @@ from spackmon.schema.noun import input_of, object_type
 from spackmon.schema.package import Package, PackageVersion
 from spackmon.schema.person import Person
 from spackmon.schema.spec import Spec
+from spackmon.schema.splice import Splice
 from spackmon.schema.tag import Tag
 
 _ID = argument("id", strawberry.ID, "Its id.")
@@ -192,6 +194,17 @@ class Query:
         ],
         specs=questions.graphs_of("a", "b"),
         description="What differs between two specs and all they depend on.",
+    )
+    splice: Splice = computed(
+        SPLICE,
+        spliced,
+        arguments=[
+            argument("build", strawberry.ID, "The build, all of whose graph is concerned."),
+            argument("replace", str, "The name of a package in its graph."),
+            argument("with", str, "A hash of the spec that takes its place, as in `spec`."),
+        ],
+        description="Whether programs still start when another build of a package takes its place, by the "
+        "loader's rules and from what imports stored of ELF files.",
     )
     common_dependencies: list[CommonDependency] = computed(
         questions.SEVERAL_GRAPHS,

@@ -303,5 +303,5 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("SpecGraph", "nodeCount"): lambda rows, source, _: len(source[1]),
     ("SpecGraph", "edges"): _graph_edges,
     ("SpecGraph", "nodes"): _graph_nodes,
-    **graphs.roots(_spec),
+    **graphs.roots(_spec, _by_id("Build")),
 }

@@ -39,6 +39,7 @@ class Draws:
             "Query.path": {"from": self.hash, "to": self.package, "first": lambda: self.dice.below(5)},
             "Query.phase": {"id": lambda: self.id("BuildPhase")},
             "Query.satisfies": {"hash": self.hash, "spec": self.values.spec},
+            "Query.splice": {"build": self.number, "replace": self.replaced, "with": self.whole_hash},
             "Query.spec": self.dice.choice([{"hash": self.hash}, {"id": lambda: self.id("Spec")}]),
         }  # fmt: skip
         if name == "groupBy":
@@ -73,6 +74,15 @@ class Draws:
     def package(self) -> str:
         """A package's name."""
         return self.dice.choice([*self.values.pools.of("Package", "name"), "none"])
+
+    def number(self) -> str:
+        """The number of a build."""
+        return str(self.dice.choice(self.reference.rows.all(related.MODELS["Build"])).id)
+
+    def replaced(self) -> str:
+        """A package's name, of one that is in the build's graph or in none."""
+        self.values.faults += 1
+        return self.package()
 
     def key(self) -> str:
         """What rows are grouped by."""

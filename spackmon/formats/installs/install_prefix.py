@@ -27,6 +27,7 @@ from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import escaped, optional_name
 from spackmon.formats.bytes.folder import Folder, json_object
 from spackmon.formats.installs.directory_names import named_build
+from spackmon.formats.installs.elf_files import ANALYZER, elf_files
 from spackmon.formats.installs.environment_changes import environment_changes
 from spackmon.formats.installs.install_times import InstallTimes, read_times
 from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run
@@ -165,6 +166,7 @@ def _report(
         status=BuildStatus.SUCCESS,
         prefix=place,
         install_files=manifest.files_at(place),
+        attributes={ANALYZER: elf_files(prefix, place)},
     )
     if was_unpacked:
         return _unpacked(install, manifest, times)

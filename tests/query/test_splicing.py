@@ -1,0 +1,130 @@
+"""Splices asked of what an import stored: by the same rules as on disk, without the system's libraries."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from spackmon.formats.installs.install_prefix import read_prefix
+from tests.abi.cases import CASES
+from tests.abi.splicing import Site, build
+from tests.ingest.reports import hash_of
+from tests.query.conftest import AskedSite
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
+
+ASK = """query($build: ID!, $with: String!, $replace: String = "x") {
+  splice(build: $build, replace: $replace, with: $with) {
+    verdict missingSymbols { consumer symbol version why } missingLibraries { consumer library }
+    missingVersions { consumer file node } sonamesKept warnings undecided
+  }
+}"""
+NEW = hash_of("x 2.0")
+_LINK = {"deptypes": ["link"], "virtuals": []}
+
+
+@dataclass(frozen=True)
+class _Package:
+    prefix: Path
+    name: str
+    version: str
+    dependencies: tuple[str, ...] = ()
+
+    @property
+    def hash(self) -> str:
+        return hash_of(f"{self.name} {self.version}")
+
+
+def _installed(site: AskedSite, built: Site) -> int:
+    """The build of the consumer, once all of a case is imported."""
+    others = [_Package(path, f"dep-{path.name}", "1.0") for path in built.others]
+    old = _Package(built.before, "x", "1.0", tuple(one.hash for one in others))
+    new = _Package(built.after, "x", "2.0", tuple(one.hash for one in others))
+    consumer = _Package(built.consumer, "app", "1.0", (old.hash, *old.dependencies))
+    packages = {one.hash: one for one in (consumer, old, new, *others)}
+    builds = {}
+    for one in packages.values():
+        _describe(one, packages)
+        for report in read_prefix(one.prefix, None):
+            builds[one.hash] = site.apply(report).build_id
+    return int(builds[consumer.hash])
+
+
+def _describe(package: _Package, packages: dict[str, _Package]) -> None:
+    """What Spack 0.23 leaves in a prefix."""
+    needed = [package.hash, *package.dependencies]
+    nodes = [
+        {
+            "name": one.name, "version": one.version, "hash": one.hash, "namespace": "splice",
+            "parameters": {}, "arch": {"platform": "linux", "platform_os": "debian12", "target": "x86_64"},
+            "compiler": {"name": "gcc", "version": "12.2.0"},
+            "dependencies": [
+                {"name": packages[below].name, "hash": below, "parameters": _LINK}
+                for below in one.dependencies
+            ],
+        }
+        for one in (packages[value] for value in needed)
+    ]  # fmt: skip
+    folder = package.prefix / ".spack"
+    folder.mkdir(exist_ok=True)
+    (folder / "spec.json").write_text(json.dumps({"spec": {"_meta": {"version": 4}, "nodes": nodes}}))
+    manifest = {
+        str(path): {"mode": path.lstat().st_mode, "owner": 0, "group": 0}
+        | ({"dest": str(path.readlink())} if path.is_symlink() else {})
+        for path in package.prefix.rglob("*")
+    }
+    (folder / "install_manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [
+        ("version gone", "BREAKS"),
+        ("link to a longer name", "WORKS"),
+        ("right soname in another file", "BREAKS"),
+        ("RPATH serves the library's own needs", "WORKS"),
+        ("opened by name", "UNKNOWN"),
+        ("system directories are switched off", "UNKNOWN"),
+    ],
+)
+def test_what_was_imported_answers(site: AskedSite, tmp_path: Path, name: str, verdict: str) -> None:
+    build_id = _installed(site, build(CASES[name], tmp_path))
+    answer = site.ask(ASK, build=str(build_id), **{"with": NEW})["splice"]
+    assert answer["verdict"] == verdict
+    assert bool(answer["undecided"]) == (verdict == "UNKNOWN")
+    if name == "version gone":
+        (symbol,) = answer["missingSymbols"]
+        program = tmp_path / "consumer" / "bin" / "prog"
+        assert symbol == {
+            "consumer": "prog", "symbol": "x_two", "version": "X_2",
+            "why": f"{program}: symbol lookup error: {program}: undefined symbol: x_two, version X_2",
+        }  # fmt: skip
+        assert answer["missingVersions"] == [{"consumer": "prog", "file": "libx.so.1", "node": "X_2"}]
+
+
+def test_what_is_not_known_is_refused_or_unknown(site: AskedSite, tmp_path: Path) -> None:
+    built = build(CASES["link to a longer name"], tmp_path)
+    build_id = str(_installed(site, built))
+    for arguments, code in [
+        ({"build": "999999"}, "BUILD_UNKNOWN"),
+        ({"build": "x"}, "ID_INVALID"),
+        ({"with": "a" * 32}, "SPEC_UNKNOWN"),
+        ({"replace": "zlib"}, "ARGUMENT_INVALID"),
+    ]:
+        error = site.error(ASK, **{"build": build_id, "with": NEW, **arguments})
+        assert error["extensions"]["code"] == code
+    # A spec whose files nobody imported.
+    dependency = _Package(tmp_path, "other", "1.0")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    _describe(_Package(folder, "other", "1.0"), {dependency.hash: dependency})
+    (folder / ".spack" / "install_manifest.json").unlink()
+    for report in read_prefix(folder, None):
+        site.apply(report)
+    answer = site.ask(ASK, build=build_id, **{"with": dependency.hash})["splice"]
+    assert (answer["verdict"], answer["undecided"]) == (
+        "UNKNOWN",
+        ["no symbols are known of both builds of x"],
+    )
