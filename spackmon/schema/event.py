@@ -217,7 +217,7 @@ class ErrorGroup(Node):
     rulings: Connection["ErrorGroupRuling"] = connection(
         models.ErrorGroupRuling,
         belongs=_RULINGS,
-        order=[models.ErrorGroupRuling.id],
+        order=[models.ErrorGroupRuling.reported_at],
         description="What people said of it, in order.",
     )
     text: str = column(

@@ -36,7 +36,7 @@ OWN_ORDERS: dict[tuple[str, str], list[tuple[str, bool]]] = {
     ("Build", "attempts"): [("number", False)],
     ("Build", "phases"): [("position", False)],
     ("BuildPhase", "logEvents"): [("position", False)],
-    ("ErrorGroup", "rulings"): [("id", False)],
+    ("ErrorGroup", "rulings"): [("reportedAt", False)],
     ("Build", "tags"): [("name", False)],
     ("Spec", "dependencies"): [("childName", False)],
     ("Spec", "transitiveDependencies"): [("depth", False)],
