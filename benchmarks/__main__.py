@@ -10,7 +10,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks import against, against_postgraphile, bulk, growth, ingest, logs, memory, query, questions
+from benchmarks import (
+    against,
+    against_postgraphile,
+    bulk,
+    growth,
+    ingest,
+    logs,
+    memory,
+    query,
+    questions,
+    search,
+)
 from benchmarks.data import Size
 from benchmarks.databases import POSTGRESQL_CONFIGURATION, DatabaseName, Loaded, loaded
 from benchmarks.measure import Result, show
@@ -25,6 +36,7 @@ TOPICS: dict[str, Topic] = {
     growth.TOPIC: lambda loaded, size, quick: growth.measure(loaded, quick=quick),
     questions.TOPIC: lambda loaded, size, quick: questions.measure(loaded, quick=quick),
     logs.TOPIC: lambda loaded, size, quick: logs.measure(loaded, quick=quick),
+    search.TOPIC: lambda loaded, size, quick: search.measure(loaded, quick=quick),
     memory.TOPIC: lambda loaded, size, quick: memory.measure(loaded, quick=quick),
 }
 DATABASES: tuple[DatabaseName, ...] = ("postgresql", "sqlite")

@@ -27,6 +27,7 @@ from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.logs.groups import VERSION, digest
+from spackmon.logs.words import searchable
 from spackmon.runs.claim import Claim
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, SourceKind
@@ -210,6 +211,7 @@ class _Rows:
                 "post_context": error.post_context, "error_group_id": group_id, "role": "PRIMARY",
                 "tool": "gcc", "error_class": "compile", "blame": "PACKAGE", "fingerprint": digest(print_),
                 "is_first": position == 1, "occurrences": 1, "message": error.text,
+                "search_words": searchable(error.text, error.source_file),
             }  # fmt: skip
 
     def _variables(self, variables: Mapping[str, str]) -> Any:

@@ -140,6 +140,7 @@ class Code(StrEnum):
     SPEC_HASH_AMBIGUOUS = auto(), 400, "Several specs have a hash with this prefix."
     SPEC_SYNTAX = auto(), 400, "The text is no spec; `position` is the offset of the first wrong character."
     FORMAT_INVALID = auto(), 400, "`template` cannot be rendered."
+    SEARCH_INVALID = auto(), 400, "`search` has no word, too many, or a quotation mark alone."
     FILTER_NULL = auto(), 400, "A filter is null where a value is needed."
     FILTER_TOO_DEEP = auto(), 400, "The filters are nested too deeply."
     ORDER_INVALID = auto(), 400, "An `orderBy` entry does not have exactly one field."

@@ -124,7 +124,9 @@ class BuildEvent(Base):
     `kind` is a word of `spackmon.status.EventKind`, `role` PRIMARY or CONSEQUENCE. `text` is what the source
     showed, `message` what it says without its place. Only errors have a class, a fingerprint and a group;
     `rule` is the form of line that was recognised, `blanked` JSON of what the fingerprint leaves out. Lines
-    count from 1. `is_first` marks the one error of a run to read first.
+    count from 1. `is_first` marks the one error of a run to read first. `search_words` is what
+    `spackmon.logs.words` makes of its text, its file and, of one in a log, its tool; what finds rows by it
+    is no part of the models, as each database has its own (migration 0023).
     """
 
     __tablename__ = "build_event"
@@ -158,3 +160,4 @@ class BuildEvent(Base):
     pre_context: Mapped[str | None] = mapped_column(ByteOrderedText)
     post_context: Mapped[str | None] = mapped_column(ByteOrderedText)
     error_group_id: Mapped[int | None] = mapped_column(ForeignKey(ErrorGroup.id), index=True)
+    search_words: Mapped[str] = mapped_column(ByteOrderedText, server_default="")

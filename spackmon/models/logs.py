@@ -58,7 +58,7 @@ class LogEvent(Base):
     `error_class` and `blame` are what the taxonomy says; `fingerprint` is equal for the same failure
     elsewhere, the hash of `normal_form`, and `blanked` JSON of what that leaves out: only errors of role
     PRIMARY have these six. Lines count from 1; `occurrences` is how many equal diagnostics it stands for. One
-    error at most `is_first`.
+    error at most `is_first`. `search_words` as of BuildEvent.
     """
 
     __tablename__ = "log_event"
@@ -87,3 +87,4 @@ class LogEvent(Base):
     source_file: Mapped[str | None] = mapped_column(ByteOrderedText)
     source_line: Mapped[int | None]
     source_column: Mapped[int | None]
+    search_words: Mapped[str] = mapped_column(ByteOrderedText, server_default="")

@@ -16,6 +16,7 @@ from spackmon.query.meanings.fields import (
     json_value,
     listing,
     relation,
+    searched_log,
     value,
 )
 from spackmon.query.rows import logs
@@ -37,6 +38,7 @@ from spackmon.schema.log_event import LogEvent
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type
 from spackmon.schema.scalars import Long
+from spackmon.schema.searching import LineSearch
 from spackmon.schema.status import BuildStatus, InstalledFrom, PhaseStatus
 
 if TYPE_CHECKING:
@@ -87,6 +89,15 @@ class Log:
         description="How many lines the whole log has; they end at line feeds.",
     )
     size_bytes: int = json_value(logs.log_size, description="The whole log's size in bytes.")
+    search: LineSearch = searched_log(
+        [
+            argument("text", str, "What is sought: words in one line, as a filter's `search`."),
+            argument("from_line", int, "The first line that is looked at, from 1.", 1),
+            argument("first", int, "How many lines at most, up to 100.", 20),
+            argument("context", int, "How many lines above and below each, up to 10.", 0),
+        ],
+        description="Lines of the whole log, at most 16 MB of which are looked through in one answer.",
+    )
     digest: str = value(logs.log_digest, description="The SHA-256 of the whole log's bytes, in hexadecimal.")
     unlisted_event_count: int | None = json_value(
         logs.log_unlisted,

@@ -17,6 +17,7 @@ from spackmon.query.meanings.fields import (
     argument,
     chosen,
     column,
+    condition,
     connection,
     counted,
     embedded,
@@ -26,10 +27,12 @@ from spackmon.query.meanings.fields import (
 )
 from spackmon.query.rows import events as of_events
 from spackmon.query.rows.relations import refer_by
+from spackmon.query.rows.searches import has_words
 from spackmon.schema.connection import Connection
 from spackmon.schema.groups import BuildConnection, BuildEventConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type
+from spackmon.schema.searching import SEARCH, SnippetPart, snippet_of
 from spackmon.schema.status import Blame, EventKind, EventRole, GroupAction
 from spackmon.schema.suspects import Suspects
 
@@ -166,6 +169,12 @@ class BuildEvent(Node):
     attempt: _Attempt = relation(
         models.BuildEvent.attempt_id, filters=True, description="The run that it occurred in."
     )
+    snippet: list[SnippetPart] = snippet_of("text")
+
+    class Filter:
+        """What is no field."""
+
+        search = condition(str, has_words(models.BuildEvent.search_words), description=SEARCH)
 
 
 @noun("groups of errors")

@@ -3,11 +3,13 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query.meanings.fields import column, connection, identity
+from spackmon.query.meanings.fields import column, condition, connection, identity
 from spackmon.query.rows.relations import share
+from spackmon.query.rows.searches import has_words
 from spackmon.schema.groups import BuildPhaseConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
+from spackmon.schema.searching import SEARCH, SnippetPart, snippet_of
 from spackmon.schema.status import Blame, EventKind, EventRole
 
 _PHASES = share(models.LogEvent.log_id, models.Phase.log_id)
@@ -70,3 +72,9 @@ class LogEvent(Node):
     source_column: int | None = column(
         models.LogEvent.source_column, description="The column of that line, from 1."
     )
+    snippet: list[SnippetPart] = snippet_of("message")
+
+    class Filter:
+        """What is no field."""
+
+        search = condition(str, has_words(models.LogEvent.search_words), description=SEARCH)

@@ -16,6 +16,7 @@ from spackmon.query.meanings.fields import (
     node_lookup,
     nodes_lookup,
     satisfies,
+    searched_logs,
 )
 from spackmon.query.rows.lookups import (
     MAXIMUM_IDS,
@@ -53,6 +54,7 @@ from spackmon.schema.node import Node
 from spackmon.schema.noun import input_of, object_type
 from spackmon.schema.package import Package, PackageVersion
 from spackmon.schema.person import Person
+from spackmon.schema.searching import LogSearch
 from spackmon.schema.spec import Spec
 from spackmon.schema.splice import Splice
 from spackmon.schema.tag import Tag
@@ -127,10 +129,26 @@ class Query:
         models.Phase, description="All phases of all runs, the latest first."
     )
     events: BuildEventConnection = connection(
-        models.BuildEvent, description="All errors and warnings of all runs, the latest first."
+        models.BuildEvent,
+        words=models.BuildEvent.search_words,
+        description="All errors and warnings of all runs, the latest first.",
+    )
+    logs: LogSearch = searched_logs(
+        [
+            argument("search", str, "What is sought: words in one line, as a filter's `search`."),
+            argument("where", input_of("BuildPhaseFilter") | None, "Only logs of these phases."),
+            argument("first", int, "How many logs at most, up to 100.", 20),
+            argument("lines", int, "How many lines of each at most, up to 20.", 3),
+            argument("context", int, "How many lines above and below each, up to 10.", 0),
+            argument("after", str | None, "Only logs after this `endCursor`."),
+        ],
+        description="Whole logs, looked through as they are read, the latest first: at most 16 MB or 500 "
+        "chunks in one answer, which says how much that was and where to go on.",
     )
     log_events: Connection[LogEvent] = connection(
-        models.LogEvent, description="What all logs say went wrong; equal logs are one."
+        models.LogEvent,
+        words=models.LogEvent.search_words,
+        description="What all logs say went wrong; equal logs are one.",
     )
     error_groups: Connection[ErrorGroup] = connection(
         models.ErrorGroup, description="All groups of errors that differ only in paths and numbers."

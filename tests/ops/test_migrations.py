@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from functools import partial
 from pathlib import Path
@@ -26,6 +27,7 @@ from tests.ingest.reports import Site
 from tests.ingest.test_any_order import contents
 from tests.ops.landed import upgrade_to
 
+SEARCHED = re.compile("^(build|log)_event_search|^search_vector$|^ix_(build|log)_event_search_vector$")
 REBUILDS_PERSON = '''
 """A revision that SQLite can only do by copying a table that others refer to."""
 import sqlalchemy as sa
@@ -68,7 +70,9 @@ FILLED = [
 
 def test_the_migrations_lead_to_exactly_the_models(database: Database) -> None:
     def differences(connection: Connection) -> list[object]:
-        return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+        # What finds events by their words is in each database something else, and no part of the models.
+        named = {"include_name": lambda name, kind, _: not (name and SEARCHED.search(name))}
+        return list(compare_metadata(MigrationContext.configure(connection, opts=named), Base.metadata))
 
     assert database.read_once(differences) == []
 

@@ -19,7 +19,7 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from tests.reference import counted, fields, graphs, related, suspects
+from tests.reference import counted, fields, graphs, related, searches, suspects
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
@@ -62,13 +62,13 @@ class Reference:
             return True
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
-        if type_name in graphs.TYPES | counted.TYPES | suspects.TYPES:
+        if type_name in graphs.TYPES | counted.TYPES | searches.TYPES | suspects.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
         return (
             is_root_connection
-            or key == ("Query", "matrix")
+            or key in (("Query", "logs"), ("Query", "matrix"))
             or key in _SPECIAL
             or key in related.TO_ONE
             or key in _TO_MANY
@@ -93,6 +93,8 @@ class Reference:
     def _field(self, key: tuple[str, str], source: Any, arguments: Mapping[str, Any]) -> Any:
         if key in _SPECIAL:
             return _SPECIAL[key](self.rows, source, arguments)
+        if key == ("Query", "logs"):
+            return searches.logs(self.rows, self._found(key, None, "BuildPhase", arguments), arguments)
         if key == ("Query", "matrix"):
             return counted.matrix(self.rows, self._found(key, None, "Build", arguments), arguments)
         if self._is_connection(key):
@@ -276,6 +278,9 @@ def _error_group(rows: Rows, _: Any, arguments: Mapping[str, Any]) -> Any:
 _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] = {
     ("BuildPhase", "log"): log_of,
     ("Build", "changesSinceLastSuccess"): graphs.build_changes,
+    ("BuildEvent", "snippet"): searches.snippet,
+    ("Log", "search"): searches.lines_of,
+    ("LogEvent", "snippet"): searches.snippet,
     ("Build", "next"): lambda rows, build, _: _neighbour(rows, build, forward=True),
     ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),
     ("Build", "previousSuccess"): lambda rows, build, _: _neighbour(rows, build, status="SUCCESS"),

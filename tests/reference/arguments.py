@@ -29,6 +29,12 @@ class Draws:
             "Query.diff": {"a": self.hash, "b": self.hash, "ignore": self.package},
             "Query.errorGroup": {"fingerprint": self.fingerprint},
             "Query.impact": {"of": self.values.spec},
+            "Log.search": {
+                "text": self.values.search, "first": self.few, "context": self.few, "fromLine": self.few,
+            },
+            "Query.logs": {
+                "search": self.values.search, "first": self.few, "lines": self.few, "context": self.few,
+            },
             "Query.matrix": {
                 "rows": self.key, "columns": self.key, "first": self.count,
                 "includeInstalled": lambda: self.dice.chance(50),
@@ -59,6 +65,7 @@ class Draws:
             "maximumDepth": lambda: self.dice.below(4),
             "offset": lambda: self.dice.below(3),
             "package": self.package,
+            "search": self.values.search,
             "unchanged": lambda: self.dice.chance(50),
             "as": lambda: Word(self.dice.choice(["SPACK_1_2", "SPACK_1_3"])),
             "order": lambda: Word(self.dice.choice(["PRE", "POST", "BREADTH", "TOPOLOGICAL"])),
@@ -96,6 +103,11 @@ class Draws:
         if len(set(keys)) < len(keys):
             self.values.faults += 1
         return keys
+
+    def few(self) -> int:
+        """How many of something, which may be too few."""
+        self.values.faults += 1
+        return self.dice.below(5)
 
     def count(self) -> int:
         """How many groups."""

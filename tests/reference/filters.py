@@ -17,6 +17,7 @@ from spackmon.graph.versions import version_key
 from tests.reference import fields, related
 from tests.reference.connected import connected
 from tests.reference.rows import Rows
+from tests.reference.searches import searched
 
 Operator = Callable[[Any, Any], bool]
 
@@ -97,6 +98,8 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
         return bool(parts) and (all(parts) if name == "and" else any(parts))
     if name == "not":
         return not one(sought)
+    if name == "search":
+        return searched(row, sought)
     if name in ("dependency", "dependent"):
 
         def are_passed(where: Mapping[str, Any], spec: Any) -> bool:
@@ -193,7 +196,7 @@ def knows(input_name: str, name: str) -> bool:
     """Whether a filter's field can be tested here."""
     key = type_of(input_name), name
     return (
-        name in ("and", "or", "not", "dependency", "dependent")
+        name in ("and", "or", "not", "dependency", "dependent", "search")
         or is_of_groups(key[0])
         or any(key in known for known in (related.TO_ONE,))
         or any(key in known for known in (fields.FILTERED_TO_MANY, related.TO_MANY))

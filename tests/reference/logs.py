@@ -42,6 +42,11 @@ class Log:
         """The site's logs have this sequence alone, and draw nothing again."""
         return self.text().replace("\x1b[31m", "")
 
+    def plain_lines(self) -> list[str]:
+        """All lines of the whole, without what ends them."""
+        lines = Log(self.row, self.whole, 1, -1).plain_text().split("\n")
+        return lines[:-1] if lines[-1] == "" else lines
+
     def base64(self) -> str:
         """The same in base64."""
         return base64.b64encode(self.lines()).decode()

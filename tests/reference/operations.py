@@ -25,10 +25,11 @@ from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Val
 DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
-    "a", "after", "as", "b", "before", "build", "columns", "depth", "deptypes", "direction", "fingerprint",
-    "first", "from", "fromLine", "hash", "hashes", "having", "id", "ids", "ignore", "includeInstalled",
-    "keys", "last", "maximumDepth", "name", "of", "offset", "order", "orderBy", "package", "replace",
-    "rows", "satisfying", "spec", "template", "to", "toLine", "types", "unchanged", "where", "with",
+    "a", "after", "as", "b", "before", "build", "columns", "context", "depth", "deptypes", "direction",
+    "fingerprint", "first", "from", "fromLine", "hash", "hashes", "having", "id", "ids", "ignore",
+    "includeInstalled", "keys", "last", "lines", "maximumDepth", "name", "of", "offset", "order",
+    "orderBy", "package", "replace", "rows", "satisfying", "search", "spec", "template", "text", "to",
+    "toLine", "types", "unchanged", "where", "with",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"

@@ -92,6 +92,17 @@ def nullable(type_: Any) -> Any:
 
 
 ODD_TEXTS = ["", "%", "a", "é", "\U0001f40d", "'\"\\", "\n", "\U0010ffff"]
+SOUGHT = [
+    "error",
+    "ERROR -",
+    "unused 'y'",
+    "-lfoo",
+    "cannot find -lf*",
+    '"b.c" y',
+    "e*",
+    "x undeclared",
+    "none",
+]
 ODD_VERSIONS = ["1.9.9", "1.10rc1", "2", "stable", "", "1.2-11"]
 
 
@@ -132,6 +143,8 @@ class Values:
             return self.filter(type_, depth - 1)
         if name in ("dependency", "dependent"):
             return self._dependency(type_, depth)
+        if name == "search":
+            return Leaf(type_, self.search, needed=True)
         inner = nullable(type_)
         if "some" in inner.fields:
             how = self.dice.choice(["some", "none", "every"])
@@ -140,6 +153,13 @@ class Values:
         if "and" in inner.fields:
             return self.filter(type_, depth - 1)
         return self._operators(type_, type_of(of.name), name)
+
+    def search(self) -> str:
+        """What is sought in events."""
+        if self.dice.chance(3):
+            self.faults += 1
+            return self.dice.choice(["", "- ::", '"error', "a " * 51, "a" * 1001])
+        return self.dice.choice(SOUGHT)
 
     def _dependency(self, type_: Any, depth: int) -> Branch:
         types = {name: field.type for name, field in nullable(type_).fields.items()}

@@ -11,6 +11,7 @@ from spackmon.logs import event as logs
 from spackmon.logs.groups import blanked
 from spackmon.logs.reported import event_of
 from spackmon.logs.taxonomy import of_site
+from spackmon.logs.words import searchable
 from spackmon.status import EventKind
 from spackmon.submission import MOST_EVENTS, Event
 
@@ -28,16 +29,18 @@ _DELETE = Statement("DELETE FROM build_event WHERE claim_id = :claim_id")
 _INSERT = over_rows(
     "position integer, kind text, role text, tool text, error_class text, blame text, fingerprint text, "
     "rule text, blanked text, is_first integer, text text, message text, log_line integer, source_file text, "
-    "source_line integer, source_column integer, pre_context text, post_context text",
+    "source_line integer, source_column integer, pre_context text, post_context text, "
+    "search_words text",
     f"""
     INSERT INTO build_event (
         claim_id, position, kind, role, tool, error_class, blame, fingerprint, rule, blanked, is_first,
         occurrences, text, message, log_line, source_file, source_line, source_column, pre_context,
-        post_context, error_group_id
+        post_context, search_words, error_group_id
     )
     SELECT CAST(:claim_id AS bigint), i.position, i.kind, i.role, i.tool, i.error_class, i.blame,
         i.fingerprint, i.rule, i.blanked, i.is_first = 1, 1, i.text, i.message, i.log_line, i.source_file,
-        i.source_line, i.source_column, i.pre_context, i.post_context, ({OF_EVENT.format(event="i")})
+        i.source_line, i.source_column, i.pre_context, i.post_context,
+        i.search_words, ({OF_EVENT.format(event="i")})
     FROM {{input}} i
     WHERE true
     ORDER BY i.position
@@ -116,6 +119,7 @@ def _write(connection: Connection, claim_id: int, events: Sequence[Event], readi
             r.blame.upper() or None, r.group or None, r.rule or None,
             written_out(blanked(r)) if r.group else None, int(place == first), e.text, r.message, e.log_line,
             e.source_file, e.source_line, r.column, e.pre_context, e.post_context,
+            searchable(e.text, e.source_file),
         )
         for place, (e, r) in enumerate(zip(events, read, strict=True))
     ]  # fmt: skip

@@ -16,22 +16,23 @@ from spackmon.logs.event import Event, Report
 from spackmon.logs.groups import blanked, normal_form
 from spackmon.logs.packed import report_of
 from spackmon.logs.scanner import RULES_VERSION
+from spackmon.logs.words import searchable
 
 _INSERT = over_rows(
     "position integer, kind text, role text, tool text, error_class text, blame text, fingerprint text, "
     "is_first integer, occurrences integer, message text, line integer, first_line integer, "
     "last_line integer, source_file text, source_line integer, source_column integer, rule text, "
-    "form_class text, normal_form text, blanked text, text text",
+    "form_class text, normal_form text, blanked text, text text, search_words text",
     """
     INSERT INTO log_event (
         log_id, position, kind, role, tool, error_class, blame, fingerprint, is_first, occurrences, message,
         line, first_line, last_line, source_file, source_line, source_column, rule, form_class, normal_form,
-        blanked, text
+        blanked, text, search_words
     )
     SELECT CAST(:log_id AS bigint), i.position, i.kind, i.role, i.tool, i.error_class, i.blame, i.fingerprint,
         i.is_first = 1, i.occurrences, i.message, i.line, i.first_line, i.last_line, i.source_file,
         i.source_line, i.source_column, i.rule, i.form_class, i.normal_form, i.blanked,
-        i.text
+        i.text, i.search_words
     FROM {input} i
     WHERE true
     ORDER BY i.position
@@ -109,6 +110,7 @@ def _row(position: int, event: Event) -> tuple[object, ...]:
         _text(normal_form(event)) if event.group else None,
         written_out(blanked(event)) if event.group else None,
         None if event.text == event.message else _text(event.text),
+        searchable(event.text or event.message, event.source_file, event.tool),
     )  # fmt: skip
 
 

@@ -13,13 +13,14 @@ from graphql import (
     get_named_type,
     parse,
 )
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 
 from spackmon.models import Spec
 from spackmon.query.meanings.meaning import At, Meaning, scalar
 from spackmon.query.sql.computed import Computation, ResponsePath, Shape
 from spackmon.query.sql.conditions import Make, SpecIds
 from spackmon.query.sql.json_text import COMPUTED, COMPUTED_END, Json, braced, constant, joined
+from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.selection import Selected
 from spackmon.query.sql.values import Given
 
@@ -67,29 +68,30 @@ class Computed(Meaning):
     def json(self, at: At, statement: "Statement") -> Json:
         """See Meaning."""
         arguments = statement.arguments(at)
-        shape = _shape(at, statement)
+        shape = shape_of(at, statement)
         number = len(statement.computations)
         statement.computations.append(Computation(self.make, arguments, shape))
         facts = self.facts(at, statement, arguments)
         pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":', facts]
-        if shape.specs and self.specs is not None:
+        if shape.rows and self.specs is not None:
             ids = self.specs(at.row, arguments, statement)
             objects = (
                 (".".join(path), _objects_by_hash(ids, At(at.parent, spec, at.row, at.depth), statement))
-                for path, spec in shape.specs.items()
+                for path, spec in shape.rows.items()
             )
-            pieces += [',"specs":', braced(objects)]
+            pieces += [',"rows":', braced(objects)]
         return joined([*pieces, "}" + COMPUTED_END])
 
 
-def _shape(at: At, statement: "Statement") -> Shape:
+def shape_of(at: At, statement: "Statement", row_type: str = "Spec") -> Shape:
+    """What is asked of a computed field, down to the objects of `row_type`, which SQL makes."""
     fields: dict[ResponsePath, Mapping[str, Selected]] = {}
-    specs: dict[ResponsePath, Selected] = {}
+    rows: dict[ResponsePath, Selected] = {}
 
     def visit(type_: GraphQLOutputType, selected: Selected, path: ResponsePath) -> None:
         named = get_named_type(type_)
-        if named.name == "Spec":
-            specs[path] = selected
+        if named.name == row_type:
+            rows[path] = selected
         elif isinstance(named, GraphQLObjectType):
             depth = at.depth + len(path) + 1
             fields[path] = statement.selector.fields(named, selected.selections, depth)
@@ -98,16 +100,23 @@ def _shape(at: At, statement: "Statement") -> Shape:
                     visit(named.fields[part.name].type, part, (*path, key))
 
     visit(at.type_, at.selected, ())
-    return Shape(at.type_, fields, specs)
+    return Shape(at.type_, fields, rows)
 
 
 def _objects_by_hash(ids: Any, at: At, statement: "Statement") -> Json:
     """A JSON object with the object of each spec under its identity."""
     child = at.row.beneath(Spec.__table__)
+    return objects_by(child, child[Spec.hash], "Spec", ids, at, statement)
+
+
+def objects_by(
+    child: Scope, identity: ColumnElement[Any], type_name: str, ids: Any, at: At, statement: "Statement"
+) -> Json:
+    """A JSON object with the objects of the rows that `ids` selects, each under a text that identifies it."""
     wanted = ids.subquery(statement.new_name())
-    type_ = cast(GraphQLObjectType, statement.registry.schema.type_map["Spec"])
+    type_ = cast(GraphQLObjectType, statement.registry.schema.type_map[type_name])
     body = statement.object(at, child, type_, levels=2)
-    member = joined([statement.json.value(child[Spec.hash], nullable=False), ":", body])
+    member = joined([statement.json.value(identity, nullable=False), ":", body])
     source = child.joined(wanted.join(child.source, child.row_id == wanted.c["id"]))
     rows = statement.rows(select(member.label("member")).select_from(source))
     members = func.coalesce(statement.json.aggregated(rows.c["member"]), constant(""))

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, FromClause, and_, case, func, select
 from spackmon.errors import Code, Refused
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
-from spackmon.query.sql.conditions import Belongs, Driver, Satisfying, ValueOf
+from spackmon.query.rows.searches import has_words, rank_of
+from spackmon.query.sql.conditions import Belongs, Condition, Driver, Satisfying, ValueOf
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.selection import Selected
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
 
 _PAGED = frozenset({"nodes", "edges", "pageInfo"})
+MOST_RANKED = 200
 _PLACED = frozenset({"after", "before", "last", "orderBy"})
 
 
@@ -31,7 +33,8 @@ class Connected(Meaning):
     `satisfying(row, text, rules)` is the condition that the argument of this name makes of its text; the rows
     then belong to no row around. Unless a client orders them, rows come in the `order` of these columns,
     newest first among equals. `rows` is how many there may well be on a page whose size nobody gives. What
-    belongs to a row may be found by a `walk` too, and its number be `counted` beforehand.
+    belongs to a row may be found by a `walk` too, and its number be `counted` beforehand. `words` is the
+    column that the argument `search` looks at.
     """
 
     model: Any
@@ -41,6 +44,7 @@ class Connected(Meaning):
     rows: int | None = None
     walk: Callable[[Scope], Driver] | None = None
     counted: ValueOf | None = None
+    words: Attribute | None = None
 
     def page(self, selected: Selected, measure: "Measure") -> int:
         """See Meaning."""
@@ -60,13 +64,17 @@ class Connected(Meaning):
         driver = None if self.walk is None else self.walk(at.row)
         if self.belongs is not None and driver is None:
             holds.append(self.belongs(at.row, child))
+        conditions: list[Condition] = []
+        if self.words is not None and "search" in arguments:
+            conditions.append(has_words(self.words)(child, arguments["search"], statement))
         if "where" in arguments:
             input_name = get_named_type(types["where"].type).name
-            for condition in statement.all_of(input_name, arguments["where"], child):
-                if driver is None and condition.driver is not None and self.belongs is None:
-                    driver = condition.driver
-                else:
-                    holds.append(condition.holds)
+            conditions += statement.all_of(input_name, arguments["where"], child)
+        for condition in conditions:
+            if driver is None and condition.driver is not None and self.belongs is None:
+                driver = condition.driver
+            else:
+                holds.append(condition.holds)
         ways = None
         if self.satisfying is not None and "satisfying" in arguments:
             text = statement.decided(arguments["satisfying"])
@@ -77,6 +85,20 @@ class Connected(Meaning):
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
         return Rows(child, holds, driver, order, ways)
 
+    def ranked(self, at: At, statement: "Statement") -> Rows:
+        """The same; of those in which words are sought the latest ones, the best of them first.
+
+        To rank all that a common word finds would take as long as to read them.
+        """
+        rows, arguments = self.filtered(at, statement), statement.arguments(at)
+        if self.words is None or "search" not in arguments or "orderBy" in arguments:
+            return rows
+        latest = statement.rows(rows.first(rows.row.row_id.label("id"), MOST_RANKED))
+        child = at.row.beneath(self.model.__table__)
+        rank = rank_of(self.words, child, arguments["search"], statement)
+        is_latest = child.row_id.in_(select(latest.c["id"]))
+        return Rows(child, [is_latest], None, [SortKey(rank, descending=True)])
+
 
 class _Connection:
     """One connection in a statement, and its parts."""
@@ -85,7 +107,7 @@ class _Connection:
         self._meaning, self._at, self._statement, self._page = meaning, at, statement, page
         self._type = object_type(at.type_)
         self._fields = statement.fields(at)
-        self._rows = meaning.filtered(at, statement)
+        self._rows = meaning.ranked(at, statement)
 
     def json(self) -> Json:
         """All that is selected of it."""
@@ -126,7 +148,7 @@ class _Connection:
         counted = self._meaning.counted
         if counted is not None and "where" not in self._statement.arguments(self._at):
             return counted(self._at.row)
-        return scalar(self._rows.count())
+        return scalar(self._meaning.filtered(self._at, self._statement).count())
 
     def _inside(self, part: Selected, row: Scope | None = None) -> At:
         """Where a part of the connection stands."""

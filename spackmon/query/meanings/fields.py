@@ -16,8 +16,9 @@ from strawberry.types.arguments import StrawberryArgument
 
 from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.meanings.computing import Computed, Facts, selected
-from spackmon.query.meanings.connections import Connected
+from spackmon.query.meanings.connections import MOST_RANKED, Connected
 from spackmon.query.meanings.finding import Lookup, NodeLookup
+from spackmon.query.meanings.log_searching import SearchedLog, SearchedLogs
 from spackmon.query.meanings.row_fields import (
     Chosen,
     Column,
@@ -163,16 +164,23 @@ def connection(
     rows: int | None = None,
     walk: Callable[[Scope], Driver] | None = None,
     counted: ValueOf | None = None,
+    words: Attribute | None = None,
     filters: bool = False,
 ) -> Any:
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
     arguments = list(_PAGING)
+    if words is not None:
+        sentence = (
+            f"Only those with these words, as a filter's `search`: of the latest {MOST_RANKED:,} first those "
+            "with all of them side by side, errors before warnings."
+        )
+        arguments.append(argument("search", str | None, sentence))
     if satisfying is not None:
         arguments += [
             argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language."),
             JUDGED_AS,
         ]
-    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted)
+    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted, words)
     return _field(meaning, description, arguments=arguments, filters=filters)
 
 
@@ -228,6 +236,16 @@ def counted(
 ) -> Any:
     """A field that Python computes of what SQL counts."""
     return _field(Computed(facts, make), description, arguments=arguments)
+
+
+def searched_logs(arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
+    """The root field that looks through whole logs."""
+    return _field(SearchedLogs(), description, arguments=arguments)
+
+
+def searched_log(arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
+    """A field of a log that looks through it."""
+    return _field(SearchedLog(), description, arguments=arguments)
 
 
 def predicate(condition: Predicate, *, description: str, name: str | None = None) -> Any:

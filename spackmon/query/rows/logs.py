@@ -107,6 +107,13 @@ def log_digest(phase: Scope) -> ColumnElement[Any]:
     return digest.correlate_except(log).scalar_subquery()
 
 
+def chunks_from(line: ColumnElement[Any], phase: Scope) -> tuple[FromClause, list[ColumnElement[bool]]]:
+    """The chunks of a phase's log from that on in which a line begins: the table, and what must hold."""
+    chunk = _chunk()
+    begins = chunk.c.number >= _number_of(_first_line_of(line, phase), phase)
+    return chunk, [_is_of(chunk, phase), begins]
+
+
 def _lines(kind: str, phase: Scope, json: JsonWriter) -> ColumnElement[Any]:
     chunk = _chunk()
     first_line: ColumnElement[Any] = _FIRST

@@ -1,8 +1,8 @@
 """Fields that Python computes from facts which the same statement gives.
 
 SQL puts the facts where the value belongs, between two marks, as JSON. What the computation answers may
-hold specs, by their identities: the statement selects the objects of all specs that it may name, too, and
-they are put in place afterwards. So a computed field costs no second statement.
+hold rows of one type, by their identities: the statement selects the objects of all that it may name, too,
+and they are put in place afterwards. So a computed field costs no second statement.
 """
 
 import json
@@ -22,33 +22,33 @@ ResponsePath = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a computed field is asked for: the fields at each path, and the paths where specs stand."""
+    """What a computed field is asked for: the fields at each path, and the paths where rows stand."""
 
     type_: GraphQLOutputType
     fields: Mapping[ResponsePath, Mapping[str, Selected]]
-    specs: Mapping[ResponsePath, Selected]
+    rows: Mapping[ResponsePath, Selected]
 
-    def fill(self, made: Any, specs: Mapping[str, Any]) -> Any:
-        """The response's value; `specs` holds for each path (joined by dots) the objects by identity."""
-        return self._filled(made, self.type_, (), specs)
+    def fill(self, made: Any, rows: Mapping[str, Any]) -> Any:
+        """The response's value; `rows` holds for each path (joined by dots) the objects by identity."""
+        return self._filled(made, self.type_, (), rows)
 
     def _filled(
-        self, made: Any, type_: GraphQLOutputType, path: ResponsePath, specs: Mapping[str, Any]
+        self, made: Any, type_: GraphQLOutputType, path: ResponsePath, rows: Mapping[str, Any]
     ) -> Any:
         if isinstance(type_, GraphQLNonNull):
-            return self._filled(made, type_.of_type, path, specs)
+            return self._filled(made, type_.of_type, path, rows)
         if made is None:
             return None
         if isinstance(type_, GraphQLList):
-            return [self._filled(one, type_.of_type, path, specs) for one in made]
-        if path in self.specs:
-            return specs[".".join(path)][made]
+            return [self._filled(one, type_.of_type, path, rows) for one in made]
+        if path in self.rows:
+            return rows[".".join(path)][made]
         if not isinstance(type_, GraphQLObjectType):
             return made
         return {
             key: type_.name
             if asked.name == "__typename"
-            else self._filled(made[asked.name], type_.fields[asked.name].type, (*path, key), specs)
+            else self._filled(made[asked.name], type_.fields[asked.name].type, (*path, key), rows)
             for key, asked in self.fields[path].items()
         }
 
@@ -65,7 +65,7 @@ class Computation:
         """The field's JSON; Refused where the facts or the arguments do not allow an answer."""
         sent = json.loads(text)
         arguments = {name: _value(given, variables) for name, given in self.arguments.items()}
-        filled = self.shape.fill(self.make(sent["facts"], arguments), sent.get("specs", {}))
+        filled = self.shape.fill(self.make(sent["facts"], arguments), sent.get("rows", {}))
         return json.dumps(filled, ensure_ascii=False, separators=(",", ":")).encode()
 
 
