@@ -227,6 +227,7 @@ class ErrorGroup(Node):
         models.ErrorGroupRuling,
         belongs=_RULINGS,
         order=[models.ErrorGroupRuling.reported_at],
+        filters=True,
         description="What people said of it, in order.",
     )
     text: str = column(

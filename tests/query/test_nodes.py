@@ -15,8 +15,10 @@ KINDS = {type_.name for type_ in schema._schema.get_possible_types(NODE)}
 def test_every_kind_of_node_is_found_by_the_id_that_the_schema_wrote(furnished: AskedSite) -> None:
     query = "query($id: ID!) { node(id: $id) { __typename id } }"
     of_builds = {"Analysis": "analyses", "Claim": "sources"}
+    of_groups = {"ErrorGroupRuling"}
     lists = {
-        noun: f"{ROOTS[f'{noun}Filter']}(first: 2) {{ nodes {{ id }} }}" for noun in KINDS - of_builds.keys()
+        noun: f"{ROOTS[f'{noun}Filter']}(first: 2) {{ nodes {{ id }} }}"
+        for noun in KINDS - of_builds.keys() - of_groups
     }
     found = furnished.ask("{" + " ".join(f"{noun}: {asked}" for noun, asked in lists.items()) + "}")
     for noun, listed in of_builds.items():
@@ -25,6 +27,9 @@ def test_every_kind_of_node_is_found_by_the_id_that_the_schema_wrote(furnished: 
         )
         (build,) = furnished.ask(having)["builds"]["nodes"]
         found[noun] = {"nodes": build[listed]}
+    ruled = "{ errorGroups(where: {rulings: {some: {}}}, first: 1) { nodes { rulings { nodes { id } } } } }"
+    (group,) = furnished.ask(ruled)["errorGroups"]["nodes"]
+    found["ErrorGroupRuling"] = group["rulings"]
     assert found.keys() == KINDS
     for noun, connection in found.items():
         assert connection["nodes"], noun

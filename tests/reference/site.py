@@ -267,4 +267,5 @@ def _set_clocks(connection: Connection, dice: random.Random) -> None:
                 and row._mapping[table.columns["duration_seconds"]] is not None
             ):
                 changed["duration_seconds"] = dice.choice([0.0, 0.1, 12.25, 1e-9, 86400.0])
-            connection.execute(update(table).where(*its).values(changed))
+            if changed:
+                connection.execute(update(table).where(*its).values(changed))

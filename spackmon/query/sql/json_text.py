@@ -146,6 +146,10 @@ class JsonWriter(ABC):
         """Bytes as hexadecimal digits."""
 
     @abstractmethod
+    def digits(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Bytes as hexadecimal digits of either case, whatever becomes of NULL."""
+
+    @abstractmethod
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         """The UTF-8 of a text as hexadecimal digits."""
 
@@ -176,6 +180,9 @@ class PostgresqlJson(JsonWriter):
     def hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.encode(value, constant("hex"), type_=_TEXT)
 
+    def digits(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return self.hexadecimal(value)
+
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return self.hexadecimal(func.convert_to(value, constant("UTF8")))
 
@@ -202,6 +209,9 @@ class SqliteJson(JsonWriter):
     def hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         # hex(NULL) is the empty string.
         return case((value.is_not(None), func.lower(func.hex(value), type_=_TEXT)))
+
+    def digits(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.hex(value, type_=_TEXT)
 
     def text_as_hexadecimal(self, value: ColumnElement[Any]) -> ColumnElement[Any]:
         return self.hexadecimal(value)
