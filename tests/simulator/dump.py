@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, select
 
 from spackmon.logs import chunks
 from spackmon.models import Base
+from spackmon.models.builds import BUILDS_OF_CHUNK
 
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
@@ -26,8 +27,9 @@ _REPORTED = frozenset({
 
 # What PostgreSQL keeps otherwise, and other columns say: sums that are folded later, places in a list of one.
 _KEPT_OTHERWISE = frozenset({
-    ("build_content", "places"), ("error_group", "event_count"), ("error_group", "run_count"),
-    ("error_group", "build_count"), ("error_group", "first_seen"), ("error_group", "last_seen"),
+    ("build_content", "chunk"), ("build_content", "places"), ("error_group", "event_count"),
+    ("error_group", "run_count"), ("error_group", "build_count"), ("error_group", "first_seen"),
+    ("error_group", "last_seen"),
 })  # fmt: skip
 
 
@@ -63,6 +65,9 @@ class _Dump:
             is_number = name in ("id", "log_event_id")
             if name in _REPORTED or is_number or (table.name, name) in _KEPT_OTHERWISE:
                 continue
+            if (table.name, name) == ("build_content", "place"):
+                # It goes by the build's number, and is told by the build.
+                name, value = "build", self._reference("build", row["chunk"] * BUILDS_OF_CHUNK + value)
             if name == "newest_attempt_id":
                 # The attempt refers to its build: its number is enough.
                 name, value = "newest", self._numbers["attempt"].get(value, {}).get("number")
@@ -108,7 +113,7 @@ def _short(target: str, plain: Any) -> str:
 _UNDECLARED = {
     "package_id": "package", "build_id": "build", "package_version_id": "package_version",
     "ancestor_id": "spec", "descendant_id": "spec", "spec_id": "spec", "attempt_id": "attempt",
-    "error_group_id": "error_group",
+    "error_group_id": "error_group", "first_error_group_id": "error_group",
 }  # fmt: skip
 
 
