@@ -23,6 +23,7 @@ from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest import store
 from spackmon.ingest.tables.build_contents import add_contents
+from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
@@ -55,10 +56,16 @@ def load(database: Database, site: Site) -> None:
             if node.external is None
         }
     database.write(lambda connection: _load_builds(connection, site, list(specs.values())))
+    database.write(_count_errors)
     database.write(_fill_contents)
     for chunk in database.read_once(full_chunks):
         database.write(partial(seal, chunk=chunk))
     tidy(database)
+
+
+def _count_errors(connection: Connection) -> None:
+    count_errors(connection, connection.scalars(select(models.Build.id)).all())
+    recount(connection, connection.scalars(select(models.ErrorGroup.id)).all())
 
 
 def _fill_contents(connection: Connection) -> None:
