@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
 from spackmon.models import Attempt, Build, Closure, Phase
-from spackmon.query.rows.neighbours import kept, namesakes
+from spackmon.query.rows.neighbours import beside
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
 from spackmon.status import BuildStatus
@@ -47,8 +47,7 @@ def _nearest_below(build: Scope, *, is_before: bool) -> ColumnElement[Any]:
     found: Select[Any] = select(attempt.c.id).where(
         below.c.ancestor_id == build[Build.spec_id],
         other.c.spec_id == below.c.descendant_id,
-        kept(other.c.owner_id) == build[Build.owner_id],
-        other.c.environment_id.in_(namesakes(build)),
+        *beside(other, build),
         attempt.c.build_id == other.c.id,
         attempt.c.status == constant(BuildStatus.FAILED),
         reported <= heard if is_before else reported > heard,
@@ -68,8 +67,7 @@ def last_success(build: Scope) -> ColumnElement[Any]:
     attempt, other = Attempt.__table__.alias(), Build.__table__.alias()
     found: Select[Any] = select(attempt.c.id).where(
         other.c.package_id == build[Build.package_id],
-        kept(other.c.owner_id) == build[Build.owner_id],
-        other.c.environment_id.in_(namesakes(build)),
+        *beside(other, build),
         attempt.c.build_id == other.c.id,
         attempt.c.status == constant(BuildStatus.SUCCESS),
         attempt.c.started_at < build[Build.started_at],

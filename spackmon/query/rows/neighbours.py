@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -40,8 +40,7 @@ def _nearest(build: Scope, *, earlier: bool, status: BuildStatus | None = None) 
         order = there.asc(), other.c.id.asc()
     found: Select[tuple[int]] = select(other.c.id).where(
         other.c.package_id == build[Build.package_id],
-        kept(other.c.owner_id) == build[Build.owner_id],
-        other.c.environment_id.in_(namesakes(build)),
+        *beside(other, build),
         beyond,
     )
     if status is not None:
@@ -49,24 +48,30 @@ def _nearest(build: Scope, *, earlier: bool, status: BuildStatus | None = None) 
     return found.order_by(*order).limit(1).correlate_except(other).scalar_subquery()
 
 
-class kept(FunctionElement[int]):  # noqa: N801 -- a function of SQL
+def beside(other: FromClause, build: Scope) -> tuple[ColumnElement[bool], ...]:
+    """That a build is of the same owner as `build`, on a machine of the same name."""
+    is_same_owner = _kept(other.c.owner_id) == build[Build.owner_id]
+    return is_same_owner, other.c.environment_id.in_(_namesakes(build))
+
+
+class _kept(FunctionElement[int]):  # noqa: N801 -- a function of SQL
     """A column by which SQLite is not to look for rows: it would take all builds of an owner for few."""
 
     type = RowId
     inherit_cache = True
 
 
-@compiles(kept)
-def _kept_anywhere(element: kept, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_kept)
+def _kept_anywhere(element: _kept, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(element.clauses, **options)
 
 
-@compiles(kept, "sqlite")
-def _kept_in_sqlite(element: kept, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_kept, "sqlite")
+def _kept_in_sqlite(element: _kept, compiler: SQLCompiler, **options: Any) -> str:
     return f"+{compiler.process(element.clauses, **options)}"
 
 
-def namesakes(build: Scope) -> Select[tuple[int]]:
+def _namesakes(build: Scope) -> Select[tuple[int]]:
     """The machines of the same name: another kernel makes another one of the same."""
     own, same = BuildEnvironment.__table__.alias(), BuildEnvironment.__table__.alias()
     name = select(own.c.hostname).where(own.c.id == build[Build.environment_id])
