@@ -39,7 +39,7 @@ from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.settings import Settings, old_settings
-from spackmon.web import cdash_links, old_addresses, pages
+from spackmon.web import badges, cdash_links, feeds, old_addresses, pages
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.graphql import graphql_routes
 from spackmon.web.origins import OtherOrigins
@@ -135,6 +135,8 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *health.routes,
         *cdash_links.routes,
         *old_addresses.routes,
+        *feeds.routes,
+        *badges.routes,
         *pages.routes,
         Mount("/static", static_files(), name="static"),
     ]

@@ -21,7 +21,7 @@ _MOST_BYTES = 8 * LONGEST_VALUE
 
 
 async def post(request: Request[Services]) -> Response:
-    """Apply `{"action": …, "value": …}`, in the name of who shows a token with the scope `write`."""
+    """Apply `{"action": …, "value": …}`, in the name of who shows a token with the scope `build:write`."""
     try:
         sender = await request.state.gate.admit(request.headers.get("authorization"))
         action, value = _ruling(read_json(await read_body(request, _MOST_BYTES)))

@@ -17,6 +17,7 @@ from spackmon.http import answers
 from spackmon.http.base_url import base_url
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
+from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.display import duration, failed, harmless, question
 from spackmon.web.log_download import log_response
 
@@ -33,7 +34,7 @@ _TEMPLATES = Jinja2Templates(
         undefined=StrictUndefined,
     )
 )
-_TEMPLATES.env.filters.update(duration=duration, failed=failed, question=question)
+_TEMPLATES.env.filters.update(asked_words=asked_words, duration=duration, failed=failed, question=question)
 _VERSION = version("spackmon")
 _HEADERS = {"Vary": "Accept"}
 
@@ -41,6 +42,7 @@ PageRequest = Request[Services]
 Variables = Callable[[PageRequest], Mapping[str, Any]]
 Endpoint = Callable[[PageRequest], Awaitable[Response]]
 Moved = Callable[[PageRequest, Mapping[str, Any]], str | None]
+Show = Callable[[PageRequest, Mapping[str, Any]], Awaitable[Response]]
 log = structlog.get_logger()
 
 
@@ -56,7 +58,7 @@ def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | Non
     return None if int(shown_id) == int(build_id) else f"/builds/{build_id}{question}"
 
 
-def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
+def page(name: str, variables: Variables, moved: Moved = _stays, *, is_limited: bool = False) -> Endpoint:
     """The page that renders `name`.html with the answer to `name`.graphql, or that answer itself as JSON.
 
     Not one of the objects that it asks for by name may be missing, or it answers 404. What `moved` finds at
@@ -71,17 +73,19 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
             return JSONResponse(data, headers=_HEADERS)
         return rendered(request, f"{name}.html", data)
 
-    return _answering(name, variables, shown)
+    return answering(name, variables, shown, is_limited=is_limited)
 
 
-def _answering(
-    name: str, variables: Variables, show: Callable[[PageRequest, Mapping[str, Any]], Awaitable[Response]]
-) -> Endpoint:
+def answering(name: str, variables: Variables, show: Show, *, is_limited: bool = False) -> Endpoint:
+    """What `show` makes of the answer to `name`.graphql, or a page with one sentence where there is none.
+
+    `is_limited`: a part of the question is a client's own.
+    """
     document = (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
 
     async def endpoint(request: PageRequest) -> Response:
         try:
-            data = await request.state.query.ask(document, variables(request))
+            data = await request.state.query.ask(document, variables(request), is_limited=is_limited)
             if None in data.values():
                 raise nothing_here(request)
             return await show(request, data)
@@ -98,19 +102,11 @@ def _answering(
 
 
 def _latest_builds(request: PageRequest) -> Mapping[str, Any]:
-    wanted = {key: value.strip() for key, value in request.query_params.items() if value.strip()}
-    package = {key: wanted[key] for key in ("name", "version") if key in wanted}
-    if package and "name" not in package:
-        raise Refused(Code.ARGUMENT_INVALID, "`version` needs the `name` of a package beside it")
-    conditions: dict[str, Any] = {"dependency": package} if package else {}
-    if "tag" in wanted:
-        conditions["tags"] = {"some": {"name": {"eq": wanted["tag"]}}}
-    if "owner" in wanted:
-        conditions["owner"] = {"name": {"eq": wanted["owner"]}}
-    where = {"where": conditions} if conditions else {}
-    if "before" in wanted:
-        return {"last": PAGE_SIZE, "before": wanted["before"], **where}
-    return {"first": PAGE_SIZE, "after": wanted.get("after"), **where}
+    arguments = asked_builds(asked_words(request.query_params))
+    before, after = (request.query_params.get(word, "").strip() or None for word in ("before", "after"))
+    if before is not None:
+        return {"last": PAGE_SIZE, "before": before, **arguments}
+    return {"first": PAGE_SIZE, "after": after, **arguments}
 
 
 def _by_id(request: PageRequest) -> Mapping[str, Any]:
@@ -126,8 +122,17 @@ async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
     return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
 
 
-def rendered(request: PageRequest, template: str, values: Mapping[str, Any], status: int = 200) -> Response:
-    """A template of templates/ with these values, and with what the frame of every page needs."""
+def rendered(
+    request: PageRequest,
+    template: str,
+    values: Mapping[str, Any],
+    status: int = 200,
+    media_type: str | None = None,
+) -> Response:
+    """A template of templates/ with these values, and with what the frame of every page needs.
+
+    It is a page, HTML, unless a media type is given.
+    """
     settings = request.state.settings
     context = {
         **values,
@@ -136,7 +141,9 @@ def rendered(request: PageRequest, template: str, values: Mapping[str, Any], sta
         "version": _VERSION,
     }
     plain = cast(Request, request)  # the library does not know of our services
-    return _TEMPLATES.TemplateResponse(plain, template, context, status_code=status, headers=_HEADERS)
+    return _TEMPLATES.TemplateResponse(
+        plain, template, context, status_code=status, headers=_HEADERS, media_type=media_type
+    )
 
 
 def refusal_page(request: PageRequest, refused: Refused) -> Response:
@@ -158,7 +165,7 @@ def wants_json(request: PageRequest) -> bool:
 
 
 routes = [
-    Route("/", page("builds", _latest_builds)),
+    Route("/", page("builds", _latest_builds, is_limited=True)),
     Route("/builds/{id:path}", page("build", _by_id, _present_address)),
-    Route("/phases/{id:path}/log", _answering("log", _by_id, _log)),
+    Route("/phases/{id:path}/log", answering("log", _by_id, _log)),
 ]

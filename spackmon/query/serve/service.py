@@ -137,10 +137,16 @@ class QueryService:
                 raise
             return Answer(error_body(refused.code, [graphql_error(refused)], with_data=True))
 
-    async def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """The data of one of our own operations, which no limit is meant for; Refused on an error."""
+    async def ask(
+        self, query: str, variables: Mapping[str, Any] | None = None, *, is_limited: bool = False
+    ) -> dict[str, Any]:
+        """The data of one of our own operations; Refused on an error.
+
+        No limit is meant for them, but where a variable is a client's own (`is_limited`).
+        """
+        limits = self._limits if is_limited else None
         try:
-            answer = await self._run(Request(query, variables or {}, None, None, self._viewer))
+            answer = await self._run(Request(query, variables or {}, None, limits, self._viewer))
         except InvalidRequestError as invalid:
             raise invalid.as_refused() from invalid
         found: dict[str, Any] = json.loads(answer.body)["data"]

@@ -1,0 +1,58 @@
+"""The builds that an address asks for: its query string as arguments of the GraphQL field `builds`."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from spackmon.errors import Code, Refused
+
+Condition = Mapping[str, Any]
+
+_CONDITIONS: Mapping[str, Callable[[str], Condition]] = {
+    "package": lambda value: {"package": {"name": {"eq": value}}},
+    "status": lambda value: {"status": {"eq": value.upper()}},
+    "tag": lambda value: {"tags": {"some": {"name": {"eq": value}}}},
+    "owner": lambda value: {"owner": {"name": {"eq": value}}},
+    "host": lambda value: {"environment": {"hostname": {"eq": value}}},
+    "os": lambda value: {"environment": {"operatingSystem": {"eq": value}}},
+    "target": lambda value: {"environment": {"target": {"eq": value}}},
+}
+WORDS = ("name", "version", *_CONDITIONS, "satisfying", "where")
+"""The words of a query string that say which builds are asked for."""
+
+
+def asked_words(query: Mapping[str, str]) -> dict[str, str]:
+    """Those of WORDS that a query string has a value for, without the blanks around it."""
+    return {word: value for word in WORDS if (value := query.get(word, "").strip())}
+
+
+def asked_builds(words: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments `where` and `satisfying` of the field `builds`, as far as words ask for them.
+
+    `name` and `version` are of a package that a build contains, `where` is a BuildFilter as JSON. Raises
+    Refused where `version` stands alone, and where `where` is no JSON object.
+    """
+    conditions = [make(words[word]) for word, make in _CONDITIONS.items() if word in words]
+    contained = {word: words[word] for word in ("name", "version") if word in words}
+    if contained and "name" not in contained:
+        raise Refused(Code.ARGUMENT_INVALID, "`version` needs the `name` of a package beside it")
+    if contained:
+        conditions.append({"dependency": contained})
+    if "where" in words:
+        conditions.append(_object(words["where"]))
+    arguments: dict[str, Any] = {}
+    if conditions:
+        arguments["where"] = conditions[0] if len(conditions) == 1 else {"and": conditions}
+    if "satisfying" in words:
+        arguments["satisfying"] = words["satisfying"]
+    return arguments
+
+
+def _object(text: str) -> Condition:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise Refused(Code.ARGUMENT_INVALID, "`where` must be a JSON object, the value of a BuildFilter")
+    return value
