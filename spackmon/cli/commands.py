@@ -1,25 +1,42 @@
 """All commands, and nothing of what they do."""
 
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
-from spackmon.cli import abi, extension, imports, log, upload
-from spackmon.cli.installed import has_server, without_server
+from spackmon.cli.lazy import LazyGroup, Place
 
-# Named here, because the client alone cannot import them to see.
-_OF_SERVER = (
-    "serve", "unit", "db", "user", "token", "inbox", "spool", "run", "error-group", "schema",
-    "add_user", "get_token", "import_package_configuration",
-)  # fmt: skip
-_ANYTHING = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+class _Program(LazyGroup):
+    places: ClassVar = {
+        "import": Place("imports", "import_paths", needs_server=False),
+        "upload": Place("upload", "upload", needs_server=False),
+        "serve": Place("serve", "serve"),
+        "schema": Place("schema", "schema"),
+        "abi": Place("abi", needs_server=False),
+        "extension": Place("extension", needs_server=False),
+        "log": Place("log", needs_server=False),
+        "unit": Place("unit"),
+        "db": Place("db"),
+        "user": Place("people"),
+        "token": Place("tokens"),
+        "inbox": Place("inbox"),
+        "spool": Place("spool"),
+        "run": Place("runs"),
+        "error-group": Place("error_groups"),
+        # The old server's, under the names that its people know.
+        "add_user": Place("old_names", "add_user", is_hidden=True),
+        "get_token": Place("old_names", "get_token", is_hidden=True),
+        "import_package_configuration": Place("old_names", "import_package_configuration", is_hidden=True),
+    }
 
 
 def command_line() -> typer.Typer:
     """The whole command line."""
     app = typer.Typer(
         name="spackmon",
+        cls=_Program,
         help="The build memory of a Spack site.",
         no_args_is_help=True,
         add_completion=False,
@@ -28,25 +45,7 @@ def command_line() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(_program)
-    app.command("import")(imports.import_paths)
-    app.command()(upload.upload)
-    app.add_typer(abi.app, name="abi")
-    app.add_typer(extension.app, name="extension")
-    app.add_typer(log.app, name="log")
-    if has_server():
-        from spackmon.cli.of_server import add_commands
-
-        add_commands(app)
-    else:
-        for name in _OF_SERVER:
-            app.command(name, hidden=True, context_settings=_ANYTHING)(_refuse)
-        for name in ("reread", "regroup", "reclassify"):
-            log.app.command(name, hidden=True, context_settings=_ANYTHING)(_refuse)
     return app
-
-
-def _refuse(context: typer.Context) -> None:
-    raise without_server(f"`{context.command_path}`")
 
 
 def _show_version(wanted: bool) -> None:

@@ -4,10 +4,6 @@ import sys
 from collections.abc import Iterable
 from datetime import datetime
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from spackmon.errors import printable
 
 # A pipe has no width: a line that were folded there could not be taken apart again.
@@ -16,6 +12,11 @@ _PIPE_COLUMNS = 10_000
 
 def print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
     """Print `rows` in columns on stdout; None is shown as a dash."""
+    # Most commands print no table.
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(*headings, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row))

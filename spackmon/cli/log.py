@@ -4,17 +4,28 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, ClassVar
 
 import typer
 
 from spackmon.cli.console import complain, counted, print_table
+from spackmon.cli.lazy import LazyGroup, Place
 from spackmon.formats.bytes.compression import Damaged, UnpackedFile, compression_of
 from spackmon.logs.event import CONSEQUENCE, Event, Report
 from spackmon.logs.scanner import read
 from spackmon.logs.taxonomy import NotATaxonomy, Taxonomy, shipped, with_rules_of
 
-app = typer.Typer(help="Read build logs, without a server.", no_args_is_help=True)
+
+class _Log(LazyGroup):
+    places: ClassVar = {
+        "events": Place("log", "events", needs_server=False),
+        "reread": Place("log_reread", "reread"),
+        "regroup": Place("log_regroup", "regroup"),
+        "reclassify": Place("log_regroup", "reclassify"),
+    }
+
+
+app = typer.Typer(cls=_Log, help="Read build logs, without a server.", no_args_is_help=True)
 
 _STDIN = "-"
 _READ_BYTES = 1 << 18
@@ -27,7 +38,6 @@ def _log() -> None:
     """Read build logs, without a server."""
 
 
-@app.command()
 def events(
     files: Annotated[
         list[str], typer.Argument(metavar="FILE…", help="Logs, also compressed ones; - is standard input.")

@@ -1,9 +1,8 @@
 """The old server's `manage.py` commands under their old names, asking and printing as they did."""
 
-from collections.abc import Callable
 from getpass import getpass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -58,10 +57,3 @@ def import_package_configuration(
         (f"{root.name} v{root.version}", root.hash),
     ):
         print(f"{left:<35} {right}")
-
-
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "add_user": add_user,
-    "get_token": get_token,
-    "import_package_configuration": import_package_configuration,
-}
