@@ -25,6 +25,7 @@ from spackmon.ops import capacity, migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
+from spackmon.ops.secret_names import mask_by
 from spackmon.ops.spool import Spool
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.recent import Recent
@@ -64,6 +65,7 @@ def create_app(settings: Settings) -> Starlette:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         _warn(settings)
         classify_by(settings)
+        mask_by(settings)
         database = Database(
             settings.database_url,
             role=WRITER,

@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         description="Who sees environment variables and the owners of installed files: `public`, or "
         "`authenticated`.",
     )
+    secret_names: Names = Field(
+        default=frozenset(),
+        description="Words, with commas between, that in the name of a variable or an argument say that its "
+        "value is a secret, beside those of docs/secrets.md.",
+    )
     environment: str = Field(
         default="test", description="The name of this deployment, shown in the service info."
     )

@@ -11,6 +11,7 @@ from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
 from spackmon.ops import migrations
 from spackmon.ops.log_rules import classify_by
+from spackmon.ops.secret_names import mask_by
 from spackmon.settings import Settings, load_settings
 
 
@@ -22,6 +23,7 @@ def open_database(settings: Settings | None = None) -> Iterator[Database]:
     """
     settings = settings or load_settings()
     classify_by(settings)
+    mask_by(settings)
     database = Database(settings.database_url)
     try:
         ensure_migrated(database)

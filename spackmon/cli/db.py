@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from spackmon.cli.console import print_table
+from spackmon.cli.database import open_database
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.ingest.checking import check_database
+from spackmon.ingest.masking import mask_stored
 from spackmon.ops import migrations
 from spackmon.settings import load_settings
 
@@ -41,6 +43,22 @@ def check(
     if not repair and any(differences.values()):
         sentence = "what is stored is not what was reported: run `spackmon db check --repair`"
         raise Refused(Code.DATABASE_DIFFERS, sentence)
+
+
+@app.command("mask-secrets")
+def mask_secrets(
+    dry_run: Annotated[bool, typer.Option(help="Only count what would be masked.")] = False,
+) -> None:
+    """Mask the secrets in what is stored already, by the rules of docs/secrets.md and SECRET_NAMES.
+
+    It may be stopped and started again at any time, beside a running service.
+    """
+    with open_database() as database:
+        counts = [
+            (progress.kind, progress.looked_at, progress.masked)
+            for progress in mask_stored(database, is_trial=dry_run)
+        ]
+    print_table(("", "LOOKED AT", "TO MASK" if dry_run else "MASKED"), counts)
 
 
 def _differences(database: Database, *, repair: bool) -> dict[str, int]:

@@ -17,6 +17,9 @@ from spackmon.ingest.locks import take_turn
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.rows import LARGEST_ROW_ID
 from spackmon.large_bytes import AnyBytes
+from spackmon.masking.bodies import masked_body
+from spackmon.masking.rules import of_site
+from spackmon.masking.texts import masked_text
 from spackmon.models import InboxEntry, Person, utc_now
 from spackmon.submission import Submission
 
@@ -52,10 +55,16 @@ _ENTRIES = (
 
 
 def add(connection: Connection, kind: str, body: AnyBytes, refused: Refused, person_id: int | None) -> int:
-    """Store a body that met `refused`; the entry's id. `kind` is its address below the ms1 prefix."""
+    """Store a body that met `refused`, without its secrets; the entry's id.
+
+    `kind` is its address below the ms1 prefix.
+    """
+    rules = of_site()
+    kept = masked_body(body, rules)
     statement = insert(InboxEntry).values(
-        received_at=utc_now(), kind=kind, person_id=person_id, body=zstandard.compress(memoryview(body)),
-        error_code=refused.code, error_message=refused.sentence, replay_count=0, applied_at=None,
+        received_at=utc_now(), kind=kind, person_id=person_id, body=zstandard.compress(memoryview(kept)),
+        error_code=refused.code, error_message=masked_text(refused.sentence, rules), replay_count=0,
+        applied_at=None,
     )  # fmt: skip
     entry_id: int = connection.execute(statement.returning(InboxEntry.id)).scalar_one()
     return entry_id

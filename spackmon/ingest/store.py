@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, DBAPIError
 
 from spackmon.errors import Code, Refused
+from spackmon.ingest.masked import masked_submission
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.reports.concretization import apply_concretization_failure
 from spackmon.ingest.reports.installs import apply_install
 from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_phase, apply_status
 from spackmon.ingest.specs.linking import apply_spec, apply_specs
+from spackmon.masking.rules import of_site
 from spackmon.models import utc_now
 from spackmon.submission import (
     AnalysisReport,
@@ -39,7 +41,7 @@ def apply(
     across_owners: bool = False,
     arrived_at: datetime | None = None,
 ) -> Receipt:
-    """Write a submission in the caller's transaction, which is rolled back if this raises.
+    """Write a submission, without secrets, in the caller's transaction, which is rolled back if this raises.
 
     `across_owners`: whose builds they are is not certain; for the site's operator, who imports what all have
     installed. `arrived_at` is when it came, where that was not now: what had to wait ran no later for it.
@@ -48,6 +50,7 @@ def apply(
     cannot hold.
     """
     now = arrived_at or utc_now()
+    submission = masked_submission(submission, of_site())
     with _values_refused():
         if isinstance(submission, InstallReport):
             return apply_install(connection, submission, person_id, now, across_owners=across_owners)

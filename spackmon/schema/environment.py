@@ -45,4 +45,8 @@ class EnvironmentVariable:
     """A variable of a build's environment."""
 
     name: str = column(models.EnvironmentVariable.name, filters=True, description="Its name.")
-    value: str = column(models.EnvironmentVariable.value, filters=True, description="Its value.")
+    value: str = column(
+        models.EnvironmentVariable.value,
+        filters=True,
+        description="Its value, `[masked]` in the place of a secret.",
+    )

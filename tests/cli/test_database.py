@@ -1,5 +1,6 @@
 """The schema at the command line, the inbox and the spool."""
 
+import json
 from importlib.metadata import version
 from pathlib import Path
 
@@ -40,6 +41,29 @@ def test_a_database_that_a_newer_program_made_is_left_alone(shell_on_both: Shell
         assert shell_on_both.refused(*command) == (
             "spackmon: the database is at revision 9999, which this program does not know: update spackmon"
         )
+
+
+def test_a_new_name_of_secrets_masks_what_is_stored(shell_on_both: Shell, tmp_path: Path) -> None:
+    shell = shell_on_both
+    line = {
+        "type": "install", "source": {"kind": "EXTENSION", "key": "r1"}, "package": "zlib",
+        "environment_variables": {"INTEL_LICENSE": "27000@host"},
+    }  # fmt: skip
+    report = tmp_path / "report.jsonl"
+    report.write_text(json.dumps(line))
+    shell.done("user", "add", "ada")
+    shell.done("import", report, "--user", "ada")
+
+    def masked(*options: str, names: str) -> list[str]:
+        printed = shell.done("db", "mask-secrets", *options, SPACKMON_SECRET_NAMES=names).splitlines()
+        return printed[1].split()[-2:]
+
+    assert masked(names="PIN") == ["1", "0"]
+    assert masked("--dry-run", names="PIN,LICENSE") == ["1", "1"]
+    assert masked(names="LICENSE") == ["1", "1"]
+    assert masked(names="LICENSE") == ["1", "0"]
+    refused = shell.run("db", "mask-secrets", SPACKMON_SECRET_NAMES="a b").stderr
+    assert refused == "spackmon: SECRET_NAMES: 'a b' is no word of a name, such as LICENSE or SITE_PIN\n"
 
 
 def test_the_schema_is_printed(shell: Shell) -> None:

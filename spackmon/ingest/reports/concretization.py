@@ -33,13 +33,14 @@ def apply_concretization_failure(
         get_or_create_packages(connection, {report.name})
     rows = _INSERT.run(
         connection, name=report.name, owner_id=owner_id, spack_version=report.spack_version,
-        digest=_digest(report), document=report.document, abstract_spec=report.abstract_spec,
+        digest=digest_of(report), document=report.document, abstract_spec=report.abstract_spec,
         message=report.message, now=now,
     )  # fmt: skip
     return ConcretizationFailureReceipt(created=bool(rows), name=report.name)
 
 
-def _digest(report: ConcretizationFailureReport) -> bytes:
+def digest_of(report: ConcretizationFailureReport) -> bytes:
+    """What tells a failure from others of the same person and Spack."""
     content = report.document
     if content is None:
         content = f"{report.abstract_spec or ''}\0{report.message or ''}"
