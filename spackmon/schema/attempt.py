@@ -26,6 +26,7 @@ from spackmon.query.rows.events import (
     root_event,
     warnings_of_attempt,
 )
+from spackmon.query.rows.failures import root_failure_of_run
 from spackmon.query.rows.relations import refer_by, share, tags_of_attempt
 from spackmon.query.speclang import expressions
 from spackmon.query.speclang.expressions import installed_bytes
@@ -260,6 +261,13 @@ class Attempt(Node):
         filters=True,
         description="The error to read first: of the reported ones, else in the log of its first failed "
         "phase that has one; null if there is none.",
+    )
+    root_failure: "Attempt | None" = chosen(
+        models.Attempt,
+        root_failure_of_run,
+        filters=True,
+        description="The run that really broke, if this failed or was cancelled, as `Build.rootFailure`: "
+        "itself, or one of what it depends on.",
     )
     first_error_group: _ErrorGroup | None = chosen(
         models.ErrorGroup,

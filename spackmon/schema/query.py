@@ -5,6 +5,8 @@ import strawberry
 from spackmon import models
 from spackmon.query.graph import graph_questions as questions
 from spackmon.query.graph.splicing import SPLICE, spliced
+from spackmon.query.groups import comparison
+from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.counting import tabulated
 from spackmon.query.meanings.fields import (
     JUDGED_AS,
@@ -30,6 +32,7 @@ from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture, Target
 from spackmon.schema.attempt import BuildPhase
 from spackmon.schema.build import Build
+from spackmon.schema.comparison import BEFORE_AND_AFTER, TWO_SETS, RunComparison
 from spackmon.schema.compiler import Compiler
 from spackmon.schema.concretization import ConcretizationFailure
 from spackmon.schema.connection import Connection
@@ -165,6 +168,26 @@ class Query:
     )
     tags: Connection[Tag] = connection(models.Tag, description="All tags of builds.")
     people: Connection[Person] = connection(models.Person, description="All people with an account.")
+    compare_runs: RunComparison = compared(
+        TWO_SETS,
+        description="What differs between two sets of runs: what newly fails, what is repaired, what is new.",
+    )
+    newly_failing: AttemptConnection = changed_since(
+        (comparison.NEWLY_FAILING, comparison.ADDED_FAILING),
+        BEFORE_AND_AFTER,
+        description="What failed when it last ran since a moment, and had passed before, or had not run: the "
+        "last runs.",
+    )
+    newly_fixed: AttemptConnection = changed_since(
+        (comparison.NEWLY_PASSING,),
+        BEFORE_AND_AFTER,
+        description="What passed when it last ran since a moment, and had failed before: the last runs.",
+    )
+    still_failing: AttemptConnection = changed_since(
+        (comparison.STILL_FAILING,),
+        BEFORE_AND_AFTER,
+        description="What failed when it last ran since a moment, as it had before: the last runs.",
+    )
     matrix: Matrix = tabulated(
         BuildGroupKey,
         input_of("BuildFilter"),

@@ -19,7 +19,7 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from tests.reference import counted, fields, graphs, related, searches, suspects
+from tests.reference import comparison, counted, fields, graphs, related, searches, suspects
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
@@ -68,7 +68,7 @@ class Reference:
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
         return (
             is_root_connection
-            or key in (("Query", "logs"), ("Query", "matrix"))
+            or key in (("Query", "compareRuns"), ("Query", "logs"), ("Query", "matrix"))
             or key in _SPECIAL
             or key in related.TO_ONE
             or key in _TO_MANY
@@ -93,6 +93,8 @@ class Reference:
     def _field(self, key: tuple[str, str], source: Any, arguments: Mapping[str, Any]) -> Any:
         if key in _SPECIAL:
             return _SPECIAL[key](self.rows, source, arguments)
+        if key == ("Query", "compareRuns"):
+            return comparison.of_sets(self.rows, self.schema, arguments)
         if key == ("Query", "logs"):
             return searches.logs(self.rows, self._found(key, None, "BuildPhase", arguments), arguments)
         if key == ("Query", "matrix"):
@@ -126,9 +128,12 @@ class Reference:
         self, key: tuple[str, str], source: Any, type_name: str, arguments: Mapping[str, Any]
     ) -> list[Any]:
         """The rows that arguments leave, in no order."""
-        found = list(
-            self.rows.all(related.MODELS[type_name]) if source is None else _TO_MANY[key](self.rows, source)
-        )
+        if key in comparison.SINCE:
+            found = comparison.since(self.rows, self.schema, key, arguments)
+        elif source is None:
+            found = list(self.rows.all(related.MODELS[type_name]))
+        else:
+            found = list(_TO_MANY[key](self.rows, source))
         where, text = arguments.get("where"), arguments.get("satisfying")
         if where is not None:
             input_name = named(self._definition(key).args["where"].type)
@@ -264,6 +269,7 @@ def _affected_builds(rows: Rows, impact: list[int]) -> list[Any]:
 
 _TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     **related.TO_MANY,
+    **comparison.LISTS,
     ("Impact", "builds"): _affected_builds,
     ("Impact", "specs"): containing,
 }
@@ -299,6 +305,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ),
     ("Query", "phase"): _by_id("BuildPhase"),
     ("Query", "satisfies"): _satisfies,
+    ("RunComparison", "baseCount"): lambda rows, compared, _: compared.counted(0),
+    ("RunComparison", "headCount"): lambda rows, compared, _: compared.counted(1),
     ("Query", "spec"): _spec,
     ("Spec", "format"): graphs.spec_format,
     ("Spec", "graph"): _graph,

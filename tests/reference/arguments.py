@@ -62,9 +62,15 @@ class Draws:
             "includeInstalled": lambda: self.dice.chance(50),
             "fromLine": self.line,
             "toLine": self.line,
+            "lookBackDays": self.days,
+            "matchedBy": lambda: Word(self.dice.choice(["HASH", "CONFIGURATION", "ANY_VERSION"])),
             "maximumDepth": lambda: self.dice.below(4),
             "offset": lambda: self.dice.below(3),
             "package": self.package,
+            "rootCausesOnly": lambda: self.dice.chance(50),
+            "since": lambda: self.dice.choice(
+                [one for one in self.values.pools.of("Attempt", "startedAt") if one]
+            ),
             "search": self.values.search,
             "unchanged": lambda: self.dice.chance(50),
             "as": lambda: Word(self.dice.choice(["SPACK_1_2", "SPACK_1_3"])),
@@ -81,6 +87,11 @@ class Draws:
     def package(self) -> str:
         """A package's name."""
         return self.dice.choice([*self.values.pools.of("Package", "name"), "none"])
+
+    def days(self) -> int:
+        """How many days, which may be none."""
+        self.values.faults += 1
+        return self.dice.choice([0, 1, 2, 90])
 
     def number(self) -> str:
         """The number of a build."""

@@ -25,11 +25,12 @@ from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Val
 DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
-    "a", "after", "as", "b", "before", "build", "columns", "context", "depth", "deptypes", "direction",
-    "fingerprint", "first", "from", "fromLine", "hash", "hashes", "having", "id", "ids", "ignore",
-    "includeInstalled", "keys", "last", "lines", "maximumDepth", "name", "of", "offset", "order",
-    "orderBy", "package", "replace", "rows", "satisfying", "search", "spec", "template", "text", "to",
-    "toLine", "types", "unchanged", "where", "with",
+    "a", "after", "among", "as", "b", "base", "before", "build", "columns", "context", "depth",
+    "deptypes", "direction", "fingerprint", "first", "from", "fromLine", "hash", "hashes", "having",
+    "head", "id", "ids", "ignore", "includeInstalled", "keys", "last", "lines", "lookBackDays", "matchedBy",
+    "maximumDepth", "name", "of", "offset", "order", "orderBy", "package", "replace", "rootCausesOnly",
+    "rows", "satisfying", "search", "since", "spec", "template", "text", "to", "toLine", "types",
+    "unchanged", "where", "with",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"
@@ -191,6 +192,8 @@ class _Writer:
             found["satisfying"] = Leaf(types["satisfying"], self.values.spec)
             if self.dice.chance(50):
                 found["as"] = Leaf(types["as"], self.draws.common()["as"])
+        if "since" in types:
+            found |= self._own(*key, definition)
         keys = [one for one, _ in OWN_ORDERS.get(key, [])]
         if "orderBy" in types and self.dice.chance(35):
             keys = []
@@ -233,8 +236,10 @@ class _Writer:
         own = self.draws.own(type_name, name)
         drawn = {**self.draws.common(), **own}
         found: dict[str, Tree] = {}
-        if "where" in definition.args and self.dice.chance(40):
-            found["where"] = self.values.filter(definition.args["where"].type, 2)
+        for name in ("among", "base", "head", "where"):
+            is_needed = name in ("base", "head")
+            if name in definition.args and (is_needed or (name not in found and self.dice.chance(40))):
+                found[name] = self.values.filter(definition.args[name].type, 1 if is_needed else 2)
         if "having" in definition.args and self.dice.chance(30):
             found["having"] = self.values.filter(definition.args["having"].type, 1)
         if "having" in definition.args and self.dice.chance(40):

@@ -95,6 +95,7 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Attempt", "build"): _to(models.Build, "build_id"),
     ("Attempt", "firstErrorGroup"): errors.first_error_group,
     ("Attempt", "rootEvent"): root_event,
+    ("Attempt", "rootFailure"): failures.root_failure_of_run,
     ("Attempt", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "lastSuccess"): failures.last_success,

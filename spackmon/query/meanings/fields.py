@@ -168,7 +168,7 @@ def connection(
     filters: bool = False,
 ) -> Any:
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
-    arguments = list(_PAGING)
+    arguments = list(PAGING)
     if words is not None:
         sentence = (
             f"Only those with these words, as a filter's `search`: of the latest {MOST_RANKED:,} first those "
@@ -301,7 +301,7 @@ class JudgingSpack(Enum):
 JUDGED_AS = argument("as", JudgingSpack | None, "By the rules of this Spack; else of the site's.")
 """The argument beside a text in the spec language, which Spacks do not all judge alike."""
 
-_PAGING = (
+PAGING = (
     argument(
         "first",
         int | None,
