@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from spackmon.models.columns import ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.ops.events_ahead import Preparation, is_prepared
 
 revision = "0022"
 down_revision = "0021"
@@ -21,18 +22,32 @@ _FACTS = ("tool", "error_class", "blame", "fingerprint", "rule")
 
 
 def upgrade() -> None:
-    _add_columns()
+    connection = op.get_bind()
+    if is_prepared(connection):
+        _put_what_is_prepared(connection)
+        return
+    _add_columns_of_groups()
+    _add_columns_of_events()
     _make_tables_of_people()
     op.execute(_GROUPS_OF_LOGS)
     op.execute(_REPORTED)
     op.execute(_READ_IN_LOGS)
-    _count_anew(op.get_bind())
+    _count_anew(connection)
 
 
-def _add_columns() -> None:
-    for name in ("rule", "form_class", "normal_form", "text"):
-        op.add_column("log_event", sa.Column(name, ByteOrderedText, nullable=True))
-    op.add_column("log_event", sa.Column("blanked", JsonText, nullable=True))
+def _put_what_is_prepared(connection: sa.Connection) -> None:
+    preparation = Preparation(connection)
+    preparation.follow()
+    _add_columns_of_groups()
+    _make_tables_of_people()
+    op.execute(_PREPARED_GROUPS)
+    op.drop_table("error_group_next")
+    preparation.put()
+    op.execute("DELETE FROM error_group_change")
+    op.execute(_TOTALS)
+
+
+def _add_columns_of_groups() -> None:
     with op.batch_alter_table("error_group") as group:
         group.add_column(sa.Column("version", sa.Integer(), nullable=False, server_default="0"))
         for name in ("tool", "error_class", "blame", "note", "known_issue"):
@@ -44,6 +59,12 @@ def _add_columns() -> None:
             op.f("fk_error_group_merged_into_id"), "error_group", ["merged_into_id"], ["id"]
         )
     op.create_index(op.f("ix_error_group_merged_into_id"), "error_group", ["merged_into_id"])
+
+
+def _add_columns_of_events() -> None:
+    for name in ("rule", "form_class", "normal_form", "text"):
+        op.add_column("log_event", sa.Column(name, ByteOrderedText, nullable=True))
+    op.add_column("log_event", sa.Column("blanked", JsonText, nullable=True))
     with op.batch_alter_table("build_event") as event:
         event.alter_column("claim_id", existing_type=RowId, nullable=True)
         event.add_column(sa.Column("log_event_id", RowId, nullable=True))
@@ -113,6 +134,12 @@ _GROUPS_OF_LOGS = """
     FROM log_event e WHERE e.fingerprint IS NOT NULL
     GROUP BY e.fingerprint
     ORDER BY e.fingerprint
+"""
+_PREPARED_GROUPS = """
+    INSERT INTO error_group (id, fingerprint, version, tool, error_class, blame, normal_form, text, is_muted)
+    SELECT id, fingerprint, 1, tool, error_class, blame, message, message, false FROM error_group_next
+    ON CONFLICT (fingerprint) DO UPDATE SET version = 1, tool = excluded.tool, text = excluded.text,
+        error_class = excluded.error_class, blame = excluded.blame, normal_form = excluded.normal_form
 """
 _REPORTED = """
     UPDATE build_event SET

@@ -1,9 +1,10 @@
 """Events are searched by their words: a column, and in each database what it has to find rows by it.
 
-SQLite keeps an FTS5 table beside a table by triggers, which go with the table where that is made anew.
+SQLite keeps an FTS5 table beside a table by triggers, which go with the table where that is made anew. In
+PostgreSQL events are prepared ahead, with all that revisions from 0019 on make of them and then put in place.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,11 +12,15 @@ from alembic import op
 
 from spackmon.logs.words import searchable
 from spackmon.models.columns import ByteOrderedText
+from spackmon.ops.events_ahead import Preparation, is_prepared
 
 revision = "0023"
 down_revision = "0022"
 branch_labels = None
 depends_on = None
+
+# From this revision on all is there that `ahead` reads.
+ahead_from = "0017"
 
 _ROWS = 1000
 _TEXTS = {
@@ -25,8 +30,24 @@ _TEXTS = {
 }
 
 
+def ahead(connection: sa.Connection, tell: Callable[[str], None]) -> None:
+    """Prepare the events; called again, it goes on where it was interrupted."""
+    with connection.begin():
+        preparation = Preparation(connection, tell)
+    preparation.make()
+
+
 def upgrade() -> None:
     connection = op.get_bind()
+    if is_prepared(connection):
+        preparation = Preparation(connection)
+        preparation.follow()
+        preparation.put()
+    elif "search_words" not in {column["name"] for column in sa.inspect(connection).get_columns("log_event")}:
+        _fill(connection)
+
+
+def _fill(connection: sa.Connection) -> None:
     for table, texts in _TEXTS.items():
         op.add_column(table, sa.Column("search_words", ByteOrderedText, nullable=False, server_default=""))
         write = sa.text(f"UPDATE {table} SET search_words = :words WHERE id = :id")  # noqa: S608 -- ours

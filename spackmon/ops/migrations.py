@@ -17,6 +17,7 @@ from spackmon.database import Database, Unprepared
 from spackmon.database.outcome import Outcome, classify
 from spackmon.database.roles import MIGRATION
 from spackmon.errors import Code, Refused
+from spackmon.models import Base
 
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ def upgrade(url: str, scripts: Path = SCRIPTS, tell: Callable[[str], None] = lam
 
     All of it is one transaction, and two servers that start together take turns. What following revisions
     can do before, while services write, is done first, a little at a time; `tell` is given how far that is.
+    Rows are looked through for references to what is not there when services write again.
     """
     database = Database(url, role=MIGRATION)
     try:
@@ -44,6 +46,7 @@ def upgrade(url: str, scripts: Path = SCRIPTS, tell: Callable[[str], None] = lam
                 _upgrade_sqlite(connection, scripts)
             else:
                 _upgrade_postgresql(connection, scripts)
+                _validate(connection)
     except DBAPIError as error:
         trouble = classify(error)
         if trouble.outcome is not Outcome.BUSY:
@@ -159,6 +162,21 @@ def _upgrade_postgresql(connection: Connection, scripts: Path) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION.lock_seconds:g}s'"))
         _run(connection, scripts)
+
+
+def _validate(connection: Connection) -> None:
+    """Validate the foreign keys that a revision added without; who was interrupted leaves it to the next."""
+    ours = [str(key.name) for table in Base.metadata.tables.values() for key in table.foreign_key_constraints]
+    waiting = text(
+        "SELECT conrelid::regclass::text, quote_ident(conname) FROM pg_constraint"
+        " WHERE contype = 'f' AND NOT convalidated AND conname = ANY (:ours)"
+        " AND connamespace = current_schema()::regnamespace"
+    )
+    with connection.begin():
+        found = connection.execute(waiting, {"ours": ours}).all()
+    for table, key in found:
+        with connection.begin():
+            connection.execute(text(f"ALTER TABLE {table} VALIDATE CONSTRAINT {key}"))
 
 
 def _upgrade_sqlite(connection: Connection, scripts: Path) -> None:

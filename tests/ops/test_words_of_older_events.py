@@ -26,12 +26,19 @@ def test_events_of_an_older_revision_are_found_after_the_upgrade(empty_url: str,
         connection.execute(text(insert), messages)
 
     database.write_once(write)
-    database.close()
-    upgrade(empty_url)
+    other = "UPDATE log_event SET message = 'cannot find -l2x1003' WHERE id = 3"
+
+    def change(progress: str) -> None:
+        if progress in ("", "events that changed meanwhile"):
+            database.write_once(lambda connection: connection.execute(text(other)))
+
+    if database.is_sqlite:
+        change("")
+    upgrade(empty_url, tell=change)
     if database.is_sqlite:
         found = "log_event_search WHERE log_event_search MATCH 'l2x1003'"
     else:
         found = "log_event WHERE search_vector @@ 'l2x1003'"
     rows = database.read_once(lambda c: c.execute(text(f"SELECT search_words FROM {found}")).all())
-    assert [row[0] for row in rows] == ["cannot find - l2x1003 ld"]
+    assert [row[0] for row in rows] == ["cannot find - l2x1003 ld"] * 2
     database.close()
