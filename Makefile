@@ -83,5 +83,6 @@ $(DEMO)/loaded: | $(INSTALLED)
 	  && $(BIN)/spackmon user add demo && $(BIN)/spackmon user add ada \
 	  && $(BIN)/spackmon upload --user demo examples/builds \
 	  && $(BIN)/spackmon import --user demo examples/specs.jsonl examples/installs.jsonl \
-	  && $(BIN)/spackmon import --user ada examples/nightly.jsonl examples/hdf5.jsonl examples/splice.jsonl
+	  && $(BIN)/spackmon import --user ada examples/nightly.jsonl examples/hdf5.jsonl examples/splice.jsonl \
+    examples/environment.jsonl
 	@touch $@

@@ -19,6 +19,33 @@ class SpecReport:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentRoot:
+    """What an environment asks for: `abstract_spec` in its user's words, and the identity of what it became.
+
+    `group` is that of the roots that are concretized together; `included_from` is where the environment lies
+    that this one took it over from.
+    """
+
+    abstract_spec: str
+    spec_hash: str
+    group: str | None = None
+    included_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentReport:
+    """An environment of Spack as a lock file of version `lock_file_version` has it, its roots in their order.
+
+    The specs of the roots are reported before it, or are not known.
+    """
+
+    name: str
+    lock_file_version: int
+    spack_version: str | None
+    roots: tuple[EnvironmentRoot, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ConcretizationFailureReport:
     """An abstract spec that the solver could not make concrete, with the `name` of its root where known.
 
@@ -231,6 +258,7 @@ def _moved(moment: datetime, seconds: float) -> datetime:
 
 Submission = (
     SpecReport
+    | EnvironmentReport
     | ConcretizationFailureReport
     | BuildReport
     | PhaseReport

@@ -3,15 +3,24 @@
 from collections import Counter
 
 from spackmon.cli.console import print_table
-from spackmon.ingest.receipts import ConcretizationFailureReceipt, InstallReceipt, Receipt, SpecReceipt
+from spackmon.ingest.receipts import (
+    ConcretizationFailureReceipt,
+    EnvironmentReceipt,
+    InstallReceipt,
+    Receipt,
+    SpecReceipt,
+)
 from spackmon.submission import (
     ConcretizationFailureReport,
+    EnvironmentReport,
     InstallReport,
     SpecReport,
     Submission,
 )
 
-_ROWS = ("specs", "builds", "phases", "events", "events not listed", "concretization failures")
+_ROWS = (
+    "specs", "builds", "phases", "events", "events not listed", "environments", "concretization failures",
+)  # fmt: skip
 _NEW, _COMPLETED, _KNOWN, _READ = "NEW", "COMPLETED", "KNOWN", "READ"
 _OF_STORE = (_NEW, _COMPLETED, _KNOWN)
 _COLUMNS = (*_OF_STORE, _READ)
@@ -38,6 +47,8 @@ class Summary:
                 self._specs_created += receipt.specs_created
             case ConcretizationFailureReceipt():
                 self._add("concretization failures", _NEW if receipt.created else _KNOWN)
+            case EnvironmentReceipt():
+                self._add("environments", _NEW if receipt.created else _KNOWN)
             case InstallReceipt():
                 what = _NEW if receipt.build_created else _COMPLETED if receipt.changed else _KNOWN
                 self._add_build(receipt.build_id, what)
@@ -52,6 +63,8 @@ class Summary:
         what = _BY_STATUS.get(status, _KNOWN)
         if isinstance(report, InstallReport):
             self._add_build(report.source, what)
+        elif isinstance(report, EnvironmentReport):
+            self._add("environments", what)
         elif isinstance(report, ConcretizationFailureReport):
             self._add("concretization failures", what)
 
@@ -62,6 +75,8 @@ class Summary:
             self._add_build(report.source, _READ)
             self._add("phases", _READ, len(report.phases))
             self._add("events", _READ, len(report.events))
+        elif isinstance(report, EnvironmentReport):
+            self._add("environments", _READ)
         elif isinstance(report, ConcretizationFailureReport):
             self._add("concretization failures", _READ)
 

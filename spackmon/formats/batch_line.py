@@ -50,7 +50,7 @@ def _document(line: dict[str, Any], known: KnownNodes | None) -> Iterator[Submis
             content = base64_bytes(required(line, "base64"), "base64")
     try:
         yield from detect.read_document(
-            name, content, spack_version, maximum_bytes=MAXIMUM_LOG_BYTES, known=known
+            name, content, spack_version, maximum_bytes=MAXIMUM_LOG_BYTES, known=known, place=name
         )
     except Refused as refused:
         # It comes after all that is understood, which a refusal would keep out.

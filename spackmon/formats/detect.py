@@ -31,7 +31,7 @@ from spackmon.formats.specs.buildcache import is_manifest
 from spackmon.formats.specs.find_output import is_find_output, read_find_output
 from spackmon.formats.specs.install_database import is_install_database, read_install_database
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.formats.specs.lock_file import is_lock_file, read_lock_file
+from spackmon.formats.specs.lock_file import environment_name, is_lock_file, read_lock_file
 from spackmon.submission import ConcretizationFailureReport, SpecReport, Submission
 
 _BEFORE_ELEMENTS = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->|<![^>\[]*(?:\[[^\]]*\])?[^>]*>)*+", re.DOTALL)
@@ -54,8 +54,9 @@ def read_document(
     *,
     maximum_bytes: int = MAXIMUM_DOCUMENT_BYTES,
     known: KnownNodes | None = None,
+    place: str = "",
 ) -> Iterator[Submission]:
-    """What a document reports, one by one; `name` is what sentences call it.
+    """What a document reports, one by one; `name` is what sentences call it, `place` where it lies.
 
     It may be compressed (gzip, zstd, bzip2, xz; `maximum_bytes` when unpacked) and signed. `spack_version`
     is what made it, where it does not say so itself; `known` as in `spec_json.read`. Raises Refused, after
@@ -63,7 +64,8 @@ def read_document(
     DOCUMENT_TOO_LARGE, SPEC_ABSTRACT, SPEC_MALFORMED, SPACK_VERSION_MISSING, and what the readers of XML
     refuse with.
     """
-    read = partial(_read, spack_version=spack_version, known=KnownNodes() if known is None else known)
+    known = KnownNodes() if known is None else known
+    read = partial(_read, spack_version=spack_version, known=known, place=place)
     try:
         content, damage = unpacked(data, maximum_bytes)
         if damage is None:
@@ -118,11 +120,11 @@ def _settled(values: Iterator[Value], read: _Read) -> Iterator[Submission]:
     damage.settle()
 
 
-def _read(content: Any, spack_version: str | None, known: KnownNodes) -> Iterator[Submission]:
+def _read(content: Any, spack_version: str | None, known: KnownNodes, place: str) -> Iterator[Submission]:
     if report_json.is_report(content):
         return report_json.read(content, known)
     if is_lock_file(content):
-        return read_lock_file(content, spack_version)
+        return read_lock_file(content, spack_version, environment_name(place))
     if is_install_database(content):
         return read_install_database(content, spack_version)
     if is_find_output(content):

@@ -141,7 +141,8 @@ class _Walk:
         """A file by itself."""
         if is_stage_log(path.name):
             return self._thing(path, partial(read_stage_log, path), [path])
-        return self._thing(path, partial(_document, path, self._spack_version, self._known), [path])
+        place = _text(path.relative_to(self._root) if self._unpacked else path)
+        return self._thing(path, partial(_document, path, place, self._spack_version, self._known), [path])
 
     def _recognized(self, directory: Path, directories: list[str]) -> Readable | None:
         if METADATA in directories and is_prefix(directory / METADATA):
@@ -186,7 +187,7 @@ class _Walk:
         return printable(self._shown if below == Path() else os.path.join(self._shown, below))
 
 
-def _document(path: Path, spack_version: str | None, known: KnownNodes) -> Iterator[Submission]:
+def _document(path: Path, place: str, spack_version: str | None, known: KnownNodes) -> Iterator[Submission]:
     """What a file states, compressed or not."""
     if is_archive(path):
         sentence = "an archive within a directory is not unpacked: import it by itself"
@@ -194,7 +195,7 @@ def _document(path: Path, spack_version: str | None, known: KnownNodes) -> Itera
     if _is_binary(path):
         raise Refused(Code.DOCUMENT_UNKNOWN, "it is no text, and so no document of Spack")
     try:
-        yield from detect.read_document("", read_file(path), spack_version, known=known)
+        yield from detect.read_document("", read_file(path), spack_version, known=known, place=place)
     except Refused as refused:
         # The place where it was found names it.
         raise Refused(refused.code, refused.sentence.removeprefix(": ")) from None

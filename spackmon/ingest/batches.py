@@ -17,6 +17,7 @@ from spackmon.ingest.receipts import (
     AnalysisReceipt,
     BuildReceipt,
     ConcretizationFailureReceipt,
+    EnvironmentReceipt,
     InstallReceipt,
     PhaseReceipt,
     Receipt,
@@ -192,7 +193,7 @@ def combined_status(receipts: Iterable[Receipt]) -> Status:
 
 def _status(receipt: Receipt) -> Status:
     match receipt:
-        case SpecReceipt() | ConcretizationFailureReceipt():
+        case SpecReceipt() | ConcretizationFailureReceipt() | EnvironmentReceipt():
             return "created" if receipt.created else "known"
         case BuildReceipt():
             return "created" if receipt.build_created else "known"

@@ -32,6 +32,14 @@ class ConcretizationFailureReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentReceipt:
+    """An environment of this name; `created` is false when this person had reported its lock file."""
+
+    created: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildReceipt:
     """A build that began or was there; `shown_hash` is the hash by which the client named the spec."""
 
@@ -103,6 +111,7 @@ class InstallReceipt:
 Receipt = (
     SpecReceipt
     | ConcretizationFailureReceipt
+    | EnvironmentReceipt
     | BuildReceipt
     | PhaseReceipt
     | StatusReceipt

@@ -11,6 +11,7 @@ from spackmon.errors import Code, Refused
 from spackmon.ingest.masked import masked_submission
 from spackmon.ingest.receipts import Receipt
 from spackmon.ingest.reports.concretization import apply_concretization_failure
+from spackmon.ingest.reports.environments import apply_environment
 from spackmon.ingest.reports.installs import apply_install
 from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_phase, apply_status
 from spackmon.ingest.specs.linking import apply_spec, apply_specs
@@ -20,6 +21,7 @@ from spackmon.submission import (
     AnalysisReport,
     BuildReport,
     ConcretizationFailureReport,
+    EnvironmentReport,
     InstallReport,
     PhaseReport,
     SpecReport,
@@ -27,7 +29,15 @@ from spackmon.submission import (
     Submission,
 )
 
-_OTHERS = SpecReport | ConcretizationFailureReport | BuildReport | PhaseReport | StatusReport | AnalysisReport
+_OTHERS = (
+    SpecReport
+    | EnvironmentReport
+    | ConcretizationFailureReport
+    | BuildReport
+    | PhaseReport
+    | StatusReport
+    | AnalysisReport
+)
 
 # PostgreSQL's class of limits that a value runs into: an index row of at most 2,704 bytes.
 _PROGRAM_LIMIT_EXCEEDED = "54"
@@ -84,6 +94,8 @@ def _apply(connection: Connection, submission: _OTHERS, person_id: int, now: dat
     match submission:
         case SpecReport():
             return apply_spec(connection, submission, now)
+        case EnvironmentReport():
+            return apply_environment(connection, submission, person_id, now)
         case ConcretizationFailureReport():
             return apply_concretization_failure(connection, submission, person_id, now)
         case BuildReport():

@@ -17,6 +17,7 @@ from spackmon.models.builds import (
 )
 from spackmon.models.claims import Claim, ClaimPhase, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
+from spackmon.models.environments import LockFile, LockFileRoot, SpackEnvironment
 from spackmon.models.events import (
     BuildEvent,
     ErrorGroup,
@@ -52,8 +53,8 @@ __all__ = [
     "BuildEnvironment", "BuildEvent", "Claim", "ClaimPhase", "Closure", "Compiler",
     "ConcretizationFailure", "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
     "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "InboxEntry",
-    "InstallFile", "Log", "LogChunk", "LogEvent",
+    "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent",
     "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
-    "ProvidedVirtual", "Ruling", "Spec", "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision",
-    "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "ProvidedVirtual", "Ruling", "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument", "SpecHash",
+    "SpecRevision", "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

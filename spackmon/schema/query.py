@@ -58,6 +58,7 @@ from spackmon.schema.noun import input_of, object_type
 from spackmon.schema.package import Package, PackageVersion
 from spackmon.schema.person import Person
 from spackmon.schema.searching import LogSearch
+from spackmon.schema.spack_environment import LockFile, LockFileRoot, SpackEnvironment
 from spackmon.schema.spec import Spec
 from spackmon.schema.splice import Splice
 from spackmon.schema.tag import Tag
@@ -158,6 +159,15 @@ class Query:
     )
     environments: Connection[BuildEnvironment] = connection(
         models.BuildEnvironment, description="All machines that builds ran on."
+    )
+    spack_environments: Connection[SpackEnvironment] = connection(
+        models.SpackEnvironment, description="All environments of Spack that lock files were reported of."
+    )
+    lock_files: Connection[LockFile] = connection(
+        models.LockFile, description="All lock files, the one that was first reported last first."
+    )
+    lock_file_roots: Connection[LockFileRoot] = connection(
+        models.LockFileRoot, description="What all environments ask for, of all their lock files."
     )
     install_files: InstallFileConnection = connection(models.InstallFile, description="All installed files.")
     analysis_results: Connection[AnalysisResult] = connection(

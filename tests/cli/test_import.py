@@ -223,9 +223,9 @@ def test_the_old_name_prints_what_it_stored(shell: Shell, tmp_path: Path) -> Non
 def test_specs_are_counted_one_by_one_and_no_document_is_a_spec(shell: Shell) -> None:
     lock = DATA / "formats" / "spack-1.2.lock.gz"
     specs = len(json.loads(gzip.decompress(lock.read_bytes()))["concrete_specs"])
-    assert table(shell.run("import", "--dry-run", lock)) == {"specs": [specs]}
-    assert table(shell.run("import", lock)) == {"specs": [specs, 0, 0]}
-    assert table(shell.run("import", lock)) == {"specs": [0, 0, specs]}
+    assert table(shell.run("import", "--dry-run", lock)) == {"specs": [specs], "environments": [1]}
+    assert table(shell.run("import", lock)) == {"specs": [specs, 0, 0], "environments": [1, 0, 0]}
+    assert table(shell.run("import", lock)) == {"specs": [0, 0, specs], "environments": [0, 0, 1]}
 
 
 def test_what_is_newer_is_named_and_goes_in(shell: Shell, tmp_path: Path) -> None:

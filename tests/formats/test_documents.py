@@ -14,7 +14,13 @@ from spackmon.errors import Refused
 from spackmon.formats.detect import read_document
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import SourceKind
-from spackmon.submission import ConcretizationFailureReport, InstallReport, SpecReport
+from spackmon.submission import (
+    ConcretizationFailureReport,
+    EnvironmentReport,
+    EnvironmentRoot,
+    InstallReport,
+    SpecReport,
+)
 from tests.formats import documents as files
 from tests.formats.corpus import FORMATS, documents, elements
 
@@ -99,6 +105,37 @@ def test_environments_that_are_included_bring_their_roots_and_theirs_in_turn():
     roots = [graph.root for graph in files.graphs(files.read(outer))]
     # The third is of no root's graph: it comes last, but it comes.
     assert roots == [root["hash"] for root in document["roots"]]
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("/opt/spack/var/spack/environments/site/spack.lock", "site"),
+        ("./project/spack.lock.gz", "project"),
+        ("nightly.lock", "nightly"),
+        ("spack.lock", None),
+        ("/spack.lock", None),
+        ("", None),
+    ],
+)
+def test_an_environment_is_called_as_the_folder_of_its_lock_file(place, name):
+    reports = read_document("file", json.dumps(files.any_lock(6)).encode(), None, place=place)
+    assert [one.name for one in reports if isinstance(one, EnvironmentReport)] == [name] * (name is not None)
+
+
+def test_an_environment_keeps_its_roots_in_its_users_words_and_groups():
+    inner, outer = files.any_lock(6), files.any_lock(7)
+    outer["roots"][0] |= {"spec": "hdf5@1.14 +mpi", "group": "default"}
+    outer["roots"][1]["hash"] = "0" * 32
+    outer["include_concrete"] = {"/inner": inner}
+    found = []
+    with pytest.raises(Refused, match="no spec with the hash 0000"):
+        found.extend(read_document("file", json.dumps(outer).encode(), None, place="site/spack.lock"))
+    asked = [(root["spec"], root["hash"], root.get("group"), None) for root in outer["roots"]]
+    asked += [(root["spec"], root["hash"], None, "/inner") for root in inner["roots"]]
+    assert found[-1] == EnvironmentReport(
+        "site", 7, "1.2.0.dev0", tuple(EnvironmentRoot(*root) for root in asked)
+    )
 
 
 def test_the_spack_of_a_lock_file_is_the_one_that_it_names():

@@ -37,6 +37,7 @@ OWN_ORDERS: dict[tuple[str, str], list[tuple[str, bool]]] = {
     ("Build", "phases"): [("position", False)],
     ("BuildPhase", "logEvents"): [("position", False)],
     ("ErrorGroup", "rulings"): [("reportedAt", False)],
+    ("LockFile", "roots"): [("position", False)],
     ("Build", "tags"): [("name", False)],
     ("Spec", "dependencies"): [("childName", False)],
     ("Spec", "transitiveDependencies"): [("depth", False)],

@@ -104,6 +104,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "errorCount"): _events(newest_attempt, "ERROR"),
     ("Build", "id"): lambda rows, build: str(build.id),
     ("Build", "warningCount"): _events(newest_attempt, "WARNING"),
+    ("LockFileRoot", "group"): lambda rows, root: root.group_name,
     ("BuildPhase", "reportedStatus"): lambda rows, phase: phase.status,
     ("BuildPhase", "status"): lambda rows, phase: (
         phase.status if phase.status in ("SUCCESS", "ERROR") else "OTHER"

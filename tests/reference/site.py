@@ -2,6 +2,7 @@
 
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,12 +20,14 @@ from spackmon.submission import (
     AnalysisReport,
     AttributeValue,
     ConcretizationFailureReport,
+    EnvironmentReport,
+    EnvironmentRoot,
     InstalledFile,
 )
 from tests.ingest.reports import Site, build_report, hash_of, spec, spec_report
 from tests.query.installs import install_report
 
-SPECS, BUILDS, INSTALLS, FAILURES = 34, 48, 24, 6
+SPECS, BUILDS, INSTALLS, FAILURES, ENVIRONMENTS = 34, 48, 24, 6, 7
 MERGED = 900
 """The first of the numbers that are another build's now."""
 
@@ -62,6 +65,7 @@ _FAILURES = [
     b"a.c:3:1: error: 'x' undeclared\nb.c:4:2: warning: unused 'y'\nmake: *** [Makefile:6: a.o] Error 1\n",
     b"/usr/bin/ld: cannot find -lfoo\ncollect2: error: ld returned 1 exit status\n",
 ]
+_GROUPS = [(None, None), ("default", None), ("", "/env/é")]
 _BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -90,10 +94,21 @@ def fill(site: Site, seed: int = 7) -> None:
         site.apply(report, dice.choice([1, 2]))
     for asked in ("hdf5@99", "é +mpi"):
         site.apply(ConcretizationFailureReport(None, None, "1.2.0", asked, dice.choice(_TEXTS)))
+    _lock(site, random.Random(seed), known)
     database.write_once(lambda connection: _set_clocks(connection, dice))
     database.write_once(_count)
     database.write_once(_merge)
     database.write_once(_say)
+
+
+def _lock(site: Site, dice: random.Random, known: Sequence[SpecNode]) -> None:
+    """Environments with several lock files, roots that nobody reported, and the same again."""
+    for number in range(ENVIRONMENTS):
+        asked = [(f"{node.name} +é", node.hash) for node in dice.sample(known, 3)] + [("", "0" * 32)]
+        roots = [EnvironmentRoot(words, hash_, *dice.choice(_GROUPS)) for words, hash_ in asked]
+        report = EnvironmentReport(f"env-{number % 3}", number, dice.choice([None, "1.2.0"]), tuple(roots))
+        for _ in range(dice.choice([1, 2])):
+            site.apply(report, dice.choice([site.ada, site.bob]))
 
 
 def _count(connection: Connection) -> None:

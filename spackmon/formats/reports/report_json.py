@@ -38,6 +38,8 @@ from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from spackmon.submission import (
     ConcretizationFailureReport,
     Environment,
+    EnvironmentReport,
+    EnvironmentRoot,
     Event,
     InstallPhase,
     InstallReport,
@@ -134,7 +136,28 @@ def _concretization_failure(line: dict[str, Any], _: KnownNodes | None) -> Itera
     )
 
 
+def _environment_of_spack(line: dict[str, Any], _: KnownNodes | None) -> Iterator[Submission]:
+    with named_fields():
+        version = optional_integer(line, "lock_file_version", bits=INTEGER_BITS)
+        report = EnvironmentReport(
+            name=name_of(line, "name"),
+            lock_file_version=required(line, "lock_file_version") if version is None else version,
+            spack_version=optional_name(line, "spack_version"),
+            roots=tuple(
+                EnvironmentRoot(
+                    abstract_spec=optional_text(root, "abstract_spec", f"roots.{place}.") or "",
+                    spec_hash=name_of(root, "spec_hash", f"roots.{place}."),
+                    group=optional_text(root, "group", f"roots.{place}."),
+                    included_from=optional_text(root, "included_from", f"roots.{place}."),
+                )
+                for place, root in _entries(line, "roots")
+            ),
+        )
+    yield report
+
+
 _READERS = {
+    "environment": _environment_of_spack,
     "install": _install,
     "spec": _spec,
     "concretization_failure": _concretization_failure,

@@ -10,6 +10,7 @@ from spackmon.graph.spec import SpecGraph
 from spackmon.submission import (
     AttributeValue,
     ConcretizationFailureReport,
+    EnvironmentReport,
     InstalledFile,
     InstallReport,
     SpecReport,
@@ -41,6 +42,8 @@ def write(report: Submission) -> bytes:
         case SpecReport():
             line = {"type": "spec", "spack_version": report.spack_version}
             return _with(line, "spec", document_text(report.graph))
+        case EnvironmentReport():
+            return _with(_environment(report), "roots", None)
         case InstallReport():
             spec = None if report.graph is None else document_text(report.graph)
             return _with(_install(report), "spec", spec)
@@ -71,6 +74,14 @@ def _with(line: Mapping[str, Any], field: str, document: str | None) -> bytes:
 
 def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _environment(report: EnvironmentReport) -> dict[str, Any]:
+    return {
+        "type": "environment", "name": report.name, "lock_file_version": report.lock_file_version,
+        "spack_version": report.spack_version,
+        "roots": [_known({name: getattr(root, name) for name in root.__slots__}) for root in report.roots],
+    }  # fmt: skip
 
 
 def _install(report: InstallReport) -> dict[str, Any]:
