@@ -42,6 +42,7 @@ from spackmon.schema import schema
 from spackmon.settings import Settings, old_settings
 from spackmon.web import badges, cdash_links, feeds, old_addresses, pages
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
+from spackmon.web.bills import routes as bills_of_materials
 from spackmon.web.graphql import graphql_routes
 from spackmon.web.origins import OtherOrigins
 from spackmon.web.security import SecurityHeaders
@@ -139,6 +140,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *old_addresses.routes,
         *feeds.routes,
         *badges.routes,
+        *bills_of_materials.routes,
         *pages.routes,
         Mount("/static", static_files(), name="static"),
     ]

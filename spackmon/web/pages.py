@@ -76,16 +76,21 @@ def page(name: str, variables: Variables, moved: Moved = _stays, *, is_limited: 
     return answering(name, variables, shown, is_limited=is_limited)
 
 
+def document(name: str) -> str:
+    """A GraphQL document of templates/."""
+    return (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
+
+
 def answering(name: str, variables: Variables, show: Show, *, is_limited: bool = False) -> Endpoint:
     """What `show` makes of the answer to `name`.graphql, or a page with one sentence where there is none.
 
     `is_limited`: a part of the question is a client's own.
     """
-    document = (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
+    asked = document(name)
 
     async def endpoint(request: PageRequest) -> Response:
         try:
-            data = await request.state.query.ask(document, variables(request), is_limited=is_limited)
+            data = await request.state.query.ask(asked, variables(request), is_limited=is_limited)
             if None in data.values():
                 raise nothing_here(request)
             return await show(request, data)
