@@ -21,15 +21,18 @@ from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http import answers, health, token_exchange
 from spackmon.http.access_log import AccessLog
 from spackmon.http.reading import ReadAccess
-from spackmon.ops import capacity, migrations, upkeep
+from spackmon.http.server import END_STREAMS
+from spackmon.ops import capacity, changes, migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
 from spackmon.ops.secret_names import mask_by
 from spackmon.ops.spool import Spool
 from spackmon.query.meanings.limits import Limits
+from spackmon.query.serve.changes import Changes
 from spackmon.query.serve.recent import Recent
-from spackmon.query.serve.service import QueryService
+from spackmon.query.serve.service import QueryService, driver_dialect
+from spackmon.query.serve.subscriptions import SubscriptionLimits, Subscriptions
 from spackmon.query.serve.trusted_documents import TrustedDocuments
 from spackmon.rest_compat import cdash, cdash_api, error_groups, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
@@ -48,6 +51,7 @@ from spackmon.web.origins import OtherOrigins
 from spackmon.web.security import SecurityHeaders
 from spackmon.web.static_files import static_files
 from spackmon.web.unknown import unknown_address
+from spackmon.web.websocket import websocket_routes
 
 log = structlog.get_logger()
 
@@ -90,6 +94,13 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
                 tasks.start_soon(upkeep.seal_contents, database)
                 tasks.start_soon(upkeep.pack_all_documents, database)
+                tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
+                tasks.start_soon(changes.announce, database)
+                known = Changes(reader, driver_dialect(database), partial(changes.number, database))
+                subscriptions = Subscriptions(reader, known, _subscription_limits(settings))
+                database.on_write.append(subscriptions.wake)
+                tasks.start_soon(subscriptions.run)
+                tasks.start_soon(changes.listen, database, subscriptions.wake, subscriptions.used)
                 yield {
                     "settings": settings,
                     "database": database,
@@ -99,8 +110,15 @@ def create_app(settings: Settings) -> Starlette:
                     "watch": watch,
                     "memory": Memory(),
                     "query": QueryService(
-                        schema, database, reader, _limits(settings), recent, settings.satisfying_as
+                        schema,
+                        database,
+                        reader,
+                        _limits(settings),
+                        recent,
+                        settings.satisfying_as,
+                        subscriptions,
                     ),
+                    END_STREAMS: subscriptions.end,
                     "trusted_documents": trusted_documents,
                 }
                 tasks.cancel_scope.cancel()
@@ -125,6 +143,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
     """In the order in which they are tried: most requests are questions."""
     return [
         *graphql_routes,
+        *websocket_routes,
         *write_routes(settings.url_api_prefix),
         *service_info_routes(settings.url_api_prefix),
         *read_routes(settings.url_api_prefix),
@@ -191,6 +210,10 @@ def _limits(settings: Settings) -> Limits:
         introspection=settings.introspection,
         document_bytes=settings.maximum_document_bytes,
     )
+
+
+def _subscription_limits(settings: Settings) -> SubscriptionLimits:
+    return SubscriptionLimits(settings.maximum_subscriptions, settings.maximum_subscriptions_of_one)
 
 
 def _warn(settings: Settings) -> None:

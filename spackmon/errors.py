@@ -116,7 +116,7 @@ class Code(StrEnum):
     OPERATION_NAME_INVALID = auto(), 400, "`operationName` is not a string."
     OPERATION_NAME_MISSING = auto(), 400, "The document holds several operations: give `operationName`."
     OPERATION_UNKNOWN = auto(), 400, "The document holds no operation of this name."
-    OPERATION_UNSUPPORTED = auto(), 400, "The server answers queries only."
+    OPERATION_UNSUPPORTED = auto(), 400, "The server does not answer an operation of this kind here."
     VARIABLES_INVALID = auto(), 400, "`variables` do not fit the operation."
     EXTENSIONS_INVALID = auto(), 400, "`extensions` is not a JSON object."
     GRAPHIQL_DISABLED = auto(), 404, "GraphiQL is switched off on this server."
@@ -147,6 +147,7 @@ class Code(StrEnum):
     GROUPS_INVALID = auto(), 400, "`groupBy` repeats a key, or makes too many groups."
     PAGE_INVALID = auto(), 400, "The arguments of a page contradict each other, or are negative."
     PAGE_TOO_LARGE = auto(), 400, "The page has more rows than a page may have."
+    CURSOR_EXPIRED = auto(), 400, "The changes after the cursor are not kept any longer: begin anew."
     CURSOR_INVALID = auto(), 400, "The cursor is not from this list in this order."
     LIMIT_INVALID = auto(), 400, "`limit` is not a whole number above 0."
     OFFSET_INVALID = auto(), 400, "`offset` is not a whole number from 0."
@@ -155,6 +156,9 @@ class Code(StrEnum):
     EXPORT_INVALID = auto(), 400, "The operation cannot be exported."
     EXPORT_NEEDS_HTTP_1_1 = auto(), 505, "An export needs HTTP/1.1."
     EXPORTS_BUSY = auto(), 503, "Too many exports are running: try again.", True
+    SUBSCRIPTIONS_BUSY = auto(), 503, "There are as many subscriptions as there may be: try again.", True
+    SUBSCRIBER_TOO_SLOW = auto(), 503, "The client takes too few updates: go on after the last one.", True
+    ORIGIN_REFUSED = auto(), 403, "Pages of this origin may not open a WebSocket here."
     SPLICE_ANALYSIS_MISSING = auto(), 404, "The server has no splice analysis."
     NOTHING_BUILT = auto(), 404, "The upload belongs to no build."
 

@@ -196,6 +196,15 @@ class Settings(BaseSettings):
     maximum_connections: int = Field(
         default=800, ge=10, description="The most connections of clients at one time."
     )
+    maximum_subscriptions: int = Field(
+        default=700, ge=0, description="The most GraphQL subscriptions at one time."
+    )
+    maximum_subscriptions_of_one: int = Field(
+        default=300, ge=0, description="The most of them of one person, or of an address that names nobody."
+    )
+    changes_kept_seconds: float = Field(
+        default=86_400.0, ge=1, description="How long a subscription can go on after a cursor."
+    )
     statement_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -246,7 +255,8 @@ class Settings(BaseSettings):
     @field_validator(
         "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",
         "maximum_aliases", "maximum_tokens", "maximum_document_bytes", "cache_bytes",
-        "maximum_connections",
+        "maximum_connections", "maximum_subscriptions", "maximum_subscriptions_of_one",
+        "changes_kept_seconds",
         "statement_timeout_seconds", "hold_seconds", "run_silence_seconds",
         mode="before",
     )  # fmt: skip

@@ -53,3 +53,11 @@ class InstalledFrom(StrEnum):
     SOURCE = "SOURCE"
     BUILD_CACHE = "BUILD_CACHE"
     EXTERNAL = "EXTERNAL"
+
+
+class ChangeKind(StrEnum):
+    """What of the database changed: a build, a phase of a run, or the log of a phase."""
+
+    BUILD = "BUILD"
+    PHASE = "PHASE"
+    LOG = "LOG"

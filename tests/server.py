@@ -25,6 +25,7 @@ from spackmon.auth.tokens import create_token
 from spackmon.database import Database
 from spackmon.http.protocol import BoundedProtocol
 from spackmon.http.server import BoundedServer
+from spackmon.http.websocket_protocol import MAXIMUM_MESSAGE_BYTES, WebSocketProtocol
 from spackmon.settings import Settings
 from tests.waiting import GIVE_UP_SECONDS, until
 
@@ -87,7 +88,9 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
         create_app(configured),
         loop="uvloop",
         http=BoundedProtocol,
-        ws="none",
+        ws=WebSocketProtocol,
+        ws_max_size=MAXIMUM_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
         access_log=False,
         log_config=None,
     )

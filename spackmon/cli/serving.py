@@ -14,6 +14,7 @@ from spackmon.cli.database import check_settings_database
 from spackmon.cli.supervisor import READY
 from spackmon.http.protocol import BoundedProtocol
 from spackmon.http.server import BoundedServer
+from spackmon.http.websocket_protocol import MAXIMUM_MESSAGE_BYTES, WebSocketProtocol
 from spackmon.ops.logging import configure_logging
 from spackmon.settings import load_settings
 
@@ -44,6 +45,7 @@ class GracefulServer(BoundedServer):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting; answer what comes on the connections there are, each for the last time."""
+        self.end_streams()
         for server in self.servers:
             server.close()
             await server.wait_closed()
@@ -70,7 +72,9 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
         create_app(settings),
         loop="uvloop",
         http=BoundedProtocol,
-        ws="none",
+        ws=WebSocketProtocol,
+        ws_max_size=MAXIMUM_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
         # The service writes its own access log, with request ids.
         access_log=False,
         log_config=None,

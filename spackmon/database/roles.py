@@ -32,7 +32,7 @@ class Role:
 
 
 # A client of ms1 waits 60 s for an answer: a write that was stopped is spooled before that.
-WRITER = Role("writer", 18, statement_seconds=30, lock_seconds=10, idle_in_transaction_seconds=60)
+WRITER = Role("writer", 17, statement_seconds=30, lock_seconds=10, idle_in_transaction_seconds=60)
 # Who sends a request: one row by an index, while all writers wait for something else.
 ADMISSION = Role("admission", 6, statement_seconds=5, lock_seconds=2, idle_in_transaction_seconds=10)
 # How long a question may take is a setting.
@@ -41,7 +41,9 @@ EXPORT = Role("export", 4, lock_seconds=10)
 HEALTH = Role(
     "health", 2, statement_seconds=2, lock_seconds=1, idle_in_transaction_seconds=5, connect_seconds=2
 )
-SERVING = (WRITER, ADMISSION, READER, EXPORT, HEALTH)
+# Hears of what others changed, and says nothing.
+LISTENER = Role("listener", 1)
+SERVING = (WRITER, ADMISSION, READER, EXPORT, HEALTH, LISTENER)
 """Of one process that serves. While one replaces another both have theirs; a stock PostgreSQL allows 97."""
 # A person waits, and can interrupt it: an import, `spackmon db check`.
 COMMAND = Role("command", 4, sqlite_cache_mb=64)

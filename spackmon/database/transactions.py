@@ -72,6 +72,8 @@ class Database:
         self._preparing, self._one_by_one = threading.Lock(), threading.Lock()
         self._reader: SqliteReader | PostgresqlReader | None = None
         self.wrote_at_seconds = 0.0
+        self.on_write: list[Callable[[], None]] = []
+        """Called after each transaction that wrote, in its thread; must not raise."""
 
     @property
     def dialect_name(self) -> str:
@@ -83,6 +85,8 @@ class Database:
         with self._of_this_revision(), self.turn(), self._writer(), self.engine.begin() as connection:
             result = work(connection)
         self.wrote()
+        for call in self.on_write:
+            call()
         return result
 
     def read_once(self, work: Callable[[Connection], Result]) -> Result:

@@ -8,12 +8,14 @@ still sending is read on for a moment: closed under its hands, the connection wo
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from spackmon.errors import Code
+from spackmon.http.websocket_protocol import WebSocketProtocol
 
 _TIMED_OUT, _HEAD_TOO_LARGE = 408, 431
 _SENTENCES = {
@@ -29,6 +31,8 @@ class _HeadTooLargeError(Exception):
 
 class _NoUpgrades(httptools.HttpRequestParser):
     """A parser that reads a request as if its Upgrade header were not there (RFC 9110, section 7.8).
+
+    Only one to a WebSocket where there is one is left to the library.
 
     llhttp takes all that follows such a head for another protocol: the body of a client that would rather
     speak h2c would be lost. One that may be answered in HTTP/1.1 sends the body in it.
@@ -46,7 +50,7 @@ class _NoUpgrades(httptools.HttpRequestParser):
                 super(_NoUpgrades, parser).feed_data(rest)
                 return
             except httptools.HttpParserUpgrade as upgrade:
-                if parser.get_method() == b"CONNECT":
+                if parser.get_method() == b"CONNECT" or self._protocol.wants_websocket():
                     raise
                 rest = rest[upgrade.args[0] :]
                 parser = self._protocol.read_again()
@@ -68,6 +72,9 @@ class BoundedProtocol(HttpToolsProtocol):
     silent_seconds = 5.0
     """As `kept_seconds`, of one that has not sent a whole head."""
     _linger_seconds = 2.0
+
+    websocket_paths = frozenset((b"/graphql", b"/graphql/"))
+    """Where a WebSocket may be opened; elsewhere a request for one is an ordinary request."""
 
     on_end: Callable[[], None] = staticmethod(lambda: None)
     """Called when the connection is gone."""
@@ -106,6 +113,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self.parser: _NoUpgrades = _NoUpgrades(self)
         # Whoever says `close` and sends more is answered all the same.
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def wants_websocket(self) -> bool:
+        """Whether the head that has come asks for a WebSocket, where there is one (RFC 6455, section 4.1)."""
+        names = {name for name, _ in self.headers}
+        return (
+            self.parser.get_method() == b"GET"
+            and self.url.partition(b"?")[0] in self.websocket_paths
+            and b"sec-websocket-key" in names
+            and self._should_upgrade()
+        )
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is a WebSocket's from now on; it keeps its place among the connections."""
+        self._looking.cancel()
+        self._head_since = None
+        self._unread_bytes = 0
+        self.ws_protocol_class = partial(WebSocketProtocol, on_end=self.on_end)  # type: ignore[assignment]
+        super().handle_websocket_upgrade()
 
     def _is_upgrade(self) -> bool:
         return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
@@ -156,6 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """The head has come."""
         if self._is_upgrade():
+            self.scope["method"] = self.parser.get_method().decode("ascii")
             return
         self._unread_bytes = 0
         self._head_since = self._slow_since = None

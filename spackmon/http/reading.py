@@ -40,7 +40,7 @@ class ReadAccess:
         send = for_one_reader(send)
         request: Request[Services] = Request(scope)
         try:
-            viewer = await _viewer(request)
+            viewer = await viewer_of(request.state, request.headers.get("authorization"))
         except Refused as refused:
             headers = _challenge(request) if refused.status == Code.UNAUTHENTICATED.status else None
             await refusal(refused, headers)(scope, receive, send)
@@ -60,17 +60,17 @@ class ReadAccess:
         return scope["method"] in READS or path.rstrip("/") == _GRAPHQL
 
 
-async def _viewer(request: Request[Services]) -> Viewer | None:
-    """Who asks; None where everybody sees everything. Raises Refused with status 401 or 403.
+async def viewer_of(services: Services, authorization: str | None) -> Viewer | None:
+    """Who asks with this header; None where everybody sees everything. Raises Refused with status 401 or 403.
 
     On a public site whoever shows nothing of this service is nobody, and is answered (`Gate.viewer`).
     """
-    settings = request.state.settings
+    settings = services.settings
     needs_person = settings.read_access == AUTHENTICATED
     hides_details = settings.environment_access == AUTHENTICATED
     if not needs_person and not hides_details:
         return None
-    viewer = await request.state.gate.viewer(request.headers.get("authorization"), is_public=not needs_person)
+    viewer = await services.gate.viewer(authorization, is_public=not needs_person)
     if needs_person and not viewer.is_signed_in:
         raise Refused(Code.UNAUTHENTICATED, "reading needs a name and a token with the scope read")
     return replace(viewer, sees_details=viewer.is_signed_in or not hides_details)

@@ -12,6 +12,10 @@ from functools import partial
 import uvicorn
 
 from spackmon.http.protocol import BoundedProtocol
+from spackmon.http.websocket_protocol import WebSocketProtocol
+
+END_STREAMS = "end_streams"
+"""The name, in the state of the application, of what ends answers that would go on for ever."""
 
 _ROOM_EVERY_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
@@ -127,6 +131,20 @@ class BoundedServer(uvicorn.Server):
         acceptor.begin()
         # uvicorn closes them when it ends.
         self.servers.append(acceptor)  # type: ignore[arg-type]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the answers that would go on for ever, and then all that is left."""
+        self.end_streams()
+        await super().shutdown(sockets)
+
+    def end_streams(self) -> None:
+        """Begin to end what a client would listen to for as long as the server runs."""
+        end: Callable[[], None] | None = self.lifespan.state.get(END_STREAMS)
+        if end is not None:
+            end()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, WebSocketProtocol):
+                connection.shutdown()
 
     def _new_connection(self) -> BoundedProtocol:
         return BoundedProtocol(self.config, self.server_state, self.lifespan.state)

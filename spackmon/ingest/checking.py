@@ -15,7 +15,7 @@ from spackmon.database import Database
 from spackmon.graph.closure import CyclicGraph
 from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.runs.resolution import settle as resettle
+from spackmon.ingest.runs.resolution import resettle
 from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.settled import write_hashes
 from spackmon.ingest.specs.settling import settle
@@ -26,6 +26,7 @@ from spackmon.ingest.tables.build_contents import (
     wrong_contents,
 )
 from spackmon.ingest.tables.builds import settle_build, wrong_builds
+from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.closures import write_closures
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.revisions import specs_change
@@ -121,6 +122,7 @@ def _builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, in
     wrong = wrong_builds(connection, build_ids)
     for build_id in wrong:
         settle_build(connection, build_id, utc_now())
+    note_changes(connection, builds=wrong)
     return {"builds": len(wrong)}
 
 

@@ -15,6 +15,7 @@ from spackmon.models.builds import (
     Tag,
     attempt_tag,
 )
+from spackmon.models.changes import ReportedChange
 from spackmon.models.claims import Claim, ClaimPhase, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
 from spackmon.models.environments import LockFile, LockFileRoot, SpackEnvironment
@@ -55,6 +56,6 @@ __all__ = [
     "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "InboxEntry",
     "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent",
     "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
-    "ProvidedVirtual", "Ruling", "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument", "SpecHash",
-    "SpecRevision", "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument",
+    "SpecHash", "SpecRevision", "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

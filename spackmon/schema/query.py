@@ -14,12 +14,14 @@ from spackmon.query.meanings.fields import (
     computed,
     connection,
     embedded,
+    json_value,
     lookup,
     node_lookup,
     nodes_lookup,
     satisfies,
     searched_logs,
 )
+from spackmon.query.meanings.live import newest_cursor
 from spackmon.query.rows.lookups import (
     MAXIMUM_IDS,
     by_id,
@@ -202,6 +204,11 @@ class Query:
         BuildGroupKey,
         input_of("BuildFilter"),
         description="Builds counted in rows and columns, as package by compiler; each once in a cell.",
+    )
+    change_cursor: str = json_value(
+        lambda _, json: newest_cursor(json),
+        description="Where changes stand: a subscription that begins `after` it misses nothing which this "
+        "answer does not show.",
     )
     satisfies: bool = satisfies(
         models.Spec,

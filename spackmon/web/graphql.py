@@ -1,13 +1,12 @@
 """GraphQL over HTTP (GraphQL Foundation's specification, draft of 2025): POST JSON, GET, GraphiQL.
 
 Two media types: `application/graphql-response+json`, whose status says whether the request was valid, and
-`application/json`, which answers every well-formed request with 200. Two more ask for an export.
+`application/json`, which answers every well-formed request with 200. Two more ask for an export, and one for
+server-sent events.
 """
 
-import json
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from starlette.requests import Request
@@ -19,11 +18,13 @@ from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body
 from spackmon.http.caching import READS, is_unchanged
 from spackmon.http.negotiation import HTML, JSON, preferred
+from spackmon.http.reading import viewer_of
 from spackmon.http.services import Services
 from spackmon.query.serve.refusals import error_body, graphql_error
-from spackmon.query.serve.trusted_documents import document_identifier
+from spackmon.web.events import EVENT_STREAM, event_response
 from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.graphiql import graphiql_page
+from spackmon.web.operation import GraphQLRequest, read_json, read_operation
 
 MAXIMUM_BODY_BYTES = 1_000_000
 # Read between two requests; larger ones wait for a worker.
@@ -32,21 +33,11 @@ _LARGE_BODY_BYTES = 32_000
 _BYTES_OF_A_BYTE = 40
 _WAIT_SECONDS = 10.0
 RESPONSE_JSON, PLAIN_JSON = "application/graphql-response+json", JSON
-_OFFERED = (PLAIN_JSON, RESPONSE_JSON, NDJSON, CSV)
+_OFFERED = (PLAIN_JSON, RESPONSE_JSON, NDJSON, CSV, EVENT_STREAM)
 # GraphiQL is for who asks for a page, in a GET.
-_ANSWERED = (PLAIN_JSON, RESPONSE_JSON, HTML, NDJSON, CSV)
+_ANSWERED = (PLAIN_JSON, RESPONSE_JSON, HTML, NDJSON, CSV, EVENT_STREAM)
 _ASK_AGAIN = (Code.PERSISTED_QUERY_NOT_FOUND, Code.PERSISTED_QUERY_NOT_SUPPORTED)
 EXPLAIN_HEADER = "x-spackmon-explain"
-
-
-@dataclass(frozen=True, slots=True)
-class GraphQLRequest:
-    """What a request asks; its document is there, or named by its hash."""
-
-    query: str | None
-    document_id: str | None
-    variables: dict[str, Any] | None
-    operation_name: str | None
 
 
 async def graphql(request: Request[Services]) -> Response:
@@ -84,7 +75,14 @@ async def _answered(request: Request[Services], memory: AsyncExitStack) -> Respo
         if refused.code in _ASK_AGAIN and media_type == PLAIN_JSON:
             return _ask_again(refused)
         raise
-    service = request.state.query
+    if media_type == EVENT_STREAM:
+        return _events(request, query, asked)
+    return await _once(request, query, asked, media_type)
+
+
+async def _once(request: Request[Services], query: str, asked: GraphQLRequest, media_type: str) -> Response:
+    """One answer, or a file of it."""
+    service, documents = request.state.query, request.state.trusted_documents
     if media_type in (NDJSON, CSV):
         export = await service.export(query, asked.variables, asked.operation_name)
         return export_response(export, media_type, request.scope["http_version"], _refusal)
@@ -99,6 +97,18 @@ async def _answered(request: Request[Services], memory: AsyncExitStack) -> Respo
         if is_unchanged(request.headers.get("if-none-match"), tag):
             return Response(None, 304, headers)
     return Response(answer.body, status, headers)
+
+
+def _events(request: Request[Services], query: str, asked: GraphQLRequest) -> Response:
+    return event_response(
+        request.state.query,
+        query,
+        asked,
+        sender="" if request.client is None else request.client.host,
+        last_cursor=request.headers.get("last-event-id") or None,
+        check=partial(viewer_of, request.state, request.headers.get("authorization")),
+        refusal=_refusal,
+    )
 
 
 def _ask_again(refused: Refused) -> Response:
@@ -123,49 +133,23 @@ async def _posted(request: Request[Services], memory: AsyncExitStack) -> GraphQL
     sent = await _parsed(request, body, memory)
     if not isinstance(sent, dict):
         raise Refused(Code.BODY_INVALID, "the body must be a JSON object with the key `query`")
-    return _checked(sent)
+    return read_operation(sent)
 
 
 async def _parsed(request: Request[Services], body: bytearray, memory: AsyncExitStack) -> object:
     if len(body) <= _LARGE_BODY_BYTES:
-        return _read_json("the body", body)
+        return read_json("the body", body)
     share = request.state.memory.share(_BYTES_OF_A_BYTE * len(body), _WAIT_SECONDS)
     await memory.enter_async_context(share)
-    return await request.state.query.workers.run(_read_json, "the body", body)
+    return await request.state.query.workers.run(read_json, "the body", body)
 
 
 def _from_url(request: Request[Services]) -> GraphQLRequest:
     sent: dict[str, Any] = {name: value for name, value in request.query_params.items() if value}
     for name in ("variables", "extensions"):
         if name in sent:
-            sent[name] = _read_json(f"`{name}`", sent[name])
-    return _checked(sent)
-
-
-def _checked(sent: Mapping[str, Any]) -> GraphQLRequest:
-    query, operation_name = sent.get("query"), sent.get("operationName")
-    if query is not None and not isinstance(query, str):
-        raise Refused(Code.QUERY_MISSING, "`query` must be a string with a GraphQL document")
-    variables = _object("variables", sent.get("variables"))
-    extensions = _object("extensions", sent.get("extensions"))
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise Refused(Code.OPERATION_NAME_INVALID, "`operationName` must be a string or null")
-    identifier = document_identifier(sent.get("documentId"), extensions)
-    return GraphQLRequest(query, identifier, variables, operation_name)
-
-
-def _object(name: str, value: object) -> dict[str, Any] | None:
-    if value is not None and not isinstance(value, dict):
-        raise Refused(Code[f"{name.upper()}_INVALID"], f"`{name}` must be a JSON object or null")
-    return value
-
-
-def _read_json(name: str, text: bytearray | str) -> object:
-    try:
-        found: object = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Refused(Code.JSON_INVALID, f"{name} must be JSON: {error}") from error
-    return found
+            sent[name] = read_json(f"`{name}`", sent[name])
+    return read_operation(sent)
 
 
 graphql_routes = [Route("/graphql", graphql, methods=["GET", "POST"])]

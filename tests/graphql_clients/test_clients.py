@@ -79,7 +79,7 @@ class _Renamed(Visitor):
 
     def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> OperationDefinitionNode:
         number = next(self._numbers)
-        name = f"{self._module}{number if number > 1 else ''}Query"
+        name = f"{self._module}{number if number > 1 else ''}{node.operation.value.capitalize()}"
         return replace(node, name=NameNode(value=name))
 
     def enter_fragment_definition(self, node: FragmentDefinitionNode, *_: Any) -> FragmentDefinitionNode:
@@ -134,7 +134,9 @@ def test_codegen_makes_types_of_every_document_that_we_show(tmp_path: Path) -> N
     for module, document in modules.items():
         (documents / f"{module}.graphql").write_text(print_ast(document))
     run("codegen.mjs", SCHEMA, documents, generated)
-    made = re.findall(r"export const (\w+)QueryDocument\b", (generated / "graphql.ts").read_text())
+    made = re.findall(
+        r"export const (\w+)(?:Query|Subscription)Document\b", (generated / "graphql.ts").read_text()
+    )
     assert len(made) == len(set(made)) >= len(modules) > 80
 
     for name in ("typed.ts", "tsconfig.json"):

@@ -18,7 +18,7 @@ from spackmon.models.builds import BUILDS_OF_CHUNK
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
     "alembic_version", "error_group_change", "inbox_entry", "merged_build", "person", "spec_revision",
-    "submission_batch", "token",
+    "reported_change", "submission_batch", "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.tables import attempts, builds, claims, numbers, rulings
+from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.error_groups import count_errors
@@ -59,21 +60,28 @@ def rewrite_all(
     return _settle_all(connection, list(were), now, earlier)
 
 
-def settle(connection: Connection, claim_id: int, now: datetime, earlier: Collection[int] = ()) -> Resolved:
-    """Derive the runs that a claim, which came or changed, can touch; packages are locked by the caller.
+def settle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
+    """Derive the runs that a claim, which came or changed, can touch; packages are locked by the caller."""
+    return _settle_all(connection, [claim_id], now, ())[claim_id]
 
-    `earlier` are claims that it could touch before.
-    """
-    return _settle_all(connection, [claim_id], now, earlier)[claim_id]
+
+def resettle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
+    """`settle` of a claim that is what it was: nobody hears of it where nothing comes of it."""
+    return _settle_all(connection, [claim_id], now, (), is_reported=False)[claim_id]
 
 
 def _settle_all(
-    connection: Connection, claim_ids: Collection[int], now: datetime, earlier: Collection[int]
+    connection: Connection,
+    claim_ids: Collection[int],
+    now: datetime,
+    earlier: Collection[int],
+    *,
+    is_reported: bool = True,
 ) -> dict[int, Resolved]:
     stored, beside = _neighbourhood(connection, {*claim_ids, *earlier})
     rulings = _rulings(connection, stored)
     runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings, beside)]
-    return _Writing(connection, now).write(runs, claim_ids)
+    return _Writing(connection, now).write(runs, claim_ids, is_reported=is_reported)
 
 
 def _neighbourhood(
@@ -131,8 +139,11 @@ class _Writing:
         self._left: set[int] = set()
         self._environments: dict[Machine, int] = {}
 
-    def write(self, runs: list[Run], claim_ids: Collection[int]) -> dict[int, Resolved]:
-        """Write runs, which are all of their claims' attempts; where these claims are counted to now."""
+    def write(self, runs: list[Run], claim_ids: Collection[int], *, is_reported: bool) -> dict[int, Resolved]:
+        """Write runs, which are all of their claims' attempts; where these claims are counted to now.
+
+        `is_reported`: somebody said something of these claims.
+        """
         rows = attempts.read_attempts(
             self._connection, {c.attempt_id for run in runs for c in run.claims if c.attempt_id is not None}
         )
@@ -143,17 +154,17 @@ class _Writing:
         )
         written: list[tuple[int, Run]] = []
         builds_created: set[int] = set()
-        new_phases: dict[int, int] = {}
+        new_phases: dict[int, attempts.WrittenPhases] = {}
         changed: set[int] = set()
         for run, attempt_id in zip(runs, taken, strict=True):
             row = None if attempt_id is None else rows[attempt_id]
             new_id, created, differs = self._write_run(run, row)
             builds_created |= created
-            new_phases[new_id], phases_differ = attempts.write_phases(
+            new_phases[new_id] = attempts.write_phases(
                 self._connection, new_id, run.phases, phases.get(new_id, {})
             )
             tags_differ = attempts.write_tags(self._connection, new_id, run.tags, tags.get(new_id, ()))
-            if differs or phases_differ or tags_differ:
+            if differs or new_phases[new_id].differed or tags_differ:
                 changed.add(new_id)
             written.append((new_id, run))
         self._touched |= set(attempts.builds_of(self._connection, changed).values())
@@ -170,13 +181,20 @@ class _Writing:
             delete_unused(self._connection, "build_environment", old)
         where = {c.id: (new_id, run) for new_id, run in written for c in run.claims}
         build_of = attempts.builds_of(self._connection, (where[claim_id][0] for claim_id in claim_ids))
+        reported = set(build_of.values()) if is_reported else set()
+        note_changes(
+            self._connection,
+            builds=(self._touched | reported) - self._left,
+            phases=[one for written_phases in new_phases.values() for one in written_phases.changed],
+            logs=[one for written_phases in new_phases.values() for one in written_phases.with_new_log],
+        )
         resolved = {}
         for claim_id in claim_ids:
             attempt_id, run = where[claim_id]
             build_id = build_of[attempt_id]
             resolved[claim_id] = Resolved(
                 build_id, attempt_id, run.spec_id, build_id in builds_created, attempt_id not in rows,
-                new_phases[attempt_id], attempt_id in changed or bool(moved),
+                new_phases[attempt_id].created, attempt_id in changed or bool(moved),
             )  # fmt: skip
         return resolved
 

@@ -1,6 +1,7 @@
 """Every statement of attempts, their phases and tags: what runs are written as."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
@@ -67,6 +68,7 @@ _PUT_PHASES = over_rows(
     ON CONFLICT (attempt_id, name) DO UPDATE SET
         position = excluded.position, status = excluded.status, duration_seconds = excluded.duration_seconds,
         reported_at = excluded.reported_at, log_id = excluded.log_id
+    RETURNING id, name
     """,
 )
 
@@ -206,13 +208,24 @@ def update_attempt(connection: Connection, row: Any, facts: Mapping[str, Any]) -
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenPhases:
+    """How many phases of an attempt are new, whether any differed, and which: those with another log, too."""
+
+    created: int
+    differed: bool
+    changed: Sequence[int]
+    with_new_log: Sequence[int]
+
+
 def write_phases(
     connection: Connection, attempt_id: int, phases: Sequence[RunPhase], stored: Mapping[str, Any]
-) -> tuple[int, bool]:
-    """Make these the phases of an attempt that has `stored`: how many are new, and whether any differed."""
+) -> WrittenPhases:
+    """Make these the phases of an attempt that has `stored`."""
     gone = [(row.id,) for name, row in stored.items() if name not in {phase.name for phase in phases}]
     _DELETE_PHASES.run(connection, gone)
     differing = [phase for phase in phases if not _is_written(phase, stored.get(phase.name))]
+    ids: dict[str, int] = {}
     for reported_at in sorted({phase.reported_at for phase in differing}):
         rows = [
             (
@@ -225,8 +238,19 @@ def write_phases(
             for p in differing
             if p.reported_at == reported_at
         ]
-        _PUT_PHASES.run(connection, rows, attempt_id=attempt_id, reported_at=reported_at)
-    return sum(phase.name not in stored for phase in phases), bool(gone or differing)
+        put = _PUT_PHASES.run(connection, rows, attempt_id=attempt_id, reported_at=reported_at)
+        ids |= {row.name: row.id for row in put}
+    logged = [phase.name for phase in differing if _has_new_log(phase, stored.get(phase.name))]
+    return WrittenPhases(
+        sum(phase.name not in stored for phase in phases),
+        bool(gone or differing),
+        list(ids.values()),
+        [ids[name] for name in logged],
+    )
+
+
+def _has_new_log(phase: RunPhase, row: Any) -> bool:
+    return phase.log_id is not None and (row is None or row.log_id != phase.log_id)
 
 
 def _is_written(phase: RunPhase, row: Any) -> bool:

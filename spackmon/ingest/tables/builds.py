@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
 from spackmon.ingest.tables.build_contents import add_contents, forget_contents
+from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.numbers import build_of_number, leave_build
 from spackmon.runs.claim import Machine
@@ -322,6 +323,7 @@ def join_builds(connection: Connection, build_id: int, other_id: int, now: datet
     leave_build(connection, other_id, build_id)
     settle_build(connection, build_id, now)
     count_errors(connection, [build_id, other_id])
+    note_changes(connection, builds=[build_id])
 
 
 def take_over(connection: Connection, build_id: int, target_id: int) -> None:

@@ -18,6 +18,7 @@ from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.meanings.computing import Computed, Facts, selected
 from spackmon.query.meanings.connections import MOST_RANKED, Connected
 from spackmon.query.meanings.finding import Lookup, NodeLookup
+from spackmon.query.meanings.live import Live
 from spackmon.query.meanings.log_searching import SearchedLog, SearchedLogs
 from spackmon.query.meanings.row_fields import (
     Chosen,
@@ -43,6 +44,7 @@ from spackmon.query.sql.conditions import (
     ValueOf,
 )
 from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.status import ChangeKind
 
 # Under these keys a field's metadata has its meaning, what a filter asks of it, and what it sorts by.
 SQL, FILTERS, SORTS = "spackmon.sql", "spackmon.filters", "spackmon.sorts"
@@ -246,6 +248,15 @@ def searched_logs(arguments: Sequence[StrawberryArgument], *, description: str) 
 def searched_log(arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
     """A field of a log that looks through it."""
     return _field(SearchedLog(), description, arguments=arguments)
+
+
+def live(model: Any, kind: ChangeKind, where: Any, *, description: str) -> Any:
+    """A field of a subscription: rows of a model as they change; `where` is the type of its filter."""
+    arguments = [
+        argument("where", where | None, "Only these rows, as they are after the change."),
+        argument("after", str | None, "Begin after this cursor, with what was missed; else with what comes."),
+    ]
+    return _field(Live(model, kind), description, arguments=arguments)
 
 
 def predicate(condition: Predicate, *, description: str, name: str | None = None) -> Any:

@@ -34,6 +34,11 @@ class Operation:
     fragments: Mapping[str, FragmentDefinitionNode]
 
     @property
+    def is_subscription(self) -> bool:
+        """Whether it is answered as often as something changes, and not once."""
+        return self.node.operation is OperationType.SUBSCRIPTION
+
+    @property
     def name(self) -> str | None:
         """Its name, if it has one."""
         return self.node.name.value if self.node.name else None
@@ -101,8 +106,9 @@ def read_document(text: str, schema: GraphQLSchema, limits: Limits | None) -> Do
     definitions = document.definitions
     fragments = {node.name.value: node for node in definitions if isinstance(node, FragmentDefinitionNode)}
     operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
-    if any(node.operation is not OperationType.QUERY for node in operations):
-        raise InvalidRequestError.of(Code.OPERATION_UNSUPPORTED, "this server answers queries only")
+    if any(node.operation is OperationType.MUTATION for node in operations):
+        sentence = "this server answers queries and subscriptions only"
+        raise InvalidRequestError.of(Code.OPERATION_UNSUPPORTED, sentence)
     named = {node.name.value if node.name else "": Operation(node, fragments) for node in operations}
     size = _BYTES_OF_A_DOCUMENT + document.token_count * _BYTES_OF_A_TOKEN + 4 * len(text)
     return Document(named, size)

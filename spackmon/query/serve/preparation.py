@@ -5,6 +5,7 @@ any number of threads may be in it.
 """
 
 import hashlib
+import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,6 +24,7 @@ from sqlalchemy.engine import Dialect
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.meanings.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size
+from spackmon.query.meanings.live import compile_live, only_field
 from spackmon.query.meanings.registry import Registry
 from spackmon.query.meanings.statement import Deciding, Plan, Statement
 from spackmon.query.serve.documents import Document, Operation, check_length, read_document
@@ -30,13 +32,16 @@ from spackmon.query.serve.export import ExportPlan, compile_export
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, invalid_if_refused
 from spackmon.query.sql.selection import Selected
-from spackmon.query.sql.values import at, plain, shape, value_count
+from spackmon.query.sql.values import Given, at, plain, shape, value_count
+from spackmon.status import ChangeKind
 from spackmon.viewer import Viewer
 
 _INTROSPECTION = ("__schema", "__type")
 _MOST_ERRORS = 5
 # A request with no more values in its variables is looked up without a thread of its own.
 FEW_VALUES = 200
+# Of the variables of a subscription, which stay as long as it does.
+_MOST_KEPT_CHARACTERS = 50_000
 _BYTES_OF_A_PLAN = 8_000
 _BYTES_OF_A_PARAMETER = 2_000
 
@@ -82,6 +87,45 @@ class Ready:
     cost: int
 
 
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A subscription ready to run. `key` is the same for all who are to be told the same.
+
+    `after` is the cursor that its updates follow, None from now on.
+    """
+
+    key: Hashable
+    plan: Plan
+    kind: ChangeKind
+    variables: Mapping[str, Any]
+    parameters: Mapping[str, Any]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Live:
+    """A compiled subscription, and its argument `after`."""
+
+    size: Size
+    plan: Plan
+    kind: ChangeKind
+    after: Given | None
+
+
+def _subscribed(
+    live: _Live, operation: Operation, request: Request, variables: Mapping[str, Any]
+) -> Subscribed:
+    parameters = live.plan.parameters(variables, request.viewer)
+    after = live.after
+    # Who reads on from another cursor is told the same as the others from there on. What else is in the
+    # document or its variables may be Python's, and no part of the statement.
+    rest = {name: value for name, value in variables.items() if after is None or after.path != (name,)}
+    same = repr((operation.name, rest, parameters, tuple(request.viewer.facts.items())))
+    key = (request.document_key, live.plan.statement, same)
+    cursor = None if after is None else after.value if after.path is None else at(after.path, variables)
+    return Subscribed(key, live.plan, live.kind, variables, parameters, cursor)
+
+
 class Preparation:
     """Prepares requests to one schema for one kind of database, and keeps what it made in `kept`."""
 
@@ -91,6 +135,7 @@ class Preparation:
         self._registry = registry
         self._schema = registry.schema
         self._query = cast(GraphQLObjectType, self._schema.query_type)
+        self._subscription = cast(GraphQLObjectType, self._schema.subscription_type)
         self._dialect = dialect
         self._kept = kept
 
@@ -120,7 +165,7 @@ class Preparation:
                 prepared, deciding = self._compiled(operation, variables, request.limits)
                 self._decide_by(key, operation, deciding)
                 plan_key = self._plan_key(key, operation, variables)
-                self._kept.put(plan_key, prepared, _size_bytes(plan_key, prepared))
+                self._kept.put(plan_key, prepared, _size_bytes(plan_key, prepared.plan))
             return self._ready(prepared, variables, values, request)
         except RecursionError:
             raise InvalidRequestError.of(Code.QUERY_TOO_DEEP, "the operation nests too deeply") from None
@@ -136,21 +181,60 @@ class Preparation:
         planned = compile_export(statement, self._query, fields)
         return planned, variables, planned.plan.parameters(variables, request.viewer)
 
-    def _statement(
+    def is_subscription(self, request: Request) -> bool:
+        """Whether a request is answered again and again. Raises InvalidRequestError and Refused."""
+        return self._document(request).operation(request.operation_name).is_subscription
+
+    def prepare_subscription(self, request: Request) -> Subscribed:
+        """A subscription made ready. Raises InvalidRequestError and Refused."""
+        operation = self._document(request).operation(request.operation_name)
+        variables, values = self._coerced(operation, request)
+        key = request.document_key
+        live: _Live | None = self._kept.get(("live", self._plan_key(key, operation, variables)))
+        with invalid_if_refused():
+            if len(json.dumps(request.variables)) > _MOST_KEPT_CHARACTERS:
+                sentence = f"`variables` of a subscription may have {_MOST_KEPT_CHARACTERS:,} characters"
+                raise Refused(Code.QUERY_TOO_COSTLY, sentence)
+            if live is None:
+                live, deciding = self._compiled_subscription(operation, variables)
+                self._decide_by(key, operation, deciding)
+                plan_key = "live", self._plan_key(key, operation, variables)
+                self._kept.put(plan_key, live, _size_bytes(plan_key, live.plan))
+            if request.limits is not None:
+                request.limits.check(live.size.with_values(values))
+        return _subscribed(live, operation, request, variables)
+
+    def _compiled_subscription(
         self, operation: Operation, variables: Mapping[str, Any]
+    ) -> tuple[_Live, set[Deciding]]:
+        statement, fields = self._statement(operation, variables, self._subscription)
+        key, selected = only_field(fields)
+        size = Measure(self._registry, operation.fragments, variables).size(self._subscription, fields)
+        plan, kind, after = compile_live(statement, self._subscription, key, selected)
+        return _Live(size, plan, kind, after), set(statement.deciding)
+
+    def _statement(
+        self, operation: Operation, variables: Mapping[str, Any], root: GraphQLObjectType | None = None
     ) -> tuple[Statement, dict[str, Selected]]:
         """What compiles an operation, and the operation's own fields."""
         statement = Statement(self._registry, self._dialect, operation.fragments, variables, self._spack)
-        return statement, statement.root_fields(self._query, operation.node.selection_set)
+        return statement, statement.root_fields(root or self._query, operation.node.selection_set)
 
     def _operation(self, request: Request) -> tuple[bytes, Operation]:
+        operation = self._document(request).operation(request.operation_name)
+        if operation.is_subscription:
+            sentence = "a subscription needs `Accept: text/event-stream`, or a WebSocket"
+            raise InvalidRequestError.of(Code.OPERATION_UNSUPPORTED, sentence)
+        return request.document_key, operation
+
+    def _document(self, request: Request) -> Document:
         check_length(request.text, request.limits)
         key = request.document_key
         document: Document | None = self._kept.get(key)
         if document is None:
             document = read_document(request.text, self._schema, request.limits)
             self._kept.put(key, document, document.size_bytes)
-        return key, document.operation(request.operation_name)
+        return document
 
     def _coerced(self, operation: Operation, request: Request) -> tuple[Mapping[str, Any], int]:
         """The variables' values, and how many there are in them."""
@@ -226,10 +310,9 @@ def _deciding(deciding: Deciding, variables: Mapping[str, Any]) -> Any:
         return None
 
 
-def _size_bytes(key: Hashable, prepared: Prepared) -> int:
+def _size_bytes(key: Hashable, plan: Plan | None) -> int:
     """What a plan takes of memory (tests/query/test_hostile.py)."""
     size = _BYTES_OF_A_PLAN + _key_bytes(key)
-    plan = prepared.plan
     if plan is None:
         return size
     parameters = len(plan.constants) + len(plan.bound) + len(plan.computations)

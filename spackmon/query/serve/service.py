@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -30,6 +30,7 @@ from spackmon.query.serve.log_chunks import LogChunks
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
+from spackmon.query.serve.subscriptions import Subscription, Subscriptions
 from spackmon.query.serve.workers import Workers
 from spackmon.query.sql.unpack import is_packed, unpacked
 from spackmon.viewer import Viewer
@@ -92,6 +93,7 @@ class QueryService:
         limits: Limits = _DEFAULT_LIMITS,
         kept: Recent | None = None,
         spack: SpackVersion = SpackVersion.SPACK_1_2,
+        subscriptions: Subscriptions | None = None,
     ) -> None:
         """`spack` is the one by whose rules specs are judged where the operation names none."""
         registry = read_registry(schema)
@@ -100,10 +102,11 @@ class QueryService:
         self._limits = limits
         self._exports: set[Export] = set()
         kept = Recent(CACHE_BYTES) if kept is None else kept
-        self._dialect = _driver_dialect(database)
+        self._dialect = driver_dialect(database)
         self._preparation = Preparation(registry, self._dialect, kept, spack)
         self._answers = KeptAnswers(kept, reader)
         self._introspection = KeptIntrospection(kept)
+        self._subscriptions = subscriptions
         self.workers = Workers(_THREADS, _WAITING, _WAIT_SECONDS)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
@@ -168,6 +171,43 @@ class QueryService:
         except InvalidRequestError as invalid:
             raise invalid.as_refused() from invalid
         return Export(planned, coerced, parameters, self._reader, self._exports)
+
+    async def is_subscription(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+    ) -> bool:
+        """Whether it is to be subscribed to. Raises Refused where that cannot be seen."""
+        request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
+        try:
+            return await self.workers.run(self._preparation.is_subscription, request)
+        except InvalidRequestError as invalid:
+            raise invalid.as_refused() from invalid
+
+    async def subscribe(
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        *,
+        sender: str = "",
+        last_cursor: str | None = None,
+    ) -> Subscription:
+        """A subscription; `sender` is where it comes from, if nobody knows of whom.
+
+        `last_cursor` is that of the last update that the sender had of it, if any. Raises Refused.
+        """
+        assert self._subscriptions is not None  # noqa: S101 -- the server has them
+        request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
+        try:
+            subscribed = await self.workers.run(self._preparation.prepare_subscription, request)
+        except InvalidRequestError as invalid:
+            raise invalid.as_refused() from invalid
+        if last_cursor is not None:
+            subscribed = replace(subscribed, after=last_cursor)
+        person_id = self._viewer.person_id
+        return await self._subscriptions.open(subscribed, sender if person_id is None else person_id)
 
     def log_chunks(self, digest: bytes) -> LogChunks:
         """The log with a digest, which a question has answered to whoever asks."""
@@ -242,7 +282,7 @@ def _log_fallback(operation: str | None) -> None:
     )
 
 
-def _driver_dialect(database: Database) -> Dialect:
+def driver_dialect(database: Database) -> Dialect:
     """The dialect with the parameter style that the bare driver takes dictionaries in."""
     dialect: Any = sqlite.dialect if database.is_sqlite else postgresql.psycopg.dialect
     made: Dialect = dialect(paramstyle="named" if database.is_sqlite else "pyformat")
