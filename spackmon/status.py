@@ -23,6 +23,14 @@ class EventKind(StrEnum):
     WARNING = "WARNING"
 
 
+class ErrorNews(StrEnum):
+    """Whether a run's error was there before."""
+
+    NEW = "NEW"
+    KNOWN = "KNOWN"
+    RETURNED = "RETURNED"
+
+
 class GroupAction(StrEnum):
     """What a person did with a group of errors."""
 

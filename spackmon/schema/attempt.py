@@ -21,6 +21,7 @@ from spackmon.query.meanings.fields import (
 )
 from spackmon.query.rows import logs
 from spackmon.query.rows.events import (
+    error_news,
     errors_of_attempt,
     first_error_group_id,
     root_event,
@@ -40,7 +41,7 @@ from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type
 from spackmon.schema.scalars import Long
 from spackmon.schema.searching import LineSearch
-from spackmon.schema.status import BuildStatus, InstalledFrom, PhaseStatus
+from spackmon.schema.status import BuildStatus, ErrorNews, InstalledFrom, PhaseStatus
 
 if TYPE_CHECKING:
     from spackmon.schema.analysis import Analysis
@@ -274,6 +275,13 @@ class Attempt(Node):
         first_error_group_id,
         filters=True,
         description="The group of its first error; null if there is none.",
+    )
+    error_news: ErrorNews | None = value(
+        error_news,
+        cost=10,
+        filters=True,
+        description="Whether runs of the site had the error of `rootEvent` before: equal errors of whatever "
+        "package. Null without an error, or if no source says when the run began.",
     )
     error_count: int = value(errors_of_attempt, cost=5, filters=True, description="How many errors it has.")
     warning_count: int = value(

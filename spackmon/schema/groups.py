@@ -9,13 +9,22 @@ from spackmon.query.groups import group_keys as keys
 from spackmon.query.groups.aggregates import aggregate, labels
 from spackmon.query.groups.counting import cells
 from spackmon.query.groups.group_keys import through, value_of
+from spackmon.query.rows.events import error_news
 from spackmon.query.rows.relations import attempt_id, newest_attempt_id
 from spackmon.query.speclang.expressions import phase_status
 from spackmon.query.sql.scope import Attribute
 from spackmon.schema.connection import Connection
 from spackmon.schema.grouping import GroupKey, groups, key_enum
 from spackmon.schema.noun import object_type
-from spackmon.schema.status import Blame, BuildStatus, EventKind, EventRole, InstalledFrom, PhaseStatus
+from spackmon.schema.status import (
+    Blame,
+    BuildStatus,
+    ErrorNews,
+    EventKind,
+    EventRole,
+    InstalledFrom,
+    PhaseStatus,
+)
 
 if TYPE_CHECKING:
     from spackmon.schema.attempt import Attempt, BuildPhase
@@ -132,6 +141,11 @@ _ATTEMPT_KEYS = {
     "ERROR_GROUP": GroupKey(keys.error_group, _RUN["ERROR_GROUP"], details=(_FINGERPRINT,)),
     "ERROR_CLASS": GroupKey(keys.root_fact(attempt_id, models.BuildEvent.error_class), _RUN["ERROR_CLASS"]),
     "BLAME": GroupKey(keys.root_fact(attempt_id, models.BuildEvent.blame), _RUN["BLAME"], Blame),
+    "ERROR_NEWS": GroupKey(
+        lambda attempt, _: [error_news(attempt)],
+        "Whether the run's error to read first was there before.",
+        ErrorNews,
+    ),
     "FAILED_PHASE": GroupKey(keys.failed_phase(attempt_id), _RUN["FAILED_PHASE"]),
 }
 

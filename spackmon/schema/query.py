@@ -8,6 +8,7 @@ from spackmon.query.graph.splicing import SPLICE, spliced
 from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.counting import tabulated
+from spackmon.query.groups.flaky import flaky
 from spackmon.query.meanings.fields import (
     JUDGED_AS,
     argument,
@@ -41,6 +42,7 @@ from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Deptype
 from spackmon.schema.environment import BuildEnvironment
 from spackmon.schema.event import ErrorGroup
+from spackmon.schema.flaky import FLAKY_AMONG, FlakySpecs
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
 from spackmon.schema.groups import (
     AttemptConnection,
@@ -199,6 +201,11 @@ class Query:
         (comparison.STILL_FAILING,),
         BEFORE_AND_AFTER,
         description="What failed when it last ran since a moment, as it had before: the last runs.",
+    )
+    flaky: FlakySpecs = flaky(
+        FLAKY_AMONG,
+        description="What passes and fails by turns: one spec in one environment, of which only runs count "
+        "that passed or failed by themselves.",
     )
     matrix: Matrix = tabulated(
         BuildGroupKey,

@@ -67,6 +67,17 @@ class Blame(Enum):
     )
 
 
+@strawberry.enum(description="Whether the error of a run was there before it.")
+class ErrorNews(Enum):
+    """Whether a run's error was there before: `spackmon.status`, each with what it means."""
+
+    NEW = strawberry.enum_value("NEW", description="No run that began before had it.")
+    KNOWN = strawberry.enum_value("KNOWN", description="A run of the 30 days before had it.")
+    RETURNED = strawberry.enum_value(
+        "RETURNED", description="A run that began before had it, but none of the last 30 days."
+    )
+
+
 @strawberry.enum(description="What a person did with a group of errors.")
 class GroupAction(Enum):
     """What a person did with a group of errors: `spackmon.status`, each with what it means."""

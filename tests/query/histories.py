@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 from sqlalchemy import Connection, insert
 
-from spackmon.models import Attempt, Phase, Tag, attempt_tag
+from spackmon.ingest.tables import error_groups
+from spackmon.models import Attempt, BuildEvent, ErrorGroup, Phase, Tag, attempt_tag
 from tests.ingest.reports import Site, spec
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -15,7 +17,10 @@ STATUSES = ("SUCCESS", "SUCCESS", "FAILED", "FAILED", "CANCELLED", "RUNNING")
 
 @dataclass(frozen=True)
 class Ran:
-    """A run; `day` is None where nobody said when it was, and a cancelled one has no phase."""
+    """A run; `day` is None where nobody said when it was, and a cancelled one has no phase.
+
+    `error` is the number of the error that a failed one has.
+    """
 
     id: str
     package: str
@@ -26,10 +31,10 @@ class Ran:
     status: str
     day: int | None
     tag: str
-    seconds: float | None = None
+    error: int | None
 
 
-def history(site: Site, dice: Random, runs: int) -> list[Ran]:
+def history(site: Site, dice: Random, runs: int, *, days: int = 12, errors: int = 3) -> list[Ran]:
     """Furnish an empty site with runs, written as rows."""
     things = [
         (
@@ -47,25 +52,26 @@ def history(site: Site, dice: Random, runs: int) -> list[Ran]:
         for number, thing in enumerate(things)
         for host in (("n1", "n2"), ("n1",), ("n2",))[number % 3]
     ]
-    (environment_id,) = {row for (row,) in site.rows("SELECT min(id) FROM build_environment")}
+    machines = dict(site.rows("SELECT hostname, id FROM build_environment"))
     ran, rows = [], []
     for number in range(runs):
         name, version, target, node, host, build_id = dice.choice(builds)
         status, tag = dice.choice(STATUSES), dice.choice(("nightly", "ci"))
-        day = dice.choice((None, *range(12)))
-        began = None if day is None else BEGIN + timedelta(days=day)
+        day = dice.choice((None, *range(days), *range(days)))
         row = {
             "id": 1000 + number, "build_id": build_id, "number": 100 + number, "status": status,
-            "environment_id": environment_id, "started_at": began, "end_is_inferred": False,
-            "reported_at": BEGIN,
+            "environment_id": machines[host], "end_is_inferred": False, "reported_at": BEGIN,
+            "started_at": None if day is None else BEGIN + timedelta(days=day),
         }  # fmt: skip
         rows.append(row)
-        ran.append(Ran(f"Attempt:{row['id']}", name, version, target, node.hash, host, status, day, tag))
-    site.database.write_once(lambda connection: _write(connection, rows, ran))
+        error = dice.randrange(errors) if status == "FAILED" else None
+        run_id = f"Attempt:{row['id']}"
+        ran.append(Ran(run_id, name, version, target, node.hash, host, status, day, tag, error))
+    site.database.write_once(lambda connection: _write(connection, rows, ran, errors))
     return ran
 
 
-def _write(connection: Connection, rows: list[dict[str, object]], ran: list[Ran]) -> None:
+def _write(connection: Connection, rows: list[dict[str, Any]], ran: list[Ran], errors: int) -> None:
     connection.execute(insert(Attempt), rows)
     connection.execute(insert(Tag), [{"id": 1, "name": "nightly"}, {"id": 2, "name": "ci"}])
     tags = [
@@ -79,3 +85,14 @@ def _write(connection: Connection, rows: list[dict[str, object]], ran: list[Ran]
         if row["status"] == "FAILED"
     ]
     connection.execute(insert(Phase), phases)
+    groups = [{"id": 1 + error, "fingerprint": f"f{error}", "text": "no"} for error in range(errors)]
+    connection.execute(insert(ErrorGroup), groups)
+    events = [
+        {"attempt_id": row["id"], "position": 1, "kind": "ERROR", "is_first": True, "text": "no",
+         "error_group_id": 1 + run.error}
+        for row, run in zip(rows, ran, strict=True)
+        if run.error is not None
+    ]  # fmt: skip
+    connection.execute(insert(BuildEvent), events)
+    error_groups.count_errors(connection, sorted({row["build_id"] for row in rows}))
+    error_groups.recount(connection, [group["id"] for group in groups])

@@ -19,7 +19,7 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from tests.reference import comparison, counted, fields, graphs, related, searches, suspects
+from tests.reference import comparison, counted, fields, flaky, graphs, related, searches, suspects
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
@@ -62,13 +62,13 @@ class Reference:
             return True
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
-        if type_name in graphs.TYPES | counted.TYPES | searches.TYPES | suspects.TYPES:
+        if type_name in graphs.TYPES | counted.TYPES | flaky.TYPES | searches.TYPES | suspects.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
         return (
             is_root_connection
-            or key in (("Query", "compareRuns"), ("Query", "logs"), ("Query", "matrix"))
+            or key in (("Query", "compareRuns"), ("Query", "flaky"), ("Query", "logs"), ("Query", "matrix"))
             or key in _SPECIAL
             or key in related.TO_ONE
             or key in _TO_MANY
@@ -84,6 +84,8 @@ class Reference:
             return counted.groups(self.rows, self.schema, source.sorting.type_name, source.found, arguments)
         if isinstance(source, Page):
             return _OF_PAGE[key[1]](source)
+        if key in _OF_DICTIONARY:
+            return _OF_DICTIONARY[key](source, arguments)
         if isinstance(source, dict):
             return source.get(key[1])
         if isinstance(source, _Place):
@@ -95,6 +97,8 @@ class Reference:
             return _SPECIAL[key](self.rows, source, arguments)
         if key == ("Query", "compareRuns"):
             return comparison.of_sets(self.rows, self.schema, arguments)
+        if key == ("Query", "flaky"):
+            return flaky.flaky(self.rows, self.schema, arguments)
         if key == ("Query", "logs"):
             return searches.logs(self.rows, self._found(key, None, "BuildPhase", arguments), arguments)
         if key == ("Query", "matrix"):
@@ -155,6 +159,10 @@ def _cursor(page: Page, at: int) -> str | None:
     return page.sorting.cursor(page.shown[at]) if page.shown else None
 
 
+_OF_DICTIONARY: dict[tuple[str, str], Callable[[Any, Mapping[str, Any]], Any]] = {
+    ("FlakySpec", "failureRateInterval"): flaky.interval,
+    ("FlakySpecs", "nodes"): flaky.page,
+}
 _OF_PAGE: dict[str, Callable[[Page], Any]] = {
     "nodes": lambda page: page.shown,
     "edges": lambda page: [_Place(page, row) for row in page.shown],

@@ -27,6 +27,7 @@ class Draws:
             "Query.build": {"id": lambda: self.id("Build")},
             "Query.commonDependencies": {"hashes": self.whole_hash},
             "Query.diff": {"a": self.hash, "b": self.hash, "ignore": self.package},
+            "FlakySpecs.nodes": {"first": self.count},
             "Query.errorGroup": {"fingerprint": self.fingerprint},
             "Query.impact": {"of": self.values.spec},
             "Log.search": {
@@ -56,6 +57,7 @@ class Draws:
     def common(self) -> dict[str, Draw]:
         """Arguments that mean the same wherever they are."""
         return {
+            "confidence": self.confidence,
             "deptypes": lambda: Word(self.dice.choice(["BUILD", "LINK", "RUN", "TEST"])),
             "depth": lambda: self.dice.below(4),
             "hashes": lambda: self.dice.chance(50),
@@ -65,6 +67,8 @@ class Draws:
             "lookBackDays": self.days,
             "matchedBy": lambda: Word(self.dice.choice(["HASH", "CONFIGURATION", "ANY_VERSION"])),
             "maximumDepth": lambda: self.dice.below(4),
+            "minimumChanges": lambda: 1 + self.dice.below(2),
+            "minimumRuns": lambda: 2 + self.dice.below(2),
             "offset": lambda: self.dice.below(3),
             "package": self.package,
             "rootCausesOnly": lambda: self.dice.chance(50),
@@ -73,6 +77,7 @@ class Draws:
             ),
             "search": self.values.search,
             "unchanged": lambda: self.dice.chance(50),
+            "acrossMachines": lambda: self.dice.chance(50),
             "as": lambda: Word(self.dice.choice(["SPACK_1_2", "SPACK_1_3"])),
             "order": lambda: Word(self.dice.choice(["PRE", "POST", "BREADTH", "TOPOLOGICAL"])),
             "template": self.template,
@@ -87,6 +92,11 @@ class Draws:
     def package(self) -> str:
         """A package's name."""
         return self.dice.choice([*self.values.pools.of("Package", "name"), "none"])
+
+    def confidence(self) -> float:
+        """How surely something is known, which may be too surely."""
+        self.values.faults += 1
+        return self.dice.choice([0.5, 0.95, 0.999, 1.0])
 
     def days(self) -> int:
         """How many days, which may be none."""

@@ -1,5 +1,6 @@
 """Which runs and builds have the errors of a group."""
 
+from datetime import timedelta
 from typing import Any
 
 from spackmon import models
@@ -23,3 +24,17 @@ def builds_of_group(rows: Rows, group: Any) -> list[Any]:
     """ErrorGroup.builds."""
     ids = {attempt.build_id for attempt in attempts_of_group(rows, group)}
     return [rows.get(models.Build, build_id) for build_id in ids]
+
+
+def news(rows: Rows, attempt: Any) -> str | None:
+    """Attempt.errorNews."""
+    events = rows.by(models.BuildEvent, "attempt_id", attempt.id)
+    root = next((event for event in events if event.is_first), None)
+    if root is None or attempt.started_at is None:
+        return None
+    group = rows.get(models.ErrorGroup, root.error_group_id)
+    began = [run.started_at for run in attempts_of_group(rows, group) if run.started_at is not None]
+    before = [moment for moment in began if moment < attempt.started_at]
+    if any(moment >= attempt.started_at - timedelta(days=30) for moment in before):
+        return "KNOWN"
+    return "RETURNED" if before else "NEW"

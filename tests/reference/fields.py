@@ -100,6 +100,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
         rows.get(models.Analysis, result.analysis_id).analyzer
     ),
     ("Attempt", "errorCount"): _events(_itself, "ERROR"),
+    ("Attempt", "errorNews"): errors.news,
     ("Attempt", "warningCount"): _events(_itself, "WARNING"),
     ("Build", "errorCount"): _events(newest_attempt, "ERROR"),
     ("Build", "id"): lambda rows, build: str(build.id),

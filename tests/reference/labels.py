@@ -13,7 +13,7 @@ from spackmon import models
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.versions import version_key
 from tests.query.plain_loops import Label, compiler_label
-from tests.reference import fields, related
+from tests.reference import errors, fields, related
 from tests.reference.related import root_event
 from tests.reference.rows import Rows
 
@@ -79,7 +79,7 @@ def _of_run(rows: Rows, run: Any, build: Any, attempt: Any) -> Labels:
     began = None if run.started_at is None else datetime.fromisoformat(fields.moment(run.started_at))
     year, week, _ = (None, None, None) if began is None else began.isocalendar()
     events = sorted(rows.by(models.BuildEvent, "attempt_id", attempt.id), key=lambda one: int(one.position))
-    errors = [_error(rows, one) for one in events if one.kind == "ERROR"]
+    shown = [_error(rows, one) for one in events if one.kind == "ERROR"]
     root = root_event(rows, attempt)
     phases = sorted(rows.by(models.Phase, "attempt_id", attempt.id), key=lambda one: (one.position, one.id))
     failed = [(phase.name,) for phase in phases if phase.status == "ERROR"]
@@ -97,7 +97,7 @@ def _of_run(rows: Rows, run: Any, build: Any, attempt: Any) -> Labels:
         "WEEK": [(began and f"{year}-W{week:02}",)],
         "INSTALLED_FROM": [(run.installed_from,)],
         "HOSTNAME": [(rows.get(models.BuildEnvironment, run.environment_id).hostname,)],
-        "ERROR_GROUP": errors[:1],
+        "ERROR_GROUP": shown[:1],
         "ERROR_CLASS": [] if root is None else [(root.error_class,)],
         "BLAME": [] if root is None else [(root.blame,)],
         "FAILED_PHASE": failed[:1],
@@ -115,7 +115,10 @@ def _of_build(rows: Rows, build: Any) -> Labels:
 
 def _of_attempt(rows: Rows, attempt: Any) -> Labels:
     build = rows.get(models.Build, attempt.build_id)
-    return _of_run(rows, attempt, build, attempt) | {"SPACK_VERSION": [(attempt.spack_version,)]}
+    return _of_run(rows, attempt, build, attempt) | {
+        "SPACK_VERSION": [(attempt.spack_version,)],
+        "ERROR_NEWS": [(errors.news(rows, attempt),)],
+    }
 
 
 def _within(own: Callable[[Rows, Any], Labels]) -> Callable[[Rows, Any], Labels]:

@@ -16,13 +16,28 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy import cast as sql_cast
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
-from spackmon.models import BuildEvent, ErrorGroup, ErrorGroupBuild, ErrorGroupChange, LogEvent, Phase
+from spackmon.models import (
+    Attempt,
+    BuildEvent,
+    ErrorGroup,
+    ErrorGroupBuild,
+    ErrorGroupChange,
+    LogEvent,
+    Phase,
+)
+from spackmon.models.columns import UtcDateTime
 from spackmon.query.rows.relations import newest_attempt_id
 from spackmon.query.sql.conditions import Driver
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
-from spackmon.status import EventKind
+from spackmon.status import ErrorNews, EventKind
+
+DAYS_OF_NEWS = 30
+"""An error that no run had for so long has returned when one has it again."""
 
 AttemptId = Callable[[Scope], ColumnElement[Any]]
 Value = Callable[[Scope], ColumnElement[Any]]
@@ -73,6 +88,53 @@ def normal_form(event: Scope) -> ColumnElement[Any]:
     group = ErrorGroup.__table__.alias()
     found = select(group.c.normal_form).where(group.c.fingerprint == event[BuildEvent.fingerprint])
     return found.correlate_except(group).scalar_subquery()
+
+
+class _days_before(FunctionElement[Any]):  # noqa: N801 -- a function of SQL
+    """The moment so many days before one; a day has 24 hours."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(_days_before)
+def _days_before_anywhere(element: _days_before, compiler: SQLCompiler, **options: Any) -> str:
+    moment, days = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"({moment} - {days} * INTERVAL '24 hours')"
+
+
+@compiles(_days_before, "sqlite")
+def _days_before_in_sqlite(element: _days_before, compiler: SQLCompiler, **options: Any) -> str:
+    moment, days = (compiler.process(clause, **options) for clause in element.clauses)
+    # SQLite counts in milliseconds: what is less than a second stays as it is.
+    seconds = f"strftime('%Y-%m-%dT%H:%M:%S', substr({moment}, 1, 19), '-' || {days} || ' days')"
+    return f"({seconds} || substr({moment}, 20))"
+
+
+def error_news(attempt: Scope) -> ColumnElement[Any]:
+    """Whether the error of a run to read first was there before the run: a word of ErrorNews, or NULL."""
+    event, group = BuildEvent.__table__.alias(), attempt.beneath(ErrorGroup.__table__)
+    other, run = BuildEvent.__table__.alias(), Attempt.__table__.alias()
+    began = attempt[Attempt.started_at]
+    lately = select(other.c.id).where(
+        other.c.error_group_id == group.row_id,
+        run.c.id == other.c.attempt_id,
+        run.c.started_at < began,
+        run.c.started_at >= _days_before(began, literal_column(str(DAYS_OF_NEWS))),
+    )
+    news = case(
+        (lately.correlate_except(other, run).exists(), constant(ErrorNews.KNOWN)),
+        (first_seen(group) < began, constant(ErrorNews.RETURNED)),
+        else_=constant(ErrorNews.NEW),
+    )
+    found = select(news).where(
+        event.c.attempt_id == attempt.row_id,
+        event.c.kind == constant(EventKind.ERROR),
+        event.c.is_first,
+        group.row_id == event.c.error_group_id,
+        began.is_not(None),
+    )
+    return found.correlate_except(event, group.source).scalar_subquery()
 
 
 def first_error_group_id(run: Scope) -> ColumnElement[Any]:
