@@ -21,6 +21,7 @@ FAKE = Path(__file__).with_name("fake")
 EXTENSION = Path(spackmon.client.__file__).with_name("spack-monitor")
 VARIANTS = ("0.23", "1.1-new", "1.2-old", "1.2-new")
 TOKEN = "a-token"
+_LOOK_SECONDS = 0.02
 
 Line = dict[str, Any]
 
@@ -138,7 +139,8 @@ def recording() -> Iterator[Recorder]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # So often it looks whether it shall stop; the library's half a second would be waited for by every test.
+    thread = threading.Thread(target=server.serve_forever, args=[_LOOK_SECONDS], daemon=True)
     thread.start()
     recorder.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
