@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,21 +17,27 @@ from tests.abi.splicing import Site, build, run
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
 
 
-def _predicted(site: Site) -> Prediction:
+@pytest.fixture(scope="module")
+def reader() -> Iterator[ReaderApart]:
+    """One process reads for all cases."""
+    with ReaderApart() as reader:
+        yield reader
+
+
+def _predicted(site: Site, reader: ReaderApart) -> Prediction:
     packages = Packages(
         (str(site.consumer),), (str(site.before),), str(site.after), tuple(map(str, site.others))
     )
-    with ReaderApart() as reader:
-        return predict(DiskFiles(reader), this_system(), packages)
+    return predict(DiskFiles(reader), this_system(), packages)
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_program_starts_as_predicted(name: str, tmp_path: Path) -> None:
+def test_a_program_starts_as_predicted(name: str, tmp_path: Path, reader: ReaderApart) -> None:
     case = CASES[name]
     site = build(case, tmp_path)
     assert run(case, site, is_after=False).return_code == 0
     ran = run(case, site, is_after=True)
-    prediction = _predicted(site)
+    prediction = _predicted(site, reader)
     if case.is_unknown:
         assert prediction.verdict == Verdict.UNKNOWN
         return

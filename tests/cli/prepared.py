@@ -74,8 +74,15 @@ def _become_a_command(commands: socket.socket) -> None:
 
 
 if __name__ == "__main__":
+    from typer.main import get_command
+
     import spackmon.app  # noqa: F401 -- what some commands import when they run
     from spackmon.cli import main
+    from spackmon.cli.commands import command_line
+
+    # To look at a command is to import it.
+    for group in get_command(command_line()).commands.values():
+        list(getattr(group, "commands", {}).values())
 
     # What is there is never looked at again: a command that ended would free it object by object.
     gc.collect()

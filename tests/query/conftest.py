@@ -87,7 +87,8 @@ class AskedSite(Site):
 
 
 @contextmanager
-def _asked(database: Database, *, has_people: bool = False) -> Iterator[AskedSite]:
+def asked(database: Database, *, has_people: bool = False) -> Iterator[AskedSite]:
+    """A site over a database, with two people more unless it `has_people`."""
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
         reader = runner.run(stack.enter_async_context(database.reader()))
@@ -98,7 +99,7 @@ def _asked(database: Database, *, has_people: bool = False) -> Iterator[AskedSit
 @pytest.fixture
 def site(database: Database) -> Iterator[AskedSite]:
     """A site with two people that can be asked."""
-    with _asked(database) as site:
+    with asked(database) as site:
         yield site
 
 
@@ -138,5 +139,5 @@ def sealed_site(random_site: Database, postgresql_databases: PostgresqlDatabases
 @pytest.fixture(scope="session", params=["random_site", "sealed_site"], ids=["sqlite", "postgresql"])
 def furnished(request: pytest.FixtureRequest) -> Iterator[AskedSite]:
     """A site with some of everything, on each kind of database, for all tests that only ask."""
-    with _asked(request.getfixturevalue(request.param), has_people=True) as site:
+    with asked(request.getfixturevalue(request.param), has_people=True) as site:
         yield site

@@ -2,6 +2,9 @@
 
 import json
 import random
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from functools import cache
 
 import pytest
@@ -17,8 +20,8 @@ from spackmon.schema import schema
 from spackmon.submission import SpecReport
 from tests.graph.random_queries import random_queries
 from tests.graph.spec_language import rows
-from tests.ingest.reports import build_report, hash_of, spec, spec_report
-from tests.query.conftest import AskedSite
+from tests.ingest.reports import Site, build_report, hash_of, spec, spec_report
+from tests.query.conftest import AskedSite, asked
 
 SPECS = """
 query Specs($text: String!, $after: String, $spack: SpackVersion) {
@@ -48,11 +51,25 @@ def satisfied(site: AskedSite, text: str, spack: str | None = None) -> set[str]:
         after = page["pageInfo"]["endCursor"]
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def specs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """The specs that Spack's answers are about, for all that only ask."""
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgresql_databases").fresh())
+        else:
+            path = tmp_path_factory.mktemp("satisfying") / "specs.db"
+            url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
+        database = stack.enter_context(closing(Database(url)))
+        Site(database).apply(documents())
+        yield database
+
+
 @pytest.fixture
-def stored(site: AskedSite) -> AskedSite:
-    """A site with the specs that Spack's answers are about."""
-    site.apply(documents())
-    return site
+def stored(specs: Database) -> Iterator[AskedSite]:
+    """A site with them, whose service has compiled nothing yet."""
+    with asked(specs, has_people=True) as site:
+        yield site
 
 
 @pytest.fixture(params=["few are many", "few are few"])

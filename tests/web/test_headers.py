@@ -19,6 +19,12 @@ class Server(Protocol):
     url: str
 
 
+@pytest.fixture
+def server(long_server: Server) -> Server:
+    """One for all: they only ask."""
+    return long_server
+
+
 def test_pages_run_our_files_only_and_cannot_be_framed(server: Server) -> None:
     answer = server.http.get("/")
     assert answer.headers["content-type"].startswith("text/html")

@@ -30,15 +30,10 @@ RUNS = """{ builds(first: 100) { nodes {
 
 
 @RECORDINGS
-def test_all_that_was_sent_is_taken(name: str, server: Server) -> None:
+def test_all_that_was_sent_is_taken_and_played_twice_is_that_played_once(name: str, server: Server) -> None:
     answers = _played(server, _requests(name))
     assert [answer for answer in answers if answer["status"] == "refused"] == []
     assert len(answers) == sum(map(len, _requests(name)))
-
-
-@RECORDINGS
-def test_a_recording_played_twice_is_that_played_once(name: str, server: Server) -> None:
-    _played(server, _requests(name))
     once = server.ask(ATTEMPTS)
     # Without an Idempotency-Key each line is looked at again.
     answers = _played(server, _requests(name))
