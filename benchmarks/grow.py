@@ -67,6 +67,7 @@ _SETS: Any = models.ParameterSet.__table__
 _PARAMETERS: Any = models.Parameter.__table__
 _ENVIRONMENTS = models.BuildEnvironment.__table__
 _CONTENTS = models.BuildContent.__table__
+_GROUP_BUILDS, _GROUP_CHANGES = models.ErrorGroupBuild.__table__, models.ErrorGroupChange.__table__
 _RUNS: frozenset[Any] = frozenset((
     _BUILD, models.Attempt.__table__, models.attempt_tag, models.Phase.__table__, _CLAIM,
     models.ClaimPhase.__table__, models.BuildEvent.__table__,
@@ -112,6 +113,29 @@ _COPY_CONTENTS = {
         GROUP BY n.package_version_id, n.package_id, n.id / {BUILDS_OF_CHUNK}
     """,
 }
+# The groups stay the same ones, in more builds: what is counted of them is counted anew.
+_COUNT_ERRORS = (
+    """
+        INSERT INTO error_group_build (
+            build_id, error_group_id, event_count, run_count, first_seen, last_seen
+        )
+        SELECT a.build_id, e.error_group_id, count(*), count(DISTINCT a.id),
+            min(a.started_at), max(a.started_at)
+        FROM attempt a JOIN build_event e ON e.attempt_id = a.id
+        WHERE e.error_group_id IS NOT NULL
+        GROUP BY a.build_id, e.error_group_id ORDER BY a.build_id, e.error_group_id
+    """,
+    """
+        UPDATE error_group SET event_count = t.event_count, run_count = t.run_count,
+            build_count = t.build_count, first_seen = t.first_seen, last_seen = t.last_seen
+        FROM (
+            SELECT error_group_id, sum(event_count) AS event_count, sum(run_count) AS run_count,
+                count(*) AS build_count, min(first_seen) AS first_seen, max(last_seen) AS last_seen
+            FROM error_group_build GROUP BY error_group_id
+        ) t
+        WHERE error_group.id = t.error_group_id
+    """,
+)
 _HASHES = frozenset({_SPEC.c.hash, models.SpecHash.__table__.c.value})
 _DIGESTS = frozenset(
     model.__table__.c.digest
@@ -221,8 +245,10 @@ def fill(connection: Connection, factor: int) -> None:
     for table in models.Base.metadata.sorted_tables:
         if table is _CONTENTS:
             connection.execute(text(_COPY_CONTENTS[connection.dialect.name].format(runs=growth.runs)))
-        else:
+        elif table not in (_GROUP_BUILDS, _GROUP_CHANGES):
             _copy(connection, table, growth)
+    for statement in _COUNT_ERRORS:
+        connection.execute(text(statement))
     _tell_sets_apart(connection, growth)
     set_sequences(connection, models.Base.metadata.sorted_tables)
 

@@ -17,6 +17,7 @@ from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.build_contents import wrong_contents
+from spackmon.ingest.tables.error_groups import count_errors, recount
 
 TINY = Size(specs=700, builds=200)
 
@@ -63,6 +64,7 @@ def test_what_is_loaded_in_bulk_is_what_reports_would_have_left_and_grows_as_a_w
         ]
         assert not large.read_once(_out_of_order)
         assert not large.read_once(_wrong_contents)
+        assert not large.write(_wrongly_counted)
     finally:
         large.close()
 
@@ -95,6 +97,12 @@ def _counted(connection: Connection) -> list[int]:
 
 def _wrong_contents(connection: Connection) -> list[tuple[int, int]]:
     return wrong_contents(connection, connection.scalars(select(models.Build.id)).all())
+
+
+def _wrongly_counted(connection: Connection) -> int:
+    """How much of the counts of error groups would be written otherwise."""
+    builds = count_errors(connection, connection.scalars(select(models.Build.id)).all())
+    return builds + recount(connection, connection.scalars(select(models.ErrorGroup.id)).all())
 
 
 def _out_of_order(connection: Connection) -> int:

@@ -20,7 +20,12 @@ from spackmon.query.meanings.fields import (
     sorted_by,
     value,
 )
-from spackmon.query.rows.events import errors_of_build, first_error_group_id, warnings_of_build
+from spackmon.query.rows.events import (
+    builds_of_group,
+    errors_of_build,
+    first_error_group_id,
+    warnings_of_build,
+)
 from spackmon.query.rows.failures import last_success, root_failure
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
 from spackmon.query.rows.relations import of_newest_attempt, refer_by, share, tags_of_build
@@ -189,6 +194,7 @@ class Build(Node):
     events: BuildEventConnection = connection(
         models.BuildEvent,
         belongs=_EVENTS,
+        among=builds_of_group,
         filters=True,
         description="The newest attempt's errors and warnings.",
     )

@@ -8,6 +8,7 @@ from strawberry.scalars import JSON
 
 from spackmon import models
 from spackmon.query.groups.suspects import (
+    COST,
     MAXIMUM_RUNS,
     MAXIMUM_SUSPECTS,
     counts_of_runs,
@@ -281,9 +282,10 @@ class ErrorGroup(Node):
     suspects: Suspects = counted(
         counts_of_runs,
         suspects_of_runs,
+        cost=COST,
         arguments=[argument("first", int, f"How many suspects at most, up to {MAXIMUM_SUSPECTS}.", 10)],
-        description=f"What its newest {MAXIMUM_RUNS} runs have that passing runs lack: those of the same "
-        "packages that were reported next to them, up to 20 before and 20 after each.",
+        description=f"What its newest {MAXIMUM_RUNS} runs, of as many builds, have that passing runs lack: "
+        "those of the same packages that were reported next to them, up to 20 before and 20 after each.",
     )
 
 

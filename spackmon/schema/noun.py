@@ -189,7 +189,8 @@ def _by(declared: type, field: str, meaning: object) -> By:
             return By(input_of(name), through_chosen(name, model, row_id))
         case Listing(model, belongs) | Connected(model, belongs) if belongs is not None:
             name = f"{noun_of(annotation)}Filter"
-            return By(quantified(name), related(name, model, belongs))
+            among = meaning.among if isinstance(meaning, Connected) else None
+            return By(quantified(name), related(name, model, belongs, among))
     raise TypeError(f"nothing says how this is filtered: {meaning!r}")
 
 

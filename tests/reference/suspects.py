@@ -62,8 +62,10 @@ def suspects_of(rows: Rows, group: Any, arguments: Mapping[str, Any]) -> dict[st
 def _failing(rows: Rows, group: Any) -> list[Any]:
     events = rows.by(models.BuildEvent, "error_group_id", group.id)
     numbers = sorted({one.attempt_id for one in events if one.attempt_id is not None}, reverse=True)
-    runs = [rows.get(models.Attempt, number) for number in numbers[:MAXIMUM_RUNS]]
-    return [run for run in runs if rows.get(models.Build, run.build_id).package_id is not None]
+    runs = [rows.get(models.Attempt, number) for number in numbers]
+    builds = sorted({run.build_id for run in runs}, reverse=True)[:MAXIMUM_RUNS]
+    known = [number for number in builds if rows.get(models.Build, number).package_id is not None]
+    return [run for run in runs if run.build_id in known][:MAXIMUM_RUNS]
 
 
 def _passing(rows: Rows, failing: list[Any]) -> Iterator[Any]:

@@ -1,6 +1,8 @@
 """What runs with an error have, and what passing runs of the same packages have, counted for `suspects`."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from operator import add
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
@@ -18,6 +20,7 @@ from sqlalchemy import (
 )
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.parameters import parameter_rows
 from spackmon.history.suspects import Count, Fact, Runs, Suspect, suspects
 from spackmon.models import (
     Architecture,
@@ -28,9 +31,10 @@ from spackmon.models import (
     Closure,
     Compiler,
     EnvironmentVariable,
+    ErrorGroupBuild,
     Package,
     PackageVersion,
-    Parameter,
+    ParameterSet,
     Spec,
     Target,
 )
@@ -45,8 +49,10 @@ if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
 
 MAXIMUM_RUNS = 300
-"""So many failing runs are looked at, the newest."""
+"""So many failing runs are looked at, the newest of as many builds, the newest."""
 MAXIMUM_SUSPECTS = 100
+COST = 20_000
+"""A tenth of a second, so that 49 groups are one operation's most."""
 KINDS = (
     "VERSION", "COMPILER", "DEPENDENCY", "VARIANT", "TARGET", "OPERATING_SYSTEM", "HOST", "SPACK_VERSION",
     "VARIABLE",
@@ -63,11 +69,13 @@ class _Near(NamedTuple):
 
 
 _NEAR = _Near(1, 20, 20), _Near(21, 100, 4), _Near(101, MAXIMUM_RUNS, 1)
-_ALL_RUNS = "RUNS"
+# What is no fact but all runs of a package, and what the facts of a kind are read of.
+_ALL_RUNS, _PARAMETERS = "RUNS", "PARAMETERS"
+_ALL = "all_failing"
 _COUNTS = "failing", "passing", "mark"
 _SPEC, _VERSION, _PACKAGE = Spec.__table__, PackageVersion.__table__, Package.__table__
 _ARCHITECTURE, _TARGET, _COMPILER = Architecture.__table__, Target.__table__, Compiler.__table__
-_PARAMETER = Parameter.__table__
+_SET = ParameterSet.__table__
 _VARIABLE = Base.metadata.tables[EnvironmentVariable.__tablename__]
 _MACHINE, _CLOSURE = BuildEnvironment.__table__, Closure.__table__
 
@@ -75,7 +83,7 @@ _MACHINE, _CLOSURE = BuildEnvironment.__table__, Closure.__table__
 def counts_of_runs(at: At, statement: "Statement", arguments: Mapping[str, Given]) -> Json:
     """JSON rows [package, kind, name, value, failing runs, passing runs, sum of the runs' numbers].
 
-    Rows of the kind RUNS count all runs of a package.
+    Rows of the kind RUNS count all runs of a package, those of PARAMETERS have a whole set of them.
     """
     ctes = _Ctes(statement)
     runs = _runs(at.row, statement, ctes)
@@ -97,7 +105,7 @@ def counts_of_runs(at: At, statement: "Statement", arguments: Mapping[str, Given
         pieces += [json.value(told.c[name], nullable=nullable), ","]
     # What one failing run has proves nothing.
     body = select(joined([*pieces[:-1], "]"]).label("body")).where(
-        or_(told.c.all_failing > 1, told.c.kind == constant(_ALL_RUNS))
+        or_(told.c.all_failing > 1, *(told.c.kind == constant(kind) for kind in (_ALL_RUNS, _PARAMETERS)))
     )
     rows = body.add_cte(*ctes.made, nest_here=True).correlate_except(None).subquery(statement.new_name())
     return scalar(select(json.array(rows.c["body"])).select_from(rows))
@@ -129,8 +137,9 @@ def suspects_of_runs(facts: Any, arguments: Mapping[str, Any]) -> dict[str, Any]
     counts = [
         Count(Fact(kind, name, value), package, failing, passing, mark)
         for package, kind, name, value, failing, passing, mark in facts
-        if kind != _ALL_RUNS
+        if kind not in (_ALL_RUNS, _PARAMETERS)
     ]
+    counts += _of_variants(facts)
     found = suspects(runs, counts, KINDS, first)
     return {
         "verdict": found.verdict.value,
@@ -140,6 +149,21 @@ def suspects_of_runs(facts: Any, arguments: Mapping[str, Any]) -> dict[str, Any]
         "comparisons": found.tried,
         "suspects": [_shown(one) for one in found.suspects],
     }
+
+
+def _of_variants(facts: Iterable[Any]) -> Iterator[Count]:
+    """The counts of variants, by those of the sets that have them.
+
+    Their rows would be looked up without an index: one of a set's rows is a price for each new set.
+    """
+    counts: dict[tuple[int, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for package, kind, _, document, *numbers in facts:
+        if kind == _PARAMETERS:
+            for name, value in parameter_rows(document):
+                sums = counts[package, name, value]
+                sums[:] = map(add, sums, numbers)
+    for (package, name, value), (failing, passing, mark) in counts.items():
+        yield Count(Fact("VARIANT", name, value), package, failing, passing, mark)
 
 
 def _shown(one: Suspect) -> dict[str, Any]:
@@ -158,29 +182,41 @@ def _shown(one: Suspect) -> dict[str, Any]:
 
 def _runs(group: Scope, statement: "Statement", ctes: _Ctes) -> CTE:
     """The failing runs and the passing ones that they are compared with."""
-    event = BuildEvent.__table__.alias()
+    of_group, most = ErrorGroupBuild.__table__.alias(), literal_column(str(MAXIMUM_RUNS))
     newest = (
-        select(event.c.attempt_id.label("id"))
-        .where(event.c.error_group_id == group.row_id, event.c.attempt_id.is_not(None))
-        .distinct()
-        .order_by(event.c.attempt_id.desc())
-        .limit(literal_column(str(MAXIMUM_RUNS)))
+        select(of_group.c.build_id)
+        .where(of_group.c.error_group_id == group.row_id)
+        .order_by(of_group.c.build_id.desc())
+        .limit(most)
     )
-    of_group = newest.correlate_except(event).subquery(statement.new_name())
+    builds = newest.correlate_except(of_group).subquery(statement.new_name())
     attempt, build = Attempt.__table__.alias(), Build.__table__.alias()
-    failing = ctes.of(
-        _run(attempt, build, 1)
-        .join_from(of_group, attempt, attempt.c.id == of_group.c.id)
-        .join(build, build.c.id == attempt.c.build_id)
-        .where(build.c.package_id.is_not(None))
+    event = BuildEvent.__table__.alias()
+    # Looked up of each run: OFFSET keeps PostgreSQL from reading all events of the group.
+    has_it = (
+        select(constant(""))
+        .where(event.c.attempt_id == attempt.c.id, event.c.error_group_id + 0 == group.row_id)
+        .limit(literal_column("1"))
+        .offset(literal_column("0"))
     )
+    found = (
+        _run(attempt, build, 1)
+        .join_from(builds, build, build.c.id == builds.c.build_id)
+        .join(attempt, attempt.c.build_id == build.c.id)
+        .where(build.c.package_id.is_not(None), has_it.correlate_except(event).exists())
+        .order_by(attempt.c.id.desc())
+        .limit(most)
+        .subquery(statement.new_name())
+    )
+    # Counted beside each: SQLite would make a selection around anew for each row.
+    failing = ctes.of(select(*found.c, func.count().over().label(_ALL)))
     near = [
         _passing(failing, statement, some, is_before=is_before)
         for some in _NEAR
         for is_before in (True, False)
     ]
     # What two failing runs are near to is one run.
-    return ctes.of(union(select(failing), *near))
+    return ctes.of(union(select(*(one for one in failing.c if one.name != _ALL)), *near))
 
 
 def _passing(failing: CTE, statement: "Statement", some: _Near, *, is_before: bool) -> Select[Any]:
@@ -203,9 +239,8 @@ def _passing(failing: CTE, statement: "Statement", some: _Near, *, is_before: bo
     else:
         found = next_to_it.lateral(statement.new_name())
         named = run.join_from(failing, found, true()).join(build, build.c.id == found.c.id)
-    count = select(func.count()).select_from(failing).scalar_subquery()
     # SQLite takes no limit that depends on rows.
-    is_so_many = count.between(literal_column(str(some.least)), literal_column(str(some.most)))
+    is_so_many = failing.c[_ALL].between(literal_column(str(some.least)), literal_column(str(some.most)))
     return named.join(attempt, attempt.c.id == build.c.newest_attempt_id).where(is_so_many)
 
 
@@ -255,22 +290,22 @@ def _of_specs(specs: CTE) -> list[Select[Any]]:
     spec = _SPEC.alias()
     own = specs.join(spec, spec.c.id == specs.c.key)
     architecture = own.join(_ARCHITECTURE, _ARCHITECTURE.c.id == spec.c.architecture_id)
+    # With all that is summed, each version once: SQLite would look through these for each spec to join them.
     below = (
-        select(_CLOSURE.c.ancestor_id, spec.c.package_version_id)
-        .join_from(_CLOSURE, spec, spec.c.id == _CLOSURE.c.descendant_id)
-        .where(_CLOSURE.c.ancestor_id.in_(select(specs.c.key)))
+        select(*specs.c, spec.c.package_version_id)
+        .join_from(specs, _CLOSURE, _CLOSURE.c.ancestor_id == specs.c.key)
+        .join(spec, spec.c.id == _CLOSURE.c.descendant_id)
         .distinct()
         .subquery()
     )
     # Numbers are grouped before they are named: there are as many rows as edges of closures.
     grouped = (
         select(
-            specs.c.package_id,
+            below.c.package_id,
             below.c.package_version_id.label("key"),
-            *(func.sum(specs.c[one], type_=BigInteger()).label(one) for one in _COUNTS),
+            *(func.sum(below.c[one], type_=BigInteger()).label(one) for one in _COUNTS),
         )
-        .join_from(specs, below, below.c.ancestor_id == specs.c.key)
-        .group_by(specs.c.package_id, below.c.package_version_id)
+        .group_by(below.c.package_id, below.c.package_version_id)
         .subquery()
     )
     dependencies = grouped.join(_VERSION, _VERSION.c.id == grouped.c.key).join(
@@ -284,8 +319,8 @@ def _of_specs(specs: CTE) -> list[Select[Any]]:
             own.join(_COMPILER, _COMPILER.c.id == spec.c.compiler_id)
         ),
         _row(grouped, "DEPENDENCY", _PACKAGE.c.name, _VERSION.c.version).select_from(dependencies),
-        _row(specs, "VARIANT", _PARAMETER.c.name, _PARAMETER.c.value).select_from(
-            own.join(_PARAMETER, _PARAMETER.c.parameter_set_id == spec.c.parameter_set_id)
+        _row(specs, _PARAMETERS, None, _SET.c.document).select_from(
+            own.join(_SET, _SET.c.id == spec.c.parameter_set_id)
         ),
         _row(specs, "TARGET", None, _TARGET.c.name).select_from(
             architecture.join(_TARGET, _TARGET.c.id == _ARCHITECTURE.c.target_id)

@@ -59,11 +59,12 @@ class Computed(Meaning):
     facts: Facts
     make: Make
     specs: SpecIds | None = None
+    cost: int = _COST
 
     @property
     def own_cost(self) -> int:
         """See Meaning."""
-        return _COST
+        return self.cost
 
     def json(self, at: At, statement: "Statement") -> Json:
         """See Meaning."""

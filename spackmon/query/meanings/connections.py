@@ -11,7 +11,7 @@ from spackmon.errors import Code, Refused
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
 from spackmon.query.rows.searches import has_words, rank_of
-from spackmon.query.sql.conditions import Belongs, Condition, Driver, Satisfying, ValueOf
+from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Satisfying, ValueOf
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.selection import Selected
@@ -34,7 +34,8 @@ class Connected(Meaning):
     then belong to no row around. Unless a client orders them, rows come in the `order` of these columns,
     newest first among equals. `rows` is how many there may well be on a page whose size nobody gives. What
     belongs to a row may be found by a `walk` too, and its number be `counted` beforehand. `words` is the
-    column that the argument `search` looks at.
+    column that the argument `search` looks at. `among` may know a walk of the rows of which some of what
+    belongs to them passes a filter.
     """
 
     model: Any
@@ -45,6 +46,7 @@ class Connected(Meaning):
     walk: Callable[[Scope], Driver] | None = None
     counted: ValueOf | None = None
     words: Attribute | None = None
+    among: Among | None = None
 
     def page(self, selected: Selected, measure: "Measure") -> int:
         """See Meaning."""
@@ -75,6 +77,8 @@ class Connected(Meaning):
                 driver = condition.driver
             else:
                 holds.append(condition.holds)
+        if driver is None and self.belongs is None:
+            driver = next((one.among for one in conditions if one.among is not None), None)
         ways = None
         if self.satisfying is not None and "satisfying" in arguments:
             text = statement.decided(arguments["satisfying"])

@@ -31,6 +31,7 @@ from spackmon.query.meanings.row_fields import (
     Relation,
 )
 from spackmon.query.sql.conditions import (
+    Among,
     Belongs,
     Builder,
     Collects,
@@ -167,6 +168,7 @@ def connection(
     walk: Callable[[Scope], Driver] | None = None,
     counted: ValueOf | None = None,
     words: Attribute | None = None,
+    among: Among | None = None,
     filters: bool = False,
 ) -> Any:
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
@@ -182,7 +184,7 @@ def connection(
             argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language."),
             JUDGED_AS,
         ]
-    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted, words)
+    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted, words, among)
     return _field(meaning, description, arguments=arguments, filters=filters)
 
 
@@ -234,10 +236,10 @@ def computed(
 
 
 def counted(
-    facts: Facts, make: Make, *, description: str, arguments: Sequence[StrawberryArgument] = ()
+    facts: Facts, make: Make, *, cost: int, description: str, arguments: Sequence[StrawberryArgument] = ()
 ) -> Any:
-    """A field that Python computes of what SQL counts."""
-    return _field(Computed(facts, make), description, arguments=arguments)
+    """A field that Python computes of what SQL counts, at so many units of cost."""
+    return _field(Computed(facts, make, cost=cost), description, arguments=arguments)
 
 
 def searched_logs(arguments: Sequence[StrawberryArgument], *, description: str) -> Any:

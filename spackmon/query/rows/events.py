@@ -8,6 +8,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Text,
     and_,
     case,
     func,
@@ -30,10 +31,12 @@ from spackmon.models import (
     Phase,
 )
 from spackmon.models.columns import UtcDateTime
+from spackmon.query.rows.lookups import without_nul
 from spackmon.query.rows.relations import newest_attempt_id
-from spackmon.query.sql.conditions import Driver
+from spackmon.query.sql.conditions import Driver, Filtering
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
+from spackmon.query.sql.values import Given
 from spackmon.status import ErrorNews, EventKind
 
 DAYS_OF_NEWS = 30
@@ -153,6 +156,19 @@ def walk_builds(group: Scope) -> Driver:
     """The same builds, to be walked in the order of their ids."""
     found = ErrorGroupBuild.__table__.alias(group.new_name())
     return Driver(found, found.c.build_id, (found.c.error_group_id == group.row_id,))
+
+
+def builds_of_group(build: Scope, events: Given, filtering: Filtering) -> Driver | None:
+    """A walk of the builds that can have such `events`, where these are of one group of errors."""
+    asked: Given | None = events
+    for name in ("errorGroup", "fingerprint", "eq"):
+        asked = asked.members().get(name) if asked is not None and asked.value is not None else None
+    if asked is None or asked.value is None:
+        return None
+    fingerprint = filtering.bind(asked, Text(), lambda text: without_nul("fingerprint", text))
+    group_id = select(ErrorGroup.id).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery()
+    found = ErrorGroupBuild.__table__.alias(build.new_name())
+    return Driver(found, found.c.build_id, (found.c.error_group_id == group_id,))
 
 
 def counted(name: str) -> Value:

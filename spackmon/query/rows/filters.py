@@ -33,7 +33,7 @@ from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.rows.lookups import number_of_id, without_nul
-from spackmon.query.sql.conditions import Belongs, Condition, Filtering, Predicate
+from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique
 from spackmon.query.sql.values import Given, plain
@@ -56,7 +56,11 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "eq" and holder.reference is not None and holder.is_found_by(attribute):
                 operand = filtering.bind(value, holder[attribute].type, convert or _checked)
-                return _refers(holder.reference, holder, attribute, operand)
+                reference = holder.reference
+                if holder.is_led and filtering.dialect_name == "sqlite":
+                    # Of two indexes it takes either: a row has few that belong to it, a person has many.
+                    reference = reference + literal_column("0", Integer())
+                return _refers(reference, holder, attribute, operand)
             return _operator(name, holder[attribute], value, convert or _checked, filtering)
 
         return Condition(_all(holds(name, value) for name, value in _given(given)))
@@ -219,18 +223,30 @@ def through_chosen(input_name: str, model: Any, row_id: Callable[[Scope], Column
     return predicate
 
 
-def related(input_name: str, model: Any, belongs: Belongs) -> Predicate:
-    """Of the rows that belong to this one, `some`, `none` or `every` one passes a filter."""
+def related(input_name: str, model: Any, belongs: Belongs, among: Among | None = None) -> Predicate:
+    """Of the rows that belong to this one, `some`, `none` or `every` one passes a filter.
+
+    `among` may know a walk of the rows of which some does.
+    """
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        return Condition(_all(quantified(name, value, row, filtering) for name, value in _given(given)))
+        asked = _given(given)
+        some = [value for name, value in asked if name == "some"]
+        walk = among(row, some[0], filtering) if some and among else None
+        holds = (quantified(name, value, row, filtering, walk is not None) for name, value in asked)
+        return Condition(_all(holds), among=walk)
 
-    def quantified(name: str, value: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
-        other = row.beneath(model.__table__)
+    def quantified(
+        name: str, value: Given, row: Scope, filtering: Filtering, is_walked: bool
+    ) -> ColumnElement[bool]:
+        other = row.beneath(model.__table__).led()
         belonging = belongs(row, other)
         passes = _passes(input_name, value, other, filtering)
         sought = _unless(passes) if name == "every" else passes
         rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
+        if is_walked:
+            # PostgreSQL asks it of a row at a time: else it joins all rows before it shows the first.
+            rows = rows.limit(_ONE).offset(literal_column("0"))
         found = rows.correlate_except(None).exists()
         return found if name == "some" else not_(found)
 

@@ -69,10 +69,14 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows."""
+    """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows.
+
+    `among` finds these and perhaps others.
+    """
 
     holds: ColumnElement[bool]
     driver: Driver | None = None
+    among: Driver | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,5 +132,6 @@ IdsOf = Callable[[Scope], Select[Any] | CompoundSelect[Any]]
 Collects = tuple[Any, IdsOf]
 Satisfying = Callable[[Scope, str, Rules], Ways]
 Belongs = Callable[[Scope, Scope], ColumnElement[bool]]
+Among = Callable[[Scope, Given, Filtering], Driver | None]
 ValueOf = Callable[[Scope], ColumnElement[Any]]
 Builder = Callable[[Scope, JsonWriter], ColumnElement[Any]]

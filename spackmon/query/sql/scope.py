@@ -129,6 +129,7 @@ class Scope:
         self._holder: tuple[Scope, Attribute] | None = None
         self._is_present = False
         self._front: FromClause | None = None
+        self._is_led = False
 
     def limited(self, limits: Mapping[str, Any]) -> "Scope":
         """The same row for the fields of an embedded object, whose arguments are its `limits`."""
@@ -268,6 +269,16 @@ class Scope:
     def beneath(self, table: FromClause) -> "Scope":
         """A row source for a subquery of this one's statement."""
         return Scope(table, self._names)
+
+    def led(self) -> "Scope":
+        """The same row, which is found by what it belongs to and not by what else is asked of it."""
+        self._is_led = True
+        return self
+
+    @property
+    def is_led(self) -> bool:
+        """Whether the rows of its statement are `led`."""
+        return self._trunk._is_led
 
     def joined(self, base: FromClause | None = None) -> FromClause:
         """The FROM of this scope's statement, once every field has been compiled; `base` holds `source`."""
