@@ -33,10 +33,10 @@ SPLICE = f"""query($build: ID!, $with: String!) {{
   }}
   with: spec(hash: $with) {{ hash }}
   below: builds(first: 500, where: {{
-    {_ARE_READ}, spec: {{allDependents: {{some: {{builds: {{some: {{id: {{eq: $build}}}}}}}}}}}}
+    {_ARE_READ}, dependent: {{where: {{builds: {{some: {{id: {{eq: $build}}}}}}}}}}
   }}) {{ nodes {{ {_FILES} spec {{ hash }} }} }}
   taken: builds(first: 500, where: {{
-    {_ARE_READ}, spec: {{or: [{{{_WITH}}}, {{allDependents: {{some: {{{_WITH}}}}}}}]}}
+    {_ARE_READ}, spec: {{or: [{{{_WITH}}}, {{dependent: {{where: {{{_WITH}}}}}}}]}}
   }}) {{ nodes {{ {_FILES} spec {{ hash }} }} }}
 }}"""
 """What a prediction reads; a spec with several builds is taken from the latest whose ELF files are known."""

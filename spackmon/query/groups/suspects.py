@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import (
     CTE,
     BigInteger,
+    ColumnElement,
     FromClause,
     Select,
     func,
@@ -182,7 +183,8 @@ def _shown(one: Suspect) -> dict[str, Any]:
 
 def _runs(group: Scope, statement: "Statement", ctes: _Ctes) -> CTE:
     """The failing runs and the passing ones that they are compared with."""
-    of_group, most = ErrorGroupBuild.__table__.alias(), literal_column(str(MAXIMUM_RUNS))
+    of_group = ErrorGroupBuild.__table__.alias()
+    most: ColumnElement[Any] = literal_column(str(MAXIMUM_RUNS))
     newest = (
         select(of_group.c.build_id)
         .where(of_group.c.error_group_id == group.row_id)

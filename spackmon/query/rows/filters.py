@@ -12,6 +12,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     ColumnElement,
     Integer,
@@ -32,7 +33,7 @@ from spackmon.graph.parameters import indexed_name, indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
-from spackmon.query.rows.lookups import number_of_id, without_nul
+from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique
@@ -99,6 +100,9 @@ def compares_ids(type_name: str) -> Predicate:
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "eq" and type_name == "Build":
+                # One number, by which one row is found: with the merged ones beside it, all would be read.
+                return row.row_id == present_number(filtering.bind(value, BigInteger(), read))
             ids = is_among(row, value if name in ("in", "notIn") else Given([value]), filtering)
             return not_(ids) if name in ("ne", "notIn") else ids
 

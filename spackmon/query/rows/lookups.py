@@ -40,12 +40,12 @@ def by_id(type_name: str) -> Finder:
 
     def find(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
         row_id = filtering.bind(arguments["id"], BigInteger, number)
-        return Found(_present_number(row_id) if type_name == "Build" else row_id)
+        return Found(present_number(row_id) if type_name == "Build" else row_id)
 
     return find
 
 
-def _present_number(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
+def present_number(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """The number that the build has now: a client may know one that turned out to be another build."""
     other = select(MergedBuild.build_id).where(MergedBuild.id == build_id).scalar_subquery()
     return func.coalesce(other, build_id)
@@ -84,7 +84,7 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering) -> 
     if filtering.decided(arguments["hash"], _names_build):
         # A statement of its own: that of a hash reads specs alone, so that its answer can be kept.
         build_id = filtering.bind(arguments["hash"], BigInteger, number_of_id("Build"))
-        of_build = select(Build.spec_id).where(Build.id == _present_number(build_id))
+        of_build = select(Build.spec_id).where(Build.id == present_number(build_id))
         return Found(of_build.scalar_subquery())
     value = filtering.bind(arguments["hash"], Text, _whole_or_prefix)
     is_identity = exists().where(Spec.id == SpecHash.spec_id, Spec.hash_kind == SpecHash.kind)
