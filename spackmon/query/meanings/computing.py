@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
 
 # Reads a graph or two and walks them.
-_COST = 500
-
+COST = 500
 
 Facts = Callable[[At, "Statement", Mapping[str, Given]], Json]
 """What is computed of, as JSON text in SQL, of the field's place and its arguments."""
@@ -59,7 +58,7 @@ class Computed(Meaning):
     facts: Facts
     make: Make
     specs: SpecIds | None = None
-    cost: int = _COST
+    cost: int = COST
 
     @property
     def own_cost(self) -> int:

@@ -15,7 +15,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 
 from spackmon.graph.spack_rules import SpackVersion
-from spackmon.query.meanings.computing import Computed, Facts, selected
+from spackmon.query.meanings.computing import COST, Computed, Facts, selected
 from spackmon.query.meanings.connections import MOST_RANKED, Connected
 from spackmon.query.meanings.finding import Lookup, NodeLookup
 from spackmon.query.meanings.live import Live
@@ -236,7 +236,12 @@ def computed(
 
 
 def counted(
-    facts: Facts, make: Make, *, cost: int, description: str, arguments: Sequence[StrawberryArgument] = ()
+    facts: Facts,
+    make: Make,
+    *,
+    description: str,
+    cost: int = COST,
+    arguments: Sequence[StrawberryArgument] = (),
 ) -> Any:
     """A field that Python computes of what SQL counts, at so many units of cost."""
     return _field(Computed(facts, make, cost=cost), description, arguments=arguments)

@@ -57,10 +57,9 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "eq" and holder.reference is not None and holder.is_found_by(attribute):
                 operand = filtering.bind(value, holder[attribute].type, convert or _checked)
-                reference = holder.reference
-                if holder.is_led and filtering.dialect_name == "sqlite":
-                    # Of two indexes it takes either: a row has few that belong to it, a person has many.
-                    reference = reference + literal_column("0", Integer())
+                # Of two indexes SQLite takes either: a row has few that belong to it, a person has many.
+                leads = filtering.dialect_name != "sqlite" or not holder.is_led
+                reference = holder.reference if leads else holder.reference + literal_column("0", Integer())
                 return _refers(reference, holder, attribute, operand)
             return _operator(name, holder[attribute], value, convert or _checked, filtering)
 
@@ -101,7 +100,7 @@ def compares_ids(type_name: str) -> Predicate:
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "eq" and type_name == "Build":
-                # One number, by which one row is found: with the merged ones beside it, all would be read.
+                # With those that were merged beside it, PostgreSQL would read all builds.
                 return row.row_id == present_number(filtering.bind(value, BigInteger(), read))
             ids = is_among(row, value if name in ("in", "notIn") else Given([value]), filtering)
             return not_(ids) if name in ("ne", "notIn") else ids
@@ -113,11 +112,7 @@ def compares_ids(type_name: str) -> Predicate:
 
 def compares_versions(*path: Attribute) -> Predicate:
     """A version key, compared as Spack orders versions."""
-    return compares(*path, convert=_version_operand)
-
-
-def _version_operand(version: Any) -> bytes:
-    return version_key(without_nul("version", version))
+    return compares(*path, convert=lambda version: version_key(without_nul("version", version)))
 
 
 def compares_parameter_names(*path: Attribute) -> Predicate:
@@ -136,7 +131,10 @@ def has_element(*path: Attribute) -> Predicate:
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "isEmpty":
                 return (column == constant("[]")) == filtering.bind(value, Boolean())
-            return _contains(elements, filtering.bind(value, Text(), _element), filtering)
+            element = filtering.bind(
+                value, Text(), lambda text: "," + json.dumps(without_nul("contains", text))
+            )
+            return _contains(elements, element, filtering)
 
         return Condition(_all(holds(name, value) for name, value in _given(given)))
 
@@ -195,10 +193,6 @@ def _as_scalar(value: str) -> str:
     return indexed_value(number) if isinstance(number, int | float) else _as_text(value)
 
 
-def _element(text: str) -> str:
-    return "," + json.dumps(without_nul("contains", text))
-
-
 def deptype_bit(deptype: Any) -> int:
     """The bit of a deptype that is given by its name."""
     return Deptype[str(plain(deptype))].value
@@ -228,16 +222,12 @@ def through_chosen(input_name: str, model: Any, row_id: Callable[[Scope], Column
 
 
 def related(input_name: str, model: Any, belongs: Belongs, among: Among | None = None) -> Predicate:
-    """Of the rows that belong to this one, `some`, `none` or `every` one passes a filter.
-
-    `among` may know a walk of the rows of which some does.
-    """
+    """Of the rows that belong to this one, `some`, `none` or `every` one passes; `among` may walk to it."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        asked = _given(given)
-        some = [value for name, value in asked if name == "some"]
-        walk = among(row, some[0], filtering) if some and among else None
-        holds = (quantified(name, value, row, filtering, walk is not None) for name, value in asked)
+        asked = dict(_given(given))
+        walk = among(row, asked["some"], filtering) if among and "some" in asked else None
+        holds = (quantified(*one, row, filtering, walk is not None) for one in asked.items())
         return Condition(_all(holds), among=walk)
 
     def quantified(
