@@ -177,6 +177,23 @@ def test_a_cursor_is_for_the_order_that_it_was_made_in(furnished: AskedSite) -> 
     assert furnished.error(query, a=cursor)["extensions"]["code"] == "CURSOR_INVALID"
 
 
+def test_what_began_in_a_time_is_listed_page_by_page_wherever_in_the_list_it_is(furnished: AskedSite) -> None:
+    query = """query($from: DateTime!, $to: DateTime!, $after: String) {
+      builds(first: 2, after: $after, where: {startedAt: {ge: $from, lt: $to}}) {
+        nodes { id } pageInfo { hasNextPage endCursor } } }"""
+    every = furnished.ask("{ builds(first: 500) { nodes { id startedAt } } }")["builds"]["nodes"]
+    times = sorted({one["startedAt"] for one in every if one["startedAt"] is not None})
+    assert len(times) > 4
+    for first, end in [(times[0], times[-1]), (times[1], times[3]), (times[-1], times[-1])]:
+        listed: list[str] = []
+        page: dict[str, Any] = {"hasNextPage": True, "endCursor": None}
+        while page["hasNextPage"]:
+            found = furnished.ask(query, **{"from": first, "to": end, "after": page["endCursor"]})["builds"]
+            listed += [one["id"] for one in found["nodes"]]
+            page = found["pageInfo"]
+        assert listed == [one["id"] for one in every if first <= (one["startedAt"] or "") < end]
+
+
 @pytest.mark.parametrize(
     ("order", "index"),
     [("{updatedAt: DESC}", "ix_build_updated_at_id"), ("{startedAt: DESC}", "ix_build_started_at_id")],

@@ -87,7 +87,8 @@ class Connected(Meaning):
         if "orderBy" not in arguments:
             for path in self.order:
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
-        return Rows(child, holds, driver, order, ways)
+        newest = [one.newest for one in conditions if one.newest is not None and self.belongs is None]
+        return Rows(child, holds, driver, order, ways, newest)
 
     def ranked(self, at: At, statement: "Statement") -> Rows:
         """The same; of those in which words are sought the latest ones, the best of them first.

@@ -34,6 +34,7 @@ from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
+from spackmon.query.rows.ranges import newest_within
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique
@@ -63,7 +64,8 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
                 return _refers(reference, holder, attribute, operand)
             return _operator(name, holder[attribute], value, convert or _checked, filtering)
 
-        return Condition(_all(holds(name, value) for name, value in _given(given)))
+        newest = newest_within(row, path, given, lambda other: predicate(other, given, filtering).holds)
+        return Condition(_all(holds(name, value) for name, value in _given(given)), newest=newest)
 
     return predicate
 
@@ -387,12 +389,9 @@ def _operator(
     if name.endswith(_INSENSITIVE):
         # SQLite lowers ASCII letters alone; so does PostgreSQL where texts are in the order of bytes.
         lowered = func.lower(column, type_=column.type)
+        sensitive = name.removesuffix(_INSENSITIVE)
         return _operator(
-            name.removesuffix(_INSENSITIVE),
-            lowered,
-            given,
-            lambda value: convert(value).translate(_LOWER_ASCII),
-            filtering,
+            sensitive, lowered, given, lambda value: convert(value).translate(_LOWER_ASCII), filtering
         )
     operand = filtering.bind(given, column.type, convert)
     if name == "contains":

@@ -148,7 +148,7 @@ def _sort_value(keys: Sequence[SortKey], position: int) -> Callable[[str], Any]:
 class Rows:
     """The rows a connection is about: a table's row, what holds of it, and what to walk to find it.
 
-    `order` are the keys before the id. `ways` are one more condition.
+    `order` are the keys before the id. `ways` are one more condition. No id is above one of `newest`.
     """
 
     row: Scope
@@ -156,6 +156,7 @@ class Rows:
     driver: Driver | None
     order: Sequence[SortKey]
     ways: Ways | None = None
+    newest: Sequence[ColumnElement[Any]] = ()
 
     @property
     def keys(self) -> list[SortKey]:
@@ -222,6 +223,9 @@ class Rows:
         position = func.row_number().over(order_by=order).label("position")
         condition = None if way is None else and_(way.is_taken, way.condition)
         statement = self._between(self._select(condition, position, *sort_values), page, bind)
+        if self.driver is None and not self.order and not page.from_end:
+            # Where these are all old, the walk begins with them: PostgreSQL thinks that they are everywhere.
+            statement = statement.where(*(self.row.row_id <= one for one in self.newest))
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
         limit: ColumnElement[Any] = literal_column(str(page.size + 1))

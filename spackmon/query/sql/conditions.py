@@ -71,12 +71,13 @@ class Driver:
 class Condition:
     """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows.
 
-    `among` finds these and perhaps others.
+    `among` finds these and perhaps others, and `newest` is no less than the id of any.
     """
 
     holds: ColumnElement[bool]
     driver: Driver | None = None
     among: Driver | None = None
+    newest: ColumnElement[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
