@@ -1,12 +1,35 @@
 """Where the loader's files come from: a disk, or what is stored of one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
 
 from spackmon.abi.elf import UNDEFINED, Elf, Symbol
 
 _NOT_LOOKED_UP = frozenset(("HIDDEN", "INTERNAL"))
+
+
+def is_needed(symbol: Symbol) -> bool:
+    """Whether a file looks its symbol up, and does not find it in itself."""
+    return bool(
+        symbol.lookups
+        and symbol.name
+        and symbol.binding != "LOCAL"
+        and symbol.visibility not in _NOT_LOOKED_UP
+        and (symbol.section == UNDEFINED or symbol.is_copied or not symbol.is_found)
+    )
+
+
+class Definitions(Protocol):
+    """What others find in a file, by name."""
+
+    def __contains__(self, name: object, /) -> bool:
+        """Whether there is a symbol of this name."""
+        ...
+
+    def get(self, name: str, otherwise: Sequence[Symbol], /) -> Sequence[Symbol]:
+        """The symbols of this name, in the order of the file."""
+        ...
 
 
 class File:
@@ -32,7 +55,7 @@ class File:
         self.is_readable = is_readable
 
     @cached_property
-    def definitions(self) -> dict[str, list[Symbol]]:
+    def definitions(self) -> Definitions:
         """What others find in this file, by name."""
         found: dict[str, list[Symbol]] = {}
         for symbol in self.elf.symbols if self.elf else ():
@@ -43,15 +66,7 @@ class File:
     @cached_property
     def needs(self) -> list[Symbol]:
         """What this file looks up, and does not find in itself."""
-        return [
-            symbol
-            for symbol in (self.elf.symbols if self.elf else ())
-            if symbol.lookups
-            and symbol.name
-            and symbol.binding != "LOCAL"
-            and symbol.visibility not in _NOT_LOOKED_UP
-            and (symbol.section == UNDEFINED or symbol.is_copied or not symbol.is_found)
-        ]
+        return [symbol for symbol in (self.elf.symbols if self.elf else ()) if is_needed(symbol)]
 
     @cached_property
     def defined_versions(self) -> frozenset[str]:

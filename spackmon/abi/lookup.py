@@ -92,10 +92,10 @@ def resolve(process: Process, name_of: "NameOf") -> Resolution:
     scope = process.all_loaded
     for loaded in process.scope:
         name = name_of(loaded)
-        _check_versions(resolution, process, loaded, name)
+        check_versions(resolution, process, loaded, name)
         for need in loaded.file.needs:
             key = Need(name, need.name, need.version)
-            resolution.providers[key] = _provider(scope, process.main, loaded, need)
+            resolution.providers[key] = provider_of(scope, process.main, loaded, need)
     return resolution
 
 
@@ -109,7 +109,8 @@ class NameOf:
         return loaded.file_name if loaded.path.startswith(self._prefixes) else loaded.path
 
 
-def _provider(scope: list[Loaded], main: Loaded, consumer: Loaded, need: Symbol) -> Provider:
+def provider_of(scope: list[Loaded], main: Loaded, consumer: Loaded, need: Symbol) -> Provider:
+    """What a file's need finds in the scope of its process."""
     is_call = bool(need.lookups & CALL) or need.type == "TLS"
     for loaded in scope:
         if need.is_copied and loaded is main:
@@ -120,7 +121,8 @@ def _provider(scope: list[Loaded], main: Loaded, consumer: Loaded, need: Symbol)
     return Provider(consumer, need, None, None)
 
 
-def _check_versions(resolution: Resolution, process: Process, consumer: Loaded, name: str) -> None:
+def check_versions(resolution: Resolution, process: Process, consumer: Loaded, name: str) -> None:
+    """Note the versions that a file needs and that are not there; `name` is as `resolve` compares it."""
     scope = process.all_loaded
     absent = {missing.library for missing in process.all_missing}
     for need in consumer.elf.version_needs:

@@ -4,12 +4,13 @@ Only what was resolved before can break: whatever is missing in both is said, an
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from spackmon.abi.files import Files
 from spackmon.abi.loader import NOT_FOUND, Loaded, Missing, Process, System
-from spackmon.abi.lookup import Provider, Resolution, resolve
+from spackmon.abi.lookup import Provider, Resolution, VersionMissing, resolve
 from spackmon.abi.trials import Packages, Pair, Trials
 
 # Both are called; which of several functions it is, is decided at the start.
@@ -100,16 +101,8 @@ class _Judge:
             self._compare(pair)
         if is_opening and not is_used:
             self._prediction.undecided.add("a program calls dlopen, and no file needs the package by name")
-        self._judge_unread(paths)
+        judge_unread(self._prediction, self._files, paths)
         return self._prediction
-
-    def _judge_unread(self, paths: list[str]) -> None:
-        if not paths:
-            self._prediction.undecided.add("no symbols are known: there is no program and no library")
-        for path in paths:
-            file = self._files.at(path)
-            if file is not None and file.elf is None and not file.is_static:
-                self._prediction.undecided.add(f"{path}: {file.fault}")
 
     def _compare(self, pair: Pair) -> None:
         before = resolve(pair.before, self._trials.name_of)
@@ -167,9 +160,7 @@ class _Judge:
         for missing, consumer in after.versions_missing.items():
             if missing not in before.versions_missing:
                 key = MissingVersion(consumer.file_name, missing.file, missing.version)
-                self._prediction.missing_versions[key] = (
-                    f"{missing.file}: version `{missing.version}' not found (required by {consumer.path})"
-                )
+                self._prediction.missing_versions[key] = sentence_of_missing_version(missing, consumer)
         # Whoever needed it before was served.
         served = {(missing.file, missing.version) for missing in before.undecided_versions}
         for missing in after.undecided_versions:
@@ -184,8 +175,8 @@ class _Judge:
         for need, provider in after.unresolved().items():
             if need in unresolved_before:
                 continue
-            sentence = _undefined(provider)
-            absent = None if need in before.providers else _may_define(provider, pair.after)
+            sentence = undefined(provider)
+            absent = None if need in before.providers else absent_that_may_define(provider, pair.after)
             if absent is None:
                 key = MissingSymbol(provider.consumer.file_name, need.symbol, need.version)
                 self._prediction.missing[key] = f"{pair.after.main.path}: symbol lookup error: {sentence}"
@@ -197,7 +188,7 @@ class _Judge:
         for missing in pair.before.missing:
             said.add(f"{missing.consumer.path}: {missing.library}: {missing.reason}")
         if not pair.before.all_missing:
-            said.update(map(_undefined, before.unresolved().values()))
+            said.update(map(undefined, before.unresolved().values()))
 
     def _warn(self, before: Resolution, after: Resolution) -> None:
         warnings = self._prediction.warnings
@@ -233,7 +224,17 @@ class _Judge:
         return self._packages.of(before.path) != self._packages.of(after.path)
 
 
-def _may_define(provider: Provider, process: Process) -> str | None:
+def judge_unread(prediction: Prediction, files: Files, paths: Sequence[str]) -> None:
+    """Say what cannot be known of files because there are none, or because one cannot be read."""
+    if not paths:
+        prediction.undecided.add("no symbols are known: there is no program and no library")
+    for path in paths:
+        file = files.at(path)
+        if file is not None and file.elf is None and not file.is_static:
+            prediction.undecided.add(f"{path}: {file.fault}")
+
+
+def absent_that_may_define(provider: Provider, process: Process) -> str | None:
     """A library that is not there, and might define what is needed."""
     absent = [missing.library for missing in process.all_missing]
     version = provider.need.version
@@ -243,6 +244,12 @@ def _may_define(provider: Provider, process: Process) -> str | None:
     return next((name for name in absent if name in asked), None)
 
 
-def _undefined(provider: Provider) -> str:
+def sentence_of_missing_version(missing: VersionMissing, consumer: Loaded) -> str:
+    """What ld.so says of a version that is not there."""
+    return f"{missing.file}: version `{missing.version}' not found (required by {consumer.path})"
+
+
+def undefined(provider: Provider) -> str:
+    """What ld.so says of a symbol that nothing defines, without the program that it stops."""
     version = f", version {provider.need.version}" if provider.need.version else ""
     return f"{provider.consumer.path}: undefined symbol: {provider.need.name}{version}"

@@ -1,11 +1,15 @@
 """Files as they are stored: those of prefixes that are not on this machine, without those of its system."""
 
 import os
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import compress, count, islice, takewhile
 
-from spackmon.abi.elf import Elf
-from spackmon.abi.files import File
-from spackmon.abi.loader import System, is_below
+from spackmon.abi.elf import Elf, Symbol
+from spackmon.abi.files import File, is_needed
+from spackmon.abi.loader import System
+from spackmon.abi.packed import Symbols
 
 _MAXIMUM_LINKS = 40
 
@@ -18,18 +22,111 @@ UNKNOWN_SYSTEM = System(
 """The libraries of the system are not stored, and neither is where they are."""
 
 
-class StoredFiles:
-    """ELF files by path, and the links that lead to them; `faults` are those that could not be read."""
+class Definitions:
+    """What others find in a file: its symbols by name, made when they are looked for."""
 
-    def __init__(
-        self, elves: Mapping[str, Elf], links: Mapping[str, str], faults: Mapping[str, str] | None = None
-    ) -> None:
-        self._files = {path: File(path, elf) for path, elf in elves.items()}
-        self._files |= {path: File(path, None, fault) for path, fault in (faults or {}).items()}
+    def __init__(self, symbols: Symbols) -> None:
+        self._symbols = symbols
+        found = [symbol.is_found for symbol in _of_kinds(symbols)]
+        flags = list(map(found.__getitem__, symbols.kinds_of))
+        self._places = dict(zip(compress(symbols.names, flags), compress(count(), flags), strict=True))
+        self._several: dict[str, list[int]] = {}
+        if len(self._places) < sum(flags):
+            for place in compress(count(), flags):
+                self._several.setdefault(symbols.names[place], []).append(place)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a symbol of this name."""
+        return name in self._places
+
+    def get(self, name: str, otherwise: Sequence[Symbol] = ()) -> Sequence[Symbol]:
+        """The symbols of this name, in the order of the file."""
+        place = self._places.get(name)
+        if place is None:
+            return otherwise
+        return [self._symbols.at(one) for one in self._several.get(name, (place,))]
+
+
+class SymbolTable:
+    """The symbols of files that have the same ones."""
+
+    def __init__(self, symbols: Symbols) -> None:
+        self.symbols = symbols
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """See File."""
+        return Definitions(self.symbols)
+
+    @cached_property
+    def needs(self) -> list[Symbol]:
+        """See File."""
+        flags = [is_needed(symbol) for symbol in _of_kinds(self.symbols)]
+        places = compress(count(), map(flags.__getitem__, self.symbols.kinds_of))
+        # A name is not asked for by its kind.
+        return [self.symbols.at(place) for place in places if self.symbols.names[place]]
+
+
+class PackedFile(File):
+    """A file of which `elf` has no symbols: these are in `table`."""
+
+    def __init__(self, identity: str, elf: Elf, table: SymbolTable) -> None:
+        super().__init__(identity, elf)
+        self.table = table
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        """See File."""
+        return self.table.definitions
+
+    @cached_property
+    def needs(self) -> list[Symbol]:
+        """See File."""
+        return self.table.needs
+
+
+def _of_kinds(symbols: Symbols) -> list[Symbol]:
+    """A symbol of each kind; it has some name."""
+    return [Symbol._make(["?", *kind[:5], 0, *kind[5:]]) for kind in symbols.kinds]
+
+
+def _below(paths: Sequence[str], prefix: str) -> Iterator[str]:
+    """Those of sorted paths that are below a prefix."""
+    beginning = f"{prefix}/"
+    return takewhile(
+        lambda path: path.startswith(beginning), islice(paths, bisect_left(paths, beginning), None)
+    )
+
+
+class StoredFiles:
+    """Files by path, and the links that lead to them."""
+
+    def __init__(self, files: Mapping[str, File], links: Mapping[str, str]) -> None:
+        self._files = files
         self._links = links
+        self._paths = sorted(files)
+        self._found: dict[str, File | None] = {}
 
     def at(self, path: str) -> File | None:
         """What is at a path, links followed; None where no ELF file is."""
+        if path not in self._found:
+            self._found[path] = self._followed(path)
+        return self._found[path]
+
+    def below(self, prefix: str) -> Iterator[str]:
+        """The paths of the ELF files below a prefix, in order."""
+        return _below(self._paths, prefix)
+
+    def places_below(self, prefix: str) -> frozenset[str]:
+        """Where all files and links below a prefix are, without it."""
+        paths = (*_below(self._paths, prefix), *_below(self._sorted_links, prefix))
+        return frozenset(path[len(prefix) :] for path in paths)
+
+    @cached_property
+    def _sorted_links(self) -> list[str]:
+        return sorted(self._links)
+
+    def _followed(self, path: str) -> File | None:
         for _ in range(_MAXIMUM_LINKS):
             if path in self._files:
                 return self._files[path]
@@ -38,10 +135,6 @@ class StoredFiles:
                 return None
             path = led_on
         return None
-
-    def below(self, prefix: str) -> Iterator[str]:
-        """The paths of the ELF files below a prefix, in order."""
-        return (path for path in sorted(self._files) if is_below(path, prefix))
 
     def _led_on(self, path: str) -> str | None:
         """Where the first link on the way to a path leads."""

@@ -1,6 +1,6 @@
 """The tables, and nothing else: rows are written by ingest and auth, read by query."""
 
-from spackmon.models.analysis import Analysis, Attribute
+from spackmon.models.analysis import Analysis, Attribute, ElfFile, SymbolSet
 from spackmon.models.builds import (
     Attempt,
     Build,
@@ -52,10 +52,11 @@ from spackmon.models.people import Person, Token
 __all__ = [
     "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent",
     "BuildEnvironment", "BuildEvent", "Claim", "ClaimPhase", "Closure", "Compiler",
-    "ConcretizationFailure", "Dependency", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
+    "ConcretizationFailure", "Dependency", "ElfFile", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
     "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "InboxEntry",
     "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent",
     "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
     "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument",
-    "SpecHash", "SpecRevision", "SubmissionBatch", "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet", "Tag", "Target", "Token", "attempt_tag",
+    "utc_now",
 ]  # fmt: skip

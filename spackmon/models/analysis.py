@@ -26,8 +26,37 @@ class Analysis(Base):
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class SymbolSet(Base):
+    """The symbols of an ELF file, packed (`spackmon.abi.packed`); `digest` is the SHA-256 of `content`.
+
+    Builds of the same code have the same ones, whatever their prefixes.
+    """
+
+    __tablename__ = "symbol_set"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ElfFile(Base):
+    """What the loader reads of an ELF file, packed: all but the symbols in `head`.
+
+    `digest` is the SHA-256 of both. Equal files are one row, whoever installed them.
+    """
+
+    __tablename__ = "elf_file"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    symbol_set_id: Mapped[int] = mapped_column(ForeignKey(SymbolSet.id), index=True)
+    head: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class Attribute(Base):
     """A value that an analyzer gave to a run or to one of its files; one of the three values is set.
+
+    Instead of a value that of an ELF file which could be read has `elf_file_id`.
 
     `attempt_id` is its analysis's. `path` is the file as the analyzer named it, `install_file_id` the row
     of the run's manifest that has it.
@@ -45,3 +74,4 @@ class Attribute(Base):
     value: Mapped[str | None] = mapped_column(ByteOrderedText)
     binary_value: Mapped[bytes | None] = mapped_column(LargeBinary)
     json_value: Mapped[str | None] = mapped_column(JsonText)
+    elf_file_id: Mapped[int | None] = mapped_column(ForeignKey(ElfFile.id), index=True)

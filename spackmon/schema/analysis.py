@@ -7,7 +7,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from spackmon import models
-from spackmon.query.meanings.fields import column, connection, identity, relation
+from spackmon.query.abi import elf_results
+from spackmon.query.meanings.fields import column, connection, counted, identity, relation
 from spackmon.query.rows.relations import refer_by
 from spackmon.schema.connection import Connection
 from spackmon.schema.install_file import InstallFile
@@ -28,7 +29,7 @@ _RESULTS = refer_by(models.Attribute.analysis_id)
 
 @noun("findings of analyzers")
 class AnalysisResult(Node):
-    """A finding of an analyzer; exactly one of the three values is set."""
+    """A finding of an analyzer; exactly one of the three values is set, or `elf` instead."""
 
     id: strawberry.ID = identity(models.Attribute)
     name: str = column(
@@ -52,6 +53,12 @@ class AnalysisResult(Node):
         models.Attribute.binary_value, description="Bytes, as hexadecimal digits."
     )
     json_value: JSON | None = column(models.Attribute.json_value, filters=True, description="JSON.")
+    elf: JSON | None = counted(
+        elf_results.stored_file,
+        elf_results.file_as_json,
+        description="What the loader reads of the file, as `spackmon abi extract` prints it: of results of "
+        "the analyzer `elf`, instead of a value.",
+    )
     build: _Build = relation(
         models.Attribute.attempt_id,
         models.Attempt.build_id,

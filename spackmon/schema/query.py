@@ -3,8 +3,9 @@
 import strawberry
 
 from spackmon import models
+from spackmon.query.abi import replacing
+from spackmon.query.abi.splicing import files_of_splice, spliced
 from spackmon.query.graph import graph_questions as questions
-from spackmon.query.graph.splicing import SPLICE, spliced
 from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.counting import tabulated
@@ -14,6 +15,7 @@ from spackmon.query.meanings.fields import (
     argument,
     computed,
     connection,
+    counted,
     embedded,
     json_value,
     lookup,
@@ -64,7 +66,7 @@ from spackmon.schema.person import Person
 from spackmon.schema.searching import LogSearch
 from spackmon.schema.spack_environment import LockFile, LockFileRoot, SpackEnvironment
 from spackmon.schema.spec import Spec
-from spackmon.schema.splice import Splice
+from spackmon.schema.splice import MissingNow, RebuildsNeeded, Splice, SpliceCandidates, SpliceMatrix
 from spackmon.schema.tag import Tag
 
 _ID = argument("id", strawberry.ID, "Its id.")
@@ -260,8 +262,8 @@ class Query:
         specs=questions.graphs_of("a", "b"),
         description="What differs between two specs and all they depend on.",
     )
-    splice: Splice = computed(
-        SPLICE,
+    splice: Splice = counted(
+        files_of_splice,
         spliced,
         arguments=[
             argument("build", strawberry.ID, "The build, all of whose graph is concerned."),
@@ -270,6 +272,50 @@ class Query:
         ],
         description="Whether programs still start when another build of a package takes its place, by the "
         "loader's rules and from what imports stored of ELF files.",
+    )
+    missing_now: MissingNow = counted(
+        replacing.files_of_build,
+        replacing.missing_now,
+        arguments=[argument("build", strawberry.ID, "The build.")],
+        description="What the loader refuses of a build's programs and libraries today, as `ldd -r` of all.",
+    )
+    splice_candidates: SpliceCandidates = counted(
+        replacing.files_of_candidates,
+        replacing.splice_candidates,
+        arguments=[
+            argument("build", strawberry.ID, "The build, all of whose graph is concerned."),
+            argument("package", str, "The name of a package in its graph."),
+            argument("first", int, "How many specs at most, up to 50.", 20),
+            argument("after", str | None, "Only those after this `endCursor`."),
+        ],
+        specs=replacing.CANDIDATES,
+        description="What every known spec of a package would do in the place of a build's.",
+    )
+    splice_matrix: SpliceMatrix = counted(
+        replacing.files_of_matrix,
+        replacing.splice_matrix,
+        arguments=[
+            argument("package", str, "The name of the package."),
+            argument("versions", int, "How many of its specs at most, up to 50.", 20),
+            argument("after_version", str | None, "Only specs after this `versionsEndCursor`."),
+            argument("first", int, "How many specs that use it at most, up to 200.", 50),
+            argument("after", str | None, "Only those after this `endCursor`."),
+        ],
+        specs=replacing.MATRIX,
+        description="What specs of a package would do in each other's place, under what uses it.",
+    )
+    rebuilds_needed: RebuildsNeeded = counted(
+        replacing.files_of_rebuilds,
+        replacing.rebuilds_needed,
+        arguments=[
+            argument("package", str, "The name of the package."),
+            argument("from", str, "A version of it, or a hash of a spec: what is used today."),
+            argument("to", str, "A version or a hash: the newest such spec takes its place."),
+            argument("first", int, "How many specs that use it at most, up to 200.", 50),
+            argument("after", str | None, "Only those after this `endCursor`."),
+        ],
+        specs=replacing.REBUILDS,
+        description="What must be rebuilt if a package is upgraded: what the loader would refuse with it.",
     )
     common_dependencies: list[CommonDependency] = computed(
         questions.SEVERAL_GRAPHS,

@@ -4,6 +4,8 @@ from enum import Enum
 
 import strawberry
 
+from spackmon.schema.spec import Spec
+
 value = strawberry.enum_value
 
 
@@ -58,3 +60,78 @@ class Splice:
     )
     warnings: list[str] = strawberry.field(description="What the loader would go on after.")
     undecided: list[str] = strawberry.field(description="Why it cannot be known, if it cannot.")
+
+
+@strawberry.type(description="What the loader refuses of a build as it is.")
+class MissingNow:
+    """What the loader refuses of a build as it is."""
+
+    verdict: SpliceVerdict = strawberry.field(
+        description="WORKS if nothing is missing, BREAKS if something is, UNKNOWN if `undecided` says why."
+    )
+    missing_symbols: list[MissingSymbol] = strawberry.field(description="Symbols that nothing defines.")
+    missing_libraries: list[MissingLibrary] = strawberry.field(description="Libraries that are not there.")
+    missing_versions: list[MissingVersion] = strawberry.field(
+        description="Versions that a library does not define."
+    )
+    undecided: list[str] = strawberry.field(description="Why it may be more, if it cannot be known.")
+
+
+@strawberry.type(description="What a replacement does, in short.")
+class SpliceCell:
+    """What a replacement does, in short."""
+
+    verdict: SpliceVerdict = strawberry.field(description="Whether everything still starts.")
+    missing: int = strawberry.field(description="How many symbols, versions and libraries are gone.")
+    reasons: list[str] = strawberry.field(
+        description="What ld.so would say of up to 5 of them, then why it cannot be known."
+    )
+
+
+@strawberry.type(description="What a replacement does to a spec, or with a spec.")
+class SpliceOutcome(SpliceCell):
+    """What a replacement does to a spec, or with a spec."""
+
+    spec: Spec = strawberry.field(description="The spec that is replaced with, or that uses it.")
+
+
+@strawberry.type(description="Every known spec of a package in the place of a build's.")
+class SpliceCandidates:
+    """Every known spec of a package in the place of a build's."""
+
+    outcomes: list[SpliceOutcome] = strawberry.field(description="The newest first; `spec` is the candidate.")
+    end_cursor: str | None = strawberry.field(description="The `after` of the next page; null at the end.")
+
+
+@strawberry.type(description="A spec that links or runs a package, with other specs of that package.")
+class SpliceRow:
+    """A spec that links or runs a package, with other specs of that package."""
+
+    spec: Spec = strawberry.field(description="The spec.")
+    uses: Spec = strawberry.field(description="The spec of the package that it was built with.")
+    cells: list[SpliceCell] = strawberry.field(
+        description="What each of the matrix's `versions` does in the place of that."
+    )
+
+
+@strawberry.type(description="Specs of a package by specs that link or run one of them.")
+class SpliceMatrix:
+    """Specs of a package by specs that link or run one of them."""
+
+    versions: list[Spec] = strawberry.field(description="Specs of the package, the newest first.")
+    versions_end_cursor: str | None = strawberry.field(
+        description="The `afterVersion` of the next page; null at the end."
+    )
+    rows: list[SpliceRow] = strawberry.field(description="What uses the package itself, the newest first.")
+    end_cursor: str | None = strawberry.field(description="The `after` of the next page; null at the end.")
+
+
+@strawberry.type(description="What has to be rebuilt if a package is upgraded.")
+class RebuildsNeeded:
+    """What has to be rebuilt if a package is upgraded."""
+
+    replacement: Spec = strawberry.field(description="The spec that takes the place of the older ones.")
+    outcomes: list[SpliceOutcome] = strawberry.field(
+        description="What links or runs them, at any depth, the newest first: BREAKS must be rebuilt."
+    )
+    end_cursor: str | None = strawberry.field(description="The `after` of the next page; null at the end.")

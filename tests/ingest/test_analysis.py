@@ -1,6 +1,10 @@
 """Analysis results: a re-run replaces what the same analyzer had said of the same build."""
 
+from typing import Any
+
+from spackmon.abi.packed import pack
 from spackmon.submission import AttributeValue, InstalledFile
+from tests.abi.packing import NEED, elf, packed_first
 from tests.ingest.reports import Site, build_report, spec
 
 ZLIB = spec("zlib", "1.2.11")
@@ -77,3 +81,25 @@ def test_an_analysis_of_a_finished_build_is_no_run(site: Site) -> None:
     site.analysis(build_id, attributes=FOUND)
     site.status(build_id, "SUCCESS")
     assert site.attempts(build_id) == [("SUCCESS", ["build"])]
+
+
+def test_an_elf_file_is_stored_once_and_ends_with_its_last_build(site: Site) -> None:
+    here, there = (pack(elf(prefix)) for prefix in ("/opt/a", "/opt/b"))
+    first, second = site.build(ZLIB), site.build(spec("hdf5", "1.14"))
+
+    def put(build_id: int, *contents: bytes) -> None:
+        values = (AttributeValue("elf", f"/opt/{n}.so", binary_value=one) for n, one in enumerate(contents))
+        site.analysis(build_id, attributes={"elf": tuple(values)})
+
+    def counts() -> list[Any]:
+        return [site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in ("elf_file", "symbol_set")]
+
+    put(first, here, packed_first(elf("/opt/a")), there)
+    put(second, here)
+    assert counts() == [2, 1]
+    assert site.rows("SELECT count(*) FROM attribute WHERE binary_value IS NOT NULL") == [(0,)]
+    put(first, b"no packed file")
+    assert counts() == [1, 1]
+    put(second, pack(elf("/opt/c", NEED)))
+    assert counts() == [1, 1]
+    assert site.rows("SELECT binary_value FROM attribute WHERE elf_file_id IS NULL") == [(b"no packed file",)]

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from spackmon.abi.elf import as_json
+from spackmon.abi.elf_file import read_file
 from spackmon.formats.installs.install_prefix import read_prefix
 from tests.abi.cases import CASES
 from tests.abi.splicing import Site, build
-from tests.ingest.reports import hash_of
+from tests.ingest.reports import hash_of, spec
 from tests.query.conftest import AskedSite
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
@@ -102,6 +104,83 @@ def test_what_was_imported_answers(site: AskedSite, tmp_path: Path, name: str, v
             "why": f"{program}: symbol lookup error: {program}: undefined symbol: x_two, version X_2",
         }  # fmt: skip
         assert answer["missingVersions"] == [{"consumer": "prog", "file": "libx.so.1", "node": "X_2"}]
+
+
+MANY = """query($build: ID!, $hash: String!) {
+  missingNow(build: $build) {
+    verdict missingSymbols { symbol } missingLibraries { library } missingVersions { node } undecided
+  }
+  spliceCandidates(build: $build, package: "x", first: 1) { outcomes { spec { version } verdict } endCursor }
+  spliceMatrix(package: "x", versions: 2) {
+    versions { version } versionsEndCursor endCursor
+    rows { spec { name } uses { version } cells { verdict missing reasons } }
+  }
+  rebuildsNeeded(package: "x", from: "1.0", to: $hash) {
+    replacement { version } outcomes { spec { name } verdict missing } endCursor
+  }
+  results: build(id: $build) {
+    analysisResults(where: {analyzer: {eq: "elf"}}) { nodes { path elf binaryValue value jsonValue } }
+  }
+}"""
+NEXT = """query($build: ID!, $after: String!) {
+  spliceCandidates(build: $build, package: "x", after: $after) {
+    outcomes { spec { version } verdict } endCursor
+  }
+  spliceMatrix(package: "x", versions: 1, afterVersion: $after) {
+    versions { version } versionsEndCursor rows { cells { verdict } }
+  }
+}"""
+
+
+def test_all_builds_of_a_package_and_all_that_uses_it_are_one_question(
+    site: AskedSite, tmp_path: Path
+) -> None:
+    build_id = str(_installed(site, build(CASES["version gone"], tmp_path)))
+    found = site.ask(MANY, build=build_id, hash=NEW)
+    # Without the system's libraries it is not known what is missing of them.
+    assert found["missingNow"]["verdict"] == "UNKNOWN"
+    assert "libc.so.6 is not stored" in found["missingNow"]["undecided"]
+    candidates = found["spliceCandidates"]
+    assert candidates["outcomes"] == [{"spec": {"version": "2.0"}, "verdict": "BREAKS"}]
+    after = site.ask(NEXT, build=build_id, after=candidates["endCursor"])
+    assert after["spliceCandidates"] == {
+        "outcomes": [{"spec": {"version": "1.0"}, "verdict": "WORKS"}], "endCursor": None
+    }  # fmt: skip
+    assert after["spliceMatrix"] == {
+        "versions": [{"version": "1.0"}], "versionsEndCursor": None,
+        "rows": [{"cells": [{"verdict": "WORKS"}]}],
+    }  # fmt: skip
+    matrix = found["spliceMatrix"]
+    assert [one["version"] for one in matrix["versions"]] == ["2.0", "1.0"]
+    (row,) = matrix["rows"]
+    assert (row["spec"], row["uses"]) == ({"name": "app"}, {"version": "1.0"})
+    broken, kept = row["cells"]
+    assert (broken["verdict"], broken["missing"]) == ("BREAKS", 2)
+    assert any("version `X_2' not found" in reason for reason in broken["reasons"])
+    assert kept == {"verdict": "WORKS", "missing": 0, "reasons": []}
+    assert found["rebuildsNeeded"] == {
+        "replacement": {"version": "2.0"},
+        "outcomes": [{"spec": {"name": "app"}, "verdict": "BREAKS", "missing": 2}],
+        "endCursor": None,
+    }
+    (program,) = found["results"]["analysisResults"]["nodes"]
+    assert program["elf"] == as_json(read_file(program["path"]))
+    assert {program[name] for name in ("binaryValue", "value", "jsonValue")} == {None}
+
+
+def test_pages_of_splices_have_bounds(site: AskedSite, tmp_path: Path) -> None:
+    build_id = str(site.build(spec("zlib", "1.2")))
+    for field, code in [
+        (f'missingNow(build: "{build_id}0") {{ verdict }}', "BUILD_UNKNOWN"),
+        (f'spliceCandidates(build: "{build_id}", package: "x") {{ endCursor }}', "ARGUMENT_INVALID"),
+        (f'spliceCandidates(build: "{build_id}", package: "x", first: 51) {{ endCursor }}', "PAGE_TOO_LARGE"),
+        ('spliceMatrix(package: "x", first: 201) { endCursor }', "PAGE_TOO_LARGE"),
+        ('spliceMatrix(package: "x", after: "no") { endCursor }', "CURSOR_INVALID"),
+        ('rebuildsNeeded(package: "zlib", from: "1.2", to: "1.3") { endCursor }', "SPEC_UNKNOWN"),
+    ]:
+        assert site.error(f"{{ {field} }}")["extensions"]["code"] == code, field
+    unread = site.ask(f'{{ missingNow(build: "{build_id}") {{ verdict undecided }} }}')["missingNow"]
+    assert unread == {"verdict": "UNKNOWN", "undecided": ["no symbols are known of zlib"]}
 
 
 def test_what_is_not_known_is_refused_or_unknown(site: AskedSite, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from tests.reference import comparison, counted, fields, flaky, graphs, related, searches, suspects
+from tests.reference import comparison, counted, fields, flaky, graphs, related, searches, splices, suspects
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
@@ -62,7 +62,8 @@ class Reference:
             return True
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
-        if type_name in graphs.TYPES | counted.TYPES | flaky.TYPES | searches.TYPES | suspects.TYPES:
+        computed = graphs.TYPES | counted.TYPES | flaky.TYPES | searches.TYPES | splices.TYPES
+        if type_name in computed | suspects.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
@@ -324,5 +325,6 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("SpecGraph", "nodeCount"): lambda rows, source, _: len(source[1]),
     ("SpecGraph", "edges"): _graph_edges,
     ("SpecGraph", "nodes"): _graph_nodes,
-    **graphs.roots(_spec, _by_id("Build")),
+    **graphs.roots(_spec),
+    **splices.roots(_spec, _by_id("Build")),
 }

@@ -41,11 +41,21 @@ class Draws:
                 "includeInstalled": lambda: self.dice.chance(50),
             },
             "Query.nodes": {"ids": lambda: self.id(self.dice.choice(_with_ids()))},
+            "Query.missingNow": {"build": self.any_number},
             "Query.node": {"id": lambda: self.id(self.dice.choice(_with_ids()))},
             "Query.package": {"name": self.package},
             "Query.path": {"from": self.hash, "to": self.package, "first": lambda: self.dice.below(5)},
             "Query.phase": {"id": lambda: self.id("BuildPhase")},
             "Query.satisfies": {"hash": self.hash, "spec": self.values.spec},
+            "Query.rebuildsNeeded": {
+                "package": self.package, "from": self.version_or_hash, "to": self.version_or_hash,
+                "first": self.few,
+            },
+            "Query.spliceCandidates": {"build": self.number, "package": self.replaced, "first": self.few},
+            "Query.spliceMatrix": {
+                "package": self.package, "first": self.few, "versions": self.few,
+                "afterVersion": lambda: str(self.dice.below(30)),
+            },
             "Query.splice": {"build": self.number, "replace": self.replaced, "with": self.whole_hash},
             "Query.spec": self.dice.choice([{"hash": self.hash}, {"id": lambda: self.id("Spec")}]),
         }  # fmt: skip
@@ -103,9 +113,20 @@ class Draws:
         self.values.faults += 1
         return self.dice.choice([0, 1, 2, 90])
 
+    def version_or_hash(self) -> str:
+        """A version, or a whole hash of a spec, of a package that may be another."""
+        self.values.faults += 1
+        versions = self.values.pools.of("PackageVersion", "version")
+        return self.whole_hash() if self.dice.chance(30) else str(self.dice.choice(versions))
+
     def number(self) -> str:
         """The number of a build."""
         return str(self.dice.choice(self.reference.rows.all(related.MODELS["Build"])).id)
+
+    def any_number(self) -> str:
+        """The number of a build, whose spec may not be known."""
+        self.values.faults += 1
+        return self.number()
 
     def replaced(self) -> str:
         """A package's name, of one that is in the build's graph or in none."""

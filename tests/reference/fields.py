@@ -99,6 +99,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("AnalysisResult", "analyzer"): lambda rows, result: (
         rows.get(models.Analysis, result.analysis_id).analyzer
     ),
+    ("AnalysisResult", "elf"): lambda rows, result: None,
     ("Attempt", "errorCount"): _events(_itself, "ERROR"),
     ("Attempt", "errorNews"): errors.news,
     ("Attempt", "warningCount"): _events(_itself, "WARNING"),

@@ -23,9 +23,8 @@ Arguments = Mapping[str, Any]
 Find = Callable[[Rows, Any, Arguments], Any]
 
 TYPES = {
-    "BuildChanges", "CircumstanceChange", "CommonDependency", "GraphDifference", "MissingLibrary",
-    "MissingSymbol", "MissingVersion", "SpecChange", "SpecDifference", "SpecPath", "SpecVisit", "Splice",
-    "VariableChange",
+    "BuildChanges", "CircumstanceChange", "CommonDependency", "GraphDifference", "SpecChange",
+    "SpecDifference", "SpecPath", "SpecVisit", "VariableChange",
 }  # fmt: skip
 """The types of what is computed here: dictionaries."""
 
@@ -229,35 +228,8 @@ def _pairs(rows: Rows, a: Any, b: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _splices(find: Find, find_build: Find) -> Find:
-    def splice(rows: Rows, _: Any, arguments: Arguments) -> Any:
-        """Of this site no ELF file is stored; tests/query/test_splicing.py has others."""
-        build = find_build(rows, None, {"id": arguments["build"]})
-        if build is None:
-            raise Refused(Code.BUILD_UNKNOWN, "no such build")
-        if find(rows, None, {"hash": arguments["with"]}) is None:
-            raise Refused(Code.SPEC_UNKNOWN, "no such spec")
-        if build.spec_id is None:
-            raise Refused(Code.BUILD_SPEC_UNKNOWN, "a build without a spec")
-        root = rows.get(models.Spec, build.spec_id)
-        names = {node.name for one, node in nodes(rows, root).items() if one != root.hash}
-        if arguments["replace"] not in names:
-            raise Refused(Code.ARGUMENT_INVALID, "no such package in the graph")
-        return {
-            "verdict": "UNKNOWN",
-            "missingSymbols": [],
-            "missingLibraries": [],
-            "missingVersions": [],
-            "sonamesKept": True,
-            "warnings": [],
-            "undecided": [f"no symbols are known of both builds of {arguments['replace']}"],
-        }
-
-    return splice
-
-
-def roots(find: Find, find_build: Find) -> dict[tuple[str, str], Find]:
-    """The root fields about graphs; `find` is `Query.spec`, `find_build` is `Query.build`."""
+def roots(find: Find) -> dict[tuple[str, str], Find]:
+    """The root fields about graphs; `find` is `Query.spec`."""
 
     def known(rows: Rows, value: str) -> Any:
         spec = find(rows, None, {"hash": value})
@@ -324,5 +296,4 @@ def roots(find: Find, find_build: Find) -> dict[tuple[str, str], Find]:
         ("Query", "commonDependencies"): common_dependencies,
         ("Query", "diff"): difference,
         ("Query", "path"): path,
-        ("Query", "splice"): _splices(find, find_build),
     }

@@ -25,12 +25,12 @@ from tests.reference.values import Branch, Dice, Leaf, Pools, Several, Tree, Val
 DEEPEST = 9
 # The arguments that are drawn; others are left out.
 ARGUMENTS = {
-    "a", "acrossMachines", "after", "among", "as", "b", "base", "before", "build", "columns",
-    "confidence", "context", "depth", "deptypes", "direction", "fingerprint", "first", "from", "fromLine",
-    "hash", "hashes", "having", "head", "id", "ids", "ignore", "includeInstalled", "keys", "last",
+    "a", "acrossMachines", "after", "afterVersion", "among", "as", "b", "base", "before", "build",
+    "columns", "confidence", "context", "depth", "deptypes", "direction", "fingerprint", "first", "from",
+    "fromLine", "hash", "hashes", "having", "head", "id", "ids", "ignore", "includeInstalled", "keys", "last",
     "lines", "lookBackDays", "matchedBy", "maximumDepth", "minimumChanges", "minimumRuns", "name", "of",
     "offset", "order", "orderBy", "package", "replace", "rootCausesOnly", "rows", "satisfying", "search",
-    "since", "spec", "template", "text", "to", "toLine", "types", "unchanged", "where", "with",
+    "since", "spec", "template", "text", "to", "toLine", "types", "unchanged", "versions", "where", "with",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"

@@ -5,11 +5,9 @@ from pathlib import Path
 from spackmon.abi.disk import elf_paths
 from spackmon.abi.elf import ELF_STATIC, Unreadable
 from spackmon.abi.elf_file import read_file
-from spackmon.abi.packed import pack
+from spackmon.abi.packed import ANALYZER, pack
 from spackmon.formats.bytes.fields import escaped
 from spackmon.submission import AttributeValue
-
-ANALYZER = "elf"
 
 
 def elf_files(prefix: Path, place: str | None) -> tuple[AttributeValue, ...]:

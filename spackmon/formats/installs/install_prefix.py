@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from spackmon.abi.packed import ANALYZER
 from spackmon.errors import Code, Refused
 from spackmon.formats import detect
 from spackmon.formats.analysis import installed_files
@@ -27,7 +28,7 @@ from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import escaped, optional_name
 from spackmon.formats.bytes.folder import Folder, json_object
 from spackmon.formats.installs.directory_names import named_build
-from spackmon.formats.installs.elf_files import ANALYZER, elf_files
+from spackmon.formats.installs.elf_files import elf_files
 from spackmon.formats.installs.environment_changes import environment_changes
 from spackmon.formats.installs.install_times import InstallTimes, read_times
 from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run

@@ -16,6 +16,7 @@ from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id_of
+from spackmon.ingest.tables.elf_files import ElfFiles
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
 from spackmon.ingest.tables.events import add_events, count_unlisted, create_groups, listed, readings
 from spackmon.ingest.tables.fingerprints import put_groups_of_logs
@@ -48,6 +49,7 @@ def apply_install(
     """
     subject = _subject(connection, report)
     claim = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
+    elf_files = ElfFiles(connection, report.attributes)
     events = listed(report.events)
     read = readings(events)
     put_groups_of_logs(connection, [phase.log_id for phase in claim.phases])
@@ -66,7 +68,7 @@ def apply_install(
     events_unlisted = len(report.events) - len(events)
     changed |= count_unlisted(connection, claim_id, events_unlisted)
     if report.attributes:
-        changed |= replace_attributes(connection, claim_id, report.attributes, now)
+        changed |= replace_attributes(connection, claim_id, report.attributes, elf_files, now)
     if not (changed or events_created):
         if known is not None:
             claims.release(connection, reported, known)

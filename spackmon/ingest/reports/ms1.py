@@ -20,6 +20,7 @@ from spackmon.ingest.tables import builds, claims, client_claims, contents, numb
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags, phase_id
 from spackmon.ingest.tables.claims import StoredClaim
+from spackmon.ingest.tables.elf_files import ElfFiles
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.fingerprints import put_groups_of_logs
 from spackmon.runs import conversation
@@ -133,6 +134,7 @@ def apply_analysis(
     files, variables = report.install_files, report.environment_variables
     manifest_id = None if files is None else contents.manifest_of(connection, files)
     variables_id = None if variables is None else contents.environment_set_of(connection, variables)
+    elf_files = ElfFiles(connection, report.attributes)
     stored, _ = _lock(connection, report.build_id, person_id, now)
     claim = replace(stored.claim, last_reported_at=now)
     if manifest_id is not None:
@@ -142,7 +144,7 @@ def apply_analysis(
     if report.has_configure_arguments:
         claim = replace(claim, configure_arguments=report.configure_arguments)
     if report.attributes:
-        replace_attributes(connection, claim.id, report.attributes, now)
+        replace_attributes(connection, claim.id, report.attributes, elf_files, now)
     resolved = _save(connection, stored, claim, now)
     return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 

@@ -15,7 +15,7 @@ from spackmon.models import Base
 
 SHARED = {
     "build_environment": (), "environment_set": ("environment_variable",), "log": ("log_chunk", "log_event"),
-    "manifest": ("install_file",),
+    "manifest": ("install_file",), "elf_file": (), "symbol_set": (),
 }  # fmt: skip
 """The tables of such rows, each with those of its parts."""
 

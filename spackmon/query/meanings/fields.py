@@ -242,9 +242,10 @@ def counted(
     description: str,
     cost: int = COST,
     arguments: Sequence[StrawberryArgument] = (),
+    specs: SpecIds | None = None,
 ) -> Any:
-    """A field that Python computes of what SQL counts, at so many units of cost."""
-    return _field(Computed(facts, make, cost=cost), description, arguments=arguments)
+    """A field that Python computes of what SQL selects or counts, at so many units of cost."""
+    return _field(Computed(facts, make, specs, cost=cost), description, arguments=arguments)
 
 
 def searched_logs(arguments: Sequence[StrawberryArgument], *, description: str) -> Any:
