@@ -29,6 +29,7 @@ class GracefulServer(BoundedServer):
     """Says when it serves, and closes no connection on which a request may be under way."""
 
     ready: int | None = None
+    thresholds = gc.get_threshold()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept."""
@@ -37,9 +38,8 @@ class GracefulServer(BoundedServer):
         # again and again holds every request up for a fifth of a second.
         gc.collect()
         gc.freeze()
-        gc.enable()
         # What compiling leaves is in cycles: half as much of it at a time holds up half as long.
-        gc.set_threshold(*gc.get_threshold()[:2], 5)
+        gc.set_threshold(*self.thresholds[:2], 5)
         if self.ready is not None:
             os.write(self.ready, READY)
 
@@ -62,8 +62,11 @@ class GracefulServer(BoundedServer):
         await super().shutdown(sockets)
 
 
-def serve(sockets: list[socket.socket], ready: int) -> None:
-    """Serve until a signal comes. Raises Refused when the settings or the database forbid it."""
+def serve(sockets: list[socket.socket], ready: int, thresholds: tuple[int, int, int]) -> None:
+    """Serve until a signal comes, with these thresholds of the garbage collector from then on.
+
+    Raises Refused when the settings or the database forbid it.
+    """
     settings = load_settings()
     configure_logging(settings.log_level)
     # The rest is on the screen of whoever started the service, and in the log.
@@ -84,5 +87,5 @@ def serve(sockets: list[socket.socket], ready: int) -> None:
     sys.setswitchinterval(_TURN_SECONDS)
     server = GracefulServer(config)
     server.maximum_connections = settings.maximum_connections
-    server.ready = ready
+    server.ready, server.thresholds = ready, thresholds
     server.run(sockets=sockets)

@@ -20,14 +20,15 @@ def main() -> None:
     """What the supervisor starts."""
     numbers, ready, lifeline = sys.argv[1:]
     threading.Thread(target=_end_with, args=[int(lifeline)], daemon=True).start()
-    # Until it serves it makes what it keeps: to look for garbage among it took a third of the start.
-    gc.disable()
+    # Until it serves it makes what it keeps: to look for garbage among all of it took a third of the start.
+    thresholds = gc.get_threshold()
+    gc.set_threshold(20_000, 20, 1_000)
     from spackmon.cli.console import complain
     from spackmon.cli.serving import serve
     from spackmon.errors import Refused
 
     try:
-        serve([socket.socket(fileno=int(number)) for number in numbers.split(",")], int(ready))
+        serve([socket.socket(fileno=int(number)) for number in numbers.split(",")], int(ready), thresholds)
     except Refused as refused:
         complain(refused.sentence)
         sys.exit(1)
