@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import psycopg
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -51,6 +52,17 @@ def step(connection: Connection, work: Callable[[], Result]) -> Result:
     return _try(attempt)
 
 
+def outside(connection: Connection, statement: str) -> None:
+    """Run what PostgreSQL runs in no transaction, such as VACUUM."""
+    connection.rollback()
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    try:
+        _try(partial(driver.execute, statement))
+    finally:
+        driver.autocommit = False
+
+
 def lock(connection: Connection, replaced: Iterable[str], watched: Iterable[str]) -> None:
     """In a transaction: from now on only this one uses tables that are replaced, and writes into others."""
     statements = [f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"]
@@ -70,7 +82,7 @@ def _try(work: Callable[[], Result]) -> Result:
     for _ in range(_TRIES):
         try:
             return work()
-        except DBAPIError as error:
+        except (DBAPIError, psycopg.Error) as error:
             if classify(error).outcome is not Outcome.BUSY:
                 raise
         time.sleep(_PAUSE_SECONDS)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from spackmon.logs.words import searchable
-from spackmon.ops.ahead import Ids, Notes, Progress, lock, step
+from spackmon.ops.ahead import Ids, Notes, Progress, lock, outside, step
 
 _EVENTS, _IDS = 2_000, 10_000
 _TEXT = 'text COLLATE "C"'
@@ -193,8 +193,9 @@ class Preparation:
                 step(self.connection, partial(self._run, add))
             self.progress.once("groups", lambda: self._group("true"))
         self._fill("build_event", "id", _EVENTS, "events of runs", self._copy_events)
+        # The next parts are found by statistics.
         for table in _SEARCHED_TABLES:
-            self.progress.once(f"statistics of {table}", partial(self._run, f"ANALYZE {table}{_NEXT}"))
+            self._tidy(table)
         if not self.is_judged:
             for source, column, name, statement in (
                 ("attempt", "attempt_id", "events of runs in logs", _READ_IN_LOGS),
@@ -258,10 +259,11 @@ class Preparation:
                 f"CREATE INDEX ix_{table}_search_vector{_NEXT} ON {table}{_NEXT} USING gin (search_vector)"
             )
             self.progress.once(f"words of {table}", partial(self._run, index))
-        if not self.is_judged:
-            self.progress.once(
-                "statistics of counts", partial(self._run, f"ANALYZE error_group_build{_NEXT}")
-            )
+        for table in self.tables:
+            self._tidy(table)
+
+    def _tidy(self, table: str) -> None:
+        outside(self.connection, f"VACUUM (ANALYZE) {table}{_NEXT}")
 
     def _again(self, ids: Ids) -> None:
         runs, builds = ids["run"], ids["build"]
