@@ -9,6 +9,7 @@ from spackmon.query.graph import graph_questions as questions
 from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.counting import tabulated
+from spackmon.query.groups.durations import COST_OF_CHANGES, changes_of_durations, rows_of_durations
 from spackmon.query.groups.flaky import flaky
 from spackmon.query.meanings.fields import (
     JUDGED_AS,
@@ -42,6 +43,7 @@ from spackmon.schema.compiler import Compiler
 from spackmon.schema.concretization import ConcretizationFailure
 from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Deptype
+from spackmon.schema.durations import DURATIONS_SINCE, DurationChanges
 from spackmon.schema.environment import BuildEnvironment
 from spackmon.schema.event import ErrorGroup
 from spackmon.schema.flaky import FLAKY_AMONG, FlakySpecs
@@ -208,6 +210,14 @@ class Query:
         FLAKY_AMONG,
         description="What passes and fails by turns: one spec in one environment, of which only runs count "
         "that passed or failed by themselves.",
+    )
+    duration_changes: DurationChanges = counted(
+        rows_of_durations,
+        changes_of_durations,
+        arguments=DURATIONS_SINCE,
+        cost=COST_OF_CHANGES,
+        description="Which phases of which packages take longer since a moment, or less time: of phases and "
+        "runs that ended well, on the same machine, for the same target, with the same variants.",
     )
     matrix: Matrix = tabulated(
         BuildGroupKey,

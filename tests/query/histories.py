@@ -32,6 +32,7 @@ class Ran:
     day: int | None
     tag: str
     error: int | None
+    seconds: float
 
 
 def history(site: Site, dice: Random, runs: int, *, days: int = 12, errors: int = 3) -> list[Ran]:
@@ -62,11 +63,13 @@ def history(site: Site, dice: Random, runs: int, *, days: int = 12, errors: int 
             "id": 1000 + number, "build_id": build_id, "number": 100 + number, "status": status,
             "environment_id": machines[host], "end_is_inferred": False, "reported_at": BEGIN,
             "started_at": None if day is None else BEGIN + timedelta(days=day),
+            "duration_seconds": dice.randrange(8, 12) + (4.0 if name == "hdf5" and (day or 0) > 5 else 0.0),
         }  # fmt: skip
         rows.append(row)
         error = dice.randrange(errors) if status == "FAILED" else None
         run_id = f"Attempt:{row['id']}"
-        ran.append(Ran(run_id, name, version, target, node.hash, host, status, day, tag, error))
+        seconds = row["duration_seconds"]
+        ran.append(Ran(run_id, name, version, target, node.hash, host, status, day, tag, error, seconds))
     site.database.write_once(lambda connection: _write(connection, rows, ran, errors))
     return ran
 
@@ -79,11 +82,13 @@ def _write(connection: Connection, rows: list[dict[str, Any]], ran: list[Ran], e
         for row, run in zip(rows, ran, strict=True)
     ]
     connection.execute(insert(attempt_tag), tags)
+    ends = {"FAILED": "ERROR", "SUCCESS": "SUCCESS"}
     phases = [
-        {"attempt_id": row["id"], "name": "build", "position": 1, "status": "ERROR", "reported_at": BEGIN}
+        {"attempt_id": row["id"], "name": "build", "position": 1, "status": ends[row["status"]],
+         "reported_at": BEGIN, "duration_seconds": row["duration_seconds"] / 2}
         for row in rows
-        if row["status"] == "FAILED"
-    ]
+        if row["status"] in ends
+    ]  # fmt: skip
     connection.execute(insert(Phase), phases)
     groups = [{"id": 1 + error, "fingerprint": f"f{error}", "text": "no"} for error in range(errors)]
     connection.execute(insert(ErrorGroup), groups)

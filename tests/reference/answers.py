@@ -19,7 +19,18 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from tests.reference import comparison, counted, fields, flaky, graphs, related, searches, splices, suspects
+from tests.reference import (
+    comparison,
+    counted,
+    durations,
+    fields,
+    flaky,
+    graphs,
+    related,
+    searches,
+    splices,
+    suspects,
+)
 from tests.reference.connections import OWN_ORDERS, Order, Page, Sorting, read_order
 from tests.reference.filters import named, passes
 from tests.reference.language import containing, satisfying
@@ -63,13 +74,20 @@ class Reference:
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
         computed = graphs.TYPES | counted.TYPES | flaky.TYPES | searches.TYPES | splices.TYPES
-        if type_name in computed | suspects.TYPES:
+        if type_name in computed | durations.TYPES | suspects.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
         return (
             is_root_connection
-            or key in (("Query", "compareRuns"), ("Query", "flaky"), ("Query", "logs"), ("Query", "matrix"))
+            or key
+            in (
+                ("Query", "compareRuns"),
+                ("Query", "durationChanges"),
+                ("Query", "flaky"),
+                ("Query", "logs"),
+                ("Query", "matrix"),
+            )
             or key in _SPECIAL
             or key in related.TO_ONE
             or key in _TO_MANY
@@ -98,6 +116,8 @@ class Reference:
             return _SPECIAL[key](self.rows, source, arguments)
         if key == ("Query", "compareRuns"):
             return comparison.of_sets(self.rows, self.schema, arguments)
+        if key == ("Query", "durationChanges"):
+            return durations.changes(self.rows, self.schema, arguments)
         if key == ("Query", "flaky"):
             return flaky.flaky(self.rows, self.schema, arguments)
         if key == ("Query", "logs"):

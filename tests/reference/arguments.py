@@ -28,6 +28,7 @@ class Draws:
             "Query.commonDependencies": {"hashes": self.whole_hash},
             "Query.diff": {"a": self.hash, "b": self.hash, "ignore": self.package},
             "FlakySpecs.nodes": {"first": self.count},
+            "Query.durationChanges": {"after": self.package, "first": self.count, "maximumP": self.most_p},
             "Query.errorGroup": {"fingerprint": self.fingerprint},
             "Query.impact": {"of": self.values.spec},
             "Log.search": {
@@ -107,6 +108,11 @@ class Draws:
         """How surely something is known, which may be too surely."""
         self.values.faults += 1
         return self.dice.choice([0.5, 0.95, 0.999, 1.0])
+
+    def most_p(self) -> float:
+        """How likely something is at most, which may be too likely."""
+        self.values.faults += 1
+        return self.dice.choice([1.0, 1.0, 0.5, 0.0])
 
     def days(self) -> int:
         """How many days, which may be none."""

@@ -100,11 +100,11 @@ class ChangedSince(Connected):
 
     def _listed(self, at: At, statement: "Statement") -> CTE:
         arguments = statement.arguments(at)
-        given, days = arguments["since"], _days(statement.decided(arguments["lookBackDays"]))
+        given, days = arguments["since"], read_days(statement.decided(arguments["lookBackDays"]))
 
         def base(attempt: Scope) -> list[ColumnElement[bool]]:
             since = statement.bind(given, UtcDateTime())
-            least = statement.bind(given, UtcDateTime(), lambda moment: _before(moment, days))
+            least = statement.bind(given, UtcDateTime(), lambda moment: before_days(moment, days))
             began = attempt[Attempt.started_at]
             return [began >= least, began < since, *_passing(arguments, "among", attempt, statement)]
 
@@ -116,7 +116,8 @@ class ChangedSince(Connected):
         return _listed(_pairs(base, head, arguments, at, statement), arguments, at, statement)
 
 
-def _days(days: int) -> int:
+def read_days(days: int) -> int:
+    """How many days are looked back; Refused ARGUMENT_INVALID when that cannot be meant."""
     if not 1 <= days <= MAXIMUM_DAYS:
         raise Refused(
             Code.ARGUMENT_INVALID, f"`lookBackDays` must be from 1 to {MAXIMUM_DAYS:,}, it is {days}"
@@ -124,7 +125,8 @@ def _days(days: int) -> int:
     return days
 
 
-def _before(moment: datetime, days: int) -> datetime:
+def before_days(moment: datetime, days: int) -> datetime:
+    """The moment so many days before; not before all times."""
     try:
         return moment - timedelta(days=days)
     except OverflowError:
