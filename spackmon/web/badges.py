@@ -51,4 +51,4 @@ def _part(text: str) -> _Part:
     return _Part(shown, len(shown) * _PIXELS_OF_A_CHARACTER + _PIXELS_FREE)
 
 
-routes = [Route("/badge/{package:path}.svg", answering("badge", _newest_run, _badge, is_limited=True))]
+routes = [Route("/badge/{package:path}.svg", answering("badge", _newest_run, _badge))]

@@ -39,6 +39,6 @@ async def _feed_of_groups(request: PageRequest, data: Mapping[str, Any]) -> Resp
 
 
 routes = [
-    Route("/feeds/builds.atom", answering("feed_builds", _wanted_builds, _feed_of_builds, is_limited=True)),
+    Route("/feeds/builds.atom", answering("feed_builds", _wanted_builds, _feed_of_builds)),
     Route("/feeds/errors.atom", answering("feed_errors", _newest_groups, _feed_of_groups)),
 ]

@@ -58,7 +58,7 @@ def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | Non
     return None if int(shown_id) == int(build_id) else f"/builds/{build_id}{question}"
 
 
-def page(name: str, variables: Variables, moved: Moved = _stays, *, is_limited: bool = False) -> Endpoint:
+def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
     """The page that renders `name`.html with the answer to `name`.graphql, or that answer itself as JSON.
 
     Not one of the objects that it asks for by name may be missing, or it answers 404. What `moved` finds at
@@ -73,7 +73,7 @@ def page(name: str, variables: Variables, moved: Moved = _stays, *, is_limited: 
             return JSONResponse(data, headers=_HEADERS)
         return rendered(request, f"{name}.html", data)
 
-    return answering(name, variables, shown, is_limited=is_limited)
+    return answering(name, variables, shown)
 
 
 def document(name: str) -> str:
@@ -81,15 +81,14 @@ def document(name: str) -> str:
     return (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
 
 
-def answering(name: str, variables: Variables, show: Show, *, is_limited: bool = False) -> Endpoint:
-    """What `show` makes of the answer to `name`.graphql, or a page with one sentence where there is none.
-
-    `is_limited`: a part of the question is a client's own.
-    """
+def answering(name: str, variables: Variables, show: Show) -> Endpoint:
+    """What `show` makes of the answer to `name`.graphql, or a page with one sentence where there is none."""
     asked = document(name)
 
     async def endpoint(request: PageRequest) -> Response:
         try:
+            # Of all that an address may say this alone is a piece of a client's own question.
+            is_limited = "where" in request.query_params
             data = await request.state.query.ask(asked, variables(request), is_limited=is_limited)
             if None in data.values():
                 raise nothing_here(request)
@@ -170,7 +169,7 @@ def wants_json(request: PageRequest) -> bool:
 
 
 routes = [
-    Route("/", page("builds", _latest_builds, is_limited=True)),
+    Route("/", page("builds", _latest_builds)),
     Route("/builds/{id:path}", page("build", _by_id, _present_address)),
     Route("/phases/{id:path}/log", answering("log", _by_id, _log)),
 ]
