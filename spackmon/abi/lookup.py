@@ -113,7 +113,7 @@ def provider_of(scope: list[Loaded], main: Loaded, consumer: Loaded, need: Symbo
     """What a file's need finds in the scope of its process."""
     is_call = bool(need.lookups & CALL) or need.type == "TLS"
     for loaded in scope:
-        if need.is_copied and loaded is main:
+        if need.name not in loaded.file.definitions or (need.is_copied and loaded is main):
             continue
         found = definition(loaded.file, need.name, need.version, is_call=is_call)
         if found is not None:
