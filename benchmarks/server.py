@@ -23,6 +23,7 @@ class Server:
     url: str
     process_id: int
     http: httpx.Client
+    supervisor_id: int = 0
 
     @property
     def port(self) -> int:
@@ -48,13 +49,13 @@ def served(database_url: str) -> Iterator[Server]:
             url = f"http://127.0.0.1:{port}"
             _wait_until_healthy(url, process)
             with httpx.Client(base_url=url, timeout=300) as http:
-                yield Server(url, _worker(process.pid), http)
+                yield Server(url, worker_of(process.pid), http, process.pid)
         finally:
             process.terminate()
             process.wait()
 
 
-def _worker(supervisor_id: int) -> int:
+def worker_of(supervisor_id: int) -> int:
     """The process that answers: the one that was started only keeps the sockets; proc(5), children."""
     (child,) = Path(f"/proc/{supervisor_id}/task/{supervisor_id}/children").read_text().split()
     return int(child)

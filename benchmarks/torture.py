@@ -31,11 +31,11 @@ _CLIENTS = 3
 _PAUSE_SECONDS = 0.02
 _PAUSE_OF_WRITER_SECONDS, _PAUSE_WHEN_BUSY_SECONDS = 0.1, 0.2
 _GIVE_UP_SECONDS = 120.0
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "host_os": "debian12", "platform": "linux", "host_target": "zen2", "hostname": "torture",
     "kernel_version": "6.1",
 }  # fmt: skip
-_HASH = "torturetorturetorturetorturetort"
+HASH = "torturetorturetorturetorturetort"
 _SPEC = {
     "_meta": {"version": 2},
     "nodes": [
@@ -43,7 +43,7 @@ _SPEC = {
             "name": "torture", "version": "1.0",
             "arch": {"platform": "linux", "platform_os": "debian12", "target": "zen2"},
             "compiler": {"name": "gcc", "version": "12"}, "namespace": "builtin", "parameters": {},
-            "hash": _HASH, "full_hash": _HASH, "build_hash": _HASH, "package_hash": _HASH,
+            "hash": HASH, "full_hash": HASH, "build_hash": HASH, "package_hash": HASH,
         }
     ],
 }  # fmt: skip
@@ -107,7 +107,7 @@ def _new(name: DatabaseName) -> Iterator[str]:
 def torture(name: str, url: str, idle: Server, seconds: float, clients: int = _CLIENTS) -> Noticed:
     """Send one of `bodies()` again and again to a new server over the database at `url`."""
     with served(url) as server:
-        writer = _Writer(server, _begin(server))
+        writer = _Writer(server, begin(server))
         with _attacked(server.port, name, seconds, clients) as statuses:
             writer.start()
             milliseconds, idle_milliseconds = _asked_meanwhile((server, idle), seconds)
@@ -174,11 +174,11 @@ def _summary(status: int, body: bytes) -> str:
     return f"{status} {errors[0].get('extensions', {}).get('code', '')}".strip()
 
 
-def _begin(server: Server) -> int:
+def begin(server: Server) -> int:
     """A build to report on."""
     spec = {"spec": _SPEC, "spack_version": "0.17.0"}
     server.http.post("/ms1/specs/new/", json=spec).raise_for_status()
-    build = {"full_hash": _HASH, "spack_version": "0.17.0", "tags": None, **_ENVIRONMENT}
+    build = {"full_hash": HASH, "spack_version": "0.17.0", "tags": None, **ENVIRONMENT}
     answer = server.http.post("/ms1/builds/new/", json=build)
     answer.raise_for_status()
     return int(answer.json()["data"]["build"]["build_id"])

@@ -73,8 +73,6 @@ const page = await build({
     WORKER_FILES: JSON.stringify(workers),
   },
   entryPoints: { graphiql: "src/graphiql.tsx" },
-  // GraphiQL loads it only for subscriptions over a WebSocket, which the page does not configure.
-  external: ["graphql-ws"],
   format: "esm",
   splitting: true,
 });

@@ -155,6 +155,14 @@ def served_by_process(
         process.wait()
 
 
+def worker_of(server: Server) -> int:
+    """The process that answers; the one that was started keeps the sockets (proc(5), children)."""
+    assert server.process is not None
+    supervisor = server.process.pid
+    (worker,) = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    return int(worker)
+
+
 def _client(url: str) -> httpx.Client:
     # Reading the certificates of the world takes longer than the start of a server that has none.
     return httpx.Client(base_url=url, timeout=GIVE_UP_SECONDS, verify=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.hostile import Sent, bodies
-from tests.server import Server, served_by_process
+from tests.server import Server, served_by_process, worker_of
 
 BODIES = [
     name
@@ -71,10 +71,7 @@ def _longest_wait(server: Server, sent: Sent) -> int:
 
 def _clock(server: Server) -> int:
     """The clock of what the process computes that answers: clock_getcpuclockid(3)."""
-    assert server.process is not None
-    supervisor = server.process.pid
-    (worker,) = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
-    return (~int(worker) << 3) | 2
+    return (~worker_of(server) << 3) | 2
 
 
 def _nanoseconds_of_adding() -> int:

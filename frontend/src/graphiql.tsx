@@ -19,7 +19,13 @@ import "./graphiql.css";
 import exampleQuery from "./example.graphql";
 import { EXAMPLES_PLUGIN } from "./examples";
 
-const fetcher = createGraphiQLFetcher({ url: window.location.pathname, enableIncrementalDelivery: false });
+const url = window.location.pathname;
+const fetcher = createGraphiQLFetcher({
+  url,
+  // Headers of the editor, as `Authorization`, go into `connection_init`.
+  subscriptionUrl: new URL(url, window.location.href.replace(/^http/, "ws")).href,
+  enableIncrementalDelivery: false,
+});
 const plugins = [HISTORY_PLUGIN, explorerPlugin({ showAttribution: false }), EXAMPLES_PLUGIN];
 
 /** `/graphql?query=…&variables=…` opens with that operation in the editor; it is not run unasked. */

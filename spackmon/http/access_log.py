@@ -20,10 +20,11 @@ log = structlog.get_logger()
 # What comes in lands in our log and in the answer's header: only what is plainly an id is taken over.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLIENT_CLOSED = 499
+_SWITCHED = 101
 
 
 class AccessLog:
-    """ASGI middleware around everything: request ids, the access log, 500 as JSON.
+    """ASGI middleware around everything: request ids, the access log, 500 as JSON; a WebSocket is one line.
 
     Only method, path, status, times and sizes are logged: queries, headers and bodies may hold secrets.
     """
@@ -32,20 +33,19 @@ class AccessLog:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.perf_counter()
         seen: dict[str, Any] = {"status": _CLIENT_CLOSED, "sent_bytes": 0}
+        method = scope.get("method", "WEBSOCKET")
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen["status"] = message["status"]
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
-            elif message["type"] == "http.response.body":
-                seen["sent_bytes"] += len(message.get("body", b""))
+            _note(message, seen)
             await send(message)
 
         structlog.contextvars.clear_contextvars()
@@ -55,15 +55,15 @@ class AccessLog:
         except ClientDisconnect:
             pass  # whoever cut the connection reads no answer; the line below says so by its status
         except Exception:
-            log.exception("request_failed", method=scope["method"], path=scope["path"])
-            if seen["status"] != _CLIENT_CLOSED:
+            log.exception("request_failed", method=method, path=scope["path"])
+            if seen["status"] != _CLIENT_CLOSED or scope["type"] == "websocket":
                 raise
             sentence = f"the server met a fault of its own; its log has it under {request_id}"
             await refusal(Refused(Code.INTERNAL, sentence))(scope, receive, send_marked)
         finally:
             line = {
                 "event": "request",
-                "method": scope["method"],
+                "method": method,
                 "path": scope["path"],
                 **seen,
                 "milliseconds": round((time.perf_counter() - began) * 1000, 2),
@@ -73,6 +73,19 @@ class AccessLog:
                 "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             }
             requests.info(json.dumps(line))
+
+
+def _note(message: Message, seen: dict[str, Any]) -> None:
+    """Count what is sent."""
+    match message["type"]:
+        case "http.response.start" | "websocket.http.response.start":
+            seen["status"] = message["status"]
+        case "http.response.body" | "websocket.http.response.body":
+            seen["sent_bytes"] += len(message.get("body", b""))
+        case "websocket.accept":
+            seen["status"] = _SWITCHED
+        case "websocket.send":
+            seen["sent_bytes"] += len(message.get("text") or "")
 
 
 def _request_id(scope: Scope) -> str:

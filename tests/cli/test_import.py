@@ -14,6 +14,8 @@ from tests.server import served
 
 SPECS = EXAMPLES / "specs.jsonl"
 DATA = Path(__file__).parents[1] / "data"
+# Sums are folded a moment later, and what is told of a report goes after a day.
+_FOLDED_OR_TOLD = ("error_group_change", "reported_change")
 TREES = (DATA / "installs", DATA / "formats" / "buildcache", DATA / "junit", EXAMPLES / "builds")
 
 
@@ -34,7 +36,7 @@ def dump(url: str) -> dict[str, int]:
     with engine.connect() as connection:
         rows = {name: connection.scalar(select(func.count()).select_from(_named(tables, name))) or 0
                 for name in tables.tables
-                if "_event_search" not in name and name != "error_group_change"}  # fmt: skip
+                if "_event_search" not in name and name not in _FOLDED_OR_TOLD}  # fmt: skip
     engine.dispose()
     return rows
 

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,12 +30,15 @@ from graphql import (
     visit,
 )
 
+from spackmon.database import Database
 from tests.examples import FIRST, ROOT, documented, examples, questions
+from tests.ingest.reports import Site, spec
 from tests.player import Player
-from tests.server import Server
+from tests.server import Server, served_by_process, worker_of
 from tests.waiting import GIVE_UP_SECONDS
 
 HERE = Path(__file__).parent
+NODE = Path(sys.executable).with_name("node")
 SCHEMA = ROOT / "schema.graphql"
 
 
@@ -59,9 +63,8 @@ def reported(server: Server) -> Server:
 
 def run(program: str | Path, *arguments: str | Path, folder: Path = HERE) -> str:
     """What a program of Node's prints."""
-    node = Path(sys.executable).with_name("node")
     ended = subprocess.run(
-        [node, HERE / program, *arguments],
+        [NODE, HERE / program, *arguments],
         cwd=folder, env={**os.environ, "NO_PROXY": "127.0.0.1"},
         capture_output=True, text=True, timeout=GIVE_UP_SECONDS,
     )  # fmt: skip
@@ -120,6 +123,30 @@ def test_apollos_client_persists_its_queries(server: Server) -> None:
         asked = run("apollo.mjs", f"{server.url}/graphql", method)
         # Twice the same: the hash alone is not known, the document comes with it, and then the hash will do.
         assert asked.splitlines() == ["hash", "hash and query", "hash", "Query"], method
+
+
+def test_subscribers_of_a_server_that_is_killed_come_back_and_miss_nothing(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    names = [f"live-{number}" for number in range(6)]
+    with served_by_process(sqlite_url, tmp_path) as server:
+        cursor = server.ask("{ changeCursor }")["changeCursor"]
+        address = f"{server.url.replace('http', 'ws', 1)}/graphql"
+        listening = subprocess.Popen(
+            [NODE, HERE / "live.mjs", address, "20", cursor, names[-1]],
+            cwd=HERE, env={**os.environ, "NO_PROXY": "127.0.0.1"}, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert listening.stdout is not None
+        assert listening.stdout.readline() == "listening\n"
+        database = Database(sqlite_url)
+        for number, name in enumerate(names):
+            if number == 3:
+                os.kill(worker_of(server), signal.SIGKILL)
+            # Also while nobody serves: what is stored is told, whoever stored it.
+            Site(database, has_people=True).build(spec(name, "1.0"))
+        database.close()
+        said, _ = listening.communicate(timeout=GIVE_UP_SECONDS)
+    assert said.splitlines() == [f"true {' '.join(names)}"]
 
 
 def test_the_rules_of_graphql_over_http_are_kept(server: Server) -> None:

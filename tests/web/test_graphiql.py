@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.player import Player
 from tests.server import Server, served
 from tests.web.conftest import NewPage
 
@@ -134,3 +135,15 @@ def test_without_scripts_the_page_says_how_to_ask_from_a_shell(server: Server, n
     page.goto("/graphql")
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     expect(page.locator("pre")).to_contain_text(f"{server.url}/graphql")
+
+
+def test_a_subscription_is_run_and_what_is_reported_is_shown(
+    sqlite_url: str, tmp_path: Path, new_page: NewPage
+) -> None:
+    with served(sqlite_url, tmp_path) as reported:
+        page = new_page(reported.url)
+        _open(page, 'subscription { buildUpdated(after: "0") { build { status } } }')
+        with page.expect_websocket(lambda one: one.url.endswith("/graphql")):
+            _press(page, "Control+Enter")
+        assert Player(reported.url, reported.user, reported.token).play("0.17-success") == []
+        expect(_answer(page)).to_contain_text("SUCCESS")
