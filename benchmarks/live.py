@@ -126,6 +126,7 @@ def _new(name: DatabaseName) -> Iterator[str]:
 def main() -> None:
     """Print a line for each database."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), help="by default both")
     parser.add_argument("--subscribers", type=int, default=200)
     parser.add_argument("--builds", type=int, default=300)
     asked = parser.parse_args()
@@ -134,7 +135,7 @@ def main() -> None:
         "|---|---|---|---|---|---|---|---|"
     )
     names: tuple[DatabaseName, ...] = ("sqlite", "postgresql")
-    for name in names:
+    for name in (asked.database,) if asked.database else names:
         with _new(name) as url, served(url) as server:
             line = asyncio.run(measure(server, asked.subscribers, asked.builds))
             print(f"| {name} {line}", flush=True)
