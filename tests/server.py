@@ -74,6 +74,7 @@ class _Server(BoundedServer):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what was begun, as uvicorn's own does, which also waits a tenth of a second for nobody."""
+        self.end_streams()
         for accepting in (*self.servers, *(sockets or ())):
             accepting.close()
         for connection in list(self.server_state.connections):
