@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import reduce
 from typing import Any
 
-from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type
+from graphql import GraphQLInputObjectType, GraphQLObjectType, get_named_type, is_required_argument
 
 from spackmon.schema import schema
 from tests.query.conftest import AskedSite
@@ -23,11 +23,13 @@ QUERY = TYPES["Query"]
 assert isinstance(QUERY, GraphQLObjectType)
 Filter = Mapping[str, Any]
 
-# Root fields with a filter, by the filter's type.
+# Root fields that a filter alone narrows, by the filter's type.
 ROOTS = {
     get_named_type(field.args["where"].type).name: name
     for name, field in QUERY.fields.items()
-    if "where" in field.args and get_named_type(field.type).name.endswith("Connection")
+    if "where" in field.args
+    and get_named_type(field.type).name.endswith("Connection")
+    and not any(is_required_argument(argument) for argument in field.args.values())
 }
 # Nouns that no root field lists: the noun and the field where they are found.
 REACHED = {

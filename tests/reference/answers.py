@@ -291,6 +291,12 @@ def _satisfies(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> bool:
     return found.id in ids
 
 
+def _change_cursor(rows: Rows, _: Any, __: Mapping[str, Any]) -> str:
+    numbered = [change for change in rows.all(models.ReportedChange) if change.position is not None]
+    newest = max(numbered, key=lambda change: change.position, default=None)
+    return "0" if newest is None else f"{newest.position}@{fields.moment(newest.changed_at)}"
+
+
 def _affected_builds(rows: Rows, impact: list[int]) -> list[Any]:
     specs = {spec.id for spec in containing(rows, impact)}
     return [build for build in rows.all(models.Build) if build.spec_id in specs]
@@ -322,6 +328,7 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("ErrorGroup", "suspects"): suspects.suspects_of,
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),
+    ("Query", "changeCursor"): _change_cursor,
     ("BuildEvent", "whyGrouped"): lambda rows, event, _: event if event.fingerprint else None,
     ("Query", "errorGroup"): _error_group,
     ("Query", "impact"): lambda rows, _, arguments: satisfying(rows, arguments["of"], arguments.get("as")),
