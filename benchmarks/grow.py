@@ -46,7 +46,7 @@ from sqlalchemy import (
     type_coerce,
 )
 
-from benchmarks.load import SPAN, set_sequences, tidy
+from benchmarks.load import SPAN, recount_facets, set_sequences, tidy
 from spackmon import models
 from spackmon.database import Database
 from spackmon.models.builds import BUILDS_OF_CHUNK, SEALED
@@ -196,6 +196,8 @@ def grow(original_url: str, url: str, factor: int) -> None:
             connection.exec_driver_sql(f"DROP SCHEMA {ORIGINAL} CASCADE")
     engine.dispose()
     database = Database(url)
+    # A copy has the facet of what it was copied from, and another day.
+    database.write(recount_facets)
     tidy(database)
     database.close()
 

@@ -22,6 +22,7 @@ from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest import store
+from spackmon.ingest.tables import facets
 from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.sealing import full_chunks, seal
@@ -57,6 +58,7 @@ def load(database: Database, site: Site) -> None:
         }
     database.write(lambda connection: _load_builds(connection, site, list(specs.values())))
     database.write(_count_errors)
+    database.write(_count_builds)
     database.write(_fill_contents)
     for chunk in database.read_once(full_chunks):
         database.write(partial(seal, chunk=chunk))
@@ -66,6 +68,17 @@ def load(database: Database, site: Site) -> None:
 def _count_errors(connection: Connection) -> None:
     count_errors(connection, connection.scalars(select(models.Build.id)).all())
     recount(connection, connection.scalars(select(models.ErrorGroup.id)).all())
+
+
+def _count_builds(connection: Connection) -> None:
+    facets.count_builds(connection, connection.scalars(select(models.Build.id)).all())
+    recount_facets(connection)
+
+
+def recount_facets(connection: Connection) -> None:
+    """Count facets and days, of which builds know theirs."""
+    facets.recount(connection, connection.scalars(select(models.BuildFacet.id)).all())
+    facets.recount_days(connection)
 
 
 def _fill_contents(connection: Connection) -> None:

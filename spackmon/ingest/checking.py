@@ -19,6 +19,7 @@ from spackmon.ingest.runs.resolution import resettle
 from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.settled import write_hashes
 from spackmon.ingest.specs.settling import settle
+from spackmon.ingest.tables import facets
 from spackmon.ingest.tables.build_contents import (
     add_contents,
     forget_contents,
@@ -120,14 +121,28 @@ def _runs(connection: Connection, claim_ids: Sequence[int]) -> Mapping[str, int]
 
 def _builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
     wrong = wrong_builds(connection, build_ids)
+    settled = facets.Settled()
     for build_id in wrong:
-        settle_build(connection, build_id, utc_now())
+        settle_build(connection, build_id, utc_now(), settled)
+    settled.count(connection)
     note_changes(connection, builds=wrong)
     return {"builds": len(wrong)}
 
 
 def _errors_of_builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
     return {"errors of builds": count_errors(connection, build_ids)}
+
+
+def _facets_of_builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
+    return {"facets of builds": facets.count_builds(connection, build_ids)}
+
+
+def _facets(connection: Connection, facet_ids: Sequence[int]) -> Mapping[str, int]:
+    return {"counts of facets": facets.recount(connection, facet_ids)}
+
+
+def _days(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:
+    return {"counts of days": facets.recount_days(connection)}
 
 
 def _error_groups(connection: Connection, group_ids: Sequence[int]) -> Mapping[str, int]:
@@ -141,10 +156,13 @@ CHECKS = (
     Check("spec", _derived),
     Check("", _of_no_spec),
     Check("build", _errors_of_builds),
+    Check("build", _facets_of_builds),
     Check("claim", _runs),
     Check("build", _builds),
     Check("error_group", _error_groups),
     Check("build", _contents),
+    Check("build_facet", _facets),
+    Check("", _days),
 )
 
 

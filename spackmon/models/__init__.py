@@ -27,6 +27,7 @@ from spackmon.models.events import (
     ErrorGroupPart,
     ErrorGroupRuling,
 )
+from spackmon.models.facets import BuildDay, BuildFacet, BuildFacetChange
 from spackmon.models.graph import (
     SPEC_TABLES,
     Architecture,
@@ -51,7 +52,8 @@ from spackmon.models.people import Person, Token
 
 __all__ = [
     "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent",
-    "BuildEnvironment", "BuildEvent", "Claim", "ClaimPhase", "Closure", "Compiler",
+    "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "Claim", "ClaimPhase",
+    "Closure", "Compiler",
     "ConcretizationFailure", "Dependency", "ElfFile", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
     "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "InboxEntry",
     "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent",

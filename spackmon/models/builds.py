@@ -129,12 +129,17 @@ class Build(Base):
     environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     first_error_group_id: Mapped[int | None] = mapped_column(RowId)
+    facet_id: Mapped[int | None] = mapped_column(RowId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 # What was never started is last where the newest are first; in SQLite so without a word in an index.
 Index("ix_build_started_at_id", Build.started_at.desc().nulls_last(), Build.id.desc())
+# The newest build of a facet.
+Index(
+    "ix_build_facet_id_started_at_id", Build.facet_id, Build.started_at.desc().nulls_last(), Build.id.desc()
+)
 
 
 BUILDS_OF_CHUNK = 256

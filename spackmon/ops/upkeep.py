@@ -12,7 +12,7 @@ from spackmon.database import Database
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.runs import silence
-from spackmon.ingest.tables import error_groups
+from spackmon.ingest.tables import error_groups, facets
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.models import utc_now
@@ -83,13 +83,14 @@ async def end_silent_runs(database: Database, silence_seconds: float) -> None:
 
 
 async def fold_counts(database: Database) -> None:
-    """Put what reports changed of error groups into their counts."""
+    """Put what reports changed of what is counted into the counts."""
     while True:
         await anyio.sleep(_LOOK_SECONDS)
         if database.condition.trouble is None:
             try:
-                if await in_thread(database.look_once, error_groups.waits):
-                    await database.write_held(error_groups.fold)
+                for counted in (error_groups, facets):
+                    if await in_thread(database.look_once, counted.waits):
+                        await database.write_held(counted.fold)
             except Exception:
                 log.exception("counts_not_folded")
 

@@ -58,11 +58,12 @@ def groups(
     key_type: Any = None,
     facts: Mapping[str, ValueOf] | None = None,
     installed_from: ValueOf | None = None,
+    faceted: bool = False,
 ) -> Callable[[Declared], Declared]:
     """Makes a connection one whose rows are counted by groups, in its field `groupBy`.
 
     `facts` are what groups measure of a row (`query.aggregates`). `key_type` is the enum of the keys, where
-    it is used elsewhere, too.
+    it is used elsewhere, too. `faceted` rows are builds (`query.groups.facets`).
     """
 
     def declare(declared: Declared) -> Declared:
@@ -74,6 +75,7 @@ def groups(
             input_of(f"{name}GroupOrder"),
             facts=facts or {},
             installed_from=installed_from,
+            faceted=faceted,
             description="The whole list by groups.",
         )
         declared.__annotations__["group_by"] = list[group]  # type: ignore[valid-type]

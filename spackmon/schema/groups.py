@@ -208,6 +208,7 @@ class SpecConnection(Connection[_Spec]):
         "owner_id": lambda build: build[models.Build.owner_id],
     },
     installed_from=lambda build: build[models.Build.installed_from],
+    faceted=True,
 )
 class BuildConnection(Connection[_Build]):
     """A page of a list of builds, newest first unless ordered."""

@@ -10,6 +10,7 @@ from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.counting import tabulated
 from spackmon.query.groups.durations import COST_OF_CHANGES, changes_of_durations, rows_of_durations
+from spackmon.query.groups.facets import all_builds
 from spackmon.query.groups.flaky import flaky
 from spackmon.query.meanings.fields import (
     JUDGED_AS,
@@ -132,7 +133,10 @@ class Query:
     targets: Connection[Target] = connection(models.Target, description="All microarchitectures.")
     dependencies: DependencyConnection = connection(models.Dependency, description="All edges of all graphs.")
     builds: BuildConnection = connection(
-        models.Build, satisfying=build_satisfies, description="All builds, the latest first."
+        models.Build,
+        satisfying=build_satisfies,
+        counted=all_builds,
+        description="All builds, the latest first.",
     )
     attempts: AttemptConnection = connection(
         models.Attempt, description="All runs of all builds, the latest first."

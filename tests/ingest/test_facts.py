@@ -1,7 +1,9 @@
 """What is counted at ingest is what counting anew gives, after any history."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from spackmon.database import Database
 from spackmon.errors import Refused
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.runs.rulings import rule
-from spackmon.ingest.tables import error_groups
+from spackmon.ingest.tables import error_groups, facets
 from spackmon.models import Base, utc_now
 from spackmon.status import BuildStatus, EventKind
 from spackmon.submission import Event
@@ -42,6 +44,23 @@ FIRST_OF_BUILDS = """
     JOIN attempt a ON a.id = b.newest_attempt_id
     WHERE b.first_error_group_id IS DISTINCT FROM a.first_error_group_id
 """
+
+FACETS = """
+    SELECT f.id, count(b.id) FROM build_facet f LEFT JOIN build b ON b.facet_id = f.id
+    GROUP BY f.id ORDER BY f.id
+"""
+FACETS_KEPT = "SELECT id, build_count FROM build_facet ORDER BY id"
+FACETS_OF_OTHERS = """
+    SELECT b.id FROM build b LEFT JOIN spec s ON s.id = b.spec_id LEFT JOIN build_facet f ON f.id = b.facet_id
+    WHERE f.id IS NULL OR f.package_id <> COALESCE(b.package_id, 0) OR f.status <> b.status
+        OR f.package_version_id <> COALESCE(s.package_version_id, 0)
+        OR f.compiler_id <> COALESCE(s.compiler_id, 0)
+        OR f.architecture_id <> COALESCE(s.architecture_id, 0)
+        OR f.installed_from <> COALESCE(b.installed_from, '')
+"""
+# As counts of days are to be, by what the databases have in common.
+BUILDS = "SELECT started_at, status, COALESCE(installed_from, '') FROM build"
+DAYS_KEPT = "SELECT day, status, installed_from, build_count FROM build_day WHERE build_count <> 0"
 
 ZLIB, OTHER = spec("zlib", "1.3"), spec("zlib", "1.4")
 ERRORS = [
@@ -75,7 +94,8 @@ def _rulings() -> st.SearchStrategy[tuple[Any, ...]]:
 def take(site: Site, step: tuple[Any, ...]) -> None:
     match step:
         case ("fold",):
-            site.database.write_once(error_groups.fold)
+            for counted in (error_groups, facets):
+                site.database.write_once(counted.fold)
         case ("rule", one, other, is_one_run):
             with suppress(Refused):
                 site.database.write_once(lambda c: rule(c, (one, other), 1, utc_now(), is_one_run=is_one_run))
@@ -91,11 +111,22 @@ def take(site: Site, step: tuple[Any, ...]) -> None:
 def assert_counted(site: Site) -> None:
     differences = [one.differences for one in check_database(site.database, repair=False)]
     assert not any(sum(one.values()) for one in differences), differences
-    while site.database.write_once(error_groups.fold):
-        pass
+    for counted in (error_groups, facets):
+        while site.database.write_once(counted.fold):
+            pass
+    assert site.rows(FACETS_KEPT) == site.rows(FACETS)
+    assert site.rows(FACETS_OF_OTHERS) == []
+    assert {row[:3]: row[3] for row in site.rows(DAYS_KEPT)} == days_of(site.rows(BUILDS))
     assert site.rows(KEPT) == site.rows(COUNTED)
     assert site.rows(FIRST_KEPT) == site.rows(FIRST)
     assert site.rows(FIRST_OF_BUILDS) == []
+
+
+def days_of(builds: Sequence[Any]) -> Counter[tuple[str, ...]]:
+    """How many builds each day has."""
+    read = (datetime.fromisoformat(began) if isinstance(began, str) else began for began, *_ in builds)
+    days = ("" if began is None else f"{began.astimezone(UTC):%Y-%m-%d}" for began in read)
+    return Counter((day, *ended) for day, (_, *ended) in zip(days, builds, strict=True))
 
 
 @contextmanager
@@ -130,12 +161,19 @@ def test_what_is_counted_is_what_there_is_whatever_happened(
         ("counts of error groups", "UPDATE error_group SET event_count = 7"),
         ("counts of error groups", "UPDATE error_group SET first_seen = NULL"),
         ("counts of error groups", "DELETE FROM error_group_change"),
+        ("facets of builds", "UPDATE build SET facet_id = NULL"),
+        ("facets of builds", "UPDATE build_facet SET status = 'SUCCESS'"),
+        ("counts of facets", "UPDATE build_facet SET build_count = 7"),
+        ("counts of days", "UPDATE build_day SET build_count = 7"),
+        ("counts of days", "UPDATE build_day SET status = 'NOTRUN'"),
+        ("counts of days", "DELETE FROM build_facet_change"),
     ],
 )
 def test_what_is_counted_wrongly_is_found_and_counted_again(site: Site, name: str, damage: str) -> None:
     site.apply(live(ZLIB, **{**EVERYTHING, "graph": graph(ZLIB)}))
     if "change" not in damage:
         site.database.write_once(error_groups.fold)
+        site.database.write_once(facets.fold)
     elif site.database.is_sqlite:
         return
     site.database.write_once(lambda c: c.exec_driver_sql(damage))

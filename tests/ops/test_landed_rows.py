@@ -25,6 +25,16 @@ from spackmon.ops.migrations import upgrade
 from spackmon.runs.times import window
 from spackmon.submission import InstalledFile, PhaseReport, Submission
 from tests.formats.installs import PREFIXES, STAGE, STAGE_LOG
+from tests.ingest.test_facts import (
+    COUNTED,
+    FACETS,
+    FACETS_KEPT,
+    FACETS_OF_OTHERS,
+    FIRST,
+    FIRST_KEPT,
+    FIRST_OF_BUILDS,
+    KEPT,
+)
 from tests.ops.landed import HIGHEST_BUILD, fill, upgrade_to
 
 UNCHANGED = {
@@ -336,6 +346,15 @@ def test_a_client_that_announced_its_next_run_goes_on_with_that(landed: Database
             (datetime.fromisoformat(next_run["at"]), next_run["spack_version"], "RUNNING", tag)
             for tag in next_run["tags"]
         ]
+
+
+def test_errors_and_builds_are_counted(landed: Database, tmp_path: Path) -> None:
+    # In PostgreSQL the last one does most of its work ahead.
+    upgrade_to(21, url_of(landed), tmp_path / "uncounted")
+    upgrade(url_of(landed))
+    for kept, counted in ((KEPT, COUNTED), (FIRST_KEPT, FIRST), (FACETS_KEPT, FACETS)):
+        assert rows(landed, kept) == rows(landed, counted) != []
+    assert rows(landed, FIRST_OF_BUILDS) == rows(landed, FACETS_OF_OTHERS) == []
 
 
 def test_the_same_imports_again_double_nothing(landed: Database) -> None:

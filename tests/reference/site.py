@@ -12,8 +12,8 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from spackmon.database import Database
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 from spackmon.ingest.grouping import rule
-from spackmon.ingest.tables import error_groups
-from spackmon.models import Base, Build, ErrorGroup, MergedBuild
+from spackmon.ingest.tables import error_groups, facets
+from spackmon.models import Base, Build, BuildFacetChange, ErrorGroup, MergedBuild
 from spackmon.models.columns import UtcDateTime
 from spackmon.status import GroupAction
 from spackmon.submission import (
@@ -112,7 +112,7 @@ def _lock(site: Site, dice: random.Random, known: Sequence[SpecNode]) -> None:
 
 
 def _count(connection: Connection) -> None:
-    """What is counted of errors; of every other group it stands in changes that are yet to be folded."""
+    """What is counted; of every other group and facet it stands in changes that are yet to be folded."""
     error_groups.count_errors(connection, connection.scalars(select(Build.id)).all())
     error_groups.recount(connection, connection.scalars(select(ErrorGroup.id)).all())
     for statement in (
@@ -123,6 +123,17 @@ def _count(connection: Connection) -> None:
         " WHERE id % 2 = 0",
     ):
         connection.execute(text(statement))
+    facets.count_builds(connection, connection.scalars(select(Build.id)).all())
+    facets.recount_days(connection)
+    waiting = select(Build.facet_id, Build.started_at).where(Build.facet_id % 2 == 0)
+    builds = connection.execute(waiting.order_by(Build.id)).all()
+    facets.change(connection, [(build.facet_id, build.started_at, -1) for build in builds])
+    facets.recount(connection, [])
+    waiting_for = [
+        {"facet_id": build.facet_id, "day": facets.day_of(build.started_at), "build_count": 1}
+        for build in builds
+    ]
+    connection.execute(insert(BuildFacetChange), waiting_for)
 
 
 def _merge(connection: Connection) -> None:

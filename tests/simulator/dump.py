@@ -17,12 +17,12 @@ from spackmon.models.builds import BUILDS_OF_CHUNK
 
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
-    "alembic_version", "error_group_change", "inbox_entry", "merged_build", "person", "spec_revision",
-    "reported_change", "submission_batch", "token",
+    "alembic_version", "build_day", "build_facet", "build_facet_change", "error_group_change", "inbox_entry",
+    "merged_build", "person", "reported_change", "spec_revision", "submission_batch", "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
-    "received_at", "client_build_id",
+    "received_at", "client_build_id", "facet_id",
 })  # fmt: skip
 
 # What PostgreSQL keeps otherwise, and other columns say: sums that are folded later, places in a list of one.

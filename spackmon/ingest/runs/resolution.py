@@ -17,6 +17,7 @@ from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.error_groups import count_errors
+from spackmon.ingest.tables.facets import Settled
 from spackmon.ingest.tables.neighbours import neighbours
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.ingest.tables.run_events import delete_events_of_logs, write_events_of_logs
@@ -138,6 +139,7 @@ class _Writing:
         self._leads: dict[int, int] = {}
         self._left: set[int] = set()
         self._environments: dict[Machine, int] = {}
+        self._settled = Settled()
 
     def write(self, runs: list[Run], claim_ids: Collection[int], *, is_reported: bool) -> dict[int, Resolved]:
         """Write runs, which are all of their claims' attempts; where these claims are counted to now.
@@ -175,6 +177,7 @@ class _Writing:
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)
         erring |= {new_id for new_id, run in written if any(_errs(claim) for claim in run.claims)}
         self._settle()
+        self._settled.count(self._connection)
         self._count_errors(erring)
         if rows and self._touched:
             old = {i for row in rows.values() for i in (row.environment_id, row.build_environment_id)}
@@ -271,7 +274,9 @@ class _Writing:
             self._touched |= set(moved)
             self._leads |= {build_id: to for build_id, to in moved.items() if build_id != to}
         for build_id in sorted(self._touched):
-            if build_id not in self._left and not builds.settle_build(self._connection, build_id, self._now):
+            if build_id not in self._left and not builds.settle_build(
+                self._connection, build_id, self._now, self._settled
+            ):
                 self._leave(build_id, self._end_of(build_id))
 
     def _leave(self, build_id: int, target_id: int) -> None:
@@ -285,7 +290,7 @@ class _Writing:
         self._leads = {b: build_id if to == target_id else to for b, to in self._leads.items()}
         self._leads.pop(build_id, None)
         self._leads[target_id] = build_id
-        builds.settle_build(self._connection, build_id, self._now)
+        builds.settle_build(self._connection, build_id, self._now, self._settled)
 
     def _end_of(self, build_id: int) -> int:
         seen = {build_id}

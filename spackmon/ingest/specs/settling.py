@@ -26,6 +26,7 @@ from spackmon.ingest.specs.settled import (
     write_settled,
 )
 from spackmon.ingest.tables.closures import ancestors_of, recompute_closures
+from spackmon.ingest.tables.facets import count_builds_of
 from spackmon.models import utc_now
 
 _SHOWING = over_rows(
@@ -88,6 +89,8 @@ def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[in
     differences.moved_hashes = {
         value for claim in claims if claim.id in moved for _, value in json.loads(claim.hashes)
     }
+    if moved or ended or differences.values or differences.compilers:
+        count_builds_of(connection, dirty - set(created))
     changed = differences.changed | {*created, *left, *moved.values()}
     try:
         recompute_closures(

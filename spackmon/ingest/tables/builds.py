@@ -16,6 +16,7 @@ from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
 from spackmon.ingest.tables.build_contents import add_contents, forget_contents
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.error_groups import count_errors
+from spackmon.ingest.tables.facets import Settled, is_facet_of
 from spackmon.ingest.tables.numbers import build_of_number, leave_build
 from spackmon.runs.claim import Machine
 
@@ -145,13 +146,19 @@ _MAKE_POSITIVE = Statement(
     "UPDATE attempt SET number = -1000000000 - number WHERE build_id = :build_id AND number <= -1000000000"
 )
 
-# What was announced and has not begun hides nothing that ran.
+# What was announced and has not begun hides nothing that ran. With the facet that the build has by it.
 _NEWEST = Statement(
-    """
-    SELECT id FROM attempt WHERE build_id = :build_id
-    ORDER BY CASE WHEN status = 'NOTRUN' THEN 1 ELSE 0 END, number DESC
-    LIMIT 1
-    """
+    f"""
+    SELECT a.id, a.started_at, f.id AS facet_id, b.started_at AS before_at, b.facet_id AS before_id
+    FROM build b JOIN attempt a ON a.id = (
+        SELECT n.id FROM attempt n WHERE n.build_id = b.id
+        ORDER BY CASE WHEN n.status = 'NOTRUN' THEN 1 ELSE 0 END, n.number DESC
+        LIMIT 1
+    )
+    LEFT JOIN spec s ON s.id = b.spec_id LEFT JOIN build_facet f ON {is_facet_of("a")}
+    WHERE b.id = :build_id
+    """,  # noqa: S608 -- as above
+    moments=("started_at", "before_at"),
 )
 
 _REPEATED = (
@@ -161,7 +168,7 @@ _REPEATED = (
 
 _REPEAT_NEWEST = Statement(
     f"""
-    UPDATE build SET updated_at = :now, newest_attempt_id = :attempt_id,
+    UPDATE build SET updated_at = :now, newest_attempt_id = :attempt_id, facet_id = :facet_id,
         {
         ", ".join(f"{name} = (SELECT a.{name} FROM attempt a WHERE a.id = :attempt_id)" for name in _REPEATED)
     } WHERE id = :build_id
@@ -321,7 +328,9 @@ def join_builds(connection: Connection, build_id: int, other_id: int, now: datet
             connection, build_id=other_id, target_id=build_id, environment_id=row.environment_id
         )
     leave_build(connection, other_id, build_id)
-    settle_build(connection, build_id, now)
+    settled = Settled()
+    settle_build(connection, build_id, now, settled)
+    settled.count(connection)
     count_errors(connection, [build_id, other_id])
     note_changes(connection, builds=[build_id])
 
@@ -334,18 +343,19 @@ def take_over(connection: Connection, build_id: int, target_id: int) -> None:
     _MOVE_ALL.run(connection, build_id=target_id, target_id=build_id)
 
 
-def settle_build(connection: Connection, build_id: int, now: datetime) -> bool:
+def settle_build(connection: Connection, build_id: int, now: datetime, settled: Settled) -> bool:
     """Number a build's runs by their beginnings and repeat the newest one's facts; false if it has none.
 
-    Runs of long ago are reported in any order.
+    Runs of long ago are reported in any order. What is to be counted otherwise then is added to `settled`.
     """
     misnumbered = [(row.id, row.place) for row in _MISNUMBERED.run(connection, build_id=build_id)]
     if misnumbered:
         _RENUMBER.run(connection, misnumbered)
         _MAKE_POSITIVE.run(connection, build_id=build_id)
     newest = _NEWEST.run(connection, build_id=build_id)
-    if newest:
-        _REPEAT_NEWEST.run(connection, build_id=build_id, attempt_id=newest[0].id, now=now)
+    for row in newest:
+        _REPEAT_NEWEST.run(connection, build_id=build_id, attempt_id=row.id, facet_id=row.facet_id, now=now)
+        settled.add(build_id, (row.before_id, row.before_at), (row.facet_id, row.started_at))
     return bool(newest)
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.tables.build_contents import forget_contents
+from spackmon.ingest.tables.facets import uncount_build
 from spackmon.ingest.tables.hanging import OF_BUILD, End, referring
 
 _MERGED = Statement("SELECT build_id FROM merged_build WHERE id = :build_id")
@@ -55,5 +56,6 @@ def build_of_number(connection: Connection, number: int) -> int:
 def leave_build(connection: Connection, build_id: int, target_id: int) -> None:
     """Delete a build without runs; its number leads to another from then on."""
     forget_contents(connection, build_id)
+    uncount_build(connection, build_id)
     for statement in _LEAVE:
         statement.run(connection, build_id=build_id, target_id=target_id)

@@ -41,7 +41,7 @@ from spackmon.status import FINISHED, BuildStatus, InstalledFrom
 DEFAULT_GROUPS, MAXIMUM_GROUPS = 100, 500
 MAXIMUM_GROUPS_BEFORE = 100_000
 _DOUBLE = Float(53)
-_KEY = "key_"
+KEY_PREFIX = "key_"
 
 # Makes of a SELECT a source of rows, which may look at the rows of every statement around it.
 Nested = Callable[[Select[Any]], FromClause]
@@ -61,7 +61,7 @@ def key_value(name: str, *, description: str) -> Any:
     """A field of a group's keys: null as well where the rows are not grouped by it."""
 
     def shown(row: Scope) -> ColumnElement[Any]:
-        found = row.source.c.get(_KEY + name)
+        found = row.source.c.get(KEY_PREFIX + name)
         return sql_cast(null(), Text) if found is None else found
 
     return value(shown, description=description)
@@ -100,18 +100,30 @@ def groups(
 
     Raises Refused when a key is there twice.
     """
-    if len({key.name for key in keys}) < len(keys):
-        raise Refused(Code.GROUPS_INVALID, "each key of a `groupBy` may be there only once")
-    labelled = [column for key in keys for column in key.labelled(rows.row, dialect_name, _KEY + key.name)]
+    check_keys(keys)
+    labelled = [
+        column for key in keys for column in key.labelled(rows.row, dialect_name, KEY_PREFIX + key.name)
+    ]
     names = [column.name for column in labelled]
     values = [value_of(rows.row).label(name) for name, value_of in facts.items() if measured]
     # SQLite has no SELECT without a column.
     source = nested(rows.whole(*labelled, *values, _number(1).label("each")))
     if "durations" in measured:
         source = nested(_ranked(source, names))
+    return grouped(source, names, measured)
+
+
+def check_keys(keys: Sequence[Key]) -> None:
+    """Raises Refused when a key is there twice."""
+    if len({key.name for key in keys}) < len(keys):
+        raise Refused(Code.GROUPS_INVALID, "each key of a `groupBy` may be there only once")
+
+
+def grouped(source: FromClause, names: Sequence[str], measured: Sequence[str]) -> Select[Any]:
+    """The groups of `groups`, of rows with the keys' columns of these names; each stands for its `weight`."""
     measures = [column for name in measured for column in _MEASURES[name](source)]
     by = [source.c[name] for name in names]
-    count = func.count(type_=BigInteger())
+    count = _number_of(source)
     order = [count.desc(), *_ascending(by)]
     place = func.row_number().over(order_by=order).label("place")
     keys_shown = [shown(column) for column in by]
@@ -128,21 +140,28 @@ def table(
         *row_key.labelled(rows.row, dialect_name, "row"),
         *column_key.labelled(rows.row, dialect_name, "column"),
     ]
-    names = [column.name for column in labelled]
     facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.started_at)]
-    builds = nested(rows.whole(*labelled, *facts))
-    cell = [builds.c["row"], builds.c["column"]]
-    newest_first = [builds.c["started_at"].desc().nulls_last(), builds.c["id"].desc()]
+    source = nested(rows.whole(*labelled, *facts))
+    return cells(source, [column.name for column in labelled], first, nested)
+
+
+def cells(source: FromClause, names: Sequence[str], first: int, nested: Nested) -> Select[Any]:
+    """The cells of `table`, of rows with its keys' columns of these names, `id`, `status` and `started_at`.
+
+    Where each stands for its `weight`, they are those of the newest build.
+    """
+    cell = [source.c["row"], source.c["column"]]
+    newest_first = [source.c["started_at"].desc().nulls_last(), source.c["id"].desc()]
     age = func.row_number().over(partition_by=cell, order_by=newest_first).label("age")
-    aged = nested(select(builds, age))
+    aged = nested(select(source, age))
     by = [aged.c[name] for name in names]
     status = aged.c["status"]
     counted = nested(
         select(
             *(shown(column) for column in by),
-            func.count(type_=BigInteger()).label("count"),
-            _count_of(status == constant(BuildStatus.SUCCESS)).label("succeeded"),
-            _count_of(status == constant(BuildStatus.FAILED)).label("failed"),
+            _number_of(aged).label("count"),
+            _number_of(aged, status == constant(BuildStatus.SUCCESS)).label("succeeded"),
+            _number_of(aged, status == constant(BuildStatus.FAILED)).label("failed"),
             func.max(case((aged.c["age"] == 1, status)), type_=Text()).label("latest_status"),
         ).group_by(*by)
     )
@@ -156,11 +175,15 @@ def built(builds: Rows, installed_from: ValueOf = lambda build: build[Build.inst
     return replace(builds, conditions=[*builds.conditions, is_built])
 
 
-def of_package(builds: Rows, name: Given, bind: Bind) -> Rows:
+def of_package(builds: Rows, is_of_package: Callable[[Scope], ColumnElement[bool]]) -> Rows:
     """Of the builds those of one package."""
-    package = builds.row.follow(Build.package_id)[Package.name]
-    holds = package == bind(name, Text(), lambda text: without_nul("package", text))
+    holds = is_of_package(builds.row.follow(Build.package_id))
     return replace(builds, conditions=[*builds.conditions, holds])
+
+
+def is_of_package(package: Scope, name: Given, bind: Bind) -> ColumnElement[bool]:
+    """Whether a package is the one of this name."""
+    return package[Package.name] == bind(name, Text(), lambda text: without_nul("package", text))
 
 
 def _largest(cells: FromClause, names: Sequence[str], first: int, nested: Nested) -> Select[Any]:
@@ -235,8 +258,9 @@ def _durations(builds: FromClause) -> list[ColumnElement[Any]]:
 def _success_rate(rows: FromClause) -> list[ColumnElement[Any]]:
     """Of builds, runs and phases: a phase that failed is an ERROR."""
     status = rows.c["status"]
-    finished = _count_of(or_(*(status == constant(one) for one in (*sorted(FINISHED), "ERROR"))))
-    succeeded = sql_cast(_count_of(status == constant(BuildStatus.SUCCESS)), _DOUBLE)
+    has_ended = or_(*(status == constant(one) for one in (*sorted(FINISHED), "ERROR")))
+    finished = _number_of(rows, has_ended)
+    succeeded = sql_cast(_number_of(rows, status == constant(BuildStatus.SUCCESS)), _DOUBLE)
     return [(succeeded / func.nullif(finished, _number(0))).cast(_DOUBLE).label("success_rate")]
 
 
@@ -270,6 +294,15 @@ _NEEDED = {
 def measures_of(facts: Mapping[str, ValueOf]) -> list[str]:
     """All that groups of rows with these facts measure."""
     return [name for name, fact in _NEEDED.items() if fact in facts]
+
+
+def _number_of(rows: FromClause, condition: ColumnElement[bool] | None = None) -> ColumnElement[int]:
+    """How many there are that fulfil a condition, where a row stands for its `weight` if it has one."""
+    weight = rows.c.get("weight")
+    if weight is None:
+        return func.count(type_=BigInteger()) if condition is None else _count_of(condition)
+    total = func.sum(weight) if condition is None else func.sum(weight).filter(condition)
+    return sql_cast(func.coalesce(total, _number(0)), BigInteger)
 
 
 def _count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:

@@ -1,7 +1,8 @@
 """Fields that count: groups of a connection's rows, and the table of builds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import strawberry
@@ -9,8 +10,10 @@ from graphql import get_named_type
 from sqlalchemy import ColumnElement, Select, literal_column, select
 
 from spackmon.models import Build
-from spackmon.query.groups import aggregates
+from spackmon.query.groups import aggregates, days, facets
 from spackmon.query.groups.aggregates import DEFAULT_GROUPS, MAXIMUM_GROUPS
+from spackmon.query.groups.group_keys import Key
+from spackmon.query.groups.tables import Table
 from spackmon.query.meanings.connections import Connected, ordered
 from spackmon.query.meanings.fields import SQL, argument
 from spackmon.query.meanings.meaning import At, Meaning, object_type
@@ -19,6 +22,7 @@ from spackmon.query.sql.conditions import ValueOf
 from spackmon.query.sql.json_text import Json
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.selection import Selected
+from spackmon.query.sql.values import Given
 
 if TYPE_CHECKING:
     from spackmon.query.meanings.limits import Measure
@@ -40,10 +44,12 @@ class Grouped(Meaning):
 
     `facts` are the values of a row that groups measure, each under the name that measures know it by. Where
     rows say what they were `installed_from`, those that were not built count only if a client asks for it.
+    `faceted` rows are builds, which facets know some keys of.
     """
 
     facts: Mapping[str, ValueOf]
     installed_from: ValueOf | None
+    faceted: bool = False
 
     @property
     def own_cost(self) -> int:
@@ -68,10 +74,7 @@ class Grouped(Meaning):
         names = {part.name for part in fields.values()}
         is_compared = arguments.keys() & {"having", "orderBy"}
         measured = known if is_compared else [name for name in known if name in names]
-        if self.installed_from is not None and not statement.decided(arguments["includeInstalled"]):
-            rows = aggregates.built(rows, self.installed_from)
-        dialect = statement.dialect_name
-        found = aggregates.groups(rows, keys, self.facts, measured, statement.rows, dialect)
+        found = self._found(rows, keys, measured, arguments, statement)
         group = Scope(statement.rows(found), statement.names)
         holds: list[ColumnElement[bool]] = []
         if "having" in arguments:
@@ -88,6 +91,30 @@ class Grouped(Meaning):
             listed = listed.limit(literal_column(str(2**62)))
         return listed.offset(literal_column(str(offset))) if offset else listed
 
+    def _found(
+        self,
+        rows: Rows,
+        keys: Sequence[Key],
+        measured: Sequence[str],
+        arguments: Mapping[str, Given],
+        statement: "Statement",
+    ) -> Select[Any]:
+        """Every group of these rows."""
+        has_all = self.installed_from is None or bool(statement.decided(arguments["includeInstalled"]))
+        dialect = statement.dialect_name
+        by_facet = self.faceted and facets.answer(keys, measured)
+        if self.faceted and rows.are_all:
+            if by_facet:
+                nested = statement.rows
+                return facets.groups_of_all(rows, keys, measured, nested, dialect, with_installed=has_all)
+            if days.answer(keys, measured):
+                return days.groups_of_all(keys, measured, statement.rows, dialect, with_installed=has_all)
+        if self.installed_from is not None and not has_all:
+            rows = aggregates.built(rows, self.installed_from)
+        if by_facet:
+            return facets.groups(rows, keys, measured, statement.rows, dialect)
+        return aggregates.groups(rows, keys, self.facts, measured, statement.rows, dialect)
+
 
 @dataclass(frozen=True, slots=True)
 class Tabulated(Meaning):
@@ -103,14 +130,26 @@ class Tabulated(Meaning):
         arguments = statement.arguments(at)
         first = aggregates.read_first(statement.decided(arguments.get("first")))
         row_key, column_key = (statement.decided(arguments[name]) for name in ("rows", "columns"))
-        builds = Connected(Build, None).filtered(at, statement)
-        if not statement.decided(arguments["includeInstalled"]):
-            builds = aggregates.built(builds)
-        if "package" in arguments:
-            builds = aggregates.of_package(builds, arguments["package"], statement.bind)
-        dialect = statement.dialect_name
-        found = aggregates.table(builds, row_key, column_key, first, statement.rows, dialect)
+        table = Table(row_key, column_key, first, statement.rows, statement.dialect_name)
+        found = self._found(table, arguments, Connected(Build, None).filtered(at, statement), statement)
         return statement.object(at, Scope(found.cte(statement.new_name()), statement.names))
+
+    def _found(
+        self, table: Table, arguments: Mapping[str, Given], builds: Rows, statement: "Statement"
+    ) -> Select[Any]:
+        """Every cell of these builds."""
+        with_installed = bool(statement.decided(arguments["includeInstalled"]))
+        is_of_package = None
+        if "package" in arguments:
+            named, bind = arguments["package"], statement.bind
+            is_of_package = partial(aggregates.is_of_package, name=named, bind=bind)
+        if table.is_by_facet and builds.are_all:
+            return table.of_all(builds, is_of_package, with_installed=with_installed)
+        if not with_installed:
+            builds = aggregates.built(builds)
+        if is_of_package is not None:
+            builds = aggregates.of_package(builds, is_of_package)
+        return table.of(builds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +171,11 @@ def grouped(
     *,
     facts: Mapping[str, ValueOf],
     installed_from: ValueOf | None = None,
+    faceted: bool = False,
     description: str,
 ) -> Any:
     """A field of a connection that counts its rows by groups; `having` and `order_by` are input types."""
-    field = strawberry.field(metadata={SQL: Grouped(facts, installed_from)}, description=description)
+    field = strawberry.field(metadata={SQL: Grouped(facts, installed_from, faceted)}, description=description)
     field.arguments = [
         *([] if installed_from is None else [_INCLUDE_INSTALLED]),
         argument(

@@ -54,8 +54,11 @@ class Period(DateTime):
 
     def of(self, moment: ColumnElement[Any]) -> ColumnElement[Any]:
         """The one that a moment is in."""
-        in_utc = func.timezone(constant("UTC"), moment)
-        return func.date_trunc(constant(self.unit), in_utc, type_=self)
+        return self.of_local(func.timezone(constant("UTC"), moment))
+
+    def of_local(self, time: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The one that a time of UTC without its zone is in."""
+        return func.date_trunc(constant(self.unit), time, type_=self)
 
 
 def shown(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -97,13 +100,21 @@ package_name = value_of(Spec.package_version_id, PackageVersion.package_id, Pack
 
 def version(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     """The version, in Spack's order."""
-    known = spec.follow(Spec.package_version_id)
+    return version_columns(spec.follow(Spec.package_version_id))
+
+
+def version_columns(known: Scope) -> Sequence[ColumnElement[Any]]:
+    """A version of a package, in Spack's order."""
     return [known[PackageVersion.version_key], known[PackageVersion.version]]
 
 
 def compiler(spec: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
     """The compiler as `name@version`, in Spack's order of versions."""
-    known = spec.follow(Spec.compiler_id)
+    return compiler_columns(spec.follow(Spec.compiler_id))
+
+
+def compiler_columns(known: Scope) -> Sequence[ColumnElement[Any]]:
+    """A compiler as `name@version`, in Spack's order of versions."""
     name, number = known[Compiler.name], known[Compiler.version]
     return [name, known[Compiler.version_key], name.concat(constant("@")).concat(number)]
 
@@ -217,15 +228,19 @@ def _date(
 
 def week(began: Attribute) -> KeyColumns:
     """The ISO week in UTC in which a run began, as `2026-W09`."""
-    return lambda row, dialect_name: _week(row[began], dialect_name)
+    return lambda row, dialect_name: [
+        iso_week(row[began]) if dialect_name == "sqlite" else WEEK.of(row[began])
+    ]
 
 
-def _week(moment: ColumnElement[Any], dialect_name: str) -> Sequence[ColumnElement[Any]]:
-    if dialect_name != "sqlite":
-        return [Period("week", 'IYYY"-W"IW').of(moment)]
+WEEK = Period("week", 'IYYY"-W"IW')
+
+
+def iso_week(moment: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The one that a moment or a day is in, in SQLite."""
     # A week belongs to the year that its Thursday is in; SQLite knows %G and %V from 3.46 on only.
     thursday = func.date(moment, constant("-3 days"), constant("weekday 4"))
     day_of_year = cast(func.strftime(constant("%j"), thursday), Integer)
     number = (day_of_year + literal_column("6", Integer())) // literal_column("7", Integer())
     written = func.printf(constant("%s-W%02d"), func.strftime(constant("%Y"), thursday), number, type_=Text())
-    return [case((moment.is_not(None), written))]
+    return case((moment.is_not(None), written))

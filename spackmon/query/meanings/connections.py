@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _PAGED = frozenset({"nodes", "edges", "pageInfo"})
 MOST_RANKED = 200
 _PLACED = frozenset({"after", "before", "last", "orderBy"})
+# What neither places nor cuts a list narrows it.
+_WHOLE = _PLACED | {"first"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class _Connection:
 
     def _total(self) -> ColumnElement[Any]:
         counted = self._meaning.counted
-        if counted is not None and "where" not in self._statement.arguments(self._at):
+        if counted is not None and self._statement.arguments(self._at).keys() <= _WHOLE:
             return counted(self._at.row)
         return scalar(self._meaning.filtered(self._at, self._statement).count())
 

@@ -181,6 +181,11 @@ class Rows:
         return rows._select(self._every_way, *columns)
 
     @property
+    def are_all(self) -> bool:
+        """Whether they are all rows of their table."""
+        return not self.conditions and self.driver is None and self.ways is None
+
+    @property
     def _every_way(self) -> ColumnElement[bool] | None:
         return None if self.ways is None else self.ways.whole
 

@@ -1,0 +1,62 @@
+"""Builds counted by what they are of and by the day they ran: what groups of all builds are added up from."""
+
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from spackmon.models.columns import Base, ByteOrderedText, RowId
+
+
+class BuildFacet(Base):
+    """Builds of one package version, compiler and architecture that ended alike, and how many there are.
+
+    What a build has not got is 0 or the empty text here: so a facet is there once. The count is right
+    together with the facet's rows of `build_facet_change`. Derived rows, so without foreign keys.
+    """
+
+    __tablename__ = "build_facet"
+    __table_args__ = (
+        UniqueConstraint(
+            "package_id",
+            "package_version_id",
+            "compiler_id",
+            "architecture_id",
+            "status",
+            "installed_from",
+            name="uq_build_facet",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    package_id: Mapped[int] = mapped_column(RowId)
+    package_version_id: Mapped[int] = mapped_column(RowId)
+    compiler_id: Mapped[int] = mapped_column(RowId)
+    architecture_id: Mapped[int] = mapped_column(RowId)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
+    installed_from: Mapped[str] = mapped_column(ByteOrderedText)
+    build_count: Mapped[int] = mapped_column(server_default="0")
+
+
+class BuildDay(Base):
+    """Builds that began on one day of UTC, written as `2026-03-01`, and ended alike, and how many there are.
+
+    The empty text is there for what has no day, or nothing that says where it was installed from. The count
+    is right together with `build_facet_change`, as a facet's.
+    """
+
+    __tablename__ = "build_day"
+
+    day: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    status: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    installed_from: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    build_count: Mapped[int]
+
+
+class BuildFacetChange(Base):
+    """How many builds a report made more or less of a facet and day, in no count yet, as ErrorGroupChange."""
+
+    __tablename__ = "build_facet_change"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    facet_id: Mapped[int] = mapped_column(RowId)
+    day: Mapped[str] = mapped_column(ByteOrderedText)
+    build_count: Mapped[int]

@@ -1,0 +1,163 @@
+"""Groups of builds by what facets know: builds are counted by facet first, and then by what facets share.
+
+All builds are counted already, of others each is looked at once, without its spec: a facet stands for
+hundreds of them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, func, literal_column, select
+from sqlalchemy import cast as sql_cast
+
+from spackmon.models import (
+    Architecture,
+    Build,
+    BuildFacet,
+    BuildFacetChange,
+    Compiler,
+    Package,
+    PackageVersion,
+    Target,
+)
+from spackmon.query.groups.aggregates import KEY_PREFIX, Nested, check_keys, grouped
+from spackmon.query.groups.group_keys import Key, KeyColumns, compiler_columns, version_columns
+from spackmon.query.rows.paging import Rows
+from spackmon.query.sql.json_text import constant
+from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.status import InstalledFrom
+
+MEASURED = frozenset({"successRate"})
+"""What can be said of builds that are counted by their status."""
+
+
+def _of(facet: Scope, attribute: Attribute, model: Any) -> Scope:
+    """The row that a facet is about, if there is one."""
+    reference = facet[attribute]
+    return facet.attach(model.__table__, lambda row: row.row_id == reference)
+
+
+def _package(facet: Scope, _: str) -> Sequence[ColumnElement[Any]]:
+    return [package_of(facet)[Package.name]]
+
+
+def _version(facet: Scope, _: str) -> Sequence[ColumnElement[Any]]:
+    return version_columns(_of(facet, BuildFacet.package_version_id, PackageVersion))
+
+
+def _compiler(facet: Scope, _: str) -> Sequence[ColumnElement[Any]]:
+    return compiler_columns(_of(facet, BuildFacet.compiler_id, Compiler))
+
+
+def _target(facet: Scope, _: str) -> Sequence[ColumnElement[Any]]:
+    architecture = _of(facet, BuildFacet.architecture_id, Architecture)
+    return [architecture.follow(Architecture.target_id)[Target.name]]
+
+
+def _os(facet: Scope, _: str) -> Sequence[ColumnElement[Any]]:
+    return [_of(facet, BuildFacet.architecture_id, Architecture)[Architecture.operating_system]]
+
+
+def _status(facet: Scope, _: str) -> Sequence[ColumnElement[Any]]:
+    return [facet[BuildFacet.status]]
+
+
+def _installed_from(facet: Scope, _: str) -> Sequence[ColumnElement[Any]]:
+    return [func.nullif(facet[BuildFacet.installed_from], constant(""), type_=Build.installed_from.type)]
+
+
+_KEYS: dict[str, KeyColumns] = {
+    "package": _package, "version": _version, "compiler": _compiler, "target": _target, "os": _os,
+    "status": _status, "installed_from": _installed_from,
+}  # fmt: skip
+
+
+def answer(keys: Sequence[Key], measured: Sequence[str]) -> bool:
+    """Whether facets know all that builds are grouped by, and all that is measured of them."""
+    return all(key.name in _KEYS for key in keys) and MEASURED.issuperset(measured)
+
+
+def groups_of_all(
+    builds: Rows,
+    keys: Sequence[Key],
+    measured: Sequence[str],
+    nested: Nested,
+    dialect_name: str,
+    *,
+    with_installed: bool,
+) -> Select[Any]:
+    """The groups of `aggregates.groups` of all builds, or of all that were built, which facets count."""
+    facet = builds.row.beneath(BuildFacet.__table__)
+    columns = _columns(facet, keys, dialect_name)
+    source, weight, holds = counted(facet, nested, with_installed=with_installed)
+    found = select(*columns, weight).select_from(facet.joined(source)).where(*holds)
+    return grouped_by_keys(found, measured, nested)
+
+
+def groups(
+    builds: Rows, keys: Sequence[Key], measured: Sequence[str], nested: Nested, dialect_name: str
+) -> Select[Any]:
+    """The groups of `aggregates.groups` of some builds, each of which is looked at for its facet alone."""
+    facet = builds.row.beneath(BuildFacet.__table__)
+    facet_id = builds.row.column("facet_id")
+    weight = func.count(type_=BigInteger()).label("weight")
+    counts = nested(builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id))
+    columns = _columns(facet, keys, dialect_name)
+    base = counts.join(facet.source, facet.row_id == counts.c["facet_id"])
+    found = select(*columns, counts.c["weight"]).select_from(facet.joined(base))
+    return grouped_by_keys(found, measured, nested)
+
+
+def _columns(facet: Scope, keys: Sequence[Key], dialect_name: str) -> list[ColumnElement[Any]]:
+    check_keys(keys)
+    labelled = [
+        column for key in keys for column in columns_of(facet, key, dialect_name, KEY_PREFIX + key.name)
+    ]
+    return [*labelled, facet[BuildFacet.status].label("status")]
+
+
+def columns_of(facet: Scope, key: Key, dialect_name: str, prefix: str) -> list[ColumnElement[Any]]:
+    """What `key.labelled` has of a build, of a facet."""
+    return Key(key.name, _KEYS[key.name]).labelled(facet, dialect_name, prefix)
+
+
+def package_of(facet: Scope) -> Scope:
+    """The package of a facet's builds."""
+    return _of(facet, BuildFacet.package_id, Package)
+
+
+def grouped_by_keys(found: Select[Any], measured: Sequence[str], nested: Nested) -> Select[Any]:
+    """The groups of `aggregates.groups` of rows with a `weight`, by all of their columns that are of keys."""
+    source = nested(found)
+    names = [column.name for column in source.c if column.name.startswith(KEY_PREFIX)]
+    return grouped(source, names, measured)
+
+
+def was_built(installed_from: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether builds of this source, as counts know it, count without `includeInstalled`."""
+    return installed_from.in_([constant(""), constant(InstalledFrom.SOURCE)])
+
+
+def counted(
+    facet: Scope, nested: Nested, *, with_installed: bool
+) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
+    """Facets beside what reports have changed since their counts were written, how many builds a facet has,
+    as a `weight`, and what holds of those that count.
+    """
+    change = BuildFacetChange.__table__.alias()
+    number = sql_cast(func.sum(change.c.build_count), BigInteger).label("build_count")
+    since = nested(select(change.c.facet_id, number).group_by(change.c.facet_id))
+    weight = facet[BuildFacet.build_count] + func.coalesce(since.c.build_count, literal_column("0"))
+    holds = [] if with_installed else [was_built(facet[BuildFacet.installed_from])]
+    source = facet.source.outerjoin(since, since.c.facet_id == facet.row_id)
+    return source, weight.label("weight"), [weight > literal_column("0"), *holds]
+
+
+def all_builds(_: Scope) -> ColumnElement[Any]:
+    """How many builds there are."""
+    totals = []
+    for model in (BuildFacet, BuildFacetChange):
+        table = model.__table__.alias()
+        total = select(sql_cast(func.sum(table.c.build_count), BigInteger)).correlate_except(table)
+        totals.append(func.coalesce(total.scalar_subquery(), literal_column("0")))
+    return totals[0] + totals[1]
