@@ -181,7 +181,7 @@ class Loader:
                 # In a search it is passed over; a path is not searched for.
                 reason = "wrong ELF class" if "/" in name else NOT_FOUND
                 continue
-            fault = _fault_of_library(file)
+            fault = fault_of_library(file)
             if fault:
                 return Missing(consumer, name, fault, is_unread=not file.is_readable)
             return self._mapped(process, consumer, name, path, file)
@@ -237,7 +237,8 @@ def _is_alike(library: Elf, program: Elf) -> bool:
     return library.elf_class == program.elf_class and library.machine == program.machine
 
 
-def _fault_of_library(file: File) -> str:
+def fault_of_library(file: File) -> str:
+    """Why the loader stops at a file that is needed; "" where it does not."""
     if file.elf is None:
         return file.fault
     if file.elf.type == "EXEC":

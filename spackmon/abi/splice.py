@@ -16,7 +16,7 @@ from spackmon.abi.trials import Packages, Pair, Trials
 # Both are called; which of several functions it is, is decided at the start.
 _CALLED = frozenset(("FUNC", "GNU_IFUNC"))
 # In the libraries of glibc and GCC nothing is without a version: a need without one is not theirs.
-_VERSIONED = (
+VERSIONED = (
     "libc.so.", "libm.so.", "libdl.so.", "libpthread.so.", "librt.so.", "ld-linux", "ld64.so.",
     "libgcc_s.so.", "libstdc++.so.", "libgfortran.so.", "libgomp.so.", "libquadmath.so.", "libatomic.so.",
 )  # fmt: skip
@@ -239,7 +239,7 @@ def absent_that_may_define(provider: Provider, process: Process) -> str | None:
     absent = [missing.library for missing in process.all_missing]
     version = provider.need.version
     if version is None:
-        return next((name for name in absent if not name.startswith(_VERSIONED)), None)
+        return next((name for name in absent if not name.startswith(VERSIONED)), None)
     asked = {need.file for need in provider.consumer.elf.version_needs if need.version == version}
     return next((name for name in absent if name in asked), None)
 

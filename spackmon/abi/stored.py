@@ -5,8 +5,9 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress, count, islice, takewhile
+from typing import NamedTuple
 
-from spackmon.abi.elf import Elf, Symbol
+from spackmon.abi.elf import UNDEFINED, Elf, Symbol
 from spackmon.abi.files import File, is_needed
 from spackmon.abi.loader import System
 from spackmon.abi.packed import Symbols
@@ -20,6 +21,18 @@ UNKNOWN_SYSTEM = System(
     is_known=False,
 )
 """The libraries of the system are not stored, and neither is where they are."""
+
+
+# Which of several functions it is, is decided at the start: whoever calls it sees none of that.
+_TYPES = {"GNU_IFUNC": "FUNC", "COMMON": "OBJECT"}
+_WITH_SIZE = frozenset(("OBJECT", "TLS"))
+
+
+class Export(NamedTuple):
+    """What others see of a symbol: its type, and of a variable its size in bytes."""
+
+    type: str
+    size: int | None
 
 
 class Definitions:
@@ -66,6 +79,23 @@ class SymbolTable:
         # A name is not asked for by its kind.
         return [self.symbols.at(place) for place in places if self.symbols.names[place]]
 
+    @cached_property
+    def exports(self) -> dict[tuple[str, str | None], Export]:
+        """What they offer to others, by name and version."""
+        kinds = [
+            (kind.version, _TYPES.get(kind.type, kind.type))
+            if kind.is_found and kind.section != UNDEFINED
+            else None
+            for kind in _of_kinds(self.symbols)
+        ]
+        found = {}
+        columns = zip(self.symbols.names, self.symbols.kinds_of, self.symbols.sizes, strict=True)
+        for name, number, size in columns:
+            if (kind := kinds[number]) is not None:
+                version, type_ = kind
+                found[name, version] = Export(type_, size if type_ in _WITH_SIZE else None)
+        return found
+
 
 class PackedFile(File):
     """A file of which `elf` has no symbols: these are in `table`."""
@@ -83,6 +113,18 @@ class PackedFile(File):
     def needs(self) -> list[Symbol]:
         """See File."""
         return self.table.needs
+
+    @cached_property
+    def own_versions(self) -> frozenset[str]:
+        """The versions that it defines, but for the base one, which is its name."""
+        entries = self.elf.version_definitions if self.elf else ()
+        return frozenset(entry.version for entry in entries if not entry.is_base)
+
+    @cached_property
+    def exports(self) -> dict[tuple[str, str | None], Export]:
+        """What it offers to others, by name and version, without the symbols that stand for versions."""
+        exports = self.table.exports
+        return {key: one for key, one in exports.items() if key[0] not in self.own_versions}
 
 
 def _of_kinds(symbols: Symbols) -> list[Symbol]:

@@ -3,7 +3,7 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query.abi import replacing
+from spackmon.query.abi import differing, replacing
 from spackmon.query.abi.splicing import files_of_splice, spliced
 from spackmon.query.graph import graph_questions as questions
 from spackmon.query.groups import comparison
@@ -35,6 +35,7 @@ from spackmon.query.rows.lookups import (
     spec_by_hash_or_id,
 )
 from spackmon.query.speclang.satisfying import build_satisfies, impact_of, spec_satisfies
+from spackmon.schema.abi import AbiDifference, AbiHistory
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture, Target
 from spackmon.schema.attempt import BuildPhase
@@ -330,6 +331,31 @@ class Query:
         ],
         specs=replacing.REBUILDS,
         description="What must be rebuilt if a package is upgraded: what the loader would refuse with it.",
+    )
+    abi_diff: AbiDifference = counted(
+        differing.files_of_two,
+        differing.abi_difference,
+        arguments=[
+            argument("a", str, "A hash of a spec, or a build of it, as `Build:12`."),
+            argument("b", str, "A hash of the spec that is compared with it, or a build of it."),
+            argument("first", int, "How many libraries at most, up to 100.", 20),
+            argument("after", str | None, "Only those after this `endCursor`."),
+            argument("symbols", int, "How many symbols at most in each list, up to 1000.", 100),
+        ],
+        description="What differs between the libraries of two specs: names, symbols and versions, and "
+        "whether what is linked with the one starts with the other by these.",
+    )
+    abi_history: AbiHistory = counted(
+        differing.files_of_history,
+        differing.abi_history,
+        arguments=[
+            argument("package", str, "The name of the package."),
+            argument("first", int, "How many steps at most, up to 50.", 20),
+            argument("after", str | None, "Only those after this `endCursor`."),
+        ],
+        specs=differing.HISTORY,
+        description="Each known version of a package and the next: which upgrades are safe for what is "
+        "linked with it.",
     )
     common_dependencies: list[CommonDependency] = computed(
         questions.SEVERAL_GRAPHS,

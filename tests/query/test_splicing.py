@@ -207,3 +207,58 @@ def test_what_is_not_known_is_refused_or_unknown(site: AskedSite, tmp_path: Path
         "UNKNOWN",
         ["no symbols are known of both builds of x"],
     )
+
+
+DIFFERENCE = """query($a: String!, $b: String!, $symbols: Int!) {
+  abiDiff(a: $a, b: $b, symbols: $symbols) {
+    verdict undecided endCursor
+    libraries {
+      name sonameBefore sonameAfter pathAfter verdict removedCount addedCount
+      removed { name version servedBy } added { name } changed { name typeBefore sizeBefore sizeAfter }
+      removedVersions addedVersions reasons
+    }
+  }
+  abiHistory(package: "x") {
+    steps {
+      older { version } newer { version } verdict removed changed removedVersions sonamesChanged
+      librariesRemoved reasons
+    }
+    endCursor
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "expected", "reason"),
+    [
+        (
+            "version gone", "BREAKS",
+            {"removed": [{"name": "x_two", "version": "X_2", "servedBy": None}], "removedVersions": ["X_2"]},
+            "libx.so.1: version `X_2' not found",
+        ),
+        ("link to a longer name", "WORKS", {"pathAfter": "lib/libx.so.1.9", "removedCount": 0}, None),
+        (
+            "base version serves any", "WORKS",
+            {"removed": [{"name": "x_two", "version": "X_2", "servedBy": "libx.so.1"}]}, None,
+        ),
+        (
+            "right soname in another file", "BREAKS", {"removedCount": 0},
+            "error while loading shared libraries: libx.so.1: cannot open shared object file: "
+            "No such file or directory",
+        ),
+    ],
+)  # fmt: skip
+def test_libraries_of_two_builds_differ_as_their_programs_see_it(
+    site: AskedSite, tmp_path: Path, name: str, verdict: str, expected: dict[str, object], reason: str | None
+) -> None:
+    _installed(site, build(CASES[name], tmp_path))
+    found = site.ask(DIFFERENCE, a=hash_of("x 1.0"), b=NEW, symbols=5)
+    difference, history = found["abiDiff"], found["abiHistory"]
+    (library,) = difference["libraries"]
+    assert difference["verdict"] == library["verdict"] == verdict
+    assert library["name"] == "libx"
+    assert {key: library[key] for key in expected} == expected
+    assert library["reasons"][:1] == ([reason] if reason else [])
+    (step,) = history["steps"]
+    assert (step["older"]["version"], step["newer"]["version"]) == ("1.0", "2.0")
+    assert (step["verdict"], step["removed"]) == (verdict, library["removedCount"])

@@ -23,6 +23,8 @@ class Draws:
     def own(self, type_name: str, name: str) -> dict[str, Draw]:
         """The arguments that a field is always given."""
         own: dict[str, dict[str, Draw]] = {
+            "Query.abiDiff": {"a": self.hash, "b": self.hash, "first": self.few},
+            "Query.abiHistory": {"package": self.package, "first": self.few},
             "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
             "Query.build": {"id": lambda: self.id("Build")},
             "Query.commonDependencies": {"hashes": self.whole_hash},

@@ -30,7 +30,7 @@ ARGUMENTS = {
     "fromLine", "hash", "hashes", "having", "head", "id", "ids", "ignore", "includeInstalled", "keys",
     "last", "lines", "lookBackDays", "matchedBy", "maximumDepth", "maximumP", "minimumChanges",
     "minimumRuns", "name", "of", "offset", "order", "orderBy", "package", "replace", "rootCausesOnly",
-    "rows", "satisfying", "search", "since", "spec", "template", "text", "to", "toLine", "types",
+    "rows", "satisfying", "search", "since", "spec", "symbols", "template", "text", "to", "toLine", "types",
     "unchanged", "versions", "where", "with",
 }  # fmt: skip
 OMITTED = object()

@@ -1,11 +1,13 @@
 """Questions about splices, of a site without ELF files; tests/query/test_splicing.py has others."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 from spackmon import models
 from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype
+from spackmon.graph.versions import version_key
 from tests.reference import fields
 from tests.reference.graphs import nodes
 from tests.reference.rows import Rows
@@ -14,8 +16,9 @@ Arguments = Mapping[str, Any]
 Find = Callable[[Rows, Any, Arguments], Any]
 
 TYPES = {
-    "MissingLibrary", "MissingNow", "MissingSymbol", "MissingVersion", "RebuildsNeeded", "Splice",
-    "SpliceCandidates", "SpliceCell", "SpliceMatrix", "SpliceOutcome", "SpliceRow",
+    "AbiDifference", "AbiHistory", "AbiStep", "ChangedSymbol", "ExportedSymbol", "LibraryDifference",
+    "MissingLibrary", "MissingNow", "MissingSymbol", "MissingVersion", "RebuildsNeeded", "RemovedSymbol",
+    "Splice", "SpliceCandidates", "SpliceCell", "SpliceMatrix", "SpliceOutcome", "SpliceRow",
 }  # fmt: skip
 """The types of what is computed here: dictionaries."""
 
@@ -54,13 +57,47 @@ def roots(find: Find, find_build: Find) -> dict[tuple[str, str], Find]:
         cell = _cell(arguments["package"])
         return {"outcomes": [{"spec": one, **cell} for one in shown], "endCursor": cursor}
 
+    def difference(rows: Rows, _: Any, arguments: Arguments) -> Any:
+        _check_page(arguments["first"], 100)
+        specs = [find(rows, None, {"hash": arguments[name]}) for name in ("a", "b")]
+        if None in specs:
+            raise Refused(Code.SPEC_UNKNOWN, "no such spec")
+        undecided = sorted({_unread(rows, one) for one in specs})
+        return {"verdict": "UNKNOWN", "undecided": undecided, "libraries": [], "endCursor": None}
+
     return {
+        ("Query", "abiDiff"): difference,
+        ("Query", "abiHistory"): _history,
         ("Query", "missingNow"): missing_now,
         ("Query", "rebuildsNeeded"): _rebuilds,
         ("Query", "splice"): splice,
         ("Query", "spliceCandidates"): candidates,
         ("Query", "spliceMatrix"): _matrix,
     }
+
+
+def _history(rows: Rows, _: Any, arguments: Arguments) -> Any:
+    _check_page(arguments["first"], 50)
+    newest: dict[str, Any] = {}
+    for one in _of_package(rows, arguments["package"]):
+        version = fields.value(rows, "Spec", "version", one)
+        newest[version] = max(newest.get(version, one), one, key=lambda spec: spec.id)
+    versions = sorted(newest, key=lambda version: (version_key(version), version))
+    counts = ("removed", "added", "changed", "removedVersions", "sonamesChanged", "librariesRemoved")
+    steps = [
+        {
+            "older": newest[older], "newer": newest[newer], "verdict": "UNKNOWN", **dict.fromkeys(counts, 0),
+            "reasons": sorted({_unread(rows, newest[older]), _unread(rows, newest[newer])}),
+        }
+        for older, newer in pairwise(versions)
+    ]  # fmt: skip
+    first = arguments["first"]
+    return {"steps": steps[:first], "endCursor": versions[first] if len(steps) > first else None}
+
+
+def _unread(rows: Rows, spec: Any) -> str:
+    name, version = (fields.value(rows, "Spec", part, spec) for part in ("name", "version"))
+    return f"no symbols are known of {name}@{version}"
 
 
 def _matrix(rows: Rows, _: Any, arguments: Arguments) -> Any:
