@@ -51,8 +51,8 @@ from spackmon.settings_file import PREFIX, read_file, unusable
 _NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
 _RESERVED_PATHS = frozenset(
     {
-        "api", "auth", "buildSummary.php", "builds", "graphql", "healthz", "phases", "readyz", "static",
-        "submit.php",
+        "analysis-results", "api", "auth", "buildSummary.php", "builds", "graphql", "healthz", "phases",
+        "readyz", "static", "submit.php",
     }
 )  # fmt: skip
 _TLS_PORT = 443

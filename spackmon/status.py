@@ -31,6 +31,15 @@ class ErrorNews(StrEnum):
     RETURNED = "RETURNED"
 
 
+class ResultKind(StrEnum):
+    """What an analyzer's result is."""
+
+    TEXT = "TEXT"
+    JSON = "JSON"
+    BINARY = "BINARY"
+    ELF = "ELF"
+
+
 class GroupAction(StrEnum):
     """What a person did with a group of errors."""
 

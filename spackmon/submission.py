@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from spackmon.graph.spec import SpecGraph
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.packed import PackedLog
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.status import BuildStatus, EventKind, InstalledFrom, ResultKind, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +137,20 @@ class AttributeValue:
     value: str | None = None
     binary_value: bytes | None = None
     json_value: str | None = None
+
+    @property
+    def kind(self) -> ResultKind:
+        """Which of the three it is."""
+        if self.binary_value is not None:
+            return ResultKind.BINARY
+        return ResultKind.TEXT if self.json_value is None else ResultKind.JSON
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        if self.binary_value is not None:
+            return self.binary_value
+        return (self.value or self.json_value or "").encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 What was stored before a rule, or a site's own name, was there still holds what it finds.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -55,15 +56,24 @@ _CLAIMS = Statement(
     """
 )
 _VARIABLES = Statement("SELECT name, value FROM environment_variable WHERE environment_set_id = :id")
-_ATTRIBUTES = Statement(
-    """
-    SELECT id, name, value, binary_value, json_value FROM attribute WHERE id > :after ORDER BY id LIMIT :most
-    """
+_ATTRIBUTES, _EARLIER_ATTRIBUTES = (
+    Statement(
+        f"""
+        SELECT id, name, value, binary_value, json_value FROM {table}
+        WHERE id > :after ORDER BY id LIMIT :most
+        """  # noqa: S608 -- of our own constants
+    )
+    for table in ("attribute", "earlier_attribute")
 )
-_PUT_ATTRIBUTE = Statement(
-    """
-    UPDATE attribute SET value = :value, binary_value = :binary_value, json_value = :json_value WHERE id = :id
-    """
+_PUT_ATTRIBUTE, _PUT_EARLIER_ATTRIBUTE = (
+    Statement(
+        f"""
+    UPDATE {table} SET value = :value, binary_value = :binary_value, json_value = :json_value,
+        size_bytes = :size_bytes, digest = :digest
+    WHERE id = :id
+        """  # noqa: S608 -- as above
+    )
+    for table in ("attribute", "earlier_attribute")
 )
 _FAILURES = Statement(
     """
@@ -170,7 +180,7 @@ def _masked(text: str | None) -> str | None:
     return text and masked_text(text, of_site())
 
 
-def _mask_attributes(connection: Connection, rows: Sequence[Any], is_trial: bool) -> int:
+def _mask_attributes(put: Statement, connection: Connection, rows: Sequence[Any], is_trial: bool) -> int:
     count = 0
     for row in rows:
         stored = AttributeValue(row.name, None, row.value, row.binary_value, row.json_value)
@@ -178,9 +188,10 @@ def _mask_attributes(connection: Connection, rows: Sequence[Any], is_trial: bool
         if masked != stored:
             count += 1
             if not is_trial:
-                _PUT_ATTRIBUTE.run(
+                put.run(
                     connection, id=row.id, value=masked.value, binary_value=masked.binary_value,
-                    json_value=masked.json_value,
+                    json_value=masked.json_value, size_bytes=len(masked.content),
+                    digest=hashlib.sha256(masked.content).digest(),
                 )  # fmt: skip
     return count
 
@@ -225,7 +236,8 @@ def _mask_entries(connection: Connection, rows: Sequence[Any], is_trial: bool) -
 
 _KINDS = (
     _Kind("reports with variables or arguments", _CLAIMS, _mask_claims),
-    _Kind("results of analyzers", _ATTRIBUTES, _mask_attributes),
+    _Kind("results of analyzers", _ATTRIBUTES, partial(_mask_attributes, _PUT_ATTRIBUTE)),
+    _Kind("earlier results", _EARLIER_ATTRIBUTES, partial(_mask_attributes, _PUT_EARLIER_ATTRIBUTE)),
     _Kind("failed concretizations", _FAILURES, _mask_failures),
     _Kind("bodies in the inbox", _ENTRIES, _mask_entries),
 )

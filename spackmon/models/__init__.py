@@ -1,6 +1,6 @@
 """The tables, and nothing else: rows are written by ingest and auth, read by query."""
 
-from spackmon.models.analysis import Analysis, Attribute, ElfFile, SymbolSet
+from spackmon.models.analysis import Analysis, Attribute, EarlierAttribute, ElfFile, SymbolSet
 from spackmon.models.builds import (
     Attempt,
     Build,
@@ -53,8 +53,8 @@ from spackmon.models.people import Person, Token
 __all__ = [
     "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent",
     "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "Claim", "ClaimPhase",
-    "Closure", "Compiler",
-    "ConcretizationFailure", "Dependency", "ElfFile", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
+    "Closure", "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile",
+    "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
     "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "InboxEntry",
     "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent",
     "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",

@@ -53,13 +53,30 @@ class ElfFile(Base):
     head: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class Attribute(Base):
-    """A value that an analyzer gave to a run or to one of its files; one of the three values is set.
+class _Value:
+    """What an analyzer reported; `kind` (TEXT, JSON, BINARY) says which of the three values is set.
 
-    Instead of a value that of an ELF file which could be read has `elf_file_id`.
+    `path` is the file as the analyzer named it. `size_bytes` and `digest`, a SHA-256, are of the value's
+    bytes, in UTF-8 if it is a text or JSON.
+    """
 
-    `attempt_id` is its analysis's. `path` is the file as the analyzer named it, `install_file_id` the row
-    of the run's manifest that has it.
+    path: Mapped[str | None] = mapped_column(ByteOrderedText)
+    name: Mapped[str] = mapped_column(ByteOrderedText)
+    kind: Mapped[str] = mapped_column(ByteOrderedText)
+    value: Mapped[str | None] = mapped_column(ByteOrderedText)
+    binary_value: Mapped[bytes | None] = mapped_column(LargeBinary)
+    json_value: Mapped[str | None] = mapped_column(JsonText)
+    size_bytes: Mapped[int] = mapped_column(RowId)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Attribute(_Value, Base):
+    """A value that an analyzer gave to a run or to one of its files.
+
+    Instead of a value that of an ELF file which could be read (`kind` ELF) has `elf_file_id`.
+
+    `attempt_id` is its analysis's. `install_file_id` is the row of the run's manifest that has the file.
     """
 
     __tablename__ = "attribute"
@@ -68,10 +85,15 @@ class Attribute(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     analysis_id: Mapped[int] = mapped_column(ForeignKey(Analysis.id), index=True)
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id), index=True)
-    path: Mapped[str | None] = mapped_column(ByteOrderedText)
     install_file_id: Mapped[int | None] = mapped_column(ForeignKey(InstallFile.id), index=True)
-    name: Mapped[str] = mapped_column(ByteOrderedText)
-    value: Mapped[str | None] = mapped_column(ByteOrderedText)
-    binary_value: Mapped[bytes | None] = mapped_column(LargeBinary)
-    json_value: Mapped[str | None] = mapped_column(JsonText)
     elf_file_id: Mapped[int | None] = mapped_column(ForeignKey(ElfFile.id), index=True)
+
+
+class EarlierAttribute(_Value, Base):
+    """A value that an analyzer had given before a later run of it by the same source, at `replaced_at`."""
+
+    __tablename__ = "earlier_attribute"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    analysis_id: Mapped[int] = mapped_column(ForeignKey(Analysis.id), index=True)
+    replaced_at: Mapped[datetime] = mapped_column(UtcDateTime)

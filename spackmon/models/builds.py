@@ -42,6 +42,7 @@ class BuildEnvironment(Base):
     kernel_version: Mapped[str] = mapped_column(ByteOrderedText)
 
 
+_HASHED = text("hash IS NOT NULL")
 _WAITS = text("spec_id IS NULL")
 
 
@@ -78,7 +79,10 @@ class InstallFile(Base):
     """A file, directory or link of a manifest; `mode`, `owner` and `group` as Spack's."""
 
     __tablename__ = "install_file"
-    __table_args__ = (UniqueConstraint("manifest_id", "path"),)
+    __table_args__ = (
+        UniqueConstraint("manifest_id", "path"),
+        Index("ix_install_file_hash", "hash", sqlite_where=_HASHED, postgresql_where=_HASHED),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     manifest_id: Mapped[int] = mapped_column(ForeignKey(Manifest.id))

@@ -14,6 +14,9 @@ from spackmon.schema.connection import Connection
 from spackmon.schema.install_file import InstallFile
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
+from spackmon.schema.person import Person
+from spackmon.schema.scalars import Long
+from spackmon.schema.status import ResultKind
 
 if TYPE_CHECKING:
     from spackmon.schema.attempt import Attempt
@@ -25,11 +28,15 @@ _Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
 
 _ANALYZER = models.Attribute.analysis_id, models.Analysis.analyzer
 _RESULTS = refer_by(models.Attribute.analysis_id)
+_EARLIER = refer_by(models.EarlierAttribute.analysis_id)
 
 
 @noun("findings of analyzers")
 class AnalysisResult(Node):
-    """A finding of an analyzer; exactly one of the three values is set, or `elf` instead."""
+    """A finding of an analyzer; exactly one of the three values is set, or `elf` instead.
+
+    A value of any size is downloaded from `/analysis-results/` and its id.
+    """
 
     id: strawberry.ID = identity(models.Attribute)
     name: str = column(
@@ -48,6 +55,19 @@ class AnalysisResult(Node):
     analysis: "Analysis" = relation(
         models.Attribute.analysis_id, filters=True, description="The analyzer's run that found it."
     )
+    kind: ResultKind = column(
+        models.Attribute.kind, filters=True, description="Which of the three values it has."
+    )
+    size_bytes: Long = column(
+        models.Attribute.size_bytes, filters=True, sorts=True, description="The size of its value."
+    )
+    sha256: str = column(models.Attribute.digest, description="The SHA-256 of its value's bytes.")
+    reported_at: datetime = column(
+        models.Attribute.reported_at,
+        filters=True,
+        sorts=True,
+        description="When this value was first reported.",
+    )
     value: str | None = column(models.Attribute.value, filters=True, description="A text.")
     binary_value: str | None = column(
         models.Attribute.binary_value, description="Bytes, as hexadecimal digits."
@@ -59,6 +79,13 @@ class AnalysisResult(Node):
         description="What the loader reads of the file, as `spackmon abi extract` prints it: of results of "
         "the analyzer `elf`, instead of a value.",
     )
+    reported_by: Person = relation(
+        models.Attribute.analysis_id,
+        models.Analysis.claim_id,
+        models.Claim.owner_id,
+        filters=True,
+        description="Who reported it.",
+    )
     build: _Build = relation(
         models.Attribute.attempt_id,
         models.Attempt.build_id,
@@ -68,6 +95,38 @@ class AnalysisResult(Node):
     attempt: _Attempt = relation(
         models.Attribute.attempt_id, filters=True, description="The run of the build that it is about."
     )
+
+
+@noun("earlier findings of analyzers")
+class EarlierResult(Node):
+    """A finding of an analyzer that a later run of it replaced; exactly one of the three values is set."""
+
+    id: strawberry.ID = identity(models.EarlierAttribute)
+    name: str = column(models.EarlierAttribute.name, filters=True, sorts=True, description="What was found.")
+    path: str | None = column(
+        models.EarlierAttribute.path, filters=True, description="The path of the file it was found in."
+    )
+    replaced_at: datetime = column(
+        models.EarlierAttribute.replaced_at, filters=True, sorts=True, description="When it was replaced."
+    )
+    kind: ResultKind = column(
+        models.EarlierAttribute.kind, filters=True, description="Which of the three values it has."
+    )
+    size_bytes: Long = column(
+        models.EarlierAttribute.size_bytes, filters=True, sorts=True, description="The size of its value."
+    )
+    sha256: str = column(models.EarlierAttribute.digest, description="The SHA-256 of its value's bytes.")
+    reported_at: datetime = column(
+        models.EarlierAttribute.reported_at,
+        filters=True,
+        sorts=True,
+        description="When this value was first reported.",
+    )
+    value: str | None = column(models.EarlierAttribute.value, filters=True, description="A text.")
+    binary_value: str | None = column(
+        models.EarlierAttribute.binary_value, description="Bytes, as hexadecimal digits."
+    )
+    json_value: JSON | None = column(models.EarlierAttribute.json_value, filters=True, description="JSON.")
 
 
 @noun("runs of analyzers")
@@ -90,4 +149,10 @@ class Analysis(Node):
     )
     results: Connection[AnalysisResult] = connection(
         models.Attribute, belongs=_RESULTS, filters=True, description="What it found."
+    )
+    earlier_results: Connection[EarlierResult] = connection(
+        models.EarlierAttribute,
+        belongs=_EARLIER,
+        filters=True,
+        description="What it had found before, and a later run of it by the same source replaced.",
     )

@@ -8,7 +8,7 @@ from spackmon import models
 from spackmon.query.meanings.fields import column, connection, identity
 from spackmon.query.rows.relations import refer_by, share
 from spackmon.schema.connection import Connection
-from spackmon.schema.groups import AttemptConnection, BuildConnection
+from spackmon.schema.groups import AttemptConnection, BuildConnection, InstallFileConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
 from spackmon.schema.scalars import Long
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _AnalysisResult = Annotated["AnalysisResult", strawberry.lazy("spackmon.schema.analysis")]
 
 _BUILDS = share(models.InstallFile.manifest_id, models.Build.manifest_id)
+_COPIES = share(models.InstallFile.hash, models.InstallFile.hash)
 _RESULTS = refer_by(models.Attribute.install_file_id)
 _ATTEMPTS = share(models.InstallFile.manifest_id, models.Attempt.manifest_id)
 
@@ -49,6 +50,12 @@ class InstallFile(Node):
     )
     destination: str | None = column(
         models.InstallFile.destination, filters=True, description="Where a link leads."
+    )
+    copies: InstallFileConnection = connection(
+        models.InstallFile,
+        belongs=_COPIES,
+        filters=True,
+        description="The installed files with the same content, itself among them: who else installs it.",
     )
     builds: BuildConnection = connection(
         models.Build,

@@ -6,6 +6,7 @@ from spackmon import models
 from spackmon.query.abi import differing, replacing
 from spackmon.query.abi.splicing import files_of_splice, spliced
 from spackmon.query.graph import graph_questions as questions
+from spackmon.query.graph.results import MOST_CHANGES, TWO_RESULTS, results_compared
 from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.counting import tabulated
@@ -31,12 +32,13 @@ from spackmon.query.rows.lookups import (
     MAXIMUM_IDS,
     by_id,
     error_group_by_fingerprint,
+    file_by_hash,
     package_by_name,
     spec_by_hash_or_id,
 )
 from spackmon.query.speclang.satisfying import build_satisfies, impact_of, spec_satisfies
 from spackmon.schema.abi import AbiDifference, AbiHistory
-from spackmon.schema.analysis import AnalysisResult
+from spackmon.schema.analysis import AnalysisResult, EarlierResult
 from spackmon.schema.architecture import Architecture, Target
 from spackmon.schema.attempt import BuildPhase
 from spackmon.schema.build import Build
@@ -62,11 +64,13 @@ from spackmon.schema.groups import (
     SpecConnection,
 )
 from spackmon.schema.impact import Impact
+from spackmon.schema.install_file import InstallFile
 from spackmon.schema.log_event import LogEvent
 from spackmon.schema.node import Node
 from spackmon.schema.noun import input_of, object_type
 from spackmon.schema.package import Package, PackageVersion
 from spackmon.schema.person import Person
+from spackmon.schema.result_difference import ResultDifference
 from spackmon.schema.searching import LogSearch
 from spackmon.schema.spack_environment import LockFile, LockFileRoot, SpackEnvironment
 from spackmon.schema.spec import Spec
@@ -116,6 +120,12 @@ class Query:
         error_group_by_fingerprint,
         [argument("fingerprint", str, "The fingerprint that its errors share, a hash.")],
         description="One group of errors, or null.",
+    )
+    file: InstallFile | None = lookup(
+        models.InstallFile,
+        file_by_hash,
+        [argument("hash", str, "The hash of its content, as the manifests of installs have it.")],
+        description="The first installed file with this content, or null; its `copies` are all of them.",
     )
     analysis_result: AnalysisResult | None = lookup(
         models.Attribute, by_id("AnalysisResult"), [_ID], description="One finding of an analyzer, or null."
@@ -185,6 +195,9 @@ class Query:
     install_files: InstallFileConnection = connection(models.InstallFile, description="All installed files.")
     analysis_results: Connection[AnalysisResult] = connection(
         models.Attribute, description="All findings of analyzers."
+    )
+    earlier_results: Connection[EarlierResult] = connection(
+        models.EarlierAttribute, description="All findings of analyzers that later ones replaced."
     )
     concretization_failures: Connection[ConcretizationFailure] = connection(
         models.ConcretizationFailure, description="All failures to concretize, latest first."
@@ -356,6 +369,16 @@ class Query:
         specs=differing.HISTORY,
         description="Each known version of a package and the next: which upgrades are safe for what is "
         "linked with it.",
+    )
+    analysis_diff: ResultDifference = computed(
+        TWO_RESULTS,
+        results_compared,
+        arguments=[
+            argument("a", strawberry.ID, "The id of the first finding of an analyzer."),
+            argument("b", strawberry.ID, "The id of the second one."),
+            argument("first", int, f"How many changes at most, up to {MOST_CHANGES:,}.", 100),
+        ],
+        description="What differs between two findings of analyzers.",
     )
     common_dependencies: list[CommonDependency] = computed(
         questions.SEVERAL_GRAPHS,

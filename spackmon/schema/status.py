@@ -78,6 +78,16 @@ class ErrorNews(Enum):
     )
 
 
+@strawberry.enum(description="What an analyzer's result is.")
+class ResultKind(Enum):
+    """What an analyzer's result is: `spackmon.status`, each with what it means."""
+
+    TEXT = strawberry.enum_value("TEXT", description="A text, the `value`.")
+    JSON = strawberry.enum_value("JSON", description="A JSON document, the `jsonValue`.")
+    BINARY = strawberry.enum_value("BINARY", description="Bytes, the `binaryValue`.")
+    ELF = strawberry.enum_value("ELF", description="What the loader reads of a file, the `elf`.")
+
+
 @strawberry.enum(description="What a person did with a group of errors.")
 class GroupAction(Enum):
     """What a person did with a group of errors: `spackmon.status`, each with what it means."""

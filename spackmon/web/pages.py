@@ -20,6 +20,7 @@ from spackmon.http.services import Services
 from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.display import duration, failed, harmless, question
 from spackmon.web.log_download import log_response
+from spackmon.web.result_download import result_response
 
 PAGE_SIZE = 25
 _DIRECTORY = Path(__file__).parent / "templates"
@@ -126,6 +127,15 @@ async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
     return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
 
 
+async def _result(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """The value of a result."""
+    result = data["analysisResult"]
+    if result["elf"] is not None:
+        return JSONResponse(result["elf"], headers=_HEADERS)
+    content = request.state.query.result_bytes(int(result["id"].rpartition(":")[2]))
+    return await result_response(content, result, request.headers, lambda one: refusal_page(request, one))
+
+
 def rendered(
     request: PageRequest,
     template: str,
@@ -172,4 +182,5 @@ routes = [
     Route("/", page("builds", _latest_builds)),
     Route("/builds/{id:path}", page("build", _by_id, _present_address)),
     Route("/phases/{id:path}/log", answering("log", _by_id, _log)),
+    Route("/analysis-results/{id:path}", answering("result", _by_id, _result)),
 ]

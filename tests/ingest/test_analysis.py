@@ -3,9 +3,11 @@
 from typing import Any
 
 from spackmon.abi.packed import pack
+from spackmon.status import SourceKind
 from spackmon.submission import AttributeValue, InstalledFile
 from tests.abi.packing import NEED, elf, packed_first
-from tests.ingest.reports import Site, build_report, spec
+from tests.ingest.installs import install
+from tests.ingest.reports import Site, build_report, spec, spec_report
 
 ZLIB = spec("zlib", "1.2.11")
 LIBRARY = InstalledFile("/opt/lib/libz.so", "file", 0o100755, 0, 0, "abc", 2**40, 1666000000.25)
@@ -98,8 +100,38 @@ def test_an_elf_file_is_stored_once_and_ends_with_its_last_build(site: Site) -> 
     put(second, here)
     assert counts() == [2, 1]
     assert site.rows("SELECT count(*) FROM attribute WHERE binary_value IS NOT NULL") == [(0,)]
+    put(first)
     put(first, b"no packed file")
     assert counts() == [1, 1]
     put(second, pack(elf("/opt/c", NEED)))
     assert counts() == [1, 1]
     assert site.rows("SELECT binary_value FROM attribute WHERE elf_file_id IS NULL") == [(b"no packed file",)]
+
+
+def test_a_rerun_replaces_by_file_and_what_it_replaces_stays_as_history(site: Site) -> None:
+    build_id = site.build(ZLIB)
+    other = AttributeValue("symbols", "/opt/bin/z", value="main")
+    for symbols in ("inflate", "inflate deflate"):
+        site.analysis(
+            build_id, attributes={"abigail": (AttributeValue("symbols", LIBRARY.path, value=symbols),)}
+        )
+        site.analysis(build_id, attributes={"abigail": (other,)})
+    listed = "SELECT path, kind, size_bytes, value FROM {} ORDER BY path"
+    assert site.rows(listed.format("attribute")) == [
+        ("/opt/bin/z", "TEXT", 4, "main"), (LIBRARY.path, "TEXT", 15, "inflate deflate"),
+    ]  # fmt: skip
+    assert site.rows(listed.format("earlier_attribute")) == [(LIBRARY.path, "TEXT", 7, "inflate")]
+    site.analysis(build_id, attributes={"abigail": ()})
+    assert site.rows(listed.format("attribute")) == []
+    earlier = "SELECT value FROM earlier_attribute WHERE reported_at < replaced_at ORDER BY id"
+    assert site.rows(earlier) == [("inflate",), ("main",), ("inflate deflate",)]
+
+
+def test_an_import_of_a_prefix_lists_all_that_an_analyzer_found(site: Site) -> None:
+    site.apply(spec_report(ZLIB))
+    for found in (FOUND, {"libabigail": FOUND["libabigail"][:1]}):
+        site.apply(install(SourceKind.EXTENSION, "run-1", attributes=found))
+    assert site.rows("SELECT name, kind, size_bytes FROM attribute ORDER BY id") == [
+        ("xml", "BINARY", 2), ("text", "TEXT", 5),
+    ]  # fmt: skip
+    assert site.rows("SELECT name, kind FROM earlier_attribute") == [("symbols", "JSON")]

@@ -1,5 +1,6 @@
 """Operations answered by graphql-core, a resolver call for every field."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -19,6 +20,7 @@ from graphql import (
 
 from spackmon import models
 from spackmon.errors import Code, Refused
+from spackmon.history import results
 from tests.reference import (
     comparison,
     counted,
@@ -217,6 +219,35 @@ def _by_id(type_name: str) -> Callable[[Rows, Any, Mapping[str, Any]], Any]:
     return find
 
 
+def _analysis_diff(rows: Rows, _: Any, arguments: Mapping[str, Any]) -> Any:
+    a, b = (_by_id("AnalysisResult")(rows, None, {"id": arguments[side]}) for side in ("a", "b"))
+    if a is None or b is None or arguments["first"] > 1000:
+        raise Refused(Code.ARGUMENT_INVALID, "no such result")
+    texts = [(one.value or one.json_value or "").encode() or one.binary_value or b"" for one in (a, b)]
+    if texts[0] == texts[1]:
+        return {"areSame": True, "comparedBy": "DIGEST", "changeCount": 0, "changes": []}
+    if a.kind == b.kind == "JSON":
+        found = results.compare_documents(json.loads(texts[0]), json.loads(texts[1]), arguments["first"])
+    else:
+        indented = [
+            json.dumps(json.loads(text), indent=1).encode() if one.kind == "JSON" else text
+            for one, text in zip((a, b), texts, strict=True)
+        ]
+        found = results.compare_bytes(*indented, arguments["first"])
+    return {
+        "areSame": False,
+        "comparedBy": found.by.name,
+        "changeCount": None if found.by is results.By.DIGEST else found.count,
+        "changes": [
+            {
+                "pointer": one.pointer, "lineBefore": one.line_before, "lineAfter": one.line_after,
+                "before": one.before, "after": one.after,
+            }
+            for one in found.changes
+        ],
+    }  # fmt: skip
+
+
 def _node(rows: Rows, source: Any, arguments: Mapping[str, Any]) -> Any:
     type_name = arguments["id"].rpartition(":")[0] or "Build"
     if not hasattr(related.MODELS.get(type_name), "id"):
@@ -326,11 +357,15 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),
     ("Build", "previousSuccess"): lambda rows, build, _: _neighbour(rows, build, status="SUCCESS"),
     ("ErrorGroup", "suspects"): suspects.suspects_of,
+    ("Query", "analysisDiff"): _analysis_diff,
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),
     ("Query", "changeCursor"): _change_cursor,
     ("BuildEvent", "whyGrouped"): lambda rows, event, _: event if event.fingerprint else None,
     ("Query", "errorGroup"): _error_group,
+    ("Query", "file"): lambda rows, _, arguments: min(
+        rows.by(models.InstallFile, "hash", arguments["hash"]), key=lambda file: int(file.id), default=None
+    ),
     ("Query", "impact"): lambda rows, _, arguments: satisfying(rows, arguments["of"], arguments.get("as")),
     ("Query", "node"): _node,
     ("Query", "nodes"): lambda rows, _, arguments: [

@@ -25,6 +25,10 @@ class Draws:
         own: dict[str, dict[str, Draw]] = {
             "Query.abiDiff": {"a": self.hash, "b": self.hash, "first": self.few},
             "Query.abiHistory": {"package": self.package, "first": self.few},
+            "Query.analysisDiff": {
+                "a": lambda: self.id("AnalysisResult"), "b": lambda: self.id("AnalysisResult"),
+                "first": self.few,
+            },
             "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
             "Query.build": {"id": lambda: self.id("Build")},
             "Query.commonDependencies": {"hashes": self.whole_hash},
@@ -32,6 +36,7 @@ class Draws:
             "FlakySpecs.nodes": {"first": self.count},
             "Query.durationChanges": {"after": self.package, "first": self.count, "maximumP": self.most_p},
             "Query.errorGroup": {"fingerprint": self.fingerprint},
+            "Query.file": {"hash": self.content},
             "Query.impact": {"of": self.values.spec},
             "Log.search": {
                 "text": self.values.search, "first": self.few, "context": self.few, "fromLine": self.few,
@@ -169,6 +174,10 @@ class Draws:
     def fingerprint(self) -> str:
         """A fingerprint of a group of errors."""
         return self.dice.choice([*self.values.pools.of("ErrorGroup", "fingerprint"), "none"])
+
+    def content(self) -> str:
+        """The hash of a file's content."""
+        return self.dice.choice([*self.values.pools.of("InstallFile", "hash"), "none"])
 
     def template(self) -> str:
         """A format string."""

@@ -100,6 +100,8 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
         rows.get(models.Analysis, result.analysis_id).analyzer
     ),
     ("AnalysisResult", "elf"): lambda rows, result: None,
+    ("AnalysisResult", "sha256"): lambda rows, result: result.digest.hex(),
+    ("EarlierResult", "sha256"): lambda rows, result: result.digest.hex(),
     ("Attempt", "errorCount"): _events(_itself, "ERROR"),
     ("Attempt", "errorNews"): errors.news,
     ("Attempt", "warningCount"): _events(_itself, "WARNING"),

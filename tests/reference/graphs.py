@@ -23,8 +23,8 @@ Arguments = Mapping[str, Any]
 Find = Callable[[Rows, Any, Arguments], Any]
 
 TYPES = {
-    "BuildChanges", "CircumstanceChange", "CommonDependency", "GraphDifference", "SpecChange",
-    "SpecDifference", "SpecPath", "SpecVisit", "VariableChange",
+    "BuildChanges", "CircumstanceChange", "CommonDependency", "GraphDifference", "ResultChange",
+    "ResultDifference", "SpecChange", "SpecDifference", "SpecPath", "SpecVisit", "VariableChange",
 }  # fmt: skip
 """The types of what is computed here: dictionaries."""
 

@@ -21,6 +21,7 @@ MODELS: dict[str, Any] = {
     "Compiler": models.Compiler,
     "ConcretizationFailure": models.ConcretizationFailure,
     "Dependency": models.Dependency,
+    "EarlierResult": models.EarlierAttribute,
     "EnvironmentVariable": models.EnvironmentVariable,
     "ErrorGroup": models.ErrorGroup,
     "ErrorGroupRuling": models.ErrorGroupRuling,
@@ -47,8 +48,8 @@ Related = Callable[[Rows, Any], Iterable[Any]]
 def _to(model: Any, *keys: str) -> Callable[[Rows, Any], Any]:
     """The row at the end of foreign keys; `model` is the last one's table."""
     tables = {
-        "analysis_id": models.Analysis, "attempt_id": models.Attempt, "build_id": models.Build,
-        "spec_id": models.Spec,
+        "analysis_id": models.Analysis, "claim_id": models.Claim, "attempt_id": models.Attempt,
+        "build_id": models.Build, "spec_id": models.Spec,
         "package_version_id": models.PackageVersion,
     }  # fmt: skip
 
@@ -91,6 +92,7 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Analysis", "attempt"): _to(models.Attempt, "attempt_id"),
     ("Analysis", "build"): _to(models.Build, "attempt_id", "build_id"),
     ("AnalysisResult", "analysis"): _to(models.Analysis, "analysis_id"),
+    ("AnalysisResult", "reportedBy"): _to(models.Person, "analysis_id", "claim_id", "owner_id"),
     ("AnalysisResult", "attempt"): _to(models.Attempt, "attempt_id"),
     ("AnalysisResult", "build"): _to(models.Build, "attempt_id", "build_id"),
     ("AnalysisResult", "installFile"): _to(models.InstallFile, "install_file_id"),
@@ -197,6 +199,7 @@ def _of_newest_attempt(model: Any) -> Related:
 
 # Several rows: the elements of a list or of a connection, whatever its order.
 TO_MANY: dict[tuple[str, str], Related] = {
+    ("Analysis", "earlierResults"): _each(models.EarlierAttribute, "analysis_id"),
     ("Analysis", "results"): _each(models.Attribute, "analysis_id"),
     ("Architecture", "specs"): _each(models.Spec, "architecture_id"),
     ("Attempt", "events"): _each(models.BuildEvent, "attempt_id"),
@@ -223,6 +226,7 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("ErrorGroup", "events"): _each(models.BuildEvent, "error_group_id"),
     ("ErrorGroup", "rulings"): _each(models.ErrorGroupRuling, "error_group_id"),
     ("InstallFile", "analysisResults"): _each(models.Attribute, "install_file_id"),
+    ("InstallFile", "copies"): _same(models.InstallFile, "hash"),
     ("InstallFile", "attempts"): _same(models.Attempt, "manifest_id"),
     ("InstallFile", "builds"): _same(models.Build, "manifest_id"),
     ("LockFile", "roots"): _each(models.LockFileRoot, "lock_file_id"),

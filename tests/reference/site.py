@@ -253,7 +253,8 @@ def _build(site: Site, dice: random.Random, node: SpecNode) -> None:
         site.status(build_id, dice.choice(_STATUSES), person)
         site.apply(report, person)
     if dice.random() < 0.6:
-        site.apply(_analysis(dice, build_id), person)
+        for _ in range(dice.choice([1, 1, 2])):
+            site.apply(_analysis(dice, build_id), person)
 
 
 def _analysis(dice: random.Random, build_id: int) -> AnalysisReport:

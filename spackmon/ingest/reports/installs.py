@@ -68,7 +68,7 @@ def apply_install(
     events_unlisted = len(report.events) - len(events)
     changed |= count_unlisted(connection, claim_id, events_unlisted)
     if report.attributes:
-        changed |= replace_attributes(connection, claim_id, report.attributes, elf_files, now)
+        changed |= replace_attributes(connection, claim_id, report.attributes, elf_files, now, by_file=False)
     if not (changed or events_created):
         if known is not None:
             claims.release(connection, reported, known)

@@ -144,7 +144,7 @@ def apply_analysis(
     if report.has_configure_arguments:
         claim = replace(claim, configure_arguments=report.configure_arguments)
     if report.attributes:
-        replace_attributes(connection, claim.id, report.attributes, elf_files, now)
+        replace_attributes(connection, claim.id, report.attributes, elf_files, now, by_file=True)
     resolved = _save(connection, stored, claim, now)
     return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 

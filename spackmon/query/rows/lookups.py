@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
 
 from spackmon.errors import Code, Refused
-from spackmon.models import Build, ErrorGroup, MergedBuild, Package, Spec, SpecHash
+from spackmon.models import Build, ErrorGroup, InstallFile, MergedBuild, Package, Spec, SpecHash
 from spackmon.query.sql.conditions import Filtering, Finder, Found
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.values import Given
@@ -69,6 +69,12 @@ def error_group_by_fingerprint(arguments: Mapping[str, Given], filtering: Filter
     )
     present = func.coalesce(ErrorGroup.merged_into_id, ErrorGroup.id)
     return Found(select(present).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery())
+
+
+def file_by_hash(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
+    """Finds an installed file by the hash of its content."""
+    value = filtering.bind(arguments["hash"], Text, lambda text: without_nul("hash", text))
+    return Found(select(func.min(InstallFile.id)).where(InstallFile.hash == value).scalar_subquery())
 
 
 def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering) -> Found:

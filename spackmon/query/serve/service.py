@@ -30,6 +30,7 @@ from spackmon.query.serve.log_chunks import LogChunks
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
 from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
+from spackmon.query.serve.result_bytes import ResultBytes
 from spackmon.query.serve.subscriptions import Subscription, Subscriptions
 from spackmon.query.serve.workers import Workers
 from spackmon.query.sql.unpack import is_packed, unpacked
@@ -212,6 +213,10 @@ class QueryService:
     def log_chunks(self, digest: bytes) -> LogChunks:
         """The log with a digest, which a question has answered to whoever asks."""
         return LogChunks(self._reader, self._dialect, digest)
+
+    def result_bytes(self, result_id: int) -> ResultBytes:
+        """The value of the result with an id, which a question has answered to whoever asks."""
+        return ResultBytes(self._reader, self._dialect, result_id)
 
     async def _run(self, request: Request, *, explain: bool = False) -> Answer:
         # What is explained is what the database does.
