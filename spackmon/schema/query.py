@@ -74,7 +74,14 @@ from spackmon.schema.result_difference import ResultDifference
 from spackmon.schema.searching import LogSearch
 from spackmon.schema.spack_environment import LockFile, LockFileRoot, SpackEnvironment
 from spackmon.schema.spec import Spec
-from spackmon.schema.splice import MissingNow, RebuildsNeeded, Splice, SpliceCandidates, SpliceMatrix
+from spackmon.schema.splice import (
+    MissingNow,
+    RebuildsNeeded,
+    Splice,
+    SpliceCandidates,
+    SpliceMatrix,
+    SpliceRule,
+)
 from spackmon.schema.tag import Tag
 
 _ID = argument("id", strawberry.ID, "Its id.")
@@ -297,6 +304,7 @@ class Query:
             argument("build", strawberry.ID, "The build, all of whose graph is concerned."),
             argument("replace", str, "The name of a package in its graph."),
             argument("with", str, "A hash of the spec that takes its place, as in `spec`."),
+            argument("rule", SpliceRule, "By what it is judged.", SpliceRule.LOADER),
         ],
         description="Whether programs still start when another build of a package takes its place, by the "
         "loader's rules and from what imports stored of ELF files.",

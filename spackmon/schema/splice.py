@@ -18,6 +18,29 @@ class SpliceVerdict(Enum):
     UNKNOWN = value("UNKNOWN", description="What is stored does not decide it; `undecided` says why.")
 
 
+@strawberry.enum(description="By what a splice is judged.")
+class SpliceRule(Enum):
+    """By what a splice is judged."""
+
+    LOADER = value("LOADER", description="What the loader does, of all files of the build's graph.")
+    SYMBOLATOR = value(
+        "SYMBOLATOR",
+        description="Names of symbols alone, of what the analyzer `symbolator` found: as spack-monitor did.",
+    )
+
+
+@strawberry.enum(description="What a prediction knows of files.")
+class SpliceBasis(Enum):
+    """What a prediction knows of files."""
+
+    ELF = value("ELF", description="What the loader reads of them.")
+    NAMES = value(
+        "NAMES",
+        description="Names of symbols: no versions, no sonames, not who loads whom. WORKS says less, and "
+        "what BREAKS may be a symbol that nothing has to define.",
+    )
+
+
 @strawberry.type(description="A symbol that nothing defines any more.")
 class MissingSymbol:
     """A symbol that nothing defines any more."""
@@ -60,6 +83,7 @@ class Splice:
     )
     warnings: list[str] = strawberry.field(description="What the loader would go on after.")
     undecided: list[str] = strawberry.field(description="Why it cannot be known, if it cannot.")
+    basis: SpliceBasis = strawberry.field(description="What the verdict rests on.")
 
 
 @strawberry.type(description="What the loader refuses of a build as it is.")

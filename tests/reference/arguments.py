@@ -64,7 +64,10 @@ class Draws:
                 "package": self.package, "first": self.few, "versions": self.few,
                 "afterVersion": lambda: str(self.dice.below(30)),
             },
-            "Query.splice": {"build": self.number, "replace": self.replaced, "with": self.whole_hash},
+            "Query.splice": {
+                "build": self.number, "replace": self.replaced, "with": self.whole_hash,
+                "rule": lambda: Word(self.dice.choice(["LOADER", "SYMBOLATOR"])),
+            },
             "Query.spec": self.dice.choice([{"hash": self.hash}, {"id": lambda: self.id("Spec")}]),
         }  # fmt: skip
         if name == "groupBy":

@@ -30,8 +30,8 @@ ARGUMENTS = {
     "fromLine", "hash", "hashes", "having", "head", "id", "ids", "ignore", "includeInstalled", "keys",
     "last", "lines", "lookBackDays", "matchedBy", "maximumDepth", "maximumP", "minimumChanges",
     "minimumRuns", "name", "of", "offset", "order", "orderBy", "package", "replace", "rootCausesOnly",
-    "rows", "satisfying", "search", "since", "spec", "symbols", "template", "text", "to", "toLine", "types",
-    "unchanged", "versions", "where", "with",
+    "rows", "rule", "satisfying", "search", "since", "spec", "symbols", "template", "text", "to",
+    "toLine", "types", "unchanged", "versions", "where", "with",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"

@@ -43,8 +43,7 @@ def roots(find: Find, find_build: Find) -> dict[tuple[str, str], Find]:
         if find(rows, None, {"hash": arguments["with"]}) is None:
             raise Refused(Code.SPEC_UNKNOWN, "no such spec")
         _check_below(rows, root, arguments["replace"])
-        undecided = [_unread_pair(arguments["replace"])]
-        return {**_NOTHING, "sonamesKept": True, "warnings": [], "undecided": undecided}
+        return {**_NOTHING, "sonamesKept": True, "warnings": [], **_unknown(arguments)}
 
     def missing_now(rows: Rows, _: Any, arguments: Arguments) -> Any:
         name = fields.value(rows, "Spec", "name", root_of(rows, arguments))
@@ -74,6 +73,15 @@ def roots(find: Find, find_build: Find) -> dict[tuple[str, str], Find]:
         ("Query", "spliceCandidates"): candidates,
         ("Query", "spliceMatrix"): _matrix,
     }
+
+
+def _unknown(arguments: Arguments) -> dict[str, Any]:
+    package = arguments["replace"]
+    if arguments["rule"] == "LOADER":
+        return {"undecided": [_unread_pair(package)], "basis": "ELF"}
+    return {
+        "undecided": [f"no corpora of symbolator are known of both builds of {package}"], "basis": "NAMES",
+    }  # fmt: skip
 
 
 def _history(rows: Rows, _: Any, arguments: Arguments) -> Any:

@@ -84,14 +84,14 @@ class _Reading:
         )
         return braced(
             [
-                *((name, self._list(select(ids.c.id))) for name, ids in self._groups.items()),
-                ("specs", self._list(self._of_specs())),
-                ("edges", self._list(edges)),
-                ("builds", self._list(select(self._builds.c.spec_id, self._builds.c.prefix))),
-                ("files", self._list(select(self._files))),
-                ("links", self._list(select(self._links))),
-                ("elves", self._list(elves)),
-                ("sets", self._list(sets)),
+                *((name, listed(self._statement, select(ids.c.id))) for name, ids in self._groups.items()),
+                ("specs", listed(self._statement, self._of_specs())),
+                ("edges", listed(self._statement, edges)),
+                ("builds", listed(self._statement, select(self._builds.c.spec_id, self._builds.c.prefix))),
+                ("files", listed(self._statement, select(self._files))),
+                ("links", listed(self._statement, select(self._links))),
+                ("elves", listed(self._statement, elves)),
+                ("sets", listed(self._statement, sets)),
                 *self._asked.values,
             ]
         )
@@ -148,12 +148,13 @@ class _Reading:
         columns = [column for column in numbered.c if column.name != "number"]
         return self._named(select(*columns).where(numbered.c.number <= literal_column(str(MOST_FILES + 1))))
 
-    def _list(self, rows: Select[*tuple[Any, ...]]) -> Json:
-        """Rows as JSON lists; those of one column as its values."""
-        found = rows.subquery(self._statement.new_name())
-        pieces: list[str | Json] = []
-        for column in found.c:
-            pieces += [",", self._statement.json.value(column, nullable=True)]
-        body = pieces[1] if len(pieces) == 2 else joined(["[", *pieces[1:], "]"])
-        made = select(body.label("body")).subquery(self._statement.new_name())  # type: ignore[union-attr]
-        return scalar(select(self._statement.json.array(made.c["body"])).select_from(made))
+
+def listed(statement: "Statement", rows: Select[*tuple[Any, ...]]) -> Json:
+    """Rows as JSON lists; those of one column as its values."""
+    found = rows.subquery(statement.new_name())
+    pieces: list[str | Json] = []
+    for column in found.c:
+        pieces += [",", statement.json.value(column, nullable=True)]
+    body = pieces[1] if len(pieces) == 2 else joined(["[", *pieces[1:], "]"])
+    made = select(body.label("body")).subquery(statement.new_name())  # type: ignore[union-attr]
+    return scalar(select(statement.json.array(made.c["body"])).select_from(made))

@@ -10,8 +10,9 @@ from spackmon.errors import Code, Refused
 from spackmon.models import Build
 from spackmon.query.abi.installations import Installation, Installed
 from spackmon.query.abi.installed import Asked, installed
+from spackmon.query.abi.symbolator import by_names, results_of_splice
 from spackmon.query.meanings.meaning import At
-from spackmon.query.rows.lookups import by_id, spec_by_hash_or_id
+from spackmon.query.rows.lookups import by_id, present_number, spec_by_hash_or_id
 from spackmon.query.sql.json_text import Json
 from spackmon.query.sql.values import Given
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
 
 Arguments = Mapping[str, Any]
+
+BY_NAMES = "SYMBOLATOR"
+"""The rule that compares names alone."""
 
 
 def build_asked(statement: "Statement", arguments: Mapping[str, Given]) -> tuple[Any, Any, tuple[str, Json]]:
@@ -34,7 +38,10 @@ def files_of_splice(at: At, statement: "Statement", arguments: Mapping[str, Give
     build_id, root, number = build_asked(statement, arguments)
     replacement = spec_by_hash_or_id({"hash": arguments["with"]}, statement).row_id
     specs = {"root": root, "with": select(replacement.label("id"))}
-    return installed(statement, Asked(specs, build_id, values=(number,)))
+    values: tuple[tuple[str, Json], ...] = (number,)
+    if statement.decided(arguments["rule"]) == BY_NAMES:
+        values += results_of_splice(statement, present_number(build_id), replacement)
+    return installed(statement, Asked(specs, build_id, values=values))
 
 
 def spliced(facts: Any, arguments: Arguments) -> dict[str, Any]:
@@ -45,7 +52,9 @@ def spliced(facts: Any, arguments: Arguments) -> dict[str, Any]:
     if replacement is None:
         raise Refused(Code.SPEC_UNKNOWN, f"no spec has the hash {arguments['with']!r}")
     replaced = replaced_in(known, root, arguments["replace"])
-    return as_answer(prediction(known, root, replaced, replacement))
+    if arguments["rule"] == BY_NAMES:
+        return {**as_answer(by_names(facts, replaced.name)), "basis": "NAMES"}
+    return {**as_answer(prediction(known, root, replaced, replacement)), "basis": "ELF"}
 
 
 def root_of(facts: Any, known: Installed, arguments: Arguments) -> Installation:
