@@ -63,8 +63,10 @@ class RowStatement:
         return result.all() if result.returns_rows else ()
 
     def _unnested(self) -> str:
+        # PostgreSQL may not see how long an array is: it takes ten rows where it does not know, so that plans
+        # for fewer look cheaper than one for all, and it would plan for each report anew.
         arrays = ", ".join(
-            f"CAST(:input_{place} AS {kind}[])" for place, (_, kind) in enumerate(self._columns)
+            f"(SELECT CAST(:input_{place} AS {kind}[]))" for place, (_, kind) in enumerate(self._columns)
         )
         names = ", ".join(name for name, _ in self._columns)
         return f"(SELECT * FROM unnest({arrays}) AS r({names}))"  # noqa: S608 -- of our own constants

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from spackmon.database import Database
+from spackmon.database.roles import Role
 from spackmon.ingest import store
 from spackmon.ingest.tables import claims
 from spackmon.runs.untimed import NEWEST
@@ -99,3 +101,20 @@ def test_a_claim_without_times_moves_with_the_last_success_until_there_are_two_o
     assert beside() == [{"3", "/opt/zlib"}]
     claims_read(database, monkeypatch, [untimed(2, "/opt/zlib")])
     assert beside() == [{"/opt/zlib"}, {"/opt/zlib"}]
+
+
+def test_postgresql_plans_the_statements_of_reports_once_a_connection(postgresql_url: str) -> None:
+    database = Database(postgresql_url, role=Role("test", 1))
+    try:
+        people(database)
+        for number in range(14):
+            database.write(partial(store.apply, submission=nightly(number), person_id=1))
+        # The driver prepares at the sixth time, PostgreSQL plans five times more.
+        planned = database.write(
+            lambda connection: connection.execute(
+                text("SELECT statement FROM pg_prepared_statements WHERE custom_plans > 5")
+            ).all()
+        )
+    finally:
+        database.close()
+    assert [row.statement for row in planned if "unnest" in row.statement] == []
