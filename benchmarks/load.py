@@ -32,7 +32,7 @@ from spackmon.logs.groups import VERSION, digest
 from spackmon.logs.words import searchable
 from spackmon.runs.claim import Claim
 from spackmon.runs.times import window
-from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.status import BuildStatus, EventKind, ResultKind, SourceKind
 from spackmon.submission import SpecReport
 
 OLDEST = datetime(2022, 1, 1, tzinfo=UTC)
@@ -270,7 +270,9 @@ class _Rows:
         for (file_id, path), (name, value) in zip(files, build.attributes.items(), strict=False):
             yield models.Attribute.__table__, {
                 "id": self._next(models.Attribute), "analysis_id": analysis_id, "attempt_id": attempt_id,
-                "path": path, "install_file_id": file_id, "name": name, "value": value,
+                "path": path, "install_file_id": file_id, "name": name, "kind": ResultKind.TEXT.value,
+                "value": value, "size_bytes": len(value), "digest": hashlib.sha256(value.encode()).digest(),
+                "reported_at": began,
             }  # fmt: skip
 
     def _next(self, model: Any) -> int:
