@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,27 @@ def _runs_after(site: Site, reports: list[SpecReport | InstallReport]) -> dict[s
     for report in reports:
         site.apply(report, arrived_at=after(90000))
     return {**contents(site), "runs": sorted(site.rows(RUNS), key=repr)}
+
+
+def test_a_run_finds_its_machine_when_two_specs_turn_out_to_be_one(site: Site) -> None:
+    def document(*kinds: str) -> SpecGraph:
+        hashes = tuple((kind, f"zlib-{kind}") for kind in kinds)
+        node = spec("zlib", "1.0", document=json.dumps(kinds))
+        node = dataclasses.replace(node, hash=hashes[0][1], hash_kind=kinds[0], hashes=hashes)
+        return SpecGraph(node.hash, 2, {node.hash: node})
+
+    one, other = document("full_hash", "hash"), document("build_hash", "hash")
+    reports = [
+        SpecReport(document("full_hash", "build_hash", "hash"), "0.17.0"),
+        install(SourceKind.EXTENSION, "here", graph=one, environment=HERE, started_at=None, finished_at=None),
+        install(
+            SourceKind.EXTENSION, "nowhere", graph=other, environment=None, started_at=None, finished_at=None
+        ),
+    ]
+    first, *others = [_runs_after(site, list(order)) for order in permutations(reports)]
+    assert len(first["runs"]) == 2
+    assert len({row[2] for row in first["runs"]}) == 2
+    assert all(one == first for one in others)
 
 
 def test_files_of_one_spec_complete_each_other_in_both_orders(site: Site) -> None:

@@ -66,6 +66,11 @@ def settle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
     return _settle_all(connection, [claim_id], now, ())[claim_id]
 
 
+def settle_moved(connection: Connection, claim_id: int, now: datetime) -> Resolved:
+    """`settle` of a claim whose spec is another now: there is, or is not, a machine that it was built on."""
+    return _settle_all(connection, [claim_id], now, (), has_moved=True)[claim_id]
+
+
 def resettle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
     """`settle` of a claim that is what it was: nobody hears of it where nothing comes of it."""
     return _settle_all(connection, [claim_id], now, (), is_reported=False)[claim_id]
@@ -78,11 +83,15 @@ def _settle_all(
     earlier: Collection[int],
     *,
     is_reported: bool = True,
+    has_moved: bool = False,
 ) -> dict[int, Resolved]:
     stored, beside = _neighbourhood(connection, {*claim_ids, *earlier})
     rulings = _rulings(connection, stored)
     runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings, beside)]
-    return _Writing(connection, now).write(runs, claim_ids, is_reported=is_reported)
+    writing = _Writing(connection, now)
+    if has_moved:
+        writing.unsettle(runs)
+    return writing.write(runs, claim_ids, is_reported=is_reported)
 
 
 def _neighbourhood(
@@ -140,6 +149,10 @@ class _Writing:
         self._left: set[int] = set()
         self._environments: dict[Machine, int] = {}
         self._settled = Settled()
+
+    def unsettle(self, runs: Iterable[Run]) -> None:
+        """Look anew for the machines of all runs of these specs and owners, wherever they are counted to."""
+        self._unsettled |= {(run.spec_id, run.owner_id) for run in runs if run.spec_id is not None}
 
     def write(self, runs: list[Run], claim_ids: Collection[int], *, is_reported: bool) -> dict[int, Resolved]:
         """Write runs, which are all of their claims' attempts; where these claims are counted to now.

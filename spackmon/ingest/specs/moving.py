@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, Table
 
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.rows import Statement, over_rows
-from spackmon.ingest.runs.resolution import settle
+from spackmon.ingest.runs.resolution import settle_moved
 from spackmon.ingest.tables import builds
 from spackmon.models import (
     Base,
@@ -91,7 +91,7 @@ def end_specs(connection: Connection, ended: Mapping[int, int]) -> None:
             statement.run(connection, old_id=old_id, new_id=new_id)
     _END.run(connection, sorted((spec_id,) for spec_id in ended))
     for claim_id in claims:
-        settle(connection, claim_id, utc_now())
+        settle_moved(connection, claim_id, utc_now())
 
 
 def _join_same_builds(connection: Connection, old_id: int, new_id: int) -> None:
