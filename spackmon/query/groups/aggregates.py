@@ -170,9 +170,12 @@ def cells(source: FromClause, names: Sequence[str], first: int, nested: Nested) 
 
 def built(builds: Rows, installed_from: ValueOf = lambda build: build[Build.installed_from]) -> Rows:
     """Of builds or runs those that were built here, as far as that is known."""
-    source = installed_from(builds.row)
-    is_built = or_(source.is_(None), source == constant(InstalledFrom.SOURCE))
-    return replace(builds, conditions=[*builds.conditions, is_built])
+    return replace(builds, conditions=[*builds.conditions, is_built(installed_from(builds.row))])
+
+
+def is_built(installed_from: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether what has this source was built here, as far as that is known."""
+    return or_(installed_from.is_(None), installed_from == constant(InstalledFrom.SOURCE))
 
 
 def of_package(builds: Rows, is_of_package: Callable[[Scope], ColumnElement[bool]]) -> Rows:

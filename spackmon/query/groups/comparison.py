@@ -20,7 +20,6 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
-    or_,
     select,
     union_all,
 )
@@ -29,6 +28,7 @@ from strawberry.types.arguments import StrawberryArgument
 from spackmon.errors import Code, Refused
 from spackmon.models import Architecture, Attempt, Build, Spec, Target
 from spackmon.models.columns import UtcDateTime
+from spackmon.query.groups.aggregates import is_built
 from spackmon.query.meanings.connections import Connected
 from spackmon.query.meanings.fields import PAGING, SQL
 from spackmon.query.meanings.meaning import At, Meaning, scalar
@@ -38,7 +38,7 @@ from spackmon.query.sql.conditions import Belongs, ValueOf
 from spackmon.query.sql.json_text import Json, constant
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
-from spackmon.status import FINISHED, BuildStatus, InstalledFrom
+from spackmon.status import FINISHED, BuildStatus
 
 if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
@@ -67,7 +67,7 @@ class Compared(Meaning):
         arguments = statement.arguments(at)
 
         def those(name: str) -> Conditions:
-            return lambda attempt: _passing(arguments, name, attempt, statement)
+            return lambda attempt: statement.holds_by(at, name, attempt)
 
         pairs = _pairs(those("base"), those("head"), arguments, at, statement)
         listed = _listed(pairs, arguments, at, statement)
@@ -106,12 +106,11 @@ class ChangedSince(Connected):
             since = statement.bind(given, UtcDateTime())
             least = statement.bind(given, UtcDateTime(), lambda moment: before_days(moment, days))
             began = attempt[Attempt.started_at]
-            return [began >= least, began < since, *_passing(arguments, "among", attempt, statement)]
+            return [began >= least, began < since, *statement.holds_by(at, "among", attempt)]
 
         def head(attempt: Scope) -> list[ColumnElement[bool]]:
             since = statement.bind(given, UtcDateTime())
-            among = _passing(arguments, "among", attempt, statement)
-            return [attempt[Attempt.started_at] >= since, *among]
+            return [attempt[Attempt.started_at] >= since, *statement.holds_by(at, "among", attempt)]
 
         return _listed(_pairs(base, head, arguments, at, statement), arguments, at, statement)
 
@@ -168,15 +167,6 @@ def counted_in(side: str) -> ValueOf:
 
 def _is_of(attempt: Scope, listed: CTE, kinds: tuple[str, ...]) -> ColumnElement[bool]:
     return attempt.row_id.in_(select(listed.c.id).where(listed.c.kind.in_([constant(one) for one in kinds])))
-
-
-def _passing(
-    arguments: Mapping[str, Given], name: str, attempt: Scope, statement: "Statement"
-) -> list[ColumnElement[bool]]:
-    """What the filter in an argument asks of a run."""
-    if name not in arguments:
-        return []
-    return [one.holds for one in statement.all_of("AttemptFilter", arguments[name], attempt)]
 
 
 def _pairs(
@@ -236,7 +226,6 @@ def _last(side: int, conditions: Conditions, match: str, at: At, statement: "Sta
     """The last run of each configuration."""
     attempt = at.row.beneath(Attempt.__table__)
     build, status = attempt.follow(Attempt.build_id), attempt[Attempt.status]
-    origin = attempt[Attempt.installed_from]
     keys = [key.label(f"key{number}") for number, key in enumerate(_keys(build, match))]
     order = attempt[Attempt.started_at].desc().nulls_last(), attempt.row_id.desc()
     place = func.row_number().over(partition_by=[key.element for key in keys], order_by=order)
@@ -246,7 +235,7 @@ def _last(side: int, conditions: Conditions, match: str, at: At, statement: "Sta
     holds = [
         status.in_([constant(one) for one in sorted(FINISHED)]),
         build[Build.package_id].is_not(None),
-        or_(origin.is_(None), origin == constant(InstalledFrom.SOURCE)),
+        is_built(attempt[Attempt.installed_from]),
         *conditions(attempt),
     ]
     columns = attempt.row_id.label("id"), is_broken.label("is_broken"), place.label("place"), *keys

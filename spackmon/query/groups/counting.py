@@ -6,8 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import strawberry
-from graphql import get_named_type
-from sqlalchemy import ColumnElement, Select, literal_column, select
+from sqlalchemy import Select, literal_column, select
 
 from spackmon.models import Build
 from spackmon.query.groups import aggregates, days, facets
@@ -76,10 +75,7 @@ class Grouped(Meaning):
         measured = known if is_compared else [name for name in known if name in names]
         found = self._found(rows, keys, measured, arguments, statement)
         group = Scope(statement.rows(found), statement.names)
-        holds: list[ColumnElement[bool]] = []
-        if "having" in arguments:
-            having = get_named_type(at.definition.args["having"].type).name
-            holds = [one.holds for one in statement.all_of(having, arguments["having"], group)]
+        holds = statement.holds_by(at, "having", group)
         order = ordered(at, group, statement)
         body = statement.object_of(object_type(at.type_), fields, group, at.depth + 1).label("body")
         listed = select(body).select_from(group.joined()).where(*holds)

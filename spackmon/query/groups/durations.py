@@ -6,8 +6,7 @@ from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from graphql import get_named_type
-from sqlalchemy import ColumnElement, Select, Text, case, false, func, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, Text, case, false, func, literal_column, select, union_all
 
 from spackmon.errors import Code, Refused
 from spackmon.history.durations import Stratum, Timed, shift, trend
@@ -22,14 +21,15 @@ from spackmon.models import (
     Target,
 )
 from spackmon.models.columns import UtcDateTime
-from spackmon.query.groups.aggregates import read_first
+from spackmon.query.groups.aggregates import is_built, read_first
 from spackmon.query.groups.comparison import before_days, read_days
+from spackmon.query.groups.flaky import ALIKE
 from spackmon.query.meanings.meaning import At
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.json_text import Json, constant, joined
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
-from spackmon.status import BuildStatus, InstalledFrom
+from spackmon.status import BuildStatus
 
 if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
@@ -177,20 +177,13 @@ def _timed(
     given, days = arguments["since"], read_days(statement.decided(arguments["lookBackDays"]))
     since = statement.bind(given, UtcDateTime())
     least = statement.bind(given, UtcDateTime(), lambda moment: before_days(moment, days))
-    began, origin, seconds = (
-        attempt[Attempt.started_at],
-        attempt[Attempt.installed_from],
-        row.column("duration_seconds"),
-    )
+    began, seconds = attempt[Attempt.started_at], row.column("duration_seconds")
     build = attempt.follow(Attempt.build_id)
     package = build.follow(Build.package_id)
     holds = [
         succeeded, seconds.is_not(None), began >= least, package.row_id.is_not(None),
-        or_(origin.is_(None), origin == constant(InstalledFrom.SOURCE)),
+        is_built(attempt[Attempt.installed_from]), *statement.holds_by(at, "among", attempt),
     ]  # fmt: skip
-    if "among" in arguments:
-        input_name = get_named_type(at.definition.args["among"].type).name
-        holds += [one.holds for one in statement.all_of(input_name, arguments["among"], attempt)]
     if "after" in arguments:
         after = statement.bind(arguments["after"], Text(), lambda name: without_nul("after", name))
         holds.append(package[Package.name] > after)
@@ -213,7 +206,6 @@ def _kinds(attempt: Scope, across: bool) -> list[ColumnElement[Any]]:
         attempt.follow(Attempt.environment_id),
         attempt.follow(Attempt.build_id).follow(Build.spec_id),
     )
-    alike = BuildEnvironment.platform, BuildEnvironment.operating_system, BuildEnvironment.target
-    names = alike if across else (BuildEnvironment.hostname,)
+    names = ALIKE if across else (BuildEnvironment.hostname,)
     target = spec.follow(Spec.architecture_id).follow(Architecture.target_id)
     return [*(machine[name] for name in names), target[Target.name], spec[Spec.parameter_set_id]]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import strawberry
-from graphql import get_named_type
 from sqlalchemy import (
     CTE,
     BigInteger,
@@ -17,7 +16,6 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
-    or_,
     select,
 )
 from sqlalchemy import cast as sql_cast
@@ -26,7 +24,7 @@ from strawberry.types.arguments import StrawberryArgument
 from spackmon.errors import Code, Refused
 from spackmon.history.proportion import wilson_interval
 from spackmon.models import Attempt, Build, BuildEnvironment
-from spackmon.query.groups.aggregates import read_first, read_offset
+from spackmon.query.groups.aggregates import is_built, read_first, read_offset
 from spackmon.query.meanings.fields import SQL
 from spackmon.query.meanings.meaning import At, Meaning, scalar
 from spackmon.query.rows.failures import is_no_consequence
@@ -35,7 +33,7 @@ from spackmon.query.sql.json_text import Json, constant, joined
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.selection import Selected
 from spackmon.query.sql.values import Given
-from spackmon.status import BuildStatus, InstalledFrom
+from spackmon.status import BuildStatus
 
 if TYPE_CHECKING:
     from spackmon.query.meanings.limits import Measure
@@ -45,6 +43,8 @@ DEFAULT_FLAKY = 50
 # Reads every run that its filter leaves.
 _COST = 2_000
 _COUNTS = "minimumRuns", "minimumChanges"
+ALIKE = BuildEnvironment.platform, BuildEnvironment.operating_system, BuildEnvironment.target
+"""What machines have in common that count as one where it is asked across machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,16 +144,14 @@ def _ended(arguments: Mapping[str, Given], across: bool, at: At, statement: "Sta
     """The runs that passed or failed by themselves, each with the end of the one before it."""
     attempt = at.row.beneath(Attempt.__table__)
     spec_id = attempt.follow(Attempt.build_id)[Build.spec_id]
-    status, origin = attempt[Attempt.status], attempt[Attempt.installed_from]
+    status = attempt[Attempt.status]
     holds = [
         spec_id.is_not(None),
         status.in_([constant(BuildStatus.FAILED), constant(BuildStatus.SUCCESS)]),
-        or_(origin.is_(None), origin == constant(InstalledFrom.SOURCE)),
+        is_built(attempt[Attempt.installed_from]),
         is_no_consequence(attempt),
+        *statement.holds_by(at, "where", attempt),
     ]
-    if "where" in arguments:
-        input_name = get_named_type(at.definition.args["where"].type).name
-        holds += [one.holds for one in statement.all_of(input_name, arguments["where"], attempt)]
     keys = [spec_id, *_environment(attempt, across)]
     began = attempt[Attempt.started_at]
     latest = began.desc().nulls_last(), attempt.row_id.desc()
@@ -178,8 +176,7 @@ def _environment(attempt: Scope, across: bool) -> list[ColumnElement[Any]]:
     if not across:
         return [attempt[Attempt.environment_id]]
     machine = attempt.follow(Attempt.environment_id)
-    kinds = BuildEnvironment.platform, BuildEnvironment.operating_system, BuildEnvironment.target
-    return [machine[one] for one in kinds]
+    return [machine[one] for one in ALIKE]
 
 
 def _flaky(ended: CTE, runs: int, changes: int) -> Select[Any]:

@@ -62,7 +62,7 @@ class Connected(Meaning):
 
     def filtered(self, at: At, statement: "Statement") -> Rows:
         """The rows that the field's arguments leave, each time with joins of its own."""
-        arguments, types = statement.arguments(at), at.definition.args
+        arguments = statement.arguments(at)
         child = at.row.beneath(self.model.__table__)
         holds = child.is_counted()
         driver = None if self.walk is None else self.walk(at.row)
@@ -71,9 +71,7 @@ class Connected(Meaning):
         conditions: list[Condition] = []
         if self.words is not None and "search" in arguments:
             conditions.append(has_words(self.words)(child, arguments["search"], statement))
-        if "where" in arguments:
-            input_name = get_named_type(types["where"].type).name
-            conditions += statement.all_of(input_name, arguments["where"], child)
+        conditions += statement.asked_by(at, "where", child)
         for condition in conditions:
             if driver is None and condition.driver is not None and self.belongs is None:
                 driver = condition.driver

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLObjectType, get_named_type
+from graphql import GraphQLObjectType
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, bindparam, cast, func, select
 
 from spackmon.errors import Code, Refused
@@ -41,11 +41,7 @@ class Live(Meaning):
         """The updates of rows that changed between two positions: cursor, space, data, UPDATE_END each."""
         picked = statement.rows(self._latest())
         child = at.row.beneath(self.model.__table__)
-        holds = child.is_counted()
-        where = statement.arguments(at).get("where")
-        if where is not None:
-            input_name = get_named_type(at.definition.args["where"].type).name
-            holds += [one.holds for one in statement.all_of(input_name, where, child)]
+        holds = [*child.is_counted(), *statement.holds_by(at, "where", child)]
         cursor = cursor_json(picked.c["position"], picked.c["changed_at"], statement.json)
         data = braced([(key, self._update(at, child, cursor, statement))])
         source = child.joined(picked.join(child.source, child.row_id == picked.c["row_id"]))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import zstandard
-from graphql import get_named_type
 from sqlalchemy import BigInteger, FromClause, Text, and_, func, literal_column, or_, select
 from sqlalchemy import cast as sql_cast
 
@@ -134,11 +133,7 @@ def _unpacked(chunk: Mapping[str, Any]) -> bytes:
 def _chunks(at: At, arguments: Mapping[str, Given], statement: "Statement") -> Any:
     """The chunks that are looked through; `id` is their phase's, `every` how many might have been."""
     phase, chunk = at.row.beneath(Phase.__table__), LogChunk.__table__.alias(statement.new_name())
-    holds = phase.is_counted()
-    if "where" in arguments:
-        input_name = get_named_type(at.definition.args["where"].type).name
-        conditions = statement.all_of(input_name, arguments["where"], phase)
-        holds += [condition.holds for condition in conditions]
+    holds = [*phase.is_counted(), *statement.holds_by(at, "where", phase)]
     if "after" in arguments:
         last, number = (statement.bind(arguments["after"], BigInteger(), _part(place)) for place in (0, 1))
         is_same = and_(phase.row_id == last, chunk.c.number > number)

@@ -15,6 +15,7 @@ from graphql import (
     SelectionSetNode,
     Undefined,
     ValueNode,
+    get_named_type,
 )
 from sqlalchemy import (
     BigInteger,
@@ -318,6 +319,17 @@ class Statement:
         conditions = [predicates[name](row, value, self) for name, value in asked.items()]
         self._filter_depth -= 1
         return conditions
+
+    def asked_by(self, at: At, argument: str, row: Scope) -> list[Condition]:
+        """What the filter asks of `row` that an argument of a field is; nothing where it is not given."""
+        given = self.arguments(at).get(argument)
+        if given is None:
+            return []
+        return self.all_of(get_named_type(at.definition.args[argument].type).name, given, row)
+
+    def holds_by(self, at: At, argument: str, row: Scope) -> list[ColumnElement[bool]]:
+        """The same as SQL alone."""
+        return [condition.holds for condition in self.asked_by(at, argument, row)]
 
 
 def _reads_specs_alone(statement: str) -> bool:
