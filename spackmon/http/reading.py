@@ -17,6 +17,8 @@ from spackmon.http.token_exchange import challenge
 from spackmon.setting_values import AUTHENTICATED
 from spackmon.viewer import Viewer
 
+CHECKED_SECONDS = 120.0
+"""How often it is looked again whether who is answered for ever may still read."""
 _GRAPHQL = "/graphql"
 # These show nothing that was reported, or ask for a token themselves.
 _OPEN_PATHS = frozenset(("/healthz", "/readyz", "/auth/token", "/auth/token/"))

@@ -6,7 +6,7 @@ from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.http.services import Services
-from spackmon.web.pages import nothing_here, refusal_page
+from spackmon.web.pages import nothing_here, refusal_page, refused_at
 
 _NOTHING_BUILT = "0"
 _BUILD = "query ($id: ID!) { build(id: $id) { id } }"
@@ -21,7 +21,7 @@ async def build_summary(request: Request[Services]) -> Response:
     try:
         data = await request.state.query.ask(_BUILD, {"id": build_id})
     except Refused as refused:
-        return refusal_page(request, nothing_here(request) if refused.code == Code.ID_INVALID else refused)
+        return refusal_page(request, refused_at(request, refused))
     if data["build"] is None:
         return refusal_page(request, nothing_here(request))
     return RedirectResponse(f"/builds/{data['build']['id']}", status_code=302)

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from spackmon.errors import Refused
+from spackmon.http.reading import CHECKED_SECONDS
 from spackmon.query.serve.refusals import error_body, graphql_error
 from spackmon.query.serve.service import QueryService
 from spackmon.query.serve.subscriptions import Subscription
@@ -19,7 +20,6 @@ from spackmon.web.streaming import Refusal, StreamedResponse
 EVENT_STREAM = "text/event-stream"
 # Proxies end what is silent for a minute.
 _IDLE_SECONDS = 15.0
-_CHECKED_SECONDS = 120.0
 _HEADERS = {
     "Content-Type": EVENT_STREAM,
     "Cache-Control": "no-store, no-transform",
@@ -68,7 +68,7 @@ async def _of(subscription: Subscription, check: Check) -> AsyncGenerator[bytes,
     async with aclosing(subscription.updates(_IDLE_SECONDS)) as updates:
         yield b"id: %s\n\n" % subscription.cursor.encode()
         async for update in updates:
-            if time.monotonic() - checked_seconds > _CHECKED_SECONDS:
+            if time.monotonic() - checked_seconds > CHECKED_SECONDS:
                 await check()
                 checked_seconds = time.monotonic()
             if update is None:

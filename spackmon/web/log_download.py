@@ -11,14 +11,12 @@ from typing import Any
 import zstandard
 from starlette.responses import Response
 
-from spackmon.errors import Code, Refused
-from spackmon.http import answers
 from spackmon.http.byte_range import byte_range
 from spackmon.http.caching import is_unchanged
 from spackmon.http.content_coding import IDENTITY, preferred_coding
 from spackmon.query.serve.log_chunks import LogChunks
 from spackmon.threads import in_thread
-from spackmon.web.streaming import Refusal, StreamedResponse
+from spackmon.web.streaming import Refusal, StreamedResponse, part_response
 
 _ZSTD, _GZIP = "zstd", "gzip"
 # What zlib calls the format of gzip with the largest window.
@@ -53,13 +51,7 @@ async def log_response(
         if coding == IDENTITY:
             sent["Content-Length"] = str(size_bytes)
         return StreamedResponse(_whole(chunks, len(sizes), coding), sent, refusal)
-    if not wanted:
-        sentence = f"`Range` names no byte of this log, which has {size_bytes:,}"
-        refused = Refused(Code.RANGE_INVALID, sentence)
-        return answers.refusal(refused, {"Content-Range": f"bytes */{size_bytes}"})
-    sent["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size_bytes}"
-    sent["Content-Length"] = str(len(wanted))
-    return StreamedResponse(_part(chunks, sizes, wanted), sent, refusal, 206)
+    return part_response(wanted, size_bytes, "log", _part(chunks, sizes, wanted), sent, refusal)
 
 
 async def _whole(chunks: LogChunks, count: int, coding: str) -> AsyncGenerator[bytes, None]:

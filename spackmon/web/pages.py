@@ -14,7 +14,7 @@ from starlette.templating import Jinja2Templates
 
 from spackmon.errors import Code, Refused
 from spackmon.http import answers
-from spackmon.http.base_url import base_url
+from spackmon.http.base_url import site_url
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.web.asked_builds import asked_builds, asked_words
@@ -95,9 +95,7 @@ def answering(name: str, variables: Variables, show: Show) -> Endpoint:
                 raise nothing_here(request)
             return await show(request, data)
         except Refused as refused:
-            # An id that cannot be one is an address like any other where nothing is.
-            is_no_id = refused.code == Code.ID_INVALID
-            return refusal_page(request, nothing_here(request) if is_no_id else refused)
+            return refusal_page(request, refused_at(request, refused))
         except Exception:
             log.exception("page_failed", path=request.url.path)
             sentence = f"this page failed; the server's log has more under {request.state.request_id}"
@@ -150,7 +148,7 @@ def rendered(
     settings = request.state.settings
     context = {
         **values,
-        "address": settings.public_url if settings.domain_name else base_url(request),
+        "address": site_url(request),
         "settings": settings,
         "version": _VERSION,
     }
@@ -170,6 +168,11 @@ def refusal_page(request: PageRequest, refused: Refused) -> Response:
 def nothing_here(request: PageRequest) -> Refused:
     """What an address answers under which there is nothing."""
     return Refused(Code.NOT_FOUND, f"nothing is known here under {request.url.path}")
+
+
+def refused_at(request: PageRequest, refused: Refused) -> Refused:
+    """What an address answers that was refused: an id that cannot be one is one where nothing is."""
+    return nothing_here(request) if refused.code == Code.ID_INVALID else refused
 
 
 def wants_json(request: PageRequest) -> bool:

@@ -6,12 +6,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from spackmon.errors import Code, Refused
-from spackmon.http import answers
 from spackmon.http.byte_range import byte_range
 from spackmon.http.caching import is_unchanged
 from spackmon.query.serve.result_bytes import ResultBytes
-from spackmon.web.streaming import Refusal, StreamedResponse
+from spackmon.web.streaming import Refusal, StreamedResponse, part_response
 
 _TYPES = {"TEXT": "text/plain; charset=utf-8", "JSON": "application/json"}
 _BEGINNINGS = {
@@ -39,12 +37,7 @@ async def result_response(
     if wanted is None:
         sent["Content-Length"] = str(size)
         return StreamedResponse(content.parts(range(size)), sent, refusal)
-    if not wanted:
-        refused = Refused(Code.RANGE_INVALID, f"`Range` names no byte of this result, which has {size:,}")
-        return answers.refusal(refused, {"Content-Range": f"bytes */{size}"})
-    sent["Content-Range"] = f"bytes {wanted.start}-{wanted.stop - 1}/{size}"
-    sent["Content-Length"] = str(len(wanted))
-    return StreamedResponse(content.parts(wanted), sent, refusal, 206)
+    return part_response(wanted, size, "result", content.parts(wanted), sent, refusal)
 
 
 async def _type_of(content: ResultBytes, size: int) -> str:

@@ -12,7 +12,8 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
+from spackmon.http import answers
 
 # A client that stops reading would otherwise hold what its answer is made of for ever.
 STALLED_SECONDS = 60.0
@@ -79,3 +80,23 @@ async def _sent(send: Send, chunk: bytes, *, more: bool) -> None:
             await send({"type": "http.response.body", "body": chunk, "more_body": more})
     except TimeoutError:
         raise ClientDisconnect from None
+
+
+def part_response(
+    wanted: range,
+    size_bytes: int,
+    noun: str,
+    chunks: AsyncGenerator[bytes, None],
+    headers: Mapping[str, str],
+    refusal: Refusal,
+) -> Response:
+    """The answer to `Range` (RFC 9110, section 14): `wanted` of `size_bytes`, or 416 if that is nothing."""
+    if not wanted:
+        sentence = f"`Range` names no byte of this {noun}, which has {size_bytes:,}"
+        refused = Refused(Code.RANGE_INVALID, sentence)
+        return answers.refusal(refused, {"Content-Range": f"bytes */{size_bytes}"})
+    place = {
+        "Content-Range": f"bytes {wanted.start}-{wanted.stop - 1}/{size_bytes}",
+        "Content-Length": str(len(wanted)),
+    }
+    return StreamedResponse(chunks, {**headers, **place}, refusal, 206)

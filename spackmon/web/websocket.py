@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import refusal
-from spackmon.http.reading import viewer_of
+from spackmon.http.reading import CHECKED_SECONDS, viewer_of
 from spackmon.http.services import Services
 from spackmon.http.websocket_protocol import CUT
 from spackmon.query.serve.refusals import error_body, graphql_error
@@ -27,7 +27,6 @@ from spackmon.web.streaming import STALLED_SECONDS
 
 SUBPROTOCOL = "graphql-transport-ws"
 INITIALISATION_SECONDS = 10.0
-_CHECKED_SECONDS = 120.0
 _MOST_OPERATIONS = 300
 _MOST_ID_CHARACTERS = 200
 _MOST_REASON_BYTES = 123
@@ -108,7 +107,7 @@ class _Connection:
             self._end(_Closed(_TOO_LATE, "Connection initialisation timeout"))
             return
         while True:
-            await anyio.sleep(_CHECKED_SECONDS)
+            await anyio.sleep(CHECKED_SECONDS)
             try:
                 await viewer_of(self._services, self._authorization)
             except Refused as refused:

@@ -1,6 +1,6 @@
 """What stands in a bill of materials, whatever its format."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,15 +70,10 @@ def components_of(graphs: Iterable[Mapping[str, Any]]) -> tuple[tuple[Component,
             components[node["hash"]] = Component(
                 node["hash"], node["name"], node["version"], node["namespace"], node["externalPath"]
             )
-        for parent, child, deptypes in _edges(graph):
-            edges.setdefault((parent, child), set()).update(deptypes)
+        for edge in graph["edges"]:
+            between = edge["parent"]["hash"], edge["child"]["hash"]
+            edges.setdefault(between, set()).update(deptype.lower() for deptype in edge["deptypes"])
     return (
         tuple(components[hash_] for hash_ in sorted(components)),
         tuple(Edge(*between, tuple(sorted(deptypes))) for between, deptypes in sorted(edges.items())),
     )
-
-
-def _edges(graph: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
-    for edge in graph["edges"]:
-        deptypes = [deptype.lower() for deptype in edge["deptypes"]]
-        yield edge["parent"]["hash"], edge["child"]["hash"], deptypes

@@ -1,6 +1,6 @@
 """Where bills of materials are: `sbom.spdx.json` and `sbom.cdx.json` of a spec, a build, an environment."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -10,13 +10,13 @@ from urllib.parse import quote
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from spackmon.errors import Code, Refused
+from spackmon.errors import Refused
 from spackmon.http import answers
-from spackmon.http.base_url import base_url
+from spackmon.http.base_url import site_url
 from spackmon.web.bills.cyclonedx import cyclonedx
 from spackmon.web.bills.materials import Bill, components_of
 from spackmon.web.bills.spdx import spdx
-from spackmon.web.pages import PageRequest, document, nothing_here
+from spackmon.web.pages import PageRequest, document, nothing_here, refused_at
 
 _VERSION = version("spackmon")
 _FORMATS: Mapping[str, tuple[str, Callable[[Bill, str], dict[str, Any]]]] = {
@@ -87,16 +87,13 @@ def _bill(
     request: PageRequest,
     path: str,
     title: str,
-    specs: Iterable[Mapping[str, Any]],
+    specs: Sequence[Mapping[str, Any]],
     said: Mapping[str, str | None],
 ) -> Bill:
-    specs = list(specs)
-    settings = request.state.settings
-    address = settings.public_url if settings.domain_name else base_url(request)
     components, edges = components_of(spec["graph"] for spec in specs)
     return Bill(
         title=title,
-        address=f"{address}{path}",
+        address=f"{site_url(request)}{path}",
         created_at=datetime.now(UTC),
         roots=tuple(spec["hash"] for spec in specs),
         components=components,
@@ -112,7 +109,7 @@ async def _answer(make: _Make, request: PageRequest) -> Response:
     try:
         bill = await make(request)
     except Refused as refused:
-        return answers.refusal(nothing_here(request) if refused.code == Code.ID_INVALID else refused)
+        return answers.refusal(refused_at(request, refused))
     return JSONResponse(write(bill, _VERSION), media_type=media_type)
 
 
