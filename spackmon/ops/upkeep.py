@@ -88,9 +88,9 @@ async def fold_counts(database: Database) -> None:
         await anyio.sleep(_LOOK_SECONDS)
         if database.condition.trouble is None:
             try:
-                for counted in (error_groups, facets):
-                    if await in_thread(database.look_once, counted.waits):
-                        await database.write_held(counted.fold)
+                for folding in (error_groups.FOLDING, facets.FOLDING):
+                    if await in_thread(database.look_once, folding.waits):
+                        await database.write_held(folding.fold)
             except Exception:
                 log.exception("counts_not_folded")
 

@@ -95,7 +95,7 @@ def take(site: Site, step: tuple[Any, ...]) -> None:
     match step:
         case ("fold",):
             for counted in (error_groups, facets):
-                site.database.write_once(counted.fold)
+                site.database.write_once(counted.FOLDING.fold)
         case ("rule", one, other, is_one_run):
             with suppress(Refused):
                 site.database.write_once(lambda c: rule(c, (one, other), 1, utc_now(), is_one_run=is_one_run))
@@ -112,7 +112,7 @@ def assert_counted(site: Site) -> None:
     differences = [one.differences for one in check_database(site.database, repair=False)]
     assert not any(sum(one.values()) for one in differences), differences
     for counted in (error_groups, facets):
-        while site.database.write_once(counted.fold):
+        while site.database.write_once(counted.FOLDING.fold):
             pass
     assert site.rows(FACETS_KEPT) == site.rows(FACETS)
     assert site.rows(FACETS_OF_OTHERS) == []
@@ -172,8 +172,8 @@ def test_what_is_counted_is_what_there_is_whatever_happened(
 def test_what_is_counted_wrongly_is_found_and_counted_again(site: Site, name: str, damage: str) -> None:
     site.apply(live(ZLIB, **{**EVERYTHING, "graph": graph(ZLIB)}))
     if "change" not in damage:
-        site.database.write_once(error_groups.fold)
-        site.database.write_once(facets.fold)
+        site.database.write_once(error_groups.FOLDING.fold)
+        site.database.write_once(facets.FOLDING.fold)
     elif site.database.is_sqlite:
         return
     site.database.write_once(lambda c: c.exec_driver_sql(damage))
@@ -185,7 +185,7 @@ def test_an_error_that_moves_with_its_run_leaves_the_times_of_its_group(site: Si
     error = ERRORS[:1]
     site.apply(live(ZLIB, run="a", graph=graph(ZLIB), started_at=START, events=error))
     site.apply(live(ZLIB, run="b", started_at=after(90000), events=error))
-    while site.database.write_once(error_groups.fold):
+    while site.database.write_once(error_groups.FOLDING.fold):
         pass
     assert [row[1:4] for row in site.rows(KEPT)] == [(1, 2, 2)]
     # The first run began later than was thought.

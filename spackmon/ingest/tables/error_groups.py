@@ -6,12 +6,12 @@ a row of its own, which `fold` puts into the group later: the commonest error is
 """
 
 from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, over_rows
-
-_FOLDED_AT_ONCE = 5_000
+from spackmon.ingest.tables.folding import Folding
 
 # One process of a site at a time. The number is any that no other program takes in this database.
 _TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166304)")
@@ -167,34 +167,22 @@ def count_errors(connection: Connection, build_ids: Collection[int]) -> int:
         _INSERT.run(connection, ids)
         if connection.dialect.name == "sqlite":
             # It has one writer: nobody waits.
-            _fold(connection)
+            FOLDING.fold_some(connection)
     return first + len(changes)
 
 
-def waits(connection: Connection) -> bool:
-    """Whether there is something to fold."""
-    return bool(_WAITING.run(connection, most=1))
-
-
-def fold(connection: Connection) -> int:
-    """Put some of what reports changed into the groups; how many changes.
-
-    0 when there are none left, and while another process does it.
-    """
-    return _fold(connection) if _TURN.run(connection)[0][-1] else 0
-
-
-def _fold(connection: Connection) -> int:
-    changes = _WAITING.run(connection, most=_FOLDED_AT_ONCE)
+def _put(connection: Connection, changes: Sequence[Any]) -> None:
     ids = [(row.id,) for row in changes]
     _LOCK.run(connection, sorted({(row.error_group_id,) for row in changes}))
     _FOLD.run(connection, ids)
     _FOLDED.run(connection, ids)
-    return len(ids)
+
+
+FOLDING = Folding(_WAITING, _TURN, _put)
+"""Of errors that reports changed into groups."""
 
 
 def recount(connection: Connection, group_ids: Sequence[int]) -> int:
     """Count some groups anew, once all that waits is folded, while nobody writes; how many differed."""
-    while _fold(connection):
-        pass
+    FOLDING.fold_all(connection)
     return len(_RECOUNT.run(connection, [(group_id,) for group_id in group_ids]))

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, insert_rows, over_rows
+from spackmon.ingest.tables.folding import Folding
 
-_FOLDED_AT_ONCE = 5_000
 _NAMES = ("package_id", "package_version_id", "compiler_id", "architecture_id", "status", "installed_from")
 
 # One process of a site at a time. The number is any that no other program takes in this database.
@@ -207,24 +208,13 @@ def uncount_build(connection: Connection, build_id: int) -> None:
     change(connection, [(row.facet_id, row.started_at, -1) for row in rows])
 
 
-def waits(connection: Connection) -> bool:
-    """Whether there is something to fold."""
-    return bool(_WAITING.run(connection, most=1))
-
-
-def fold(connection: Connection) -> int:
-    """Put some of what reports changed into the counts; how many changes.
-
-    0 when there are none left, and while another process does it.
-    """
-    return _fold(connection) if _TURN.run(connection)[0][-1] else 0
-
-
-def _fold(connection: Connection) -> int:
-    changes = _WAITING.run(connection, most=_FOLDED_AT_ONCE)
+def _put(connection: Connection, changes: Sequence[Any]) -> None:
     _add(connection, [(row.facet_id, row.day, row.build_count) for row in changes])
     _FOLDED.run(connection, [(row.id,) for row in changes])
-    return len(changes)
+
+
+FOLDING = Folding(_WAITING, _TURN, _put)
+"""Of builds that reports changed into facets and days."""
 
 
 def _add(connection: Connection, changes: Sequence[tuple[int, str, int]]) -> None:
@@ -237,15 +227,13 @@ def _add(connection: Connection, changes: Sequence[tuple[int, str, int]]) -> Non
 
 def recount(connection: Connection, facet_ids: Sequence[int]) -> int:
     """Count some facets anew, once all that waits is folded, while nobody writes; how many differed."""
-    while _fold(connection):
-        pass
+    FOLDING.fold_all(connection)
     return len(_RECOUNT.run(connection, [(facet_id,) for facet_id in facet_ids]))
 
 
 def recount_days(connection: Connection) -> int:
     """Count all days anew, as `recount`; how many counts differed."""
-    while _fold(connection):
-        pass
+    FOLDING.fold_all(connection)
     return sum(len(one.run(connection)) for one in _RECOUNT_DAYS[connection.dialect.name])
 
 
