@@ -21,20 +21,22 @@ _SOME = sa.text(
     "SELECT id, value, binary_value, json_value FROM attribute WHERE id > :last AND elf_file_id IS NULL"
     " ORDER BY id LIMIT :most"
 )
-_PUT = sa.text("UPDATE attribute SET kind = :kind, size_bytes = :size, digest = :digest WHERE id = :id")
+_REPORTED = "reported_at = (SELECT a.reported_at FROM analysis a WHERE a.id = analysis_id)"
+_PUT = sa.text(
+    f"""
+    UPDATE attribute SET kind = :kind, size_bytes = :size, digest = :digest, {_REPORTED} WHERE id = :id
+    """  # noqa: S608 -- of our own constants
+)
 _PUT_ELF = sa.text(
-    """
-    UPDATE attribute SET kind = 'ELF',
+    f"""
+    UPDATE attribute SET kind = 'ELF', {_REPORTED},
         digest = (SELECT f.digest FROM elf_file f WHERE f.id = elf_file_id),
         size_bytes = (
             SELECT length(f.head) + length(s.content)
             FROM elf_file f JOIN symbol_set s ON s.id = f.symbol_set_id WHERE f.id = elf_file_id
         )
     WHERE elf_file_id IS NOT NULL
-    """
-)
-_PUT_MOMENTS = sa.text(
-    "UPDATE attribute SET reported_at = (SELECT a.reported_at FROM analysis a WHERE a.id = analysis_id)"
+    """  # noqa: S608 -- as above
 )
 
 
@@ -76,7 +78,6 @@ def _fill(connection: sa.Connection) -> None:
         connection.execute(_PUT, [_of(row) for row in rows])
         last = rows[-1].id
     connection.execute(_PUT_ELF)
-    connection.execute(_PUT_MOMENTS)
 
 
 def _of(row: sa.Row[tuple[int, str | None, bytes | None, str | None]]) -> dict[str, object]:
