@@ -24,14 +24,12 @@ from spackmon.abi.lookup import (
     resolve,
 )
 from spackmon.abi.splice import (
-    MissingSymbol,
-    MissingVersion,
+    Openings,
     Prediction,
-    absent_that_may_define,
+    judge_symbol,
     judge_unread,
+    judge_versions,
     predict,
-    sentence_of_missing_version,
-    undefined,
 )
 from spackmon.abi.stored import StoredFiles
 from spackmon.abi.trials import Packages, Trials
@@ -188,15 +186,13 @@ class Dependent:
         paths = [path for prefix in self._packages.consumers for path in files.below(prefix)]
         judge_unread(self._today, files, paths)
         runs = []
-        is_used = is_opening = False
+        openings = Openings(self._trials, self._packages)
         for pair in self._trials.pairs(paths):
             if pair.before.host is not None:
                 return None
-            is_used |= any(self._packages.is_replaced(found.path) for _, _, found in pair.before.served)
-            is_opening |= self._trials.opens(pair.before)
+            openings.see(pair.before)
             runs.append(self._run(pair.before))
-        if is_opening and not is_used:
-            self._today.undecided.add("a program calls dlopen, and no file needs the package by name")
+        openings.judge(self._today)
         return runs
 
     def _run(self, process: Process) -> _Run:
@@ -269,31 +265,20 @@ class Dependent:
         if provider.loaded is not None:
             return
         key = Need(after.name_of(consumer), need.name, need.version)
-        absent = None
-        if key not in after.run.resolution.providers:
-            absent = absent_that_may_define(provider, process)
-        if absent is None:
-            missing = MissingSymbol(consumer.file_name, need.name, need.version)
-            found.missing[missing] = f"{process.main.path}: symbol lookup error: {undefined(provider)}"
-        elif (need.name, need.version) not in after.run.unserved:
-            found.undecided.add(f"{undefined(provider)}, unless {absent} defines it")
+        judge_symbol(
+            found,
+            provider,
+            process,
+            is_new=key not in after.run.resolution.providers,
+            was_served=(need.name, need.version) not in after.run.unserved,
+        )
 
     def _add_versions(self, found: Prediction, after: "_After", consumers: list[Loaded]) -> None:
-        before = after.run.resolution
-        served = {(one.file, one.version) for one in before.undecided_versions}
         resolution = Resolution()
         for loaded in consumers:
             name = after.name_of(loaded)
             check_versions(resolution, after.process, after.now(loaded), name)
-        for missing, consumer in resolution.versions_missing.items():
-            if missing not in before.versions_missing:
-                key = MissingVersion(consumer.file_name, missing.file, missing.version)
-                found.missing_versions[key] = sentence_of_missing_version(missing, consumer)
-        for missing in resolution.undecided_versions:
-            if (missing.file, missing.version) not in served:
-                found.undecided.add(
-                    f"{missing.consumer} needs version {missing.version} of {missing.file}: not there"
-                )
+        judge_versions(found, after.run.resolution, resolution)
 
 
 class _After:

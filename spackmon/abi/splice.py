@@ -94,13 +94,11 @@ class _Judge:
 
     def prediction(self) -> Prediction:
         paths = [path for prefix in self._packages.consumers for path in self._files.below(prefix)]
-        is_used = is_opening = False
+        openings = Openings(self._trials, self._packages)
         for pair in self._trials.pairs(paths):
-            is_used |= any(self._packages.is_replaced(found.path) for _, _, found in pair.before.served)
-            is_opening |= self._trials.opens(pair.before)
+            openings.see(pair.before)
             self._compare(pair)
-        if is_opening and not is_used:
-            self._prediction.undecided.add("a program calls dlopen, and no file needs the package by name")
+        openings.judge(self._prediction)
         judge_unread(self._prediction, self._files, paths)
         return self._prediction
 
@@ -115,7 +113,7 @@ class _Judge:
         if self._compare_libraries(pair):
             return
         after = resolve(pair.after, self._trials.name_of)
-        self._compare_versions(before, after)
+        judge_versions(self._prediction, before, after)
         self._compare_symbols(pair, before, after)
         self._warn(before, after)
 
@@ -156,32 +154,19 @@ class _Judge:
         known = {missing.library for missing in before.all_missing}
         return [missing for missing in after.missing if missing.library not in known]
 
-    def _compare_versions(self, before: Resolution, after: Resolution) -> None:
-        for missing, consumer in after.versions_missing.items():
-            if missing not in before.versions_missing:
-                key = MissingVersion(consumer.file_name, missing.file, missing.version)
-                self._prediction.missing_versions[key] = sentence_of_missing_version(missing, consumer)
-        # Whoever needed it before was served.
-        served = {(missing.file, missing.version) for missing in before.undecided_versions}
-        for missing in after.undecided_versions:
-            if (missing.file, missing.version) not in served:
-                self._prediction.undecided.add(
-                    f"{missing.consumer} needs version {missing.version} of {missing.file}: not there"
-                )
-
     def _compare_symbols(self, pair: Pair, before: Resolution, after: Resolution) -> None:
         unresolved_before = before.unresolved()
-        served = {(need.symbol, need.version) for need in unresolved_before}
+        unserved = {(need.symbol, need.version) for need in unresolved_before}
         for need, provider in after.unresolved().items():
             if need in unresolved_before:
                 continue
-            sentence = undefined(provider)
-            absent = None if need in before.providers else absent_that_may_define(provider, pair.after)
-            if absent is None:
-                key = MissingSymbol(provider.consumer.file_name, need.symbol, need.version)
-                self._prediction.missing[key] = f"{pair.after.main.path}: symbol lookup error: {sentence}"
-            elif (need.symbol, need.version) not in served:
-                self._prediction.undecided.add(f"{sentence}, unless {absent} defines it")
+            judge_symbol(
+                self._prediction,
+                provider,
+                pair.after,
+                is_new=need not in before.providers,
+                was_served=(need.symbol, need.version) not in unserved,
+            )
 
     def _say_broken_before(self, pair: Pair, before: Resolution) -> None:
         said = self._prediction.broken_before
@@ -232,6 +217,55 @@ def judge_unread(prediction: Prediction, files: Files, paths: Sequence[str]) -> 
         file = files.at(path)
         if file is not None and file.elf is None and not file.is_static:
             prediction.undecided.add(f"{path}: {file.fault}")
+
+
+class Openings:
+    """Programs that open libraries by name: where no file needs the package by name, it may be opened so."""
+
+    def __init__(self, trials: Trials, packages: Packages) -> None:
+        self._trials, self._packages = trials, packages
+        self._is_used = self._is_opening = False
+
+    def see(self, process: Process) -> None:
+        """A process as it is today."""
+        self._is_used |= any(self._packages.is_replaced(found.path) for _, _, found in process.served)
+        self._is_opening |= self._trials.opens(process)
+
+    def judge(self, prediction: Prediction) -> None:
+        """Say what cannot be known of it."""
+        if self._is_opening and not self._is_used:
+            prediction.undecided.add("a program calls dlopen, and no file needs the package by name")
+
+
+def judge_versions(prediction: Prediction, before: Resolution, after: Resolution) -> None:
+    """Say which versions are not there any longer."""
+    for missing, consumer in after.versions_missing.items():
+        if missing not in before.versions_missing:
+            key = MissingVersion(consumer.file_name, missing.file, missing.version)
+            prediction.missing_versions[key] = sentence_of_missing_version(missing, consumer)
+    # Whoever needed it before was served.
+    served = {(missing.file, missing.version) for missing in before.undecided_versions}
+    for missing in after.undecided_versions:
+        if (missing.file, missing.version) not in served:
+            prediction.undecided.add(
+                f"{missing.consumer} needs version {missing.version} of {missing.file}: not there"
+            )
+
+
+def judge_symbol(
+    prediction: Prediction, provider: Provider, process: Process, *, is_new: bool, was_served: bool
+) -> None:
+    """Say of a need that nothing serves in a process what comes of it.
+
+    `is_new`: nobody had it before; `was_served`: so was whoever had it.
+    """
+    need, sentence = provider.need, undefined(provider)
+    absent = absent_that_may_define(provider, process) if is_new else None
+    if absent is None:
+        key = MissingSymbol(provider.consumer.file_name, need.name, need.version)
+        prediction.missing[key] = f"{process.main.path}: symbol lookup error: {sentence}"
+    elif was_served:
+        prediction.undecided.add(f"{sentence}, unless {absent} defines it")
 
 
 def absent_that_may_define(provider: Provider, process: Process) -> str | None:

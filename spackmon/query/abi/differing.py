@@ -26,8 +26,8 @@ from spackmon.graph.versions import version_key
 from spackmon.models import Analysis, Build, Package, PackageVersion, Spec
 from spackmon.query.abi.installations import Installation, Installed
 from spackmon.query.abi.installed import Asked, installed
-from spackmon.query.abi.pages import MOST_VERSIONS, named
-from spackmon.query.abi.replacing import specs_of
+from spackmon.query.abi.pages import MOST_VERSIONS, named, number_of_cursor, within
+from spackmon.query.abi.replacing import MOST_REASONS, specs_of
 from spackmon.query.meanings.meaning import At
 from spackmon.query.rows.lookups import spec_by_hash_or_id, without_nul
 from spackmon.query.sql.json_text import Json, constant
@@ -42,7 +42,6 @@ MOST_LIBRARIES = 100
 """So many libraries stand in one answer."""
 MOST_SYMBOLS = 1_000
 """So many symbols stand in one list of an answer."""
-_MOST_REASONS = 5
 _VERDICTS = {Verdict.WORKS: 0, Verdict.UNKNOWN: 1, Verdict.BREAKS: 2}
 
 
@@ -69,8 +68,8 @@ def abi_difference(facts: Any, arguments: Arguments) -> dict[str, Any]:
 
     Raises Refused SPEC_UNKNOWN, SPEC_HASH_AMBIGUOUS, PAGE_TOO_LARGE and CURSOR_INVALID.
     """
-    first = _within(arguments, "first", 1, MOST_LIBRARIES)
-    most = _within(arguments, "symbols", 0, MOST_SYMBOLS)
+    first = within("first", arguments["first"], 1, MOST_LIBRARIES)
+    most = within("symbols", arguments["symbols"], 0, MOST_SYMBOLS)
     offset = _offset(arguments)
     known = Installed(facts)
     a, b = (_spec(facts, known, arguments, name) for name in ("a", "b"))
@@ -147,7 +146,7 @@ def _step(known: Installed, older: Installation, newer: Installation) -> dict[st
         "removedVersions": sum(len(one.removed_versions) for one in found),
         "sonamesChanged": sum(one.has_soname_changed for one in found),
         "librariesRemoved": sum(one.after is None for one in found),
-        "reasons": reasons[:_MOST_REASONS],
+        "reasons": reasons[:MOST_REASONS],
     }
 
 
@@ -194,7 +193,7 @@ def _library_as_json(found: LibraryDifference, most: int) -> dict[str, Any]:
         ],
         "removedVersions": found.removed_versions[:most],
         "addedVersions": found.added_versions[:most],
-        "reasons": [*found.broken, *found.undecided][:_MOST_REASONS],
+        "reasons": [*found.broken, *found.undecided][:MOST_REASONS],
     }
 
 
@@ -216,23 +215,14 @@ def _spec(facts: Any, known: Installed, arguments: Arguments, name: str) -> Inst
 
 
 def _steps(first: Any) -> int:
-    return _within({"first": first}, "first", 1, MOST_VERSIONS)
-
-
-def _within(arguments: Arguments, name: str, least: int, most: int) -> int:
-    given = int(arguments[name])
-    if not least <= given <= most:
-        raise Refused(Code.PAGE_TOO_LARGE, f"`{name}` must be {least} to {most}, it is {given}")
-    return given
+    return within("first", first, 1, MOST_VERSIONS)
 
 
 def _offset(arguments: Arguments) -> int:
     after = arguments.get("after")
     if after is None:
         return 0
-    if not (after.isascii() and after.isdigit() and len(after) < 10):
-        raise Refused(Code.CURSOR_INVALID, f"`after` must be the cursor of an answer, it is {after[:100]!r}")
-    return int(after)
+    return number_of_cursor("after", after, 9)
 
 
 HISTORY = specs_of(_groups_of_history)

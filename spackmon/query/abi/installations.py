@@ -15,7 +15,8 @@ from spackmon.graph.spec import Deptype
 from spackmon.query.abi.installed import MOST_FILES
 
 _UNREADABLE = "what is stored of it cannot be read"
-_LOADED = (Deptype.LINK | Deptype.RUN).value
+LOADED = (Deptype.LINK | Deptype.RUN).value
+"""The bits of the edges along which the loader goes."""
 
 
 @dataclass
@@ -50,7 +51,7 @@ class Installed:
         self._loaded: dict[int, set[int]] = defaultdict(set)
         for parent, child, deptypes in facts["edges"]:
             self._below[parent].add(child)
-            if deptypes & _LOADED:
+            if deptypes & LOADED:
                 self._loaded[parent].add(child)
         self.files = StoredFiles(self._read_files(), self._read_links())
 

@@ -43,15 +43,25 @@ class Page:
         return shown, str(shown[-1].id) if shown and len(found) > count else None
 
     def _number(self, first: Any) -> int:
-        if not 1 <= first <= self.most:
-            raise Refused(Code.PAGE_TOO_LARGE, f"`{self.first}` must be 1 to {self.most}, it is {first}")
-        return int(first)
+        return within(self.first, first, 1, self.most)
 
     def _cursor(self, after: Any) -> int:
-        if not (after.isascii() and after.isdigit() and len(after) < 19):
-            sentence = f"`{self.after}` must be the cursor of an answer, it is {after[:100]!r}"
-            raise Refused(Code.CURSOR_INVALID, sentence)
-        return int(after)
+        return number_of_cursor(self.after, after, 18)
+
+
+def within(argument: str, given: Any, least: int, most: int) -> int:
+    """How many rows an argument asks for. Raises Refused PAGE_TOO_LARGE where those are too many."""
+    if not least <= given <= most:
+        raise Refused(Code.PAGE_TOO_LARGE, f"`{argument}` must be {least} to {most}, it is {given}")
+    return int(given)
+
+
+def number_of_cursor(argument: str, after: Any, digits: int) -> int:
+    """The number of at most so many digits that a cursor is. Raises Refused CURSOR_INVALID."""
+    if not (after.isascii() and after.isdigit() and len(after) <= digits):
+        sentence = f"`{argument}` must be the cursor of an answer, it is {after[:100]!r}"
+        raise Refused(Code.CURSOR_INVALID, sentence)
+    return int(after)
 
 
 def of_package(name: ColumnElement[Any]) -> Select[Any]:

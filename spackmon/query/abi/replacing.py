@@ -10,8 +10,7 @@ from spackmon.abi.many import Builds, Dependent
 from spackmon.abi.splice import Prediction
 from spackmon.abi.today import missing_today
 from spackmon.errors import Code, Refused
-from spackmon.graph.spec import Deptype
-from spackmon.query.abi.installations import Installation, Installed
+from spackmon.query.abi.installations import LOADED, Installation, Installed
 from spackmon.query.abi.installed import Asked, installed
 from spackmon.query.abi.pages import (
     MOST_DEPENDENTS,
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
 Arguments = Mapping[str, Any]
 Groups = Callable[["Statement", Mapping[str, Given]], dict[str, Select[Any]]]
 
-_MOST_REASONS = 5
-_LOADED = (Deptype.LINK | Deptype.RUN).value
+MOST_REASONS = 5
+"""So many reasons stand beside a verdict of many."""
 _CANDIDATES = Page("first", "after", MOST_VERSIONS)
 _VERSIONS = Page("versions", "afterVersion", MOST_VERSIONS)
 _DEPENDENTS = Page("first", "after", MOST_DEPENDENTS)
@@ -87,7 +86,7 @@ def _groups_of_matrix(statement: "Statement", arguments: Mapping[str, Given]) ->
     package = of_package(named(statement, arguments, "package"))
     return {
         "versions": _VERSIONS.of(package, statement, arguments),
-        "dependents": _DEPENDENTS.of(users_of(package, _LOADED), statement, arguments),
+        "dependents": _DEPENDENTS.of(users_of(package, LOADED), statement, arguments),
     }
 
 
@@ -204,5 +203,5 @@ def _outcome(found: Prediction) -> dict[str, Any]:
     return {
         "verdict": found.verdict.name,
         "missing": len(gone),
-        "reasons": [*gone, *sorted(found.undecided)][:_MOST_REASONS],
+        "reasons": [*gone, *sorted(found.undecided)][:MOST_REASONS],
     }
