@@ -60,8 +60,10 @@ async def live(database: Database, limits: SubscriptionLimits = _LIMITS) -> Asyn
             running.cancel()
 
 
-async def told(subscription: Subscription, is_last: Callable[[Any], bool]) -> list[Any]:
-    """What it is told, up to the first update that `is_last`."""
+async def told(
+    subscription: Subscription, is_last: Callable[[Any], bool], has_begun: asyncio.Event | None = None
+) -> list[Any]:
+    """What it is told, up to the first update that `is_last`; `has_begun` is set at the first one."""
     found: list[Any] = []
     async with aclosing(subscription.updates()) as updates:
         async for update in updates:
@@ -69,6 +71,8 @@ async def told(subscription: Subscription, is_last: Callable[[Any], bool]) -> li
             (told_of,) = json.loads(update.data).values()
             assert told_of.get("cursor", update.cursor) == update.cursor
             found.append(told_of)
+            if has_begun is not None:
+                has_begun.set()
             if is_last(told_of):
                 break
     return found
@@ -91,7 +95,15 @@ def test_a_subscriber_costs_no_statement_and_misses_nothing_wherever_it_begins(d
                 await opened.service.subscribe(BUILDS, {"after": cursor}, sender=str(number))
                 for number, cursor in enumerate(cursors)
             ]
-            listening = [asyncio.create_task(told(one, has_status("SUCCESS"))) for one in all_of_them]
+            begun = [asyncio.Event() for _ in cursors]
+            listening = [
+                asyncio.create_task(told(one, has_status("SUCCESS"), has_begun))
+                for one, has_begun in zip(all_of_them, begun, strict=True)
+            ]
+            # One that a report overtakes as it reads what it missed would read once more.
+            await asyncio.gather(
+                *(one.wait() for one, cursor in zip(begun, cursors, strict=True) if cursor is not None)
+            )
             await opened.do(opened.site.status, build_id, "RUNNING")
             await opened.do(opened.site.status, build_id, "SUCCESS")
             ends = await asyncio.gather(*listening)
