@@ -43,7 +43,7 @@ from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.settings import Settings, old_settings
-from spackmon.web import badges, cdash_links, feeds, old_addresses, pages
+from spackmon.web import badges, cdash_links, feeds, old_addresses, page_routes
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.bills import routes as bills_of_materials
 from spackmon.web.graphql import graphql_routes
@@ -160,7 +160,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *feeds.routes,
         *badges.routes,
         *bills_of_materials.routes,
-        *pages.routes,
+        *page_routes.routes,
         Mount("/static", static_files(), name="static"),
     ]
 

@@ -11,6 +11,7 @@ Condition = Mapping[str, Any]
 _CONDITIONS: Mapping[str, Callable[[str], Condition]] = {
     "package": lambda value: {"package": {"name": {"eq": value}}},
     "status": lambda value: {"status": {"eq": value.upper()}},
+    "compiler": lambda value: {"spec": {"compiler": _compiler(value)}},
     "tag": lambda value: {"tags": {"some": {"name": {"eq": value}}}},
     "owner": lambda value: {"owner": {"name": {"eq": value}}},
     "host": lambda value: {"environment": {"hostname": {"eq": value}}},
@@ -39,7 +40,7 @@ def asked_builds(words: Mapping[str, str]) -> dict[str, Any]:
     if contained:
         conditions.append({"dependency": contained})
     if "where" in words:
-        conditions.append(_object(words["where"]))
+        conditions.append(filter_object("where", words["where"], "a BuildFilter"))
     arguments: dict[str, Any] = {}
     if conditions:
         arguments["where"] = conditions[0] if len(conditions) == 1 else {"and": conditions}
@@ -48,11 +49,17 @@ def asked_builds(words: Mapping[str, str]) -> dict[str, Any]:
     return arguments
 
 
-def _object(text: str) -> Condition:
+def _compiler(text: str) -> Condition:
+    name, _, version = text.partition("@")
+    return {"name": {"eq": name}, **({"version": {"eq": version}} if version else {})}
+
+
+def filter_object(word: str, text: str, kind: str) -> Condition:
+    """A filter that a word of an address holds as JSON. Raises Refused where it is no JSON object."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise Refused(Code.ARGUMENT_INVALID, "`where` must be a JSON object, the value of a BuildFilter")
+        raise Refused(Code.ARGUMENT_INVALID, f"`{word}` must be a JSON object, the value of {kind}")
     return value

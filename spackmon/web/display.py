@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 # ECMA-48: control sequences (colours, cursor), operating system commands (titles, links), lone escapes.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
@@ -50,3 +51,50 @@ def duration(seconds: float) -> str:
 def question(document: str, variables: Mapping[str, Any]) -> str:
     """The address at which GraphiQL opens with an operation and its variables."""
     return "/graphql?" + urlencode({"query": document, "variables": json.dumps(variables, indent=2)})
+
+
+def path(name: str) -> str:
+    """A name as one part of an address."""
+    return quote(name, safe="")
+
+
+def chance(p: float) -> str:
+    """A probability as people write it."""
+    return "less than 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar of a chart: `good` of `total` succeeded, and both as shares of the highest bar."""
+
+    key: str
+    total: int
+    good: int
+    total_share: float
+    good_share: float
+
+
+def bars(groups: Sequence[Mapping[str, Any]], key: str) -> list[Bar]:
+    """One bar for each value of a key of grouped builds, in the order of the values."""
+    totals: dict[str, int] = {}
+    good: dict[str, int] = {}
+    for group in groups:
+        keys = group["keys"]
+        if keys[key] is None:
+            continue
+        totals[keys[key]] = totals.get(keys[key], 0) + group["count"]
+        if keys["status"] == "SUCCESS":
+            good[keys[key]] = good.get(keys[key], 0) + group["count"]
+    highest = max(totals.values(), default=1)
+    return [
+        Bar(value, total, good.get(value, 0), total / highest, good.get(value, 0) / highest)
+        for value, total in sorted(totals.items())
+    ]
+
+
+def cells(matrix: Mapping[str, Any]) -> dict[str | None, dict[str | None, Mapping[str, Any]]]:
+    """The cells of a matrix by row, then by column."""
+    found: dict[str | None, dict[str | None, Mapping[str, Any]]] = {row: {} for row in matrix["rows"]}
+    for cell in matrix["cells"]:
+        found[cell["row"]][cell["column"]] = cell
+    return found

@@ -56,7 +56,7 @@ def _redirect(target: Callable[[Mapping[str, Any]], str]) -> Endpoint:
 
 
 def _latest(**conditions: str) -> str:
-    return f"/?{urlencode(conditions)}"
+    return f"/builds?{urlencode(conditions)}"
 
 
 def _moved(
@@ -148,7 +148,7 @@ _PAGES: Mapping[str, Endpoint] = {
     "/builds/tag/{tag}": _redirect(lambda found: _latest(tag=found["tag"])),
     "/builds/owner/{name}": _redirect(lambda found: _latest(owner=found["name"])),
     "/u/profile/{name:path}": _redirect(lambda found: _latest(owner=found["name"].strip("/"))),
-    "/tables/build": _redirect(lambda _: "/"),
+    "/tables/build": _redirect(lambda _: "/builds"),
     "/specs/detail/{id:int}": _moved(_SPEC, "old_spec", _spec),
     "/specs/diff": _moved(_DIFFERENCE, "old_spec_difference", _two_hashes),
     "/specs/diff/{a:int}/{b:int}": _moved(_DIFFERENCE, "old_spec_difference", _two_hashes),

@@ -1,6 +1,7 @@
-"""The pages: each a GraphQL document and a template of one name in templates/, and nothing else."""
+"""How pages are made: each is a GraphQL document and a template of one name in templates/."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -9,7 +10,6 @@ import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from spackmon.errors import Code, Refused
@@ -17,12 +17,9 @@ from spackmon.http import answers
 from spackmon.http.base_url import site_url
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
-from spackmon.web.asked_builds import asked_builds, asked_words
-from spackmon.web.display import duration, failed, harmless, question
-from spackmon.web.log_download import log_response
-from spackmon.web.result_download import result_response
+from spackmon.web.asked_builds import asked_words
+from spackmon.web.display import bars, cells, chance, duration, failed, harmless, path, question
 
-PAGE_SIZE = 25
 _DIRECTORY = Path(__file__).parent / "templates"
 _TEMPLATES = Jinja2Templates(
     env=Environment(
@@ -35,9 +32,20 @@ _TEMPLATES = Jinja2Templates(
         undefined=StrictUndefined,
     )
 )
-_TEMPLATES.env.filters.update(asked_words=asked_words, duration=duration, failed=failed, question=question)
+_TEMPLATES.env.filters.update(
+    asked_words=asked_words,
+    bars=bars,
+    cells=cells,
+    chance=chance,
+    duration=duration,
+    failed=failed,
+    path=path,
+    question=question,
+)
 _VERSION = version("spackmon")
 _HEADERS = {"Vary": "Accept"}
+# Of all that an address may say these alone are pieces of a client's own question.
+_OWN_FILTERS = frozenset({"where", "base", "head"})
 
 PageRequest = Request[Services]
 Variables = Callable[[PageRequest], Mapping[str, Any]]
@@ -47,16 +55,16 @@ Show = Callable[[PageRequest, Mapping[str, Any]], Awaitable[Response]]
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The question behind a page."""
+
+    document: str
+    variables: Mapping[str, Any]
+
+
 def _stays(request: PageRequest, data: Mapping[str, Any]) -> None:
     """Where a page is, whatever it shows."""
-
-
-def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | None:
-    """The address of a build that was asked for by the number of one that turned out to be the same."""
-    build_id = data["build"]["id"]
-    shown_id = request.path_params["id"].removeprefix("Build:")
-    question = f"?{request.url.query}" if request.url.query else ""
-    return None if int(shown_id) == int(build_id) else f"/builds/{build_id}{question}"
 
 
 def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
@@ -72,7 +80,8 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
             return RedirectResponse(address, 301)
         if wants_json(request):
             return JSONResponse(data, headers=_HEADERS)
-        return rendered(request, f"{name}.html", data)
+        asked = Asked(document(name), dict(variables(request)))
+        return rendered(request, f"{name}.html", {**data, "asked_here": asked})
 
     return answering(name, variables, shown)
 
@@ -88,8 +97,7 @@ def answering(name: str, variables: Variables, show: Show) -> Endpoint:
 
     async def endpoint(request: PageRequest) -> Response:
         try:
-            # Of all that an address may say this alone is a piece of a client's own question.
-            is_limited = "where" in request.query_params
+            is_limited = not _OWN_FILTERS.isdisjoint(request.query_params)
             data = await request.state.query.ask(asked, variables(request), is_limited=is_limited)
             if None in data.values():
                 raise nothing_here(request)
@@ -102,36 +110,6 @@ def answering(name: str, variables: Variables, show: Show) -> Endpoint:
             return refusal_page(request, Refused(Code.INTERNAL, sentence))
 
     return endpoint
-
-
-def _latest_builds(request: PageRequest) -> Mapping[str, Any]:
-    arguments = asked_builds(asked_words(request.query_params))
-    before, after = (request.query_params.get(word, "").strip() or None for word in ("before", "after"))
-    if before is not None:
-        return {"last": PAGE_SIZE, "before": before, **arguments}
-    return {"first": PAGE_SIZE, "after": after, **arguments}
-
-
-def _by_id(request: PageRequest) -> Mapping[str, Any]:
-    return {"id": request.path_params["id"]}
-
-
-async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
-    """The log of a phase."""
-    if data["phase"]["log"] is None:
-        raise nothing_here(request)
-    digest = data["phase"]["log"]["digest"]
-    chunks = request.state.query.log_chunks(bytes.fromhex(digest))
-    return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
-
-
-async def _result(request: PageRequest, data: Mapping[str, Any]) -> Response:
-    """The value of a result."""
-    result = data["analysisResult"]
-    if result["elf"] is not None:
-        return JSONResponse(result["elf"], headers=_HEADERS)
-    content = request.state.query.result_bytes(int(result["id"].rpartition(":")[2]))
-    return await result_response(content, result, request.headers, lambda one: refusal_page(request, one))
 
 
 def rendered(
@@ -176,14 +154,6 @@ def refused_at(request: PageRequest, refused: Refused) -> Refused:
 
 
 def wants_json(request: PageRequest) -> bool:
-    """Whether a page's values are wanted as JSON: by `?format=json`, or by `Accept`."""
-    is_preferred = preferred(request.headers.get("accept"), (HTML, JSON)) == JSON
-    return request.query_params.get("format") == "json" or is_preferred
-
-
-routes = [
-    Route("/", page("builds", _latest_builds)),
-    Route("/builds/{id:path}", page("build", _by_id, _present_address)),
-    Route("/phases/{id:path}/log", answering("log", _by_id, _log)),
-    Route("/analysis-results/{id:path}", answering("result", _by_id, _result)),
-]
+    """Whether a page's values are wanted as JSON: by `.json` at the end, `?format=json`, or `Accept`."""
+    is_named = request.url.path.endswith(".json") or request.query_params.get("format") == "json"
+    return is_named or preferred(request.headers.get("accept"), (HTML, JSON)) == JSON

@@ -100,7 +100,7 @@ def test_a_badge_says_how_the_newest_run_ended(reported: Server, path: str, mess
         "/feeds/builds.atom?satisfying=@@",
         "/badge/zlib.svg?version=1",
         "/badge/zlib.svg?where=" + "[" * 20_000,
-        "/?where=" + quote('{"not":' * 60 + "{}" + "}" * 60),
+        "/builds?where=" + quote('{"not":' * 60 + "{}" + "}" * 60),
     ],
 )
 def test_a_question_that_is_none_is_refused_in_a_sentence(server: Server, path: str) -> None:

@@ -50,7 +50,7 @@ def test_an_old_build_page_and_old_lists_lead_to_the_same_builds(reported: Serve
         query = "query ($where: BuildFilter) { builds(where: $where) { nodes { id } } }"
         nodes = reported.ask(query, {"where": condition} if condition else {})["builds"]["nodes"]
         assert listed(page_of(reported, moved.headers["location"])) == [node["id"] for node in nodes]
-    assert "Builds tagged nightly" in page_of(reported, "/?tag=nightly")
+    assert "Builds tagged nightly" in page_of(reported, "/builds?tag=nightly")
 
 
 @pytest.mark.parametrize(

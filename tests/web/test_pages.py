@@ -7,6 +7,7 @@ from html import unescape
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +17,7 @@ from spackmon.database import Database, Reader
 from spackmon.database.sqlite_reader import SqliteReader
 from spackmon.ops.migrations import upgrade
 from spackmon.settings import Settings
+from spackmon.web import page_routes
 from tests import player
 from tests.databases import PostgresqlServer
 from tests.examples import ROOT
@@ -92,13 +94,13 @@ def test_what_failed_without_a_phase_points_to_what_broke_below_it(reported: Ser
 def test_the_filter_and_the_links_walk_through_every_build_once(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spackmon.web.pages.PAGE_SIZE", 2)
+    monkeypatch.setattr("spackmon.web.page_routes.PAGE_SIZE", 2)
     assert Player(server.url, server.user, server.token).play("0.17-success") == []
     wanted = server.ask('{ builds(where: {dependency: {name: "libzeta"}}) { nodes { id } } }')
     ids = [node["id"] for node in wanted["builds"]["nodes"]]
     assert len(ids) > 2
     pages: list[list[str]] = []
-    path: str | None = "/?name=libzeta&version="
+    path: str | None = "/builds?name=libzeta&version="
     while path:
         text = page_of(server, path)
         pages.append(listed(text))
@@ -123,13 +125,22 @@ def test_an_address_where_nothing_is_says_so_in_one_sentence(server: Server, pat
     assert (as_json.status_code, as_json.json()["code"]) == (404, 404)
 
 
+def test_every_address_is_documented() -> None:
+    documented = (ROOT / "docs" / "pages.md").read_text(encoding="utf-8")
+    for route in page_routes.routes:
+        path = re.sub(r"\{(\w+)(:\w+)?\}", "<\\1>", route.path)
+        is_file = path.startswith(("/phases/", "/analysis-results/"))
+        assert path.endswith(".json") or is_file or f"`{path}" in documented, path
+
+
 def test_a_build_is_found_by_its_number_and_as_graphql_may_write_it(reported: Server) -> None:
-    assert page_of(reported, "/builds/Build:1") == page_of(reported, "/builds/1")
+    shown = [page_of(reported, path).partition("<details")[0] for path in ("/builds/Build:1", "/builds/1")]
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("query", ["after=xyz", "before=00", "version=1", "name=%00"])
 def test_a_refused_question_is_a_page_with_one_sentence(server: Server, query: str) -> None:
-    text = page_of(server, f"/?{query}", 400)
+    text = page_of(server, f"/builds?{query}", 400)
     assert text.count("<p>") == 2
 
 
@@ -180,7 +191,11 @@ def test_nothing_that_a_client_sent_becomes_html_or_moves_the_terminal(server: S
     assert f"red {escaped}␀␇link 10%\n20%\n\ufffdend\n</pre>" in text
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
     assert page_of(server, f"/builds/{build_id + 1}").count(escaped) > 12
-    page_of(server, "/?name=" + "%3Cscript%3E%22%27")
+    page_of(server, "/builds?name=" + "%3Cscript%3E%22%27")
+    for path in _pages_of_all_kinds(server):
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", page_of(server, path)), path
+    for path in ("/packages/", "/hosts/"):
+        assert escaped in page_of(server, path + quote(HOSTILE, safe=""))
 
 
 def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server) -> None:
@@ -217,10 +232,17 @@ def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: p
     with served(sqlite_url, tmp_path) as server:
         Player(server.url, server.user, server.token).play("0.17-fail")
         path = build_of(server, "brokenlib")
-        for page in ("/", "/?name=libzeta&version=2.0", path, "/phases/1/log"):
+        for page in (
+            "/",
+            "/builds?name=libzeta&version=2.0",
+            path,
+            "/phases/1/log",
+            *_pages_of_all_kinds(server),
+        ):
             statements.clear()
             server.http.get(page)
-            assert len(statements) == 1, page
+            # Whether the specs of two builds are known decides what is asked of them.
+            assert len(statements) == (2 if page.startswith("/compare/builds/") else 1), page
 
 
 def test_a_database_that_is_away_is_told_in_one_sentence(
@@ -290,11 +312,29 @@ def test_on_a_telephone_nothing_sticks_out_and_everything_can_be_read(
     report(sqlite_server, (ROOT / "examples" / "nightly.jsonl").read_bytes())
     nodes = sqlite_server.ask("{ builds(first: 50) { nodes { id } } }")["builds"]["nodes"]
     builds = [f"/builds/{node['id']}" for node in nodes]
-    for path in ("/", "/?name=libzeta&version=", *builds, "/?name=nothing"):
+    others = _pages_of_all_kinds(sqlite_server)
+    for path in ("/", "/builds?name=libzeta&version=", *builds, *others, "/builds?name=nothing"):
         page.goto(path)
         page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
         assert page.evaluate("document.documentElement.scrollWidth") == TELEPHONE["width"], path
         assert 4.5 <= page.evaluate(_LOWEST_CONTRAST) <= 21, path
+
+
+def _pages_of_all_kinds(server: Server) -> list[str]:
+    """An address of every page that is not of a build or a list of builds."""
+    known = server.ask(
+        "{ errorGroups(first: 1) { nodes { fingerprint } } specs(first: 2) { nodes { hash } }"
+        " builds(first: 2) { nodes { id package { name } environment { hostname } } } }"
+    )
+    (group,), (a, b) = known["errorGroups"]["nodes"], known["specs"]["nodes"]
+    newer, older = known["builds"]["nodes"]
+    return [
+        "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
+        "/packages", f"/packages/{older['package']['name']}", "/hosts",
+        f"/hosts/{quote(older['environment']['hostname'], safe='')}",
+        "/environments", "/environments/nothing", "/compare/runs", "/builds?status=failed&counts=1",
+        f"/compare/specs/{a['hash']}/{b['hash']}", f"/compare/builds/{older['id']}/{newer['id']}",
+    ]  # fmt: skip
 
 
 # WCAG 2.1, 1.4.3: of every text against the nearest background that is painted behind it.

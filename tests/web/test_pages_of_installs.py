@@ -30,7 +30,7 @@ def test_the_errors_come_first_with_their_places_and_lead_to_the_builds_with_the
     assert "line 4 of the log" in text
     error = "main.c:3:10: fatal error: zeta.h: No such file or directory"
     assert f"gcc -O2 -c main.c\n<b>{error}</b>\n    3 | #include" in unescape(text)
-    assert re.search(r'The same in <a href="/builds/\d+">greet-cli \d+</a>, first seen <time', text)
+    assert re.search(r'The same</a> in <a href="/builds/\d+">greet-cli \d+</a>, first seen <time', text)
     # The errors are CDash's, which has no warnings of this run: the extension has one.
     assert "<summary>1 warning</summary>" in text
     assert "The same in" not in page_of(installs, greet)

@@ -1,0 +1,168 @@
+"""Which page stands at which address, and what each address asks for."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from spackmon.errors import Code, Refused
+from spackmon.web.asked_builds import asked_builds, asked_words
+from spackmon.web.asked_runs import asked_runs
+from spackmon.web.log_download import log_response
+from spackmon.web.pages import Endpoint, PageRequest, answering, nothing_here, page, refusal_page, refused_at
+from spackmon.web.result_download import result_response
+
+PAGE_SIZE = 25
+_DAYS, _MOST_DAYS = 7, 366
+_SPECS_OF_TWO = (
+    "query ($a: ID!, $b: ID!) { a: build(id: $a) { spec { id } } b: build(id: $b) { spec { id } } }"
+)
+
+
+def _builds(request: PageRequest) -> Mapping[str, Any]:
+    words = asked_words(request.query_params)
+    # Counts of all builds are kept; those of a filter read as much as there is, and are asked for.
+    is_counted = not words or "counts" in request.query_params
+    return {**_paging(request), **asked_builds(words), "isCounted": is_counted}
+
+
+def _paging(request: PageRequest) -> dict[str, Any]:
+    before, after = (request.query_params.get(word, "").strip() or None for word in ("before", "after"))
+    if before is not None:
+        return {"last": PAGE_SIZE, "before": before}
+    return {"first": PAGE_SIZE, "after": after}
+
+
+def _period(request: PageRequest) -> Mapping[str, Any]:
+    """The whole days that `days` asks for, up to now."""
+    word = request.query_params.get("days", str(_DAYS))
+    if not word.isdecimal() or not 1 <= int(word) <= _MOST_DAYS:
+        raise Refused(Code.ARGUMENT_INVALID, f"`days` must be a whole number from 1 to {_MOST_DAYS}")
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {"since": (today - timedelta(days=int(word) - 1)).isoformat()}
+
+
+def _errors(request: PageRequest) -> Mapping[str, Any]:
+    asked = {
+        word: request.query_params.get(word, "").strip() for word in ("class", "blame", "text", "package")
+    }
+    conditions: list[Mapping[str, Any]] = [{"isMuted": {"eq": False}, "firstSeen": {"isNull": False}}]
+    if asked["class"]:
+        conditions.append({"errorClass": {"eq": asked["class"]}})
+    if asked["blame"]:
+        conditions.append({"blame": {"eq": asked["blame"].upper()}})
+    if asked["text"]:
+        conditions.append({"text": {"contains": asked["text"]}})
+    if asked["package"]:
+        conditions.append({"builds": {"some": {"package": {"name": {"eq": asked["package"]}}}}})
+    return {**_paging(request), "where": {"and": conditions}}
+
+
+def _packages(request: PageRequest) -> Mapping[str, Any]:
+    text = request.query_params.get("text", "").strip()
+    return {**_paging(request), **({"where": {"name": {"contains": text}}} if text else {})}
+
+
+def _in_path(request: PageRequest) -> Mapping[str, Any]:
+    return dict(request.path_params)
+
+
+def _two_builds(request: PageRequest, are_known: bool) -> Mapping[str, Any]:
+    a, b = (request.path_params[name].removeprefix("Build:") for name in ("a", "b"))
+    return {"a": a, "b": b, "specOfA": f"Build:{a}", "specOfB": f"Build:{b}", "areKnown": are_known}
+
+
+_with_specs, _without_specs = (
+    page("compare_builds", partial(_two_builds, are_known=are_known)) for are_known in (True, False)
+)
+
+
+async def _compare_builds(request: PageRequest) -> Response:
+    """Two builds side by side; nobody may have told the spec of one of them."""
+    variables = {name: request.path_params[name].removeprefix("Build:") for name in ("a", "b")}
+    try:
+        data = await request.state.query.ask(_SPECS_OF_TWO, variables)
+    except Refused as refused:
+        return refusal_page(request, refused_at(request, refused))
+    are_known = all(build and build["spec"] for build in data.values())
+    return await (_with_specs if are_known else _without_specs)(request)
+
+
+def _two_specs(request: PageRequest) -> Mapping[str, Any]:
+    return {name: request.query_params.get(name, "").strip() for name in ("a", "b")}
+
+
+async def _to_two_specs(request: PageRequest) -> Response:
+    """`/compare/specs?a=…&b=…`, what a form asks for, leads to the page that can be kept."""
+    asked = _two_specs(request)
+    if not all(asked.values()):
+        sentence = "`a` and `b` must each be a hash of a spec, as /compare/specs?a=…&b=…"
+        return refusal_page(request, Refused(Code.ARGUMENT_INVALID, sentence))
+    return RedirectResponse(request.url.replace(path="/compare/specs/{a}/{b}".format(**asked), query=""), 302)
+
+
+_home = page("home", _period)
+
+
+async def _home_or_builds(request: PageRequest) -> Response:
+    """`/`; with the words of a list, which once stood there, it leads to the list."""
+    is_list = asked_words(request.query_params) or not {"before", "after"}.isdisjoint(request.query_params)
+    if is_list:
+        return RedirectResponse(f"/builds?{request.url.query}", 301)
+    return await _home(request)
+
+
+def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | None:
+    """The address of a build that was asked for by the number of one that turned out to be the same."""
+    build_id = data["build"]["id"]
+    shown_id = request.path_params["id"].removeprefix("Build:")
+    question = f"?{request.url.query}" if request.url.query else ""
+    return None if int(shown_id) == int(build_id) else f"/builds/{build_id}{question}"
+
+
+async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """The log of a phase."""
+    if data["phase"]["log"] is None:
+        raise nothing_here(request)
+    digest = data["phase"]["log"]["digest"]
+    chunks = request.state.query.log_chunks(bytes.fromhex(digest))
+    return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
+
+
+async def _result(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """The value of a result."""
+    result = data["analysisResult"]
+    if result["elf"] is not None:
+        return JSONResponse(result["elf"], headers={"Vary": "Accept"})
+    content = request.state.query.result_bytes(int(result["id"].rpartition(":")[2]))
+    return await result_response(content, result, request.headers, lambda one: refusal_page(request, one))
+
+
+def _at(path: str, endpoint: Endpoint) -> list[Route]:
+    """A page at its address, and its values as JSON at the same address with `.json` behind it."""
+    return [Route(f"{path}.json", endpoint), Route(path, endpoint)]
+
+
+routes = [
+    Route("/", _home_or_builds),
+    *_at("/builds", page("builds", _builds)),
+    *_at("/builds/{id:path}", page("build", _in_path, _present_address)),
+    *_at("/errors", page("errors", _errors)),
+    *_at("/errors/{fingerprint}", page("error_group", _in_path)),
+    *_at("/packages", page("packages", _packages)),
+    *_at("/packages/{name:path}", page("package", _in_path)),
+    *_at("/specs/{hash}", page("spec", _in_path)),
+    *_at("/hosts", page("hosts", _paging)),
+    *_at("/hosts/{name:path}", page("host", _in_path)),
+    *_at("/environments", page("environments", _paging)),
+    *_at("/environments/{name:path}", page("environment", _in_path)),
+    Route("/compare/specs", _to_two_specs),
+    *_at("/compare/specs/{a}/{b}", page("compare_specs", _in_path)),
+    *_at("/compare/builds/{a}/{b}", _compare_builds),
+    *_at("/compare/runs", page("compare_runs", asked_runs)),
+    Route("/phases/{id:path}/log", answering("log", _in_path, _log)),
+    Route("/analysis-results/{id:path}", answering("result", _in_path, _result)),
+]
