@@ -1,6 +1,5 @@
 """The GraphiQL page: built by frontend/ into our own static files, so that it works without a network."""
 
-import json
 from pathlib import Path
 
 from starlette.requests import Request
@@ -8,9 +7,8 @@ from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
 from spackmon.web.security import GRAPHIQL_POLICY
-from spackmon.web.static_files import STATIC_DIRECTORY
+from spackmon.web.static_files import built_files
 
-MANIFEST = STATIC_DIRECTORY / "built" / "manifest.json"
 _TEMPLATES = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
 
@@ -19,7 +17,7 @@ def graphiql_page(request: Request) -> Response:
 
     Answers 503 with what to do when the front end was not built. Needs a mount named `static`.
     """
-    files = _built_files()
+    files = built_files()
     return _TEMPLATES.TemplateResponse(
         request,
         "graphiql.html",
@@ -31,12 +29,3 @@ def graphiql_page(request: Request) -> Response:
             "Vary": "Accept",
         },
     )
-
-
-def _built_files() -> dict[str, str]:
-    # Read per request: 78 bytes, and a server that was started too early needs no restart.
-    try:
-        names: dict[str, str] = json.loads(MANIFEST.read_bytes())
-    except FileNotFoundError:
-        return {}
-    return names

@@ -1,5 +1,6 @@
 """Which page stands at which address, and what each address asks for."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,8 +13,20 @@ from spackmon.errors import Code, Refused
 from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.asked_runs import asked_runs
 from spackmon.web.log_download import log_response
-from spackmon.web.pages import Endpoint, PageRequest, answering, nothing_here, page, refusal_page, refused_at
+from spackmon.web.pages import (
+    Endpoint,
+    PageRequest,
+    answering,
+    nothing_here,
+    page,
+    refusal_page,
+    refused_at,
+    rendered,
+    wants_json,
+)
 from spackmon.web.result_download import result_response
+from spackmon.web.security import GRAPH_POLICY
+from spackmon.web.static_files import built_files
 
 PAGE_SIZE = 25
 _DAYS, _MOST_DAYS = 7, 366
@@ -141,6 +154,17 @@ async def _result(request: PageRequest, data: Mapping[str, Any]) -> Response:
     return await result_response(content, result, request.headers, lambda one: refusal_page(request, one))
 
 
+async def _spec_graph(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """The graph of a spec, which a script draws."""
+    if wants_json(request):
+        return JSONResponse(data, headers={"Vary": "Accept"})
+    spec = data["spec"]
+    values = {**data, "files": built_files(), "graph": json.dumps({"root": spec["hash"], **spec["graph"]})}
+    answer = rendered(request, "spec_graph.html", values)
+    answer.headers["Content-Security-Policy"] = GRAPH_POLICY
+    return answer
+
+
 def _at(path: str, endpoint: Endpoint) -> list[Route]:
     """A page at its address, and its values as JSON at the same address with `.json` behind it."""
     return [Route(f"{path}.json", endpoint), Route(path, endpoint)]
@@ -155,6 +179,7 @@ routes = [
     *_at("/packages", page("packages", _packages)),
     *_at("/packages/{name:path}", page("package", _in_path)),
     *_at("/specs/{hash}", page("spec", _in_path)),
+    *_at("/specs/{hash}/graph", answering("spec_graph", _in_path, _spec_graph)),
     *_at("/hosts", page("hosts", _paging)),
     *_at("/hosts/{name:path}", page("host", _in_path)),
     *_at("/environments", page("environments", _paging)),

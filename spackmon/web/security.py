@@ -7,6 +7,9 @@ _FOR_EVERY_PAGE = "default-src 'none'; base-uri 'none'; form-action 'self'; fram
 
 PAGE_POLICY = f"{_FOR_EVERY_PAGE}; font-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'"
 
+# What is saved as PNG is drawn from an image that the page itself makes of its SVG.
+GRAPH_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' blob:")
+
 # Monaco writes its theme into <style> elements and positions its lines by style attributes; scripts stay
 # ours alone, and the workers come from our files, so neither 'unsafe-eval' nor blob: is needed.
 GRAPHIQL_POLICY = (

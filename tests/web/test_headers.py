@@ -10,9 +10,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from spackmon.web import graphiql
+from spackmon.web.graphiql import graphiql_page
 from spackmon.web.security import GRAPHIQL_POLICY, PAGE_POLICY
-from spackmon.web.static_files import static_files
+from spackmon.web.static_files import MANIFEST, static_files
 
 
 class Server(Protocol):
@@ -96,7 +96,7 @@ def test_an_answer_about_specs_has_a_tag_by_which_a_client_need_not_read_it_agai
 
 
 def test_a_built_file_is_kept_for_a_year_and_a_plain_one_is_asked_for_again(server: Server) -> None:
-    script = json.loads(graphiql.MANIFEST.read_bytes())["graphiql.js"]
+    script = json.loads(MANIFEST.read_bytes())["graphiql.js"]
     built = server.http.get(f"/static/built/{script}", headers={"Accept-Encoding": "gzip"})
     assert built.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert built.headers["content-encoding"] == "gzip"
@@ -116,9 +116,9 @@ async def _get(app: Starlette, path: str) -> httpx.Response:
 def test_an_unbuilt_front_end_is_named_with_the_command_that_builds_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graphiql, "MANIFEST", tmp_path / "manifest.json")
+    monkeypatch.setattr("spackmon.web.static_files.MANIFEST", tmp_path / "manifest.json")
     routes = [
-        Route("/graphql", graphiql.graphiql_page),
+        Route("/graphql", graphiql_page),
         Mount("/static", static_files(), name="static"),
     ]
     answer = asyncio.run(_get(Starlette(routes=routes), "/graphql"))
