@@ -190,6 +190,30 @@ class InstallPhase:
     output: bytes | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class HostLibrary:
+    """A library of the system that installed files need.
+
+    `name` is what they need it as, None where a path leads to it; `sha256` is of the file, in hexadecimal.
+    `content` is what the loader reads of it, packed, None where another report has that.
+    """
+
+    path: str
+    name: str | None
+    sha256: str
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HostImage:
+    """The machine on which installed files find what they need of the system, as its os-release names it."""
+
+    os: str
+    os_version: str
+    architecture: str
+    libraries: tuple[HostLibrary, ...]
+
+
 MOST_EVENTS = 1_000
 """So many errors, and as many warnings, are listed of a report; more are counted."""
 
@@ -216,6 +240,7 @@ class InstallReport:
     (whose root is built) or by `spec_hash`, a hash of it that may be known later, or is not known at all;
     then `package_name` says what is built. `log` is the output of the whole run where the source does not
     divide it into phases. `spack_revision` is the commit of Spack itself. Moments have a time zone.
+    `host` is where the files were read of which `attributes` has the ELF files.
 
     `installed_from` is None where the source does not say it. `started_at` and `finished_at` are off by
     `time_uncertainty_seconds` at most, None where they are exact but for a clock's usual error. Where
@@ -246,6 +271,7 @@ class InstallReport:
     environment_variables: Mapping[str, str] | None = None
     install_files: tuple[InstalledFile, ...] | None = None
     attributes: Mapping[str, tuple[AttributeValue, ...]] | None = None
+    host: HostImage | None = None
     tags: tuple[str, ...] = ()
 
     @property

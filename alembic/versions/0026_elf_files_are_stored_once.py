@@ -5,7 +5,7 @@ import hashlib
 import sqlalchemy as sa
 from alembic import op
 
-from spackmon.abi.packed import Packed, joined, split
+from spackmon.abi.reader.packed import Packed, joined, split
 from spackmon.models.columns import RowId
 
 revision = "0026"

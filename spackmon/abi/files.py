@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
 
-from spackmon.abi.elf import UNDEFINED, Elf, Symbol
+from spackmon.abi.reader.elf import UNDEFINED, Elf, Symbol
 
 _NOT_LOOKED_UP = frozenset(("HIDDEN", "INTERNAL"))
 

@@ -4,11 +4,11 @@ The rules are those of glibc (dl-load.c, dl-deps.c).
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from spackmon.abi.elf import Elf
 from spackmon.abi.files import File, Files
+from spackmon.abi.reader.elf import Elf
 
 NOT_FOUND = "cannot open shared object file: No such file or directory"
 
@@ -17,13 +17,19 @@ NOT_FOUND = "cannot open shared object file: No such file or directory"
 class System:
     """Where a loader looks last, and what it may put for $LIB and $PLATFORM in a path.
 
-    `is_known`: what is not found there is nowhere.
+    `by_name` is its cache, after which it looks into `directories`. What is not found there is nowhere; but
+    where `looked_for` is not None, names that are not in it may be somewhere.
     """
 
     directories: tuple[str, ...]
     library_words: tuple[str, ...]
     platform_words: tuple[str, ...]
-    is_known: bool = True
+    by_name: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    looked_for: frozenset[str] | None = None
+
+    def knows(self, name: str) -> bool:
+        """Whether a library of this name, where it is not found, is not there."""
+        return self.looked_for is None or name in self.looked_for
 
 
 @dataclass(frozen=True)
@@ -201,6 +207,9 @@ class Loader:
             return
         for directory in self._directories(process, consumer):
             yield f"{directory}/{name}"
+        if "NODEFLIB" not in consumer.elf.flags:
+            yield from self._system.by_name.get(name, ())
+            yield from (f"{directory}/{name}" for directory in self._system.directories)
 
     def _directories(self, process: Process, consumer: Loaded) -> Iterator[str]:
         """DT_RPATH counts for whatever an object loads, DT_RUNPATH for its own needs alone."""
@@ -216,8 +225,6 @@ class Loader:
                 yield from self._expanded_all(process.main.elf.rpath, process.main)
         yield from self._layout.library_path
         yield from self._expanded_all(consumer.elf.runpath, consumer)
-        if "NODEFLIB" not in consumer.elf.flags:
-            yield from self._system.directories
 
     def _expanded_all(self, search: str | None, owner: Loaded) -> Iterator[str]:
         for directory in (search or "").split(":"):

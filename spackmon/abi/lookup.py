@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from spackmon.abi.elf import CALL, UNDEFINED, Symbol
 from spackmon.abi.files import File
 from spackmon.abi.loader import Loaded, Process
+from spackmon.abi.reader.elf import CALL, UNDEFINED, Symbol
 
 
 class Need(NamedTuple):

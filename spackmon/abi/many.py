@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from spackmon.abi.elf import CALL, Elf, Symbol
 from spackmon.abi.files import File
 from spackmon.abi.loader import Loaded, Process, System
 from spackmon.abi.lookup import (
@@ -23,6 +22,7 @@ from spackmon.abi.lookup import (
     provider_of,
     resolve,
 )
+from spackmon.abi.reader.elf import CALL, Elf, Symbol
 from spackmon.abi.splice import (
     Openings,
     Prediction,

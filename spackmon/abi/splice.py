@@ -138,7 +138,7 @@ class _Judge:
         stops = False
         for missing in self._new_missing(pair.before, pair.after):
             sentence = f"{missing.library}: {missing.reason}"
-            is_elsewhere = not self._system.is_known and missing.library not in served
+            is_elsewhere = not self._system.knows(missing.library) and missing.library not in served
             if missing.is_unread or (is_elsewhere and missing.reason == NOT_FOUND):
                 self._prediction.undecided.add(sentence)
                 continue

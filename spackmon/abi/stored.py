@@ -7,10 +7,10 @@ from functools import cached_property
 from itertools import compress, count, islice, takewhile
 from typing import NamedTuple
 
-from spackmon.abi.elf import UNDEFINED, Elf, Symbol
 from spackmon.abi.files import File, is_needed
 from spackmon.abi.loader import System
-from spackmon.abi.packed import Symbols
+from spackmon.abi.reader.elf import UNDEFINED, Elf, Symbol
+from spackmon.abi.reader.packed import Symbols
 
 _MAXIMUM_LINKS = 40
 
@@ -18,7 +18,7 @@ UNKNOWN_SYSTEM = System(
     directories=(),
     library_words=("lib64", "lib", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"),
     platform_words=("x86_64", "haswell", "aarch64"),
-    is_known=False,
+    looked_for=frozenset(),
 )
 """The libraries of the system are not stored, and neither is where they are."""
 

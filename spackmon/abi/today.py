@@ -42,7 +42,7 @@ def _add_libraries(found: Prediction, process: Process, system: System) -> bool:
     stops = False
     for missing in process.missing:
         sentence = f"{missing.library}: {missing.reason}"
-        if missing.is_unread or (not system.is_known and missing.reason == NOT_FOUND):
+        if missing.is_unread or (not system.knows(missing.library) and missing.reason == NOT_FOUND):
             found.undecided.add(f"{missing.library} is not stored")
             continue
         stops = True

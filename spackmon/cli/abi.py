@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from spackmon.abi.apart import ReaderApart
 from spackmon.abi.disk import DiskFiles, this_system
-from spackmon.abi.elf import ELF_STATIC, ELF_UNKNOWN, Unreadable, as_json
+from spackmon.abi.reader.apart import ReaderApart
+from spackmon.abi.reader.elf import ELF_STATIC, ELF_UNKNOWN, Unreadable, as_json
 from spackmon.abi.splice import Prediction, Verdict, predict
 from spackmon.abi.trials import Packages
 from spackmon.cli.console import print_table

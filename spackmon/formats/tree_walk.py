@@ -18,6 +18,7 @@ from spackmon.formats import detect
 from spackmon.formats.bytes.archives import is_archive, unpack
 from spackmon.formats.bytes.folder import Folder, read_file
 from spackmon.formats.installs.develop_folder import is_develop_folder, read_develop_folder
+from spackmon.formats.installs.elf_files import ElfReader
 from spackmon.formats.installs.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
 from spackmon.formats.installs.failure_marks import DIRECTORY as FAILURES
 from spackmon.formats.installs.failure_marks import read_failure_marks
@@ -51,8 +52,8 @@ _HEAD_BYTES = 1024
 class Readable:
     """Something at `place` that may report builds or specs; it is read when `read` is iterated.
 
-    The iterator may give something and then raise Refused about the rest. Of an archive, it is to be read
-    before the next Readable is taken.
+    The iterator may give something and then raise Refused about the rest. It is to be read before the next
+    Readable is taken.
     """
 
     place: str
@@ -83,27 +84,31 @@ def _read(path: Path, spack_version: str | None) -> Iterator[Readable]:
         return
     if whole.is_dir():
         start = whole.parent if whole.name == METADATA and is_prefix(whole) else whole
-        yield from _Walk(start, str(path), spack_version, unpacked=False).found()
+        with ElfReader() as elf:
+            yield from _Walk(start, str(path), spack_version, elf, unpacked=False).found()
     elif not whole.is_file():
         yield _refused(str(path), Code.FILE_UNREADABLE, "it is neither a file nor a directory")
     elif is_archive(whole):
-        with tempfile.TemporaryDirectory(prefix="spackmon-") as directory:
+        with tempfile.TemporaryDirectory(prefix="spackmon-") as directory, ElfReader() as elf:
             for refused in unpack(whole, Path(directory)):
                 yield Readable(printable(str(path)), 0, partial(_raise, refused))
-            yield from _Walk(Path(directory), str(path), spack_version, unpacked=True).found()
+            yield from _Walk(Path(directory), str(path), spack_version, elf, unpacked=True).found()
     else:
-        yield _Walk(whole.parent, str(path.parent), spack_version, unpacked=False).file(whole)
+        yield _Walk(whole.parent, str(path.parent), spack_version, None, unpacked=False).file(whole)
 
 
 class _Walk:
     """A walk through the directory `root`, which is shown as `shown`; `unpacked` out of an archive."""
 
-    def __init__(self, root: Path, shown: str, spack_version: str | None, *, unpacked: bool) -> None:
+    def __init__(
+        self, root: Path, shown: str, spack_version: str | None, elf: ElfReader | None, *, unpacked: bool
+    ) -> None:
         self._root = root
         self._shown = shown
         self._spack_version = spack_version
         self._unpacked = unpacked
         self._known = KnownNodes()
+        self._elf = elf
 
     def found(self) -> Iterator[Readable]:
         """What lies in it, the things in a directory before those in the directories below."""
@@ -147,7 +152,7 @@ class _Walk:
     def _recognized(self, directory: Path, directories: list[str]) -> Readable | None:
         if METADATA in directories and is_prefix(directory / METADATA):
             installed_at = None if self._unpacked else _text(directory)
-            read = partial(read_prefix, directory, installed_at, self._known)
+            read = partial(read_prefix, directory, installed_at, self._known, self._elf)
             return self._thing(directory, read, _files_in(directory / METADATA))
         if is_stage(directory.name):
             return self._thing(directory, partial(read_stage, directory), _files_in(directory))

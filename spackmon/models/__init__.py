@@ -1,6 +1,16 @@
 """The tables, and nothing else: rows are written by ingest and auth, read by query."""
 
-from spackmon.models.analysis import Analysis, Attribute, EarlierAttribute, ElfFile, SymbolSet
+from spackmon.models.analysis import (
+    Analysis,
+    AnalysisHost,
+    Attribute,
+    EarlierAttribute,
+    ElfFile,
+    HostImage,
+    HostLibrary,
+    SymbolSet,
+    SystemLibrary,
+)
 from spackmon.models.builds import (
     Attempt,
     Build,
@@ -51,14 +61,13 @@ from spackmon.models.logs import Log, LogChunk, LogEvent
 from spackmon.models.people import Person, Token
 
 __all__ = [
-    "SPEC_TABLES", "Analysis", "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent",
-    "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "Claim", "ClaimPhase",
-    "Closure", "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile",
-    "EnvironmentSet", "EnvironmentVariable", "ErrorGroup",
-    "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "InboxEntry",
-    "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent",
-    "Manifest", "MergedBuild", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
-    "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument",
-    "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet", "Tag", "Target", "Token", "attempt_tag",
-    "utc_now",
+    "SPEC_TABLES", "Analysis", "AnalysisHost", "Architecture", "Attempt", "Attribute", "Base", "Build",
+    "BuildContent", "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "Claim",
+    "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute",
+    "ElfFile", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange",
+    "ErrorGroupPart", "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile",
+    "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "Package",
+    "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "ReportedChange",
+    "Ruling", "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision",
+    "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

@@ -27,7 +27,7 @@ class Analysis(Base):
 
 
 class SymbolSet(Base):
-    """The symbols of an ELF file, packed (`spackmon.abi.packed`); `digest` is the SHA-256 of `content`.
+    """The symbols of an ELF file, packed (spackmon.abi.reader.packed); `digest` is the SHA-256 of `content`.
 
     Builds of the same code have the same ones, whatever their prefixes.
     """
@@ -51,6 +51,56 @@ class ElfFile(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     symbol_set_id: Mapped[int] = mapped_column(ForeignKey(SymbolSet.id), index=True)
     head: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SystemLibrary(Base):
+    """A library of some system; `digest` is the SHA-256 of the file.
+
+    `elf_file_id` is what the loader reads of it, null until a report has that.
+    """
+
+    __tablename__ = "system_library"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    elf_file_id: Mapped[int | None] = mapped_column(ForeignKey(ElfFile.id), index=True)
+
+
+class HostImage(Base):
+    """A machine by its os-release and those libraries of its system that some files need.
+
+    `digest` is the SHA-256 of all that: files that need the same of equal machines have one image.
+    """
+
+    __tablename__ = "host_image"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    os: Mapped[str] = mapped_column(ByteOrderedText)
+    os_version: Mapped[str] = mapped_column(ByteOrderedText)
+    architecture: Mapped[str] = mapped_column(ByteOrderedText)
+
+
+class HostLibrary(Base):
+    """Where an image has a library; `name` is what files need it as, null where a path leads to it."""
+
+    __tablename__ = "host_library"
+    __table_args__ = (UniqueConstraint("host_image_id", "path"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    host_image_id: Mapped[int] = mapped_column(ForeignKey(HostImage.id))
+    path: Mapped[str] = mapped_column(ByteOrderedText)
+    name: Mapped[str | None] = mapped_column(ByteOrderedText)
+    system_library_id: Mapped[int] = mapped_column(ForeignKey(SystemLibrary.id), index=True)
+
+
+class AnalysisHost(Base):
+    """The image of the machine on which an analyzer read files that are at home there."""
+
+    __tablename__ = "analysis_host"
+
+    analysis_id: Mapped[int] = mapped_column(ForeignKey(Analysis.id), primary_key=True)
+    host_image_id: Mapped[int] = mapped_column(ForeignKey(HostImage.id), index=True)
 
 
 class _Value:

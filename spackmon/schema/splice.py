@@ -70,6 +70,21 @@ class MissingVersion:
     why: str = strawberry.field(description="What ld.so would say.")
 
 
+@strawberry.type(description="A machine whose system libraries are known, as its os-release names it.")
+class HostImage:
+    """A machine whose system libraries are known, as its os-release names it."""
+
+    os: str = strawberry.field(description="`ID`, as `debian`.")
+    os_version: str = strawberry.field(description="`VERSION_ID`, as `12`.")
+    architecture: str = strawberry.field(description="The family of its processors, as `x86_64`.")
+
+
+_HOST_IMAGE = (
+    "The machine whose libraries of the system were looked into: that of the build, on which its files were "
+    "read; null where none is known."
+)
+
+
 @strawberry.type(description="What the loader would do if another build of a package took its place.")
 class Splice:
     """What the loader would do if another build of a package took its place."""
@@ -84,6 +99,7 @@ class Splice:
     warnings: list[str] = strawberry.field(description="What the loader would go on after.")
     undecided: list[str] = strawberry.field(description="Why it cannot be known, if it cannot.")
     basis: SpliceBasis = strawberry.field(description="What the verdict rests on.")
+    host_image: HostImage | None = strawberry.field(description=_HOST_IMAGE)
 
 
 @strawberry.type(description="What the loader refuses of a build as it is.")
@@ -99,6 +115,7 @@ class MissingNow:
         description="Versions that a library does not define."
     )
     undecided: list[str] = strawberry.field(description="Why it may be more, if it cannot be known.")
+    host_image: HostImage | None = strawberry.field(description=_HOST_IMAGE)
 
 
 @strawberry.type(description="What a replacement does, in short.")

@@ -119,6 +119,19 @@ CASES = {
         _X_AND_USE + 'x $B "double cos(double); double c = 1; $ONE int x_two(void) { return cos(c); }"'
         ' "-Wl,-z,nodefaultlib,-lm"'
     ),
+    # The system's libraries
+    "version that the system lacks": Case(
+        _X_AND_USE + 'map n "GLIBC_9.9 { global: future; };"; so $T/libc.so.6 "int future(void) { return 1; }" libc.so.6'
+        ' -Wl,--version-script,$T/n; x $B "int future(void); int x_one(void) { return future(); } int x_two(void) { return 2; }"'
+        ' "-L$T -l:libc.so.6"'
+    ),
+    "library of the system that it needs now": Case(
+        _X_AND_USE + 'x $B "double cos(double); double c = 1; $ONE int x_two(void) { return cos(c); }" -lm'
+    ),
+    "library that nobody has": Case(
+        _X_AND_USE + 'so $T/libnowhere.so.1 "int n(void) { return 1; }" libnowhere.so.1;'
+        ' x $B "int n(void); int x_one(void) { return n(); } int x_two(void) { return 2; }" "-L$T -l:libnowhere.so.1"'
+    ),
     # The scope
     "two major versions": Case(
         'x $A "$BOTH"; x $B "$BOTH"; so $D/old/lib/libx.so.2 "int y(void) { return 1; }" libx.so.2;'

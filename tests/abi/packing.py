@@ -3,7 +3,7 @@
 import json
 import zlib
 
-from spackmon.abi.elf import CALL, Elf, Symbol, VersionNeed
+from spackmon.abi.reader.elf import CALL, Elf, Symbol, VersionNeed
 
 NEED = Symbol("puts", "GLOBAL", "FUNC", "DEFAULT", 0, False, 0, "GLIBC_2.2.5", 2, False, False, CALL)
 GIVEN = Symbol("gré", "WEAK", "OBJECT", "PROTECTED", 0xFFF1, True, 2**40, None, 1, True, True, 0)

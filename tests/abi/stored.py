@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from spackmon.abi.disk import elf_paths
-from spackmon.abi.elf import ELF_STATIC, Unreadable
-from spackmon.abi.elf_file import read_file
 from spackmon.abi.files import File
-from spackmon.abi.packed import pack, split, unpack_head, unpack_symbols
+from spackmon.abi.reader.elf import ELF_STATIC, Unreadable
+from spackmon.abi.reader.elf_file import read_file
+from spackmon.abi.reader.packed import pack, split, unpack_head, unpack_symbols
+from spackmon.abi.reader.prefix import elf_paths
 from spackmon.abi.stored import PackedFile, StoredFiles, SymbolTable
 from tests.abi.splicing import Site
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from spackmon.abi.apart import ReaderApart
-from spackmon.abi.elf import ELF_DAMAGED, ELF_TOO_COSTLY, Unreadable, as_json
-from spackmon.abi.elf_file import read, read_file
+from spackmon.abi.reader.apart import ReaderApart
+from spackmon.abi.reader.elf import ELF_DAMAGED, ELF_TOO_COSTLY, Unreadable, as_json
+from spackmon.abi.reader.elf_file import read, read_file
 from tests.abi.judge import judged
 from tests.abi.made import library
 

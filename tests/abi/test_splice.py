@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from spackmon.abi.apart import ReaderApart
 from spackmon.abi.disk import DiskFiles, this_system
 from spackmon.abi.many import Builds, Dependent
+from spackmon.abi.reader.apart import ReaderApart
 from spackmon.abi.splice import Prediction, Verdict, predict
 from spackmon.abi.stored import UNKNOWN_SYSTEM
 from spackmon.abi.trials import Packages

@@ -21,6 +21,8 @@ from spackmon.submission import (
     ConcretizationFailureReport,
     Environment,
     Event,
+    HostImage,
+    HostLibrary,
     InstalledFile,
     InstallPhase,
     InstallReport,
@@ -59,6 +61,7 @@ _findings = st.builds(AttributeValue, name=_name, install_file=maybe(_name)).fla
         ),
     )
 )
+_version = _name | st.just("")  # CDash tells none
 _installs = st.builds(
     InstallReport,
     source=st.builds(Source, st.sampled_from(SourceKind), _name),
@@ -99,11 +102,19 @@ _installs = st.builds(
         ).map(tuple)
     ),
     attributes=maybe(st.dictionaries(_name, st.lists(_findings, max_size=3).map(tuple), max_size=2)),
+    host=maybe(
+        st.builds(
+            HostImage, _name, _version, _name,
+            st.lists(
+                st.builds(HostLibrary, _name, maybe(_name), st.just("0f" * 32), maybe(st.binary(max_size=9))),
+                max_size=2,
+            ).map(tuple),
+        )
+    ),
     tags=st.lists(st.sampled_from(["nightly", "ci", "e4s release"]), unique=True).map(tuple),
 )  # fmt: skip
 _specs = st.builds(SpecReport, st.sampled_from(GRAPHS), maybe(_name))
 _abstract = '{"_meta":{"version":5},"nodes":[{"name":"hdf5","versions":[":"],"concrete":false}]}'
-_version = _name | st.just("")  # CDash tells none
 _failures = st.builds(
     ConcretizationFailureReport, _name, st.none(), _version, _text, maybe(_text)
 ) | st.builds(ConcretizationFailureReport, _name, st.just(_abstract), _version, maybe(_text), maybe(_text))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from spackmon.abi.packed import pack
+from spackmon.abi.reader.packed import pack
 from spackmon.status import SourceKind
 from spackmon.submission import AttributeValue, InstalledFile
 from tests.abi.packing import NEED, elf, packed_first

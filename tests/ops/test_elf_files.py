@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, insert, select, text
 
-from spackmon.abi.packed import Packed, joined, unpack
+from spackmon.abi.reader.packed import Packed, joined, unpack
 from spackmon.database import Database
 from spackmon.models import Base
 from spackmon.ops.migrations import upgrade

@@ -1,4 +1,4 @@
-"""Splices asked of what an import stored: by the same rules as on disk, without the system's libraries."""
+"""Splices asked of what an import stored: by the same rules as on disk, with the system's libraries."""
 
 import json
 import shutil
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spackmon.abi.elf import as_json
-from spackmon.abi.elf_file import read_file
+from spackmon.abi.reader.elf import as_json
+from spackmon.abi.reader.elf_file import read_file
 from spackmon.formats.installs.install_prefix import read_prefix
 from tests.abi.cases import CASES
 from tests.abi.splicing import Site, build
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
 ASK = """query($build: ID!, $with: String!, $replace: String = "x") {
   splice(build: $build, replace: $replace, with: $with) {
     verdict missingSymbols { consumer symbol version why } missingLibraries { consumer library }
-    missingVersions { consumer file node } sonamesKept warnings undecided
+    missingVersions { consumer file node } sonamesKept warnings undecided hostImage { architecture }
   }
 }"""
 NEW = hash_of("x 2.0")
@@ -39,8 +39,8 @@ class _Package:
         return hash_of(f"{self.name} {self.version}")
 
 
-def _installed(site: AskedSite, built: Site) -> int:
-    """The build of the consumer, once all of a case is imported."""
+def _installed(site: AskedSite, built: Site, elsewhere: Path | None = None) -> int:
+    """The build of the consumer, once all of a case is imported, of copies that lie `elsewhere`."""
     others = [_Package(path, f"dep-{path.name}", "1.0") for path in built.others]
     old = _Package(built.before, "x", "1.0", tuple(one.hash for one in others))
     new = _Package(built.after, "x", "2.0", tuple(one.hash for one in others))
@@ -49,7 +49,10 @@ def _installed(site: AskedSite, built: Site) -> int:
     builds = {}
     for one in packages.values():
         _describe(one, packages)
-        for report in read_prefix(one.prefix, None):
+        prefix = one.prefix
+        if elsewhere is not None:
+            prefix = shutil.copytree(one.prefix, elsewhere / one.prefix.name, symlinks=True)
+        for report in read_prefix(prefix, None):
             builds[one.hash] = site.apply(report).build_id
     return int(builds[consumer.hash])
 
@@ -88,7 +91,10 @@ def _describe(package: _Package, packages: dict[str, _Package]) -> None:
         ("right soname in another file", "BREAKS"),
         ("RPATH serves the library's own needs", "WORKS"),
         ("opened by name", "UNKNOWN"),
-        ("system directories are switched off", "UNKNOWN"),
+        ("system directories are switched off", "BREAKS"),
+        ("version that the system lacks", "BREAKS"),
+        ("library of the system that it needs now", "WORKS"),
+        ("library that nobody has", "BREAKS"),
     ],
 )
 def test_what_was_imported_answers(site: AskedSite, tmp_path: Path, name: str, verdict: str) -> None:
@@ -137,9 +143,10 @@ def test_all_builds_of_a_package_and_all_that_uses_it_are_one_question(
 ) -> None:
     build_id = str(_installed(site, build(CASES["version gone"], tmp_path)))
     found = site.ask(MANY, build=build_id, hash=NEW)
-    # Without the system's libraries it is not known what is missing of them.
-    assert found["missingNow"]["verdict"] == "UNKNOWN"
-    assert "libc.so.6 is not stored" in found["missingNow"]["undecided"]
+    assert found["missingNow"] == {
+        "verdict": "WORKS", "missingSymbols": [], "missingLibraries": [], "missingVersions": [],
+        "undecided": [],
+    }  # fmt: skip
     candidates = found["spliceCandidates"]
     assert candidates["outcomes"] == [{"spec": {"version": "2.0"}, "verdict": "BREAKS"}]
     after = site.ask(NEXT, build=build_id, after=candidates["endCursor"])
@@ -166,6 +173,14 @@ def test_all_builds_of_a_package_and_all_that_uses_it_are_one_question(
     (program,) = found["results"]["analysisResults"]["nodes"]
     assert program["elf"] == as_json(read_file(program["path"]))
     assert {program[name] for name in ("binaryValue", "value", "jsonValue")} == {None}
+
+
+def test_where_files_are_not_at_home_nothing_is_known_of_the_system(site: AskedSite, tmp_path: Path) -> None:
+    built = build(CASES["library of the system that it needs now"], tmp_path / "there")
+    build_id = _installed(site, built, elsewhere=tmp_path / "here")
+    answer = site.ask(ASK, build=str(build_id), **{"with": NEW})["splice"]
+    assert (answer["verdict"], answer["hostImage"]) == ("UNKNOWN", None)
+    assert any("libm.so.6" in reason for reason in answer["undecided"])
 
 
 def test_pages_of_splices_have_bounds(site: AskedSite, tmp_path: Path) -> None:

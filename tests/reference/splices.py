@@ -16,14 +16,16 @@ Arguments = Mapping[str, Any]
 Find = Callable[[Rows, Any, Arguments], Any]
 
 TYPES = {
-    "AbiDifference", "AbiHistory", "AbiStep", "ChangedSymbol", "ExportedSymbol", "LibraryDifference",
-    "MissingLibrary", "MissingNow", "MissingSymbol", "MissingVersion", "RebuildsNeeded", "RemovedSymbol",
+    "AbiDifference", "AbiHistory", "AbiStep", "ChangedSymbol", "ExportedSymbol", "HostImage",
+    "LibraryDifference", "MissingLibrary", "MissingNow", "MissingSymbol", "MissingVersion", "RebuildsNeeded",
+    "RemovedSymbol",
     "Splice", "SpliceCandidates", "SpliceCell", "SpliceMatrix", "SpliceOutcome", "SpliceRow",
 }  # fmt: skip
 """The types of what is computed here: dictionaries."""
 
 _NOTHING: dict[str, Any] = {
     "verdict": "UNKNOWN", "missingSymbols": [], "missingLibraries": [], "missingVersions": [],
+    "hostImage": None,
 }  # fmt: skip
 
 

@@ -15,11 +15,12 @@ what the manifest says of the newest file that fits the log; a file's own time o
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from spackmon.abi.packed import ANALYZER
+from spackmon.abi.reader.packed import ANALYZER
 from spackmon.errors import Code, Refused
 from spackmon.formats import detect
 from spackmon.formats.analysis import installed_files
@@ -28,7 +29,7 @@ from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import escaped, optional_name
 from spackmon.formats.bytes.folder import Folder, json_object
 from spackmon.formats.installs.directory_names import named_build
-from spackmon.formats.installs.elf_files import elf_files
+from spackmon.formats.installs.elf_files import ElfReader
 from spackmon.formats.installs.environment_changes import environment_changes
 from spackmon.formats.installs.install_times import InstallTimes, read_times
 from spackmon.formats.moments import Moment, end_of_run, local_moment, start_of_run
@@ -74,13 +75,13 @@ def is_prefix(metadata: Path) -> bool:
 
 
 def read_prefix(
-    prefix: Path, installed_at: str | None, known: KnownNodes | None = None
+    prefix: Path, installed_at: str | None, known: KnownNodes | None = None, elf: ElfReader | None = None
 ) -> Iterator[SpecReport | InstallReport]:
     """The build that was installed into `prefix`; only its spec where the install has not ended.
 
     `installed_at` is the path of the prefix where the manifest does not say it, None if it is not known;
-    `known` holds nodes of the specs of other prefixes. Raises Refused FILE_DAMAGED after the report,
-    naming the files that are not in it.
+    `known` holds nodes of the specs of other prefixes, `elf` reads those of several. Raises Refused
+    FILE_DAMAGED after the report, naming the files that are not in it.
     """
     files = Folder(prefix / METADATA)
     damage = Damage()
@@ -91,7 +92,7 @@ def read_prefix(
     else:
         report = _report(prefix, installed_at, files, graph, damage)
         if report is not None:
-            yield report
+            yield _with_elf_files(report, prefix, elf)
     damage.settle()
 
 
@@ -167,7 +168,6 @@ def _report(
         status=BuildStatus.SUCCESS,
         prefix=place,
         install_files=manifest.files_at(place),
-        attributes={ANALYZER: elf_files(prefix, place)},
     )
     if was_unpacked:
         return _unpacked(install, manifest, times)
@@ -189,6 +189,12 @@ def _report(
         configure_arguments=attempt(files.text, _ARGUMENTS),
         environment_variables=attempt(_changes, files),
     )
+
+
+def _with_elf_files(install: InstallReport, prefix: Path, elf: ElfReader | None) -> InstallReport:
+    with ElfReader() if elf is None else nullcontext(elf) as reader:
+        findings, host = reader.read(prefix, install.prefix)
+    return replace(install, attributes={ANALYZER: findings}, host=host)
 
 
 def _unpacked(install: InstallReport, manifest: _Manifest, times: InstallTimes) -> InstallReport:

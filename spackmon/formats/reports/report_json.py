@@ -4,6 +4,7 @@ What `write` makes of a report, `read` gives back equal. A spec travels as its o
 where it is long or not UTF-8, gzipped in base64.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -11,6 +12,7 @@ from spackmon.formats.analysis import attributes, environment_variables, install
 from spackmon.formats.bytes.fields import (
     INTEGER_BITS,
     FieldUnfit,
+    base64_bytes,
     list_of,
     name_of,
     named_fields,
@@ -41,6 +43,8 @@ from spackmon.submission import (
     EnvironmentReport,
     EnvironmentRoot,
     Event,
+    HostImage,
+    HostLibrary,
     InstallPhase,
     InstallReport,
     Source,
@@ -49,6 +53,7 @@ from spackmon.submission import (
 )
 
 Value = TypeVar("Value")
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 __all__ = ["TYPES", "is_report", "read", "write"]
 
@@ -99,6 +104,7 @@ def _install(line: dict[str, Any], known: KnownNodes | None) -> Iterator[Submiss
             environment_variables=_present(line, "environment_variables", environment_variables),
             install_files=_present(line, "install_files", installed_files),
             attributes=_present(line, "attributes", lambda value, at: attributes(object_of(value, at), at)),
+            host=_present(line, "host", _host),
             tags=tags_of(line.get("tags"), "tags"),
         )
     yield report
@@ -190,6 +196,32 @@ def _environment(value: object) -> Environment | None:
             field: optional_name(fields, name, "environment.") or ""
             for field, name in ENVIRONMENT_NAMES.items()
         }
+    )
+
+
+def _host(value: object, field: str) -> HostImage:
+    fields = object_of(value, field)
+    os_name, version, architecture = (
+        short_text(required(fields, name, f"{field}."), f"{field}.{name}")
+        for name in ("os", "os_version", "architecture")
+    )
+    libraries = tuple(
+        _host_library(library, f"{field}.libraries.{place}.")
+        for place, library in _entries(fields, "libraries")
+    )
+    return HostImage(os_name, version, architecture, libraries)
+
+
+def _host_library(library: dict[str, Any], prefix: str) -> HostLibrary:
+    sha256 = name_of(library, "sha256", prefix)
+    if not _SHA256.fullmatch(sha256):
+        raise FieldUnfit(f"{prefix}sha256 must be 64 hexadecimal digits")
+    content = library.get("elf_base64")
+    return HostLibrary(
+        path=name_of(library, "path", prefix),
+        name=optional_name(library, "name", prefix),
+        sha256=sha256,
+        content=None if content is None else base64_bytes(content, f"{prefix}elf_base64"),
     )
 
 

@@ -11,6 +11,7 @@ from spackmon.submission import (
     AttributeValue,
     ConcretizationFailureReport,
     EnvironmentReport,
+    HostImage,
     InstalledFile,
     InstallReport,
     SpecReport,
@@ -118,6 +119,7 @@ def _install(report: InstallReport) -> dict[str, Any]:
             analyzer: [_attribute(value) for value in values]
             for analyzer, values in report.attributes.items()
         },
+        "host": None if report.host is None else _host(report.host),
         "tags": report.tags or None,
         **_log("log", report.log),
     }  # fmt: skip
@@ -151,6 +153,25 @@ def _attribute(finding: AttributeValue) -> dict[str, Any]:
             "json_value": finding.json_value,
         }
     )
+
+
+def _host(host: HostImage) -> dict[str, Any]:
+    return {
+        "os": host.os,
+        "os_version": host.os_version,
+        "architecture": host.architecture,
+        "libraries": [
+            _known(
+                {
+                    "path": one.path,
+                    "name": one.name,
+                    "sha256": one.sha256,
+                    "elf_base64": None if one.content is None else _base64(one.content),
+                }
+            )
+            for one in host.libraries
+        ],
+    }
 
 
 def _base64(content: bytes) -> str:

@@ -49,7 +49,7 @@ def apply_install(
     """
     subject = _subject(connection, report)
     claim = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
-    elf_files = ElfFiles(connection, report.attributes)
+    elf_files = ElfFiles(connection, report.attributes, report.host)
     events = listed(report.events)
     read = readings(events)
     put_groups_of_logs(connection, [phase.log_id for phase in claim.phases])

@@ -8,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from spackmon.abi.reader.packed import ANALYZER
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.elf_files import ElfFiles, delete_unused_files
+from spackmon.ingest.tables.host_images import put_host_of_analysis
 from spackmon.status import ResultKind
 from spackmon.submission import AttributeValue
 
@@ -69,6 +71,8 @@ _READ_ATTRIBUTES = Statement(
     """
 )
 
+_FIND_ANALYSIS = Statement("SELECT id FROM analysis WHERE claim_id = :claim_id AND analyzer = :analyzer")
+
 _Finding = tuple[Any, ...]
 
 
@@ -99,7 +103,7 @@ def replace_attributes(
         if gone or new or analyzer not in stored:
             added[analyzer] = new
     if not added:
-        return False
+        return files.host_image_id is not None and _put_host(connection, claim_id, files.host_image_id)
     analyses = _PUT_ANALYSIS.run(connection, [(a,) for a in added], claim_id=claim_id, now=now)
     id_of = {row.analyzer: row.id for row in analyses}
     ids = [(attribute_id,) for attribute_id in replaced]
@@ -111,8 +115,16 @@ def replace_attributes(
         for one in values
     ]
     _INSERT_ATTRIBUTES.run(connection, [(number, *row) for number, row in enumerate(rows)], now=now)
+    if files.host_image_id is not None:
+        _put_host(connection, claim_id, files.host_image_id)
     delete_unused_files(connection, {row.elf_file_id for row in deleted if row.elf_file_id is not None})
     return True
+
+
+def _put_host(connection: Connection, claim_id: int, host_image_id: int) -> bool:
+    """Whether it is news on which machine a claim's ELF files were read."""
+    rows = _FIND_ANALYSIS.run(connection, claim_id=claim_id, analyzer=ANALYZER)
+    return bool(rows) and put_host_of_analysis(connection, rows[0].id, host_image_id)
 
 
 def _difference(

@@ -1,29 +1,18 @@
 """What the loader reads of ELF files, each once: most files of a site are files of many builds."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection
 
-from spackmon.abi.packed import ANALYZER, Packed, joined, split
-from spackmon.ingest.rows import RowStatement, over_rows
+from spackmon.abi.reader.packed import ANALYZER, Packed, joined, split
+from spackmon.ingest.rows import over_rows
+from spackmon.ingest.tables.digests import finding, put
+from spackmon.ingest.tables.host_images import put_host_image
 from spackmon.ingest.tables.orphans import delete_unused
-from spackmon.submission import AttributeValue
+from spackmon.submission import AttributeValue, HostImage
 
-_TRIES = 5
-
-
-def _find(table: str) -> RowStatement:
-    return over_rows(
-        "digest bytea",
-        f"SELECT f.id, f.digest FROM {table} f WHERE f.digest IN (SELECT i.digest FROM {{input}} i)"  # noqa: S608
-        " ORDER BY f.digest {lock}",
-        lock="FOR KEY SHARE OF f",
-    )
-
-
-_FIND_SETS, _FIND_FILES = _find("symbol_set"), _find("elf_file")
+_FIND_SETS, _FIND_FILES = finding("symbol_set"), finding("elf_file")
 _INSERT_SETS = over_rows(
     "digest bytea, content bytea",
     """
@@ -44,18 +33,31 @@ _SETS_OF = over_rows(
 
 
 class ElfFiles:
-    """The ELF files that a report's findings are of, by these findings; they are stored and locked."""
+    """The ELF files that a report's findings are of, by these findings; they are stored and locked.
+
+    `host_image_id` is the row of the machine on which they were read, None if it is not known.
+    """
 
     def __init__(
-        self, connection: Connection, attributes: Mapping[str, tuple[AttributeValue, ...]] | None
+        self,
+        connection: Connection,
+        attributes: Mapping[str, tuple[AttributeValue, ...]] | None,
+        host: HostImage | None = None,
     ) -> None:
-        parts = {id(one): _parts(one) for one in (attributes or {}).get(ANALYZER, ())}
-        self._digests = {key: _digest(joined(one)) for key, one in parts.items() if one is not None}
-        packed = {self._digests[key]: one for key, one in parts.items() if one is not None}
+        findings = {id(one): _parts(one.binary_value) for one in (attributes or {}).get(ANALYZER, ())}
+        libraries = {one.sha256: _parts(one.content) for one in (host.libraries if host else ())}
+        self._digests = {key: _digest(joined(one)) for key, one in findings.items() if one is not None}
+        of_libraries = {key: _digest(joined(one)) for key, one in libraries.items() if one is not None}
+        packed = {self._digests[key]: one for key, one in findings.items() if one is not None}
+        packed |= {of_libraries[key]: one for key, one in libraries.items() if one is not None}
         sets = {_digest(one.symbols): one.symbols for one in packed.values()}
-        set_ids = _put(connection, _FIND_SETS, _INSERT_SETS, {key: (one,) for key, one in sets.items()})
+        set_ids = put(connection, _FIND_SETS, _INSERT_SETS, {key: (one,) for key, one in sets.items()})
         files = {key: (set_ids[_digest(one.symbols)], one.head) for key, one in packed.items()}
-        self._ids = _put(connection, _FIND_FILES, _INSERT_FILES, files)
+        self._ids = put(connection, _FIND_FILES, _INSERT_FILES, files)
+        self.host_image_id = None
+        if host is not None:
+            read = {bytes.fromhex(key): self._ids[digest] for key, digest in of_libraries.items()}
+            self.host_image_id = put_host_image(connection, host, read)
 
     def id_of(self, finding: AttributeValue) -> int | None:
         """The row of the file that a finding is of; None of any other finding."""
@@ -71,28 +73,12 @@ def delete_unused_files(connection: Connection, ids: Iterable[int]) -> None:
     delete_unused(connection, "symbol_set", [row.id for row in sets])
 
 
-def _parts(finding: AttributeValue) -> Packed | None:
+def _parts(content: bytes | None) -> Packed | None:
     """None of what is no packed file: it stays what it is, and is not taken for one without symbols."""
     try:
-        return None if finding.binary_value is None else split(finding.binary_value)
+        return None if content is None else split(content)
     except ValueError:
         return None
-
-
-def _put(
-    connection: Connection, find: RowStatement, insert: RowStatement, wanted: Mapping[bytes, Sequence[Any]]
-) -> dict[bytes, int]:
-    """The ids of rows by their digests. Raises RuntimeError as `rows.get_or_create`."""
-    found: dict[bytes, int] = {}
-    for _ in range(_TRIES):
-        rows = find.run(connection, [(one,) for one in sorted(wanted.keys() - found.keys())])
-        found |= {row.digest: row.id for row in rows}
-        absent = sorted(wanted.keys() - found.keys())
-        rows = insert.run(connection, [(one, *wanted[one]) for one in absent])
-        found |= {row.digest: row.id for row in rows}
-        if found.keys() == wanted.keys():
-            return found
-    raise RuntimeError("a shared row can neither be read nor be inserted")
 
 
 def _digest(content: bytes) -> bytes:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from spackmon.abi.differences import Library, LibraryDifference, differences, unreadable
-from spackmon.abi.packed import ANALYZER
+from spackmon.abi.reader.packed import ANALYZER
 from spackmon.abi.splice import Verdict
 from spackmon.abi.stored import Export
 from spackmon.errors import Code, Refused

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from spackmon.abi.elf import as_json
-from spackmon.abi.packed import Packed, joined, unpack
+from spackmon.abi.reader.elf import as_json
+from spackmon.abi.reader.packed import Packed, joined, unpack
 from spackmon.errors import Code, Refused
 from spackmon.models import Attribute, ElfFile, SymbolSet
 from spackmon.query.meanings.meaning import At

@@ -2,16 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from spackmon.abi.elf import Elf
 from spackmon.abi.files import File
-from spackmon.abi.packed import unpack_head, unpack_symbols
+from spackmon.abi.loader import System
+from spackmon.abi.reader.elf import Elf
+from spackmon.abi.reader.packed import unpack_head, unpack_symbols
 from spackmon.abi.stored import UNKNOWN_SYSTEM, PackedFile, StoredFiles, SymbolTable
 from spackmon.abi.trials import Packages
 from spackmon.graph.spec import Deptype
+from spackmon.query.abi.hosts import Hosts, Identity
 from spackmon.query.abi.installed import MOST_FILES
 
 _UNREADABLE = "what is stored of it cannot be read"
@@ -27,6 +29,7 @@ class Installation:
     hash: str
     name: str
     version: str
+    is_external: bool = False
     prefix: str | None = None
     paths: list[str] = field(default_factory=list)
     is_cut: bool = False
@@ -37,10 +40,21 @@ class Installation:
         return self.prefix is not None and bool(self.paths)
 
 
+@dataclass(frozen=True, eq=False)
+class Site:
+    """Where the loader looks: the files of all prefixes, and of a machine's system where one is known."""
+
+    files: StoredFiles
+    system: System
+    host: Identity | None = None
+
+    def host_image(self) -> dict[str, str] | None:
+        """The schema's HostImage."""
+        return self.host and dict(zip(("os", "osVersion", "architecture"), self.host, strict=True))
+
+
 class Installed:
     """All specs of the facts; `files` are theirs."""
-
-    system = UNKNOWN_SYSTEM
 
     def __init__(self, facts: Any) -> None:
         self._facts = facts
@@ -53,7 +67,9 @@ class Installed:
             self._below[parent].add(child)
             if deptypes & LOADED:
                 self._loaded[parent].add(child)
-        self.files = StoredFiles(self._read_files(), self._read_links())
+        self._own_files, self._links = self._read_files(), self._read_links()
+        self.files = StoredFiles(self._own_files, self._links)
+        self._sites: dict[tuple[int | None, bool], Site] = {}
 
     def named(self, group: str) -> list[Installation]:
         """The specs that were asked for by this name, the newest first."""
@@ -63,6 +79,44 @@ class Installed:
     def graph(self, root: Installation) -> list[Installation]:
         """A spec and all below it, itself first."""
         return [self.specs[one] for one in _reached(root.id, self._below) if one in self.specs]
+
+    def site(self, *roots: Installation) -> Site:
+        """Where the loader looks that starts what is below some specs, on the machine of the first.
+
+        Nothing is known of a name that nobody looked for there, or that may be one of a spec below them
+        whose files nobody read.
+        """
+        specs = [one for root in roots for one in _reached(root.id, self._loaded)]
+        # Of an external spec the system has the files.
+        is_complete = all(
+            one in self.specs and (self.specs[one].is_external or self.specs[one].prefix is not None)
+            for one in specs
+        )
+        key = (self._hosts.of(specs), is_complete)
+        if key not in self._sites:
+            self._sites[key] = self._site(*key)
+        return self._sites[key]
+
+    def _site(self, image_id: int | None, is_complete: bool) -> Site:
+        if image_id is None:
+            return Site(self.files, UNKNOWN_SYSTEM)
+        host = self._hosts.host(image_id)
+        files = {
+            path: self._file(path, elf_file_id, None, identity=f"system {elf_file_id}")
+            for path, elf_file_id in host.elf_files.items()
+        }
+        system = host.system if is_complete else replace(host.system, looked_for=frozenset())
+        return Site(StoredFiles(files | self._own_files, self._links), system, host.identity)
+
+    @cached_property
+    def _hosts(self) -> Hosts:
+        names: dict[int, set[str]] = defaultdict(set)
+        for spec in self.specs.values():
+            for path in spec.paths:
+                elf = self._own_files[path].elf
+                if elf is not None:
+                    names[spec.id].update(elf.needed, elf.filters, elf.auxiliaries)
+        return Hosts(self._facts, names)
 
     def prefixes(self, root: Installation) -> tuple[str, ...]:
         """Those of what a spec depends on."""
@@ -124,13 +178,15 @@ class Installed:
             self.specs[spec_id].is_cut |= counts[spec_id] > MOST_FILES
         return links
 
-    def _file(self, path: str, elf_file_id: int | None, value: str | None) -> File:
+    def _file(
+        self, path: str, elf_file_id: int | None, value: str | None, identity: str | None = None
+    ) -> File:
         if elf_file_id is None:
             return File(path, None, _UNREADABLE if value is None else value)
         head, table = self._elves[elf_file_id]
         if head is None or table is None:
             return File(path, None, _UNREADABLE)
-        return PackedFile(path, head, table)
+        return PackedFile(identity or path, head, table)
 
     @cached_property
     def _elves(self) -> Mapping[int, tuple[Elf | None, SymbolTable | None]]:

@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CTE, ColumnElement, Select, exists, func, literal_column, or_, select, union
 
-from spackmon.abi.packed import ANALYZER
+from spackmon.abi.reader.packed import ANALYZER
 from spackmon.models import (
     Analysis,
+    AnalysisHost,
     Attribute,
     Build,
     Closure,
     Dependency,
     ElfFile,
+    HostImage,
+    HostLibrary,
     InstallFile,
     Package,
     PackageVersion,
     Spec,
     SymbolSet,
+    SystemLibrary,
 )
 from spackmon.query.meanings.meaning import scalar
 from spackmon.query.sql.json_text import Json, braced, constant, joined
@@ -32,6 +36,9 @@ if TYPE_CHECKING:
 
 MOST_FILES = 500
 """So many ELF files, and as many links, are read of a prefix."""
+
+
+_Rows = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +81,15 @@ class _Reading:
         )
 
     def json(self) -> Json:
-        used = select(self._files.c.elf_file_id)
-        elves = select(ElfFile.id, ElfFile.symbol_set_id, ElfFile.head).where(ElfFile.id.in_(used))
+        hosts, images, libraries = self._of_hosts()
+        used = union(
+            select(self._files.c.elf_file_id),
+            select(libraries.subquery(self._statement.new_name()).c.elf_file_id),
+        ).subquery(self._statement.new_name())
+        is_used = ElfFile.id.in_(select(used.c.elf_file_id))
+        elves = select(ElfFile.id, ElfFile.symbol_set_id, ElfFile.head).where(is_used)
         sets = select(SymbolSet.id, SymbolSet.content).where(
-            SymbolSet.id.in_(select(ElfFile.symbol_set_id).where(ElfFile.id.in_(used)))
+            SymbolSet.id.in_(select(ElfFile.symbol_set_id).where(is_used))
         )
         edges = select(Dependency.parent_id, Dependency.child_id, Dependency.deptypes).where(
             Dependency.parent_id.in_(select(self._specs.c.id))
@@ -92,9 +104,29 @@ class _Reading:
                 ("links", listed(self._statement, select(self._links))),
                 ("elves", listed(self._statement, elves)),
                 ("sets", listed(self._statement, sets)),
+                ("hosts", listed(self._statement, hosts)),
+                ("images", listed(self._statement, images)),
+                ("libraries", listed(self._statement, libraries)),
                 *self._asked.values,
             ]
         )
+
+    def _of_hosts(self) -> tuple[_Rows, _Rows, _Rows]:
+        """Which image each spec's files were read on, these images, and their libraries."""
+        hosts = (
+            select(self._builds.c.spec_id, AnalysisHost.host_image_id)
+            .join(Analysis, Analysis.attempt_id == self._builds.c.attempt_id)
+            .join(AnalysisHost, AnalysisHost.analysis_id == Analysis.id)
+        )
+        ids = select(hosts.subquery(self._statement.new_name()).c.host_image_id)
+        image = HostImage
+        images = select(image.id, image.digest, image.os, image.os_version, image.architecture)
+        libraries = (
+            select(HostLibrary.host_image_id, HostLibrary.path, HostLibrary.name, SystemLibrary.elf_file_id)
+            .join(SystemLibrary, SystemLibrary.id == HostLibrary.system_library_id)
+            .where(HostLibrary.host_image_id.in_(ids))
+        )
+        return hosts, images.where(image.id.in_(ids)), libraries
 
     def _named(self, ids: Any) -> CTE:
         named: CTE = ids.cte(self._statement.new_name())
@@ -113,7 +145,7 @@ class _Reading:
 
     def _of_specs(self) -> Select[*tuple[Any, ...]]:
         return (
-            select(Spec.id, Spec.hash, Package.name, PackageVersion.version)
+            select(Spec.id, Spec.hash, Package.name, PackageVersion.version, Spec.external)
             .join(PackageVersion, PackageVersion.id == Spec.package_version_id)
             .join(Package, Package.id == PackageVersion.package_id)
             .where(Spec.id.in_(select(self._specs.c.id)))

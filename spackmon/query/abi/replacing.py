@@ -10,7 +10,7 @@ from spackmon.abi.many import Builds, Dependent
 from spackmon.abi.splice import Prediction
 from spackmon.abi.today import missing_today
 from spackmon.errors import Code, Refused
-from spackmon.query.abi.installations import LOADED, Installation, Installed
+from spackmon.query.abi.installations import LOADED, Installation, Installed, Site
 from spackmon.query.abi.installed import Asked, installed
 from spackmon.query.abi.pages import (
     MOST_DEPENDENTS,
@@ -55,9 +55,10 @@ def missing_now(facts: Any, arguments: Arguments) -> dict[str, Any]:
     if root.prefix is None or not root.is_known:
         return as_answer(Prediction(undecided={f"no symbols are known of {root.name}"}))
     others = tuple(one.prefix for one in known.graph(root) if one.prefix and one is not root)
-    found = missing_today(known.files, known.system, (root.prefix,), others)
+    site = known.site(root)
+    found = missing_today(site.files, site.system, (root.prefix,), others)
     found.undecided |= known.unknown([root])
-    return as_answer(found)
+    return as_answer(found, site)
 
 
 def _groups_of_candidates(statement: "Statement", arguments: Mapping[str, Given]) -> dict[str, Select[Any]]:
@@ -173,7 +174,7 @@ class _Judge:
 
     def __init__(self, known: Installed) -> None:
         self._known = known
-        self._builds = Builds(known.files, known.system)
+        self._builds: dict[Site, Builds] = {}
 
     def of(
         self, consumers: list[Installation], used: Installation, graph: Iterable[Installation]
@@ -182,20 +183,25 @@ class _Judge:
         unknown = self._known.unknown([*consumers, used])
         if not consumers or not consumers[0].is_known:
             unknown.add(f"no symbols are known of {consumers[0].name if consumers else used.name}")
-        dependent: Dependent | None = None
+        packages = self._known.packages(consumers, used, used, graph)
+        dependents: dict[Site, Dependent] = {}
 
         def judged(other: Installation) -> dict[str, Any]:
-            nonlocal dependent
             if not (used.is_known and other.is_known and other.prefix):
                 return _outcome(Prediction(undecided={f"no symbols are known of both builds of {used.name}"}))
-            if dependent is None:
-                packages = self._known.packages(consumers, used, used, graph)
-                dependent = Dependent(self._builds, packages)
-            found = dependent.with_build(other.prefix, self._known.prefixes(other))
+            site = self._known.site(*consumers[:1], used, other)
+            if site not in dependents:
+                dependents[site] = Dependent(self._builds_of(site), packages)
+            found = dependents[site].with_build(other.prefix, self._known.prefixes(other))
             found.undecided |= unknown | self._known.unknown([other])
             return _outcome(found)
 
         return judged
+
+    def _builds_of(self, site: Site) -> Builds:
+        if site not in self._builds:
+            self._builds[site] = Builds(site.files, site.system)
+        return self._builds[site]
 
 
 def _outcome(found: Prediction) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from spackmon.abi.splice import Prediction, predict
 from spackmon.errors import Code, Refused
 from spackmon.models import Build
-from spackmon.query.abi.installations import Installation, Installed
+from spackmon.query.abi.installations import Installation, Installed, Site
 from spackmon.query.abi.installed import Asked, installed
 from spackmon.query.abi.symbolator import by_names, results_of_splice
 from spackmon.query.meanings.meaning import At
@@ -54,7 +54,9 @@ def spliced(facts: Any, arguments: Arguments) -> dict[str, Any]:
     replaced = replaced_in(known, root, arguments["replace"])
     if arguments["rule"] == BY_NAMES:
         return {**as_answer(by_names(facts, replaced.name)), "basis": "NAMES"}
-    return {**as_answer(prediction(known, root, replaced, replacement)), "basis": "ELF"}
+    site = known.site(root, replacement)
+    found = prediction(known, site, root, replaced, replacement)
+    return {**as_answer(found, site), "basis": "ELF"}
 
 
 def root_of(facts: Any, known: Installed, arguments: Arguments) -> Installation:
@@ -76,22 +78,22 @@ def replaced_in(known: Installed, root: Installation, name: str, argument: str =
 
 
 def prediction(
-    known: Installed, root: Installation, replaced: Installation, replacement: Installation
+    known: Installed, site: Site, root: Installation, replaced: Installation, replacement: Installation
 ) -> Prediction:
     """What a splice does to all of a build's graph."""
     if not (replaced.is_known and replacement.is_known):
         return Prediction(undecided={f"no symbols are known of both builds of {replaced.name}"})
     dependents = known.dependents(root, replaced)
     packages = known.packages(dependents, replaced, replacement, known.graph(root))
-    found = predict(known.files, known.system, packages)
+    found = predict(site.files, site.system, packages)
     found.undecided |= known.unknown([*dependents, replaced, replacement])
     if not root.is_known:
         found.undecided.add(f"no symbols are known of {root.name}")
     return found
 
 
-def as_answer(prediction: Prediction) -> dict[str, Any]:
-    """The schema's Splice."""
+def as_answer(prediction: Prediction, site: Site | None = None) -> dict[str, Any]:
+    """The schema's Splice, without `basis`; `site` is where the loader looked."""
     return {
         "verdict": prediction.verdict.name,
         "missingSymbols": [
@@ -109,4 +111,5 @@ def as_answer(prediction: Prediction) -> dict[str, Any]:
         "sonamesKept": prediction.soname_ok,
         "warnings": sorted(prediction.warnings),
         "undecided": sorted(prediction.undecided),
+        "hostImage": site and site.host_image(),
     }

@@ -1,6 +1,7 @@
 """`spack monitor push` and `analyze`: what is installed already."""
 
 import gzip
+import hashlib
 import json
 import subprocess
 import sys
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import spackmon.abi.reader
+from spackmon.abi.reader.elf_file import read_file
+from spackmon.abi.reader.packed import pack, unpack
 from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.formats.reports.report_json import read
 from spackmon.submission import InstallReport
@@ -115,17 +119,17 @@ def test_analyze_reports_files_environment_arguments_and_symbols(tmp_path: Path)
     assert report.configure_arguments == "--enable-demo"
     assert not any(phase.output for phase in report.phases)
     assert report.attributes is not None
-    found = {finding["install_file"]: finding["json_value"] for finding in line["attributes"]["symbolator"]}
-    assert set(found) == {str(library), str(program)}
-    own, needed = [entry["corpus"] for entry in found[str(program)]]
-    assert own["symbols"]["greet"]["defined"] == "UND"
-    assert needed["metadata"]["path"] == str(library)
-    assert needed["metadata"]["corpus_soname"] == "libgreet.so.2"
-    assert needed["symbols"]["greet"] == {
-        "version_info": "", "type": "FUNC", "binding": "GLOBAL", "visibility": "DEFAULT",
-        "defined": needed["symbols"]["greet"]["defined"],
-    }  # fmt: skip
-    assert needed["symbols"]["greet"]["defined"].isdigit()
+    files = {
+        finding.install_file: unpack(finding.binary_value or b"") for finding in report.attributes["elf"]
+    }
+    assert set(files) == {str(library), str(program)}
+    assert files[str(program)].needed == ["libgreet.so.2", "libc.so.6"]
+    assert files[str(library)].soname == "libgreet.so.2"
+    assert files[str(library)] == read_file(str(library))
+    assert report.host is not None
+    (libc,) = [one for one in report.host.libraries if one.name == "libc.so.6"]
+    assert libc.sha256 == hashlib.sha256(Path(libc.path).read_bytes()).hexdigest()
+    assert libc.content == pack(read_file(libc.path))
 
 
 def test_the_path_of_the_extension_is_what_spack_wants() -> None:
@@ -133,6 +137,13 @@ def test_the_path_of_the_extension_is_what_spack_wants() -> None:
     told = subprocess.run([program, "extension", "path"], capture_output=True, text=True, check=True).stdout
     assert told == f"{EXTENSION}\n"
     assert (Path(told.strip()) / "monitor" / "cmd" / "monitor.py").is_file()
+
+
+def test_the_extension_reads_files_by_the_servers_own_code() -> None:
+    package = Path(spackmon.abi.reader.__file__).parent
+    own = EXTENSION / "monitor" / "reader"
+    assert {path.name for path in own.glob("*.py")} == {path.name for path in package.glob("*.py")}
+    assert all(path.samefile(package / path.name) for path in own.glob("*.py"))
 
 
 def _assert_pushed_as_imported(line: Line, prefix: Path) -> None:
@@ -143,7 +154,7 @@ def _assert_pushed_as_imported(line: Line, prefix: Path) -> None:
     for field in (
         "source", "graph", "installed_from", "environment", "spack_version", "spack_revision", "status",
         "duration_seconds", "prefix", "phases", "log", "configure_arguments", "environment_variables",
-        "install_files",
+        "install_files", "attributes", "host",
     ):  # fmt: skip
         assert getattr(pushed, field) == getattr(imported, field), field
 

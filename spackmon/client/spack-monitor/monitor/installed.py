@@ -1,4 +1,4 @@
-"""What is installed already, as a report: all that Spack keeps in the prefix, and what is in the files."""
+"""What is installed already, as a report: all that Spack keeps in the prefix, and what the loader reads."""
 
 import os
 import time
@@ -6,12 +6,13 @@ from typing import Any
 
 import spack.store
 
-from . import elf, facts, files
+from . import facts, files
+from .elf_files import ElfFiles
 from .spool import Item
 
 
-def report(spec: Any, with_symbols: bool) -> Item:
-    """One installed spec for the spool: with its log, or with the symbols of its programs and libraries."""
+def report(spec: Any, elf_files: ElfFiles, with_log: bool) -> Item:
+    """One installed spec for the spool, with its log or without."""
     prefix = str(spec.prefix)
     line = {
         "type": "install",
@@ -20,7 +21,7 @@ def report(spec: Any, with_symbols: bool) -> Item:
         "package": spec.name,
         "status": "SUCCESS",
     }
-    collect = {"prefix": prefix, "log": not with_symbols, "at": time.time()}
+    collect = {"prefix": prefix, "log": with_log, "at": time.time()}
     # The file is what was built, in the words of the Spack that built it.
     spec_file = os.path.join(prefix, ".spack", "spec.json")
     if os.path.exists(spec_file):
@@ -30,8 +31,5 @@ def report(spec: Any, with_symbols: bool) -> Item:
     record = spack.store.STORE.db.get_record(spec)
     if record is not None and record.installation_time:
         line["finished_at"] = record.installation_time
-    if with_symbols:
-        symbols = elf.findings(prefix)
-        if symbols:
-            line["attributes"] = {"symbolator": symbols}
+    line.update(elf_files.fields(prefix))
     return {"line": line, "collect": collect}

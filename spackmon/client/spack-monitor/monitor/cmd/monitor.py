@@ -51,9 +51,7 @@ def setup_parser(subparser: ArgumentParser) -> None:
         help="what of the active environment is installed",
     )
     push.add_argument("installed", nargs="*", metavar="SPEC", help="an installed spec, or several")
-    analyze = commands.add_parser(
-        "analyze", help="report files, environment, configure arguments and ELF symbols of installed specs"
-    )
+    analyze = commands.add_parser("analyze", help="report all of that but the logs")
     analyze.add_argument(
         "installed",
         nargs="*",
@@ -152,11 +150,11 @@ def _say_under_debug() -> None:
 
 def _push(parser: ArgumentParser, args: Namespace) -> int:
     specs = _chosen(args, args.of_all, args.of_environment)
-    return _report("pushed", specs, with_symbols=False)
+    return _report("pushed", specs, with_log=True)
 
 
 def _analyze(parser: ArgumentParser, args: Namespace) -> int:
-    return _report("analyzed", _chosen(args, False, not args.installed), with_symbols=True)
+    return _report("analyzed", _chosen(args, False, not args.installed), with_log=False)
 
 
 def _chosen(args: Namespace, is_all: bool, is_environment: bool) -> List[Any]:
@@ -182,8 +180,8 @@ def _chosen(args: Namespace, is_all: bool, is_environment: bool) -> List[Any]:
     return list({spec.dag_hash(): spec for spec in found if not spec.external}.values())
 
 
-def _report(done: str, specs: List[Any], with_symbols: bool) -> int:
-    from .. import installed, sender
+def _report(done: str, specs: List[Any], with_log: bool) -> int:
+    from .. import elf_files, installed, sender
 
     settings, _, spool = _places()
     if settings.url is None:
@@ -192,11 +190,12 @@ def _report(done: str, specs: List[Any], with_symbols: bool) -> int:
     sending = sender.Sender(spool, settings)
     taken = 0
     try:
-        for number, spec in enumerate(specs, 1):
-            run.add(installed.report(spec, with_symbols), spec.dag_hash())
-            if number % _SENT_AT_ONCE == 0:
-                taken += sending.send(run, is_over=False) or 0
-                print(f"{number} of {len(specs)}")
+        with elf_files.ElfFiles() as elf:
+            for number, spec in enumerate(specs, 1):
+                run.add(installed.report(spec, elf, with_log), spec.dag_hash())
+                if number % _SENT_AT_ONCE == 0:
+                    taken += sending.send(run, is_over=False) or 0
+                    print(f"{number} of {len(specs)}")
         taken += sending.send(run, is_over=True) or 0
     except sender.Away as problem:
         return _complain(

@@ -13,28 +13,45 @@ import struct
 import subprocess
 import sys
 from types import TracebackType
-from typing import BinaryIO, cast
+from typing import BinaryIO, Optional, Tuple, Type, Union, cast
 
-from spackmon.abi.elf import ELF_TOO_COSTLY, Elf, Unreadable
-from spackmon.abi.elf_file import read_file
+from .elf import ELF_TOO_COSTLY, Elf, Unreadable
+from .elf_file import read_file
 
 _CPU_SECONDS = 10
 _DATA_BYTES = 1 << 30
 _LENGTH = struct.Struct("<Q")
 _TOO_COSTLY = Unreadable(ELF_TOO_COSTLY, "reading it took more than 10 s of CPU or 1 GiB of memory")
+# This package under its own name, wherever it is part of: what is above it is not imported.
+_SERVING = """
+import importlib, sys, types
+from importlib.util import module_from_spec, spec_from_file_location
+name, folder = sys.argv[1:]
+parts = name.split(".")
+for count in range(1, len(parts)):
+    above = ".".join(parts[:count])
+    sys.modules[above] = types.ModuleType(above)
+found = spec_from_file_location(name, folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules[name] = module_from_spec(found)
+found.loader.exec_module(sys.modules[name])
+importlib.import_module(name + ".apart").serve()
+"""
 
 
 class ReaderApart:
     """Reads files in another process; to be used in a `with` statement, and by one thread."""
 
     def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Optional[subprocess.Popen[bytes]] = None
 
     def __enter__(self) -> "ReaderApart":
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
     ) -> None:
         self._end()
 
@@ -53,10 +70,13 @@ class ReaderApart:
             raise found
         return cast(Elf, found)
 
-    def _pipes(self) -> tuple[BinaryIO, BinaryIO]:
+    def _pipes(self) -> Tuple[BinaryIO, BinaryIO]:
         if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "spackmon.abi.apart"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            folder = os.path.dirname(os.path.abspath(__file__))
+            self._process = subprocess.Popen(  # noqa: S603 -- our own code, in our own Python
+                [sys.executable, "-I", "-S", "-c", _SERVING, __package__ or "", folder],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
             )
         return cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
 
@@ -68,7 +88,7 @@ class ReaderApart:
                 process.communicate()
 
 
-def _message(pipe: BinaryIO) -> bytes | None:
+def _message(pipe: BinaryIO) -> Optional[bytes]:
     """The next message of a pipe; None when the other end is gone."""
     length = pipe.read(_LENGTH.size)
     if len(length) < _LENGTH.size:
@@ -78,7 +98,7 @@ def _message(pipe: BinaryIO) -> bytes | None:
     return content if len(content) == size else None
 
 
-def _answer(path: str) -> Elf | Exception:
+def _answer(path: str) -> Union[Elf, Exception]:
     used = resource.getrusage(resource.RUSAGE_SELF)
     limit = int(used.ru_utime + used.ru_stime) + _CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
@@ -90,16 +110,16 @@ def _answer(path: str) -> Elf | Exception:
         return _TOO_COSTLY
 
 
-def _serve() -> None:
+def serve() -> None:
+    """Answer until nobody asks any longer; see ReaderApart."""
     resource.setrlimit(resource.RLIMIT_DATA, (_DATA_BYTES, _DATA_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Whoever interrupts the command means the process that asks.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    while (path := _message(sys.stdin.buffer)) is not None:
+    while True:
+        path = _message(sys.stdin.buffer)
+        if path is None:
+            return
         answer = pickle.dumps(_answer(os.fsdecode(path)), protocol=pickle.HIGHEST_PROTOCOL)
         sys.stdout.buffer.write(_LENGTH.pack(len(answer)) + answer)
         sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    _serve()

@@ -1,0 +1,1 @@
+../../../../abi/reader/__init__.py

@@ -1,0 +1,1 @@
+../../../../abi/reader/elf.py
