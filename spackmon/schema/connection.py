@@ -33,6 +33,7 @@ class Connection(Generic[Node]):
     edges: list[Edge[Node]] = strawberry.field(description="The page's rows with their cursors.")
     page_info: PageInfo = strawberry.field(description="Where the page lies in the list.")
     total_count: int = strawberry.field(
-        description="The number of rows in the whole list, exactly. It is kept for all builds and for the "
-        "builds and errors of a group; of other lists it counts each row, only when selected."
+        description="The number of rows in the whole list, exactly. It is kept for the builds and errors of "
+        "a group, for all builds, and for those filtered by nothing but package, version, compiler, "
+        "architecture, `status` and `installedFrom`; of other lists it counts each row, only when selected."
     )

@@ -11,7 +11,6 @@ from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.counting import tabulated
 from spackmon.query.groups.durations import COST_OF_CHANGES, changes_of_durations, rows_of_durations
-from spackmon.query.groups.facets import all_builds
 from spackmon.query.groups.flaky import flaky
 from spackmon.query.meanings.fields import (
     JUDGED_AS,
@@ -28,6 +27,7 @@ from spackmon.query.meanings.fields import (
     searched_logs,
 )
 from spackmon.query.meanings.live import newest_cursor
+from spackmon.query.rows.facets import all_builds
 from spackmon.query.rows.lookups import (
     MAXIMUM_IDS,
     by_id,

@@ -20,6 +20,8 @@ from spackmon.status import BuildStatus, EventKind
 from spackmon.submission import Event
 from tests.ingest.installs import EVERYTHING, START, after, cdash, live, prefix
 from tests.ingest.reports import Site, graph, spec
+from tests.query.conftest import AskedSite, asked
+from tests.query.totals import assert_totals, filters
 
 COUNTED = """
     SELECT g.fingerprint, count(DISTINCT b.id), count(DISTINCT a.id), count(a.id), min(a.started_at),
@@ -130,10 +132,11 @@ def days_of(builds: Sequence[Any]) -> Counter[tuple[str, ...]]:
 
 
 @contextmanager
-def emptied(database: Database) -> Iterator[Site]:
+def emptied(database: Database) -> Iterator[AskedSite]:
     """A site on a database, whose rows are gone afterwards."""
     try:
-        yield Site(database)
+        with asked(database) as site:
+            yield site
     finally:
         with database.engine.begin() as connection:
             for table in reversed(Base.metadata.sorted_tables):
@@ -141,13 +144,14 @@ def emptied(database: Database) -> Iterator[Site]:
 
 
 @settings(max_examples=25, suppress_health_check=list(HealthCheck))
-@given(history=steps())
+@given(history=steps(), where=filters())
 def test_what_is_counted_is_what_there_is_whatever_happened(
-    database: Database, history: list[tuple[Any, ...]]
+    database: Database, history: list[tuple[Any, ...]], where: dict[str, Any]
 ) -> None:
     with emptied(database) as site:
         for step in history:
             take(site, step)
+        assert_totals(site, where)
         assert_counted(site)
 
 

@@ -29,6 +29,7 @@ from tests.query.plain_loops import (
     table,
     tagged,
 )
+from tests.query.totals import KNOWN, assert_totals, filters
 
 BUILD_KEYS = [
     "PACKAGE", "VERSION", "COMPILER", "TARGET", "OS", "STATUS", "TAG", "OWNER", "DAY", "WEEK",
@@ -201,6 +202,21 @@ def test_the_cells_of_a_table_are_those_of_a_plain_loop(site: AskedSite) -> None
         assert asked == table([(build, all_labels(build)) for build in chosen], row, column, first)
 
     check()
+
+
+def test_what_facets_know_is_counted_without_looking_at_builds(site: AskedSite) -> None:
+    furnish(site)
+
+    @settings(max_examples=25)
+    @given(filters())
+    def check(where: dict[str, Any]) -> None:
+        assert_totals(site, where)
+
+    check()
+    total = "query ($where: BuildFilter!) { builds(where: $where) { totalCount } }"
+    for where in [*KNOWN, {"and": [{"not": one} for one in KNOWN]}]:
+        site.ask(total, where=where)
+        assert "FROM build AS" not in site.reader.statements[-1]
 
 
 def test_groups_inherit_the_filters_of_their_connection_in_one_statement(site: AskedSite) -> None:

@@ -6,7 +6,6 @@ numbers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
@@ -30,6 +29,7 @@ from spackmon.errors import Code, Refused
 from spackmon.models import Build, Package
 from spackmon.query.groups.group_keys import Key, shown
 from spackmon.query.meanings.fields import json_value, value
+from spackmon.query.rows.facets import Nested
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.conditions import Bind, ValueOf
@@ -42,9 +42,6 @@ DEFAULT_GROUPS, MAXIMUM_GROUPS = 100, 500
 MAXIMUM_GROUPS_BEFORE = 100_000
 _DOUBLE = Float(53)
 KEY_PREFIX = "key_"
-
-# Makes of a SELECT a source of rows, which may look at the rows of every statement around it.
-Nested = Callable[[Select[Any]], FromClause]
 
 
 def aggregate(name: str, *, description: str, compared: bool = False) -> Any:
@@ -170,7 +167,7 @@ def cells(source: FromClause, names: Sequence[str], first: int, nested: Nested) 
 
 def built(builds: Rows, installed_from: ValueOf = lambda build: build[Build.installed_from]) -> Rows:
     """Of builds or runs those that were built here, as far as that is known."""
-    return replace(builds, conditions=[*builds.conditions, is_built(installed_from(builds.row))])
+    return builds.narrowed(is_built(installed_from(builds.row)))
 
 
 def is_built(installed_from: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -180,8 +177,7 @@ def is_built(installed_from: ColumnElement[Any]) -> ColumnElement[bool]:
 
 def of_package(builds: Rows, is_of_package: Callable[[Scope], ColumnElement[bool]]) -> Rows:
     """Of the builds those of one package."""
-    holds = is_of_package(builds.row.follow(Build.package_id))
-    return replace(builds, conditions=[*builds.conditions, holds])
+    return builds.narrowed(is_of_package(builds.row.follow(Build.package_id)))
 
 
 def is_of_package(package: Scope, name: Given, bind: Bind) -> ColumnElement[bool]:

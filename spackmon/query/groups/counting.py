@@ -99,12 +99,12 @@ class Grouped(Meaning):
         has_all = self.installed_from is None or bool(statement.decided(arguments["includeInstalled"]))
         dialect = statement.dialect_name
         by_facet = self.faceted and facets.answer(keys, measured)
-        if self.faceted and rows.are_all:
-            if by_facet:
-                nested = statement.rows
-                return facets.groups_of_all(rows, keys, measured, nested, dialect, with_installed=has_all)
-            if days.answer(keys, measured):
-                return days.groups_of_all(keys, measured, statement.rows, dialect, with_installed=has_all)
+        known = rows.facets() if by_facet else None
+        if known is not None and not known.exceptions:
+            nested = statement.rows
+            return facets.groups_of_facets(known, keys, measured, nested, dialect, with_installed=has_all)
+        if self.faceted and rows.are_all and days.answer(keys, measured):
+            return days.groups_of_all(keys, measured, statement.rows, dialect, with_installed=has_all)
         if self.installed_from is not None and not has_all:
             rows = aggregates.built(rows, self.installed_from)
         if by_facet:
@@ -139,8 +139,9 @@ class Tabulated(Meaning):
         if "package" in arguments:
             named, bind = arguments["package"], statement.bind
             is_of_package = partial(aggregates.is_of_package, name=named, bind=bind)
-        if table.is_by_facet and builds.are_all:
-            return table.of_all(builds, is_of_package, with_installed=with_installed)
+        known = builds.facets() if table.is_by_facet else None
+        if known is not None and not known.exceptions:
+            return table.of_facets(known, is_of_package, with_installed=with_installed)
         if not with_installed:
             builds = aggregates.built(builds)
         if is_of_package is not None:

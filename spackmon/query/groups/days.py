@@ -18,9 +18,10 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from spackmon.models import Build, BuildDay, BuildFacet, BuildFacetChange
-from spackmon.query.groups.aggregates import KEY_PREFIX, Nested, check_keys
+from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys
 from spackmon.query.groups.facets import MEASURED, grouped_by_keys, was_built
 from spackmon.query.groups.group_keys import WEEK, Key, iso_week
+from spackmon.query.rows.facets import Nested
 from spackmon.query.sql.json_text import constant
 
 _FIRST, _OF_MONTH = literal_column("1", Integer()), literal_column("7", Integer())

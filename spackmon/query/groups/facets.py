@@ -1,27 +1,26 @@
 """Groups of builds by what facets know: builds are counted by facet first, and then by what facets share.
 
-All builds are counted already, of others each is looked at once, without its spec: a facet stands for
-hundreds of them.
+All builds of some facets are counted already, of others each is looked at once, without its spec: a facet
+stands for hundreds of them.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, func, literal_column, select
-from sqlalchemy import cast as sql_cast
 
 from spackmon.models import (
     Architecture,
     Build,
     BuildFacet,
-    BuildFacetChange,
     Compiler,
     Package,
     PackageVersion,
     Target,
 )
-from spackmon.query.groups.aggregates import KEY_PREFIX, Nested, check_keys, grouped
+from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys, grouped
 from spackmon.query.groups.group_keys import Key, KeyColumns, compiler_columns, version_columns
+from spackmon.query.rows.facets import Facets, Nested, weighed
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
@@ -77,8 +76,8 @@ def answer(keys: Sequence[Key], measured: Sequence[str]) -> bool:
     return all(key.name in _KEYS for key in keys) and MEASURED.issuperset(measured)
 
 
-def groups_of_all(
-    builds: Rows,
+def groups_of_facets(
+    found: Facets,
     keys: Sequence[Key],
     measured: Sequence[str],
     nested: Nested,
@@ -86,12 +85,12 @@ def groups_of_all(
     *,
     with_installed: bool,
 ) -> Select[Any]:
-    """The groups of `aggregates.groups` of all builds, or of all that were built, which facets count."""
-    facet = builds.row.beneath(BuildFacet.__table__)
+    """The groups of `aggregates.groups` of all builds of some facets, or of all that were built."""
+    facet = found.row
     columns = _columns(facet, keys, dialect_name)
-    source, weight, holds = counted(facet, nested, with_installed=with_installed)
-    found = select(*columns, weight).select_from(facet.joined(source)).where(*holds)
-    return grouped_by_keys(found, measured, nested)
+    source, weight, holds = counted(found, nested, with_installed=with_installed)
+    weighted = select(*columns, weight).select_from(facet.joined(source)).where(*holds)
+    return grouped_by_keys(weighted, measured, nested)
 
 
 def groups(
@@ -139,25 +138,9 @@ def was_built(installed_from: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 def counted(
-    facet: Scope, nested: Nested, *, with_installed: bool
+    found: Facets, nested: Nested, *, with_installed: bool
 ) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
-    """Facets beside what reports have changed since their counts were written, how many builds a facet has,
-    as a `weight`, and what holds of those that count.
-    """
-    change = BuildFacetChange.__table__.alias()
-    number = sql_cast(func.sum(change.c.build_count), BigInteger).label("build_count")
-    since = nested(select(change.c.facet_id, number).group_by(change.c.facet_id))
-    weight = facet[BuildFacet.build_count] + func.coalesce(since.c.build_count, literal_column("0"))
-    holds = [] if with_installed else [was_built(facet[BuildFacet.installed_from])]
-    source = facet.source.outerjoin(since, since.c.facet_id == facet.row_id)
-    return source, weight.label("weight"), [weight > literal_column("0"), *holds]
-
-
-def all_builds(_: Scope) -> ColumnElement[Any]:
-    """How many builds there are."""
-    totals = []
-    for model in (BuildFacet, BuildFacetChange):
-        table = model.__table__.alias()
-        total = select(sql_cast(func.sum(table.c.build_count), BigInteger)).correlate_except(table)
-        totals.append(func.coalesce(total.scalar_subquery(), literal_column("0")))
-    return totals[0] + totals[1]
+    """Facets as `weighed`, and what holds of those whose builds count."""
+    source, weight = weighed(found.row, nested)
+    built = [] if with_installed else [was_built(found.row[BuildFacet.installed_from])]
+    return source, weight.label("weight"), [weight > literal_column("0"), *built, *found.conditions]

@@ -11,8 +11,9 @@ from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal_co
 
 from spackmon.models import Build, BuildFacet
 from spackmon.query.groups import facets
-from spackmon.query.groups.aggregates import Nested, cells, table
+from spackmon.query.groups.aggregates import cells, table
 from spackmon.query.groups.group_keys import Key
+from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.scope import Scope
 
@@ -32,30 +33,30 @@ class Table:
         """Whether facets know both keys."""
         return facets.answer([self.row_key, self.column_key], [])
 
-    def of_all(
+    def of_facets(
         self,
-        builds: Rows,
+        found: Facets,
         is_of_package: Callable[[Scope], ColumnElement[bool]] | None,
         *,
         with_installed: bool,
     ) -> Select[Any]:
-        """Of all builds, or all that were built, of one package or any; where it `is_by_facet`."""
-        facet = builds.row.beneath(BuildFacet.__table__)
+        """Of all builds of some facets, or all built ones, of one package or any; where it `is_by_facet`."""
+        facet = found.row
         columns = self._columns(facet)
-        source, weight, holds = facets.counted(facet, self.nested, with_installed=with_installed)
+        source, weight, holds = facets.counted(found, self.nested, with_installed=with_installed)
         if is_of_package is not None:
             holds.append(is_of_package(facets.package_of(facet)))
         one, newest = Build.__table__.alias(), Build.__table__.alias()
         newest_first = one.c.started_at.desc().nulls_last(), one.c.id.desc()
         newest_id = select(one.c.id).where(one.c.facet_id == facet.row_id).order_by(*newest_first)
         newest_id = newest_id.limit(literal_column("1")).correlate_except(one)
-        found = self.nested(
+        weighted = self.nested(
             select(*columns, weight, newest_id.scalar_subquery().label("newest_id"))
             .select_from(facet.joined(source))
             .where(*holds)
         )
-        joined = found.outerjoin(newest, newest.c.id == found.c["newest_id"])
-        shown: list[Any] = [found, newest.c.id, newest.c.started_at]
+        joined = weighted.outerjoin(newest, newest.c.id == weighted.c["newest_id"])
+        shown: list[Any] = [weighted, newest.c.id, newest.c.started_at]
         return self._cells(select(*shown).select_from(joined), columns)
 
     def of(self, builds: Rows) -> Select[Any]:

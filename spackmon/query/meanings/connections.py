@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, get_named_type
 from sqlalchemy import ColumnElement, FromClause, and_, case, func, select
 
 from spackmon.errors import Code, Refused
+from spackmon.models import Build
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
+from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
 from spackmon.query.rows.searches import has_words, rank_of
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Satisfying, ValueOf
@@ -88,7 +91,18 @@ class Connected(Meaning):
             for path in self.order:
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
         newest = [one.newest for one in conditions if one.newest is not None and self.belongs is None]
-        return Rows(child, holds, driver, order, ways, newest)
+        return Rows(child, holds, driver, order, ways, newest, partial(self._facets, at, statement))
+
+    def _facets(self, at: At, statement: "Statement") -> Facets | None:
+        """Those whose builds the field's arguments leave, if facets know."""
+        if self.model is not Build or self.walk is not None or "satisfying" in statement.arguments(at):
+            return None
+
+        def asked(build: Scope) -> list[ColumnElement[bool]]:
+            belonging = [] if self.belongs is None else [self.belongs(at.row, build)]
+            return [*belonging, *statement.holds_by(at, "where", build)]
+
+        return facets(statement.names, asked)
 
     def ranked(self, at: At, statement: "Statement") -> Rows:
         """The same; of those in which words are sought the latest ones, the best of them first.
@@ -153,7 +167,9 @@ class _Connection:
         counted = self._meaning.counted
         if counted is not None and self._statement.arguments(self._at).keys() <= _WHOLE:
             return counted(self._at.row)
-        return scalar(self._meaning.filtered(self._at, self._statement).count())
+        rows = self._meaning.filtered(self._at, self._statement)
+        number, found = scalar(rows.count()), rows.facets()
+        return number if found is None else found.count(self._statement.rows, number)
 
     def _inside(self, part: Selected, row: Scope | None = None) -> At:
         """Where a part of the connection stands."""

@@ -316,9 +316,10 @@ class Statement:
         predicates = self.registry.meanings[input_name]
         asked = {name: value for name, value in given.members().items() if value.value is not None}
         self._filter_depth += 1
-        conditions = [predicates[name](row, value, self) for name, value in asked.items()]
-        self._filter_depth -= 1
-        return conditions
+        try:
+            return [predicates[name](row, value, self) for name, value in asked.items()]
+        finally:
+            self._filter_depth -= 1
 
     def asked_by(self, at: At, argument: str, row: Scope) -> list[Condition]:
         """What the filter asks of `row` that an argument of a field is; nothing where it is not given."""

@@ -261,7 +261,7 @@ def compiler_passes(input_name: str) -> Predicate:
         other = SpecCompiler.__table__.alias()
         mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id.in_(passing()))
         # Nearly every spec has one compiler, which an index of its own finds.
-        return Condition(or_(row[Spec.compiler_id].in_(passing()), row.row_id.in_(mixed)))
+        return Condition(or_(row[Spec.compiler_id].in_(passing()), row.is_exception(mixed)))
 
     return predicate
 

@@ -34,6 +34,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from spackmon.errors import Code, Refused
 from spackmon.models.columns import JsonText, UtcDateTime
+from spackmon.query.rows.facets import Facets
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.conditions import Bind, Driver, Way, Ways
 from spackmon.query.sql.scope import Scope, is_never_null
@@ -149,6 +150,7 @@ class Rows:
     """The rows a connection is about: a table's row, what holds of it, and what to walk to find it.
 
     `order` are the keys before the id. `ways` are one more condition. No id is above one of `newest`.
+    `facets` finds out which facets they are, if they are all builds of some.
     """
 
     row: Scope
@@ -157,6 +159,7 @@ class Rows:
     order: Sequence[SortKey]
     ways: Ways | None = None
     newest: Sequence[ColumnElement[Any]] = ()
+    facets: Callable[[], Facets | None] = lambda: None
 
     @property
     def keys(self) -> list[SortKey]:
@@ -184,6 +187,10 @@ class Rows:
     def are_all(self) -> bool:
         """Whether they are all rows of their table."""
         return not self.conditions and self.driver is None and self.ways is None
+
+    def narrowed(self, *conditions: ColumnElement[bool]) -> "Rows":
+        """Those of which more holds."""
+        return replace(self, conditions=[*self.conditions, *conditions], facets=lambda: None)
 
     @property
     def _every_way(self) -> ColumnElement[bool] | None:

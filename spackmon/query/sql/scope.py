@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     FromClause,
+    Select,
     Table,
     TableClause,
     UniqueConstraint,
@@ -192,6 +193,10 @@ class Scope:
         found = Scope(rows, self._names, self._trunk)
         self._trunk._needed.append((found.source, found.row_id == self[foreign_key]))
         self._followed[foreign_key.key] = found
+
+    def is_exception(self, ids: Select[Any]) -> ColumnElement[bool]:
+        """Whether it is one of a few rows."""
+        return self.row_id.in_(ids)
 
     def is_there(self) -> ColumnElement[bool]:
         """Whether there is a row, once all that is asked of it has been compiled.

@@ -1,0 +1,49 @@
+"""What is counted of a list of builds, beside how long it is."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+from tests.query.conftest import AskedSite
+
+KNOWN: list[dict[str, Any]] = [
+    {}, {"spec": {}}, {"package": {}}, {"installedFrom": {"isNull": True}},
+    {"status": {"eq": "FAILED"}}, {"status": {"in": ["SUCCESS", "CANCELLED"]}},
+    {"installedFrom": {"eq": "SOURCE"}}, {"installedFrom": {"ne": "EXTERNAL"}},
+    {"package": {"name": {"in": ["zlib", "hdf5"]}}}, {"spec": {"name": {"eq": "zlib"}}},
+    {"spec": {"package": {"name": {"startsWith": "z"}}}}, {"spec": {"version": {"le": "1.3"}}},
+    {"spec": {"packageVersion": {"version": {"eq": "1.3"}}}},
+    {"spec": {"architecture": {"target": {"name": {"ne": "zen2"}}}}},
+    {"spec": {"architecture": {"operatingSystem": {"eq": "debian12"}}}},
+]  # fmt: skip
+"""Filters that facets answer."""
+COMPILED: dict[str, Any] = {"spec": {"compiler": {"name": {"eq": "gcc"}}}}
+"""One that they answer unless a spec has another compiler for another language."""
+OTHERS: list[dict[str, Any]] = [
+    {"startedAt": {"ge": "2026-03-01T10:00:00Z"}}, {"owner": {"name": {"ne": "bob"}}},
+    {"spec": {"hash": {"startsWith": "a"}}}, {"events": {"some": {}}},
+    {"environment": {"platform": {"eq": "linux"}}},
+]  # fmt: skip
+"""And some that they do not know."""
+_TOTALS = """query ($where: BuildFilter!) { builds(first: 500, where: $where) {
+    totalCount groupBy(keys: [VERSION], includeInstalled: true) { count } nodes { id } } }"""
+
+
+def filters() -> st.SearchStrategy[dict[str, Any]]:
+    """Filters of these, and what can be made of some."""
+    return st.recursive(
+        st.sampled_from([*KNOWN, COMPILED, *OTHERS]),
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=2).map(lambda ones: {"and": ones}),
+            st.lists(inner, max_size=2).map(lambda ones: {"or": ones}),
+            inner.map(lambda one: {"not": one}),
+        ),
+        max_leaves=4,
+    )
+
+
+def assert_totals(site: AskedSite, where: dict[str, Any]) -> None:
+    """A list's total and the sum of its groups are how long it is, whatever is folded."""
+    builds = site.ask(_TOTALS, where=where)["builds"]
+    counts = [group["count"] for group in builds["groupBy"]]
+    assert builds["totalCount"] == sum(counts) == len(builds["nodes"])
