@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.web import splice_pages
 from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.asked_runs import asked_runs
 from spackmon.web.log_download import log_response
@@ -188,6 +189,7 @@ routes = [
     *_at("/compare/specs/{a}/{b}", page("compare_specs", _in_path)),
     *_at("/compare/builds/{a}/{b}", _compare_builds),
     *_at("/compare/runs", page("compare_runs", asked_runs)),
+    *splice_pages.routes,
     Route("/phases/{id:path}/log", answering("log", _in_path, _log)),
     Route("/analysis-results/{id:path}", answering("result", _in_path, _result)),
 ]
