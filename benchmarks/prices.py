@@ -21,9 +21,9 @@ from spackmon.ingest import store
 
 TOPIC = "prices"
 _PERSON_ID = 1
-_LINES = 200
+LINES = 200
 _SETTLING = 6
-_MACHINE = {
+MACHINE = {
     "host_os": "debian12", "platform": "linux", "host_target": "zen2", "hostname": "node-07",
     "kernel_version": "6.1",
 }  # fmt: skip
@@ -31,7 +31,7 @@ _MACHINE = {
 _TARGETS = {"graph": 8.2, "build": 3.3, "phase": 1.7, "status": None}
 _NAMES = {
     "graph": f"a graph of {NODES} specs ({NEW_NODES} new)", "build": "its build",
-    "phase": f"a phase with {_LINES} lines of log", "status": "how it ended",
+    "phase": f"a phase with {LINES} lines of log", "status": "how it ended",
 }  # fmt: skip
 _SPLICE = """query ($build: ID!, $with: String!) {
   splice(build: $build, replace: "openssl", with: $with) { verdict missingSymbols { symbol } undecided }
@@ -77,11 +77,11 @@ def _of_splices(database: str, cost: Cost) -> Iterator[Result]:
 
 def _reports(server: Server, meter: Meter, graphs: Graphs, rounds: int) -> Iterator[Mapping[str, Cost]]:
     """The cost of each report of a build, so many times."""
-    log = "\n".join(f"checking for header {number}.h... yes" for number in range(_LINES))
+    log = "\n".join(f"checking for header {number}.h... yes" for number in range(LINES))
     for number in range(rounds):
         body = graphs.new("price")
         root = json.loads(body)["spec"]["nodes"][0]["hash"]
-        build = {"full_hash": root, "spack_version": SPACK_VERSION, "tags": "price", **_MACHINE}
+        build = {"full_hash": root, "spack_version": SPACK_VERSION, "tags": "price", **MACHINE}
         costs = {}
         _, costs["graph"] = meter.cost_of(partial(_post, server, "specs/new", body))
         answer, costs["build"] = meter.cost_of(partial(_post, server, "builds/new", build))

@@ -88,12 +88,12 @@ def apply_status(
         began_at = now if report.status is BuildStatus.RUNNING else None
         stored = _next_claim(connection, stored, now, began_at=began_at)
     claim = conversation.with_status(stored.claim, report.status, now)
-    resolved = _save(connection, stored, claim, now)
+    resolved = _save(connection, stored, claim, now, is_as_read=True)
     if not_run:
         # As they are counted after that: all of them at once.
         waiting = claims.load_claims(connection, not_run).values()
         cancelled = [(one, replace(one, claim=replace(one.claim, cancelled_at=now))) for one in waiting]
-        rewrite_all(connection, cancelled, now)
+        rewrite_all(connection, cancelled, now, is_as_read=True)
     return StatusReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
@@ -112,7 +112,7 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now
     claim = conversation.with_phase(stored.claim, _reported(phase, report, stored.claim), now)
     if claim is stored.claim:
         return _phase_receipt(connection, report, _place(connection, claim))
-    resolved = _save(connection, stored, claim, now)
+    resolved = _save(connection, stored, claim, now, is_as_read=True)
     return _phase_receipt(connection, report, resolved)
 
 
@@ -145,7 +145,7 @@ def apply_analysis(
         claim = replace(claim, configure_arguments=report.configure_arguments)
     if report.attributes:
         replace_attributes(connection, claim.id, report.attributes, elf_files, now, by_file=True)
-    resolved = _save(connection, stored, claim, now)
+    resolved = _save(connection, stored, claim, now, is_as_read=False)
     return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
@@ -201,7 +201,7 @@ def _again(connection: Connection, stored: StoredClaim, report: BuildReport, now
     if after.next_run != stored.next_run:
         claims.update_claim(connection, stored, replace(stored, next_run=after.next_run), now)
     elif after.claim is not stored.claim:
-        _save(connection, stored, after.claim, now)
+        _save(connection, stored, after.claim, now, is_as_read=True)
     # The number that the client has: another one may lead to another series of the same build.
     return stored.client_build_id or _place(connection, stored.claim).build_id
 
@@ -282,7 +282,8 @@ def _next_claim(
     series, _, number = claim.key.rpartition("/")
     following = StoredClaim(claim, stored.environment_id, stored.client_build_id)
     claims.update_claim(connection, stored, replace(stored, next_run=None), now)
-    return _add(connection, following, series, int(number))
+    claim_id = _add(connection, following, series, int(number)).claim.id
+    return claims.load_claims(connection, [claim_id])[claim_id]
 
 
 def _reported(phase: PhaseClaim, report: PhaseReport, claim: Claim) -> PhaseClaim:
@@ -295,10 +296,12 @@ def _reported(phase: PhaseClaim, report: PhaseReport, claim: Claim) -> PhaseClai
     return replace(phase, position=before.position, reported_at=before.reported_at)
 
 
-def _save(connection: Connection, before: StoredClaim, claim: Claim, now: datetime) -> Resolved:
-    """Write what a claim is now, and derive the runs that this touches."""
+def _save(
+    connection: Connection, before: StoredClaim, claim: Claim, now: datetime, *, is_as_read: bool
+) -> Resolved:
+    """Write what a claim is now, and derive the runs that this touches; `is_as_read` as `rewrite`'s."""
     after = replace(before, claim=claim)
-    resolved = rewrite(connection, before, after, now)
+    resolved = rewrite(connection, before, after, now, is_as_read=is_as_read)
     claims.release(connection, before, after)
     return resolved
 

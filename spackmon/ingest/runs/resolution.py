@@ -5,7 +5,7 @@ those of the run that it was counted to. They are loaded, resolved, and the diff
 between attempts, attempts appear and go. Whatever the order in which claims come, the same rows result.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,25 +40,39 @@ class Resolved:
     changed: bool
 
 
-def rewrite(connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime) -> Resolved:
+def rewrite(
+    connection: Connection,
+    before: StoredClaim,
+    after: StoredClaim,
+    now: datetime,
+    *,
+    is_as_read: bool = False,
+) -> Resolved:
     """Write what a claim is now, and derive the runs that it can touch, as it is or was.
 
     Others may have been of neither of two runs because of what it was. Packages are locked by the caller.
+    `is_as_read`: what is written beside claims (their spec, events and analyses) is as when it was read.
     """
-    return rewrite_all(connection, [(before, after)], now)[after.claim.id]
+    return rewrite_all(connection, [(before, after)], now, is_as_read=is_as_read)[after.claim.id]
 
 
 def rewrite_all(
-    connection: Connection, changes: Sequence[tuple[StoredClaim, StoredClaim]], now: datetime
+    connection: Connection,
+    changes: Sequence[tuple[StoredClaim, StoredClaim]],
+    now: datetime,
+    *,
+    is_as_read: bool = False,
 ) -> dict[int, Resolved]:
     """`rewrite` of several claims, each as it was and is: what they can touch is read and derived once."""
     were = {before.claim.id: before.claim for before, _ in changes}
     pairs = neighbours(connection, were.values()).pairs
-    near = claims.load_claims(connection, {two for _, two in pairs})
+    near = claims.load_claims(connection, {two for _, two in pairs} - set(were))
     earlier = {two for one, two in pairs if two in near and may_decide(were[one], near[two].claim)}
     for before, after in changes:
         claims.update_claim(connection, before, after, now)
-    return _settle_all(connection, list(were), now, earlier)
+    if is_as_read:
+        near |= {after.claim.id: after for _, after in changes}
+    return _settle_all(connection, list(were), now, earlier, known=near)
 
 
 def settle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
@@ -82,38 +96,53 @@ def _settle_all(
     now: datetime,
     earlier: Collection[int],
     *,
+    known: Mapping[int, StoredClaim] | None = None,
     is_reported: bool = True,
     has_moved: bool = False,
 ) -> dict[int, Resolved]:
-    stored, beside = _neighbourhood(connection, {*claim_ids, *earlier})
-    rulings = _rulings(connection, stored)
-    runs = [run_of(group) for group in resolve((one.claim for one in stored.values()), rulings, beside)]
+    near = _neighbourhood(connection, {*claim_ids, *earlier}, known or {})
+    runs = [
+        run_of(group)
+        for group in resolve((one.claim for one in near.stored.values()), near.rulings, near.beside)
+    ]
     writing = _Writing(connection, now)
     if has_moved:
         writing.unsettle(runs)
     return writing.write(runs, claim_ids, is_reported=is_reported)
 
 
-def _neighbourhood(
-    connection: Connection, claim_ids: Collection[int]
-) -> tuple[dict[int, StoredClaim], dict[Claim, list[Claim]]]:
-    """These claims, and those that may be of one run with them at any remove.
+@dataclass(frozen=True, slots=True)
+class _Neighbourhood:
+    """Claims that may be of one run with some at any remove, by their ids, and what people said of pairs.
 
     Also beside which of them those without times may be placed (`spackmon.runs.untimed.candidates`).
     """
-    loaded = claims.load_claims(connection, claim_ids)
+
+    stored: dict[int, StoredClaim]
+    rulings: Rulings
+    beside: dict[Claim, list[Claim]]
+
+
+def _neighbourhood(
+    connection: Connection, claim_ids: Collection[int], known: Mapping[int, StoredClaim]
+) -> _Neighbourhood:
+    """What may be of one run with these claims; of those that are known nothing is read again."""
+    loaded = {**known, **claims.load_claims(connection, set(claim_ids) - set(known))}
     included = set(claim_ids)
     reached = included
     candidates: set[tuple[int, int]] = set()
+    ruled: set[tuple[int, int, bool]] = set()
     # All that are reached by as many steps are read together.
     while reached:
         near = neighbours(connection, [loaded[one].claim for one in reached])
         candidates |= near.candidates
         pairs = [pair for pair in near.pairs if pair[1] not in included]
-        ruled = {one for pair in rulings.rulings_of(connection, reached) for one in pair[:2]} - included
-        unseen = ({other_id for _, other_id in pairs} | ruled) - set(loaded)
+        said = rulings.rulings_of(connection, reached)
+        ruled.update(said)
+        named = {one for ruling in said for one in ruling[:2]} - included
+        unseen = ({other_id for _, other_id in pairs} | named) - set(loaded)
         loaded |= claims.load_claims(connection, unseen)
-        reached = ruled | {two for one, two in pairs if _may_decide(loaded[one].claim, loaded[two].claim)}
+        reached = named | {two for one, two in pairs if _may_decide(loaded[one].claim, loaded[two].claim)}
         included = included | reached
     stored = {one: loaded[one] for one in sorted(included)}
     beside: dict[Claim, list[Claim]] = {}
@@ -121,19 +150,18 @@ def _neighbourhood(
         # What contradicts it is read and not included: it is of no run that this one may be of.
         if two in stored:
             beside.setdefault(stored[one].claim, []).append(stored[two].claim)
-    return stored, dict(sorted(beside.items(), key=lambda entry: entry[0].name))
+    by_name = dict(sorted(beside.items(), key=lambda entry: entry[0].name))
+    return _Neighbourhood(stored, _by_names(ruled, stored), by_name)
 
 
 def _may_decide(one: Claim, other: Claim) -> bool:
     return one.attempt_id == other.attempt_id is not None or may_decide(one, other)
 
 
-def _rulings(connection: Connection, stored: dict[int, StoredClaim]) -> Rulings:
-    names = {claim_id: one.claim.name for claim_id, one in stored.items()}
+def _by_names(ruled: Iterable[tuple[int, int, bool]], stored: Mapping[int, StoredClaim]) -> Rulings:
     return {
-        frozenset({names[one], names[other]}): is_one_run
-        for one, other, is_one_run in rulings.rulings_of(connection, stored)
-        if one in names and other in names
+        frozenset({stored[one].claim.name, stored[other].claim.name}): is_one_run
+        for one, other, is_one_run in ruled
     }
 
 

@@ -62,6 +62,8 @@ _LOAD = over_rows(
     SELECT c.id, c.attempt_id, {", ".join(f"c.{name}" for name in (*_IDENTITY, *_FACTS))},
         e.hostname, e.platform, e.operating_system, e.target, e.kernel_version,
         {_HAS_EVENTS},
+        EXISTS (SELECT 1 FROM claim_phase p WHERE p.claim_id = c.id) AS has_phases,
+        EXISTS (SELECT 1 FROM analysis a WHERE a.claim_id = c.id) AS has_analyses,
         (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
         s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
             SELECT 1 FROM spec_hash o WHERE o.value = c.spec_hash AND o.spec_id <> c.spec_id
@@ -203,17 +205,17 @@ def put_phases(connection: Connection, claim_id: int, phases: Iterable[PhaseClai
 
 def load_claims(connection: Connection, claim_ids: Iterable[int]) -> dict[int, StoredClaim]:
     """Claims by their ids."""
-    ids = sorted({(claim_id,) for claim_id in claim_ids})
+    found = _LOAD.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
+    with_phases = [(row.id,) for row in found if row.has_phases]
     phases = {
         claim_id: tuple(PhaseClaim(*row[1:]) for row in rows)
-        for claim_id, rows in groupby(_LOAD_PHASES.run(connection, ids), key=lambda row: row.claim_id)
+        for claim_id, rows in groupby(_LOAD_PHASES.run(connection, with_phases), key=lambda row: row.claim_id)
     }
     analyzers: dict[int, set[str]] = {}
-    for row in _LOAD_ANALYZERS.run(connection, ids):
+    for row in _LOAD_ANALYZERS.run(connection, [(row.id,) for row in found if row.has_analyses]):
         analyzers.setdefault(row.claim_id, set()).add(row.analyzer)
     return {
-        row.id: _stored(row, phases.get(row.id, ()), frozenset(analyzers.get(row.id, ())))
-        for row in _LOAD.run(connection, ids)
+        row.id: _stored(row, phases.get(row.id, ()), frozenset(analyzers.get(row.id, ()))) for row in found
     }
 
 

@@ -18,19 +18,35 @@ from spackmon.status import SourceKind
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
+# Whether there is any claim without times beside `m`. Nearly always there is none, and to look for that costs
+# a third of looking for the first and the last one of each kind.
+_IS_BESIDE_UNTIMED = " OR ".join(
+    f"EXISTS (SELECT 1 FROM {found} AND x.window_begins_at IS NULL AND x.id <> m.id)"  # noqa: S608 -- our own
+    for found in (
+        "claim x WHERE x.spec_id = m.spec_id",
+        """spec_hash h JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
+            JOIN claim x ON x.spec_id = o.spec_id WHERE h.spec_id = m.spec_id AND h.kind = 'hash'""",
+        "claim x WHERE x.spec_hash = m.spec_hash AND x.spec_id IS NULL AND m.spec_id IS NULL",
+        "claim x WHERE x.package_id = m.package_id AND x.prefix = m.prefix",
+    )
+)
+
+# The rows of those that are beside one without times have no id.
 _TOUCHING = over_rows(
     "id bigint",
-    """
-    SELECT m.id AS claim_id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    f"""
+    SELECT m.id AS claim_id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
     JOIN claim c ON c.package_id = m.package_id
         AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
     UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id
+    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
     JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL AND m.spec_id IS NULL
         AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
     UNION
-    SELECT m.id, c.id FROM {input} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
-    """,
+    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
+    UNION ALL
+    SELECT m.id, NULL FROM {{input}} i JOIN claim m ON m.id = i.id WHERE {_IS_BESIDE_UNTIMED}
+    """,  # noqa: S608 -- as above
 )
 
 # What a claim is of: its spec, those that share its DAG hash, the hash of one that is not stored, and what is
@@ -117,9 +133,10 @@ class Near:
 def neighbours(connection: Connection, claims: Collection[Claim]) -> Near:
     """The claims that may be of one run with one of these, given as they are stored, or are counted to it."""
     ids = sorted((claim.id,) for claim in claims)
-    near = Near({(row.claim_id, row.id) for row in _TOUCHING.run(connection, ids)}, set())
+    touching = _TOUCHING.run(connection, ids)
+    near = Near({(row.claim_id, row.id) for row in touching if row.id is not None}, set())
     kinds = {claim.id: claim.kind for claim in claims if claim.span is None}
-    rows = _UNTIMED.run(connection, ids)
+    rows = _UNTIMED.run(connection, [(row.claim_id,) for row in touching if row.id is None])
     for via in _THINGS:
         _add(connection, near, via, [row for row in rows if row.via == via], kinds)
     return near
