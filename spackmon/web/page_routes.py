@@ -31,6 +31,8 @@ from spackmon.web.static_files import built_files
 
 PAGE_SIZE = 25
 _DAYS, _MOST_DAYS = 7, 366
+# Of a log on one page.
+_LINES = 500
 _SPECS_OF_TWO = (
     "query ($a: ID!, $b: ID!) { a: build(id: $a) { spec { id } } b: build(id: $b) { spec { id } } }"
 )
@@ -129,6 +131,37 @@ async def _home_or_builds(request: PageRequest) -> Response:
     return await _home(request)
 
 
+def _lines(request: PageRequest) -> Mapping[str, Any]:
+    """A window of a log: from a line on, or the last ones; and what is sought in the whole of it."""
+    text = request.query_params.get("from", "").strip() or str(-_LINES)
+    try:
+        first = int(text)
+    except ValueError:
+        first = 0
+    if not 1 <= abs(first) < 2**31 - _LINES:
+        raise Refused(
+            Code.ARGUMENT_INVALID, "`from` must be the number of a line, from 1, or -500 for the last 500"
+        )
+    sought = request.query_params.get("search", "").strip()
+    last = first + _LINES - 1 if first > 0 else min(-1, first + _LINES - 1)
+    return {
+        **_in_path(request),
+        "from": first,
+        "to": last,
+        "search": sought or "x",
+        "isSearched": bool(sought),
+    }
+
+
+async def _shown_lines(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """A window of the log of a phase, which may have none."""
+    if data["phase"]["log"] is None:
+        raise nothing_here(request)
+    if wants_json(request):
+        return JSONResponse(data, headers={"Vary": "Accept"})
+    return rendered(request, "lines.html", data)
+
+
 def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | None:
     """The address of a build that was asked for by the number of one that turned out to be the same."""
     build_id = data["build"]["id"]
@@ -190,6 +223,7 @@ routes = [
     *_at("/compare/builds/{a}/{b}", _compare_builds),
     *_at("/compare/runs", page("compare_runs", asked_runs)),
     *splice_pages.routes,
+    *_at("/phases/{id}/lines", answering("lines", _lines, _shown_lines)),
     Route("/phases/{id:path}/log", answering("log", _in_path, _log)),
     Route("/analysis-results/{id:path}", answering("result", _in_path, _result)),
 ]

@@ -217,6 +217,10 @@ def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server
     assert 199_000 < len(shown.encode()) <= 200_000
     links = re.findall(r'href="(/phases/\d+/log)"', text)
     assert server.http.get(links[0]).text == log
+    window = page_of(server, f"{links[0].removesuffix('log')}lines?from=50001&search=99999")
+    assert re.findall(r'id="L(\d+)"', window) == [str(number) for number in range(50_001, 50_501)]
+    assert re.search(r'id="L50001".*<code>line 50000 ünïcode</code>', window)
+    assert re.search(r'from=99980#L100000">100000</a> <code>line 99999 ünïcode', unescape(window))
 
 
 def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -330,11 +334,14 @@ def _pages_of_all_kinds(server: Server) -> list[str]:
     """An address of every page that is not of a build or a list of builds."""
     known = server.ask(
         "{ errorGroups(first: 1) { nodes { fingerprint } } specs(first: 2) { nodes { hash } }"
-        " builds(first: 2) { nodes { id package { name } environment { hostname } } } }"
+        " builds(first: 2) { nodes { id package { name } environment { hostname } } }"
+        " phases(first: 20) { nodes { id log { lineCount } } } }"
     )
+    printed = next(phase["id"] for phase in known["phases"]["nodes"] if phase["log"])
     (group,), (a, b) = known["errorGroups"]["nodes"], known["specs"]["nodes"]
     newer, older = known["builds"]["nodes"]
     return [
+        f"/phases/{printed.removeprefix('BuildPhase:')}/lines",
         "/splice", f"/splice?package={quote(older['package']['name'], safe='')}",
         "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
         "/packages", f"/packages/{older['package']['name']}", "/hosts",
