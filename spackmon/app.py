@@ -26,6 +26,8 @@ from spackmon.ops import capacity, changes, migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
+from spackmon.ops.notifications.configured import delivering
+from spackmon.ops.notifications.watch import Watcher
 from spackmon.ops.secret_names import mask_by
 from spackmon.ops.spool import Spool
 from spackmon.query.meanings.limits import Limits
@@ -42,6 +44,7 @@ from spackmon.rest_compat.replays import reader as reader_of
 from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
+from spackmon.setting_values import AUTHENTICATED
 from spackmon.settings import Settings, old_settings
 from spackmon.web import badges, cdash_links, feeds, old_addresses, page_routes
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
@@ -101,6 +104,14 @@ def create_app(settings: Settings) -> Starlette:
                 database.on_write.append(subscriptions.wake)
                 tasks.start_soon(subscriptions.run)
                 tasks.start_soon(changes.listen, database, subscriptions.wake, subscriptions.used)
+                query = QueryService(
+                    schema, database, reader, _limits(settings), recent, settings.satisfying_as, subscriptions
+                )
+                watcher = _watcher(settings, database, query)
+                database.on_write.append(watcher.wake)
+                tasks.start_soon(watcher.judge)
+                tasks.start_soon(watcher.send)
+                tasks.start_soon(watcher.forget)
                 yield {
                     "settings": settings,
                     "database": database,
@@ -109,15 +120,7 @@ def create_app(settings: Settings) -> Starlette:
                     "known_nodes": KnownNodes(),
                     "watch": watch,
                     "memory": Memory(),
-                    "query": QueryService(
-                        schema,
-                        database,
-                        reader,
-                        _limits(settings),
-                        recent,
-                        settings.satisfying_as,
-                        subscriptions,
-                    ),
+                    "query": query,
                     END_STREAMS: subscriptions.end,
                     "trusted_documents": trusted_documents,
                 }
@@ -214,6 +217,17 @@ def _limits(settings: Settings) -> Limits:
 
 def _subscription_limits(settings: Settings) -> SubscriptionLimits:
     return SubscriptionLimits(settings.maximum_subscriptions, settings.maximum_subscriptions_of_one)
+
+
+def _watcher(settings: Settings, database: Database, query: QueryService) -> Watcher:
+    return Watcher(
+        database,
+        query,
+        delivering(settings),
+        settings.public_url,
+        shows_details=settings.environment_access != AUTHENTICATED,
+        kept_days=settings.notifications_kept_days,
+    )
 
 
 def _warn(settings: Settings) -> None:

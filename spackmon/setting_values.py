@@ -1,6 +1,7 @@
 """What the values of settings may be, and what they are read as."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -52,6 +53,36 @@ def _origins(value: frozenset[str]) -> frozenset[str]:
     return value
 
 
+def _reachable(value: frozenset[str]) -> frozenset[str]:
+    for name in value:
+        # A network whose address has bits behind its mask, and a list without commas, would allow nothing.
+        if "/" in name or ":" in name or name.replace(".", "").isdigit():
+            ip_network(name)
+        elif not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", name):
+            raise ValueError("expected hosts and networks such as chat.example.org, 10.1.2.0/24")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    if not MAIL_ADDRESS.fullmatch(value):
+        raise ValueError("expected an address such as spackmon@example.org")
+    return value
+
+
+MAIL_ADDRESS = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){0,10}"
+)
+"""What servers take without quotes and comments; a line's end in one would begin another header."""
+
+MAIL_PORTS = {"starttls": 587, "tls": 465, "none": 25}
+"""Where a server takes mail, by how the way there is encrypted."""
+
+MailSecurity = Annotated[
+    Literal["starttls", "tls", "none"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
 Origins = Annotated[frozenset[str], NoDecode, BeforeValidator(_names), AfterValidator(_origins)]
+Reachable = Annotated[frozenset[str], NoDecode, BeforeValidator(_names), AfterValidator(_reachable)]
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]

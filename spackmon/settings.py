@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -36,13 +37,17 @@ from spackmon.graph.spack_rules import SpackVersion
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.secret_file import read_or_create
 from spackmon.setting_values import (
+    MAIL_PORTS,
     AbsolutePath,
     Access,
     BaseUrl,
     LogLevel,
+    MailAddress,
+    MailSecurity,
     Names,
     Origins,
     PublicUrl,
+    Reachable,
     Truth,
 )
 from spackmon.settings_file import PREFIX, read_file, unusable
@@ -205,6 +210,42 @@ class Settings(BaseSettings):
     changes_kept_seconds: float = Field(
         default=86_400.0, ge=1, description="How long a subscription can go on after a cursor."
     )
+    notification_retry_seconds: float = Field(
+        default=86_400.0,
+        ge=1,
+        description="For how long a message that cannot be delivered is tried again.",
+    )
+    notifications_kept_days: int = Field(
+        default=30,
+        ge=7,
+        description="For how many days messages that were sent, or given up, stay in the log of deliveries.",
+    )
+    notification_secret: SecretStr | None = Field(
+        default=None,
+        description="What the keys that sign webhooks are made of, at least 32 characters; processes over "
+        "one database need the same. Not set: generated once into `DATA_DIR`.",
+    )
+    webhook_private_allowed: Reachable = Field(
+        default=frozenset(),
+        description="Hosts and networks of the site, with commas between, that webhooks may be sent to "
+        "beside addresses of the Internet: `chat.example.org, 10.1.2.0/24`.",
+    )
+    smtp_host: str | None = Field(default=None, description="The server that takes mail.")
+    smtp_port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Its port. Not set: 587, 465 or 25, by `SMTP_SECURITY`.",
+    )
+    smtp_security: MailSecurity = Field(
+        default="starttls",
+        description="How the way to it is encrypted: `starttls`, `tls` from the first byte, or `none`.",
+    )
+    smtp_user: str | None = Field(default=None, description="Who signs in there. Not set: nobody.")
+    smtp_password: SecretStr | None = Field(default=None, description="The password of `SMTP_USER`.")
+    mail_from: MailAddress | None = Field(
+        default=None, description="The address that mail comes from, as `spackmon@example.org`."
+    )
     statement_timeout_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -256,7 +297,7 @@ class Settings(BaseSettings):
         "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",
         "maximum_aliases", "maximum_tokens", "maximum_document_bytes", "cache_bytes",
         "maximum_connections", "maximum_subscriptions", "maximum_subscriptions_of_one",
-        "changes_kept_seconds",
+        "changes_kept_seconds", "notification_retry_seconds", "notifications_kept_days", "smtp_port",
         "statement_timeout_seconds", "hold_seconds", "run_silence_seconds",
         mode="before",
     )  # fmt: skip
@@ -282,12 +323,19 @@ class Settings(BaseSettings):
             raise ValueError("this path is taken by the service itself")
         return path
 
-    @field_validator("jwt_server_secret")
+    @field_validator("jwt_server_secret", "notification_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         # RFC 7518 3.2: an HS256 key is at least as long as the hash, 256 bits.
         if value is not None and len(value.get_secret_value().encode()) < 32:
             raise ValueError("expected at least 32 characters")
+        return value
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _not_in_clear(cls, value: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
+        if value is not None and others.data.get("smtp_security") == "none":
+            raise ValueError("with SMTP_SECURITY none it would be sent for everybody to read")
         return value
 
     @model_validator(mode="after")
@@ -340,6 +388,11 @@ class Settings(BaseSettings):
         return f"{self.domain_name}:{self.domain_port}"
 
     @property
+    def mail_port(self) -> int:
+        """The port of the server that takes mail."""
+        return self.smtp_port or MAIL_PORTS[self.smtp_security]
+
+    @property
     def spool(self) -> Path:
         """Where reports wait for the database."""
         return self.spool_dir or self.data_dir / "spool"
@@ -353,6 +406,12 @@ class Settings(BaseSettings):
         if self.jwt_server_secret is not None:
             return self.jwt_server_secret.get_secret_value()
         return read_or_create(self.data_dir / "jwt_server_secret")
+
+    def notification_key(self) -> str:
+        """What the keys that sign webhooks are made of; made on first need. Raises Refused."""
+        if self.notification_secret is not None:
+            return self.notification_secret.get_secret_value()
+        return read_or_create(self.data_dir / "notification_secret")
 
 
 def load_settings() -> Settings:

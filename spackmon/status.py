@@ -78,3 +78,31 @@ class ChangeKind(StrEnum):
     BUILD = "BUILD"
     PHASE = "PHASE"
     LOG = "LOG"
+
+
+class NewsKind(StrEnum):
+    """What a rule tells of."""
+
+    NEWLY_FAILING = "NEWLY_FAILING"
+    FIXED = "FIXED"
+    NEW_ERROR_GROUP = "NEW_ERROR_GROUP"
+    RETURNED_ERROR_GROUP = "RETURNED_ERROR_GROUP"
+    ROOT_FAILED = "ROOT_FAILED"
+
+
+class ChannelKind(StrEnum):
+    """How a rule's messages go."""
+
+    WEBHOOK = "WEBHOOK"
+    EMAIL = "EMAIL"
+    CHAT = "CHAT"
+
+
+class DeliveryStatus(StrEnum):
+    """How a message stands: HELD waits for its hour's summary, DEAD is not tried any longer."""
+
+    WAITING = "WAITING"
+    HELD = "HELD"
+    DELIVERED = "DELIVERED"
+    SUMMED_UP = "SUMMED_UP"
+    DEAD = "DEAD"

@@ -26,6 +26,7 @@ class _Program(LazyGroup):
         "spool": Place("spool"),
         "run": Place("runs"),
         "error-group": Place("error_groups"),
+        "rule": Place("rules"),
         # The old server's, under the names that its people know.
         "add_user": Place("old_names", "add_user", is_hidden=True),
         "get_token": Place("old_names", "get_token", is_hidden=True),

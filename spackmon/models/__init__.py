@@ -58,16 +58,18 @@ from spackmon.models.graph import (
 )
 from spackmon.models.inbox import InboxEntry, SubmissionBatch
 from spackmon.models.logs import Log, LogChunk, LogEvent
+from spackmon.models.notifications import NotificationChannel, NotificationDelivery, NotificationRule
 from spackmon.models.people import Person, Token
 
 __all__ = [
     "SPEC_TABLES", "Analysis", "AnalysisHost", "Architecture", "Attempt", "Attribute", "Base", "Build",
     "BuildContent", "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "Claim",
-    "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute",
-    "ElfFile", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange",
-    "ErrorGroupPart", "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile",
-    "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "Package",
-    "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "ReportedChange",
-    "Ruling", "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision",
-    "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile",
+    "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange",
+    "ErrorGroupPart", "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile",
+    "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel",
+    "NotificationDelivery", "NotificationRule", "Package", "PackageVersion", "Parameter", "ParameterSet",
+    "Person", "Phase", "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec",
+    "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet",
+    "SystemLibrary", "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

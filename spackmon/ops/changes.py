@@ -18,6 +18,7 @@ from spackmon.database.listening import Listening
 from spackmon.errors import Refused
 from spackmon.ingest.tables.changes import are_waiting, forget_changes, number_changes
 from spackmon.models import utc_now
+from spackmon.ops.notifications.rules import least_position
 from spackmon.threads import in_thread
 
 log = structlog.get_logger()
@@ -100,4 +101,5 @@ async def forget_old(database: Database, kept_seconds: float) -> None:
 
 
 def _forgetting(now: datetime, kept_seconds: float) -> Callable[[Connection], bool]:
-    return lambda connection: forget_changes(connection, now, kept_seconds)
+    # What a rule has not judged yet is there until it has.
+    return lambda connection: forget_changes(connection, now, kept_seconds, least_position(connection))

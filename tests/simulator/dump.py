@@ -18,7 +18,8 @@ from spackmon.models.builds import BUILDS_OF_CHUNK
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
     "alembic_version", "build_day", "build_facet", "build_facet_change", "error_group_change", "inbox_entry",
-    "merged_build", "person", "reported_change", "spec_revision", "submission_batch", "token",
+    "merged_build", "notification_channel", "notification_delivery", "notification_rule",
+    "person", "reported_change", "spec_revision", "submission_batch", "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",

@@ -5,6 +5,7 @@ after the other numbers what is committed by then. SQLite has one writer at a ti
 they are added.
 """
 
+import sys
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -89,15 +90,19 @@ def number_changes(connection: Connection) -> bool:
     return len(_NUMBER.run(connection)) == _AT_ONCE
 
 
-def forget_changes(connection: Connection, now: datetime, kept_seconds: float) -> bool:
+def forget_changes(
+    connection: Connection, now: datetime, kept_seconds: float, up_to: int | None = None
+) -> bool:
     """Delete the changes of long ago, some at a time, all of which are numbered; whether there may be more.
 
     What is left is without a gap, and the newest stays: a cursor that names a row which is there misses
-    nothing after it.
+    nothing after it. Those after the position `up_to` stay, too.
     """
     limit = now - timedelta(seconds=kept_seconds)
+    last = sys.maxsize if up_to is None else up_to
     oldest = _OLDEST.run(connection)
     old = [row.position for row in takewhile(lambda row: row.changed_at < limit, oldest)]
+    old = [position for position in old if position <= last]
     if old:
         _FORGET.run(connection, position=old[-1])
     return len(old) == _AT_ONCE
