@@ -30,6 +30,7 @@ class Code(StrEnum):
 
     # Requests
     NOT_FOUND = auto(), 404, "There is nothing at this address."
+    FORMATS_MIXED = auto(), 409, "The specs of a graph were told in several formats, and a document has one."
     HTTP_REFUSED = auto(), 400, "The HTTP layer refused the request; the status says why."
     NOT_ACCEPTABLE = auto(), 406, "`Accept` admits none of the media types in which this address answers."
     CONTENT_TYPE_UNSUPPORTED = auto(), 415, "`Content-Type` is not one that this address reads."

@@ -199,6 +199,24 @@ async def _spec_graph(request: PageRequest, data: Mapping[str, Any]) -> Response
     return answer
 
 
+async def _report(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """A build in words, to be pasted into an issue tracker."""
+    return rendered(request, "report_of_build.txt", data, media_type="text/plain")
+
+
+async def _spec_document(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """A spec and all it depends on as one document, from which Spack installs it."""
+    nodes = data["spec"]["graph"]["nodes"]
+    versions = {node["formatVersion"] for node in nodes}
+    if len(versions) > 1:
+        sentence = "Spack reads one format in a document, and the specs of this graph were told in several"
+        raise Refused(Code.FORMATS_MIXED, sentence)
+    # Spack takes the first node for the root.
+    nodes.sort(key=lambda node: bool(node["hash"] != data["spec"]["hash"]))
+    documents = [node["document"] for node in nodes]
+    return JSONResponse({"spec": {"_meta": {"version": versions.pop()}, "nodes": documents}})
+
+
 def _at(path: str, endpoint: Endpoint) -> list[Route]:
     """A page at its address, and its values as JSON at the same address with `.json` behind it."""
     return [Route(f"{path}.json", endpoint), Route(path, endpoint)]
@@ -207,12 +225,14 @@ def _at(path: str, endpoint: Endpoint) -> list[Route]:
 routes = [
     Route("/", _home_or_builds),
     *_at("/builds", page("builds", _builds)),
+    Route("/builds/{id}.txt", answering("build", _in_path, _report)),
     *_at("/builds/{id:path}", page("build", _in_path, _present_address)),
     *_at("/errors", page("errors", _errors)),
     *_at("/errors/{fingerprint}", page("error_group", _in_path)),
     *_at("/packages", page("packages", _packages)),
     *_at("/packages/{name:path}", page("package", _in_path)),
     *_at("/specs/{hash}", page("spec", _in_path)),
+    Route("/specs/{hash}/spec.json", answering("spec_document", _in_path, _spec_document)),
     *_at("/specs/{hash}/graph", answering("spec_graph", _in_path, _spec_graph)),
     *_at("/hosts", page("hosts", _paging)),
     *_at("/hosts/{name:path}", page("host", _in_path)),

@@ -36,6 +36,19 @@ def test_the_errors_come_first_with_their_places_and_lead_to_the_builds_with_the
     assert "The same in" not in page_of(installs, greet)
 
 
+def test_a_failed_build_is_told_in_words_with_the_document_that_builds_it_again(installs: Server) -> None:
+    path = build_of(installs, "demo-top")
+    report = installs.http.get(f"{path}.txt")
+    assert report.headers["content-type"] == "text/plain; charset=utf-8"
+    assert report.text.startswith("demo-top@2.0: FAILED in build\n")
+    assert "    main.c:3:10: fatal error: zeta.h: No such file or directory\n    " in report.text
+    (address,) = re.findall(r"curl -o spec\.json http://[^/]+(\S+)", report.text)
+    document = installs.http.get(address).json()
+    assert document["spec"]["nodes"][0]["name"] == "demo-top"
+    told_again = installs.post("/ms1/specs/new/", {**document, "spack_version": "1.2.0"})
+    assert told_again.status_code == 200
+
+
 def test_who_told_of_a_build_and_how_long_its_phases_took_stands_on_its_page(installs: Server) -> None:
     text = page_of(installs, build_of(installs, "demo-top"))
     told = text[text.index('<h2 id="sources">') :]
