@@ -18,6 +18,7 @@ from spackmon.web.pages import (
     Endpoint,
     PageRequest,
     answering,
+    document,
     nothing_here,
     page,
     refusal_page,
@@ -31,6 +32,7 @@ from spackmon.web.static_files import built_files
 
 PAGE_SIZE = 25
 _DAYS, _MOST_DAYS = 7, 366
+_SPEC_DOCUMENT = document("spec_document")
 # Of a log on one page.
 _LINES = 500
 _SPECS_OF_TWO = (
@@ -206,15 +208,26 @@ async def _report(request: PageRequest, data: Mapping[str, Any]) -> Response:
 
 async def _spec_document(request: PageRequest, data: Mapping[str, Any]) -> Response:
     """A spec and all it depends on as one document, from which Spack installs it."""
-    nodes = data["spec"]["graph"]["nodes"]
-    versions = {node["formatVersion"] for node in nodes}
+    nodes = {node["hash"]: node for node in data["spec"]["graph"]["nodes"]}
+    # What spliced specs were built as is part of the document, however often it was spliced itself.
+    while missing := {node["buildSpecHash"] for node in nodes.values()} - nodes.keys() - {None}:
+        built_as = missing.pop()
+        asked = await request.state.query.ask(_SPEC_DOCUMENT, {"hash": built_as})
+        if asked["spec"]:
+            nodes.update((node["hash"], node) for node in asked["spec"]["graph"]["nodes"])
+        if built_as not in nodes:
+            raise Refused(Code.SPEC_UNKNOWN, "nobody told the spec that a spliced one was built as")
+    versions = {node["formatVersion"] for node in nodes.values()}
     if len(versions) > 1:
         sentence = "Spack reads one format in a document, and the specs of this graph were told in several"
         raise Refused(Code.FORMATS_MIXED, sentence)
     # Spack takes the first node for the root.
-    nodes.sort(key=lambda node: bool(node["hash"] != data["spec"]["hash"]))
-    documents = [node["document"] for node in nodes]
-    return JSONResponse({"spec": {"_meta": {"version": versions.pop()}, "nodes": documents}})
+    root = nodes.pop(data["spec"]["hash"])
+    documents = [node["document"] for node in (root, *nodes.values())]
+    version = versions.pop()
+    # The first format is a list, and does not say which it is.
+    whole = documents if version == 1 else {"_meta": {"version": version}, "nodes": documents}
+    return JSONResponse({"spec": whole})
 
 
 def _at(path: str, endpoint: Endpoint) -> list[Route]:
