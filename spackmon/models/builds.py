@@ -230,7 +230,8 @@ class ConcretizationFailure(Base):
 
     `document` is the abstract spec as it came, `abstract_spec` the same as somebody typed it, `message` what
     the solver said: each source tells one or two of them. `digest` is the SHA-1 of `document`, or of the two
-    texts with a NUL between them.
+    texts with a NUL between them. `version` to `target` are what it names of the spec that was asked for
+    (`graph.requests`), null where it names none.
     """
 
     __tablename__ = "concretization_failure"
@@ -244,6 +245,13 @@ class ConcretizationFailure(Base):
     document: Mapped[str | None] = mapped_column(JsonText)
     abstract_spec: Mapped[str | None] = mapped_column(ByteOrderedText)
     message: Mapped[str | None] = mapped_column(ByteOrderedText)
+    version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    version_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    compiler: Mapped[str | None] = mapped_column(ByteOrderedText)
+    compiler_name: Mapped[str | None] = mapped_column(ByteOrderedText)
+    compiler_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    operating_system: Mapped[str | None] = mapped_column(ByteOrderedText)
+    target: Mapped[str | None] = mapped_column(ByteOrderedText)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

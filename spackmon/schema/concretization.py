@@ -6,7 +6,9 @@ import strawberry
 from strawberry.scalars import JSON
 
 from spackmon import models
-from spackmon.query.meanings.fields import column, identity, relation
+from spackmon.query.meanings.fields import by, column, identity, relation
+from spackmon.query.rows.filters import compares_versions
+from spackmon.schema.filters import VersionFilter
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
 from spackmon.schema.package import Package
@@ -44,6 +46,27 @@ class ConcretizationFailure(Node):
         models.ConcretizationFailure.message,
         filters=True,
         description="The solver's message; null if not reported.",
+    )
+    version: str | None = column(
+        models.ConcretizationFailure.version,
+        filters=by(VersionFilter, compares_versions(models.ConcretizationFailure.version_key)),
+        sorts=models.ConcretizationFailure.version_key,
+        description="The one version that was requested; null of a range, of several and of none.",
+    )
+    compiler: str | None = column(
+        models.ConcretizationFailure.compiler,
+        filters=True,
+        description="The requested compiler, as `gcc@12.2.0`, or without a version `gcc`.",
+    )
+    operating_system: str | None = column(
+        models.ConcretizationFailure.operating_system,
+        filters=True,
+        description="The requested operating system.",
+    )
+    target: str | None = column(
+        models.ConcretizationFailure.target,
+        filters=True,
+        description="The requested microarchitecture; null of a range.",
     )
     reported_at: datetime = column(
         models.ConcretizationFailure.reported_at,

@@ -7,8 +7,8 @@ import strawberry
 from spackmon import models
 from spackmon.query.groups import group_keys as keys
 from spackmon.query.groups.aggregates import aggregate, labels
-from spackmon.query.groups.counting import cells
 from spackmon.query.groups.group_keys import through, value_of
+from spackmon.query.groups.tabulating import cells, counted_in_cell
 from spackmon.query.rows.events import error_news
 from spackmon.query.rows.relations import attempt_id, newest_attempt_id
 from spackmon.query.speclang.expressions import phase_status
@@ -29,6 +29,7 @@ from spackmon.schema.status import (
 if TYPE_CHECKING:
     from spackmon.schema.attempt import Attempt, BuildPhase
     from spackmon.schema.build import Build
+    from spackmon.schema.concretization import ConcretizationFailure
     from spackmon.schema.dependency import Dependency
     from spackmon.schema.event import BuildEvent
     from spackmon.schema.install_file import InstallFile
@@ -38,6 +39,7 @@ _Attempt = Annotated["Attempt", strawberry.lazy("spackmon.schema.attempt")]
 _Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
 _BuildEvent = Annotated["BuildEvent", strawberry.lazy("spackmon.schema.event")]
 _BuildPhase = Annotated["BuildPhase", strawberry.lazy("spackmon.schema.attempt")]
+_ConcretizationFailure = Annotated["ConcretizationFailure", strawberry.lazy("spackmon.schema.concretization")]
 _Dependency = Annotated["Dependency", strawberry.lazy("spackmon.schema.dependency")]
 _InstallFile = Annotated["InstallFile", strawberry.lazy("spackmon.schema.install_file")]
 _Spec = Annotated["Spec", strawberry.lazy("spackmon.schema.spec")]
@@ -256,15 +258,28 @@ class InstallFileConnection(Connection[_InstallFile]):
 
 @object_type
 class MatrixCell:
-    """The builds of one row and one column."""
+    """What one row and one column have in common: builds, each once, and failures to concretize."""
 
     row: str | None = aggregate("row", description="The row's label.")
     column: str | None = aggregate("column", description="The column's label.")
     count: int = aggregate("count", description="How many there are.")
     succeeded: int = aggregate("succeeded", description="How many of the builds are SUCCESS.")
     failed: int = aggregate("failed", description="How many of the builds are FAILED.")
-    latest_status: BuildStatus = aggregate(
-        "latest_status", description="The status of the build that ran last."
+    success_rate: float | None = aggregate(
+        "success_rate",
+        description="The share of SUCCESS, from 0 to 1, among those that have ended; null if there are none.",
+    )
+    latest_status: BuildStatus | None = aggregate(
+        "latest_status", description="The status of the build that ran last; null if there is none."
+    )
+    failed_to_concretize: int | None = aggregate(
+        "failed_to_concretize",
+        description="How many requests, of what the row and the column say, could not be concretized; null "
+        "where the matrix does not count them.",
+    )
+    builds: BuildConnection = counted_in_cell(models.Build, description="The builds that are counted here.")
+    concretization_failures: Connection[_ConcretizationFailure] = counted_in_cell(
+        models.ConcretizationFailure, description="The failures to concretize that are counted here."
     )
 
 
@@ -274,4 +289,6 @@ class Matrix:
 
     rows: list[str | None] = labels("row", description="The rows' labels in their order.")
     columns: list[str | None] = labels("column", description="The columns' labels in their order.")
-    cells: list[MatrixCell] = cells(description="The cells that have builds, row by row.")
+    cells: list[MatrixCell] = cells(
+        description="The cells that have builds or failures to concretize, row by row."
+    )

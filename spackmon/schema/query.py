@@ -9,9 +9,9 @@ from spackmon.query.graph import graph_questions as questions
 from spackmon.query.graph.results import MOST_CHANGES, TWO_RESULTS, results_compared
 from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
-from spackmon.query.groups.counting import tabulated
 from spackmon.query.groups.durations import COST_OF_CHANGES, changes_of_durations, rows_of_durations
 from spackmon.query.groups.flaky import flaky
+from spackmon.query.groups.tabulating import tabulated
 from spackmon.query.meanings.fields import (
     JUDGED_AS,
     argument,

@@ -42,6 +42,7 @@ def upgrade() -> None:
         table.alter_column("name", type_=sa.String(100))
 '''
 
+REQUESTED = '{"nodes":[{"name":"zlib","versions":["1.3"],"compiler":{"name":"gcc","version":"9"}}]}'
 FILLED = [
     "INSERT INTO person (id, name, created_at) VALUES (1, 'ada', :t), (2, 'bob', :t)",
     "INSERT INTO package (id, name) VALUES (1, 'zlib'), (2, 'hdf5')",
@@ -63,7 +64,7 @@ FILLED = [
     "INSERT INTO log_chunk (phase_id, number, first_line, size_bytes, content) VALUES (1, 0, 1, 3, :b)",
     "INSERT INTO environment_variable (build_id, name, value) VALUES (7, 'CC', 'gcc')",
     "INSERT INTO concretization_failure (id, package_id, owner_id, spack_version, digest, document,"
-    " reported_at) VALUES (1, 1, 1, '0.19', :b, '{}', :t)",
+    f" reported_at) VALUES (1, 1, 1, '0.19', :b, '{REQUESTED}', :t)",
 ]
 """What the first revision could hold: builds of two people, one tried twice, and all that refers to them."""
 
@@ -178,7 +179,8 @@ def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
     )
     assert rows(variables) == [(2, "CC", "gcc")]
     assert rows("SELECT client_build_id FROM claim WHERE next_run IS NOT NULL") == [(9,)]
-    assert rows("SELECT document, message FROM concretization_failure") == [("{}", None)]
+    failure = "SELECT document, message, version, compiler, target FROM concretization_failure"
+    assert rows(failure) == [(REQUESTED, None, "1.3", "gcc@9", None)]
     # The number of a build that is gone is not given to another.
     numbers = [_new_build_after_the_newest_is_gone(database) for _ in range(2)]
     assert numbers == [10, 11]

@@ -134,26 +134,38 @@ def measured(builds: list[Row]) -> Row:
     return {"successRate": sum(finished) / len(finished) if finished else None, "durations": durations}
 
 
-def table(
-    labelled: Iterable[tuple[Row, Mapping[str, Sequence[Label]]]], row: str, column: str, first: int
-) -> Row:
-    """A table by a plain loop, of builds with all the labels that each has."""
-    cells: dict[tuple[Label, Label], list[Row]] = defaultdict(list)
-    for build, labels in labelled:
-        for across in labels[row] or [missing(row)]:
-            for down in labels[column] or [missing(column)]:
-                cells[across, down].append(build)
-    each = [key for key, found in cells.items() for _ in found]
+Labelled = Iterable[tuple[Row, Mapping[str, Sequence[Label]]]]
+
+
+def table(labelled: Labelled, row: str, column: str, first: int, failures: Labelled | None = None) -> Row:
+    """A table by a plain loop, of builds with all the labels that each has, and of what never became one."""
+    cells = _cells(labelled, row, column)
+    failed = _cells(failures or (), row, column)
+    each = [key for of in (cells, failed) for key, found in of.items() for _ in found]
     rows, columns = (largest([key[axis] for key in each], first) for axis in (0, 1))
-    found = [key for key in cells if key[0] in rows and key[1] in columns]
+    found = [key for key in {**cells, **failed} if key[0] in rows and key[1] in columns]
+
+    def more(key: tuple[Label, Label]) -> Row:
+        count = None if failures is None else len(failed.get(key, ()))
+        return {"failedToConcretize": count, "failures": failed.get(key, []), "all": cells.get(key, [])}
+
     return {
         "rows": names(key[0] for key in found),
         "columns": names(key[1] for key in found),
         "cells": [
-            {"row": key[0][-1], "column": key[1][-1], "count": len(cells[key]), **stand(cells[key])}
+            {"row": key[0][-1], "column": key[1][-1], **stand(cells.get(key, [])), **more(key)}
             for key in sorted(found, key=in_order)
         ],
     }
+
+
+def _cells(labelled: Labelled, row: str, column: str) -> dict[tuple[Label, Label], list[Row]]:
+    cells: dict[tuple[Label, Label], list[Row]] = defaultdict(list)
+    for one, labels in labelled:
+        for across in labels[row] or [missing(row)]:
+            for down in labels[column] or [missing(column)]:
+                cells[across, down].append(one)
+    return dict(cells)
 
 
 def names(labels: Iterable[Label]) -> list[Any]:
@@ -165,10 +177,13 @@ def largest(labels: Sequence[Label], first: int) -> list[Label]:
 
 
 def stand(builds: Sequence[Row]) -> Row:
-    latest = max(builds, key=lambda build: (build["startedAt"] or "", int(build["id"])))
+    latest = max(builds, key=lambda build: (build["startedAt"] or "", int(build["id"])), default=None)
     statuses = [build["status"] for build in builds]
+    ended = [status for status in statuses if status in FINISHED]
     return {
+        "count": len(builds),
+        "successRate": ended.count("SUCCESS") / len(ended) if ended else None,
         "succeeded": statuses.count("SUCCESS"),
         "failed": statuses.count("FAILED"),
-        "latestStatus": latest["status"],
+        "latestStatus": None if latest is None else latest["status"],
     }

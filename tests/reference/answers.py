@@ -105,6 +105,8 @@ class Reference:
             return counted.groups(self.rows, self.schema, source.sorting.type_name, source.found, arguments)
         if isinstance(source, Page):
             return _OF_PAGE[key[1]](source)
+        if key in _OF_CELL:
+            return self._page(key, source, arguments)
         if key in _OF_DICTIONARY:
             return _OF_DICTIONARY[key](source, arguments)
         if isinstance(source, dict):
@@ -333,7 +335,12 @@ def _affected_builds(rows: Rows, impact: list[int]) -> list[Any]:
     return [build for build in rows.all(models.Build) if build.spec_id in specs]
 
 
+_OF_CELL: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
+    ("MatrixCell", "builds"): counted.in_cell("all"),
+    ("MatrixCell", "concretizationFailures"): counted.in_cell("failures"),
+}
 _TO_MANY: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
+    **_OF_CELL,
     **related.TO_MANY,
     **comparison.LISTS,
     ("Impact", "builds"): _affected_builds,

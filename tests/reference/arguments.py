@@ -47,6 +47,7 @@ class Draws:
             "Query.matrix": {
                 "rows": self.key, "columns": self.key, "first": self.count,
                 "includeInstalled": lambda: self.dice.chance(50),
+                "includeFailedToConcretize": self.with_failures,
             },
             "Query.nodes": {"ids": lambda: self.id(self.dice.choice(_with_ids()))},
             "Query.missingNow": {"build": self.any_number},
@@ -104,6 +105,12 @@ class Draws:
             "template": self.template,
             "types": lambda: self.dice.chance(50),
         }
+
+    def with_failures(self) -> bool:
+        """Whether failures to concretize are counted, which have few of the keys."""
+        counted = self.dice.chance(30)
+        self.values.faults += counted
+        return counted
 
     def line(self) -> int:
         """A line of a log, from its beginning or from its end; two of them may be the wrong way round."""

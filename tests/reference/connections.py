@@ -60,7 +60,7 @@ def sort_value(rows: Rows, type_name: str, key: str, row: Any) -> Any:
     if row is None:
         return None
     value = fields.value(rows, type_name, last, row)
-    return version_key(value) if last == "version" else value
+    return version_key(value) if last == "version" and value is not None else value
 
 
 def read_order(given: list[Mapping[str, Any]] | None) -> Order:

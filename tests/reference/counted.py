@@ -1,9 +1,10 @@
 """Groups and tables of rows: what fields tell of each row, counted by plain loops."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
+from spackmon import models
 from spackmon.errors import Code, Refused
 from tests.query.plain_loops import Label, grouped, measured, missing, table
 from tests.reference import fields
@@ -20,6 +21,7 @@ TYPES = {
 """The types of what is counted here: dictionaries, in which null may be left out."""
 
 _MOST = 500
+_REQUESTED = {"PACKAGE", "VERSION", "COMPILER", "OS", "TARGET", "OWNER"}
 _MEASURES = {
     "Attempt": measured, "BuildPhase": measured,
     "Build": lambda builds: {**measured(builds), "owners": len({build["owner"] for build in builds})},
@@ -71,9 +73,36 @@ def matrix(rows: Rows, found: list[Any], arguments: Mapping[str, Any]) -> Any:
     labelled = [(build, labels_of(rows, "Build", build)) for build in counted]
     chosen = [pair for pair in labelled if name is None or pair[1]["PACKAGE"] == [(name,)]]
     facts = [
-        ({**_facts(rows, "Build", build, "id", "status", "startedAt")}, labels) for build, labels in chosen
+        ({**_facts(rows, "Build", build, "id", "status", "startedAt"), "self": build}, labels)
+        for build, labels in chosen
     ]
-    return table(facts, arguments["rows"], arguments["columns"], first)
+    axes = arguments["rows"], arguments["columns"]
+    if not arguments["includeFailedToConcretize"]:
+        return table(facts, *axes, first)
+    if not {*axes} <= _REQUESTED:
+        raise Refused(Code.GROUPS_INVALID, "requests have none")
+    requests = [(one, _requested(rows, one)) for one in rows.all(models.ConcretizationFailure)]
+    asked = [({"self": one}, labels) for one, labels in requests if name in (None, labels["PACKAGE"][0][0])]
+    return table(facts, *axes, first, asked)
+
+
+def _requested(rows: Rows, failure: Any) -> dict[str, list[Label]]:
+    """The labels of what was requested."""
+    package = rows.get(models.Package, failure.package_id)
+    compiler = failure.compiler_name, failure.compiler_key, failure.compiler
+    return {
+        "PACKAGE": [(None if package is None else package.name,)],
+        "VERSION": [(failure.version_key, failure.version)],
+        "COMPILER": [compiler],
+        "OS": [(failure.operating_system,)],
+        "TARGET": [(failure.target,)],
+        "OWNER": [(rows.get(models.Person, failure.owner_id).name,)],
+    }
+
+
+def in_cell(key: str) -> Callable[[Rows, Any], list[Any]]:
+    """The rows that a cell of `matrix` counts, each once."""
+    return lambda rows, cell: list({one["self"].id: one["self"] for one in cell[key]}.values())
 
 
 def _counted(builds: list[Any], arguments: Mapping[str, Any]) -> list[Any]:

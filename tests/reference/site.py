@@ -94,6 +94,10 @@ def fill(site: Site, seed: int = 7) -> None:
         site.apply(report, dice.choice([1, 2]))
     for asked in ("hdf5@99", "é +mpi"):
         site.apply(ConcretizationFailureReport(None, None, "1.2.0", asked, dice.choice(_TEXTS)))
+    for node in known[: FAILURES * 2]:
+        asked = random.Random(node.hash).choice(["@={} %gcc@12.2.0", "@{} os=debian12", "@{}: %llvm"])
+        request = node.name + asked.format(node.version)
+        site.apply(ConcretizationFailureReport(node.name, None, "1.2.0", request, "no way"))
     _lock(site, random.Random(seed), known)
     database.write_once(lambda connection: _set_clocks(connection, dice))
     database.write_once(_count)
@@ -174,6 +178,8 @@ def copy(source: Database, target: Database) -> None:
                 sequence = func.pg_get_serial_sequence(table.name, "id")
                 connection.execute(select(func.setval(sequence, func.max(table.c.id))))
         if connection.dialect.name == "postgresql":
+            # SQLite has no lists: there a row's `place` says it alone.
+            connection.execute(text("UPDATE build_content SET places = ARRAY[place]"))
             connection.execute(text("ANALYZE"))
 
     target.write_once(write)

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from spackmon.graph.requests import request_of
+from spackmon.graph.versions import version_key
 from spackmon.ingest.receipts import ConcretizationFailureReceipt
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.tables.dimensions import get_or_create_packages
@@ -13,11 +15,13 @@ from spackmon.submission import ConcretizationFailureReport
 _INSERT = Statement(
     """
     INSERT INTO concretization_failure (
-        package_id, owner_id, spack_version, digest, document, abstract_spec, message, reported_at
+        package_id, owner_id, spack_version, digest, document, abstract_spec, message, version, version_key,
+        compiler, compiler_name, compiler_key, operating_system, target, reported_at
     )
     VALUES (
         (SELECT p.id FROM package p WHERE p.name = :name), :owner_id, :spack_version, :digest, :document,
-        :abstract_spec, :message, :now
+        :abstract_spec, :message, :version, :version_key, :compiler, :compiler_name, :compiler_key,
+        :operating_system, :target, :now
     )
     ON CONFLICT DO NOTHING
     RETURNING id
@@ -31,12 +35,20 @@ def apply_concretization_failure(
     """Keep what could not be concretized; the same again from the same person and Spack is no change."""
     if report.name is not None:
         get_or_create_packages(connection, {report.name})
+    asked = request_of(report.document, report.abstract_spec, report.spack_version)
     rows = _INSERT.run(
         connection, name=report.name, owner_id=owner_id, spack_version=report.spack_version,
         digest=digest_of(report), document=report.document, abstract_spec=report.abstract_spec,
-        message=report.message, now=now,
+        message=report.message, version=asked.version, version_key=_key(asked.version),
+        compiler=asked.compiler, compiler_name=asked.compiler_name,
+        compiler_key=None if asked.compiler is None else version_key(asked.compiler_version or ""),
+        operating_system=asked.operating_system, target=asked.target, now=now,
     )  # fmt: skip
     return ConcretizationFailureReceipt(created=bool(rows), name=report.name)
+
+
+def _key(version: str | None) -> bytes | None:
+    return None if version is None else version_key(version)
 
 
 def digest_of(report: ConcretizationFailureReport) -> bytes:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    union_all,
 )
 from sqlalchemy import cast as sql_cast
 
@@ -127,25 +128,43 @@ def grouped(source: FromClause, names: Sequence[str], measured: Sequence[str]) -
     return select(place, *keys_shown, count.label("count"), *measures).select_from(source).group_by(*by)
 
 
-def table(
-    rows: Rows, row_key: Key, column_key: Key, first: int, nested: Nested, dialect_name: str
-) -> Select[Any]:
-    """The cells of the largest rows and columns. Columns: `row` and `column` with what they are sorted by,
-    `count`, `succeeded`, `failed` and `latest_status`.
-    """
-    labelled = [
-        *row_key.labelled(rows.row, dialect_name, "row"),
-        *column_key.labelled(rows.row, dialect_name, "column"),
+def axes(row: Scope, row_key: Key, column_key: Key, dialect_name: str) -> list[ColumnElement[Any]]:
+    """The columns `row` and `column` of a build, or of what cells count else, and what they are sorted by."""
+    return [
+        *row_key.labelled(row, dialect_name, "row"),
+        *column_key.labelled(row, dialect_name, "column"),
     ]
+
+
+def table(
+    rows: Rows,
+    row_key: Key,
+    column_key: Key,
+    first: int,
+    nested: Nested,
+    dialect_name: str,
+    failures: FromClause | None = None,
+) -> Select[Any]:
+    """The cells of the largest rows and columns. Columns: those of `axes`, `count`, `succeeded`, `failed`,
+    `success_rate`, `latest_status` and `failed_to_concretize`.
+    """
+    labelled = axes(rows.row, row_key, column_key, dialect_name)
     facts = [rows.row[fact].label(fact.key) for fact in (Build.id, Build.status, Build.started_at)]
     source = nested(rows.whole(*labelled, *facts))
-    return cells(source, [column.name for column in labelled], first, nested)
+    return cells(source, [column.name for column in labelled], first, nested, failures)
 
 
-def cells(source: FromClause, names: Sequence[str], first: int, nested: Nested) -> Select[Any]:
+def cells(
+    source: FromClause,
+    names: Sequence[str],
+    first: int,
+    nested: Nested,
+    failures: FromClause | None = None,
+) -> Select[Any]:
     """The cells of `table`, of rows with its keys' columns of these names, `id`, `status` and `started_at`.
 
-    Where each stands for its `weight`, they are those of the newest build.
+    Where each stands for its `weight`, they are those of the newest build. `failures` are rows with the
+    same keys' columns, of what could not be concretized; None where they are not counted.
     """
     cell = [source.c["row"], source.c["column"]]
     newest_first = [source.c["started_at"].desc().nulls_last(), source.c["id"].desc()]
@@ -159,10 +178,39 @@ def cells(source: FromClause, names: Sequence[str], first: int, nested: Nested) 
             _number_of(aged).label("count"),
             _number_of(aged, status == constant(BuildStatus.SUCCESS)).label("succeeded"),
             _number_of(aged, status == constant(BuildStatus.FAILED)).label("failed"),
+            *_success_rate(aged),
             func.max(case((aged.c["age"] == 1, status)), type_=Text()).label("latest_status"),
+            sql_cast(null(), BigInteger).label("failed_to_concretize"),
         ).group_by(*by)
     )
+    if failures is not None:
+        counted = nested(_with_failures(counted, names, failures, nested))
     return _largest(counted, names, first, nested)
+
+
+def _with_failures(
+    counted: FromClause, names: Sequence[str], failures: FromClause, nested: Nested
+) -> Select[Any]:
+    """The cells, and those of what could not be concretized: a cell may have either alone."""
+    number = func.count(type_=BigInteger())
+    by = [failures.c[name] for name in names]
+    failed = select(
+        *by,
+        *(sql_cast(_number(0), BigInteger).label(name) for name in ("count", "succeeded", "failed")),
+        sql_cast(null(), _DOUBLE).label("success_rate"),
+        sql_cast(null(), Text).label("latest_status"),
+        number.label("failed_to_concretize"),
+    )
+    own: list[Any] = [counted]
+    every = union_all(select(*own), failed.group_by(*by)).subquery()
+    both = nested(select(*every.c))
+    summed = [
+        sql_cast(func.coalesce(func.sum(both.c[name]), _number(0)), BigInteger).label(name)
+        for name in ("count", "succeeded", "failed", "failed_to_concretize")
+    ]
+    facts = [func.max(both.c[name]).label(name) for name in ("success_rate", "latest_status")]
+    shared = [both.c[name] for name in names]
+    return select(*shared, *summed, *facts).group_by(*shared)
 
 
 def built(builds: Rows, installed_from: ValueOf = lambda build: build[Build.installed_from]) -> Rows:
@@ -187,17 +235,18 @@ def is_of_package(package: Scope, name: Given, bind: Bind) -> ColumnElement[bool
 
 def _largest(cells: FromClause, names: Sequence[str], first: int, nested: Nested) -> Select[Any]:
     """The cells in the rows and in the columns that have most builds."""
-    axes = [[name for name in names if name.startswith(axis)] for axis in ("row", "column")]
+    by_axis = [[name for name in names if name.startswith(axis)] for axis in ("row", "column")]
+    size = cells.c["count"] + func.coalesce(cells.c["failed_to_concretize"], _number(0))
     totals = [
-        func.sum(cells.c["count"]).over(partition_by=[cells.c[name] for name in axis]).label(f"total{number}")
-        for number, axis in enumerate(axes)
+        func.sum(size).over(partition_by=[cells.c[name] for name in axis]).label(f"total{number}")
+        for number, axis in enumerate(by_axis)
     ]
     summed = nested(select(cells, *totals))
     ranks = [
         func.dense_rank()
         .over(order_by=[summed.c[f"total{number}"].desc(), *_ascending([summed.c[name] for name in axis])])
         .label(f"rank{number}")
-        for number, axis in enumerate(axes)
+        for number, axis in enumerate(by_axis)
     ]
     ranked = nested(select(summed, *ranks))
     return select(ranked).where(ranked.c["rank0"] <= _number(first), ranked.c["rank1"] <= _number(first))

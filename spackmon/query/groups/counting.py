@@ -1,19 +1,16 @@
-"""Fields that count: groups of a connection's rows, and the table of builds."""
+"""Fields that count: groups of a connection's rows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import strawberry
 from sqlalchemy import Select, literal_column, select
 
-from spackmon.models import Build
 from spackmon.query.groups import aggregates, days, facets
 from spackmon.query.groups.aggregates import DEFAULT_GROUPS, MAXIMUM_GROUPS
 from spackmon.query.groups.group_keys import Key
-from spackmon.query.groups.tables import Table
-from spackmon.query.meanings.connections import Connected, ordered
+from spackmon.query.meanings.connections import ordered
 from spackmon.query.meanings.fields import SQL, argument
 from spackmon.query.meanings.meaning import At, Meaning, object_type
 from spackmon.query.rows.paging import Rows
@@ -27,12 +24,13 @@ if TYPE_CHECKING:
     from spackmon.query.meanings.limits import Measure
     from spackmon.query.meanings.statement import Statement
 
-_INCLUDE_INSTALLED = argument(
+INCLUDE_INSTALLED = argument(
     "include_installed",
     bool,
     "Whether to count also what was not built: binaries of a build cache, and externals.",
     False,
 )
+"""The argument of what counts builds."""
 # Reads every row of the list and sorts durations.
 _COST = 1000
 
@@ -112,55 +110,6 @@ class Grouped(Meaning):
         return aggregates.groups(rows, keys, self.facts, measured, statement.rows, dialect)
 
 
-@dataclass(frozen=True, slots=True)
-class Tabulated(Meaning):
-    """A root field: builds counted by two keys, as a table."""
-
-    @property
-    def own_cost(self) -> int:
-        """See Meaning."""
-        return _COST
-
-    def json(self, at: At, statement: "Statement") -> Json:
-        """See Meaning."""
-        arguments = statement.arguments(at)
-        first = aggregates.read_first(statement.decided(arguments.get("first")))
-        row_key, column_key = (statement.decided(arguments[name]) for name in ("rows", "columns"))
-        table = Table(row_key, column_key, first, statement.rows, statement.dialect_name)
-        found = self._found(table, arguments, Connected(Build, None).filtered(at, statement), statement)
-        return statement.object(at, Scope(found.cte(statement.new_name()), statement.names))
-
-    def _found(
-        self, table: Table, arguments: Mapping[str, Given], builds: Rows, statement: "Statement"
-    ) -> Select[Any]:
-        """Every cell of these builds."""
-        with_installed = bool(statement.decided(arguments["includeInstalled"]))
-        is_of_package = None
-        if "package" in arguments:
-            named, bind = arguments["package"], statement.bind
-            is_of_package = partial(aggregates.is_of_package, name=named, bind=bind)
-        known = builds.facets() if table.is_by_facet else None
-        if known is not None and not known.exceptions:
-            return table.of_facets(known, is_of_package, with_installed=with_installed)
-        if not with_installed:
-            builds = aggregates.built(builds)
-        if is_of_package is not None:
-            builds = aggregates.of_package(builds, is_of_package)
-        return table.of(builds)
-
-
-@dataclass(frozen=True, slots=True)
-class Cells(Meaning):
-    """All cells of a table, row by row."""
-
-    def json(self, at: At, statement: "Statement") -> Json:
-        """See Meaning."""
-        cells = at.row.beneath(at.row.table)
-        body = statement.object(at, cells).label("body")
-        order = aggregates.order_of_cells(cells)
-        return statement.listed(select(body).select_from(cells.joined()).order_by(*order))
-
-
 def grouped(
     key_type: Any,
     having: Any,
@@ -174,7 +123,7 @@ def grouped(
     """A field of a connection that counts its rows by groups; `having` and `order_by` are input types."""
     field = strawberry.field(metadata={SQL: Grouped(facts, installed_from, faceted)}, description=description)
     field.arguments = [
-        *([] if installed_from is None else [_INCLUDE_INSTALLED]),
+        *([] if installed_from is None else [INCLUDE_INSTALLED]),
         argument(
             "keys",
             list[key_type],
@@ -190,27 +139,3 @@ def grouped(
         argument("offset", int, "How many groups to skip.", 0),
     ]
     return field
-
-
-def tabulated(key_type: Any, where: Any, *, description: str) -> Any:
-    """The root field `matrix`."""
-    field = strawberry.field(metadata={SQL: Tabulated()}, description=description)
-    field.arguments = [
-        argument("package", str | None, "Only builds of this package."),
-        argument("rows", key_type, "What the rows are."),
-        argument("columns", key_type, "What the columns are."),
-        argument("where", where | None, "Only these builds."),
-        _INCLUDE_INSTALLED,
-        argument(
-            "first",
-            int,
-            f"How many rows and columns, those with the most builds; at most {MAXIMUM_GROUPS}.",
-            DEFAULT_GROUPS,
-        ),
-    ]
-    return field
-
-
-def cells(*, description: str) -> Any:
-    """The field of a table that lists its cells."""
-    return strawberry.field(metadata={SQL: Cells()}, description=description)

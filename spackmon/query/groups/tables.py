@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, case, func, literal_column, select
 
 from spackmon.models import Build, BuildFacet
 from spackmon.query.groups import facets
@@ -20,13 +20,14 @@ from spackmon.query.sql.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The `first` rows and columns by two keys, for `aggregates.table`."""
+    """The `first` rows and columns by two keys, for `aggregates.table`, with `failures` to concretize."""
 
     row_key: Key
     column_key: Key
     first: int
     nested: Nested
     dialect_name: str
+    failures: FromClause | None = None
 
     @property
     def is_by_facet(self) -> bool:
@@ -62,7 +63,8 @@ class Table:
     def of(self, builds: Rows) -> Select[Any]:
         """Of some builds."""
         if not self.is_by_facet:
-            return table(builds, self.row_key, self.column_key, self.first, self.nested, self.dialect_name)
+            keys = self.row_key, self.column_key
+            return table(builds, *keys, self.first, self.nested, self.dialect_name, self.failures)
         facet_id, build_id = builds.row.column("facet_id"), builds.row.row_id
         started_at = builds.row[Build.started_at]
         newest_first = started_at.desc().nulls_last(), build_id.desc()
@@ -90,4 +92,4 @@ class Table:
 
     def _cells(self, found: Select[Any], columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
         names = [column.name for column in columns[:-1]]
-        return cells(self.nested(found), names, self.first, self.nested)
+        return cells(self.nested(found), names, self.first, self.nested, self.failures)
