@@ -1,6 +1,5 @@
 """Which page stands at which address, and what each address asks for."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.web import splice_pages
+from spackmon.web import build_files, spec_pages, splice_pages
 from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.asked_runs import asked_runs
 from spackmon.web.log_download import log_response
@@ -18,7 +17,6 @@ from spackmon.web.pages import (
     Endpoint,
     PageRequest,
     answering,
-    document,
     nothing_here,
     page,
     refusal_page,
@@ -27,12 +25,9 @@ from spackmon.web.pages import (
     wants_json,
 )
 from spackmon.web.result_download import result_response
-from spackmon.web.security import GRAPH_POLICY
-from spackmon.web.static_files import built_files
 
 PAGE_SIZE = 25
 _DAYS, _MOST_DAYS = 7, 366
-_SPEC_DOCUMENT = document("spec_document")
 # Of a log on one page.
 _LINES = 500
 _SPECS_OF_TWO = (
@@ -190,44 +185,9 @@ async def _result(request: PageRequest, data: Mapping[str, Any]) -> Response:
     return await result_response(content, result, request.headers, lambda one: refusal_page(request, one))
 
 
-async def _spec_graph(request: PageRequest, data: Mapping[str, Any]) -> Response:
-    """The graph of a spec, which a script draws."""
-    if wants_json(request):
-        return JSONResponse(data, headers={"Vary": "Accept"})
-    spec = data["spec"]
-    values = {**data, "files": built_files(), "graph": json.dumps({"root": spec["hash"], **spec["graph"]})}
-    answer = rendered(request, "spec_graph.html", values)
-    answer.headers["Content-Security-Policy"] = GRAPH_POLICY
-    return answer
-
-
 async def _report(request: PageRequest, data: Mapping[str, Any]) -> Response:
     """A build in words, to be pasted into an issue tracker."""
     return rendered(request, "report_of_build.txt", data, media_type="text/plain")
-
-
-async def _spec_document(request: PageRequest, data: Mapping[str, Any]) -> Response:
-    """A spec and all it depends on as one document, from which Spack installs it."""
-    nodes = {node["hash"]: node for node in data["spec"]["graph"]["nodes"]}
-    # What spliced specs were built as is part of the document, however often it was spliced itself.
-    while missing := {node["buildSpecHash"] for node in nodes.values()} - nodes.keys() - {None}:
-        built_as = missing.pop()
-        asked = await request.state.query.ask(_SPEC_DOCUMENT, {"hash": built_as})
-        if asked["spec"]:
-            nodes.update((node["hash"], node) for node in asked["spec"]["graph"]["nodes"])
-        if built_as not in nodes:
-            raise Refused(Code.SPEC_UNKNOWN, "nobody told the spec that a spliced one was built as")
-    versions = {node["formatVersion"] for node in nodes.values()}
-    if len(versions) > 1:
-        sentence = "Spack reads one format in a document, and the specs of this graph were told in several"
-        raise Refused(Code.FORMATS_MIXED, sentence)
-    # Spack takes the first node for the root.
-    root = nodes.pop(data["spec"]["hash"])
-    documents = [node["document"] for node in (root, *nodes.values())]
-    version = versions.pop()
-    # The first format is a list, and does not say which it is.
-    whole = documents if version == 1 else {"_meta": {"version": version}, "nodes": documents}
-    return JSONResponse({"spec": whole})
 
 
 def _at(path: str, endpoint: Endpoint) -> list[Route]:
@@ -237,6 +197,7 @@ def _at(path: str, endpoint: Endpoint) -> list[Route]:
 
 routes = [
     Route("/", _home_or_builds),
+    *build_files.routes,
     *_at("/builds", page("builds", _builds)),
     Route("/builds/{id}.txt", answering("build", _in_path, _report)),
     *_at("/builds/{id:path}", page("build", _in_path, _present_address)),
@@ -245,8 +206,7 @@ routes = [
     *_at("/packages", page("packages", _packages)),
     *_at("/packages/{name:path}", page("package", _in_path)),
     *_at("/specs/{hash}", page("spec", _in_path)),
-    Route("/specs/{hash}/spec.json", answering("spec_document", _in_path, _spec_document)),
-    *_at("/specs/{hash}/graph", answering("spec_graph", _in_path, _spec_graph)),
+    *spec_pages.routes,
     *_at("/hosts", page("hosts", _paging)),
     *_at("/hosts/{name:path}", page("host", _in_path)),
     *_at("/environments", page("environments", _paging)),

@@ -1,0 +1,62 @@
+"""Of a spec: its graph, which a script draws, and the document from which Spack builds it again."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from spackmon.errors import Code, Refused
+from spackmon.web.pages import PageRequest, answering, document, rendered, wants_json
+from spackmon.web.security import GRAPH_POLICY
+from spackmon.web.static_files import built_files
+
+_SPEC_DOCUMENT = document("spec_document")
+
+
+def _in_path(request: PageRequest) -> Mapping[str, Any]:
+    return dict(request.path_params)
+
+
+async def _spec_graph(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """The graph of a spec, which a script draws."""
+    if wants_json(request):
+        return JSONResponse(data, headers={"Vary": "Accept"})
+    spec = data["spec"]
+    values = {**data, "files": built_files(), "graph": json.dumps({"root": spec["hash"], **spec["graph"]})}
+    answer = rendered(request, "spec_graph.html", values)
+    answer.headers["Content-Security-Policy"] = GRAPH_POLICY
+    return answer
+
+
+async def _spec_document(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    """A spec and all it depends on as one document, from which Spack installs it."""
+    nodes = {node["hash"]: node for node in data["spec"]["graph"]["nodes"]}
+    # What spliced specs were built as is part of the document, however often it was spliced itself.
+    while missing := {node["buildSpecHash"] for node in nodes.values()} - nodes.keys() - {None}:
+        built_as = missing.pop()
+        asked = await request.state.query.ask(_SPEC_DOCUMENT, {"hash": built_as})
+        if asked["spec"]:
+            nodes.update((node["hash"], node) for node in asked["spec"]["graph"]["nodes"])
+        if built_as not in nodes:
+            raise Refused(Code.SPEC_UNKNOWN, "nobody told the spec that a spliced one was built as")
+    versions = {node["formatVersion"] for node in nodes.values()}
+    if len(versions) > 1:
+        sentence = "Spack reads one format in a document, and the specs of this graph were told in several"
+        raise Refused(Code.FORMATS_MIXED, sentence)
+    # Spack takes the first node for the root.
+    root = nodes.pop(data["spec"]["hash"])
+    documents = [node["document"] for node in (root, *nodes.values())]
+    version = versions.pop()
+    # The first format is a list, and does not say which it is.
+    whole = documents if version == 1 else {"_meta": {"version": version}, "nodes": documents}
+    return JSONResponse({"spec": whole})
+
+
+_GRAPH = answering("spec_graph", _in_path, _spec_graph)
+routes = [
+    Route("/specs/{hash}/spec.json", answering("spec_document", _in_path, _spec_document)),
+    Route("/specs/{hash}/graph.json", _GRAPH),
+    Route("/specs/{hash}/graph", _GRAPH),
+]
