@@ -181,13 +181,16 @@ class Source:
 class InstallPhase:
     """A phase that ended, with Spack's own name for it and how (`SUCCESS` or `ERROR`).
 
-    `output` is its log as it was written, None where the source has none.
+    `output` is its log as it was written, None where the source has none. `cpu_seconds` is the time of all
+    processors, `peak_memory_bytes` the resident memory of its largest process.
     """
 
     name: str
     status: str
     duration_seconds: float | None = None
     output: bytes | None = None
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,8 @@ class Build(Base):
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
+    peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
@@ -183,7 +185,8 @@ class Attempt(Base):
 
     `number` counts the runs of a build by their beginnings, from 1. `started_at` is null where no source said
     when it ran. `end_is_inferred` tells that `finished_at` is when it was last heard of, not a reported end.
-    `first_error_group_id` is the group of the first of its errors.
+    `first_error_group_id` is the group of the first of its errors. `cpu_seconds` are those of its phases
+    together, `peak_memory_bytes` the most of any, as far as that is known.
     """
 
     __tablename__ = "attempt"
@@ -198,6 +201,8 @@ class Attempt(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     end_is_inferred: Mapped[bool] = mapped_column(Boolean)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
+    peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
@@ -210,7 +215,11 @@ class Attempt(Base):
 
 
 class Phase(Base):
-    """A phase of an attempt; `position` counts from 1 in the order in which they ran."""
+    """A phase of an attempt; `position` counts from 1 in the order in which they ran.
+
+    `cpu_seconds` are those of all processors, `peak_memory_bytes` is the resident memory of its largest
+    process.
+    """
 
     __tablename__ = "phase"
     __table_args__ = (UniqueConstraint("attempt_id", "name"),)
@@ -221,6 +230,8 @@ class Phase(Base):
     position: Mapped[int]
     status: Mapped[str] = mapped_column(ByteOrderedText)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
+    peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     log_id: Mapped[int | None] = mapped_column(ForeignKey(Log.id), index=True)
 

@@ -113,6 +113,8 @@ class ClaimPhase(Base):
     position: Mapped[int]
     status: Mapped[str] = mapped_column(ByteOrderedText)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
+    cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
+    peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     log_id: Mapped[int | None] = mapped_column(ForeignKey(Log.id), index=True)
     mark: Mapped[str | None] = mapped_column(ByteOrderedText)

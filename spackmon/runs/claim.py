@@ -80,6 +80,8 @@ class PhaseClaim:
     log_id: int | None = None
     log_bytes: int = 0
     mark: str | None = None
+    cpu_seconds: float | None = None
+    peak_memory_bytes: int | None = None
 
 
 # Compared by identity: of two states of one claim only the later one is in a set of claims.

@@ -92,6 +92,18 @@ class Run:
     events_of: Mapping[EventKind, int]
     analyses_of: Mapping[str, int]
 
+    @property
+    def cpu_seconds(self) -> float | None:
+        """Those of its phases together, as far as they are known; None where none is."""
+        known = [phase.cpu_seconds for phase in self.phases if phase.cpu_seconds is not None]
+        return sum(known) if known else None
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """The most of any phase; None where none is known."""
+        known = (phase.peak_memory_bytes for phase in self.phases)
+        return max((peak for peak in known if peak is not None), default=None)
+
 
 def run_of(claims: Group) -> Run:
     """The run that these claims speak of."""

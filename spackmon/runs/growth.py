@@ -86,6 +86,8 @@ def _phase(one: PhaseClaim, other: PhaseClaim, rank: RankOfRow) -> PhaseClaim:
         log_id=logged.log_id,
         log_bytes=logged.log_bytes,
         mark=logged.mark,
+        cpu_seconds=max(_known(one.cpu_seconds, other.cpu_seconds), default=None),
+        peak_memory_bytes=max(_known(one.peak_memory_bytes, other.peak_memory_bytes), default=None),
     )
 
 

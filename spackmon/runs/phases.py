@@ -1,8 +1,8 @@
 """The phases of a run, from those that its claims report.
 
-A phase has its status from the claim that saw it best, a failure before all; its seconds and its log each
-from the best claim that has them, of logs the longer one. The log of a whole run stands as a phase of its
-own, unless the phases' own logs hold most of it.
+A phase has its status from the claim that saw it best, a failure before all; its seconds, its resources and
+its log each from the best claim that has them, of logs the longer one. The log of a whole run stands as a
+phase of its own, unless the phases' own logs hold most of it.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,6 +32,8 @@ class RunPhase:
     duration_seconds: float | None
     reported_at: datetime
     log_id: int | None
+    cpu_seconds: float | None
+    peak_memory_bytes: int | None
 
 
 def phases_of(best: Sequence["Claim"], *, has_failed: bool) -> tuple[RunPhase, ...]:
@@ -78,6 +80,10 @@ def _phase(reported: Sequence["PhaseClaim"], position: int, has_failed: bool) ->
         duration_seconds=next((p.duration_seconds for p in reported if p.duration_seconds is not None), None),
         reported_at=min(phase.reported_at for phase in reported),
         log_id=None if log is None else log.log_id,
+        cpu_seconds=next((p.cpu_seconds for p in reported if p.cpu_seconds is not None), None),
+        peak_memory_bytes=next(
+            (p.peak_memory_bytes for p in reported if p.peak_memory_bytes is not None), None
+        ),
     )
 
 

@@ -131,6 +131,19 @@ class BuildPhase(Node):
         sorts=True,
         description="How long it took; null if unknown.",
     )
+    cpu_seconds: float | None = column(
+        models.Phase.cpu_seconds,
+        filters=True,
+        sorts=True,
+        description="The CPU time, in user and system mode, of all its processes; null if unknown.",
+    )
+    peak_memory_bytes: Long | None = column(
+        models.Phase.peak_memory_bytes,
+        filters=True,
+        sorts=True,
+        description="The most resident memory that one of its processes had, Spack's own among them; null if "
+        "unknown.",
+    )
     reported_at: datetime = column(
         models.Phase.reported_at, filters=True, sorts=True, description="When its end was reported."
     )
@@ -195,6 +208,18 @@ class Attempt(Node):
         filters=True,
         sorts=True,
         description="How long it took; null if unknown.",
+    )
+    cpu_seconds: float | None = column(
+        models.Attempt.cpu_seconds,
+        filters=True,
+        sorts=True,
+        description="The CPU time of its phases together, as far as it is known; null if of none.",
+    )
+    peak_memory_bytes: Long | None = column(
+        models.Attempt.peak_memory_bytes,
+        filters=True,
+        sorts=True,
+        description="The most `peakMemoryBytes` of its phases; null if unknown.",
     )
     installed_from: InstalledFrom | None = column(
         models.Attempt.installed_from,

@@ -104,6 +104,18 @@ class Build(Node):
         sorts=True,
         description="How long the newest attempt took; null if unknown.",
     )
+    cpu_seconds: float | None = column(
+        models.Build.cpu_seconds,
+        filters=True,
+        sorts=True,
+        description="The newest attempt's CPU time; null if unknown.",
+    )
+    peak_memory_bytes: Long | None = column(
+        models.Build.peak_memory_bytes,
+        filters=True,
+        sorts=True,
+        description="The newest attempt's `peakMemoryBytes`; null if unknown.",
+    )
     started_at: datetime | None = column(
         models.Build.started_at,
         filters=True,

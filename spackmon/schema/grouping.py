@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import strawberry
 
-from spackmon.query.groups.aggregates import aggregate, is_timed, key_value, measure
+from spackmon.query.groups.aggregates import aggregate, key_value, knows, measure
 from spackmon.query.groups.counting import grouped
 from spackmon.query.groups.group_keys import Key, KeyColumns
 from spackmon.query.meanings.fields import condition, embedded, sorted_by_value
 from spackmon.query.rows.filters import compares_value
 from spackmon.query.sql.conditions import ValueOf
-from spackmon.schema.filters import FloatFilter
+from spackmon.schema.filters import FloatFilter, LongFilter
 from spackmon.schema.noun import input_of, noun, noun_of, object_type
 from spackmon.schema.scalars import Long
 
@@ -40,6 +40,44 @@ class Durations:
     p50_seconds: float = aggregate("p50_seconds", description="The median.")
     p95_seconds: float = aggregate("p95_seconds", description="The 95th percentile.")
     mean_seconds: float = aggregate("mean_seconds", description="The mean.")
+
+
+@object_type
+class CpuTimes:
+    """Their CPU times, where known."""
+
+    p50_seconds: float = aggregate("p50_cpu_seconds", description="The median.")
+    p95_seconds: float = aggregate("p95_cpu_seconds", description="The 95th percentile.")
+    mean_seconds: float = aggregate("mean_cpu_seconds", description="The mean.")
+    total_seconds: float = aggregate("total_cpu_seconds", description="All of them together.")
+
+
+@object_type
+class PeakMemory:
+    """The most memory that each of them had, where known."""
+
+    p50_bytes: Long = aggregate("p50_memory_bytes", description="The median.")
+    p95_bytes: Long = aggregate("p95_memory_bytes", description="The 95th percentile.")
+    maximum_bytes: Long = aggregate("maximum_memory_bytes", description="The most of all.")
+
+
+# What groups are filtered and ordered by besides their fields, by the fact that it is measured of.
+_COMPARED: dict[str, tuple[Any, dict[str, str]]] = {
+    "duration_seconds": (FloatFilter, {
+        "p50_seconds": "The median.", "p95_seconds": "The 95th percentile.", "mean_seconds": "The mean.",
+    }),
+    "cpu_seconds": (FloatFilter, {
+        "p50_cpu_seconds": "The median of CPU times.",
+        "p95_cpu_seconds": "The 95th percentile of CPU times.",
+        "mean_cpu_seconds": "The mean of CPU times.",
+        "total_cpu_seconds": "All CPU times together.",
+    }),
+    "peak_memory_bytes": (LongFilter, {
+        "p50_memory_bytes": "The median of peak memories.",
+        "p95_memory_bytes": "The 95th percentile of peak memories.",
+        "maximum_memory_bytes": "The most of all peak memories.",
+    }),
+}  # fmt: skip
 
 
 def key_enum(name: str, plural: str, keys: Mapping[str, GroupKey]) -> Any:
@@ -90,7 +128,6 @@ def _group(name: str, plural: str, keys: Mapping[str, GroupKey], facts: Mapping[
         "keys": (_keys(name, plural, keys), embedded(description="The values that they share.")),
         "count": (int, aggregate("count", description="How many there are.", compared=True)),
     }
-    inner: dict[str, type] = {}
     if "status" in facts:
         sentence = "The share of SUCCESS, from 0 to 1, among those that have ended; null if there are none."
         fields["success_rate"] = (
@@ -98,8 +135,18 @@ def _group(name: str, plural: str, keys: Mapping[str, GroupKey], facts: Mapping[
         )  # fmt: skip
     if "duration_seconds" in facts:
         sentence = "Statistics of their durations; null if none is known."
-        fields["durations"] = Durations | None, embedded(present=is_timed, description=sentence)
-        inner = _compared_durations()
+        fields["durations"] = (
+            Durations | None,
+            embedded(present=knows("duration_seconds"), description=sentence),
+        )
+    if "cpu_seconds" in facts:
+        sentence = "Statistics of their CPU times; null if none is known."
+        fields["cpu_times"] = CpuTimes | None, embedded(present=knows("cpu_seconds"), description=sentence)
+    if "peak_memory_bytes" in facts:
+        sentence = "Statistics of the most memory that each had; null if none is known."
+        fields["peak_memory"] = (
+            PeakMemory | None, embedded(present=knows("peak_memory_bytes"), description=sentence),
+        )  # fmt: skip
     if "size_bytes" in facts:
         sentence = "Their total size."
         fields["total_bytes"] = Long, aggregate("total_bytes", description=sentence, compared=True)
@@ -109,24 +156,19 @@ def _group(name: str, plural: str, keys: Mapping[str, GroupKey], facts: Mapping[
     if "owner_id" in facts:
         sentence = "How many different people report them."
         fields["owners"] = int, aggregate("owners", description=sentence, compared=True)
-    return _class(f"{name}Group", f"A group of {plural}.", fields, inner)
+    return _class(f"{name}Group", f"A group of {plural}.", fields, _compared(facts))
 
 
-def _compared_durations() -> dict[str, type]:
-    """What groups are filtered and ordered by besides their fields: those of their durations."""
-    sentences = {
-        "p50_seconds": "The median.",
-        "p95_seconds": "The 95th percentile.",
-        "mean_seconds": "The mean.",
-    }
-    filters = {
-        name: condition(FloatFilter, compares_value(measure(name)), description=sentence)
-        for name, sentence in sentences.items()
-    }
-    orders = {
-        name: sorted_by_value(measure(name), description=sentence) for name, sentence in sentences.items()
-    }
-    return {"Filter": type("Filter", (), filters), "Order": type("Order", (), orders)}
+def _compared(facts: Mapping[str, ValueOf]) -> dict[str, type]:
+    """What groups are filtered and ordered by besides their fields: statistics of these facts."""
+    filters: dict[str, Any] = {}
+    orders: dict[str, Any] = {}
+    for fact in (fact for fact in _COMPARED if fact in facts):
+        type_, sentences = _COMPARED[fact]
+        for name, sentence in sentences.items():
+            filters[name] = condition(type_, compares_value(measure(name)), description=sentence)
+            orders[name] = sorted_by_value(measure(name), description=sentence)
+    return {"Filter": type("Filter", (), filters), "Order": type("Order", (), orders)} if filters else {}
 
 
 def _keys(name: str, plural: str, keys: Mapping[str, GroupKey]) -> type:

@@ -207,6 +207,8 @@ class SpecConnection(Connection[_Spec]):
     facts={
         "status": lambda build: build[models.Build.status],
         "duration_seconds": lambda build: build[models.Build.duration_seconds],
+        "cpu_seconds": lambda build: build[models.Build.cpu_seconds],
+        "peak_memory_bytes": lambda build: build[models.Build.peak_memory_bytes],
         "owner_id": lambda build: build[models.Build.owner_id],
     },
     installed_from=lambda build: build[models.Build.installed_from],
@@ -222,6 +224,8 @@ class BuildConnection(Connection[_Build]):
     facts={
         "status": lambda attempt: attempt[models.Attempt.status],
         "duration_seconds": lambda attempt: attempt[models.Attempt.duration_seconds],
+        "cpu_seconds": lambda attempt: attempt[models.Attempt.cpu_seconds],
+        "peak_memory_bytes": lambda attempt: attempt[models.Attempt.peak_memory_bytes],
     },
     installed_from=lambda attempt: attempt[models.Attempt.installed_from],
 )
@@ -235,6 +239,8 @@ class AttemptConnection(Connection[_Attempt]):
     facts={
         "status": lambda phase: phase[models.Phase.status],
         "duration_seconds": lambda phase: phase[models.Phase.duration_seconds],
+        "cpu_seconds": lambda phase: phase[models.Phase.cpu_seconds],
+        "peak_memory_bytes": lambda phase: phase[models.Phase.peak_memory_bytes],
     },
 )
 class BuildPhaseConnection(Connection[_BuildPhase]):

@@ -80,7 +80,11 @@ _installs = st.builds(
     duration_seconds=maybe(_seconds),
     prefix=maybe(_text),
     phases=st.lists(
-        st.builds(InstallPhase, _name, _name, maybe(_seconds), maybe(_logs)), max_size=3
+        st.builds(
+            InstallPhase, _name, _name, maybe(_seconds), maybe(_logs), maybe(_seconds),
+            maybe(st.integers(0, 2**63 - 1)),
+        ),
+        max_size=3,
     ).map(tuple),
     log=maybe(_logs),
     events=st.lists(
@@ -188,6 +192,10 @@ _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decod
         ({"duration_seconds": 1e18}, "FIELD_INVALID", "duration_seconds must be"),
         ({"finished_at": "9999-12-31T23:59:59"}, "FIELD_INVALID", "finished_at must be"),
         ({"phases": [{"name": "build"}]}, "FIELD_MISSING", "phases.0.status is missing"),
+        ({"phases": [{"name": "build", "status": "SUCCESS", "cpu_seconds": "1"}]}, "FIELD_INVALID",
+         "phases.0.cpu_seconds must be a number of seconds"),
+        ({"phases": [{"name": "build", "status": "SUCCESS", "peak_memory_bytes": -1}]}, "FIELD_INVALID",
+         "phases.0.peak_memory_bytes must be a number of bytes from 0"),
         ({"phases": [3]}, "FIELD_INVALID", "phases.0 must be an object, not a number"),
         ({"phases": {"build": 1}}, "FIELD_INVALID", "phases must be a list, not an object"),
         ({"log": 3}, "FIELD_INVALID", "log must be a string or null"),

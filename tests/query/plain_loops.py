@@ -127,11 +127,35 @@ def measured(builds: list[Row]) -> Row:
     if seconds:
         microseconds = sum(round(one * 1_000_000) for one in seconds)
         durations = {
-            "p50Seconds": seconds[-(-len(seconds) * 50 // 100) - 1],
-            "p95Seconds": seconds[-(-len(seconds) * 95 // 100) - 1],
+            "p50Seconds": _percentile(seconds, 50),
+            "p95Seconds": _percentile(seconds, 95),
             "meanSeconds": microseconds / (len(seconds) * 1_000_000),
         }
-    return {"successRate": sum(finished) / len(finished) if finished else None, "durations": durations}
+    rate = sum(finished) / len(finished) if finished else None
+    return {"successRate": rate, "durations": durations, **resources(builds)}
+
+
+def resources(runs: list[Row]) -> Row:
+    """The CPU times and the peak memory of runs."""
+    seconds = sorted(run["cpuSeconds"] for run in runs if run["cpuSeconds"] is not None)
+    peaks = sorted(run["peakMemoryBytes"] for run in runs if run["peakMemoryBytes"] is not None)
+    microseconds = sum(round(one * 1_000_000) for one in seconds)
+    return {
+        "cpuTimes": {
+            "p50Seconds": _percentile(seconds, 50),
+            "p95Seconds": _percentile(seconds, 95),
+            "meanSeconds": microseconds / (len(seconds) * 1_000_000),
+            "totalSeconds": microseconds / 1_000_000,
+        } if seconds else None,
+        "peakMemory": {
+            "p50Bytes": _percentile(peaks, 50), "p95Bytes": _percentile(peaks, 95),
+            "maximumBytes": peaks[-1],
+        } if peaks else None,
+    }  # fmt: skip
+
+
+def _percentile(values: list[Any], percent: int) -> Any:
+    return values[-(-len(values) * percent // 100) - 1]
 
 
 Labelled = Iterable[tuple[Row, Mapping[str, Sequence[Label]]]]

@@ -15,7 +15,7 @@ from tests.reference.rows import Rows
 
 _GROUPED = ("Attempt", "Build", "BuildEvent", "BuildPhase", "Dependency", "InstallFile", "Spec")
 TYPES = {
-    "Durations", "Matrix", "MatrixCell", *(f"{name}Group" for name in _GROUPED),
+    "CpuTimes", "Durations", "Matrix", "MatrixCell", "PeakMemory", *(f"{name}Group" for name in _GROUPED),
     *(f"{name}GroupKeys" for name in _GROUPED),
 }  # fmt: skip
 """The types of what is counted here: dictionaries, in which null may be left out."""

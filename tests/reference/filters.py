@@ -128,7 +128,12 @@ def _holds(rows: Rows, schema: Any, input_name: str, name: str, sought: Any, row
 
 def group_value(group: Mapping[str, Any], name: str) -> Any:
     """What a group is compared by."""
-    return group[name] if name in group else (group.get("durations") or {}).get(name)
+    if name in group:
+        return group[name]
+    for measure, word in (("cpuTimes", "Cpu"), ("peakMemory", "Memory")):
+        if word in name:
+            return (group.get(measure) or {}).get(name.replace(word, ""))
+    return (group.get("durations") or {}).get(name)
 
 
 def _quantified(

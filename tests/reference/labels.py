@@ -29,7 +29,10 @@ def row_measured(rows: Rows, type_name: str, row: Any) -> Any:
     """What groups measure of a row."""
     if type_name in ("Attempt", "Build", "BuildPhase"):
         own = {"owner": row.owner_id} if type_name == "Build" else {}
-        return {"status": row.status, "durationSeconds": row.duration_seconds, **own}
+        return {
+            "status": row.status, "durationSeconds": row.duration_seconds, "cpuSeconds": row.cpu_seconds,
+            "peakMemoryBytes": row.peak_memory_bytes, **own,
+        }  # fmt: skip
     return row
 
 

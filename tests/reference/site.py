@@ -300,5 +300,8 @@ def _set_clocks(connection: Connection, dice: random.Random) -> None:
                 and row._mapping[table.columns["duration_seconds"]] is not None
             ):
                 changed["duration_seconds"] = dice.choice([0.0, 0.1, 12.25, 1e-9, 86400.0])
+            if "peak_memory_bytes" in table.columns:
+                changed["cpu_seconds"] = dice.choice([None, 0.0, 0.3, 7200.5])
+                changed["peak_memory_bytes"] = dice.choice([None, 4096, 3 << 29, 2**62])
             if changed:
                 connection.execute(update(table).where(*its).values(changed))

@@ -55,6 +55,8 @@ PHASES = st.lists(
         reported_at=MOMENTS,
         log_id=st.integers(1, 3),
         log_bytes=st.just(10),
+        cpu_seconds=optional(st.sampled_from([0.5, 90.0])),
+        peak_memory_bytes=optional(st.sampled_from([1, 2**33])),
     ).map(_marked),
     unique_by=lambda phase: phase.name,
     max_size=3,

@@ -5,7 +5,13 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from spackmon.formats.bytes.compression import GZIP, Damaged, Unpacking
-from spackmon.formats.bytes.fields import FieldUnfit, base64_bytes, storable_text
+from spackmon.formats.bytes.fields import (
+    ROW_ID_BITS,
+    FieldUnfit,
+    base64_bytes,
+    optional_integer,
+    storable_text,
+)
 
 # All logs of one report: beyond it a small line would unpack into more than a server's memory.
 MAXIMUM_LOG_BYTES = 256 << 20
@@ -93,6 +99,14 @@ def optional_seconds(owner: dict[str, Any], field: str, path: str = "") -> float
     if not 0 <= value <= _MAXIMUM_SECONDS:
         raise FieldUnfit(f"{path}{field} must be a number of seconds from 0 to {_MAXIMUM_SECONDS}")
     return float(value)
+
+
+def optional_bytes(owner: dict[str, Any], field: str, path: str = "") -> int | None:
+    """A size that a column can hold, or None where it is missing or null."""
+    value = optional_integer(owner, field, path, bits=ROW_ID_BITS)
+    if value is not None and value < 0:
+        raise FieldUnfit(f"{path}{field} must be a number of bytes from 0")
+    return value
 
 
 def flag(owner: dict[str, Any], field: str, path: str = "") -> bool:

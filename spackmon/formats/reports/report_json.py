@@ -29,6 +29,7 @@ from spackmon.formats.bytes.report_values import (
     Logs,
     flag,
     moment,
+    optional_bytes,
     optional_seconds,
     optional_text,
     word,
@@ -231,6 +232,8 @@ def _phase(phase: dict[str, Any], path: str, logs: Logs) -> InstallPhase:
         status=phase_status_of(phase, f"{path}."),
         duration_seconds=optional_seconds(phase, "duration_seconds", f"{path}."),
         output=logs.take(phase, "output", f"{path}."),
+        cpu_seconds=optional_seconds(phase, "cpu_seconds", f"{path}."),
+        peak_memory_bytes=optional_bytes(phase, "peak_memory_bytes", f"{path}."),
     )
 
 

@@ -30,6 +30,7 @@ _MANIFEST_NAMES = {
     "type": "type", "mode": "mode", "owner": "owner", "group": "group", "hash": "hash",
     "size_bytes": "size", "modified_at_seconds": "time", "destination": "dest",
 }  # fmt: skip
+_PHASE_NAMES = "name", "status", "duration_seconds", "cpu_seconds", "peak_memory_bytes"
 
 _encoder = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
@@ -105,8 +106,7 @@ def _install(report: InstallReport) -> dict[str, Any]:
         "installed_from": report.installed_from,
         "prefix": report.prefix,
         "phases": [
-            _known({"name": phase.name, "status": phase.status, "duration_seconds": phase.duration_seconds})
-            | _log("output", phase.output)
+            _known({name: getattr(phase, name) for name in _PHASE_NAMES}) | _log("output", phase.output)
             for phase in report.phases
         ] or None,
         "events": [

@@ -171,8 +171,11 @@ def _phases(connection: Connection, report: InstallReport, now: datetime) -> tup
     for phase in report.phases:
         if phase.name not in phases:
             seconds = None if phase.duration_seconds is None else float(phase.duration_seconds)
-            phases[phase.name] = phase_claim(
+            claimed = phase_claim(
                 connection, phase.name, len(phases) + 1, phase.status, seconds, phase.output, now
+            )
+            phases[phase.name] = replace(
+                claimed, cpu_seconds=phase.cpu_seconds, peak_memory_bytes=phase.peak_memory_bytes
             )
     if report.log and WHOLE_LOG not in phases:
         phases[WHOLE_LOG] = phase_claim(

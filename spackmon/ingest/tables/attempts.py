@@ -13,8 +13,12 @@ from spackmon.runs.phases import RunPhase
 
 _FACTS = (
     "environment_id", "status", "started_at", "finished_at", "end_is_inferred", "duration_seconds",
-    "reported_at", "spack_version", "spack_revision", "installed_from", "prefix", "configure_arguments",
-    "environment_set_id", "manifest_id",
+    "cpu_seconds", "peak_memory_bytes", "reported_at", "spack_version", "spack_revision", "installed_from",
+    "prefix", "configure_arguments", "environment_set_id", "manifest_id",
+)  # fmt: skip
+
+_OF_PHASE = (
+    "position", "status", "duration_seconds", "reported_at", "log_id", "cpu_seconds", "peak_memory_bytes",
 )  # fmt: skip
 
 _READ = over_rows(
@@ -50,24 +54,30 @@ _UPDATE = Statement(
 _READ_PHASES = over_rows(
     "id bigint",
     """
-    SELECT attempt_id, id, name, position, status, duration_seconds, reported_at, log_id
+    SELECT attempt_id, id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
+        peak_memory_bytes
     FROM phase WHERE attempt_id IN (SELECT i.id FROM {input} i)
     """,
     moments=("reported_at",),
 )
 
 _PUT_PHASES = over_rows(
-    "name text, position integer, status text, duration_seconds double precision, log_id bigint",
+    "name text, position integer, status text, duration_seconds double precision, log_id bigint,"
+    " cpu_seconds double precision, peak_memory_bytes bigint",
     """
-    INSERT INTO phase (attempt_id, name, position, status, duration_seconds, reported_at, log_id)
+    INSERT INTO phase (
+        attempt_id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
+        peak_memory_bytes
+    )
     SELECT CAST(:attempt_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :reported_at,
-        i.log_id
+        i.log_id, i.cpu_seconds, i.peak_memory_bytes
     FROM {input} i
     WHERE true
     ORDER BY i.position
     ON CONFLICT (attempt_id, name) DO UPDATE SET
         position = excluded.position, status = excluded.status, duration_seconds = excluded.duration_seconds,
-        reported_at = excluded.reported_at, log_id = excluded.log_id
+        reported_at = excluded.reported_at, log_id = excluded.log_id, cpu_seconds = excluded.cpu_seconds,
+        peak_memory_bytes = excluded.peak_memory_bytes
     RETURNING id, name
     """,
 )
@@ -183,6 +193,8 @@ def facts_of(run: Run, environment_id: int) -> dict[str, Any]:
         "finished_at": times.finished_at,
         "end_is_inferred": times.end_is_inferred,
         "duration_seconds": times.duration_seconds,
+        "cpu_seconds": run.cpu_seconds,
+        "peak_memory_bytes": run.peak_memory_bytes,
         "reported_at": run.first_reported_at,
         "spack_version": run.spack_version,
         "spack_revision": run.spack_revision,
@@ -234,6 +246,8 @@ def write_phases(
                 p.status,
                 None if p.duration_seconds is None else float(p.duration_seconds),
                 p.log_id,
+                p.cpu_seconds,
+                p.peak_memory_bytes,
             )
             for p in differing
             if p.reported_at == reported_at
@@ -254,10 +268,7 @@ def _has_new_log(phase: RunPhase, row: Any) -> bool:
 
 
 def _is_written(phase: RunPhase, row: Any) -> bool:
-    return row is not None and (
-        (phase.position, phase.status, phase.duration_seconds, phase.reported_at, phase.log_id)
-        == (row.position, row.status, row.duration_seconds, row.reported_at, row.log_id)
-    )
+    return row is not None and all(getattr(phase, name) == getattr(row, name) for name in _OF_PHASE)
 
 
 def phase_id(connection: Connection, attempt_id: int, name: str) -> int:

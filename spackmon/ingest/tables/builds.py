@@ -162,7 +162,8 @@ _NEWEST = Statement(
 )
 
 _REPEATED = (
-    "status", "started_at", "finished_at", "duration_seconds", "installed_from", "prefix",
+    "status", "started_at", "finished_at", "duration_seconds", "cpu_seconds", "peak_memory_bytes",
+    "installed_from", "prefix",
     "configure_arguments", "environment_set_id", "manifest_id", "first_error_group_id",
 )  # fmt: skip
 

@@ -81,7 +81,7 @@ _LOAD_PHASES = over_rows(
     "id bigint",
     """
     SELECT p.claim_id, p.name, p.position, p.status, p.duration_seconds, p.reported_at, p.log_id,
-        COALESCE(l.size_bytes, 0) AS log_bytes, p.mark
+        COALESCE(l.size_bytes, 0) AS log_bytes, p.mark, p.cpu_seconds, p.peak_memory_bytes
     FROM claim_phase p LEFT JOIN log l ON l.id = p.log_id
     WHERE p.claim_id IN (SELECT i.id FROM {input} i)
     ORDER BY p.claim_id, p.position, p.name
@@ -99,15 +99,21 @@ _LOAD_ANALYZERS = over_rows(
 )
 
 _PUT_PHASES = over_rows(
-    "name text, position integer, status text, duration_seconds double precision, log_id bigint, mark text",
+    "name text, position integer, status text, duration_seconds double precision, log_id bigint, mark text,"
+    " cpu_seconds double precision, peak_memory_bytes bigint",
     """
-    INSERT INTO claim_phase (claim_id, name, position, status, duration_seconds, reported_at, log_id, mark)
-    SELECT CAST(:claim_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :now, i.log_id, i.mark
+    INSERT INTO claim_phase (
+        claim_id, name, position, status, duration_seconds, reported_at, log_id, mark, cpu_seconds,
+        peak_memory_bytes
+    )
+    SELECT CAST(:claim_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :now, i.log_id,
+        i.mark, i.cpu_seconds, i.peak_memory_bytes
     FROM {input} i
     WHERE true
     ON CONFLICT (claim_id, name) DO UPDATE SET
         position = excluded.position, status = excluded.status, duration_seconds = excluded.duration_seconds,
-        log_id = excluded.log_id, mark = excluded.mark
+        log_id = excluded.log_id, mark = excluded.mark, cpu_seconds = excluded.cpu_seconds,
+        peak_memory_bytes = excluded.peak_memory_bytes
     """,
 )
 
@@ -198,8 +204,18 @@ def release(connection: Connection, before: StoredClaim, after: StoredClaim) -> 
 def put_phases(connection: Connection, claim_id: int, phases: Iterable[PhaseClaim], now: datetime) -> None:
     """Insert or replace phases of a claim by their names; a new one is reported `now`."""
     rows = [
-        (p.name, p.position, p.status, p.duration_seconds, p.log_id, p.mark) for p in phases
-    ]  # fmt: skip
+        (
+            p.name,
+            p.position,
+            p.status,
+            p.duration_seconds,
+            p.log_id,
+            p.mark,
+            p.cpu_seconds,
+            p.peak_memory_bytes,
+        )
+        for p in phases
+    ]
     _PUT_PHASES.run(connection, rows, claim_id=claim_id, now=now)
 
 

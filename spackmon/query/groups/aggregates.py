@@ -5,7 +5,7 @@ Percentiles are by nearest rank and sums are of whole microseconds, so that both
 numbers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -65,9 +65,9 @@ def key_value(name: str, *, description: str) -> Any:
     return value(shown, description=description)
 
 
-def is_timed(group: Scope) -> ColumnElement[bool]:
-    """Whether any build in the group has a known duration."""
-    return group.source.c["timed_count"] > 0
+def knows(fact: str) -> Callable[[Scope], ColumnElement[bool]]:
+    """Whether any row of a group has a fact that is measured by places."""
+    return lambda group: group.source.c[f"{fact}_count"] > 0
 
 
 def read_offset(offset: int) -> int:
@@ -103,11 +103,13 @@ def groups(
         column for key in keys for column in key.labelled(rows.row, dialect_name, KEY_PREFIX + key.name)
     ]
     names = [column.name for column in labelled]
-    values = [value_of(rows.row).label(name) for name, value_of in facts.items() if measured]
+    needed = {_NEEDED[name] for name in measured}
+    values = [value_of(rows.row).label(name) for name, value_of in facts.items() if name in needed]
     # SQLite has no SELECT without a column.
     source = nested(rows.whole(*labelled, *values, _number(1).label("each")))
-    if "durations" in measured:
-        source = nested(_ranked(source, names))
+    placed = [_NEEDED[name] for name in measured if name in _OF_PLACES]
+    if placed:
+        source = nested(_ranked(source, names, placed))
     return grouped(source, names, measured)
 
 
@@ -276,31 +278,57 @@ def _axis(cells: Scope, axis: str) -> list[ColumnElement[Any]]:
 
 # Measures ---------------------------------------------------------------------------------------------
 
-_PERCENTS = {"p50_seconds": 50, "p95_seconds": 95}
+_PERCENTS = (50, 95)
 
 
-def _ranked(builds: FromClause, names: Sequence[str]) -> Select[Any]:
-    """The builds with their places by duration in their groups; those without one are last."""
-    by = [builds.c[name] for name in names]
-    duration = builds.c["duration_seconds"]
-    rank = func.row_number().over(partition_by=by, order_by=duration.nulls_last()).label("rank")
-    timed = func.count(duration, type_=Integer()).over(partition_by=by).label("timed")
-    return select(builds, rank, timed)
+def _ranked(rows: FromClause, names: Sequence[str], facts: Sequence[str]) -> Select[Any]:
+    """The rows with their places by some facts in their groups; those without one are last."""
+    by = [rows.c[name] for name in names]
+    places = []
+    for fact in facts:
+        value = rows.c[fact]
+        place = func.row_number().over(partition_by=by, order_by=value.nulls_last())
+        known = func.count(value, type_=Integer()).over(partition_by=by)
+        places += [place.label(f"{fact}_rank"), known.label(f"{fact}_known")]
+    return select(rows, *places)
 
 
-def _durations(builds: FromClause) -> list[ColumnElement[Any]]:
-    duration, rank, timed = (builds.c[name] for name in ("duration_seconds", "rank", "timed"))
-    percentiles = [
-        func.max(
-            case((rank == (timed * _number(percent) + _number(99)) // _number(100), duration)), type_=_DOUBLE
-        ).label(name)
-        for name, percent in _PERCENTS.items()
-    ]
+def _percentiles(rows: FromClause, fact: str, unit: str) -> list[ColumnElement[Any]]:
+    """How many rows have a fact, and by nearest rank which value so many percent of them are up to."""
+    value, rank, known = (rows.c[name] for name in (fact, f"{fact}_rank", f"{fact}_known"))
+
+    def at(percent: int) -> ColumnElement[Any]:
+        is_at = rank == (known * _number(percent) + _number(99)) // _number(100)
+        return func.max(case((is_at, value)), type_=value.type)
+
+    found = [at(percent).label(f"p{percent}_{unit}") for percent in _PERCENTS]
+    return [func.count(value).label(f"{fact}_count"), *found]
+
+
+def _total_and_mean(
+    rows: FromClause, fact: str, unit: str
+) -> tuple[ColumnElement[float], ColumnElement[float]]:
+    value = rows.c[fact]
     # Sums of doubles depend on the order they are added in.
-    microseconds = sql_cast(func.round(duration * _number(1_000_000)), BigInteger)
+    microseconds = sql_cast(func.round(value * _number(1_000_000)), BigInteger)
     total = sql_cast(func.sum(microseconds), _DOUBLE)
-    mean = (total / (func.count(duration) * _number(1_000_000))).cast(_DOUBLE).label("mean_seconds")
-    return [func.count(duration).label("timed_count"), *percentiles, mean]
+    mean = (total / (func.count(value) * _number(1_000_000))).cast(_DOUBLE)
+    return (total / _number(1_000_000)).cast(_DOUBLE).label(f"total_{unit}"), mean.label(f"mean_{unit}")
+
+
+def _durations(rows: FromClause) -> list[ColumnElement[Any]]:
+    _, mean = _total_and_mean(rows, "duration_seconds", "seconds")
+    return [*_percentiles(rows, "duration_seconds", "seconds"), mean]
+
+
+def _cpu_times(rows: FromClause) -> list[ColumnElement[Any]]:
+    both = _total_and_mean(rows, "cpu_seconds", "cpu_seconds")
+    return [*_percentiles(rows, "cpu_seconds", "cpu_seconds"), *both]
+
+
+def _peak_memory(rows: FromClause) -> list[ColumnElement[Any]]:
+    most = func.max(rows.c["peak_memory_bytes"]).label("maximum_memory_bytes")
+    return [*_percentiles(rows, "peak_memory_bytes", "memory_bytes"), most]
 
 
 def _success_rate(rows: FromClause) -> list[ColumnElement[Any]]:
@@ -328,20 +356,33 @@ def _owners(rows: FromClause) -> list[ColumnElement[Any]]:
 _MEASURES: Mapping[str, Callable[[FromClause], list[ColumnElement[Any]]]] = {
     "successRate": _success_rate,
     "durations": _durations,
+    "cpuTimes": _cpu_times,
+    "peakMemory": _peak_memory,
     "totalBytes": _total_bytes,
     "parameterSets": _parameter_sets,
     "owners": _owners,
 }
 # What each of them needs to know of a row.
 _NEEDED = {
-    "successRate": "status", "durations": "duration_seconds", "totalBytes": "size_bytes",
-    "parameterSets": "parameter_set_id", "owners": "owner_id",
+    "successRate": "status", "durations": "duration_seconds", "cpuTimes": "cpu_seconds",
+    "peakMemory": "peak_memory_bytes", "totalBytes": "size_bytes", "parameterSets": "parameter_set_id",
+    "owners": "owner_id",
 }  # fmt: skip
+# Those that are computed of places, and what groups are compared by where that is not the measure itself.
+_OF_PLACES = {
+    "durations": {"p50Seconds", "p95Seconds", "meanSeconds"},
+    "cpuTimes": {"p50CpuSeconds", "p95CpuSeconds", "meanCpuSeconds", "totalCpuSeconds"},
+    "peakMemory": {"p50MemoryBytes", "p95MemoryBytes", "maximumMemoryBytes"},
+}
 
 
-def measures_of(facts: Mapping[str, ValueOf]) -> list[str]:
-    """All that groups of rows with these facts measure."""
-    return [name for name, fact in _NEEDED.items() if fact in facts]
+def measures_of(facts: Mapping[str, ValueOf], names: Collection[str]) -> list[str]:
+    """What is measured of rows with these facts where fields, filters and orders have these names."""
+    return [
+        name
+        for name, fact in _NEEDED.items()
+        if fact in facts and not _OF_PLACES.get(name, {name}).union({name}).isdisjoint(names)
+    ]
 
 
 def _number_of(rows: FromClause, condition: ColumnElement[bool] | None = None) -> ColumnElement[int]:

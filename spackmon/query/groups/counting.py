@@ -67,10 +67,10 @@ class Grouped(Meaning):
         arguments, fields = statement.arguments(at), statement.fields(at)
         keys = [statement.decided(key) for key in statement.each(arguments["keys"])]
         offset = aggregates.read_offset(statement.decided(arguments["offset"]))
-        known = aggregates.measures_of(self.facts)
         names = {part.name for part in fields.values()}
-        is_compared = arguments.keys() & {"having", "orderBy"}
-        measured = known if is_compared else [name for name in known if name in names]
+        for name in arguments.keys() & {"having", "orderBy"}:
+            names |= arguments[name].names()
+        measured = aggregates.measures_of(self.facts, names)
         found = self._found(rows, keys, measured, arguments, statement)
         group = Scope(statement.rows(found), statement.names)
         holds = statement.holds_by(at, "having", group)

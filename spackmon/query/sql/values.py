@@ -44,6 +44,15 @@ class Given:
         """The elements of a list."""
         return [self._member(position, value) for position, value in enumerate(self.value)]
 
+    def names(self) -> set[str]:
+        """The names of the fields of all input objects within it."""
+        if isinstance(self.value, dict):
+            members = self.members()
+            return set(members).union(*(member.names() for member in members.values()))
+        return (
+            set().union(*(one.names() for one in self.elements())) if isinstance(self.value, list) else set()
+        )
+
     def _member(self, key: str | int, value: Any) -> "Given":
         if isinstance(value, Given):
             return value

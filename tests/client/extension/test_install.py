@@ -100,6 +100,19 @@ def test_a_failure_says_where_and_how_and_cancels_what_depends_on_it(variant: st
     assert _statuses(server.of("demo-base")) == ["RUNNING", "SUCCESS"]
 
 
+@pytest.mark.parametrize("variant", ["1.2-old", "1.2-new"])
+def test_phases_say_what_they_needed_as_far_as_the_system_can_tell(variant: str, tmp_path: Path) -> None:
+    with recording() as server:
+        Spack(tmp_path, variant, server.url)("monitor", "install", "hungry")
+    phases = phases_of(server.of("hungry"))
+    del phases["stage"]
+    mebibytes = {name: phase.get("peak_memory_bytes", 0) >> 20 for name, phase in phases.items()}
+    assert 150 <= mebibytes["build"] < 200 <= mebibytes["install"] < 250
+    assert mebibytes["check"] == 0 < mebibytes["edit"] < 100
+    assert phases["install"]["status"] == "ERROR"
+    assert all(0 < phase["cpu_seconds"] < 60 for phase in phases.values())
+
+
 @pytest.mark.parametrize("variant", ["0.23", "1.2-old"])
 def test_the_old_installers_changes_of_the_environment_are_reported_and_nothing_else_of_it(
     variant: str, tmp_path: Path

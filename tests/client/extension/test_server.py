@@ -13,7 +13,8 @@ BUILDS = """{
   builds(first: 20) { nodes {
     status spec { name } environment { hostname target } sources { kind } tags { nodes { name } }
     installFiles(first: 5) { totalCount }
-    attempts { nodes { status spackVersion phases { nodes { name status log { text } } } } }
+    attempts { nodes { status spackVersion cpuSeconds peakMemoryBytes
+      phases { nodes { name status cpuSeconds peakMemoryBytes log { text } } } } }
   } }
   concretizationFailures(first: 5) { nodes { abstractSpec message } }
 }"""
@@ -50,6 +51,9 @@ def test_an_install_is_one_build_however_often_it_is_told(
     phases = {phase["name"]: phase for phase in attempt["phases"]["nodes"]}
     assert list(phases)[:4] == ["stage", "edit", "build", "install"]
     assert "compiling greet.c" in phases["build"]["log"]["text"]
+    used = [phases[name]["cpuSeconds"] for name in ("edit", "build", "install")]
+    assert attempt["cpuSeconds"] == pytest.approx(sum(used))
+    assert attempt["peakMemoryBytes"] == max(phase["peakMemoryBytes"] or 0 for phase in phases.values())
     (attempt,) = builds["broken-app"]["attempts"]["nodes"]
     assert "no member named nmae" in attempt["phases"]["nodes"][-1]["log"]["text"]
     assert answer["concretizationFailures"]["nodes"] == [

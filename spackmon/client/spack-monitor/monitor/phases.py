@@ -1,4 +1,4 @@
-"""The phases of a build, seen from within the process that builds: their names, seconds and logs.
+"""The phases of a build, seen from within the process that builds: names, seconds, resources and logs.
 
 A log is not read here, which would take its time: where it is, and from where to where, is enough.
 """
@@ -7,8 +7,10 @@ import array
 import os
 import sys
 import time
+from multiprocessing import util
 from typing import Any, Dict, Optional, Tuple
 
+from . import resources
 from .journal import Journal
 
 # Not when they are needed: that is within the build's sandbox, where Python's own files may be out of reach.
@@ -28,7 +30,7 @@ class PhaseWatch:
     """The phases of a build, in the process that builds: how long each took and where its log is.
 
     A phase is first written down as failed, to be replaced when it is not; for of a failure nothing is heard
-    here.
+    here. What it had used is added as its process ends, if that ends by itself.
     """
 
     def __init__(self, journal: Journal) -> None:
@@ -39,6 +41,8 @@ class PhaseWatch:
         self._number = 0
         self._name: Optional[str] = None
         self._began_at = 0.0
+        self._used: Optional[resources.Usage] = None
+        self._at_exit: Optional[util.Finalize] = None
         self._start: Optional[int] = None
 
     def starts(self, original: Any, phase: Any, *arguments: Any, **named: Any) -> Any:
@@ -71,16 +75,27 @@ class PhaseWatch:
             "log": self._log(phase, None),
         }
         self._name = self._journal.phase(spec_hash, failed, until="end")
+        self._used = resources.used()
+        failing = spec_hash, failed
+        self._at_exit = util.Finalize(None, self._journal.guard(self._fail), failing, exitpriority=1)
+
+    def _fail(self, spec_hash: str, failed: Dict[str, Any]) -> None:
+        """The process ends within a phase."""
+        used = resources.since(self._used)
+        self._journal.phase(spec_hash, dict(failed, **used), until="end", instead_of=self._name)
 
     def _end(self, phase: Any) -> None:
         package = phase.builder.pkg
-        seconds = time.time() - self._began_at
+        seconds, used = time.time() - self._began_at, resources.since(self._used)
+        if self._at_exit is not None:
+            self._at_exit.cancel()
         end = None if self._start is None else _flushed_size(package.log_path)
         done = {
             "name": phase.name,
             "status": "SUCCESS",
             "duration_seconds": seconds,
             "log": self._log(phase, end),
+            **used,
         }
         until = "next" if end is None else None
         self._journal.phase(package.spec.dag_hash(), done, until, instead_of=self._name)

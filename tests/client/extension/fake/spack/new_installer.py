@@ -165,7 +165,7 @@ def worker_function(spec, state, log_path, policy, stop_at):
             spack.left.pack_log(spec.package, log_path)
         if spack.VARIANT != "1.3-new":
             os.unlink(log_path)
-    os._exit(exit_code)
+    sys.exit(exit_code)
 
 
 def _install(spec, state, log_path, policy, stop_at):

@@ -30,6 +30,17 @@ RECIPES = {
         },
     ),
     "broken-user": ("0.1", ["gcc", "broken-app", "demo-base"], {"install": "true"}),
+    # As much memory as dd's buffer has; what needs less than an earlier phase is not told.
+    "hungry": (
+        "1.0",
+        ["gcc"],
+        {
+            "edit": "true",
+            "build": "dd if=/dev/zero of=/dev/null bs=150M count=1",
+            "check": "dd if=/dev/zero of=/dev/null bs=100M count=1",
+            "install": "dd if=/dev/zero of=/dev/null bs=200M count=1; exit 1",
+        },
+    ),
     "unfetched": ("3.1", ["gcc"], {"install": "true"}),
     "slow": (
         "1.0",
