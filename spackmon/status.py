@@ -72,6 +72,14 @@ class InstalledFrom(StrEnum):
     EXTERNAL = "EXTERNAL"
 
 
+class CiProvider(StrEnum):
+    """What runs a site's jobs: GitLab CI, GitHub Actions, or another system."""
+
+    GITLAB = "GITLAB"
+    GITHUB = "GITHUB"
+    OTHER = "OTHER"
+
+
 class ChangeKind(StrEnum):
     """What of the database changed: a build, a phase of a run, or the log of a phase."""
 

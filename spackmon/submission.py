@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from spackmon.graph.spec import SpecGraph
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.packed import PackedLog
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, ResultKind, SourceKind
+from spackmon.status import BuildStatus, CiProvider, EventKind, InstalledFrom, ResultKind, SourceKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,25 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class CiJob:
+    """The job of a CI system that a run was part of, and what that knows of itself.
+
+    `provider`, `project` (its address or path), `pipeline_id` and `stack` name the CI run.
+    """
+
+    provider: CiProvider
+    project: str
+    pipeline_id: str
+    stack: str = ""
+    pipeline_url: str | None = None
+    ref: str | None = None
+    commit: str | None = None
+    job_id: str = ""
+    job_name: str | None = None
+    job_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class InstallPhase:
     """A phase that ended, with Spack's own name for it and how (`SUCCESS` or `ERROR`).
 
@@ -276,6 +295,7 @@ class InstallReport:
     attributes: Mapping[str, tuple[AttributeValue, ...]] | None = None
     host: HostImage | None = None
     tags: tuple[str, ...] = ()
+    ci_job: CiJob | None = None
 
     @property
     def ran_not_before(self) -> datetime | None:

@@ -26,6 +26,7 @@ from spackmon.models.builds import (
     attempt_tag,
 )
 from spackmon.models.changes import ReportedChange
+from spackmon.models.ci import CiJob, CiRun
 from spackmon.models.claims import Claim, ClaimPhase, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
 from spackmon.models.environments import LockFile, LockFileRoot, SpackEnvironment
@@ -63,13 +64,13 @@ from spackmon.models.people import Person, Token
 
 __all__ = [
     "SPEC_TABLES", "Analysis", "AnalysisHost", "Architecture", "Attempt", "Attribute", "Base", "Build",
-    "BuildContent", "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "Claim",
-    "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile",
-    "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange",
-    "ErrorGroupPart", "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile",
-    "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel",
-    "NotificationDelivery", "NotificationRule", "Package", "PackageVersion", "Parameter", "ParameterSet",
-    "Person", "Phase", "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec",
-    "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet",
-    "SystemLibrary", "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "BuildContent", "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "CiJob",
+    "CiRun", "Claim", "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
+    "EarlierAttribute", "ElfFile", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild",
+    "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry",
+    "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild",
+    "NotificationChannel", "NotificationDelivery", "NotificationRule", "Package", "PackageVersion",
+    "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "ReportedChange", "Ruling",
+    "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision",
+    "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag", "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from spackmon.models.ci import CiJob
 from spackmon.models.columns import DETAIL, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
@@ -44,6 +45,7 @@ class BuildEnvironment(Base):
 
 _HASHED = text("hash IS NOT NULL")
 _WAITS = text("spec_id IS NULL")
+_OF_CI = text("ci_job_id IS NOT NULL")
 
 
 class EnvironmentSet(Base):
@@ -190,7 +192,10 @@ class Attempt(Base):
     """
 
     __tablename__ = "attempt"
-    __table_args__ = (UniqueConstraint("build_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("build_id", "number"),
+        Index("ix_attempt_ci_job_id", "ci_job_id", sqlite_where=_OF_CI, postgresql_where=_OF_CI),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     build_id: Mapped[int] = mapped_column(ForeignKey(Build.id))
@@ -212,6 +217,7 @@ class Attempt(Base):
     environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     first_error_group_id: Mapped[int | None] = mapped_column(RowId)
+    ci_job_id: Mapped[int | None] = mapped_column(ForeignKey(CiJob.id))
 
 
 class Phase(Base):

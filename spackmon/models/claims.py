@@ -6,6 +6,7 @@ from sqlalchemy import Boolean, Float, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt, BuildEnvironment, EnvironmentSet, Manifest
+from spackmon.models.ci import CiJob
 from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
@@ -95,6 +96,7 @@ class Claim(Base):
     environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
+    ci_job_id: Mapped[int | None] = mapped_column(ForeignKey(CiJob.id))
     tags: Mapped[str] = mapped_column(JsonText)
     client_build_id: Mapped[int | None] = mapped_column(RowId)
     next_run: Mapped[str | None] = mapped_column(JsonText)

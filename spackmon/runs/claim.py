@@ -131,6 +131,7 @@ class Claim:
     environment_set_id: int | None = None
     manifest_id: int | None = None
     configure_arguments: str | None = None
+    ci_job_id: int | None = None
     tags: frozenset[str] = frozenset()
     phases: tuple[PhaseClaim, ...] = ()
     event_kinds: frozenset[EventKind] = frozenset()

@@ -5,7 +5,7 @@
 | status | a reported end, by PRECEDENCE; else what follows from the claims (`Claim.outcome`) |
 | start, end, duration | the first by _worse_clock: the run's own, certain, with both ends; then by _CLOCKS |
 | machine | each field from the first that names it; CDASH and JUNIT name no machine beside others |
-| Spack, prefix, variables, arguments, manifest | the first by PRECEDENCE that has it |
+| Spack, prefix, variables, arguments, manifest, CI job | the first by PRECEDENCE that has it |
 | tags | all of them |
 | phases | `spackmon.runs.phases` |
 | errors, warnings | of each kind, the first by _EVENT_PRECEDENCE that has any |
@@ -87,6 +87,7 @@ class Run:
     environment_set_id: int | None
     manifest_id: int | None
     configure_arguments: str | None
+    ci_job_id: int | None
     tags: frozenset[str]
     phases: tuple[RunPhase, ...]
     events_of: Mapping[EventKind, int]
@@ -131,6 +132,7 @@ def run_of(claims: Group) -> Run:
         environment_set_id=first(lambda claim: claim.environment_set_id),
         manifest_id=first(lambda claim: claim.manifest_id),
         configure_arguments=first(lambda claim: claim.configure_arguments),
+        ci_job_id=first(lambda claim: claim.ci_job_id),
         tags=frozenset().union(*(claim.tags for claim in claims)),
         phases=phases_of(best, has_failed=status is BuildStatus.FAILED),
         events_of=_events(best),

@@ -52,6 +52,7 @@ def completed(one: Claim, other: Claim, rank: RankOfRow = _by_number) -> Claim:
         environment_set_id=_either("environment_set", one.environment_set_id, other.environment_set_id, rank),
         manifest_id=_either("manifest", one.manifest_id, other.manifest_id, rank),
         configure_arguments=_longer(one.configure_arguments, other.configure_arguments),
+        ci_job_id=_either("ci_job", one.ci_job_id, other.ci_job_id, rank),
         tags=one.tags | other.tags,
         phases=_phases(one.phases, other.phases, rank),
     )  # fmt: skip

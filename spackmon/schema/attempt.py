@@ -46,12 +46,15 @@ from spackmon.schema.status import BuildStatus, ErrorNews, InstalledFrom, PhaseS
 if TYPE_CHECKING:
     from spackmon.schema.analysis import Analysis
     from spackmon.schema.build import Build
+    from spackmon.schema.ci import CiJob, CiRun
     from spackmon.schema.event import ErrorGroup
     from spackmon.schema.install_file import InstallFile
     from spackmon.schema.tag import Tag
 
 _Analysis = Annotated["Analysis", strawberry.lazy("spackmon.schema.analysis")]
 _Build = Annotated["Build", strawberry.lazy("spackmon.schema.build")]
+_CiJob = Annotated["CiJob", strawberry.lazy("spackmon.schema.ci")]
+_CiRun = Annotated["CiRun", strawberry.lazy("spackmon.schema.ci")]
 _ErrorGroup = Annotated["ErrorGroup", strawberry.lazy("spackmon.schema.event")]
 _InstallFile = Annotated["InstallFile", strawberry.lazy("spackmon.schema.install_file")]
 _Tag = Annotated["Tag", strawberry.lazy("spackmon.schema.tag")]
@@ -228,6 +231,15 @@ class Attempt(Node):
     )
     environment: BuildEnvironment = relation(
         models.Attempt.environment_id, filters=True, description="Where it ran."
+    )
+    ci_job: _CiJob | None = relation(
+        models.Attempt.ci_job_id, filters=True, description="The job of a CI run that it was part of."
+    )
+    ci_run: _CiRun | None = relation(
+        models.Attempt.ci_job_id,
+        models.CiJob.ci_run_id,
+        filters=True,
+        description="The CI run that it was part of.",
     )
     prefix: str | None = column(
         models.Attempt.prefix, filters=True, description="Where it was installed; null if unknown."

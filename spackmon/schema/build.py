@@ -20,6 +20,7 @@ from spackmon.query.meanings.fields import (
     sorted_by,
     value,
 )
+from spackmon.query.rows.ci import ci_run_id
 from spackmon.query.rows.events import (
     builds_of_group,
     errors_of_build,
@@ -52,8 +53,10 @@ from spackmon.schema.status import BuildStatus, InstalledFrom
 from spackmon.schema.tag import Tag
 
 if TYPE_CHECKING:
+    from spackmon.schema.ci import CiRun
     from spackmon.schema.event import ErrorGroup
 
+_CiRun = Annotated["CiRun", strawberry.lazy("spackmon.schema.ci")]
 _ErrorGroup = Annotated["ErrorGroup", strawberry.lazy("spackmon.schema.event")]
 
 _ATTEMPTS = refer_by(models.Attempt.build_id)
@@ -174,6 +177,12 @@ class Build(Node):
     )
     previous_success: "Build | None" = chosen(
         models.Build, previous_success, description="The last one before it that succeeded, as in `previous`."
+    )
+    ci_run: _CiRun | None = chosen(
+        models.CiRun,
+        ci_run_id,
+        filters=True,
+        description="The CI run that the newest attempt was part of; null if no source says so.",
     )
     root_failure: Attempt | None = chosen(
         models.Attempt,

@@ -10,6 +10,7 @@ from spackmon.query.graph.results import MOST_CHANGES, TWO_RESULTS, results_comp
 from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
 from spackmon.query.groups.durations import COST_OF_CHANGES, changes_of_durations, rows_of_durations
+from spackmon.query.groups.expected import COST_OF_EXPECTING, expected, runs_to_expect_by
 from spackmon.query.groups.flaky import flaky
 from spackmon.query.groups.tabulating import tabulated
 from spackmon.query.meanings.fields import (
@@ -42,6 +43,7 @@ from spackmon.schema.analysis import AnalysisResult, EarlierResult
 from spackmon.schema.architecture import Architecture, Target
 from spackmon.schema.attempt import BuildPhase
 from spackmon.schema.build import Build
+from spackmon.schema.ci import CiJob, CiRun
 from spackmon.schema.comparison import BEFORE_AND_AFTER, TWO_SETS, RunComparison
 from spackmon.schema.compiler import Compiler
 from spackmon.schema.concretization import ConcretizationFailure
@@ -50,6 +52,7 @@ from spackmon.schema.dependency import Deptype
 from spackmon.schema.durations import DURATIONS_SINCE, DurationChanges
 from spackmon.schema.environment import BuildEnvironment
 from spackmon.schema.event import ErrorGroup
+from spackmon.schema.expected import EXPECTED_OF, ExpectedResources
 from spackmon.schema.flaky import FLAKY_AMONG, FlakySpecs
 from spackmon.schema.graph import CommonDependency, GraphDifference, SpecPath
 from spackmon.schema.groups import (
@@ -193,6 +196,11 @@ class Query:
     spack_environments: Connection[SpackEnvironment] = connection(
         models.SpackEnvironment, description="All environments of Spack that lock files were reported of."
     )
+    ci_run: CiRun | None = lookup(models.CiRun, by_id("CiRun"), [_ID], description="One CI run, or null.")
+    ci_runs: Connection[CiRun] = connection(
+        models.CiRun, description="All CI runs, the one that was first reported last first."
+    )
+    ci_jobs: Connection[CiJob] = connection(models.CiJob, description="All jobs of CI runs.")
     lock_files: Connection[LockFile] = connection(
         models.LockFile, description="All lock files, the one that was first reported last first."
     )
@@ -243,6 +251,13 @@ class Query:
         cost=COST_OF_CHANGES,
         description="Which phases of which packages take longer since a moment, or less time: of phases and "
         "runs that ended well, on the same machine, for the same target, with the same variants.",
+    )
+    expected_resources: ExpectedResources = counted(
+        runs_to_expect_by,
+        expected,
+        arguments=EXPECTED_OF,
+        cost=COST_OF_EXPECTING,
+        description="What a build will probably need, by the nearest runs before it.",
     )
     matrix: Matrix = tabulated(
         BuildGroupKey,

@@ -36,6 +36,15 @@ class InstalledFrom(Enum):
     EXTERNAL = strawberry.enum_value("EXTERNAL", description="It was already there, outside of Spack.")
 
 
+@strawberry.enum(description="A CI system.")
+class CiProvider(Enum):
+    """A CI system: `spackmon.status`, each with what it is."""
+
+    GITLAB = strawberry.enum_value("GITLAB", description="GitLab CI, in which `spack ci` runs.")
+    GITHUB = strawberry.enum_value("GITHUB", description="GitHub Actions.")
+    OTHER = strawberry.enum_value("OTHER", description="Another one.")
+
+
 @strawberry.enum(description="The kind of a build event.")
 class EventKind(Enum):
     """What a build event is: `spackmon.status`, each with what it means."""

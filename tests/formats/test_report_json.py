@@ -15,9 +15,10 @@ from spackmon.formats.batch_line import read_line
 from spackmon.formats.bytes.report_values import MAXIMUM_LOG_BYTES
 from spackmon.formats.reports import report_json
 from spackmon.formats.specs import spec_json
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.status import BuildStatus, CiProvider, EventKind, InstalledFrom, SourceKind
 from spackmon.submission import (
     AttributeValue,
+    CiJob,
     ConcretizationFailureReport,
     Environment,
     Event,
@@ -116,6 +117,12 @@ _installs = st.builds(
         )
     ),
     tags=st.lists(st.sampled_from(["nightly", "ci", "e4s release"]), unique=True).map(tuple),
+    ci_job=maybe(
+        st.builds(
+            CiJob, st.sampled_from(CiProvider), _name, _name, stack=_name, pipeline_url=maybe(_text),
+            ref=maybe(_text), commit=maybe(_text), job_id=_name, job_name=maybe(_text), job_url=maybe(_text),
+        )
+    ),
 )  # fmt: skip
 _specs = st.builds(SpecReport, st.sampled_from(GRAPHS), maybe(_name))
 _abstract = '{"_meta":{"version":5},"nodes":[{"name":"hdf5","versions":[":"],"concrete":false}]}'
@@ -196,6 +203,9 @@ _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decod
          "phases.0.cpu_seconds must be a number of seconds"),
         ({"phases": [{"name": "build", "status": "SUCCESS", "peak_memory_bytes": -1}]}, "FIELD_INVALID",
          "phases.0.peak_memory_bytes must be a number of bytes from 0"),
+        ({"ci": {"provider": "JENKINS", "project": "a", "pipeline_id": "1"}}, "FIELD_INVALID",
+         "ci.provider must be one of GITLAB, GITHUB, OTHER"),
+        ({"ci": {"provider": "OTHER", "project": "a"}}, "FIELD_MISSING", "ci.pipeline_id is missing"),
         ({"phases": [3]}, "FIELD_INVALID", "phases.0 must be an object, not a number"),
         ({"phases": {"build": 1}}, "FIELD_INVALID", "phases must be a list, not an object"),
         ({"log": 3}, "FIELD_INVALID", "log must be a string or null"),

@@ -25,6 +25,7 @@ from tests.reference import (
     comparison,
     counted,
     durations,
+    expected,
     fields,
     flaky,
     graphs,
@@ -76,7 +77,7 @@ class Reference:
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
         computed = graphs.TYPES | counted.TYPES | flaky.TYPES | searches.TYPES | splices.TYPES
-        if type_name in computed | durations.TYPES | suspects.TYPES:
+        if type_name in computed | durations.TYPES | expected.TYPES | suspects.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
@@ -368,6 +369,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),
     ("Query", "changeCursor"): _change_cursor,
+    ("Query", "ciRun"): _by_id("CiRun"),
+    ("Query", "expectedResources"): expected.resources,
     ("BuildEvent", "whyGrouped"): lambda rows, event, _: event if event.fingerprint else None,
     ("Query", "errorGroup"): _error_group,
     ("Query", "file"): lambda rows, _, arguments: min(

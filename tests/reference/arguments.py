@@ -31,11 +31,13 @@ class Draws:
             },
             "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
             "Query.build": {"id": lambda: self.id("Build")},
+            "Query.ciRun": {"id": lambda: self.id("CiRun")},
             "Query.commonDependencies": {"hashes": self.whole_hash},
             "Query.diff": {"a": self.hash, "b": self.hash, "ignore": self.package},
             "FlakySpecs.nodes": {"first": self.count},
             "Query.durationChanges": {"after": self.package, "first": self.count, "maximumP": self.most_p},
             "Query.errorGroup": {"fingerprint": self.fingerprint},
+            "Query.expectedResources": {"spec": self.to_build, "minimumRuns": self.few},
             "Query.file": {"hash": self.content},
             "Query.impact": {"of": self.values.spec},
             "Log.search": {
@@ -150,6 +152,11 @@ class Draws:
         """The number of a build, whose spec may not be known."""
         self.values.faults += 1
         return self.number()
+
+    def to_build(self) -> str:
+        """What may be built: of a text or by its hash."""
+        self.values.faults += 1
+        return f"/{self.whole_hash()}" if self.dice.chance(40) else self.values.spec()
 
     def replaced(self) -> str:
         """A package's name, of one that is in the build's graph or in none."""

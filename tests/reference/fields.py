@@ -108,6 +108,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "errorCount"): _events(newest_attempt, "ERROR"),
     ("Build", "id"): lambda rows, build: str(build.id),
     ("Build", "warningCount"): _events(newest_attempt, "WARNING"),
+    ("CiRun", "commit"): lambda rows, run: run.commit_sha,
     ("LockFileRoot", "group"): lambda rows, root: root.group_name,
     ("BuildPhase", "reportedStatus"): lambda rows, phase: phase.status,
     ("BuildPhase", "status"): lambda rows, phase: (

@@ -22,7 +22,8 @@ def _satisfaction(rows: Rows, rules: Rules) -> Satisfaction:
     )
 
 
-def _read(text: str, spack: str | None) -> tuple[Rules, AbstractSpec]:
+def read(text: str, spack: str | None) -> tuple[Rules, AbstractSpec]:
+    """The rules of a Spack, and what a text asks for by them."""
     rules = RULES[SpackVersion.SPACK_1_2 if spack is None else SpackVersion(spack)]
     try:
         return rules, parse_spec(text, rules)
@@ -32,15 +33,20 @@ def _read(text: str, spack: str | None) -> tuple[Rules, AbstractSpec]:
 
 def is_satisfied(rows: Rows, spec: Any, text: str, spack: str | None) -> bool:
     """Whether a spec satisfies a text as a Spack judges."""
-    rules, wanted = _read(text, spack)
+    rules, wanted = read(text, spack)
     return _satisfaction(rows, rules).satisfies(spec.hash, wanted)
 
 
 def satisfying(rows: Rows, text: str, spack: str | None) -> list[int]:
     """The ids of all specs that satisfy a text as a Spack judges."""
-    rules, wanted = _read(text, spack)
+    rules, wanted = read(text, spack)
+    return [spec.id for spec in specs_of(rows, wanted, rules)]
+
+
+def specs_of(rows: Rows, wanted: AbstractSpec, rules: Rules) -> list[Any]:
+    """All specs that satisfy an abstract one by these rules."""
     judge = _satisfaction(rows, rules)
-    return [spec.id for spec in rows.all(models.Spec) if judge.satisfies(spec.hash, wanted)]
+    return [spec for spec in rows.all(models.Spec) if judge.satisfies(spec.hash, wanted)]
 
 
 def containing(rows: Rows, of: list[int]) -> list[Any]:

@@ -17,6 +17,8 @@ MODELS: dict[str, Any] = {
     "BuildEnvironment": models.BuildEnvironment,
     "BuildEvent": models.BuildEvent,
     "BuildPhase": models.Phase,
+    "CiJob": models.CiJob,
+    "CiRun": models.CiRun,
     "Claim": models.Claim,
     "Compiler": models.Compiler,
     "ConcretizationFailure": models.ConcretizationFailure,
@@ -84,6 +86,30 @@ def _phase_of(rows: Rows, event: Any) -> Any:
     return min(of_log, key=lambda phase: (phase.position, phase.id), default=None)
 
 
+def ci_run(rows: Rows, attempt: Any) -> Any:
+    """The CI run that a run was part of, or None."""
+    job = rows.get(models.CiJob, attempt.ci_job_id)
+    return None if job is None else rows.get(models.CiRun, job.ci_run_id)
+
+
+def _attempts_of_ci_run(rows: Rows, run: Any) -> list[Any]:
+    jobs = rows.by(models.CiJob, "ci_run_id", run.id)
+    return [attempt for job in jobs for attempt in rows.by(models.Attempt, "ci_job_id", job.id)]
+
+
+def _builds_of_ci_run(rows: Rows, run: Any) -> list[Any]:
+    ids = {attempt.build_id for attempt in _attempts_of_ci_run(rows, run)}
+    return [rows.get(models.Build, build_id) for build_id in ids]
+
+
+def _roots_of_ci_run(rows: Rows, run: Any) -> list[Any]:
+    attempts = _attempts_of_ci_run(rows, run)
+    last = {one.build_id: one for one in sorted(attempts, key=lambda one: one.number)}
+    specs = {rows.get(models.Build, build_id).spec_id for build_id in last} - {None}
+    below = {edge.descendant_id for spec in specs for edge in rows.by(models.Closure, "ancestor_id", spec)}
+    return [one for one in last.values() if rows.get(models.Build, one.build_id).spec_id not in below]
+
+
 package_of = _to(models.Package, "package_version_id", "package_id")
 version_of = _to(models.PackageVersion, "package_version_id")
 
@@ -98,10 +124,14 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("AnalysisResult", "installFile"): _to(models.InstallFile, "install_file_id"),
     ("Architecture", "target"): _to(models.Target, "target_id"),
     ("Attempt", "build"): _to(models.Build, "build_id"),
+    ("Attempt", "ciJob"): _to(models.CiJob, "ci_job_id"),
+    ("Attempt", "ciRun"): ci_run,
     ("Attempt", "firstErrorGroup"): errors.first_error_group,
     ("Attempt", "rootEvent"): root_event,
     ("Attempt", "rootFailure"): failures.root_failure_of_run,
     ("Attempt", "environment"): _to(models.BuildEnvironment, "environment_id"),
+    ("Build", "ciRun"): lambda rows, build: ci_run(rows, newest_attempt(rows, build)),
+    ("CiJob", "ciRun"): _to(models.CiRun, "ci_run_id"),
     ("Build", "environment"): _to(models.BuildEnvironment, "environment_id"),
     ("Build", "lastSuccess"): failures.last_success,
     ("Build", "firstErrorGroup"): lambda rows, build: errors.first_error_group(
@@ -219,6 +249,11 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Build", "sources"): _claims_of_build,
     ("Build", "tags"): lambda rows, build: _tags(rows, newest_attempt(rows, build)),
     ("BuildEnvironment", "builds"): _each(models.Build, "environment_id"),
+    ("CiJob", "attempts"): _each(models.Attempt, "ci_job_id"),
+    ("CiRun", "attempts"): _attempts_of_ci_run,
+    ("CiRun", "builds"): _builds_of_ci_run,
+    ("CiRun", "jobs"): _each(models.CiJob, "ci_run_id"),
+    ("CiRun", "roots"): _roots_of_ci_run,
     ("BuildPhase", "logEvents"): _same(models.LogEvent, "log_id"),
     ("LogEvent", "phases"): _same(models.Phase, "log_id"),
     ("Compiler", "specs"): _compiled,

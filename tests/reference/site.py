@@ -13,7 +13,7 @@ from spackmon.database import Database
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 from spackmon.ingest.grouping import rule
 from spackmon.ingest.tables import error_groups, facets
-from spackmon.models import Base, Build, BuildFacetChange, ErrorGroup, MergedBuild
+from spackmon.models import Attempt, Base, Build, BuildFacetChange, CiJob, CiRun, ErrorGroup, MergedBuild
 from spackmon.models.columns import UtcDateTime
 from spackmon.status import GroupAction
 from spackmon.submission import (
@@ -99,6 +99,7 @@ def fill(site: Site, seed: int = 7) -> None:
         request = node.name + asked.format(node.version)
         site.apply(ConcretizationFailureReport(node.name, None, "1.2.0", request, "no way"))
     _lock(site, random.Random(seed), known)
+    database.write_once(lambda connection: _run_in_ci(connection, random.Random(seed)))
     database.write_once(lambda connection: _set_clocks(connection, dice))
     database.write_once(_count)
     database.write_once(_merge)
@@ -113,6 +114,24 @@ def _lock(site: Site, dice: random.Random, known: Sequence[SpecNode]) -> None:
         report = EnvironmentReport(f"env-{number % 3}", number, dice.choice([None, "1.2.0"]), tuple(roots))
         for _ in range(dice.choice([1, 2])):
             site.apply(report, dice.choice([site.ada, site.bob]))
+
+
+def _run_in_ci(connection: Connection, dice: random.Random) -> None:
+    """Some runs were part of jobs of CI runs, builds of several of them."""
+    for number in range(4):
+        run = {
+            "provider": dice.choice(["GITLAB", "GITHUB"]), "project": dice.choice(["a/b", "é"]),
+            "pipeline_id": str(number), "stack": dice.choice(["", "e4s", "é"]), "created_at": _BEGIN,
+            "url": dice.choice([None, "https://x/1"]), "ref": dice.choice([None, "main"]), "commit_sha": None,
+        }  # fmt: skip
+        run_id = connection.scalar(insert(CiRun).values(run).returning(CiRun.id))
+        for job in range(3):
+            names = {"job_id": str(job), "name": dice.choice([None, "é %"]), "url": None}
+            connection.execute(insert(CiJob).values(ci_run_id=run_id, **names))
+    jobs = connection.scalars(select(CiJob.id).order_by(CiJob.id)).all()
+    for attempt_id in connection.scalars(select(Attempt.id).order_by(Attempt.id)).all():
+        job_id = dice.choice([None, *jobs])
+        connection.execute(update(Attempt).where(Attempt.id == attempt_id).values(ci_job_id=job_id))
 
 
 def _count(connection: Connection) -> None:

@@ -87,7 +87,7 @@ def _claim(number: int, kind: SourceKind, key: str, owner: int) -> st.SearchStra
         spack_revision=optional(st.sampled_from(["eedc414", "eedc41405b59"])),
         prefix=optional(st.sampled_from(["/opt/a", "/opt/b"])),
         installed_from=optional(st.sampled_from(InstalledFrom)),
-        environment_set_id=optional(st.integers(1, 2)),
+        environment_set_id=optional(st.integers(1, 2)), ci_job_id=optional(st.integers(1, 2)),
         tags=st.frozensets(st.sampled_from("xyz")), phases=PHASES,
         event_kinds=st.frozensets(st.sampled_from(EventKind)),
         analyzers=st.frozensets(st.sampled_from(["abi"])),

@@ -37,8 +37,9 @@ from spackmon.formats.bytes.report_values import (
 from spackmon.formats.reports.report_line import ENVIRONMENT_NAMES, write
 from spackmon.formats.specs import spec_json
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
+from spackmon.status import BuildStatus, CiProvider, EventKind, InstalledFrom, SourceKind
 from spackmon.submission import (
+    CiJob,
     ConcretizationFailureReport,
     Environment,
     EnvironmentReport,
@@ -107,6 +108,7 @@ def _install(line: dict[str, Any], known: KnownNodes | None) -> Iterator[Submiss
             attributes=_present(line, "attributes", lambda value, at: attributes(object_of(value, at), at)),
             host=_present(line, "host", _host),
             tags=tags_of(line.get("tags"), "tags"),
+            ci_job=_present(line, "ci", lambda value, at: _ci_job(object_of(value, at))),
         )
     yield report
 
@@ -186,6 +188,18 @@ def _present(line: dict[str, Any], field: str, read_value: Callable[[object, str
 def _source(source: dict[str, Any]) -> Source:
     kind = word(required(source, "kind", "source."), "source.kind", SourceKind)
     return Source(kind, name_of(source, "key", "source."))
+
+
+def _ci_job(ci: dict[str, Any]) -> CiJob:
+    texts = ("pipeline_url", "ref", "commit", "job_name", "job_url")
+    return CiJob(
+        provider=word(required(ci, "provider", "ci."), "ci.provider", CiProvider),
+        project=name_of(ci, "project", "ci."),
+        pipeline_id=name_of(ci, "pipeline_id", "ci."),
+        stack=optional_name(ci, "stack", "ci.") or "",
+        job_id=optional_name(ci, "job_id", "ci.") or "",
+        **{name: optional_text(ci, name, "ci.") for name in texts},
+    )
 
 
 def _environment(value: object) -> Environment | None:

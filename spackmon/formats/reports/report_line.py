@@ -9,6 +9,7 @@ from typing import Any
 from spackmon.graph.spec import SpecGraph
 from spackmon.submission import (
     AttributeValue,
+    CiJob,
     ConcretizationFailureReport,
     EnvironmentReport,
     HostImage,
@@ -121,8 +122,14 @@ def _install(report: InstallReport) -> dict[str, Any]:
         },
         "host": None if report.host is None else _host(report.host),
         "tags": report.tags or None,
+        "ci": None if report.ci_job is None else _ci(report.ci_job),
         **_log("log", report.log),
     }  # fmt: skip
+
+
+def _ci(job: CiJob) -> dict[str, Any]:
+    fields = {name: getattr(job, name) for name in job.__slots__}
+    return _known(fields | {"stack": job.stack or None, "job_id": job.job_id or None})
 
 
 def _log(field: str, log: bytes | None) -> dict[str, str]:

@@ -14,6 +14,7 @@ from spackmon.ingest.specs.specs import find_spec, hash_of_spec, store_graph
 from spackmon.ingest.tables import claims, contents
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags
+from spackmon.ingest.tables.ci_jobs import ci_job_of
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id_of
 from spackmon.ingest.tables.elf_files import ElfFiles
@@ -145,6 +146,7 @@ def _claim(
         environment_set_id=contents.environment_set_of(connection, variables) if variables else None,
         manifest_id=contents.manifest_of(connection, files) if files else None,
         configure_arguments=report.configure_arguments,
+        ci_job_id=None if report.ci_job is None else ci_job_of(connection, report.ci_job, now),
         tags=frozenset(report.tags),
         phases=_phases(connection, report, now),
     )

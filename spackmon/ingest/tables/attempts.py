@@ -14,7 +14,7 @@ from spackmon.runs.phases import RunPhase
 _FACTS = (
     "environment_id", "status", "started_at", "finished_at", "end_is_inferred", "duration_seconds",
     "cpu_seconds", "peak_memory_bytes", "reported_at", "spack_version", "spack_revision", "installed_from",
-    "prefix", "configure_arguments", "environment_set_id", "manifest_id",
+    "prefix", "configure_arguments", "environment_set_id", "manifest_id", "ci_job_id",
 )  # fmt: skip
 
 _OF_PHASE = (
@@ -203,6 +203,7 @@ def facts_of(run: Run, environment_id: int) -> dict[str, Any]:
         "configure_arguments": run.configure_arguments,
         "environment_set_id": run.environment_set_id,
         "manifest_id": run.manifest_id,
+        "ci_job_id": run.ci_job_id,
     }
 
 

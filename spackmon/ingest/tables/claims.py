@@ -20,8 +20,8 @@ _FACTS = (
     "package_id", "spec_id", "spec_hash", "spec_hash_kind", "environment_id", "status", "is_live",
     "started_at", "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run",
     "window_begins_at", "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision",
-    "prefix", "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "tags",
-    "client_build_id", "next_run", "last_reported_at",
+    "prefix", "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "ci_job_id",
+    "tags", "client_build_id", "next_run", "last_reported_at",
 )  # fmt: skip
 """The columns that a report may change."""
 
@@ -29,7 +29,7 @@ _IDENTITY = ("owner_id", "owner_is_certain", "kind", "key", "first_reported_at")
 _PLAIN = (
     "package_id", "spec_id", "spec_hash", "spec_hash_kind", "started_at", "finished_at", "duration_seconds",
     "time_uncertainty_seconds", "cancelled_at", "abandoned_at", "spack_version", "spack_revision", "prefix",
-    "environment_set_id", "manifest_id", "configure_arguments", "last_reported_at",
+    "environment_set_id", "manifest_id", "configure_arguments", "ci_job_id", "last_reported_at",
 )  # fmt: skip
 _MOMENTS = (
     "started_at", "finished_at", "cancelled_at", "abandoned_at", "first_reported_at", "last_reported_at",

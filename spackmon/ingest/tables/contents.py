@@ -31,6 +31,8 @@ _RANKS = {
     table: Statement(f"SELECT {rank} AS rank FROM {table} WHERE id = :id")  # noqa: S608 -- of our own constants
     for table, rank in {
         "log": "digest", "environment_set": "digest", "manifest": "digest", "package": "name",
+        "ci_job": "(SELECT r.provider || ' ' || r.project || ' ' || r.pipeline_id || ' ' || r.stack || ' '"
+        " FROM ci_run r WHERE r.id = ci_run_id) || job_id",
     }.items()
 }  # fmt: skip
 

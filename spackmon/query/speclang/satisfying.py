@@ -57,8 +57,13 @@ def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[st
 
 def specs_satisfying(text: str, rules: Rules) -> Found:
     """The specs that satisfy what `text` states. Raises Refused SPEC_SYNTAX."""
+    return specs_fitting(read_spec(text, rules), rules)
+
+
+def specs_fitting(wanted: AbstractSpec, rules: Rules) -> Found:
+    """The specs that satisfy an abstract one."""
     node = Spec.__table__.alias()
-    return select(node.c.id).where(_Query(read_spec(text, rules), rules).conditions(node))
+    return select(node.c.id).where(_Query(wanted, rules).conditions(node))
 
 
 def spec_is_affected(impact: Scope, spec: Scope) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import signal
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from spackmon.formats.reports.report_json import read
 from spackmon.submission import InstallReport
 from tests.client.extension.spack import (
+    EXTENSION,
     TOKEN,
     VARIANTS,
     Line,
@@ -50,6 +52,26 @@ def test_every_package_is_reported_as_it_starts_and_ends(variant: str, tmp_path:
     assert report.graph.root == running["spec_hash"]
     assert report.spack_version == variant.partition("-")[0] + ".0"
     assert server.authorizations == {f"Bearer {TOKEN}"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "job"),
+    [
+        ({"CI_PIPELINE_ID": "1"}, None),
+        ({"CI_SERVER_URL": "https://g", "CI_PROJECT_PATH": "a/b", "CI_PIPELINE_ID": "1", "CI_JOB_ID": "",
+          "SPACK_CI_STACK_NAME": "None"},
+         {"provider": "GITLAB", "project": "https://g/a/b", "pipeline_id": "1"}),
+        ({"GITHUB_REPOSITORY": "a/b", "GITHUB_RUN_ID": "7", "GITHUB_JOB": "build", "GITHUB_REF_NAME": "main",
+          "GITHUB_SHA": "abc", "SPACK_CI_STACK_NAME": "e4s"},
+         {"provider": "GITHUB", "project": "https://github.com/a/b", "pipeline_id": "7", "ref": "main",
+          "commit": "abc", "pipeline_url": "https://github.com/a/b/actions/runs/7", "job_id": "build",
+          "job_name": "build", "stack": "e4s"}),
+    ],
+)  # fmt: skip
+def test_a_job_of_a_ci_system_is_known_by_its_variables(
+    variables: dict[str, str], job: dict[str, str] | None
+) -> None:
+    assert runpy.run_path(str(EXTENSION / "monitor" / "ci.py"))["job_of"](variables) == job
 
 
 @VISIBLE

@@ -13,11 +13,18 @@ BUILDS = """{
   builds(first: 20) { nodes {
     status spec { name } environment { hostname target } sources { kind } tags { nodes { name } }
     installFiles(first: 5) { totalCount }
+    ciRun { provider project pipelineId stack ref jobs { nodes { jobId name url } } }
     attempts { nodes { status spackVersion cpuSeconds peakMemoryBytes
       phases { nodes { name status cpuSeconds peakMemoryBytes log { text } } } } }
   } }
   concretizationFailures(first: 5) { nodes { abstractSpec message } }
 }"""
+
+GITLAB = {
+    "CI_PROJECT_URL": "https://gitlab.example.org/site", "CI_PIPELINE_ID": "8214", "CI_JOB_ID": "82141",
+    "CI_JOB_NAME": "broken-user@0.1 /abc", "CI_JOB_URL": "https://gitlab.example.org/site/-/jobs/82141",
+    "CI_COMMIT_REF_NAME": "main", "SPACK_CI_STACK_NAME": "e4s",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -28,7 +35,7 @@ def test_an_install_is_one_build_however_often_it_is_told(
     spack.root.mkdir()
     spack.environment = {
         "SPACKMON_URL": server.url, "SPACKMON_TOKEN": server.token,
-        "SPACKMON_WAIT_SECONDS": str(GIVE_UP_SECONDS),
+        "SPACKMON_WAIT_SECONDS": str(GIVE_UP_SECONDS), **GITLAB,
     }  # fmt: skip
     assert spack("monitor", "install", "--monitor-tags", "nightly", "broken-user")[0] == 1
     assert spack("monitor", "install", "libgreet@99")[0] == 1
@@ -42,6 +49,13 @@ def test_an_install_is_one_build_however_often_it_is_told(
     assert {name: build["status"] for name, build in builds.items()} == {
         "libgreet": "SUCCESS", "demo-base": "SUCCESS", "broken-app": "FAILED", "broken-user": "CANCELLED",
     }  # fmt: skip
+    for build in builds.values():
+        assert build["ciRun"] == {
+            "provider": "GITLAB", "project": GITLAB["CI_PROJECT_URL"], "pipelineId": "8214", "stack": "e4s",
+            "ref": "main", "jobs": {"nodes": [
+                {"jobId": "82141", "name": GITLAB["CI_JOB_NAME"], "url": GITLAB["CI_JOB_URL"]},
+            ]},
+        }  # fmt: skip
     libgreet = builds["libgreet"]
     assert libgreet["environment"] == {"hostname": "build-host-1", "target": "x86_64_v4"}
     assert {source["kind"] for source in libgreet["sources"]} == {"EXTENSION", "PREFIX"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import spack.store
 
-from . import facts, files
+from . import ci, facts, files
 from .elf_files import ElfFiles
 from .spool import Item
 
@@ -31,5 +31,8 @@ def report(spec: Any, elf_files: ElfFiles, with_log: bool) -> Item:
     record = spack.store.STORE.db.get_record(spec)
     if record is not None and record.installation_time:
         line["finished_at"] = record.installation_time
+        job = ci.job_of(os.environ)
+        if job is not None and ci.is_part(os.environ, record.installation_time):
+            line["ci"] = job
     line.update(elf_files.fields(prefix))
     return {"line": line, "collect": collect}

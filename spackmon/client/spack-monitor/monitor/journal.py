@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any, Callable, Dict, Iterable, Iterator, Optional, Sequence, Set, Tuple, TypeVar
 
-from . import facts
+from . import ci, facts
 from .spool import Run, Spool
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -21,6 +21,9 @@ class Journal:
         self._about_run["spack_version"], self._about_run["spack_revision"] = facts.spack_version()
         if tags:
             self._about_run["tags"] = list(tags)
+        job = ci.job_of(os.environ)
+        if job is not None:
+            self._about_run["ci"] = job
         self._started_at: Dict[str, float] = {}
         self._ended: Set[str] = set()
         self._installed_from: Dict[str, str] = {}
