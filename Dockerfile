@@ -12,6 +12,7 @@ RUN useradd --system --create-home --uid 1000 spackmon && install --directory --
 WORKDIR /opt/spackmon
 COPY pyproject.toml README.md LICENSE-APACHE LICENSE-MIT ./
 COPY alembic/ alembic/
+COPY docs/ docs/
 COPY spackmon/ spackmon/
 COPY --from=assets /build/spackmon/web/static/built/ spackmon/web/static/built/
 RUN pip install --no-cache-dir '.[server]'

@@ -46,7 +46,7 @@ from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.setting_values import AUTHENTICATED
 from spackmon.settings import Settings, old_settings
-from spackmon.web import badges, cdash_links, feeds, old_addresses, page_routes
+from spackmon.web import badges, cdash_links, documentation, feeds, old_addresses, page_routes
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.bills import routes as bills_of_materials
 from spackmon.web.graphql import graphql_routes
@@ -163,6 +163,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *feeds.routes,
         *badges.routes,
         *bills_of_materials.routes,
+        *documentation.routes,
         *page_routes.routes,
         Mount("/static", static_files(), name="static"),
     ]

@@ -171,7 +171,7 @@ class Settings(BaseSettings):
         default=None, description="Where to ask for help. Not set: the home page."
     )
     github_documentation: str | None = Field(
-        default=None, description="Where the site's documentation is. Not set: the home page."
+        default=None, description="Where the site's documentation is. Not set: /docs/."
     )
     enable_github_auth: Truth = Field(
         default=False, description="Sign-in by GitHub. Not available yet: the start warns when it is set."

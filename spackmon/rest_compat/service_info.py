@@ -38,7 +38,7 @@ async def service_info(request: Request[Services]) -> Response:
         "description": "This service provides a database to monitor spack builds.",
         "organization": {"name": "spack", "url": "https://github.com/spack"},
         "contactUrl": settings.help_contact_url or home,
-        "documentationUrl": settings.github_documentation or home,
+        "documentationUrl": settings.github_documentation or f"{home}docs/",
         "createdAt": _STARTED_AT,
         "updatedAt": _STARTED_AT,
         "environment": settings.environment,

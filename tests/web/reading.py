@@ -45,7 +45,7 @@ def page_of(server: Server, path: str, status: int = 200) -> str:
 class Wellformed(HTMLParser):
     """Every element is closed in its order, ids are unique, labels lead somewhere; scripts are our files."""
 
-    VOID = frozenset({"meta", "link", "img", "input", "br"})
+    VOID = frozenset({"meta", "link", "img", "input", "br", "hr"})
 
     def check(self, text: str) -> None:
         self.open: list[str] = []

@@ -1,0 +1,28 @@
+"""The documentation that a service brings: every document is a page, and every link in it leads somewhere."""
+
+import re
+from pathlib import Path
+
+from tests.examples import ROOT
+from tests.server import served
+from tests.web.reading import page_of
+
+
+def test_every_document_is_a_page_whose_links_lead_to_headings(sqlite_url: str, tmp_path: Path) -> None:
+    names = {
+        path.relative_to(ROOT / "docs").with_suffix("").as_posix() for path in (ROOT / "docs").rglob("*.md")
+    }
+    with served(sqlite_url, tmp_path) as server:
+        index = page_of(server, "/docs/")
+        assert set(re.findall(r'<dt><a href="/docs/([^"]+)"', index)) == names
+        pages = {name: page_of(server, f"/docs/{name}") for name in names}
+        hits = re.findall(r'href="/docs/(\w+)#([\w-]+)"', page_of(server, "/docs/?search=newlyFailing+since"))
+        assert hits
+        page_of(server, "/docs/nothing", 404)
+        assert server.http.get("/docs").headers["location"] == "/docs/"
+    anchors = {name: set(re.findall(r' id="([^"]+)"', text)) for name, text in pages.items()}
+    assert all(anchor in anchors[name] for name, anchor in hits)
+    for text in pages.values():
+        for name, anchor in re.findall(r'href="/docs/([\w/-]+)(?:#([^"]+))?"', text):
+            assert name in names, name
+            assert not anchor or anchor in anchors[name], (name, anchor)
