@@ -211,6 +211,8 @@ routes = [
     *_at("/hosts/{name:path}", page("host", _in_path)),
     *_at("/environments", page("environments", _paging)),
     *_at("/environments/{name:path}", page("environment", _in_path)),
+    *_at("/ci", page("ci_runs", _paging)),
+    *_at("/ci/{id}", page("ci_run", _in_path)),
     Route("/compare/specs", _to_two_specs),
     *_at("/compare/specs/{a}/{b}", page("compare_specs", _in_path)),
     *_at("/compare/builds/{a}/{b}", _compare_builds),

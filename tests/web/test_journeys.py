@@ -31,6 +31,7 @@ def test_people_find_causes_lists_comparisons_and_cells(site: Server, new_page: 
     _from_words_to_a_file_of_builds(page, site)
     _from_last_night_to_the_night_before(page)
     _from_a_cell_to_its_builds(page)
+    _from_a_stack_to_what_broke_its_roots(page)
 
 
 def _from_a_failed_build_to_its_cause(page: Page) -> None:
@@ -65,6 +66,15 @@ def _from_last_night_to_the_night_before(page: Page) -> None:
     page.get_by_role("button", name="Compare").click()
     expect(page.get_by_role("heading", name="Newly failing")).to_be_visible()
     assert "head_from=2026-03-09" in page.url
+
+
+def _from_a_stack_to_what_broke_its_roots(page: Page) -> None:
+    page.goto("/ci")
+    page.get_by_role("link", name="nightly-stack").first.click()
+    expect(page.get_by_role("heading", name="Roots")).to_be_visible()
+    root = page.get_by_role("table", name="Roots of the stack").get_by_role("row", name="FAILED").first
+    root.locator("[data-label='What broke it'] a").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("hdf5@1.14.3")
 
 
 def _from_a_cell_to_its_builds(page: Page) -> None:

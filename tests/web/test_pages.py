@@ -346,7 +346,7 @@ def _pages_of_all_kinds(server: Server) -> list[str]:
         "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
         "/packages", f"/packages/{older['package']['name']}", "/hosts",
         f"/hosts/{quote(older['environment']['hostname'], safe='')}",
-        "/environments", "/environments/nothing", "/compare/runs", "/builds?status=failed&counts=1",
+        "/environments", "/environments/nothing", "/ci", "/compare/runs", "/builds?status=failed&counts=1",
         f"/compare/specs/{a['hash']}/{b['hash']}", f"/compare/builds/{older['id']}/{newer['id']}",
     ]  # fmt: skip
 
