@@ -17,7 +17,7 @@ CLIENTS_INSTALLED := .venv/graphql-clients-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test fuzz simulate lint bench torture
+.PHONY: help install run demo test fuzz simulate lint bench torture screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lint: install ## formatting, types, the walls between the packages
 
 bench: install ## run the benchmarks
 	$(BIN)/python -m benchmarks
+
+screenshots: install $(DEMO)/loaded ## every page in four forms, into .screenshots/
+	$(BIN)/python -m tests.web.screenshots $(DEMO)/spackmon.sqlite3 .screenshots
 
 torture: install ## what others notice while hostile bodies are sent, on both databases
 	$(BIN)/python -m benchmarks.torture --database sqlite

@@ -13,7 +13,7 @@ from tests.waiting import GIVE_UP_SECONDS
 
 _CHROMIUM_VARIABLE = "SPACKMON_TEST_CHROMIUM"
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-_ARGUMENTS = (
+CHROMIUM_ARGUMENTS = (
     # No name but that of this machine is found, so that what the interception below misses fails too.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
     "--disable-background-networking",
@@ -31,7 +31,8 @@ _GIVE_UP_MILLISECONDS = GIVE_UP_SECONDS * 1000
 NewPage = Callable[..., Page]
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """The path of this machine's browser; without one the test is skipped."""
     found = os.environ.get(_CHROMIUM_VARIABLE) or next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
     if found is None:
         pytest.skip(f"no browser: install chromium or set {_CHROMIUM_VARIABLE} to its path")
@@ -43,10 +44,10 @@ def _chromium() -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium of this machine; without one the test is skipped."""
-    path = _chromium()
+    path = chromium()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=path, args=list(_ARGUMENTS), timeout=_GIVE_UP_MILLISECONDS
+            executable_path=path, args=list(CHROMIUM_ARGUMENTS), timeout=_GIVE_UP_MILLISECONDS
         )
         expect.set_options(timeout=_GIVE_UP_MILLISECONDS)
         yield browser

@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 from tests.examples import ROOT
 from tests.server import Server
@@ -40,6 +41,27 @@ def page_of(server: Server, path: str, status: int = 200) -> str:
     assert (answer.status_code, answer.headers["content-type"]) == (status, "text/html; charset=utf-8")
     Wellformed().check(answer.text)
     return answer.text
+
+
+def pages_of_all_kinds(server: Server) -> list[str]:
+    """An address of every page that is not of a build or a list of builds."""
+    known = server.ask(
+        "{ errorGroups(first: 1) { nodes { fingerprint } } specs(first: 2) { nodes { hash } }"
+        " builds(first: 2) { nodes { id package { name } environment { hostname } } }"
+        " phases(first: 20) { nodes { id log { lineCount } } } }"
+    )
+    printed = next(phase["id"] for phase in known["phases"]["nodes"] if phase["log"])
+    (group,), (a, b) = known["errorGroups"]["nodes"], known["specs"]["nodes"]
+    newer, older = known["builds"]["nodes"]
+    return [
+        f"/phases/{printed.removeprefix('BuildPhase:')}/lines",
+        "/splice", f"/splice?package={quote(older['package']['name'], safe='')}",
+        "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
+        "/packages", f"/packages/{older['package']['name']}", "/hosts",
+        f"/hosts/{quote(older['environment']['hostname'], safe='')}",
+        "/environments", "/environments/nothing", "/ci", "/compare/runs", "/builds?status=failed&counts=1",
+        f"/compare/specs/{a['hash']}/{b['hash']}", f"/compare/builds/{older['id']}/{newer['id']}",
+    ]  # fmt: skip
 
 
 class Wellformed(HTMLParser):

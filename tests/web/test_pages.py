@@ -24,7 +24,7 @@ from tests.examples import ROOT
 from tests.player import Player
 from tests.server import Server, served
 from tests.web.conftest import NewPage
-from tests.web.reading import build_of, listed, page_of, report, with_installs
+from tests.web.reading import build_of, listed, page_of, pages_of_all_kinds, report, with_installs
 
 HOSTILE = "</title><script>alert(1)</script>'\"&/"
 # The narrowest that anybody holds, and WCAG 2.1, 1.4.10.
@@ -192,7 +192,7 @@ def test_nothing_that_a_client_sent_becomes_html_or_moves_the_terminal(server: S
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", text)
     assert page_of(server, f"/builds/{build_id + 1}").count(escaped) > 12
     page_of(server, "/builds?name=" + "%3Cscript%3E%22%27")
-    for path in _pages_of_all_kinds(server):
+    for path in pages_of_all_kinds(server):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", page_of(server, path)), path
     for path in ("/packages/", "/hosts/"):
         assert escaped in page_of(server, path + quote(HOSTILE, safe=""))
@@ -241,7 +241,7 @@ def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: p
             "/builds?name=libzeta&version=2.0",
             path,
             "/phases/1/log",
-            *_pages_of_all_kinds(server),
+            *pages_of_all_kinds(server),
         ):
             statements.clear()
             server.http.get(page)
@@ -317,7 +317,7 @@ def test_on_a_telephone_nothing_sticks_out_and_everything_can_be_read(
     report(sqlite_server, (ROOT / "examples" / "nightly.jsonl").read_bytes())
     nodes = sqlite_server.ask("{ builds(first: 50) { nodes { id } } }")["builds"]["nodes"]
     builds = [f"/builds/{node['id']}" for node in nodes]
-    others = _pages_of_all_kinds(sqlite_server)
+    others = pages_of_all_kinds(sqlite_server)
     axe = (ROOT / "frontend" / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
     for path in ("/", "/builds?name=libzeta&version=", *builds, *others, "/builds?name=nothing"):
         page.goto(path)
@@ -328,27 +328,6 @@ def test_on_a_telephone_nothing_sticks_out_and_everything_can_be_read(
         if scheme == "light" and path not in builds[4:]:
             page.evaluate(axe)
             assert page.evaluate(_WHAT_AXE_FINDS) == [], path
-
-
-def _pages_of_all_kinds(server: Server) -> list[str]:
-    """An address of every page that is not of a build or a list of builds."""
-    known = server.ask(
-        "{ errorGroups(first: 1) { nodes { fingerprint } } specs(first: 2) { nodes { hash } }"
-        " builds(first: 2) { nodes { id package { name } environment { hostname } } }"
-        " phases(first: 20) { nodes { id log { lineCount } } } }"
-    )
-    printed = next(phase["id"] for phase in known["phases"]["nodes"] if phase["log"])
-    (group,), (a, b) = known["errorGroups"]["nodes"], known["specs"]["nodes"]
-    newer, older = known["builds"]["nodes"]
-    return [
-        f"/phases/{printed.removeprefix('BuildPhase:')}/lines",
-        "/splice", f"/splice?package={quote(older['package']['name'], safe='')}",
-        "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
-        "/packages", f"/packages/{older['package']['name']}", "/hosts",
-        f"/hosts/{quote(older['environment']['hostname'], safe='')}",
-        "/environments", "/environments/nothing", "/ci", "/compare/runs", "/builds?status=failed&counts=1",
-        f"/compare/specs/{a['hash']}/{b['hash']}", f"/compare/builds/{older['id']}/{newer['id']}",
-    ]  # fmt: skip
 
 
 _WHAT_AXE_FINDS = """async () => {
