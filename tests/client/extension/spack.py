@@ -48,11 +48,12 @@ class Spack:
             "AWS_SECRET_ACCESS_KEY": "hunter2",
         }
         if self.url is not None:
-            # A server that answers is waited for, however busy the machine is.
+            # A server that answers is waited for, and no phase counts as long, however busy the machine is.
             known |= {
                 "SPACKMON_URL": self.url,
                 "SPACKMON_TOKEN": TOKEN,
                 "SPACKMON_WAIT_SECONDS": str(GIVE_UP_SECONDS),
+                "SPACKMON_LOG_SECONDS": str(GIVE_UP_SECONDS),
             }
         return subprocess.Popen(
             [self.python, "-m", "spack.main", *arguments],

@@ -245,6 +245,23 @@ def test_an_environment_is_installed_as_a_whole(tmp_path: Path) -> None:
     assert {line.get("package") for line in server.lines} - {None} == {"libgreet", "demo-base"}
 
 
+@pytest.mark.parametrize("variant", ["1.2-old", "1.2-new"])
+def test_the_log_of_a_phase_comes_while_it_runs_and_whole_at_its_end(variant: str, tmp_path: Path) -> None:
+    with recording() as server:
+        spack = Spack(tmp_path, variant, server.url, environment={"SPACKMON_LOG_SECONDS": "0"})
+        process = spack.start("monitor", "install", "slow")
+        until(lambda: "building\\n" in json.dumps(server.lines), "a part of the log")
+        running = phases_of(server.of("slow"))["build"]
+        (tmp_path / "go").touch()
+        assert process.wait(GIVE_UP_SECONDS) == 0
+    parts = [
+        phase for line in server.of("slow") for phase in line.get("phases", ()) if phase["name"] == "build"
+    ]
+    assert (running["status"], parts[-1]["status"]) == ("RUNNING", "SUCCESS")
+    assert log_of(parts[-1], "output") == log_of(running, "output")
+    assert "installed" not in json.dumps(parts)
+
+
 @VISIBLE
 def test_ctrl_c_cancels_what_was_not_done(variant: str, tmp_path: Path) -> None:
     with recording() as server:

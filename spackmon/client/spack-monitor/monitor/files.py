@@ -58,6 +58,14 @@ def read_slice(part: Slice, written_by: float) -> Optional[bytes]:
     return None
 
 
+def size_bytes(part: Slice) -> int:
+    """How long a part of a log is that is being written, 0 when its log has gone."""
+    try:
+        return os.path.getsize(part.path) - part.start
+    except OSError:
+        return 0
+
+
 def read_log(path: str, written_by: float, start: int = 0, end: Optional[int] = None) -> Optional[bytes]:
     """A log or a part of it, gzipped (and named so) or not; None when there is none of that time.
 

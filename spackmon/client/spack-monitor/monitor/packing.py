@@ -6,12 +6,17 @@ moment `at` which it was written. Reading takes as long as logs are long; so the
 
 import contextlib
 import os
+import time
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 from . import files
 from .spool import Item, Run
 
 _ENDS = frozenset(("SUCCESS", "FAILED", "CANCELLED"))
+# A log that goes on is sent from its beginning, whenever it is so many times as long as what was sent of it:
+# no more than three times its length in all.
+_GROWTH = 1.5
+_LONGEST_GROWING_BYTES = 16 << 20
 
 
 class Packer:
@@ -25,6 +30,7 @@ class Packer:
         self._sent_logs: Dict[str, Set[str]] = {}
         self._with_phases: Set[str] = set()
         self._running: Dict[str, Dict[str, Any]] = {}
+        self._growing: Dict[str, Tuple[float, int]] = {}
         self._ended_at: Dict[str, Any] = {}
 
     def pack(self, is_over: bool) -> None:
@@ -52,6 +58,46 @@ class Packer:
                         os.unlink(collect["kept_log"])
         if is_over:
             self._cancel_unended()
+
+    def growing(self, every_seconds: float) -> List[Dict[str, Any]]:
+        """Reports of phases that go on, with the logs that they have written so far, where these have grown.
+
+        They are no part of the run: one that is lost is made up for by the phase's own report.
+        """
+        lines = []
+        for name, item in self._unpacked(self._run.names()):
+            line, collect = item["line"], item["collect"]
+            # Of a phase that goes on there is what is reported if it fails.
+            if collect.get("until") == "end" and line["spec_hash"] not in self._ended_at:
+                grown = [
+                    self._grown(line["source"]["key"], phase, every_seconds) for phase in collect["phases"]
+                ]
+                phases = [phase for phase in grown if phase is not None]
+                # If it has ended meanwhile, what was read may be the next one's.
+                if phases and self._is_unchanged(name, item):
+                    lines.append(dict(line, phases=phases))
+        return lines
+
+    def _is_unchanged(self, name: str, item: Item) -> bool:
+        try:
+            return self._run.item(name) == item
+        except (OSError, ValueError):
+            return False
+
+    def _grown(self, key: str, phase: Dict[str, Any], every_seconds: float) -> Optional[Dict[str, Any]]:
+        name, now = f"{key}/{phase['name']}", time.time()
+        since, sent_bytes = self._growing.get(name, (phase.get("began_at", now), 0))
+        if now - since < every_seconds or not phase.get("log"):
+            return None
+        part = files.Slice(*phase["log"])
+        if not _GROWTH * sent_bytes < files.size_bytes(part) <= _LONGEST_GROWING_BYTES:
+            return None
+        log = files.read_slice(part, now) or b""
+        whole_lines = log[: log.rfind(b"\n") + 1]
+        if len(whole_lines) <= sent_bytes:
+            return None
+        self._growing[name] = now, len(whole_lines)
+        return dict(files.log_field("output", whole_lines), name=phase["name"], status="RUNNING")
 
     def _unpacked(self, names: List[str]) -> List[Tuple[str, Item]]:
         """The reports that something remains to be read for."""

@@ -4,6 +4,7 @@ A process, because Spack forks for every build, and a thread's locks do not surv
 so that Ctrl-C ends the install and not the report about it.
 """
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -83,6 +84,16 @@ class Sender:
                 run.end()
                 del self._packers[run.id]
         return taken
+
+    def send_growing(self, run: Run) -> None:
+        """Send what phases that go on have written so far. Raises Away."""
+        with run.held() as is_ours:
+            packer = self._packers.get(run.id)
+            lines = packer.growing(self._settings.log_seconds) if is_ours and packer is not None else []
+            for line in lines:
+                # The phase's own report has what was too large, or is refused for what it is.
+                with contextlib.suppress(TooLarge):
+                    self._post(_Batch([], [_line(line)]))
 
     def try_out(self) -> None:
         """Ask whether the server would take reports from us. Raises Away."""
@@ -224,6 +235,8 @@ class _Beside:
             for run in self._spool.runs():
                 if run.id != self._run.id:
                     self._sender.send(run, run.is_abandoned)
+            if not is_over:
+                self._sender.send_growing(self._run)
         except Away as problem:
             self._log_once(str(problem))
             self._run.is_away = True

@@ -9,6 +9,7 @@ from typing import Dict, NamedTuple, Optional
 
 _DEFAULT_SPOOL_MEGABYTES = 512
 _DEFAULT_WAIT_SECONDS = 2.0
+_DEFAULT_LOG_SECONDS = 10.0
 
 
 class Unusable(Exception):  # noqa: N818 -- says what it is about
@@ -23,11 +24,13 @@ class Settings(NamedTuple):
     spool: str
     maximum_bytes: int
     wait_seconds: float
+    log_seconds: float
 
 
 def read(login_file: str, spool: str) -> Settings:
-    """The settings, of SPACKMON_URL, SPACKMON_TOKEN, SPACKMON_SPOOL, SPACKMON_SPOOL_MEGABYTES and
-    SPACKMON_WAIT_SECONDS, and of the file of `spack monitor login`; `spool` is the usual place.
+    """The settings, of SPACKMON_URL, SPACKMON_TOKEN, SPACKMON_SPOOL, SPACKMON_SPOOL_MEGABYTES,
+    SPACKMON_WAIT_SECONDS and SPACKMON_LOG_SECONDS, and of the file of `spack monitor login`; `spool` is the
+    usual place.
 
     A setting that cannot be read counts as not given: an install must not fail of it.
     """
@@ -45,6 +48,7 @@ def read(login_file: str, spool: str) -> Settings:
         spool=environment.get("SPACKMON_SPOOL") or _writable(spool),
         maximum_bytes=int(megabytes * (1 << 20)),
         wait_seconds=_number(environment.get("SPACKMON_WAIT_SECONDS"), _DEFAULT_WAIT_SECONDS),
+        log_seconds=_number(environment.get("SPACKMON_LOG_SECONDS"), _DEFAULT_LOG_SECONDS),
     )
 
 
