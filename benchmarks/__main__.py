@@ -22,6 +22,7 @@ from benchmarks import (
     query,
     questions,
     search,
+    sizes,
 )
 from benchmarks.data import Size
 from benchmarks.databases import POSTGRESQL_CONFIGURATION, DatabaseName, Loaded, loaded
@@ -39,6 +40,7 @@ TOPICS: dict[str, Topic] = {
     prices.TOPIC: lambda loaded, size, quick: prices.measure(loaded, size, quick=quick),
     logs.TOPIC: lambda loaded, size, quick: logs.measure(loaded, quick=quick),
     search.TOPIC: lambda loaded, size, quick: search.measure(loaded, quick=quick),
+    sizes.TOPIC: lambda loaded, size, quick: sizes.measure(loaded),
     memory.TOPIC: lambda loaded, size, quick: memory.measure(loaded, quick=quick),
 }
 DATABASES: tuple[DatabaseName, ...] = ("postgresql", "sqlite")

@@ -83,6 +83,7 @@ _SPECS: frozenset[Any] = frozenset((
 _DERIVED: Mapping[Any, Any] = {
     models.Closure.__table__.c.ancestor_id: _SPEC,
     models.Closure.__table__.c.descendant_id: _SPEC,
+    _PARAMETERS.c.parameter_set_id: _SETS,
     _CLAIM.c.client_build_id: _BUILD,
     _BUILD.c.newest_attempt_id: models.Attempt.__table__,
 }

@@ -13,6 +13,8 @@ from spackmon.models.logs import Log
 from spackmon.models.people import Person
 
 _UNTIMED = text("window_begins_at IS NULL")
+# Most claims of clients that report as they build name none.
+_HAS_PREFIX = text("prefix IS NOT NULL")
 _OF_MS1 = text("client_build_id IS NOT NULL")
 _NOT_RUN = text("status = 'NOTRUN'")
 # Words for words what `spackmon.ingest.silence` asks for: SQLite takes no other for the same.
@@ -39,7 +41,14 @@ class Claim(Base):
         UniqueConstraint("owner_id", "kind", "key"),
         Index(None, "package_id", "window_ends_at"),
         Index(None, "spec_id", "window_ends_at"),
-        Index(None, "package_id", "prefix", "window_ends_at"),
+        Index(
+            "ix_claim_prefix",
+            "package_id",
+            "prefix",
+            "window_ends_at",
+            sqlite_where=_HAS_PREFIX,
+            postgresql_where=_HAS_PREFIX,
+        ),
         Index("ix_claim_untimed", "spec_id", "kind", "id", sqlite_where=_UNTIMED, postgresql_where=_UNTIMED),
         Index(
             "ix_claim_untimed_of_hash",
@@ -63,7 +72,6 @@ class Claim(Base):
             "ix_claim_not_run", "owner_id", "environment_id", sqlite_where=_NOT_RUN, postgresql_where=_NOT_RUN
         ),
         Index("ix_claim_open", "last_reported_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
-        Index(None, "spec_id", "owner_id"),
         Index(None, "environment_id", "owner_id", "last_reported_at"),
     )
 

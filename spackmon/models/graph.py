@@ -87,14 +87,18 @@ class ParameterSet(Base):
 
 
 class Parameter(Base):
-    """One element of one variant or kind of flags, as `graph.parameters` writes it."""
+    """One element of one variant or kind of flags, as `graph.parameters` writes it.
+
+    Derived from the set's document in the transaction that writes it, so without a foreign key, as the
+    closure: to check twenty references would cost a new set as much as its rows.
+    """
 
     __tablename__ = "parameter"
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 -- SQLAlchemy's own form
 
     name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
     value: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
-    parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), primary_key=True)
+    parameter_set_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
 
 
 class Spec(Base):

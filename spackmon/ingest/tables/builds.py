@@ -169,10 +169,9 @@ _REPEATED = (
 
 _REPEAT_NEWEST = Statement(
     f"""
-    UPDATE build SET updated_at = :now, newest_attempt_id = :attempt_id, facet_id = :facet_id,
-        {
-        ", ".join(f"{name} = (SELECT a.{name} FROM attempt a WHERE a.id = :attempt_id)" for name in _REPEATED)
-    } WHERE id = :build_id
+    UPDATE build SET updated_at = :now, newest_attempt_id = a.id, facet_id = :facet_id,
+        {", ".join(f"{name} = a.{name}" for name in _REPEATED)}
+    FROM attempt a WHERE a.id = :attempt_id AND build.id = :build_id
     """  # noqa: S608 -- of our own constants
 )
 
