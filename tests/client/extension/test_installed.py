@@ -74,8 +74,16 @@ def test_push_takes_everything_or_what_the_environment_has(tmp_path: Path) -> No
         spack("monitor", "push", "--all")
         assert {line["package"] for line in server.lines} == {"libgreet", "demo-base"}
         server.lines.clear()
-        spack("monitor", "push", "--env", FAKE_ENVIRONMENT="demo-base")
-        assert {line["package"] for line in server.lines} == {"demo-base"}
+        code, output, _ = spack("monitor", "push", "--env", FAKE_ENVIRONMENT="demo-base broken-user@0.1")
+    assert (code, output.split()[:4]) == (0, ["pushed", "4", "of", "4"])
+    *installs, spec, environment = server.lines
+    assert {line["package"] for line in installs} == {"demo-base", "libgreet"}
+    reports = [report for line in (spec, environment) for report in read(line)]
+    assert reports[0].graph.nodes[reports[0].graph.root].name == "broken-user"  # type: ignore[union-attr]
+    roots = environment["roots"]
+    assert [root["abstract_spec"] for root in roots] == ["demo-base", "broken-user@0.1"]
+    assert roots[1]["spec_hash"] == reports[0].graph.root  # type: ignore[union-attr]
+    assert (environment["name"], environment["lock_file_version"]) == ("site", 6)
 
 
 @pytest.mark.parametrize(

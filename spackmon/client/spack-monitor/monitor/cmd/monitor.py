@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence, Tuple
 
 import spack.cmd
 import spack.cmd.install
@@ -21,7 +21,7 @@ import spack.store
 if TYPE_CHECKING:
     from ..attach import Watch
     from ..settings import Settings
-    from ..spool import Run, Spool
+    from ..spool import Item, Run, Spool
 
 description = "report builds to a spackmon server"
 section = "build"
@@ -48,7 +48,7 @@ def setup_parser(subparser: ArgumentParser) -> None:
         "--env",
         action="store_true",
         dest="of_environment",
-        help="what of the active environment is installed",
+        help="what of the active environment is installed, and its lock file",
     )
     push.add_argument("installed", nargs="*", metavar="SPEC", help="an installed spec, or several")
     analyze = commands.add_parser("analyze", help="report all of that but the logs")
@@ -149,8 +149,12 @@ def _say_under_debug() -> None:
 
 
 def _push(parser: ArgumentParser, args: Namespace) -> int:
+    from .. import environments
+
     specs = _chosen(args, args.of_all, args.of_environment)
-    return _report("pushed", specs, with_log=True)
+    environment = spack.environment.active_environment() if args.of_environment else None
+    more = [] if environment is None else environments.reports(environment)
+    return _report("pushed", specs, with_log=True, more=more)
 
 
 def _analyze(parser: ArgumentParser, args: Namespace) -> int:
@@ -180,7 +184,7 @@ def _chosen(args: Namespace, is_all: bool, is_environment: bool) -> List[Any]:
     return list({spec.dag_hash(): spec for spec in found if not spec.external}.values())
 
 
-def _report(done: str, specs: List[Any], with_log: bool) -> int:
+def _report(done: str, specs: List[Any], with_log: bool, more: Sequence["Item"] = ()) -> int:
     from .. import elf_files, installed, sender
 
     settings, _, spool = _places()
@@ -188,21 +192,21 @@ def _report(done: str, specs: List[Any], with_log: bool) -> int:
         return _complain("where to? run `spack monitor login URL`, or set SPACKMON_URL")
     run = spool.begin()
     sending = sender.Sender(spool, settings)
-    taken = 0
+    taken, count = 0, len(specs) + len(more)
     try:
         with elf_files.ElfFiles() as elf:
             for number, spec in enumerate(specs, 1):
                 run.add(installed.report(spec, elf, with_log), spec.dag_hash())
                 if number % _SENT_AT_ONCE == 0:
                     taken += sending.send(run, is_over=False) or 0
-                    print(f"{number} of {len(specs)}")
+                    print(f"{number} of {count}")
+        for item in more:
+            run.add(item, "")
         taken += sending.send(run, is_over=True) or 0
     except sender.Away as problem:
-        return _complain(
-            f"{problem}\n{taken} of {len(specs)} were sent; `spack monitor flush` sends what waits"
-        )
-    print(f"{done} {taken} of {len(specs)} to {settings.url}")
-    return 0 if taken == len(specs) else _complain(f"{spool.log_path} says which were refused")
+        return _complain(f"{problem}\n{taken} of {count} were sent; `spack monitor flush` sends what waits")
+    print(f"{done} {taken} of {count} to {settings.url}")
+    return 0 if taken == count else _complain(f"{spool.log_path} says which were refused")
 
 
 def _status(parser: ArgumentParser, args: Namespace) -> int:

@@ -1,7 +1,9 @@
+import json
 import os
 import pickle
 
 import spack.error
+import spack.paths
 import spack.spec
 import spack.util.parallel
 
@@ -20,6 +22,18 @@ class Environment:
             failure = spack.util.parallel.ErrorFromWorker(type(error), error, error.__traceback__)
             # Of several roots, each is concretized by a process of its own.
             raise RuntimeError(str(pickle.loads(pickle.dumps(failure)))) from None
+
+    @property
+    def lock_path(self):
+        path = os.path.join(spack.paths.root, "environments", "site", "spack.lock")
+        roots = [
+            {"hash": spack.spec.concretized(spec.name).dag_hash(), "spec": str(spec)}
+            for spec in self.user_specs
+        ]
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            json.dump({"_meta": {"lockfile-version": 6}, "roots": roots, "concrete_specs": {}}, file)
+        return path
 
     def all_specs(self):
         roots = [spack.spec.concretized(spec.name) for spec in self.user_specs]
