@@ -188,7 +188,7 @@ async def _try(database: Database, sender: Sender, channel: StoredChannel, conte
         lambda connection: deliveries.store_test(connection, channel.id, content, utc_now())
     )
     outcome = await sender.send(channel, message)
-    await sender.note(channel, message, outcome)
+    await sender.note(message, outcome)
     status = "" if outcome.answer_status is None else f" {outcome.answer_status}"
     complain(f"{channel.kind.lower()} {channel.shown_address}:{status} {outcome.answer}")
     return outcome.is_delivered

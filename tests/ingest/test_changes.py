@@ -87,6 +87,9 @@ def test_old_changes_go_from_the_oldest_on_and_the_newest_stays(database: Databa
     assert not database.write_once(forget)
     assert [position for position, _, _ in noted(database)] == [2, 3, 4]
     later = utc_now() + timedelta(days=9)
+    # Whoever has come no farther than that reads on after it.
+    assert not database.write_once(lambda connection: changes.forget_changes(connection, later, _DAY, 2))
+    assert [position for position, _, _ in noted(database)] == [3, 4]
     assert not database.write_once(lambda connection: changes.forget_changes(connection, later, _DAY))
     assert [position for position, _, _ in noted(database)] == [4]
     database.write_once(lambda connection: changes.note_changes(connection, builds=[9]))

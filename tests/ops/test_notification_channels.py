@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,20 +42,26 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def posted(url: str, allowed: Allowed) -> Outcome:
-    return asyncio.run(WebhookSender(allowed, "test").post(url, b"{}", {"Webhook-Id": "msg_1"}))
+def posted(urls: list[str], allowed: Allowed) -> list[Outcome]:
+    async def work() -> list[Outcome]:
+        sender = WebhookSender(allowed, "test")
+        return [await sender.post(url, b"{}", {"Webhook-Id": "msg_1"}) for url in urls]
+
+    return asyncio.run(work())
 
 
 def test_no_request_goes_to_an_address_that_is_none_of_the_internet(receiver: Receiver) -> None:
-    for url in PRIVATE:
-        host, _, path = url.removeprefix("http://").partition("/")
-        there = f"http://{host}:{receiver.port}/{path}"
-        outcome = posted(there, Allowed())
+    urls = [re.sub(r"(?<=\w|\]|\.)/", f":{receiver.port}/", url, count=1) for url in PRIVATE]
+    assert all(f":{receiver.port}/" in url for url in urls)
+    for url, outcome in zip(urls, posted(urls, Allowed()), strict=True):
         assert (outcome.is_delivered, outcome.answer_status) == (False, None), url
     assert not receiver.requests
+    by_name = receiver.url.replace("127.0.0.1", "localhost")
     for allowed in ("127.0.0.0/8", "localhost", "LOCALHOST."):
-        assert posted(receiver.url.replace("127.0.0.1", "localhost"), Allowed.of([allowed])).is_delivered
-    assert not posted(receiver.url, Allowed.of(["localhost", "10.0.0.0/8"])).is_delivered
+        (outcome,) = posted([by_name], Allowed.of([allowed]))
+        assert outcome.is_delivered
+    (outcome,) = posted([receiver.url], Allowed.of(["localhost", "10.0.0.0/8"]))
+    assert not outcome.is_delivered
     assert len(receiver.requests) == 3
     for url in ("http://8.8.8.8/", "https://[2606:4700::1111]/", "https://example.org:8443/hook?a=b"):
         check_url(url, Allowed())
@@ -71,7 +78,7 @@ def test_an_address_that_no_webhook_can_have_is_refused(url: str) -> None:
 def test_an_answer_is_bounded_and_leads_nowhere(receiver: Receiver) -> None:
     allowed = Allowed.of(["127.0.0.1"])
     receiver.answers, receiver.headers = [302, 429, 410], {"Location": receiver.url, "Retry-After": "77"}
-    redirected, busy, gone = (posted(receiver.url, allowed) for _ in range(3))
+    redirected, busy, gone = posted([receiver.url] * 3, allowed)
     assert (redirected.is_delivered, redirected.answer_status, len(receiver.requests)) == (False, 302, 3)
     assert (busy.wait_seconds, busy.is_final) == (77.0, False)
     assert gone.is_final
@@ -129,26 +136,28 @@ def test_a_mail_has_the_headers_that_are_meant_and_no_others() -> None:
             mail.check_address(address)
 
 
-@pytest.mark.parametrize(
-    ("code", "given"),
-    [
-        ("a rule needs a channel", ()),
-        ("--where", ("--where", "[]", "--webhook", "https://example.org")),
-        ("colour", ("--where", '{"colour": {"eq": "red"}}', "--webhook", "https://example.org")),
-        ("no address of the Internet", ("--webhook", "http://169.254.169.254/latest")),
-        ("no mail address", ("--email", "ada")),
-        ("no chat", ("--chat", "irc=https://example.org")),
-        ("not JSON", ("--chat", "@bad.j2=https://example.org")),
-        ("missing", ("--chat", "@missing.j2=https://example.org")),
-        ("--environment", ("--environment", "site", "--email", "ada@example.org")),
-        ("no person", ("--user", "nobody", "--email", "ada@example.org")),
-    ],
-)
+WRONG = [
+    ("a rule needs a channel", ()),
+    ("--where", ("--where", "[]", "--webhook", "https://example.org")),
+    ("colour", ("--where", '{"colour": {"eq": "red"}}', "--webhook", "https://example.org")),
+    ("no address of the Internet", ("--webhook", "http://169.254.169.254/latest")),
+    ("no mail address", ("--email", "ada")),
+    ("no chat", ("--chat", "irc=https://example.org")),
+    ("not JSON", ("--chat", "@bad.j2=https://example.org")),
+    ("missing", ("--chat", "@missing.j2=https://example.org")),
+    ("--environment", ("--environment", "site", "--email", "ada@example.org")),
+    ("no person", ("--user", "nobody", "--email", "ada@example.org")),
+]
+
+
 def test_a_rule_that_cannot_be_is_refused_with_a_sentence(
-    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, given: tuple[str, ...]
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("bad.j2").write_text("{{ message.title }}")
     shell = Shell(sqlite_url, tmp_path)
-    assert code in shell.refused("rule", "add", "one", "--on", "FIXED", *given)
+    for sentence, given in WRONG:
+        assert sentence in shell.refused("rule", "add", "one", "--on", "FIXED", *given)
     assert len(shell.done("rule", "list").splitlines()) == 1
+    assert "no rule named 'one'" in shell.refused("rule", "remove", "one")
+    assert "no message" in shell.refused("rule", "redeliver", "msg_1")

@@ -18,10 +18,12 @@ from spackmon.ingest.rows import Statement
 from spackmon.models import utc_now
 from spackmon.ops.notifications.rules import Channel, NewRule, add_rule
 from spackmon.status import BuildStatus, ChannelKind, NewsKind
-from spackmon.submission import InstallPhase
+from spackmon.submission import EnvironmentReport, EnvironmentRoot, InstallPhase
 from tests.cli.command import Shell
 from tests.ingest.installs import live
 from tests.ingest.reports import Site, graph, spec
+from tests.ops import mailbox as mailbox_of
+from tests.ops.mailbox import receiving_mail
 from tests.ops.receiving import Receiver, receiving
 from tests.server import USER, new_token, served, served_by_process, worker_of
 from tests.waiting import until
@@ -108,20 +110,26 @@ def test_what_newly_fails_is_told_once_signed_and_again_after_an_error(
         runs.ended("zlib", "SUCCESS")
         runs.ended("zlib", "FAILED")
         until(lambda: len(receiver.requests) == 3, "the next time it newly fails")
-        until(lambda: "WAITING" not in shell.done("rule", "deliveries"), "the end of all deliveries")
+        until(lambda: set(statuses(site)) == {"DELIVERED"}, "the end of all deliveries")
+        newest, oldest = shell.done("rule", "deliveries", "nightly").splitlines()[1:]
+        shell.done("rule", "redeliver", receiver.requests[0].delivery)
+        until(lambda: len(receiver.requests) == 4, "what was asked for again")
+    receiver.answers = [503]
+    assert "1 message could not be delivered" in shell.refused("rule", "test", "nightly")
+    shell.done("rule", "test", "nightly")
     key = key_of(shell, "nightly")
     assert all(request.is_signed_by(key) for request in receiver.requests)
     assert not receiver.requests[0].is_signed_by(key[::-1])
-    first, again, later = receiver.requests
-    assert first.delivery == again.delivery != later.delivery
-    assert first.body == again.body
+    first, again, later, third, *tests = receiver.requests
+    assert first.delivery == again.delivery == third.delivery != later.delivery
+    assert first.body == again.body == third.body
+    assert [test.message["data"]["build"]["id"] for test in tests] == ["0", "0"]
     data = first.message["data"]
     assert (first.message["type"], data["title"]) == ("NEWLY_FAILING", "zlib@1.2.11 newly fails")
     cause = data["cause"]
     assert (cause["package"], cause["phase"]) == ("zlib@1.2.11", "build")
     assert (cause["sourceFile"], cause["sourceLine"], cause["errorClass"]) == ("main.c", 7, "compile")
     assert data["url"].endswith(f"/builds/{data['build']['id']}")
-    newest, oldest = shell.done("rule", "deliveries", "nightly").splitlines()[1:]
     assert oldest.split()[0] == first.delivery
     assert " DELIVERED  2      200" in oldest
     assert " DELIVERED  1      200" in newest
@@ -131,6 +139,11 @@ def new_rule(database: Database, name: str, event: NewsKind, *channels: Channel,
     rule = NewRule(name, event, other.get("condition", {}), other.get("environment"), 20, channels)
     rule = replace(rule, messages_per_hour=other.get("per_hour", 20))
     database.write_once(lambda connection: add_rule(connection, other.get("owner", 1), rule))
+
+
+def statuses(site: Site) -> list[str]:
+    """How the messages stand, in the order in which they were noted."""
+    return [status for (status,) in site.rows("SELECT status FROM notification_delivery ORDER BY id")]
 
 
 def webhook(receiver: Receiver, path: str = "") -> Channel:
@@ -171,11 +184,95 @@ def test_servers_that_are_killed_and_serve_beside_each_other_lose_nothing_and_te
         served(database_url, tmp_path, webhook_private_allowed=HERE),
         served(database_url, tmp_path, webhook_private_allowed=HERE),
     ):
-        until(lambda: "ConnectError" in shell.done("rule", "deliveries"), "a try of who came after")
+        tried = "SELECT 1 FROM notification_delivery WHERE answer LIKE 'ConnectError%'"
+        until(lambda: site.rows(tried), "a try of who came after")
         with receiving(port) as again:
             for name in names[2:]:
                 runs.ended(name, "FAILED")
-            until(lambda: shell.done("rule", "deliveries").count(" DELIVERED ") == 4, "all of them")
+            until(lambda: statuses(site) == ["DELIVERED"] * 4, "all of them")
     assert sorted(again.titles) == [f"{name}@1.2.11 newly fails" for name in names]
     (first,) = (one for one in again.requests if one.delivery == receiver.requests[0].delivery)
     assert first.body == receiver.requests[0].body
+
+
+def test_each_kind_of_news_is_told_of_its_own_runs_alone(
+    shell: Shell, database: Database, site: Site, receiver: Receiver, database_url: str, tmp_path: Path
+) -> None:
+    runs = Runs(site)
+    runs.ended("zlib", "SUCCESS")
+    old = {"started_at": utc_now() - timedelta(days=80), "finished_at": utc_now() - timedelta(days=79)}
+    runs.ended("zlib", "FAILED", log=LOG.replace(b"deflate", b"returns"), **old)
+    for kind in NewsKind:
+        name = kind.lower().replace("_", "-")
+        environment = "site" if kind is NewsKind.ROOT_FAILED else None
+        new_rule(database, name, kind, webhook(receiver, f"/{name}"), environment=environment)
+    new_rule(database, "gone", NewsKind.FIXED, webhook(receiver, "/gone"), owner=2)
+    disable = "UPDATE person SET disabled_at = :past_at WHERE id = 2"
+    let_pass(database, disable)
+    with served(database_url, tmp_path, webhook_private_allowed=HERE):
+        # History, as an import brings it, is no news.
+        past = {"started_at": utc_now() - timedelta(days=6), "finished_at": utc_now() - timedelta(days=5)}
+        runs.ended("zlib", "FAILED", **past)
+        root = runs.ended("hdf5", "FAILED", log=LOG.replace(b"deflate", b"a_new_thing"))
+        runs.ended("zlib", "FAILED", log=LOG.replace(b"deflate", b"returns"))
+        runs.ended("zlib", "SUCCESS")
+        until(lambda: len(receiver.requests) == 4, "the first news")
+        site.apply(EnvironmentReport("site", 7, None, (EnvironmentRoot("hdf5 +mpi", root.hash),)))
+        site.apply(EnvironmentReport("other", 7, None, ()))
+        runs.again(root, "FAILED", log=LOG.replace(b"deflate", b"a_new_thing"))
+        # Of both runs, which are of a root by now.
+        until(lambda: len(receiver.requests) == 6, "the root")
+        until(lambda: site.rows("SELECT 1 FROM notification_rule WHERE trouble IS NOT NULL"), "a trouble")
+    told = {request.path.removeprefix("/hook/"): request.message["data"] for request in receiver.requests}
+    assert {path: data["build"]["package"] for path, data in told.items()} == {
+        "newly-failing": "zlib", "fixed": "zlib", "new-error-group": "hdf5", "returned-error-group": "zlib",
+        "root-failed": "hdf5",
+    }  # fmt: skip
+    assert told["root-failed"]["root"] == {"environment": "site", "abstractSpec": "hdf5 +mpi"}
+    assert told["fixed"]["cause"] is None
+    (gone,) = (line for line in shell.done("rule", "list").splitlines() if line.startswith("gone "))
+    assert "disabled" in gone
+
+
+def test_mail_says_what_broke_and_sums_up_what_is_too_much(
+    shell: Shell, database: Database, site: Site, database_url: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    runs = Runs(site)
+    for name in ("zlib", "hdf5", "cmake", "perl"):
+        runs.ended(name, "SUCCESS")
+    with receiving_mail(tmp_path) as mailbox:
+        monkeypatch.setenv("SSL_CERT_FILE", str(mailbox.certificate))
+        mail_server = {
+            "smtp_host": "127.0.0.1", "smtp_port": mailbox.port, "smtp_user": mailbox_of.USER,
+            "smtp_password": mailbox_of.PASSWORD, "mail_from": "spackmon@example.org",
+            "domain_name": "https://monitor.example.org",
+        }  # fmt: skip
+        channel = Channel(ChannelKind.EMAIL, "ada@example.org")
+        new_rule(database, "mail", NewsKind.NEWLY_FAILING, channel, per_hour=1)
+        mailbox.refusals = ["451 try again"]
+        with served(database_url, tmp_path, **mail_server):
+            runs.ended("zlib", "FAILED")
+            until(lambda: mailbox.mails, "the mail")
+            for name in ("hdf5", "cmake", "perl"):
+                runs.ended(name, "FAILED")
+            until(lambda: statuses(site).count("HELD") == 3, "what is too much")
+            let_pass(
+                database,
+                "UPDATE notification_delivery SET first_try_at = :past_at WHERE first_try_at IS NOT NULL",
+                "UPDATE notification_delivery SET next_try_at = :past_at WHERE status = 'HELD'",
+            )
+            until(lambda: len(mailbox.mails) == 2, "the summary")
+    first, summary = mailbox.mails
+    assert (first["Subject"], first["To"]) == ("zlib@1.2.11 newly fails", "ada@example.org")
+    text = first.get_content()
+    assert "Broken: zlib@1.2.11, phase build" in text
+    assert "At: main.c:7" in text
+    assert "Build: https://monitor.example.org/builds/5" in text
+    assert summary["Subject"] == "mail: 3 more events"
+    assert [name in summary.get_content() for name in ("hdf5@", "cmake@", "perl@", "zlib@")] == [
+        True, True, True, False,
+    ]  # fmt: skip
+    listed = shell.done("rule", "deliveries")
+    assert listed.count(" SUMMED_UP ") == 3
+    assert mailbox_of.PASSWORD not in listed

@@ -26,7 +26,6 @@ TEST = "test:"
 _KEY_BYTES = 16
 # Longer than a try takes.
 _LEASE_SECONDS = 90.0
-_CHANNELS_AT_ONCE = 8
 _HOUR = timedelta(hours=1)
 _LONGEST_WAIT_SECONDS = 3_600.0
 _SUMMED_UP_EVENTS = 20
@@ -116,7 +115,7 @@ def is_due(connection: Connection, now: datetime) -> bool:
     return connection.execute(select(_d.id).where(*_due(now)).limit(1)).first() is not None
 
 
-def claim_channels(connection: Connection, lease: str, now: datetime) -> list[StoredChannel]:
+def claim_channels(connection: Connection, lease: str, now: datetime, most: int) -> list[StoredChannel]:
     """Channels with something to send that nobody else sends from, for this sender."""
     channel = NotificationChannel
     free = or_(channel.leased_until.is_(None), channel.leased_until < now)
@@ -125,7 +124,7 @@ def claim_channels(connection: Connection, lease: str, now: datetime) -> list[St
             select(channel.id)
             .where(free, exists().where(_d.channel_id == channel.id, *_due(now)))
             .order_by(channel.id)
-            .limit(_CHANNELS_AT_ONCE)
+            .limit(most)
             .with_for_update(skip_locked=True)
         )
         .scalars()

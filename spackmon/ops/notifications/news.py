@@ -70,14 +70,22 @@ class News:
     async def _ended_runs(
         self, rule: StoredRule, build_ids: Sequence[int], now: datetime
     ) -> list[dict[str, Any]]:
-        return await self._all_nodes(
-            "ended_runs",
-            ("attempts",),
-            builds=[str(build_id) for build_id in build_ids],
-            statuses=list(_STATUSES[rule.event]),
-            since=(now - timedelta(days=NEWS_DAYS)).isoformat(),
-            condition=rule.condition,
-        )
+        variables = {
+            "builds": [str(build_id) for build_id in build_ids],
+            "statuses": list(_STATUSES[rule.event]),
+            "since": (now - timedelta(days=NEWS_DAYS)).isoformat(),
+            # What ended and was reported before there was the rule is none of its news, whatever changes.
+            "added": rule.created_at.isoformat(),
+            "condition": rule.condition,
+        }
+        found: list[dict[str, Any]] = []
+        after: str | None = None
+        while True:
+            page = (await self._ask("ended_runs", after=after, **variables))["attempts"]
+            found += page["nodes"]
+            if not page["pageInfo"]["hasNextPage"]:
+                return found
+            after = page["pageInfo"]["endCursor"]
 
     async def _is_change(self, question: str, run: Mapping[str, Any]) -> bool:
         """Whether the last run of the same thing before this one ended the other way."""
@@ -89,13 +97,13 @@ class News:
             of_thing["spec"] = {"version": {"eq": build["spec"]["version"]}}
         began = run["startedAt"]
         least = before_days(datetime.fromisoformat(began), _LOOK_BACK_DAYS).isoformat()
-        found = await self._all_nodes(
+        answer = await self._ask(
             question,
-            ("compareRuns", "runs"),
             before={"build": of_thing, "startedAt": {"ge": least, "lt": began}},
-            since={"build": of_thing, "startedAt": {"ge": began}},
+            # Of this run alone: what came after it may be judged with it, after an outage.
+            run={"id": {"eq": run["id"]}},
         )
-        return any(one["id"] == run["id"] for one in found)
+        return bool(answer["compareRuns"]["runs"]["nodes"])
 
     async def _failed_roots(self, rule: StoredRule, runs: Sequence[Mapping[str, Any]]) -> list[Event]:
         failed = [run for run in runs if run["build"]["spec"] is not None and _has_failed(run)]
@@ -110,18 +118,6 @@ class News:
             for run in failed
             if (root := roots.get(run["build"]["spec"]["hash"])) is not None
         ]
-
-    async def _all_nodes(self, question: str, keys: Sequence[str], **variables: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        after: str | None = None
-        while True:
-            page = await self._ask(question, after=after, **variables)
-            for key in keys:
-                page = page[key]
-            found += page["nodes"]
-            if not page["pageInfo"]["hasNextPage"]:
-                return found
-            after = page["pageInfo"]["endCursor"]
 
     def _event(self, rule: StoredRule, run: Mapping[str, Any], root: Mapping[str, str] | None) -> Event:
         build = run["build"]

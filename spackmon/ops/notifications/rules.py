@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from spackmon.errors import Code, Refused
+from spackmon.ingest.tables.changes import number_changes
 from spackmon.models import (
     NotificationChannel,
     NotificationDelivery,
@@ -78,6 +79,7 @@ class StoredRule:
     condition: Mapping[str, Any]
     environment_name: str | None
     position: int
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,10 @@ def add_rule(connection: Connection, owner_id: int, rule: NewRule) -> None:
             Code.RULE_INVALID,
             f"{rule.name!r} cannot be a rule's name: expected letters, digits and . _ -, up to 100",
         )
+    if connection.dialect.name != "sqlite":
+        # What was reported before has a position before that of the rule.
+        while number_changes(connection):
+            pass
     values = {
         "name": rule.name, "owner_id": owner_id, "event": rule.event, "condition": json.dumps(rule.condition),
         "environment_name": rule.environment_name, "messages_per_hour": rule.messages_per_hour,
@@ -130,6 +136,8 @@ def add_rule(connection: Connection, owner_id: int, rule: NewRule) -> None:
 def remove_rule(connection: Connection, name: str) -> None:
     """Forget a rule, its channels and what they told. Raises Refused RULE_UNKNOWN."""
     rule_id = _rule_id(connection, name)
+    # Who judges it now waits, and finds it gone.
+    connection.execute(select(NotificationRule.id).where(NotificationRule.id == rule_id).with_for_update())
     channels = select(NotificationChannel.id).where(NotificationChannel.rule_id == rule_id)
     connection.execute(delete(NotificationDelivery).where(NotificationDelivery.channel_id.in_(channels)))
     connection.execute(delete(NotificationChannel).where(NotificationChannel.rule_id == rule_id))
@@ -208,6 +216,7 @@ def rules_behind(connection: Connection, position: int) -> list[StoredRule]:
             NotificationRule.condition,
             NotificationRule.environment_name,
             NotificationRule.position,
+            NotificationRule.created_at,
         )
         .join(Person, Person.id == NotificationRule.owner_id)
         .where(NotificationRule.position < position)
@@ -223,6 +232,7 @@ def rules_behind(connection: Connection, position: int) -> list[StoredRule]:
             json.loads(row.condition),
             row.environment_name,
             row.position,
+            row.created_at,
         )
         for row in rows
     ]

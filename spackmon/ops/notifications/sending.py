@@ -3,15 +3,17 @@
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import anyio
 import structlog
+from anyio.abc import TaskGroup
 from sqlalchemy import Connection
 
 from spackmon.database import Database
@@ -29,6 +31,7 @@ Result = TypeVar("Result")
 log = structlog.get_logger()
 
 _LEASE_BYTES = 8
+_CHANNELS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Sender:
     def __init__(self, database: Database, delivering: Delivering) -> None:
         self._database, self._delivering = database, delivering
         self._webhooks: WebhookSender | None = None
+        self._sending = 0
 
     async def send(self, channel: StoredChannel, message: Message) -> Outcome:
         """One try; every failure is an outcome."""
@@ -63,26 +67,36 @@ class Sender:
         except Refused as refused:
             return Outcome(False, refused.sentence)
 
-    async def send_waiting(self) -> None:
-        """Send all that is due now, from channels that nobody else sends from. Raises Refused."""
+    async def send_waiting(self, tasks: TaskGroup) -> None:
+        """Begin to send what is due now, from channels that nobody else sends from. Raises Refused.
+
+        Nobody waits for a receiver but its own channel.
+        """
+        most = _CHANNELS_AT_ONCE - self._sending
+        if most <= 0:
+            return
         lease = secrets.token_hex(_LEASE_BYTES)
-        claim = partial(deliveries.claim_channels, lease=lease, now=utc_now())
-        channels = await self._database.write_held(claim, impatient=True)
-        async with anyio.create_task_group() as tasks:
-            for channel in channels:
-                tasks.start_soon(self._send_from, channel, lease)
+        claim = partial(deliveries.claim_channels, lease=lease, now=utc_now(), most=most)
+        for channel in await self._database.write_held(claim, impatient=True):
+            self._sending += 1
+            tasks.start_soon(self._send_from, channel, lease)
 
     async def _send_from(self, channel: StoredChannel, lease: str) -> None:
         try:
             while (message := await self._next(channel, lease)) is not None:
-                outcome = await self.send(channel, message)
-                await self.note(channel, message, outcome)
-            await self._write(lambda connection: deliveries.release(connection, channel.id, lease))
+                # As the process ends: what has begun is finished, and need not go twice.
+                with anyio.CancelScope(shield=True):
+                    outcome = await self.send(channel, message)
+                    _log(channel, message, outcome, await self.note(message, outcome))
         except Refused as refused:
             log.info("notifications_not_sent", rule=channel.rule_name, code=refused.code)
         except Exception:
             # A fault of one channel's messages is none of the others'.
             log.exception("notifications_not_sent", rule=channel.rule_name)
+        finally:
+            self._sending -= 1
+            with anyio.CancelScope(shield=True), suppress(Exception):
+                await self._write(lambda connection: deliveries.release(connection, channel.id, lease))
 
     async def _next(self, channel: StoredChannel, lease: str) -> Message | None:
         now, retry_seconds = utc_now(), self._delivering.retry_seconds
@@ -90,21 +104,12 @@ class Sender:
             lambda connection: deliveries.take_next(connection, channel.id, lease, now, retry_seconds)
         )
 
-    async def note(self, channel: StoredChannel, message: Message, outcome: Outcome) -> DeliveryStatus:
+    async def note(self, message: Message, outcome: Outcome) -> DeliveryStatus:
         """Write down what became of a try. Raises Refused."""
         now = utc_now()
-        status = await self._write(
+        return await self._write(
             lambda connection: deliveries.note_outcome(connection, message, outcome, now)
         )
-        log.info(
-            "notification_tried",
-            rule=channel.rule_name,
-            channel=f"{channel.kind.lower()} {channel.shown_address}",
-            delivery=message.key,
-            status=status,
-            answer_status=outcome.answer_status,
-        )
-        return status
 
     async def _write(self, work: Callable[[Connection], Result]) -> Result:
         return await self._database.write_held(work, impatient=True)
@@ -123,8 +128,18 @@ class Sender:
         return self._webhooks
 
 
-def webhook_body(content: object, created_at: datetime) -> bytes:
+def webhook_body(content: Mapping[str, Any], created_at: datetime) -> bytes:
     """What a webhook is sent: the event's `type`, when it was noted, and its `data`."""
-    assert isinstance(content, dict)  # noqa: S101 -- as it was stored
     envelope = {"type": content["event"], "timestamp": created_at.isoformat(), "data": content}
-    return json.dumps(envelope, ensure_ascii=False).encode()
+    return json.dumps(envelope).encode()
+
+
+def _log(channel: StoredChannel, message: Message, outcome: Outcome, status: DeliveryStatus) -> None:
+    log.info(
+        "notification_tried",
+        rule=channel.rule_name,
+        channel=f"{channel.kind.lower()} {channel.shown_address}",
+        delivery=message.key,
+        status=status,
+        answer_status=outcome.answer_status,
+    )

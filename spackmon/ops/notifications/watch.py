@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+import anyio
 import structlog
 from sqlalchemy import Connection, select
 
@@ -82,18 +83,18 @@ class Watcher:
 
     async def send(self) -> None:
         """Send what waits."""
-        while True:
-            await _woken(self._queued)
-            if self._has_rules and self._database.condition.trouble is None:
-                try:
-                    now = utc_now()
-                    due = partial(deliveries.is_due, now=now)
-                    if await in_thread(self._database.look_once, due):
-                        await self._sender.send_waiting()
-                except Refused as refused:
-                    log.info("notifications_not_sent", code=refused.code)
-                except Exception:
-                    log.exception("notifications_not_sent")
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await _woken(self._queued)
+                if self._has_rules and self._database.condition.trouble is None:
+                    try:
+                        due = partial(deliveries.is_due, now=utc_now())
+                        if await in_thread(self._database.look_once, due):
+                            await self._sender.send_waiting(tasks)
+                    except Refused as refused:
+                        log.info("notifications_not_sent", code=refused.code)
+                    except Exception:
+                        log.exception("notifications_not_sent")
 
     async def forget(self) -> None:
         """Delete the log's messages of long ago."""
