@@ -26,14 +26,14 @@ def _lines_of_event(content: Mapping[str, Any]) -> list[str]:
         ("Machine", machine),
         ("Tags", ", ".join(run["tags"])),
         ("Ended", run["finishedAt"]),
-        *(_cause(cause) if cause else []),
+        *(_cause(cause, content["url"]) if cause else []),
         ("Last success", content["lastSuccess"] and content["lastSuccess"]["finishedAt"]),
         ("Build", content["url"]),
     ]
     return [f"{name}: {_line(value)}" for name, value in told if value]
 
 
-def _cause(cause: Mapping[str, Any]) -> list[tuple[str, Any]]:
+def _cause(cause: Mapping[str, Any], address: str) -> list[tuple[str, Any]]:
     place = ":".join(str(one) for one in (cause["sourceFile"], cause["sourceLine"]) if one is not None)
     kind = " ".join(filter(None, (cause["errorClass"], cause["blame"] and f"({cause['blame'].lower()})")))
     return [
@@ -42,7 +42,7 @@ def _cause(cause: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("At", place),
         ("Class", kind),
         ("Known issue", cause["knownIssue"]),
-        ("Its page", cause["url"]),
+        ("Its page", cause["url"] if cause["url"] != address else None),
     ]
 
 
