@@ -1,4 +1,4 @@
-"""`spackmon advisories`: what known defects mean for a site, from files alone."""
+"""`spackmon advisories …`: what known defects mean for a site."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,27 +9,47 @@ from typing import Annotated, Any
 import typer
 
 from spackmon.cli.console import complain, print_table
+from spackmon.cli.installed import has_server, without_server
 from spackmon.client import Client
 from spackmon.client.advisories import Match, match
 from spackmon.errors import Refused
 from spackmon.formats.advisories import Advisory, Affected, read_advisories
 
+app = typer.Typer(help="Known defects, and what has them.", no_args_is_help=True)
+
 _SUFFIXES = frozenset((".json", ".jsonl", ".yaml", ".yml"))
+_Files = Annotated[
+    list[Path], typer.Argument(exists=True, help="OSV documents, your own advisories, or folders of them.")
+]
+_Names = Annotated[
+    list[str] | None,
+    typer.Option("--name", metavar="THEIRS=SPACK", help="What Spack calls what advisories call otherwise."),
+]
 
 
-def advisories(
-    files: Annotated[
-        list[Path],
-        typer.Argument(exists=True, help="OSV documents, your own advisories, or folders of them."),
-    ],
+@app.command()
+def load(files: _Files, name: _Names = None) -> None:
+    """Store advisories in the database, each in place of what it was before; a withdrawn one affects nothing.
+
+    The exit status is 2 where a file cannot be read, else 0.
+    """
+    if not has_server():
+        raise without_server("advisories load")
+    # The server's packages, which a client need not have.
+    from spackmon.cli.stored_advisories import store
+
+    names = _names(name or [])
+    raise typer.Exit(store(list(_listed(files)), names))
+
+
+@app.command()
+def check(
+    files: _Files,
     url: Annotated[str, typer.Option(help="The server that is asked.")] = "http://127.0.0.1:8000",
     token: Annotated[
         str | None, typer.Option(envvar="SPACKMON_TOKEN", show_envvar=True, help="Where reading needs one.")
     ] = None,
-    name: Annotated[
-        list[str] | None,
-        typer.Option(metavar="THEIRS=SPACK", help="What Spack calls what advisories call otherwise."),
-    ] = None,
+    name: _Names = None,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="A JSON object a line, for programs.")] = False,
 ) -> None:
     """Ask a server what has a known defect: specs, builds, roots, and what to change below each root.

@@ -15,7 +15,7 @@ class _Program(LazyGroup):
         "serve": Place("serve", "serve"),
         "schema": Place("schema", "schema"),
         "abi": Place("abi", needs_server=False),
-        "advisories": Place("advisories", "advisories", needs_server=False),
+        "advisories": Place("advisories", needs_server=False),
         "extension": Place("extension", needs_server=False),
         "log": Place("log", needs_server=False),
         "unit": Place("unit"),

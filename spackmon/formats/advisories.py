@@ -7,11 +7,14 @@ list of specs.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
 from spackmon.formats.bytes.fields import FieldUnfit, list_of, name_of, named_fields, object_of, optional_name
 from spackmon.formats.bytes.text_documents import json_values, yaml_values
+from spackmon.graph.defects import AffectedRange, Defect, Undecided, ranges_of_spec, ranges_of_versions
+from spackmon.graph.versions import version_key
 
 # What Spack calls packages of other languages' registries.
 _PREFIXES = {"pypi": "py-", "cran": "r-", "bioconductor": "r-", "cpan": "perl-", "rubygems": "ruby-"}
@@ -23,7 +26,9 @@ _DISTRIBUTIONS = frozenset(
 )  # fmt: skip
 _PURL = re.compile(r"pkg:(?P<type>[\w.+-]+)/(?:[^@?#]*/)?(?P<name>[^@?#/]+)")
 _NO_NAME = re.compile(r"[^a-z0-9]+")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _VERSIONS_AT_ONCE = 500
+_WITHDRAWN = "it was withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +52,17 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """A known defect, as `CVE-2022-37434`; `passed_over` is what it says that has no meaning here."""
+    """A known defect, as `CVE-2022-37434`; `passed_over` is what it says that has no meaning here.
+
+    One that was withdrawn affects nothing.
+    """
 
     id: str
     aliases: tuple[str, ...]
     summary: str
     affected: tuple[Affected, ...]
     passed_over: tuple[str, ...] = ()
+    withdrawn_at: datetime | None = None
 
 
 def read_advisories(data: bytes, names: Mapping[str, str]) -> Iterator[Advisory]:
@@ -81,18 +90,34 @@ def _own(document: dict[str, Any]) -> Advisory:
     for place, spec in enumerate(specs):
         if not isinstance(spec, str) or not spec.strip():
             raise FieldUnfit(f"affects.{place} must be a spec, as openssl@:3.0.6")
+    withdrawn_at = _withdrawn(document)
     return Advisory(
         id=name_of(document, "id"),
         aliases=(),
         summary=optional_name(document, "summary") or "",
-        affected=tuple(Affected(spec=spec.strip()) for spec in specs),
+        affected=() if withdrawn_at else tuple(Affected(spec=spec.strip()) for spec in specs),
+        passed_over=(_WITHDRAWN,) if withdrawn_at else (),
+        withdrawn_at=withdrawn_at,
     )
+
+
+def _withdrawn(document: dict[str, Any]) -> datetime | None:
+    """When it was withdrawn; YAML reads a moment as one."""
+    given = document.get("withdrawn")
+    if given is None or isinstance(given, datetime):
+        return given if given is None or given.tzinfo else given.replace(tzinfo=UTC)
+    try:
+        moment = datetime.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise FieldUnfit("withdrawn must be a moment, as 2026-03-01T12:00:00Z") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _osv(document: dict[str, Any], names: Mapping[str, str]) -> Advisory:
     affected: list[Affected] = []
     passed_over: list[str] = []
-    if document.get("withdrawn") is None:
+    withdrawn_at = _withdrawn(document)
+    if withdrawn_at is None:
         for place, element in enumerate(list_of(document.get("affected") or [], "affected")):
             one = object_of(element, f"affected.{place}")
             found = _affected(one, names, f"affected.{place}")
@@ -101,13 +126,14 @@ def _osv(document: dict[str, Any], names: Mapping[str, str]) -> Advisory:
             else:
                 affected.append(found)
     else:
-        passed_over.append("it was withdrawn")
+        passed_over.append(_WITHDRAWN)
     return Advisory(
         id=name_of(document, "id"),
         aliases=tuple(str(alias) for alias in list_of(document.get("aliases") or [], "aliases")),
         summary=_first_line(document.get("summary") or document.get("details") or ""),
         affected=tuple({one.words: one for one in affected}.values()),
         passed_over=tuple(dict.fromkeys(passed_over)),
+        withdrawn_at=withdrawn_at,
     )
 
 
@@ -121,12 +147,13 @@ def _affected(element: Mapping[str, Any], names: Mapping[str, str], at: str) -> 
     if called is None:
         return "an entry names no package"
     conditions: list[Mapping[str, Any]] = []
-    of_commits = False
+    of_commits = of_versions = False
     for place, ranged in enumerate(list_of(element.get("ranges") or [], f"{at}.ranges")):
         one = object_of(ranged, f"{at}.ranges.{place}")
         if one.get("type") == "GIT":
             of_commits = True
         else:
+            of_versions = True
             conditions += _intervals(list_of(one.get("events") or [], f"{at}.ranges.{place}.events"))
     listed = [str(version) for version in list_of(element.get("versions") or [], f"{at}.versions")]
     if listed and not conditions:
@@ -137,15 +164,36 @@ def _affected(element: Mapping[str, Any], names: Mapping[str, str], at: str) -> 
         ]
     if of_commits and not conditions:
         return f"{called}: only commits are named"
+    if of_versions and not conditions:
+        return f"{called}: its ranges hold no version"
     return Affected(package=called, conditions=() if {} in conditions else tuple(conditions))
 
 
 def _intervals(events: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
-    """The intervals between events, which OSV lists in the order of versions."""
+    """The intervals between events; OSV sorts these by version, whatever the order of the list.
+
+    What is not below any `limit` is not affected.
+    """
+    said_of_all = [object_of(event, "events") for event in events]
+    limits = [str(said["limit"]) for said in said_of_all if "limit" in said]
+    limit = None if not limits or "*" in limits else max(limits, key=version_key)
+    for interval in _between(sorted(said_of_all, key=_place)):
+        end = interval.get("lt", interval.get("le"))
+        if limit is None or (end is not None and version_key(end) < version_key(limit)):
+            yield interval
+        elif "ge" not in interval or version_key(interval["ge"]) < version_key(limit):
+            yield {**{key: value for key, value in interval.items() if key == "ge"}, "lt": limit}
+
+
+def _place(event: Mapping[str, Any]) -> tuple[bytes, bool]:
+    version = str(next(iter(event.values()), ""))
+    return b"" if version == "0" else version_key(version), "last_affected" in event
+
+
+def _between(events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     begin: str | None = None
-    for event in events:
-        said = object_of(event, "events")
-        if "introduced" in said:
+    for said in events:
+        if begin is None and "introduced" in said:
             begin = str(said["introduced"])
         elif begin is not None and "fixed" in said:
             yield {**_from(begin), "lt": str(said["fixed"])}
@@ -183,4 +231,27 @@ def _in_words(condition: Mapping[str, Any]) -> str:
 
 
 def _first_line(text: object) -> str:
-    return str(text).strip().split("\n", 1)[0][:300]
+    return _UNSTORABLE.sub("\ufffd", str(text).strip().split("\n", 1)[0][:300])
+
+
+def defect_of(advisory: Advisory) -> Defect:
+    """The advisory as it is stored: what its words mean, and what of them is not decided."""
+    ranges: list[AffectedRange] = []
+    undecided = list(advisory.passed_over)
+    for affected in advisory.affected:
+        try:
+            if affected.spec is not None:
+                ranges += ranges_of_spec(affected.spec)
+            else:
+                ranges += ranges_of_versions(affected.package or "", affected.conditions)
+        except Undecided as why:
+            undecided.append(str(why))
+    return Defect(
+        identifier=advisory.id,
+        aliases=advisory.aliases,
+        summary=advisory.summary,
+        affects=tuple(one.words for one in advisory.affected),
+        ranges=tuple(dict.fromkeys(ranges)),
+        undecided=tuple(undecided),
+        withdrawn_at=advisory.withdrawn_at,
+    )

@@ -1,5 +1,6 @@
 """The tables, and nothing else: rows are written by ingest and auth, read by query."""
 
+from spackmon.models.advisories import Advisory, AdvisoryRange, AdvisoryVariant
 from spackmon.models.analysis import (
     Analysis,
     AnalysisHost,
@@ -63,14 +64,15 @@ from spackmon.models.notifications import NotificationChannel, NotificationDeliv
 from spackmon.models.people import Person, Token
 
 __all__ = [
-    "SPEC_TABLES", "Analysis", "AnalysisHost", "Architecture", "Attempt", "Attribute", "Base", "Build",
-    "BuildContent", "BuildDay", "BuildEnvironment", "BuildEvent", "BuildFacet", "BuildFacetChange", "CiJob",
-    "CiRun", "Claim", "ClaimPhase", "Closure", "Compiler", "ConcretizationFailure", "Dependency",
-    "EarlierAttribute", "ElfFile", "EnvironmentSet", "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild",
-    "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry",
-    "InstallFile", "LockFile", "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild",
-    "NotificationChannel", "NotificationDelivery", "NotificationRule", "Package", "PackageVersion",
-    "Parameter", "ParameterSet", "Person", "Phase", "ProvidedVirtual", "ReportedChange", "Ruling",
-    "SpackEnvironment", "Spec", "SpecCompiler", "SpecDocument", "SpecHash", "SpecRevision",
-    "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag", "Target", "Token", "attempt_tag", "utc_now",
+    "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost",
+    "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
+    "BuildEvent", "BuildFacet", "BuildFacetChange", "CiJob", "CiRun", "Claim", "ClaimPhase", "Closure",
+    "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet",
+    "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart",
+    "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot",
+    "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel", "NotificationDelivery",
+    "NotificationRule", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
+    "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec", "SpecCompiler",
+    "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag",
+    "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from spackmon.query.meanings.fields import (
     sorted_by,
     value,
 )
+from spackmon.query.rows.affected import advisories_of_build
 from spackmon.query.rows.ci import ci_run_id
 from spackmon.query.rows.events import (
     builds_of_group,
@@ -31,6 +32,7 @@ from spackmon.query.rows.failures import last_success, root_failure
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
 from spackmon.query.rows.relations import of_newest_attempt, refer_by, share, tags_of_build
 from spackmon.query.speclang.expressions import installed_bytes
+from spackmon.schema.advisory import Advisory
 from spackmon.schema.analysis import Analysis, AnalysisResult
 from spackmon.schema.attempt import Attempt
 from spackmon.schema.changes import BuildChanges
@@ -266,6 +268,12 @@ class Build(Node):
         belongs=_RESULTS,
         filters=True,
         description="The findings of analyzers about the newest attempt.",
+    )
+    advisories: Connection[Advisory] = connection(
+        models.Advisory,
+        belongs=advisories_of_build,
+        filters=True,
+        description="The known defects that its spec has, or something that the spec contains.",
     )
 
     class Filter:

@@ -31,6 +31,7 @@ from spackmon.query.meanings.live import newest_cursor
 from spackmon.query.rows.facets import all_builds
 from spackmon.query.rows.lookups import (
     MAXIMUM_IDS,
+    advisory_by_identifier,
     by_id,
     error_group_by_fingerprint,
     file_by_hash,
@@ -39,6 +40,7 @@ from spackmon.query.rows.lookups import (
 )
 from spackmon.query.speclang.satisfying import build_satisfies, impact_of, spec_satisfies
 from spackmon.schema.abi import AbiDifference, AbiHistory
+from spackmon.schema.advisory import Advisory
 from spackmon.schema.analysis import AnalysisResult, EarlierResult
 from spackmon.schema.architecture import Architecture, Target
 from spackmon.schema.attempt import BuildPhase
@@ -139,6 +141,15 @@ class Query:
     )
     analysis_result: AnalysisResult | None = lookup(
         models.Attribute, by_id("AnalysisResult"), [_ID], description="One finding of an analyzer, or null."
+    )
+    advisory: Advisory | None = lookup(
+        models.Advisory,
+        advisory_by_identifier,
+        [argument("identifier", str, "As `CVE-2022-37434`.")],
+        description="One stored advisory, or null.",
+    )
+    advisories: Connection[Advisory] = connection(
+        models.Advisory, description="All stored advisories, the one that was first loaded last first."
     )
     specs: SpecConnection = connection(
         models.Spec, satisfying=spec_satisfies, description="All specs, the latest first."

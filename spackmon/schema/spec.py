@@ -26,6 +26,7 @@ from spackmon.query.meanings.fields import (
     relation,
     value,
 )
+from spackmon.query.rows.affected import advisories_of_spec
 from spackmon.query.rows.filters import (
     compares_parameter_names,
     compares_parameter_values,
@@ -35,6 +36,7 @@ from spackmon.query.rows.filters import (
 )
 from spackmon.query.rows.relations import build_spec_id, depends_on, is_built_as, refer_by, share
 from spackmon.query.speclang import expressions
+from spackmon.schema.advisory import Advisory
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture
 from spackmon.schema.compiler import Compiler, SpecCompiler
@@ -343,6 +345,12 @@ class Spec(Node):
     )
     builds: BuildConnection = connection(
         models.Build, belongs=_BUILDS, filters=True, description="Its builds."
+    )
+    advisories: Connection[Advisory] = connection(
+        models.Advisory,
+        belongs=advisories_of_spec,
+        filters=True,
+        description="The known defects that it has, or something that it contains.",
     )
     analysis_results: Connection[AnalysisResult] = connection(
         models.Attribute,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from spackmon.errors import Refused
-from spackmon.formats.advisories import Affected, read_advisories
+from spackmon.formats.advisories import Affected, defect_of, read_advisories
 
 
 def entry(package, **said):
@@ -37,7 +37,14 @@ def read(document, **names):
             ({"ge": "1", "lt": "1.5"}, {"ge": "2.0", "lt": "2.1"}, {"ge": "3"}),
         ),
         ([{"introduced": "0"}], ()),
-        ([{"fixed": "2"}], ()),
+        # OSV sorts events by version, and looks at nothing from a limit on.
+        ([{"fixed": "2"}, {"introduced": "1.10"}], ({"ge": "1.10", "lt": "2"},)),
+        ([{"introduced": "1"}, {"limit": "3"}, {"limit": "2"}], ({"ge": "1", "lt": "3"},)),
+        (
+            [{"introduced": "1"}, {"fixed": "2"}, {"introduced": "4"}, {"limit": "3"}],
+            ({"ge": "1", "lt": "2"},),
+        ),
+        ([{"introduced": "1"}, {"limit": "*"}], ({"ge": "1"},)),
     ],
 )
 def test_events_are_intervals(events, conditions):
@@ -70,6 +77,7 @@ def test_packages_are_called_as_spack_calls_them(package, name):
             entry({"ecosystem": "OSS-Fuzz", "name": "zlib"}, **ranged({"introduced": "0"}, kind="GIT")),
             "commits",
         ),
+        (entry({"name": "zlib"}, **ranged({"fixed": "2"})), "hold no version"),
         (entry({"ecosystem": "PyPI"}, versions=["1"]), "names no package"),
         ({**entry({"name": "zlib"}, versions=["1"]), "withdrawn": "2026-01-01T00:00:00Z"}, "withdrawn"),
     ],
@@ -88,6 +96,7 @@ def test_what_has_no_meaning_here_is_passed_over_and_named(document, sentence):
         ('{"id": "X", "affects": [1]}', "affects.0"),
         ('{"id": "X", "affected": [{"package": "zlib"}]}', "affected.0.package"),
         ('{"id": "X", "affected": [{"package": {"name": "z"}, "ranges": [{"events": 3}]}]}', "events"),
+        ('{"id": "X", "affects": "zlib", "withdrawn": "yesterday"}', "withdrawn"),
         ("3", "the advisory"),
         ("- id: [", ""),
     ],
@@ -96,3 +105,21 @@ def test_what_is_wrong_is_named(text, field):
     with pytest.raises(Refused) as refused:
         list(read_advisories(text.encode(), {}))
     assert field in refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("spec", "why"),
+    [
+        ("%gcc", "no package"),
+        ("zlib %gcc", "only a package"),
+        ("zlib ^m4", "only a package"),
+        ("zlib os=debian12", "only a package"),
+        ("zlib++shared", "of shared"),
+        ("zlib cflags=-O2", "only a package"),
+        ("zlib @@", "not expected"),
+    ],
+)
+def test_what_is_asked_of_more_than_a_package_is_not_decided(spec, why):
+    defect = defect_of(read({"id": "X", "affects": ["hdf5@1.2", spec]}))
+    assert [one.package for one in defect.ranges] == ["hdf5"]
+    assert why in defect.undecided[0]

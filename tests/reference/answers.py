@@ -365,6 +365,9 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),
     ("Build", "previousSuccess"): lambda rows, build, _: _neighbour(rows, build, status="SUCCESS"),
     ("ErrorGroup", "suspects"): suspects.suspects_of,
+    ("Query", "advisory"): lambda rows, _, arguments: next(
+        iter(rows.by(models.Advisory, "identifier", arguments["identifier"])), None
+    ),
     ("Query", "analysisDiff"): _analysis_diff,
     ("Query", "analysisResult"): _by_id("AnalysisResult"),
     ("Query", "build"): _by_id("Build"),

@@ -29,6 +29,7 @@ class Draws:
                 "a": lambda: self.id("AnalysisResult"), "b": lambda: self.id("AnalysisResult"),
                 "first": self.few,
             },
+            "Query.advisory": {"identifier": self.identifier},
             "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
             "Query.build": {"id": lambda: self.id("Build")},
             "Query.ciRun": {"id": lambda: self.id("CiRun")},
@@ -191,6 +192,10 @@ class Draws:
     def fingerprint(self) -> str:
         """A fingerprint of a group of errors."""
         return self.dice.choice([*self.values.pools.of("ErrorGroup", "fingerprint"), "none"])
+
+    def identifier(self) -> str:
+        """The identifier of an advisory."""
+        return self.dice.choice([*self.values.pools.of("Advisory", "identifier"), "none"])
 
     def content(self) -> str:
         """The hash of a file's content."""

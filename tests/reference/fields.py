@@ -19,6 +19,7 @@ from tests.reference.related import MODELS, Related, newest_attempt, package_of,
 from tests.reference.rows import Rows
 
 JSON_COLUMNS = {
+    ("Advisory", "affects"), ("Advisory", "aliases"), ("Advisory", "undecided"),
     ("AnalysisResult", "jsonValue"), ("ConcretizationFailure", "document"), ("Dependency", "virtuals"),
     ("Spec", "external"), ("Target", "features"), ("Target", "parents"),
 }  # fmt: skip

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from spackmon import models
-from tests.reference import errors, failures
+from tests.reference import advisories, errors, failures
 from tests.reference.rows import Rows
 from tests.reference.walks import above
 
 MODELS: dict[str, Any] = {
+    "Advisory": models.Advisory,
     "Analysis": models.Analysis,
     "AnalysisResult": models.Attribute,
     "Architecture": models.Architecture,
@@ -229,6 +230,7 @@ def _of_newest_attempt(model: Any) -> Related:
 
 # Several rows: the elements of a list or of a connection, whatever its order.
 TO_MANY: dict[tuple[str, str], Related] = {
+    **advisories.TO_MANY,
     ("Analysis", "earlierResults"): _each(models.EarlierAttribute, "analysis_id"),
     ("Analysis", "results"): _each(models.Attribute, "analysis_id"),
     ("Architecture", "specs"): _each(models.Spec, "architecture_id"),

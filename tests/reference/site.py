@@ -5,14 +5,17 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from spackmon.database import Database
+from spackmon.formats.advisories import defect_of, read_advisories
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
 from spackmon.ingest.grouping import rule
 from spackmon.ingest.tables import error_groups, facets
+from spackmon.ingest.tables.advisories import put_defect
 from spackmon.models import Attempt, Base, Build, BuildFacetChange, CiJob, CiRun, ErrorGroup, MergedBuild
 from spackmon.models.columns import UtcDateTime
 from spackmon.status import GroupAction
@@ -66,6 +69,21 @@ _FAILURES = [
     b"/usr/bin/ld: cannot find -lfoo\ncollect2: error: ld returned 1 exit status\n",
 ]
 _GROUPS = [(None, None), ("default", None), ("", "/env/é")]
+ADVISORIES = [
+    {"id": "SITE-1", "affects": ["zlib@:1.10", "libc"], "summary": "é of zlib"},
+    {"id": "SITE-2", "affects": "hdf5+mpi", "withdrawn": "2026-01-01T00:00:00Z"},
+    {"id": "SITE-3", "affects": ["hdf5 ~mpi", "mpich@1.9:1.10,develop level=3", "Zoo %gcc", "éclair"]},
+    {
+        "id": "CVE-1",
+        "aliases": ["GHSA-1", "é"],
+        "affected": [
+            {
+                "package": {"ecosystem": "OSS-Fuzz", "name": "gcc"},
+                "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"last_affected": "1.10"}]}],
+            }
+        ],
+    },
+]
 _BEGIN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -100,6 +118,9 @@ def fill(site: Site, seed: int = 7) -> None:
         site.apply(ConcretizationFailureReport(node.name, None, "1.2.0", request, "no way"))
     _lock(site, random.Random(seed), known)
     database.write_once(lambda connection: _run_in_ci(connection, random.Random(seed)))
+    for content in ADVISORIES:
+        (advisory,) = read_advisories(json.dumps(content).encode(), {})
+        database.write_once(partial(put_defect, defect=defect_of(advisory), now=_BEGIN))
     database.write_once(lambda connection: _set_clocks(connection, dice))
     database.write_once(_count)
     database.write_once(_merge)

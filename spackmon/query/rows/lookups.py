@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
 
 from spackmon.errors import Code, Refused
-from spackmon.models import Build, ErrorGroup, InstallFile, MergedBuild, Package, Spec, SpecHash
+from spackmon.models import Advisory, Build, ErrorGroup, InstallFile, MergedBuild, Package, Spec, SpecHash
 from spackmon.query.sql.conditions import Filtering, Finder, Found
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.values import Given
@@ -69,6 +69,12 @@ def error_group_by_fingerprint(arguments: Mapping[str, Given], filtering: Filter
     )
     present = func.coalesce(ErrorGroup.merged_into_id, ErrorGroup.id)
     return Found(select(present).where(ErrorGroup.fingerprint == fingerprint).scalar_subquery())
+
+
+def advisory_by_identifier(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
+    """Finds an advisory by its identifier."""
+    identifier = filtering.bind(arguments["identifier"], Text, lambda text: without_nul("identifier", text))
+    return Found(select(Advisory.id).where(Advisory.identifier == identifier).scalar_subquery())
 
 
 def file_by_hash(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
