@@ -160,7 +160,6 @@ class Code(StrEnum):
     SUBSCRIPTIONS_BUSY = auto(), 503, "There are as many subscriptions as there may be: try again.", True
     SUBSCRIBER_TOO_SLOW = auto(), 503, "The client takes too few updates: go on after the last one.", True
     ORIGIN_REFUSED = auto(), 403, "Pages of this origin may not open a WebSocket here."
-    SPLICE_ANALYSIS_MISSING = auto(), 404, "The server has no splice analysis."
     NOTHING_BUILT = auto(), 404, "The upload belongs to no build."
 
     # The database

@@ -49,6 +49,13 @@ def read_corpora(value: Any) -> list[Corpus]:
         raise NotCorpora("no result of symbolator") from error
 
 
+def replaced_names(before: Iterable[Corpus], replacing: Iterable[Corpus]) -> list[tuple[str, str]]:
+    """The names of libraries that take another's place, each before that of the other, sorted."""
+    by_library = {corpus.library: corpus.name for corpus in {one.name: one for one in before}.values()}
+    replaced = {one.library: one.name for one in replacing if one.library in by_library}
+    return sorted((name, by_library[library]) for library, name in replaced.items())
+
+
 def missing_names(before: Iterable[Corpus], replacing: Iterable[Corpus]) -> list[tuple[str, str]] | None:
     """The (consumer, symbol) that are missing once libraries replace those of the same name, and not before.
 

@@ -13,6 +13,7 @@ from spackmon.errors import Code, Refused
 from spackmon.http.services import Services
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import fragment
+from spackmon.rest_compat.splices import specs_to_splice, splices
 
 
 def _document(name: str) -> str:
@@ -58,9 +59,11 @@ async def download_attribute(request: Request[Services]) -> Response:
     return Response(json.dumps(value), media_type="application/json")
 
 
-async def no_splices(_: Request[Services]) -> Response:
-    """Predictions and their contenders: this server makes none."""
-    raise Refused(Code.SPLICE_ANALYSIS_MISSING, "no splice analysis exists on this server")
+async def results_to_splice(request: Request[Services]) -> Response:
+    """The results of symbolator that a spec has: of these its libraries can take others' places."""
+    variables = {"id": request.path_params["id"], "analyzer": {"analyzer": {"eq": "symbolator"}}}
+    results = _pages(request, _ATTRIBUTES_OF_SPEC, variables, "spec", "analysisResults")
+    return JSONResponse([_attribute(result) async for result in results])
 
 
 def read_routes(prefix: str) -> list[Route]:
@@ -69,10 +72,10 @@ def read_routes(prefix: str) -> list[Route]:
         "specs/name/{name}": specs_by_name,
         "specs/{id}/attributes": attributes_of_spec,
         "specs/{id}/attributes/{analyzer}": attributes_of_spec,
-        "specs/{id}/splices/contenders": no_splices,
+        "specs/{id}/splices/contenders": results_to_splice,
         "attributes/{id}/download": download_attribute,
-        "attributes/{id}/splice/contenders": no_splices,
-        "analysis/splices/attribute/{attribute_id}/spec/{spec_id}": no_splices,
+        "attributes/{id}/splice/contenders": specs_to_splice,
+        "analysis/splices/attribute/{attribute_id}/spec/{spec_id}": splices,
     }
     return [
         Route(f"/{prefix}/{path}{slash}", endpoint) for path, endpoint in reads.items() for slash in ("/", "")
@@ -87,7 +90,10 @@ async def _pages(
     while True:
         connection: Any = await request.state.query.ask(query, {**variables, "after": after})
         for key in way:
-            connection = _present(connection[key], request)
+            connection = connection[key]
+            if connection is None:
+                # Scripts iterate what comes, also for what nobody reported.
+                return
         for node in connection["nodes"]:
             yield node
         if not connection["pageInfo"]["hasNextPage"]:

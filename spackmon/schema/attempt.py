@@ -254,6 +254,7 @@ class Attempt(Node):
         belongs=_VARIABLES,
         order=[models.EnvironmentVariable.name],
         filters=True,
+        has_where=True,
         description="The environment it ran in, by name.",
     )
     tags: Connection[_Tag] = connection(

@@ -251,6 +251,7 @@ class Build(Node):
         belongs=_VARIABLES,
         order=[models.EnvironmentVariable.name],
         filters=True,
+        has_where=True,
         description="The environment the newest attempt ran in, by name.",
     )
     install_files: InstallFileConnection = connection(

@@ -71,14 +71,17 @@ def quantified(name: str) -> Any:
 def object_type(declared: Declared) -> Declared:
     """Makes a class a type of the schema; its docstring becomes its description.
 
-    Its connections take the filter and the order of what they list.
+    Its connections take the filter and the order of what they list, and lists that have a `where` the filter.
     """
     for name, field in _fields(declared).items():
-        if isinstance(field.metadata.get(SQL), Connected):
+        meaning = field.metadata.get(SQL)
+        if isinstance(meaning, Listing) and meaning.has_where:
+            field.arguments = [_where(noun_of(declared.__annotations__[name]))]
+        elif isinstance(meaning, Connected):
             target = noun_of(declared.__annotations__[name])
             field.arguments = [
                 *field.arguments,
-                argument("where", input_of(f"{target}Filter") | None, "Only these rows."),
+                _where(target),
                 argument(
                     "order_by",
                     list[input_of(f"{target}Order")] | None,  # type: ignore[misc]
@@ -86,6 +89,10 @@ def object_type(declared: Declared) -> Declared:
                 ),
             ]
     return strawberry.type(declared, description=_sentence(declared))
+
+
+def _where(target: str) -> Any:
+    return argument("where", input_of(f"{target}Filter") | None, "Only these rows.")
 
 
 def noun(plural: str, *, filter_name: str = "") -> Callable[[Declared], Declared]:

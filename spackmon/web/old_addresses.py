@@ -39,7 +39,8 @@ _MATRIX = Old("Builds of a package by compiler", "The matrix of builds is a ques
 _RESULTS = Old("Analysis results", "What analyzers found is a question now.")
 _PREDICTIONS = Old(
     "Predictions from analysis results",
-    "This server predicts nothing yet; what the analyzers found, on which predictions rest, is a question.",
+    "Whether a library may take another's place is asked at /splice, what differs between two by GraphQL's "
+    "abiDiff; what the analyzers found is a question, too.",
 )
 _ACCOUNTS = Old(
     "Accounts and tokens",

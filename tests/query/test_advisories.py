@@ -11,7 +11,8 @@ from tests.ingest.reports import build_report, spec, spec_report
 from tests.query.conftest import AskedSite
 
 WORDS = [
-    "zlib", "zlib@1.2", "zlib@=1.2", "zlib@:1.2,develop:", "zlib+pic", "zlib~pic@1.2:", "zlib libs=a", "none@1",
+    "zlib", "zlib@1.2", "zlib@=1.2", "zlib@:1.2,develop:", "zlib+pic", "zlib~pic@1.2:", "zlib libs=a",
+    "none@1",
 ]  # fmt: skip
 QUERY = """query($text: String!, $identifier: String!) {
   specs(satisfying: $text) { nodes { hash } }

@@ -134,7 +134,7 @@ class Reference:
         if key in related.TO_ONE:
             return related.TO_ONE[key](self.rows, source)
         if key in _TO_MANY:
-            found = _TO_MANY[key](self.rows, source)
+            found = self._found(key, source, named(self._definition(key).type), arguments)
             return sorted(found, key=lambda row: related.LIST_ORDER[key](self.rows, row))
         return fields.value(self.rows, *key, source)
 

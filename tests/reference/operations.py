@@ -28,10 +28,10 @@ ARGUMENTS = {
     "a", "acrossMachines", "after", "afterVersion", "among", "as", "b", "base", "before", "build",
     "columns", "confidence", "context", "depth", "deptypes", "direction", "fingerprint", "first", "from",
     "fromLine", "hash", "hashes", "having", "head", "id", "identifier", "ids", "ignore",
-    "includeFailedToConcretize", "includeInstalled", "keys", "last", "lines", "lookBackDays", "matchedBy", "maximumDepth", "maximumP",
-    "minimumChanges", "minimumRuns", "name", "of", "offset", "order", "orderBy", "package", "replace",
-    "rootCausesOnly", "rows", "rule", "satisfying", "search", "since", "spec", "symbols", "template", "text",
-    "to", "toLine", "types", "unchanged", "versions", "where", "with",
+    "includeFailedToConcretize", "includeInstalled", "keys", "last", "lines", "lookBackDays", "matchedBy",
+    "maximumDepth", "maximumP", "minimumChanges", "minimumRuns", "name", "of", "offset", "order", "orderBy",
+    "package", "replace", "rootCausesOnly", "rows", "rule", "satisfying", "search", "since", "spec",
+    "symbols", "template", "text", "to", "toLine", "types", "unchanged", "versions", "where", "with",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"

@@ -151,9 +151,13 @@ def listing(
     ends: Sequence[Attribute] = (),
     rows: int = 10,
     filters: bool = False,
+    has_where: bool = False,
 ) -> Any:
-    """A field that lists rows whose number the thing itself bounds; open-ended ones are connections."""
-    meaning = Listing(model, belongs, is_collected, tuple(ends), _paths(order), rows)
+    """A field that lists rows whose number the thing itself bounds; open-ended ones are connections.
+
+    One that `has_where` takes the filter of what it lists as an argument.
+    """
+    meaning = Listing(model, belongs, is_collected, tuple(ends), _paths(order), rows, has_where)
     return _field(meaning, description, filters=filters)
 
 

@@ -150,7 +150,8 @@ class Listing(Meaning):
     """All rows of a table that belong to this row, in order; `rows` is how many that may well be.
 
     `belongs(row, other)` is the condition. If it `is_collected`, they are what the object around collects,
-    or with `ends` the rows of which these foreign keys all refer to that.
+    or with `ends` the rows of which these foreign keys all refer to that. If it `has_where`, an
+    argument narrows it.
     """
 
     model: Any
@@ -159,6 +160,7 @@ class Listing(Meaning):
     ends: tuple[Attribute, ...]
     order: tuple[tuple[Attribute, ...], ...]
     rows: int
+    has_where: bool = False
 
     def length(self, selected: Selected, measure: "Measure") -> int:
         """See Meaning."""
@@ -180,5 +182,7 @@ class Listing(Meaning):
         holds = child.is_counted()
         if self.belongs is not None:
             holds.append(self.belongs(at.row, child))
+        if self.has_where:
+            holds += statement.holds_by(at, "where", child)
         listed = select(body.label("body")).select_from(child.joined()).where(*holds)
         return statement.listed(listed.order_by(*order))
