@@ -6,11 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher, profiles
 
+from spackmon.auth import people
 from spackmon.database import engine
 
 # Tests end processes, and this loses nothing by it; those of failing power say what they want (test_disks).
 engine.SYNCHRONOUS = "OFF"
+# What a guess costs whoever has the hashes is no matter of tests; that each costs as much as another is.
+people.HASHER = PasswordHasher.from_parameters(profiles.CHEAPEST)
 # Hundreds of programs are started: to compile our modules again for each, and the tests for each of their
 # processes, as an environment wants that lets no bytecode be written, takes a second each time.
 sys.dont_write_bytecode = False

@@ -17,7 +17,7 @@ import anyio
 from sqlalchemy import Connection, Select, literal, null, select
 
 from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
-from spackmon.auth.people import ANONYMOUS, NO_PASSWORD, anonymous, is_password
+from spackmon.auth.people import ANONYMOUS, anonymous, hash_of_none, is_password
 from spackmon.auth.tokens import digest, is_current, looks_like_token
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
@@ -209,7 +209,7 @@ class Gate:
             select(Person.password_hash).where(Person.name == name, Person.disabled_at.is_(None))
         )
         # Who has none is looked at for as long: the time of a refusal names nobody either.
-        password_hash = NO_PASSWORD if row is None else row.password_hash or NO_PASSWORD
+        password_hash = (row and row.password_hash) or hash_of_none()
         # With the hash of now: a password that was changed was never judged.
         content = "\0".join((name, password_hash, secret)).encode()
         proof = hmac.digest(self._judged_key, content, "sha256")

@@ -20,19 +20,8 @@ ANONYMOUS = "anonymous"
 # The name stands before a colon in HTTP Basic, on command lines and in addresses.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
 _PASSWORD_MINIMUM_CHARACTERS = 8
-_hasher = PasswordHasher()
-
-
-def _unmatched() -> str:
-    salt, digest = (
-        b64encode(bytes(length)).decode().rstrip("=") for length in (_hasher.salt_len, _hasher.hash_len)
-    )
-    costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
-    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
-
-
-NO_PASSWORD = _unmatched()
-"""As `hash_password` writes it, of no password: to judge one by it takes as long."""
+HASHER = PasswordHasher()
+"""Says what a guess costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +102,22 @@ def hash_password(password: str) -> str:
             Code.PASSWORD_TOO_SHORT,
             f"the password is too short: expected at least {_PASSWORD_MINIMUM_CHARACTERS} characters",
         )
-    return _hasher.hash(password)
+    return HASHER.hash(password)
+
+
+def hash_of_none() -> str:
+    """As `hash_password` writes it, of no password: to judge one by it takes as long."""
+    salt, digest = (
+        b64encode(bytes(length)).decode().rstrip("=") for length in (HASHER.salt_len, HASHER.hash_len)
+    )
+    costs = f"m={HASHER.memory_cost},t={HASHER.time_cost},p={HASHER.parallelism}"
+    return f"$argon2id$v={ARGON2_VERSION}${costs}${salt}${digest}"
 
 
 def is_password(password_hash: str, password: str) -> bool:
     """Whether `password` is the one that was hashed; slow on purpose."""
     try:
-        return _hasher.verify(password_hash, password)
+        return HASHER.verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
 

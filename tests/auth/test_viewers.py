@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Connection, make_url, update
 
 from spackmon.auth import gate
-from spackmon.auth.people import NO_PASSWORD, add_person, disable_person, hash_password, is_password
+from spackmon.auth.people import add_person, disable_person, hash_of_none, hash_password, is_password
 from spackmon.auth.tokens import create_token, list_tokens, revoke_token
 from spackmon.client import Client
 from spackmon.errors import Refused
@@ -149,7 +149,7 @@ def test_no_name_can_be_found_out_by_a_wrong_password(private: Server, judged: l
         assert answers == answers[:1] * len(names)
         assert judged == [f"wrong for {path}"] * len(names)
         judged.clear()
-    assert argon2.extract_parameters(NO_PASSWORD) == argon2.extract_parameters(
+    assert argon2.extract_parameters(hash_of_none()) == argon2.extract_parameters(
         hash_password("a long password")
     )
 
