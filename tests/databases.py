@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, NullPool, create_engine, make_url, text
+import psycopg
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from spackmon.ops.migrations import upgrade
@@ -53,6 +54,7 @@ _USED_TABLES = """
 """
 
 _Result = TypeVar("_Result")
+_Connection = psycopg.Connection[Any]
 
 
 class PostgresqlServer:
@@ -153,10 +155,10 @@ class PostgresqlDatabases:
     @contextlib.contextmanager
     def fresh(self) -> Iterator[str]:
         """The URL of a migrated database without a row, which nobody else has until the end of the block."""
-        name = _name("test")
         if self._unused:
-            self._administer(f'ALTER DATABASE "{self._unused.pop()}" RENAME TO "{name}"')
+            name = self._unused.pop()
         else:
+            name = _name("test")
             self._administer(f'CREATE DATABASE "{name}" TEMPLATE "{self._template}"{self._copied}')
         try:
             yield self._url(name)
@@ -180,28 +182,28 @@ class PostgresqlDatabases:
         self._administration.dispose()
 
     def _take_back(self, name: str) -> None:
-        unused = _name("unused")
-        with contextlib.suppress(DBAPIError):
-            # Whoever is connected still, or will be by the name it knows, does not meet the next test.
-            self._administer(f'ALTER DATABASE "{name}" WITH ALLOW_CONNECTIONS false')
+        renamed = _name("test")
+        with contextlib.suppress(DBAPIError, psycopg.Error):
+            # Whoever is connected still, or will be by the name it knows, does not meet the next test. A name
+            # is not changed while somebody is: who came in between keeps the database, which is dropped.
             self._administer(
-                f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}'"
+                f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = '{name}';"
+                f'ALTER DATABASE "{name}" RENAME TO "{renamed}"'
             )
-            self._administer(f'ALTER DATABASE "{name}" RENAME TO "{unused}"')
-            self._administer(f'ALTER DATABASE "{unused}" WITH ALLOW_CONNECTIONS true')
-            if self._within(unused, self._is_emptied):
-                self._unused.append(unused)
+            if self._within(renamed, self._is_emptied):
+                self._unused.append(renamed)
                 return
-        for left in (name, unused):
+        for left in (name, renamed):
             self._drop(left)
 
-    def _is_emptied(self, connection: Connection) -> bool:
+    def _is_emptied(self, connection: _Connection) -> bool:
         """Delete every row; False for a database that is, or would be after that, not as the template is."""
-        used = connection.execute(text(_USED_TABLES)).all()
+        used = connection.execute(_USED_TABLES).fetchall()
         if _catalog(connection) != self._catalog or sum(size for _, size in used) > _EMPTIED_BYTES:
             return False
         rows = " + ".join(["0", *(f'(SELECT count(*) FROM "{table}")' for table, _ in used)])
-        if connection.scalar(text(f"SELECT {rows}")) > _EMPTIED_ROWS:
+        ((count,),) = connection.execute(f"SELECT {rows}").fetchall()
+        if count > _EMPTIED_ROWS:
             return False
         statements = [
             # No reference needs a check where nothing is left.
@@ -209,12 +211,13 @@ class PostgresqlDatabases:
             *(f'DELETE FROM "{table}"' for table, _ in used),
             "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence",
         ]
-        connection.exec_driver_sql("; ".join(statements))
+        connection.execute("; ".join(statements))
         return True
 
-    def _within(self, name: str, work: Callable[[Connection], _Result]) -> _Result:
-        engine = create_engine(self._url(name), poolclass=NullPool)
-        with engine.begin() as connection:
+    def _within(self, name: str, work: Callable[[_Connection], _Result]) -> _Result:
+        # Once a test: an engine asks a new connection for more than is done here.
+        url = self._server_url.set(drivername="postgresql", database=name)
+        with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
             return work(connection)
 
     def _url(self, name: str) -> str:
@@ -226,12 +229,12 @@ class PostgresqlDatabases:
 
     def _administer(self, statement: str) -> None:
         with self._administration.connect() as connection:
-            connection.execute(text(statement))
+            connection.exec_driver_sql(statement)
 
 
 def _name(of_what: str) -> str:
     return f"spackmon_{of_what}_{uuid.uuid4().hex[:12]}"
 
 
-def _catalog(connection: Connection) -> list[tuple[int, int]]:
-    return [(newest, rows) for newest, rows in connection.execute(text(_CATALOG))]
+def _catalog(connection: _Connection) -> list[tuple[int, int]]:
+    return [(newest, rows) for newest, rows in connection.execute(_CATALOG)]
