@@ -293,8 +293,8 @@ def test_nothing_has_no_groups_and_an_empty_table(site: AskedSite) -> None:
         ('{ matrix(package: "\\u0000", rows: DAY, columns: TAG) { rows } }', "ARGUMENT_INVALID"),
     ],
 )
-def test_what_cannot_be_counted_is_a_coded_error(site: AskedSite, query: str, code: str) -> None:
-    assert site.error(query)["extensions"]["code"] == code
+def test_what_cannot_be_counted_is_a_coded_error(furnished: AskedSite, query: str, code: str) -> None:
+    assert furnished.error(query)["extensions"]["code"] == code
 
 
 def test_groups_are_kept_ordered_and_passed_over_as_is_asked(site: AskedSite) -> None:

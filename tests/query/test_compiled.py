@@ -273,8 +273,8 @@ def test_a_variable_that_is_not_sent_leaves_an_argument_to_its_default(
     ],
 )  # fmt: skip
 def test_what_cannot_be_answered_is_a_coded_error(
-    site: AskedSite, query: str, variables: dict[str, Any], code: str
+    furnished: AskedSite, query: str, variables: dict[str, Any], code: str
 ) -> None:
-    error = site.error(query, **variables)
+    error = furnished.error(query, **variables)
     assert error["extensions"]["code"] == code
     assert error["message"]

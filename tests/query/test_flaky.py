@@ -74,8 +74,8 @@ def test_what_passes_and_fails_by_turns_is_what_a_plain_loop_finds(site: AskedSi
         ("minimumChanges: 0", "`minimumChanges` must be 1 or more, it is 0"),
     ],
 )
-def test_numbers_that_cannot_be_meant_are_refused(site: AskedSite, arguments: str, says: str) -> None:
-    error = site.error(f"{{ flaky({arguments}) {{ totalCount }} }}")
+def test_numbers_that_cannot_be_meant_are_refused(furnished: AskedSite, arguments: str, says: str) -> None:
+    error = furnished.error(f"{{ flaky({arguments}) {{ totalCount }} }}")
     assert (error["extensions"]["code"], error["message"]) == ("ARGUMENT_INVALID", says)
 
 

@@ -3,9 +3,10 @@
 import json
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -73,11 +74,13 @@ def stored(specs: Database) -> Iterator[AskedSite]:
 
 
 @pytest.fixture(params=["few are many", "few are few"])
-def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A thousand specs are few: the newest rows are walked only where next to nothing counts as few."""
     if request.param == "few are many":
         monkeypatch.setattr(satisfying, "FEW_BY_THEMSELVES", 3)
         monkeypatch.setattr(satisfying, "FEW_BY_DEPENDENCY", 3)
+    way: str = request.param
+    return way
 
 
 @pytest.fixture(params=[0, satisfying.FEW_BUILDS], ids=["builds are many", "builds are few"])
@@ -86,24 +89,26 @@ def builds_are_few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(satisfying, "FEW_BUILDS", request.param)
 
 
-def wrong(site: AskedSite, answers: str, spack: str | None = None) -> list[str]:
+def wrong(site: AskedSite, answers: Iterable[Any], spack: str | None = None) -> list[str]:
     return [
         answer["query"]
-        for answer in rows(answers)
+        for answer in answers
         if satisfied(site, answer["query"], spack) != set(answer["match"])
     ]
 
 
-def test_every_query_finds_and_counts_what_spack_finds(stored: AskedSite, ways: None) -> None:
-    assert wrong(stored, "matches") == []
+def test_every_query_finds_and_counts_what_spack_finds(stored: AskedSite, ways: str) -> None:
+    # Each goes both ways, one in each of the databases: every other one here as its neighbours do there.
+    is_first = (ways == "few are many") == stored.database.is_sqlite
+    assert wrong(stored, rows("matches")[0 if is_first else 1 :: 2]) == []
 
 
 def test_queries_made_at_random_find_what_spack_finds(stored: AskedSite) -> None:
-    assert wrong(stored, "fuzz") == []
+    assert wrong(stored, rows("fuzz")) == []
 
 
 def test_what_a_later_spack_judges_otherwise_is_found_by_its_rules(stored: AskedSite) -> None:
-    assert wrong(stored, "matches-1.3", "SPACK_1_3") == []
+    assert wrong(stored, rows("matches-1.3"), "SPACK_1_3") == []
 
 
 @pytest.mark.parametrize("spack", list(SpackVersion))
@@ -136,20 +141,25 @@ WIDE = "zlib" + "".join(f"++v{number} ^x{number} %y{number}~~z" for number in ra
 
 
 @pytest.mark.parametrize(
-    "field", ["specs", "builds", 'impact(of: "zlib") { builds', "impact(of: $s) { specs"]
+    ("field", "spack"),
+    [
+        ("specs", "SPACK_1_2"),
+        ("builds", "SPACK_1_3"),
+        ('impact(of: "zlib") { builds', "SPACK_1_2"),
+        ("impact(of: $s) { specs", "SPACK_1_3"),
+    ],
 )
-@pytest.mark.parametrize("spack", ["SPACK_1_2", "SPACK_1_3"])
-def test_nothing_is_refused_for_its_shape(site: AskedSite, field: str, spack: str) -> None:
+def test_nothing_is_refused_for_its_shape(furnished: AskedSite, field: str, spack: str) -> None:
     where = "{status: {in: [FAILED]}}" if "builds" in field else '{hash: {eq: "a"}}'
     arguments = f"satisfying: $s, as: {spack}, where: {{or: [{where}, {{not: {where}}}]}}"
     selected = f"{field}({arguments}) {{ totalCount nodes {{ id }} }}{' }' * field.count('{')}"
     for text in (DEEP, WIDE):
-        site.ask(f"query($s: String!) {{ {selected} }}", s=text)
+        furnished.ask(f"query($s: String!) {{ {selected} }}", s=text)
 
 
 @pytest.mark.parametrize("answer", rows("invalid"), ids=lambda answer: answer["query"])
-def test_what_is_no_spec_is_refused_with_the_character(site: AskedSite, answer) -> None:
-    error = site.error("query($s: String!) { specs(satisfying: $s) { totalCount } }", s=answer["query"])
+def test_what_is_no_spec_is_refused_with_the_character(furnished: AskedSite, answer) -> None:
+    error = furnished.error("query($s: String!) { specs(satisfying: $s) { totalCount } }", s=answer["query"])
     assert error["extensions"]["code"] == "SPEC_SYNTAX"
     if answer["position"] is not None:
         assert error["extensions"]["position"] == answer["position"]
@@ -173,7 +183,7 @@ def old(site: AskedSite) -> AskedSite:
 
 
 def test_builds_are_found_by_what_their_specs_satisfy(
-    old: AskedSite, ways: None, builds_are_few: None
+    old: AskedSite, ways: str, builds_are_few: None
 ) -> None:
     def builds(text: str) -> list[str]:
         found = old.ask(

@@ -72,13 +72,13 @@ def test_whatever_is_sought_is_found_where_it_is_and_nowhere_else(site: AskedSit
 
 
 @pytest.mark.parametrize("sought", ["", "- ::", '"error', "a" * 10_000, "a\0b", "a\ud800"])
-def test_what_cannot_be_sought_is_an_error_that_names_the_field(site: AskedSite, sought: str) -> None:
+def test_what_cannot_be_sought_is_an_error_that_names_the_field(furnished: AskedSite, sought: str) -> None:
     for query in (
         _EVENTS,
         "query ($search: String!) { builds(where: {events: {some: {search: $search}}}) { totalCount } }",
         "query ($search: String!) { logEvents(where: {search: $search}) { totalCount } }",
     ):
-        error = site.error(query, search=sought)
+        error = furnished.error(query, search=sought)
         assert error["extensions"]["code"] in ("SEARCH_INVALID", "ARGUMENT_INVALID")
         assert error["message"].startswith("`search` ")
 

@@ -216,9 +216,9 @@ def test_what_is_above_is_a_list_of_its_own(asked: AskedSite) -> None:
         ({"name": "zlib", "deptypes": ["BUILD"] * 201}, "QUERY_TOO_LARGE"),
     ],
 )
-def test_what_is_not_said_well_is_refused(site: AskedSite, sought: dict[str, Any], code: str) -> None:
+def test_what_is_not_said_well_is_refused(furnished: AskedSite, sought: dict[str, Any], code: str) -> None:
     query = "query($d: ContainedFilter) { specs(where: {dependency: $d}) { totalCount } }"
-    (error,) = json.loads(site.answer(query, {"d": sought}).body)["errors"]
+    (error,) = json.loads(furnished.answer(query, {"d": sought}).body)["errors"]
     assert error["extensions"]["code"] == code
 
 

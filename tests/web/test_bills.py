@@ -89,6 +89,6 @@ def test_what_only_builds_need_is_excluded_from_what_runs(reported: Server) -> N
     ["/specs/nothing/sbom.cdx.json", "/builds/x/sbom.spdx.json", "/builds/99/sbom.cdx.json",
      "/environments/none/sbom.cdx.json", f"/specs/{TOP}/sbom.xml.json"],
 )  # fmt: skip
-def test_of_what_is_not_known_there_is_no_bill(server: Server, path: str) -> None:
-    answer = server.http.get(path)
+def test_of_what_is_not_known_there_is_no_bill(long_server: Server, path: str) -> None:
+    answer = long_server.http.get(path)
     assert (answer.status_code, answer.json()["error"]) == (404, "NOT_FOUND")

@@ -103,8 +103,8 @@ def test_a_badge_says_how_the_newest_run_ended(reported: Server, path: str, mess
         "/builds?where=" + quote('{"not":' * 60 + "{}" + "}" * 60),
     ],
 )
-def test_a_question_that_is_none_is_refused_in_a_sentence(server: Server, path: str) -> None:
-    answer = server.http.get(path, headers={"Accept": "application/json"})
+def test_a_question_that_is_none_is_refused_in_a_sentence(long_server: Server, path: str) -> None:
+    answer = long_server.http.get(path, headers={"Accept": "application/json"})
     assert 400 <= answer.status_code < 500
     if "json" in answer.headers["content-type"]:
         assert answer.json()["message"]

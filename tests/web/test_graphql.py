@@ -43,9 +43,9 @@ def test_a_question_by_post_and_by_get_has_the_same_answer(server: Server) -> No
     ],
 )
 def test_an_invalid_document_has_the_status_that_the_accepted_media_type_asks_for(
-    server: Server, accept: str, status: int, media_type: str
+    long_server: Server, accept: str, status: int, media_type: str
 ) -> None:
-    answer = server.http.post("/graphql", json={"query": "{ nope }"}, headers={"Accept": accept})
+    answer = long_server.http.post("/graphql", json={"query": "{ nope }"}, headers={"Accept": accept})
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (status, media_type)
     assert answer.json()["errors"][0]["extensions"]["code"]
 
@@ -72,8 +72,8 @@ def test_an_invalid_document_has_the_status_that_the_accepted_media_type_asks_fo
          "ARGUMENT_INVALID"),
     ],
 )  # fmt: skip
-def test_a_bad_body_is_a_coded_error(server: Server, body: bytes, code: str) -> None:
-    answer = server.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
+def test_a_bad_body_is_a_coded_error(long_server: Server, body: bytes, code: str) -> None:
+    answer = long_server.http.post("/graphql", content=body, headers={"Content-Type": "application/json"})
     error: dict[str, Any] = answer.json()["errors"][0]
     assert answer.status_code < 500
     assert error["extensions"]["code"] == code

@@ -119,9 +119,9 @@ def _link(text: str, relation: str) -> str | None:
 @pytest.mark.parametrize(
     "path", ["/builds/99", "/builds/zlib", "/builds/", "/builds/1/x", "/builds/-1", "/phases/9/log"]
 )
-def test_an_address_where_nothing_is_says_so_in_one_sentence(server: Server, path: str) -> None:
-    assert f"Nothing is known here under {path}." in page_of(server, path, 404)
-    as_json = server.http.get(path, headers={"Accept": "application/json"})
+def test_an_address_where_nothing_is_says_so_in_one_sentence(long_server: Server, path: str) -> None:
+    assert f"Nothing is known here under {path}." in page_of(long_server, path, 404)
+    as_json = long_server.http.get(path, headers={"Accept": "application/json"})
     assert (as_json.status_code, as_json.json()["code"]) == (404, 404)
 
 
@@ -139,8 +139,8 @@ def test_a_build_is_found_by_its_number_and_as_graphql_may_write_it(reported: Se
 
 
 @pytest.mark.parametrize("query", ["after=xyz", "before=00", "version=1", "name=%00"])
-def test_a_refused_question_is_a_page_with_one_sentence(server: Server, query: str) -> None:
-    text = page_of(server, f"/builds?{query}", 400)
+def test_a_refused_question_is_a_page_with_one_sentence(long_server: Server, query: str) -> None:
+    text = page_of(long_server, f"/builds?{query}", 400)
     assert text.count("<p>") == 2
 
 
