@@ -16,3 +16,11 @@ settings.register_profile(
 )
 settings.register_profile("fuzz", parent=settings.get_profile("suite"), derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+def examples(on_sqlite: int, *, is_sqlite: bool) -> settings:
+    """How many of a property that stores something: its rules are tried on the quicker database.
+
+    The other, of which the statements are what may differ, has a third of them.
+    """
+    return settings(max_examples=on_sqlite if is_sqlite else on_sqlite // 3)

@@ -45,6 +45,11 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     log: Path | None = None
 
+    @property
+    def is_on_sqlite(self) -> bool:
+        """Whether that is its database."""
+        return self.database_url.startswith("sqlite")
+
     def ask(self, query: str, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """The data of a GraphQL answer without errors."""
         answer = self.http.post("/graphql", json={"query": query, "variables": variables or {}}).json()

@@ -7,7 +7,8 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.formats.detect import read_document
@@ -19,6 +20,7 @@ from spackmon.status import BuildStatus, SourceKind
 from spackmon.submission import InstallReport, SpecReport
 from tests.ingest.installs import HERE, after, install
 from tests.ingest.reports import Site, build_report, graph, spec
+from tests.properties import examples
 
 PARTS = Path(__file__).parent.parent / "data" / "in-parts"
 
@@ -130,17 +132,19 @@ def _document(draw: st.DrawFn, truth: list[Any]) -> SpecGraph:
     return SpecGraph(root, draw(st.sampled_from([1, 2])), ordered)
 
 
-@settings(max_examples=40)
-@given(documents(), st.data())
-def test_the_order_of_documents_does_not_matter(
-    site: Site, graphs: list[SpecGraph], data: st.DataObject
-) -> None:
-    reports = [(graph, f"0.1{6 + position % 3}.0") for position, graph in enumerate(graphs)]
-    first = _after(site, reports)
-    again = data.draw(st.permutations(reports + data.draw(st.lists(st.sampled_from(reports), max_size=2))))
-    second = _after(site, again)
-    for name, rows in first.items():
-        assert second[name] == rows, name
+@pytest.mark.hypothesis
+def test_the_order_of_documents_does_not_matter(site: Site) -> None:
+    @examples(40, is_sqlite=site.database.is_sqlite)
+    @given(documents(), st.data())
+    def check(graphs: list[SpecGraph], data: st.DataObject) -> None:
+        reports = [(graph, f"0.1{6 + position % 3}.0") for position, graph in enumerate(graphs)]
+        first = _after(site, reports)
+        twice = data.draw(st.lists(st.sampled_from(reports), max_size=2))
+        second = _after(site, data.draw(st.permutations(reports + twice)))
+        for name, rows in first.items():
+            assert second[name] == rows, name
+
+    check()
 
 
 @st.composite
@@ -162,16 +166,18 @@ def documents_and_runs(draw: st.DrawFn) -> list[SpecReport | InstallReport]:
     return reports
 
 
-@settings(max_examples=30)
-@given(documents_and_runs(), st.data())
-def test_which_spec_a_hash_means_and_what_number_a_run_has_do_not_depend_on_the_order(
-    site: Site, reports: list[SpecReport | InstallReport], data: st.DataObject
-) -> None:
-    first = _runs_after(site, reports)
-    again = data.draw(st.permutations(reports + data.draw(st.lists(st.sampled_from(reports), max_size=2))))
-    assert _runs_after(site, again) == first
-    for progress in check_database(site.database, repair=False):
-        assert not sum(progress.differences.values()), progress.differences
+@pytest.mark.hypothesis
+def test_which_spec_a_hash_means_and_what_number_a_run_has_do_not_depend_on_the_order(site: Site) -> None:
+    @examples(30, is_sqlite=site.database.is_sqlite)
+    @given(documents_and_runs(), st.data())
+    def check(reports: list[SpecReport | InstallReport], data: st.DataObject) -> None:
+        first = _runs_after(site, reports)
+        twice = data.draw(st.lists(st.sampled_from(reports), max_size=2))
+        assert _runs_after(site, data.draw(st.permutations(reports + twice))) == first
+        for progress in check_database(site.database, repair=False):
+            assert not sum(progress.differences.values()), progress.differences
+
+    check()
 
 
 def _runs_after(site: Site, reports: list[SpecReport | InstallReport]) -> dict[str, list[Any]]:

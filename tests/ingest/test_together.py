@@ -5,7 +5,8 @@ from functools import partial
 from itertools import chain as joined
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.errors import Refused
@@ -15,6 +16,7 @@ from spackmon.ingest.specs.together import together
 from spackmon.submission import SpecReport
 from tests.ingest.reports import Site, spec, spec_report
 from tests.ingest.test_any_order import TABLES, contents
+from tests.properties import examples
 
 _REFUSED = "a NUL \0, which no database takes"
 
@@ -55,11 +57,15 @@ def _report(draw: st.DrawFn, nodes: list[SpecNode]) -> SpecReport:
     return SpecReport(SpecGraph(older[0].hash, 2, {node.hash: node for node in older}), version)
 
 
-@settings(max_examples=40)
-@given(reports(), st.integers(0, 2))
-def test_together_is_as_one_after_the_other(site: Site, following: list[SpecReport], before: int) -> None:
-    alone = _after(site, following[:before], [[report] for report in following])
-    assert _after(site, following[:before], [following]) == alone
+@pytest.mark.hypothesis
+def test_together_is_as_one_after_the_other(site: Site) -> None:
+    @examples(40, is_sqlite=site.database.is_sqlite)
+    @given(reports(), st.integers(0, 2))
+    def check(following: list[SpecReport], before: int) -> None:
+        alone = _after(site, following[:before], [[report] for report in following])
+        assert _after(site, following[:before], [following]) == alone
+
+    check()
 
 
 def _after(site: Site, before: list[SpecReport], transactions: list[list[SpecReport]]) -> Any:

@@ -116,7 +116,7 @@ def test_pages_in_any_order_joined_are_the_sorted_list(furnished: AskedSite) -> 
     used = set()
 
     @settings(max_examples=80, suppress_health_check=list(HealthCheck))
-    @given(data=st.data(), order_name=st.sampled_from(sorted(ROOTS)), size=st.sampled_from([3, 7, 100]))
+    @given(data=st.data(), order_name=st.sampled_from(sorted(ROOTS)), size=st.sampled_from([7, 20, 100]))
     def check(data: st.DataObject, order_name: str, size: int) -> None:
         order = data.draw(orders(order_name))
         used.update(f"{order_name}.{key}" for one in order for key in one)

@@ -3,16 +3,18 @@
 import copy
 import json
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine, func, select
 
 from spackmon.models import Base
 from tests import player
 from tests.player import Player
+from tests.properties import examples
 from tests.server import Server
 
 PATHS = ("specs/new", "builds/new", "builds/phases/update", "builds/update", "analyze/builds")
@@ -32,8 +34,6 @@ RAW = st.sampled_from(
      b'{"build_id": 1e999, "status": "SUCCESS"}', b'{"build_id": ' + b"9" * 5000 + b', "status": "FAILED"}',
      b'{"output": "' + b"\\u0000" * 60_000 + b'"}', b"\xef\xbb\xbf{}", b'{"spec": {"nodes": []}}']
 )  # fmt: skip
-FEW = settings(max_examples=30)
-MORE = settings(FEW, max_examples=100)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,7 @@ def long_server(long_server: Server) -> Server:
     return long_server
 
 
+@cache
 def recorded_bodies() -> list[tuple[str, dict[str, Any]]]:
     """One body of every address and every client."""
     found = {}
@@ -117,16 +118,22 @@ def assert_refused_whole(server: Server, counts: Counts, path: str, body: bytes)
         assert counts() == before
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("path", PATHS)
-@FEW
-@given(body=RAW | ANY.map(lambda value: json.dumps(value).encode()))
-def test_a_body_that_is_nothing(long_server: Server, counts: Counts, path: str, body: bytes) -> None:
-    assert_refused_whole(long_server, counts, f"/ms1/{path}/", body)
+def test_a_body_that_is_nothing(long_server: Server, counts: Counts, path: str) -> None:
+    @examples(30, is_sqlite=long_server.is_on_sqlite)
+    @given(body=RAW | ANY.map(lambda value: json.dumps(value).encode()))
+    def check(body: bytes) -> None:
+        assert_refused_whole(long_server, counts, f"/ms1/{path}/", body)
+
+    check()
 
 
-@MORE
-@given(spoilt=spoilt_bodies())
-def test_a_real_body_with_something_wrong_in_it(
-    long_server: Server, counts: Counts, spoilt: tuple[str, bytes]
-) -> None:
-    assert_refused_whole(long_server, counts, *spoilt)
+@pytest.mark.hypothesis
+def test_a_real_body_with_something_wrong_in_it(long_server: Server, counts: Counts) -> None:
+    @examples(100, is_sqlite=long_server.is_on_sqlite)
+    @given(spoilt=spoilt_bodies())
+    def check(spoilt: tuple[str, bytes]) -> None:
+        assert_refused_whole(long_server, counts, *spoilt)
+
+    check()

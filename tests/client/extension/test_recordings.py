@@ -34,6 +34,7 @@ def test_all_that_was_sent_is_taken_and_played_twice_is_that_played_once(name: s
     answers = _played(server, _requests(name))
     assert [answer for answer in answers if answer["status"] == "refused"] == []
     assert len(answers) == sum(map(len, _requests(name)))
+    _assert_each_run_is_one_attempt(server, *_live_and_pushed(_requests(name)))
     once = server.ask(ATTEMPTS)
     # Without an Idempotency-Key each line is looked at again.
     answers = _played(server, _requests(name))
@@ -41,14 +42,26 @@ def test_all_that_was_sent_is_taken_and_played_twice_is_that_played_once(name: s
     assert server.ask(ATTEMPTS) == once
 
 
-@RECORDINGS
-@pytest.mark.parametrize("order", ["as sent", "pushed first", "last first"])
+# Each order, and each recording, in each of the databases.
+@pytest.mark.parametrize(
+    ("name", "order", "database_url"),
+    [
+        ("0.23", "pushed first", "sqlite"),
+        ("0.23", "last first", "postgresql"),
+        ("1.2-new", "pushed first", "postgresql"),
+        ("1.2-new", "last first", "sqlite"),
+    ],
+    indirect=["database_url"],
+)
 def test_each_run_is_one_attempt_whatever_was_pushed_of_it_and_when(
     name: str, order: str, server: Server
 ) -> None:
     live, pushed = _live_and_pushed(_requests(name))
-    requests = {"as sent": live + pushed, "pushed first": pushed + live, "last first": (live + pushed)[::-1]}
-    _played(server, requests[order])
+    _played(server, pushed + live if order == "pushed first" else (live + pushed)[::-1])
+    _assert_each_run_is_one_attempt(server, live, pushed)
+
+
+def _assert_each_run_is_one_attempt(server: Server, live: list[list[Line]], pushed: list[list[Line]]) -> None:
     builds = server.ask(RUNS)["builds"]["nodes"]
     attempts = {build["spec"]["hash"]: build["attempts"]["nodes"] for build in builds}
     assert len(attempts) == len(builds)
