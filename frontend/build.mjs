@@ -76,11 +76,12 @@ const page = await build({
   format: "esm",
   splitting: true,
 });
-// By itself: a page that draws a graph loads nothing of GraphiQL's.
-const graph = await build({ ...common, entryPoints: { graph: "src/graph.ts" }, format: "esm" });
-const names = { ...namesOf(page.metafile), ...namesOf(graph.metafile) };
+// Each by itself: our other pages load nothing of GraphiQL's.
+const SCRIPTS = { graph: "src/graph.ts", page: "src/page.ts" };
+const scripts = await build({ ...common, entryPoints: SCRIPTS, format: "esm" });
+const names = { ...namesOf(page.metafile), ...namesOf(scripts.metafile) };
 // Written last: a manifest is the sign of a complete build.
-const wanted = ["graph.js", "graphiql.css", "graphiql.js"];
+const wanted = ["graph.js", "graphiql.css", "graphiql.js", "page.js"];
 await writeFile(
   join(outdir, "manifest.json"),
   `${JSON.stringify(Object.fromEntries(wanted.map((name) => [name, names[name]])))}\n`,

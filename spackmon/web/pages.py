@@ -19,6 +19,7 @@ from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.web.asked_builds import asked_words
 from spackmon.web.display import bars, cells, chance, duration, failed, harmless, path, question
+from spackmon.web.static_files import built_files
 
 _DIRECTORY = Path(__file__).parent / "templates"
 _TEMPLATES = Jinja2Templates(
@@ -127,6 +128,7 @@ def rendered(
     context = {
         **values,
         "address": site_url(request),
+        "files": built_files(),
         "settings": settings,
         "version": _VERSION,
     }

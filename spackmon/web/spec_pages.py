@@ -10,7 +10,6 @@ from starlette.routing import Route
 from spackmon.errors import Code, Refused
 from spackmon.web.pages import PageRequest, answering, document, rendered, wants_json
 from spackmon.web.security import GRAPH_POLICY
-from spackmon.web.static_files import built_files
 
 _SPEC_DOCUMENT = document("spec_document")
 
@@ -24,7 +23,7 @@ async def _spec_graph(request: PageRequest, data: Mapping[str, Any]) -> Response
     if wants_json(request):
         return JSONResponse(data, headers={"Vary": "Accept"})
     spec = data["spec"]
-    values = {**data, "files": built_files(), "graph": json.dumps({"root": spec["hash"], **spec["graph"]})}
+    values = {**data, "graph": json.dumps({"root": spec["hash"], **spec["graph"]})}
     answer = rendered(request, "spec_graph.html", values)
     answer.headers["Content-Security-Policy"] = GRAPH_POLICY
     return answer

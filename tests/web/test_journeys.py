@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def test_people_find_causes_lists_comparisons_and_cells(site: Server, new_page: 
     _from_last_night_to_the_night_before(page)
     _from_a_cell_to_its_builds(page)
     _from_a_stack_to_what_broke_its_roots(page)
+
+
+def test_moments_are_told_in_the_readers_zone(site: Server, new_page: NewPage) -> None:
+    page = new_page(site.url, timezone_id="Asia/Tokyo")
+    page.goto("/errors")
+    moment = page.locator("time").first
+    expect(moment).to_have_text(re.compile(r"2026-03-\d\d \d\d:\d\d:\d\d GMT\+9"))
+    expect(moment).to_have_attribute("title", re.compile(r"2026-03-\d\d \d\d:\d\d:\d\d UTC"))
 
 
 def _from_a_failed_build_to_its_cause(page: Page) -> None:
