@@ -56,6 +56,11 @@ def p_value(tables: Sequence[Table]) -> float:
     return _normal(drawn - sum(map(_expected, tables)), variance)
 
 
+def least_p_value(tables: Iterable[Table]) -> float:
+    """The p that it has if as many failing runs as can have it."""
+    return math.prod(_chance(one, _span(one)[1]) for one in tables)
+
+
 def _expected(one: Table) -> float:
     return one.failing * (one.failing_with + one.passing_with) / (one.failing + one.passing)
 

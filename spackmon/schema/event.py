@@ -7,13 +7,8 @@ import strawberry
 from strawberry.scalars import JSON
 
 from spackmon import models
-from spackmon.query.groups.suspects import (
-    COST,
-    MAXIMUM_RUNS,
-    MAXIMUM_SUSPECTS,
-    counts_of_runs,
-    suspects_of_runs,
-)
+from spackmon.query.groups.run_facts import MAXIMUM_SUSPECTS, suspects_of_runs
+from spackmon.query.groups.suspects import COST, MAXIMUM_RUNS, facts_of_runs
 from spackmon.query.meanings.fields import (
     argument,
     chosen,
@@ -280,12 +275,12 @@ class ErrorGroup(Node):
         description="The builds with a run that had it.",
     )
     suspects: Suspects = counted(
-        counts_of_runs,
+        facts_of_runs,
         suspects_of_runs,
         cost=COST,
         arguments=[argument("first", int, f"How many suspects at most, up to {MAXIMUM_SUSPECTS}.", 10)],
         description=f"What its newest {MAXIMUM_RUNS} runs, of as many builds, have that passing runs lack: "
-        "those of the same packages that were reported next to them, up to 20 before and 20 after each.",
+        "those of the same packages that were reported next to them, up to 40 builds on each side.",
     )
 
 

@@ -13,7 +13,9 @@ class FactKind(Enum):
 
     VERSION = value("VERSION", description="The version of the package that is built.")
     COMPILER = value("COMPILER", description="The compiler.")
-    DEPENDENCY = value("DEPENDENCY", description="A version of a package that it depends on, at any depth.")
+    DEPENDENCY = value(
+        "DEPENDENCY", description="A version of what it depends on, at any depth, other than its compiler."
+    )
     VARIANT = value("VARIANT", description="A variant or a compiler flag of the package that is built.")
     TARGET = value("TARGET", description="The microarchitecture that is built for.")
     OPERATING_SYSTEM = value("OPERATING_SYSTEM", description="The operating system that is built for.")
@@ -31,7 +33,8 @@ class Verdict(Enum):
     )
     AMBIGUOUS = value(
         "AMBIGUOUS",
-        description="The first suspect is several facts, which the same runs have: it is one of them.",
+        description="The first suspect is several facts, which the same runs have, or nearly the same runs "
+        "have the first suspects, as `reason` says: it is one of them.",
     )
     UNKNOWN = value("UNKNOWN", description="The runs do not tell.")
 
@@ -42,7 +45,8 @@ class RunFact:
 
     kind: FactKind = strawberry.field(description="What it is.")
     name: str = strawberry.field(
-        description="The compiler, package, variant or variable; empty where the kind says it."
+        description="The compiler, package, variant or variable, of a VERSION the package that is built; "
+        "empty where the kind says it."
     )
     value: str = strawberry.field(description="Its version or value.")
 
@@ -65,7 +69,8 @@ class Suspect:
         "added up over packages."
     )
     adjusted_p: float = strawberry.field(
-        description="`p` times the number of comparisons, at most 1 (Bonferroni)."
+        description="`p` times twice the number of comparisons, at most 1 (Bonferroni; twice, because they "
+        "are compared with passing runs of any time and of the same time)."
     )
 
 
@@ -76,6 +81,12 @@ class Suspects:
     verdict: Verdict = strawberry.field(description="Whether the runs tell a cause.")
     reason: str = strawberry.field(description="Why, in a sentence.")
     failing_runs: int = strawberry.field(description="How many failing runs were looked at.")
-    passing_runs: int = strawberry.field(description="How many passing runs were looked at.")
-    comparisons: int = strawberry.field(description="How many different sets of runs were compared.")
-    suspects: list[Suspect] = strawberry.field(description="The suspects, the surest first.")
+    passing_runs: int = strawberry.field(description="How many passing runs they were compared with.")
+    comparisons: int = strawberry.field(
+        description="How many different sets of runs were compared that could have been found guilty at all "
+        "(Tarone, 1990)."
+    )
+    suspects: list[Suspect] = strawberry.field(
+        description="The suspects: the likeliest, those that the runs do not tell from it, those that say "
+        "more, those that it explains; each by how sure it is."
+    )

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from random import Random
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spackmon.history.association import Table, p_value
-from spackmon.history.suspects import Count, Fact, Runs, Suspects, Verdict, suspects
+from spackmon.history.suspects import Fact, Runs, Suspects, Verdict, suspects
 
 KINDS = ("VERSION", "COMPILER", "DEPENDENCY", "VARIANT", "TARGET", "HOST", "SPACK_VERSION", "VARIABLE")
 Run = frozenset[Fact]
@@ -64,16 +64,19 @@ def site(
 
 
 def suspected(told: Sequence[tuple[int, Run]], failed: Sequence[bool]) -> Suspects:
-    """What is suspected of these runs."""
-    counts: dict[tuple[Fact, int], list[int]] = defaultdict(lambda: [0, 0, 0])
-    packages = Counter((package, fails) for (package, _), fails in zip(told, failed, strict=True))
+    """What is suspected of these runs, which follow one another."""
+    runs: dict[int, Runs] = defaultdict(lambda: Runs(0, 0))
+    having: dict[Fact, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    meanwhile: dict[int, int] = defaultdict(int)
+    failing = [number for number, fails in enumerate(failed) if fails] or [0]
     for number, ((package, facts), fails) in enumerate(zip(told, failed, strict=True)):
+        bit = 1 << number
+        before = runs[package]
+        runs[package] = Runs(before.failing | bit * fails, before.passing | bit * (not fails))
+        meanwhile[package] |= bit * (failing[0] <= number <= failing[-1])
         for fact in facts:
-            cell = counts[fact, package]
-            cell[not fails] += 1
-            cell[2] += number
-    runs = {package: Runs(packages[package, True], packages[package, False]) for package, _ in packages}
-    return suspects(runs, [Count(*key, *cell) for key, cell in counts.items()], KINDS, 10)
+            having[fact][package] |= bit
+    return suspects(runs, having, meanwhile, KINDS, 10)
 
 
 PLANTED = [
@@ -115,12 +118,12 @@ def test_a_package_that_fails_often_does_not_accuse_what_it_alone_has() -> None:
 def test_facts_of_the_same_runs_are_one_suspect() -> None:
     told, _ = site(Random(3), 200, lambda _, dice: False)
     twins = [
-        (package, facts | {Fact("DEPENDENCY", "gcc-runtime", "13")} if PLANTED[0] in facts else facts)
+        (package, facts | {Fact("DEPENDENCY", "libquadmath", "13")} if PLANTED[0] in facts else facts)
         for package, facts in told
     ]
     found = suspected(twins, [PLANTED[0] in facts for _, facts in told])
     assert found.verdict is Verdict.AMBIGUOUS
-    assert found.suspects[0].facts == (PLANTED[0], Fact("DEPENDENCY", "gcc-runtime", "13"))
+    assert found.suspects[0].facts == (PLANTED[0], Fact("DEPENDENCY", "libquadmath", "13"))
 
 
 @pytest.mark.parametrize("fails", [True, False])
@@ -133,3 +136,30 @@ def test_without_a_run_to_compare_with_there_is_no_suspect(fails: bool) -> None:
 def test_two_runs_are_too_few() -> None:
     told, _ = site(Random(5), 40, lambda _, dice: False)
     assert suspected(told, [number < 2 for number in range(40)]).verdict is Verdict.UNKNOWN
+
+
+def test_nearly_the_same_runs_do_not_tell_two_facts_apart() -> None:
+    told, _ = site(Random(6), 300, lambda _, dice: False)
+    other = Fact("HOST", "", "g1")
+    nearly = [
+        (package, facts | {other} if (PLANTED[0] in facts) != (number in (150, 200)) else facts)
+        for number, (package, facts) in enumerate(told)
+    ]
+    found = suspected(
+        nearly, [PLANTED[0] in facts and number % 9 > 1 for number, (_, facts) in enumerate(told)]
+    )
+    assert found.verdict is Verdict.AMBIGUOUS
+    assert {fact for one in found.suspects[:2] for fact in one.facts} == {PLANTED[0], other}
+    assert "the first 2 suspects" in found.reason
+
+
+def test_what_everybody_had_in_a_bad_week_is_not_accused() -> None:
+    new = Fact("SPACK_VERSION", "", "1.0")
+    told, _ = site(Random(7), 900, lambda _, dice: False)
+    upgraded = [
+        (package, facts | {new} if number >= 400 else facts) for number, (package, facts) in enumerate(told)
+    ]
+    dice = Random(8)
+    failed = [500 <= number < 600 and dice.random() < 0.4 for number in range(900)]
+    found = suspected(upgraded, failed)
+    assert (found.verdict, found.reason.partition(",")[0]) == (Verdict.UNKNOWN, "they failed at one time")

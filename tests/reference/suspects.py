@@ -6,8 +6,10 @@ from typing import Any
 
 from spackmon import models
 from spackmon.errors import Code, Refused
-from spackmon.history.suspects import Count, Fact, Runs, suspects
-from spackmon.query.groups.suspects import KINDS, MAXIMUM_RUNS
+from spackmon.graph.spec_text import COMPILER_NAMES
+from spackmon.history.suspects import Fact, Runs, suspects
+from spackmon.query.groups.run_facts import KINDS
+from spackmon.query.groups.suspects import MAXIMUM_RUNS
 from tests.reference import fields
 from tests.reference.rows import Rows
 
@@ -20,23 +22,24 @@ def suspects_of(rows: Rows, group: Any, arguments: Mapping[str, Any]) -> dict[st
     if not 0 <= arguments["first"] <= 100:
         raise Refused(Code.PAGE_TOO_LARGE, "too many suspects")
     failing = _failing(rows, group)
-    passing = {run.id: run for run in _passing(rows, failing)}
-    totals: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-    counts: dict[tuple[int, Fact], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for is_passing, runs in enumerate((failing, passing.values())):
-        for run in runs:
-            build = rows.get(models.Build, run.build_id)
-            totals[build.package_id][is_passing] += 1
-            for fact in _facts(rows, run, build):
-                cell = counts[build.package_id, fact]
-                cell[is_passing] += 1
-                cell[2] += run.id
-    found = suspects(
-        {package: Runs(*both) for package, both in totals.items()},
-        [Count(fact, package, *cell) for (package, fact), cell in counts.items()],
-        KINDS,
-        arguments["first"],
-    )
+    numbers = {run.id for run in failing}
+    passing = {run.id: run for run in _passing(rows, failing) if run.id not in numbers}
+    runs: dict[int, Runs] = defaultdict(lambda: Runs(0, 0))
+    having: dict[Fact, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    meanwhile: dict[int, int] = defaultdict(int)
+    of_spec: dict[tuple[int, int], int] = defaultdict(int)
+    for run in (*failing, *passing.values()):
+        build = rows.get(models.Build, run.build_id)
+        package, bit = build.package_id, 1 << run.id
+        before = runs[package]
+        fails = run.id in numbers
+        runs[package] = Runs(before.failing | bit * fails, before.passing | bit * (not fails))
+        meanwhile[package] |= bit if min(numbers) <= run.id <= max(numbers) else 0
+        of_spec[package, build.spec_id] |= bit
+        for fact in _facts(rows, run, build):
+            having[fact][package] |= bit
+    told = {fact: masks for fact, masks in having.items() if not _is_of_one_spec(fact, masks, of_spec)}
+    found = suspects(runs, told, meanwhile, KINDS, arguments["first"])
     return {
         "verdict": found.verdict.value,
         "reason": found.reason,
@@ -69,14 +72,30 @@ def _failing(rows: Rows, group: Any) -> list[Any]:
 
 
 def _passing(rows: Rows, failing: list[Any]) -> Iterator[Any]:
-    most = 20 if len(failing) <= 20 else 4 if len(failing) <= 100 else 1
-    for run in failing:
-        package_id = rows.get(models.Build, run.build_id).package_id
-        passed = [one for one in rows.by(models.Build, "package_id", package_id) if one.status == "SUCCESS"]
-        before = sorted((one.id for one in passed if one.id < run.build_id), reverse=True)
-        after = sorted(one.id for one in passed if one.id >= run.build_id)
-        for number in before[:most] + after[:most]:
-            yield rows.get(models.Attempt, rows.get(models.Build, number).newest_attempt_id)
+    builds = [rows.get(models.Build, run.build_id) for run in failing]
+    packages = {build.package_id for build in builds}
+    for build in builds:
+        of_package = [one.id for one in builds if one.package_id == build.package_id]
+        is_edge = build.id in (min(of_package), max(of_package))
+        if is_edge and len(packages) <= 4:
+            most = 40
+        else:
+            most = 10 if len(failing) <= 60 or (is_edge and len(packages) <= 20) else 2
+        for status in ("SUCCESS", "FAILED"):
+            near = [o for o in rows.by(models.Build, "package_id", build.package_id) if o.status == status]
+            before = sorted((one.id for one in near if one.id < build.id), reverse=True)
+            after = sorted(one.id for one in near if one.id >= build.id)
+            for number in before[:most] + after[:most]:
+                runs = [o for o in rows.by(models.Attempt, "build_id", number) if o.status == "SUCCESS"]
+                yield from sorted(runs, key=lambda run: run.number, reverse=True)[:10]
+
+
+def _is_of_one_spec(fact: Fact, masks: Mapping[int, int], of_spec: Mapping[tuple[int, int], int]) -> bool:
+    if fact.kind != "VARIABLE" or len(masks) > 1:
+        return False
+    ((package, mask),) = masks.items()
+    specs = [runs for (name, spec), runs in of_spec.items() if name == package and spec is not None]
+    return len(specs) > 1 and any(not mask & ~runs for runs in specs)
 
 
 def _facts(rows: Rows, run: Any, build: Any) -> set[Fact]:
@@ -97,8 +116,11 @@ def _facts_of_spec(rows: Rows, spec: Any) -> set[Fact]:
     below = [
         rows.get(models.Spec, one.descendant_id) for one in rows.by(models.Closure, "ancestor_id", spec.id)
     ]
+    dependencies = {
+        (fields.value(rows, "Spec", "name", one), fields.value(rows, "Spec", "version", one)) for one in below
+    }
     return {
-        Fact("VERSION", "", fields.value(rows, "Spec", "version", spec)),
+        Fact("VERSION", *(fields.value(rows, "Spec", name, spec) for name in ("name", "version"))),
         Fact("TARGET", "", rows.get(models.Target, architecture.target_id).name),
         Fact("OPERATING_SYSTEM", "", architecture.operating_system),
         *([] if compiler is None else [Fact("COMPILER", compiler.name, compiler.version)]),
@@ -107,7 +129,14 @@ def _facts_of_spec(rows: Rows, spec: Any) -> set[Fact]:
             for one in rows.by(models.Parameter, "parameter_set_id", spec.parameter_set_id)
         ),
         *(
-            Fact("DEPENDENCY", *(fields.value(rows, "Spec", name, one) for name in ("name", "version")))
-            for one in below
+            Fact("DEPENDENCY", name, version)
+            for name, version in dependencies
+            if _is_own(name, version, compiler)
         ),
     }
+
+
+def _is_own(name: str, version: str, compiler: Any) -> bool:
+    if name in ("gcc-runtime", "intel-oneapi-runtime"):
+        return False
+    return compiler is None or (COMPILER_NAMES.get(name, name), version) != (compiler.name, compiler.version)
