@@ -7,10 +7,11 @@ from sqlalchemy import Connection
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.tables.numbers import build_of_number
 
+# A spec has few claims, and a machine or an owner has all: SQLite would take the index of these two together.
 _NEWEST = Statement(
     """
     SELECT id FROM claim
-    WHERE spec_id = :spec_id AND owner_id = :owner_id AND environment_id = :environment_id
+    WHERE spec_id = :spec_id AND +owner_id = :owner_id AND +environment_id = :environment_id
         AND client_build_id IS NOT NULL
     ORDER BY id DESC
     LIMIT 1

@@ -19,9 +19,11 @@ from spackmon.status import SourceKind
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
 # Whether there is any claim without times beside `m`. Nearly always there is none, and to look for that costs
-# a third of looking for the first and the last one of each kind.
+# a third of looking for the first and the last one of each kind. A window has both ends or none: whatever
+# index is taken has one of them.
+_IS_UNTIMED = "x.window_begins_at IS NULL AND x.window_ends_at IS NULL"
 _IS_BESIDE_UNTIMED = " OR ".join(
-    f"EXISTS (SELECT 1 FROM {found} AND x.window_begins_at IS NULL AND x.id <> m.id)"  # noqa: S608 -- our own
+    f"EXISTS (SELECT 1 FROM {found} AND {_IS_UNTIMED} AND x.id <> m.id)"  # noqa: S608 -- our own
     for found in (
         "claim x WHERE x.spec_id = m.spec_id",
         """spec_hash h JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
