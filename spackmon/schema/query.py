@@ -3,7 +3,7 @@
 import strawberry
 
 from spackmon import models
-from spackmon.query.abi import differing, replacing
+from spackmon.query.abi import differing, replacing, statements
 from spackmon.query.abi.splicing import files_of_splice, spliced
 from spackmon.query.graph import graph_questions as questions
 from spackmon.query.graph.results import MOST_CHANGES, TWO_RESULTS, results_compared
@@ -86,6 +86,8 @@ from spackmon.schema.splice import (
     SpliceCandidates,
     SpliceMatrix,
     SpliceRule,
+    SpliceStatements,
+    SpliceVerdict,
 )
 from spackmon.schema.tag import Tag
 
@@ -378,6 +380,19 @@ class Query:
         ],
         specs=replacing.REBUILDS,
         description="What must be rebuilt if a package is upgraded: what the loader would refuse with it.",
+    )
+    splice_statements: SpliceStatements = counted(
+        statements.files_of_statements,
+        statements.splice_statements,
+        arguments=[
+            argument("package", str | None, "Only of specs of this package."),
+            argument("verdict", SpliceVerdict | None, "Of the page's, only those with this verdict."),
+            argument("first", int, "Of how many specs at most, up to 50.", 20),
+            argument("after", str | None, "Only those after this `endCursor`."),
+        ],
+        specs=statements.STATEMENTS,
+        description="Where Spack says that a spec may take another's place, and what the loader says: with "
+        "the verdict BREAKS they disagree.",
     )
     abi_diff: AbiDifference = counted(
         differing.files_of_two,

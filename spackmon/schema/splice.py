@@ -176,3 +176,45 @@ class RebuildsNeeded:
         description="What links or runs them, at any depth, the newest first: BREAKS must be rebuilt."
     )
     end_cursor: str | None = strawberry.field(description="The `after` of the next page; null at the end.")
+
+
+@strawberry.enum(description="How Spack says that a spec may take another's place.")
+class SpliceSource(Enum):
+    """How Spack says that a spec may take another's place."""
+
+    SPLICED = value("SPLICED", description="It did so: the spec runs with others than it was built with.")
+    CAN_SPLICE = value("CAN_SPLICE", description="The recipe of the spec declares `can_splice`.")
+
+
+@strawberry.type(description="What Spack says of a splice, and what the loader does.")
+class SpliceStatement:
+    """What Spack says of a splice, and what the loader does."""
+
+    source: SpliceSource = strawberry.field(description="How Spack says it.")
+    spec: Spec = strawberry.field(
+        description="Of SPLICED the spec that was spliced, `buildSpec` is what it was built as; of "
+        "CAN_SPLICE the one that may take another's place."
+    )
+    replaced: Spec | None = strawberry.field(
+        description="Of CAN_SPLICE: whose place it may take; null if none was installed or is known."
+    )
+    statement: str | None = strawberry.field(
+        description="Of CAN_SPLICE: what the recipe says, as `zlib@1.3.1 when @1.3.2`."
+    )
+    verdict: SpliceVerdict = strawberry.field(
+        description="BREAKS where Spack is wrong: of SPLICED what the loader does with it today, of "
+        "CAN_SPLICE the worst that happens to any spec that links or runs `replaced`."
+    )
+    missing: int = strawberry.field(description="How many symbols, versions and libraries are gone.")
+    broken: list[Spec] = strawberry.field(description="Of CAN_SPLICE: what would not start any more.")
+    reasons: list[str] = strawberry.field(
+        description="What ld.so would say of up to 5 of them, then why it cannot be known."
+    )
+
+
+@strawberry.type(description="What Spack says of splices.")
+class SpliceStatements:
+    """What Spack says of splices."""
+
+    statements: list[SpliceStatement] = strawberry.field(description="Of the newest specs first.")
+    end_cursor: str | None = strawberry.field(description="The `after` of the next page; null at the end.")

@@ -10,6 +10,8 @@ import pytest
 from spackmon.abi.reader.elf import as_json
 from spackmon.abi.reader.elf_file import read_file
 from spackmon.formats.installs.install_prefix import read_prefix
+from spackmon.status import SourceKind
+from spackmon.submission import AttributeValue, InstallReport, Source
 from tests.abi.cases import CASES
 from tests.abi.splicing import Site, build
 from tests.ingest.reports import hash_of, spec
@@ -277,3 +279,34 @@ def test_libraries_of_two_builds_differ_as_their_programs_see_it(
     (step,) = history["steps"]
     assert (step["older"]["version"], step["newer"]["version"]) == ("1.0", "2.0")
     assert (step["verdict"], step["removed"]) == (verdict, library["removedCount"])
+
+
+STATEMENTS = """query($package: String, $verdict: SpliceVerdict) {
+  spliceStatements(package: $package, verdict: $verdict) {
+    statements {
+      source spec { version } replaced { version } statement verdict missing broken { name } reasons
+    }
+    endCursor
+  }
+}"""
+
+
+def test_what_spack_says_stands_beside_what_the_loader_says(site: AskedSite, tmp_path: Path) -> None:
+    built = build(CASES["version gone"], tmp_path)
+    _installed(site, built)
+    old = hash_of("x 1.0")
+    for number, (version, replaced) in enumerate([("2.0", old), ("1.0", NEW), ("1.0", "")]):
+        found = {"can_splice": (AttributeValue(f"x@{number} when @{version}", None, value=replaced),)}
+        source = Source(SourceKind.EXTENSION, f"{number}")
+        site.apply(
+            InstallReport(source, spec_hash=hash_of(f"x {version}"), package_name="x", attributes=found)
+        )
+    answer = site.ask(STATEMENTS, package="x")["spliceStatements"]
+    said = {one["statement"]: one for one in answer["statements"]}
+    wrong = said["x@0 when @2.0"]
+    assert (wrong["verdict"], wrong["replaced"], wrong["broken"]) == (
+        "BREAKS", {"version": "1.0"}, [{"name": "app"}],
+    )  # fmt: skip
+    assert any("version `X_2' not found" in reason for reason in wrong["reasons"])
+    assert site.ask(STATEMENTS, verdict="BREAKS")["spliceStatements"]["statements"] == [wrong]
+    assert site.ask(STATEMENTS, package="app")["spliceStatements"]["statements"] == []

@@ -68,6 +68,10 @@ class Draws:
                 "package": self.package, "first": self.few, "versions": self.few,
                 "afterVersion": lambda: str(self.dice.below(30)),
             },
+            "Query.spliceStatements": {
+                "package": self.package, "first": self.few,
+                "verdict": lambda: Word(self.dice.choice(["UNKNOWN", "BREAKS"])),
+            },
             "Query.splice": {
                 "build": self.number, "replace": self.replaced, "with": self.whole_hash,
                 "rule": lambda: Word(self.dice.choice(["LOADER", "SYMBOLATOR"])),

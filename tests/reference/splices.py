@@ -20,6 +20,7 @@ TYPES = {
     "LibraryDifference", "MissingLibrary", "MissingNow", "MissingSymbol", "MissingVersion", "RebuildsNeeded",
     "RemovedSymbol",
     "Splice", "SpliceCandidates", "SpliceCell", "SpliceMatrix", "SpliceOutcome", "SpliceRow",
+    "SpliceStatement", "SpliceStatements",
 }  # fmt: skip
 """The types of what is computed here: dictionaries."""
 
@@ -74,6 +75,7 @@ def roots(find: Find, find_build: Find) -> dict[tuple[str, str], Find]:
         ("Query", "splice"): splice,
         ("Query", "spliceCandidates"): candidates,
         ("Query", "spliceMatrix"): _matrix,
+        ("Query", "spliceStatements"): _statements,
     }
 
 
@@ -158,6 +160,26 @@ def _rebuilds(rows: Rows, _: Any, arguments: Arguments) -> Any:
         "outcomes": [{"spec": one, **cell} for one in shown],
         "endCursor": cursor,
     }
+
+
+def _statements(rows: Rows, _: Any, arguments: Arguments) -> Any:
+    """No recipe declares anything, and nothing is known of files."""
+    _check_page(arguments["first"], 50)
+    spliced = [one for one in rows.all(models.Spec) if one.built_as is not None]
+    if arguments.get("package") is not None:
+        of_package = {one.id for one in _of_package(rows, arguments["package"])}
+        spliced = [one for one in spliced if one.id in of_package]
+    shown, cursor = _page(spliced, arguments["first"])
+    statements = [
+        {
+            "source": "SPLICED", "spec": one, "statement": None, "replaced": None, "verdict": "UNKNOWN",
+            "missing": 0, "broken": [],
+            "reasons": [f"no symbols are known of {fields.value(rows, 'Spec', 'name', one)}"],
+        }
+        for one in shown
+        if arguments.get("verdict") in (None, "UNKNOWN")
+    ]  # fmt: skip
+    return {"statements": statements, "endCursor": cursor}
 
 
 def _check_page(first: int, most: int) -> None:

@@ -130,10 +130,13 @@ class Installed:
             found |= more
         return [one for one in graph if one.id in found and one.id != of.id]
 
+    def used_by(self, spec: Installation) -> list[Installation]:
+        """What a spec itself links or runs."""
+        return [self.specs[one] for one in sorted(self._loaded[spec.id]) if one in self.specs]
+
     def uses(self, spec: Installation, package: str) -> list[Installation]:
         """The specs of a package that a spec itself links or runs."""
-        below = (self.specs[one] for one in sorted(self._loaded[spec.id]) if one in self.specs)
-        return [one for one in below if one.name == package]
+        return [one for one in self.used_by(spec) if one.name == package]
 
     def packages(
         self,

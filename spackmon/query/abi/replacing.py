@@ -79,7 +79,7 @@ def splice_candidates(facts: Any, arguments: Arguments) -> dict[str, Any]:
     root = root_of(facts, known, arguments)
     used = replaced_in(known, root, arguments["package"], "package")
     shown, cursor = _CANDIDATES.split(known.named("candidates"), arguments)
-    judge = _Judge(known).of(known.dependents(root, used), used, known.graph(root))
+    judge = Judge(known).of(known.dependents(root, used), used, known.graph(root))
     return {"outcomes": [{"spec": one.hash, **judge(one)} for one in shown], "endCursor": cursor}
 
 
@@ -101,7 +101,7 @@ def splice_matrix(facts: Any, arguments: Arguments) -> dict[str, Any]:
     known = Installed(facts)
     versions, versions_cursor = _VERSIONS.split(known.named("versions"), arguments)
     dependents, cursor = _DEPENDENTS.split(known.named("dependents"), arguments)
-    judges = _Judge(known)
+    judges = Judge(known)
     rows = []
     for one in dependents:
         used = next(iter(known.uses(one, arguments["package"])))
@@ -141,7 +141,7 @@ def rebuilds_needed(facts: Any, arguments: Arguments) -> dict[str, Any]:
     # Of several, the newest whose files are known.
     after = max(known.named("to"), key=lambda one: (one.is_known, one.id))
     shown, cursor = _DEPENDENTS.split(known.named("dependents"), arguments)
-    judges = _Judge(known)
+    judges = Judge(known)
     outcomes = []
     for one in shown:
         graph = known.graph(one)
@@ -169,7 +169,7 @@ MATRIX = specs_of(_groups_of_matrix, _used_ones)
 REBUILDS = specs_of(_groups_of_rebuilds)
 
 
-class _Judge:
+class Judge:
     """Judges splices whose files are all known, the more of them at once the cheaper each."""
 
     def __init__(self, known: Installed) -> None:

@@ -140,6 +140,19 @@ def test_analyze_reports_files_environment_arguments_and_symbols(tmp_path: Path)
     assert libc.content == pack(read_file(libc.path))
 
 
+def test_what_a_recipe_declares_of_splices_goes_with_the_specs_that_it_is_about(tmp_path: Path) -> None:
+    declared = {"libgreet": ["demo-base", None], "gone@1": ["libgreet", None], "libgreet@2": ["x", None]}
+    with recording() as server:
+        spack = Spack(tmp_path, url=server.url)
+        spack("install", "libgreet", "demo-base")
+        spack("monitor", "push", "libgreet", FAKE_SPLICE_SPECS=json.dumps(declared))
+    (line,) = server.lines
+    (prefix,) = (tmp_path / "opt").glob("demo-base-*")
+    assert line["attributes"]["can_splice"] == [
+        {"name": "demo-base when libgreet", "value": prefix.name.rpartition("-")[2]}
+    ]
+
+
 def test_the_path_of_the_extension_is_what_spack_wants() -> None:
     program = Path(sys.executable).with_name("spackmon")
     told = subprocess.run([program, "extension", "path"], capture_output=True, text=True, check=True).stdout

@@ -6,7 +6,7 @@ from typing import Any
 
 import spack.store
 
-from . import ci, facts, files
+from . import ci, facts, files, splicing
 from .elf_files import ElfFiles
 from .spool import Item
 
@@ -35,4 +35,7 @@ def report(spec: Any, elf_files: ElfFiles, with_log: bool) -> Item:
         if job is not None and ci.is_part(os.environ, record.installation_time):
             line["ci"] = job
     line.update(elf_files.fields(prefix))
+    declared = splicing.attributes(spec)
+    if declared:
+        line.setdefault("attributes", {}).update(declared)
     return {"line": line, "collect": collect}

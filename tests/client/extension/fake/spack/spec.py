@@ -98,6 +98,9 @@ class Spec:
     def dependencies(self):
         return self._dependencies
 
+    def satisfies(self, wanted):
+        return wanted in (self.name, str(self))
+
     def traverse(self):
         seen = {}
         waiting = [self]

@@ -31,7 +31,11 @@ class Database:
 
     def query(self, wanted=None, installed=True):
         names = [row["name"] for row in self._read().values()]
-        return [spack.spec.concretized(name) for name in names if wanted is None or name == wanted.name]
+        return [
+            spack.spec.concretized(name)
+            for name in names
+            if wanted in (None, name) or name == getattr(wanted, "name", "")
+        ]
 
 
 STORE = SimpleNamespace(db=Database())
