@@ -17,8 +17,8 @@ from spackmon.graph.spec import SpecNode
 from spackmon.ingest.rows import Statement
 from spackmon.models import utc_now
 from spackmon.ops.notifications.rules import Channel, NewRule, add_rule
-from spackmon.status import BuildStatus, ChannelKind, NewsKind
-from spackmon.submission import EnvironmentReport, EnvironmentRoot, InstallPhase
+from spackmon.status import BuildStatus, ChannelKind, CiProvider, NewsKind
+from spackmon.submission import CiJob, EnvironmentReport, EnvironmentRoot, InstallPhase
 from tests.cli.command import Shell
 from tests.ingest.installs import live
 from tests.ingest.reports import Site, graph, spec
@@ -205,7 +205,9 @@ def test_each_kind_of_news_is_told_of_its_own_runs_alone(
     for kind in NewsKind:
         name = kind.lower().replace("_", "-")
         environment = "site" if kind is NewsKind.ROOT_FAILED else None
-        new_rule(database, name, kind, webhook(receiver, f"/{name}"), environment=environment)
+        condition = {"ciRun": {"stack": {"eq": "nightly-stack"}}} if kind is NewsKind.NEWLY_FAILING else {}
+        told_by = webhook(receiver, f"/{name}")
+        new_rule(database, name, kind, told_by, environment=environment, condition=condition)
     new_rule(database, "gone", NewsKind.FIXED, webhook(receiver, "/gone"), owner=2)
     disable = "UPDATE person SET disabled_at = :past_at WHERE id = 2"
     let_pass(database, disable)
@@ -214,7 +216,15 @@ def test_each_kind_of_news_is_told_of_its_own_runs_alone(
         past = {"started_at": utc_now() - timedelta(days=6), "finished_at": utc_now() - timedelta(days=5)}
         runs.ended("zlib", "FAILED", **past)
         root = runs.ended("hdf5", "FAILED", log=LOG.replace(b"deflate", b"a_new_thing"))
-        runs.ended("zlib", "FAILED", log=LOG.replace(b"deflate", b"returns"))
+        job = CiJob(
+            CiProvider.GITLAB,
+            "https://git.example.org/site",
+            "7",
+            "nightly-stack",
+            ref="main",
+            job_name="zlib",
+        )
+        runs.ended("zlib", "FAILED", log=LOG.replace(b"deflate", b"returns"), ci_job=job)
         runs.ended("zlib", "SUCCESS")
         until(lambda: len(receiver.requests) == 4, "the first news")
         site.apply(EnvironmentReport("site", 7, None, (EnvironmentRoot("hdf5 +mpi", root.hash),)))
@@ -230,6 +240,7 @@ def test_each_kind_of_news_is_told_of_its_own_runs_alone(
     }  # fmt: skip
     assert told["root-failed"]["root"] == {"environment": "site", "abstractSpec": "hdf5 +mpi"}
     assert told["fixed"]["cause"] is None
+    assert told["newly-failing"]["ciRun"] == {"stack": "nightly-stack", "ref": "main", "url": None}
     (gone,) = (line for line in shell.done("rule", "list").splitlines() if line.startswith("gone "))
     assert "disabled" in gone
 

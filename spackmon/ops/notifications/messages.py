@@ -28,6 +28,7 @@ def _lines_of_event(content: Mapping[str, Any]) -> list[str]:
         ("Ended", run["finishedAt"]),
         *(_cause(cause, content["url"]) if cause else []),
         ("Last success", content["lastSuccess"] and content["lastSuccess"]["finishedAt"]),
+        *_continuous_integration(content["ciRun"], content["ciJob"]),
         ("Build", content["url"]),
     ]
     return [f"{name}: {_line(value)}" for name, value in told if value]
@@ -44,6 +45,13 @@ def _cause(cause: Mapping[str, Any], address: str) -> list[tuple[str, Any]]:
         ("Known issue", cause["knownIssue"]),
         ("Its page", cause["url"] if cause["url"] != address else None),
     ]
+
+
+def _continuous_integration(
+    run: Mapping[str, Any] | None, job: Mapping[str, Any] | None
+) -> list[tuple[str, Any]]:
+    told = [("Stack", run["stack"]), ("Ref", run["ref"]), ("Pipeline", run["url"])] if run else []
+    return [*told, ("Job", " ".join(filter(None, (job["name"], job["url"]))))] if job else told
 
 
 def _line(value: str) -> str:
@@ -68,7 +76,7 @@ def example(event: str, rule: str, address: str) -> dict[str, Any]:
             "finishedAt": "2026-01-01T00:01:00Z", "spackVersion": "1.0", "host": "node-1",
             "operatingSystem": "debian12", "target": "zen2", "tags": ["nightly"],
         },
-        "root": None,
+        "root": None, "ciRun": None, "ciJob": None,
         "cause": {
             "package": "example@1.0", "url": f"{address}/", "phase": "build",
             "message": "error: 'x' was not declared in this scope", "sourceFile": "example.cpp",

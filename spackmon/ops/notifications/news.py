@@ -151,6 +151,8 @@ class News:
                 "target": run["environment"]["target"],
                 "tags": [tag["name"] for tag in run["tags"]["nodes"]],
             },
+            "ciRun": run["ciRun"],
+            "ciJob": run["ciJob"],
             "root": root,
             "cause": self._cause(run),
             "lastSuccess": self._last_success(build),
