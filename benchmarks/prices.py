@@ -103,7 +103,7 @@ def _post(server: Server, path: str, body: Any) -> Any:
 
 def _ask(server: Server, asked: Mapping[str, str]) -> None:
     answer = server.http.post("/graphql", json={"query": _SPLICE, "variables": asked}).json()
-    if "errors" in answer:
+    if "errors" in answer or answer["data"]["splice"]["undecided"]:
         raise RuntimeError(str(answer)[:500])
 
 
@@ -147,6 +147,6 @@ def _fill(prefix: Path, nodes: list[Any], files: list[Path]) -> None:
     (prefix / ".spack" / "spec.json").write_text(json.dumps(document))
     manifest = {
         str(path): {"mode": path.stat().st_mode, "owner": 0, "group": 0}
-        for path in (prefix / "lib").iterdir()
+        for path in (prefix / ".spack", *(prefix / "lib").iterdir())
     }
     (prefix / ".spack" / "install_manifest.json").write_text(json.dumps(manifest))

@@ -32,10 +32,10 @@ from spackmon.ops.secret_names import mask_by
 from spackmon.ops.spool import Spool
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.changes import Changes
-from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.service import QueryService, driver_dialect
 from spackmon.query.serve.subscriptions import SubscriptionLimits, Subscriptions
 from spackmon.query.serve.trusted_documents import TrustedDocuments
+from spackmon.recent import Recent
 from spackmon.rest_compat import cdash, cdash_api, error_groups, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from spackmon.abi.files import File
 from spackmon.abi.loader import NOT_FOUND, fault_of_library
 from spackmon.abi.lookup import definition
+from spackmon.abi.reader.elf import Elf
 from spackmon.abi.splice import VERSIONED, Verdict
 from spackmon.abi.stored import Export, PackedFile, StoredFiles
 
@@ -122,6 +123,11 @@ def unreadable(files: StoredFiles, prefix: str) -> set[str]:
     return {f"{path}: {fault}" for path, fault in faults}
 
 
+def loaded_names(elf: Elf) -> list[str]:
+    """What is loaded with a file, and serves for it: what a filter stands for too."""
+    return [*elf.filters, *elf.auxiliaries, *elf.needed]
+
+
 class _Build:
     """The build that takes the other's place."""
 
@@ -151,7 +157,7 @@ class _Build:
         left = [library]
         while left:
             one = left.pop()
-            for name in one.file.elf.needed if one.file.elf else ():
+            for name in loaded_names(one.file.elf) if one.file.elf else ():
                 other = self.named(name, one.place)
                 if other is None:
                     elsewhere.append(name)
@@ -244,7 +250,8 @@ def _add_removed(found: LibraryDifference, gone: list[tuple[str, str | None]], b
         return
     loaded, elsewhere = build.loaded_by(after)
     # What it needed already defined nothing of this: else it was no symbol of the library's.
-    absent = [one for one in elsewhere if one not in before.file.elf.needed and not one.startswith(VERSIONED)]
+    known = loaded_names(before.file.elf)
+    absent = [one for one in elsewhere if one not in known and not one.startswith(VERSIONED)]
     for key in gone:
         name, version = key
         server = next((one for one in loaded if definition(one.file, name, version, is_call=True)), None)

@@ -1,6 +1,6 @@
 """Where the loader's files come from: a disk, or what is stored of one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -62,6 +62,11 @@ class File:
             if symbol.is_found:
                 found.setdefault(symbol.name, []).append(symbol)
         return found
+
+    @cached_property
+    def names(self) -> Collection[str]:
+        """The names of what others find in it: whether one is there is asked for each need and each file."""
+        return frozenset(symbol.name for symbol in (self.elf.symbols if self.elf else ()) if symbol.is_found)
 
     @cached_property
     def needs(self) -> list[Symbol]:

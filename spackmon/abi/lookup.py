@@ -1,5 +1,6 @@
 """What the loader finds when it looks a symbol or a version up (glibc, dl-lookup.c, dl-version.c)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -89,13 +90,13 @@ def definition(file: File, name: str, version: str | None, *, is_call: bool) -> 
 def resolve(process: Process, name_of: "NameOf") -> Resolution:
     """Every need of what the process loads; the host of a plugin was resolved before."""
     resolution = Resolution()
-    scope = process.all_loaded
+    scope, main = _named(process.all_loaded), process.main
     for loaded in process.scope:
         name = name_of(loaded)
         check_versions(resolution, process, loaded, name)
         for need in loaded.file.needs:
             key = Need(name, need.name, need.version)
-            resolution.providers[key] = provider_of(scope, process.main, loaded, need)
+            resolution.providers[key] = _provider_of(scope, main, loaded, need)
     return resolution
 
 
@@ -111,13 +112,25 @@ class NameOf:
 
 def provider_of(scope: list[Loaded], main: Loaded, consumer: Loaded, need: Symbol) -> Provider:
     """What a file's need finds in the scope of its process."""
-    is_call = bool(need.lookups & CALL) or need.type == "TLS"
-    for loaded in scope:
-        if need.name not in loaded.file.definitions or (need.is_copied and loaded is main):
-            continue
-        found = definition(loaded.file, need.name, need.version, is_call=is_call)
-        if found is not None:
-            return Provider(consumer, need, loaded, found)
+    return _provider_of(_named(scope), main, consumer, need)
+
+
+_Named = list[tuple[Loaded, Collection[str]]]
+
+
+def _named(scope: list[Loaded]) -> _Named:
+    """A scope with the names that each of its files defines."""
+    return [(loaded, loaded.file.names) for loaded in scope]
+
+
+def _provider_of(scope: _Named, main: Loaded, consumer: Loaded, need: Symbol) -> Provider:
+    name = need.name
+    for loaded, names in scope:
+        if name in names and not (loaded is main and need.is_copied):
+            is_call = bool(need.lookups & CALL) or need.type == "TLS"
+            found = definition(loaded.file, name, need.version, is_call=is_call)
+            if found is not None:
+                return Provider(consumer, need, loaded, found)
     return Provider(consumer, need, None, None)
 
 

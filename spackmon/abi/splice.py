@@ -91,6 +91,7 @@ class _Judge:
         self._packages = packages
         self._trials = Trials(files, system, packages)
         self._prediction = Prediction()
+        self._package_by_path: dict[str, str] = {}
 
     def prediction(self) -> Prediction:
         paths = [path for prefix in self._packages.consumers for path in self._files.below(prefix)]
@@ -186,13 +187,16 @@ class _Judge:
             if need in before.providers and need not in weak_before:
                 warnings.add(f"{need.symbol}: weak, no longer defined")
         for need, provider in after.providers.items():
-            if need in before.providers:
-                warnings.update(self._changes(need.symbol, before.providers[need], provider))
+            known = before.providers.get(need)
+            if known is not None:
+                warnings.update(self._changes(need.symbol, known, provider))
 
     def _changes(self, name: str, before: Provider, after: Provider) -> list[str]:
         """What the loader does not mind, but the program may."""
         old, new = before.definition, after.definition
         if old is None or new is None or before.loaded is None or after.loaded is None:
+            return []
+        if old is new and self._package_of(before.loaded) == self._package_of(after.loaded):
             return []
         found = []
         if old.type != new.type and not {old.type, new.type} <= _CALLED:
@@ -206,7 +210,13 @@ class _Judge:
         return found
 
     def _is_other_package(self, before: Loaded, after: Loaded) -> bool:
-        return self._packages.of(before.path) != self._packages.of(after.path)
+        return self._package_of(before) != self._package_of(after)
+
+    def _package_of(self, loaded: Loaded) -> str:
+        package = self._package_by_path.get(loaded.path)
+        if package is None:
+            package = self._package_by_path[loaded.path] = self._packages.of(loaded.path)
+        return package
 
 
 def judge_unread(prediction: Prediction, files: Files, paths: Sequence[str]) -> None:

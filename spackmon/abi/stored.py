@@ -2,7 +2,7 @@
 
 import os
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import compress, count, islice, takewhile
 from typing import NamedTuple
@@ -36,28 +36,33 @@ class Export(NamedTuple):
 
 
 class Definitions:
-    """What others find in a file: its symbols by name, made when they are looked for."""
+    """What others find in a file, by name: `places` has the symbols, made when they are looked for."""
 
     def __init__(self, symbols: Symbols) -> None:
         self._symbols = symbols
         found = [symbol.is_found for symbol in _of_kinds(symbols)]
         flags = list(map(found.__getitem__, symbols.kinds_of))
-        self._places = dict(zip(compress(symbols.names, flags), compress(count(), flags), strict=True))
+        self.places = dict(zip(compress(symbols.names, flags), compress(count(), flags), strict=True))
         self._several: dict[str, list[int]] = {}
-        if len(self._places) < sum(flags):
+        self._made: dict[str, Sequence[Symbol]] = {}
+        if len(self.places) < sum(flags):
             for place in compress(count(), flags):
                 self._several.setdefault(symbols.names[place], []).append(place)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is a symbol of this name."""
-        return name in self._places
+        return name in self.places
 
     def get(self, name: str, otherwise: Sequence[Symbol] = ()) -> Sequence[Symbol]:
         """The symbols of this name, in the order of the file."""
-        place = self._places.get(name)
-        if place is None:
-            return otherwise
-        return [self._symbols.at(one) for one in self._several.get(name, (place,))]
+        made = self._made.get(name)
+        if made is None:
+            place = self.places.get(name)
+            if place is None:
+                return otherwise
+            made = [self._symbols.at(one) for one in self._several.get(name, (place,))]
+            self._made[name] = made
+        return made
 
 
 class SymbolTable:
@@ -108,6 +113,11 @@ class PackedFile(File):
     def definitions(self) -> Definitions:
         """See File."""
         return self.table.definitions
+
+    @cached_property
+    def names(self) -> Collection[str]:
+        """See File."""
+        return self.table.definitions.places
 
     @cached_property
     def needs(self) -> list[Symbol]:

@@ -15,10 +15,10 @@ from spackmon.errors import Code, Refused
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.documents import read_document
 from spackmon.query.serve.preparation import Preparation, Request
-from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError
 from spackmon.query.serve.service import QueryService
 from spackmon.query.serve.workers import Workers
+from spackmon.recent import Recent
 from spackmon.schema import schema
 from tests.counting import calls, retained_bytes
 from tests.query.conftest import AskedSite

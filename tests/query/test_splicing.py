@@ -291,6 +291,17 @@ STATEMENTS = """query($package: String, $verdict: SpliceVerdict) {
 }"""
 
 
+def test_a_filter_serves_what_its_library_has_no_more(site: AskedSite, tmp_path: Path) -> None:
+    _installed(site, build(CASES["filter"], tmp_path))
+    answer = site.ask(DIFFERENCE, a=hash_of("x 1.0"), b=NEW, symbols=9)["abiDiff"]
+    (library,) = [one for one in answer["libraries"] if one["name"] == "libx"]
+    assert (library["verdict"], library["removed"]) == (
+        "WORKS", [{"name": "x_two", "version": None, "servedBy": "libxcore.so.1"}],
+    )  # fmt: skip
+    error = site.error(DIFFERENCE, a=hash_of("x 1.0"), b="abc", symbols=9)
+    assert error["message"] == "`b` needs at least 7 characters, it is 'abc'"
+
+
 def test_what_spack_says_stands_beside_what_the_loader_says(site: AskedSite, tmp_path: Path) -> None:
     built = build(CASES["version gone"], tmp_path)
     _installed(site, built)

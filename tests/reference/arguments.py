@@ -68,10 +68,7 @@ class Draws:
                 "package": self.package, "first": self.few, "versions": self.few,
                 "afterVersion": lambda: str(self.dice.below(30)),
             },
-            "Query.spliceStatements": {
-                "package": self.package, "first": self.few,
-                "verdict": lambda: Word(self.dice.choice(["UNKNOWN", "BREAKS"])),
-            },
+            "Query.spliceStatements": {"first": self.few},
             "Query.splice": {
                 "build": self.number, "replace": self.replaced, "with": self.whole_hash,
                 "rule": lambda: Word(self.dice.choice(["LOADER", "SYMBOLATOR"])),
@@ -111,6 +108,7 @@ class Draws:
             "order": lambda: Word(self.dice.choice(["PRE", "POST", "BREADTH", "TOPOLOGICAL"])),
             "template": self.template,
             "types": lambda: self.dice.chance(50),
+            "verdict": lambda: Word(self.dice.choice(["UNKNOWN", "BREAKS"])),
         }
 
     def with_failures(self) -> bool:

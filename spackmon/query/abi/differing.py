@@ -47,7 +47,7 @@ _VERDICTS = {Verdict.WORKS: 0, Verdict.UNKNOWN: 1, Verdict.BREAKS: 2}
 
 def files_of_two(at: At, statement: "Statement", arguments: Mapping[str, Given]) -> Json:
     """The facts of `abi_difference`."""
-    found = {name: spec_by_hash_or_id({"hash": arguments[name]}, statement) for name in ("a", "b")}
+    found = {name: spec_by_hash_or_id({"hash": arguments[name]}, statement, name) for name in ("a", "b")}
     several = [
         (f"{name}IsAmbiguous", statement.json.value(one.ambiguous, nullable=True))
         for name, one in found.items()

@@ -1,5 +1,6 @@
 """Specs with what is stored of their files, read of the facts that `installed` selects."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from spackmon.abi.trials import Packages
 from spackmon.graph.spec import Deptype
 from spackmon.query.abi.hosts import Hosts, Identity
 from spackmon.query.abi.installed import MOST_FILES
+from spackmon.recent import Recent
 
 _UNREADABLE = "what is stored of it cannot be read"
 LOADED = (Deptype.LINK | Deptype.RUN).value
@@ -204,11 +206,22 @@ def _head(content: str) -> Elf | None:
         return None
 
 
+_TABLES = Recent(64 << 20)
+"""What was unpacked lately: the same libraries stand in most graphs."""
+_SYMBOL_BYTES = 400
+
+
 def _table(content: str) -> SymbolTable | None:
+    key = hashlib.sha256(content.encode()).digest()
+    known: SymbolTable | None = _TABLES.get(key)
+    if known is not None:
+        return known
     try:
-        return SymbolTable(unpack_symbols(bytes.fromhex(content)))
+        table = SymbolTable(unpack_symbols(bytes.fromhex(content)))
     except ValueError:
         return None
+    _TABLES.put(key, table, _SYMBOL_BYTES * (1 + len(table.symbols.names)))
+    return table
 
 
 def _reached(root: int, below: Mapping[int, set[int]]) -> list[int]:

@@ -36,7 +36,7 @@ def build_asked(statement: "Statement", arguments: Mapping[str, Given]) -> tuple
 def files_of_splice(at: At, statement: "Statement", arguments: Mapping[str, Given]) -> Json:
     """The facts of `spliced`."""
     build_id, root, number = build_asked(statement, arguments)
-    replacement = spec_by_hash_or_id({"hash": arguments["with"]}, statement).row_id
+    replacement = spec_by_hash_or_id({"hash": arguments["with"]}, statement, "with").row_id
     specs = {"root": root, "with": select(replacement.label("id"))}
     values: tuple[tuple[str, Json], ...] = (number,)
     if statement.decided(arguments["rule"]) == BY_NAMES:

@@ -1,6 +1,7 @@
 """How a root field's arguments name one row."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
@@ -20,7 +21,7 @@ _BUILD = "Build:"
 _HIGHEST_CHARACTER = constant("~")
 
 
-def number_of_id(type_name: str) -> Callable[[str], int]:
+def number_of_id(type_name: str, argument: str = "id") -> Callable[[str], int]:
     """Reads an id: `TypeName:number`, as this schema writes ids, or the bare number. Refused ID_INVALID."""
 
     def number(identifier: str) -> int:
@@ -28,7 +29,8 @@ def number_of_id(type_name: str) -> Callable[[str], int]:
         if digits.isascii() and digits.isdigit() and len(digits) < 19:
             return int(digits)
         raise Refused(
-            Code.ID_INVALID, f"`id` must be a number or {type_name}:number, it is {identifier[:100]!r}"
+            Code.ID_INVALID,
+            f"`{argument}` must be a number or {type_name}:number, it is {identifier[:100]!r}",
         )
 
     return number
@@ -83,11 +85,12 @@ def file_by_hash(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
     return Found(select(func.min(InstallFile.id)).where(InstallFile.hash == value).scalar_subquery())
 
 
-def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
+def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering, argument: str = "hash") -> Found:
     """Finds a spec by any whole hash of it, by a prefix that only one has, by a build, or by its id.
 
-    A whole hash may have been shown with several specs (before format v3 a DAG hash does not cover all
-    of a spec): the one whose identity it is comes first, then the latest.
+    `argument` is what the field calls the hash. A whole hash may have been shown with several specs (before
+    format v3 a DAG hash does not cover all of a spec): the one whose identity it is comes first, then the
+    latest.
     """
     if ("id" in arguments) == ("hash" in arguments):
         raise Refused(Code.ARGUMENT_INVALID, "give `spec` either `hash` or `id`")
@@ -95,10 +98,10 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering) -> 
         return by_id("Spec")(arguments, filtering)
     if filtering.decided(arguments["hash"], _names_build):
         # A statement of its own: that of a hash reads specs alone, so that its answer can be kept.
-        build_id = filtering.bind(arguments["hash"], BigInteger, number_of_id("Build"))
+        build_id = filtering.bind(arguments["hash"], BigInteger, number_of_id("Build", argument))
         of_build = select(Build.spec_id).where(Build.id == present_number(build_id))
         return Found(of_build.scalar_subquery())
-    value = filtering.bind(arguments["hash"], Text, _whole_or_prefix)
+    value = filtering.bind(arguments["hash"], Text, partial(_whole_or_prefix, argument))
     is_identity = exists().where(Spec.id == SpecHash.spec_id, Spec.hash_kind == SpecHash.kind)
     whole = (
         select(SpecHash.spec_id)
@@ -122,12 +125,12 @@ def _names_build(text: str) -> bool:
     return text.startswith(_BUILD)
 
 
-def _whole_or_prefix(text: str) -> str:
+def _whole_or_prefix(argument: str, text: str) -> str:
     if len(text) < MINIMUM_PREFIX:
         raise Refused(
-            Code.HASH_TOO_SHORT, f"`hash` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
+            Code.HASH_TOO_SHORT, f"`{argument}` needs at least {MINIMUM_PREFIX} characters, it is {text!r}"
         )
-    return without_nul("hash", text)
+    return without_nul(argument, text)
 
 
 def without_nul(name: str, text: str) -> str:

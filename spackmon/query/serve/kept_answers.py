@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from spackmon.database import Reader
 from spackmon.query.meanings.statement import SPEC_REVISION
 from spackmon.query.serve.preparation import FEW_VALUES, Request
-from spackmon.query.serve.recent import Recent
 from spackmon.query.sql.values import is_deeper, value_count
+from spackmon.recent import Recent
 
 _BYTES_OF_AN_ENTRY = 600
 _MOST_LEVELS = 20

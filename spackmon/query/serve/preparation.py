@@ -29,10 +29,10 @@ from spackmon.query.meanings.registry import Registry
 from spackmon.query.meanings.statement import Deciding, Plan, Statement
 from spackmon.query.serve.documents import Document, Operation, check_length, read_document
 from spackmon.query.serve.export import ExportPlan, compile_export
-from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, invalid_if_refused
 from spackmon.query.sql.selection import Selected
 from spackmon.query.sql.values import Given, at, plain, shape, value_count
+from spackmon.recent import Recent
 from spackmon.status import ChangeKind
 from spackmon.viewer import Viewer
 

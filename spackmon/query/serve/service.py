@@ -28,12 +28,12 @@ from spackmon.query.serve.export import Export
 from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers, KeptIntrospection
 from spackmon.query.serve.log_chunks import LogChunks
 from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
-from spackmon.query.serve.recent import Recent
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
 from spackmon.query.serve.result_bytes import ResultBytes
 from spackmon.query.serve.subscriptions import Subscription, Subscriptions
 from spackmon.query.serve.workers import Workers
 from spackmon.query.sql.unpack import is_packed, unpacked
+from spackmon.recent import Recent
 from spackmon.viewer import Viewer
 
 CACHE_BYTES = 64_000_000

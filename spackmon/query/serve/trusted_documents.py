@@ -14,7 +14,7 @@ from typing import Any
 from graphql import GraphQLError, GraphQLSchema, parse, validate
 
 from spackmon.errors import Code, Refused
-from spackmon.query.serve.recent import Recent
+from spackmon.recent import Recent
 
 _BYTES_OF_AN_ENTRY, _BYTES_OF_A_CHARACTER = 500, 4
 
