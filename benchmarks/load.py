@@ -25,6 +25,7 @@ from spackmon.ingest import store
 from spackmon.ingest.tables import facets
 from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
+from spackmon.ingest.tables.facet_durations import recount_durations
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
@@ -77,7 +78,9 @@ def _count_builds(connection: Connection) -> None:
 
 def recount_facets(connection: Connection) -> None:
     """Count facets and days, of which builds know theirs."""
-    facets.recount(connection, connection.scalars(select(models.BuildFacet.id)).all())
+    facet_ids = connection.scalars(select(models.BuildFacet.id)).all()
+    facets.recount(connection, facet_ids)
+    recount_durations(connection, facet_ids)
     facets.recount_days(connection)
 
 

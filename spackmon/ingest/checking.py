@@ -30,6 +30,7 @@ from spackmon.ingest.tables.builds import settle_build, wrong_builds
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.closures import write_closures
 from spackmon.ingest.tables.error_groups import count_errors, recount
+from spackmon.ingest.tables.facet_durations import recount_durations
 from spackmon.ingest.tables.revisions import specs_change
 from spackmon.models import utc_now
 
@@ -138,7 +139,8 @@ def _facets_of_builds(connection: Connection, build_ids: Sequence[int]) -> Mappi
 
 
 def _facets(connection: Connection, facet_ids: Sequence[int]) -> Mapping[str, int]:
-    return {"counts of facets": facets.recount(connection, facet_ids)}
+    differ = facets.recount(connection, facet_ids)
+    return {"counts of facets": differ, "counts of durations": recount_durations(connection, facet_ids)}
 
 
 def _days(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:

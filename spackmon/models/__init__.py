@@ -39,7 +39,7 @@ from spackmon.models.events import (
     ErrorGroupPart,
     ErrorGroupRuling,
 )
-from spackmon.models.facets import BuildDay, BuildFacet, BuildFacetChange
+from spackmon.models.facets import BuildDay, BuildFacet, BuildFacetChange, BuildFacetDuration
 from spackmon.models.graph import (
     SPEC_TABLES,
     Architecture,
@@ -66,7 +66,8 @@ from spackmon.models.people import Person, Token
 __all__ = [
     "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost",
     "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
-    "BuildEvent", "BuildFacet", "BuildFacetChange", "CiJob", "CiRun", "Claim", "ClaimPhase", "Closure",
+    "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "CiJob", "CiRun", "Claim",
+    "ClaimPhase", "Closure",
     "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet",
     "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart",
     "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot",

@@ -113,6 +113,7 @@ class Build(Base):
     __table_args__ = (
         UniqueConstraint("spec_id", "environment_id", "owner_id"),
         Index("ix_build_waiting", "package_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
+        Index(None, "package_id", "id"),
         Index(None, "package_id", "status", "id"),
         Index(None, "updated_at", "id"),
         # The number of a build that was merged into another is never given again.

@@ -1,6 +1,6 @@
 """Builds counted by what they are of and by the day they ran: what groups of all builds are added up from."""
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import BigInteger, Float, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, RowId
@@ -36,6 +36,21 @@ class BuildFacet(Base):
     build_count: Mapped[int] = mapped_column(server_default="0")
 
 
+class BuildFacetDuration(Base):
+    """Builds of a facet whose durations are rounded alike (`history.rounded_durations`), and their sum.
+
+    Right together with `build_facet_change`, as the facet's count.
+    """
+
+    __tablename__ = "build_facet_duration"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    facet_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    rounded_seconds: Mapped[float] = mapped_column(Float(53), primary_key=True)
+    build_count: Mapped[int]
+    microseconds: Mapped[int] = mapped_column(BigInteger)
+
+
 class BuildDay(Base):
     """Builds that began on one day of UTC, written as `2026-03-01`, and ended alike, and how many there are.
 
@@ -52,7 +67,9 @@ class BuildDay(Base):
 
 
 class BuildFacetChange(Base):
-    """How many builds a report made more or less of a facet and day, in no count yet, as ErrorGroupChange."""
+    """How many builds a report made more or less of a facet, a day and a rounded duration, and by how much it
+    changed the sum of durations; in no count yet, as ErrorGroupChange.
+    """
 
     __tablename__ = "build_facet_change"
 
@@ -60,3 +77,5 @@ class BuildFacetChange(Base):
     facet_id: Mapped[int] = mapped_column(RowId)
     day: Mapped[str] = mapped_column(ByteOrderedText)
     build_count: Mapped[int]
+    rounded_seconds: Mapped[float | None] = mapped_column(Float(53))
+    microseconds: Mapped[int] = mapped_column(BigInteger)

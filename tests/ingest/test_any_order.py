@@ -68,7 +68,7 @@ RUNS = """
 """
 TABLES = [
     "build_content", "merged_build", "claim", "attempt", "build", "build_facet_change", "build_facet",
-    "build_day", "closure", "provided_virtual",
+    "build_facet_duration", "build_day", "closure", "provided_virtual",
     "dependency", "spec_compiler", "spec_hash", "spec_document", "spec",
 ]  # fmt: skip
 

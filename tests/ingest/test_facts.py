@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from spackmon.database import Database
 from spackmon.errors import Refused
+from spackmon.history.rounded_durations import microseconds_of, rounded
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.runs.rulings import rule
 from spackmon.ingest.tables import error_groups, facets
@@ -67,6 +68,12 @@ FACETS_OF_OTHERS = """
 BUILDS = "SELECT started_at, status, COALESCE(installed_from, '') FROM build"
 DAYS_KEPT = "SELECT day, status, installed_from, build_count FROM build_day WHERE build_count <> 0"
 
+DURATIONS = "SELECT facet_id, duration_seconds FROM build WHERE duration_seconds IS NOT NULL"
+DURATIONS_KEPT = """
+    SELECT facet_id, rounded_seconds, build_count, microseconds FROM build_facet_duration
+    WHERE build_count <> 0 OR microseconds <> 0
+"""
+
 ZLIB, OTHER = spec("zlib", "1.3"), spec("zlib", "1.4")
 ERRORS = [
     Event(EventKind.ERROR, "main.c:7: error: 'x' undeclared", 12),
@@ -107,6 +114,8 @@ def take(site: Site, step: tuple[Any, ...]) -> None:
         case (_, source, node, seconds, events, person, has_graph):
             began = None if seconds is None else after(seconds)
             told = {"started_at": began, "finished_at": None, "status": BuildStatus.FAILED, "events": events}
+            if seconds:
+                told["duration_seconds"] = seconds / 7
             if has_graph:
                 told["graph"] = graph(node)
             with suppress(Refused):
@@ -122,9 +131,19 @@ def assert_counted(site: Site) -> None:
     assert site.rows(FACETS_KEPT) == site.rows(FACETS)
     assert site.rows(FACETS_OF_OTHERS) == []
     assert {row[:3]: row[3] for row in site.rows(DAYS_KEPT)} == days_of(site.rows(BUILDS))
+    assert set(site.rows(DURATIONS_KEPT)) == histogram_of(site.rows(DURATIONS))
     assert site.rows(KEPT) == site.rows(COUNTED)
     assert site.rows(FIRST_KEPT) == site.rows(FIRST)
     assert site.rows(FIRST_OF_BUILDS) == []
+
+
+def histogram_of(builds: Sequence[Any]) -> set[tuple[int, float, int, int]]:
+    """How many builds of each facet took about as long, and how long together."""
+    counts, sums = Counter[tuple[int, float]](), Counter[tuple[int, float]]()
+    for facet_id, seconds in builds:
+        counts[facet_id, rounded(seconds)] += 1
+        sums[facet_id, rounded(seconds)] += microseconds_of(seconds)
+    return {(*place, counts[place], sums[place]) for place in counts}
 
 
 def days_of(builds: Sequence[Any]) -> Counter[tuple[str, ...]]:
@@ -171,6 +190,8 @@ WRONG = [
     ("facets of builds", "UPDATE build SET facet_id = NULL"),
     ("facets of builds", "UPDATE build_facet SET status = 'SUCCESS'"),
     ("counts of facets", "UPDATE build_facet SET build_count = 7"),
+    ("counts of durations", "UPDATE build_facet_duration SET microseconds = 7"),
+    ("counts of durations", "UPDATE build_facet_duration SET rounded_seconds = 7"),
     ("counts of days", "UPDATE build_day SET build_count = 7"),
     ("counts of days", "UPDATE build_day SET status = 'NOTRUN'"),
     ("counts of days", "DELETE FROM build_facet_change"),

@@ -130,6 +130,7 @@ def measured(builds: list[Row]) -> Row:
             "p50Seconds": _percentile(seconds, 50),
             "p95Seconds": _percentile(seconds, 95),
             "meanSeconds": microseconds / (len(seconds) * 1_000_000),
+            "isRounded": False,
         }
     rate = sum(finished) / len(finished) if finished else None
     return {"successRate": rate, "durations": durations, **resources(builds)}

@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select, update
 
 from spackmon.graph.spec import Edge, SpecNode, TargetDescription
+from spackmon.history.rounded_durations import rounded
 from spackmon.ingest.tables import facets
+from spackmon.ingest.tables.facet_durations import recount_durations
 from spackmon.models import Build, BuildFacet
+from spackmon.query.groups import histograms
 from tests.ingest.reports import LINK, build_report, spec, spec_report
 from tests.query.conftest import AskedSite
 from tests.query.installs import install_report
@@ -51,7 +54,7 @@ BUILD_FACTS = """{ builds(first: 100) { nodes {
   events(where: {kind: {eq: ERROR}}, orderBy: {position: ASC}, first: 1) {
     nodes { errorGroup { fingerprint text } } } } } }"""
 
-MEASURED = """durations { p50Seconds p95Seconds meanSeconds }
+MEASURED = """durations { p50Seconds p95Seconds meanSeconds isRounded }
   cpuTimes { p50Seconds p95Seconds meanSeconds totalSeconds } peakMemory { p50Bytes p95Bytes maximumBytes }"""
 
 
@@ -82,7 +85,9 @@ def furnish(site: AskedSite) -> None:
 def count(connection: Connection) -> None:
     """Facets and days are counted as builds are now."""
     facets.count_builds(connection, connection.scalars(select(Build.id)).all())
-    facets.recount(connection, connection.scalars(select(BuildFacet.id)).all())
+    facet_ids = connection.scalars(select(BuildFacet.id)).all()
+    facets.recount(connection, facet_ids)
+    recount_durations(connection, facet_ids)
     facets.recount_days(connection)
 
 
@@ -169,6 +174,37 @@ def test_groups_of_builds_are_those_of_a_plain_loop(site: AskedSite) -> None:
         assert asked["totalCount"] == len(builds)
         if "TAG" not in keys and first == 500:
             assert sum(group["count"] for group in groups) == len(chosen)
+
+    check()
+
+
+def test_durations_of_many_builds_are_rounded(site: AskedSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histograms, "MOST_EXACT", 40)
+    furnish(site)
+    builds = site.ask(BUILD_FACTS + SPEC_FACTS)["builds"]["nodes"]
+    query = """query($keys: [BuildGroupKey!]!, $where: BuildFilter, $all: Boolean!) {
+      builds(where: $where) { groupBy(keys: $keys, includeInstalled: $all) { count successRate keys %s
+        durations { p50Seconds p95Seconds meanSeconds isRounded } } } }"""
+
+    @settings(max_examples=15)
+    @given(
+        st.lists(st.sampled_from(FACET_KEYS), unique=True, max_size=3),
+        st.sampled_from([None, "NOTRUN", "SUCCESS"]),
+        st.booleans(),
+    )
+    def check(keys: list[str], without: str | None, all_: bool) -> None:
+        where = without and {"status": {"ne": without}}
+        asked = site.ask(query % selection(keys), keys=keys, where=where, all=all_)["builds"]["groupBy"]
+        found = [build for build in builds if build["status"] != without]
+        expected = grouped(tagged(counted(found, all_=all_), keys), keys, measured)
+        for group in expected:
+            del group["cpuTimes"], group["peakMemory"]
+        for group in expected if len(found) > 40 else ():
+            durations = group["durations"]
+            if durations is not None:
+                percentiles = {name: rounded(durations[name]) for name in ("p50Seconds", "p95Seconds")}
+                group["durations"] = {**durations, **percentiles, "isRounded": True}
+        assert without_types(asked) == expected
 
     check()
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, insert, select, text, update
 from spackmon.database import Database
 from spackmon.formats.advisories import defect_of, read_advisories
 from spackmon.graph.spec import Deptype, Edge, SpecNode, TargetDescription
+from spackmon.history.rounded_durations import microseconds_of, rounded
 from spackmon.ingest.grouping import rule
 from spackmon.ingest.tables import error_groups, facets
 from spackmon.ingest.tables.advisories import put_defect
@@ -169,14 +170,18 @@ def _count(connection: Connection) -> None:
         connection.execute(text(statement))
     facets.count_builds(connection, connection.scalars(select(Build.id)).all())
     facets.recount_days(connection)
-    waiting = select(Build.facet_id, Build.started_at).where(Build.facet_id % 2 == 0)
+    waiting = select(Build.facet_id, Build.started_at, Build.duration_seconds).where(Build.facet_id % 2 == 0)
     builds = connection.execute(waiting.order_by(Build.id)).all()
-    facets.change(connection, [(build.facet_id, build.started_at, -1) for build in builds])
+    facets.change(connection, [(*build, -1) for build in builds])
     facets.recount(connection, [])
     waiting_for = [
-        {"facet_id": build.facet_id, "day": facets.day_of(build.started_at), "build_count": 1}
-        for build in builds
-    ]
+        {
+            "facet_id": facet_id, "day": facets.day_of(started_at), "build_count": 1,
+            "rounded_seconds": None if seconds is None else rounded(seconds),
+            "microseconds": microseconds_of(seconds or 0.0),
+        }
+        for facet_id, started_at, seconds in builds
+    ]  # fmt: skip
     connection.execute(insert(BuildFacetChange), waiting_for)
 
 

@@ -149,7 +149,8 @@ _MAKE_POSITIVE = Statement(
 # What was announced and has not begun hides nothing that ran. With the facet that the build has by it.
 _NEWEST = Statement(
     f"""
-    SELECT a.id, a.started_at, f.id AS facet_id, b.started_at AS before_at, b.facet_id AS before_id
+    SELECT a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.started_at AS before_at,
+        b.duration_seconds AS before_seconds, b.facet_id AS before_id
     FROM build b JOIN attempt a ON a.id = (
         SELECT n.id FROM attempt n WHERE n.build_id = b.id
         ORDER BY CASE WHEN n.status = 'NOTRUN' THEN 1 ELSE 0 END, n.number DESC
@@ -355,7 +356,8 @@ def settle_build(connection: Connection, build_id: int, now: datetime, settled: 
     newest = _NEWEST.run(connection, build_id=build_id)
     for row in newest:
         _REPEAT_NEWEST.run(connection, build_id=build_id, attempt_id=row.id, facet_id=row.facet_id, now=now)
-        settled.add(build_id, (row.before_id, row.before_at), (row.facet_id, row.started_at))
+        before = row.before_id, row.before_at, row.before_seconds
+        settled.add(build_id, before, (row.facet_id, row.started_at, row.duration_seconds))
     return bool(newest)
 
 

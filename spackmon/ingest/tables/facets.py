@@ -8,8 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from spackmon.history.rounded_durations import microseconds_of, rounded
 from spackmon.ingest.rows import Statement, insert_rows, over_rows
+from spackmon.ingest.tables.facet_durations import add_durations
 from spackmon.ingest.tables.folding import Folding
+
+_Place = tuple[int, str, float | None]
 
 _NAMES = ("package_id", "package_version_id", "compiler_id", "architecture_id", "status", "installed_from")
 
@@ -42,7 +46,7 @@ _BUILDS = "FROM build b LEFT JOIN spec s ON s.id = b.spec_id"
 _WRONG = over_rows(
     "id bigint",
     f"""
-    SELECT b.id AS build_id, b.started_at, b.facet_id AS before_id, f.id AS facet_id
+    SELECT b.id AS build_id, b.started_at, b.duration_seconds, b.facet_id AS before_id, f.id AS facet_id
     {_BUILDS} LEFT JOIN build_facet f ON {is_facet_of("b")}
     WHERE b.id IN (SELECT i.id FROM {{input}} i) AND (f.id IS NULL OR b.facet_id IS DISTINCT FROM f.id)
     ORDER BY b.id
@@ -67,13 +71,21 @@ _SET = over_rows(
     "UPDATE build SET facet_id = i.facet_id FROM {input} i WHERE build.id = i.id",
 )
 
-_CHANGE = insert_rows("build_facet_change", "facet_id bigint, day text, build_count integer")
+_CHANGE = insert_rows(
+    "build_facet_change",
+    "facet_id bigint, day text, rounded_seconds double precision, build_count integer, microseconds bigint",
+)
 
 _OF_SPECS = over_rows("id bigint", "SELECT b.id FROM build b WHERE b.spec_id IN (SELECT i.id FROM {input} i)")
 
-_OF_BUILD = Statement("SELECT facet_id, started_at FROM build WHERE id = :build_id", moments=("started_at",))
+_OF_BUILD = Statement(
+    "SELECT facet_id, started_at, duration_seconds FROM build WHERE id = :build_id", moments=("started_at",)
+)
 
-_WAITING = Statement("SELECT id, facet_id, day, build_count FROM build_facet_change ORDER BY id LIMIT :most")
+_WAITING = Statement(
+    "SELECT id, facet_id, day, rounded_seconds, build_count, microseconds FROM build_facet_change"
+    " ORDER BY id LIMIT :most"
+)
 
 _ADD_TO_FACETS = over_rows(
     "facet_id bigint, build_count integer",
@@ -144,9 +156,9 @@ _RECOUNT_DAYS = {
     for name, day in _DAYS.items()
 }
 
-Counted = tuple[int | None, datetime | None]
-"""A build's facet, none where it is not counted, and when it began."""
-Change = tuple[int | None, datetime | None, int]
+Counted = tuple[int | None, datetime | None, float | None]
+"""A build's facet, none where it is not counted, when it began, and how many seconds it took."""
+Change = tuple[int | None, datetime | None, float | None, int]
 """How many more builds are counted so."""
 
 
@@ -171,11 +183,15 @@ class Settled:
 
 def change(connection: Connection, changes: Iterable[Change]) -> None:
     """Count some builds more or less."""
-    summed = Counter[tuple[int, str]]()
-    for facet_id, started_at, number in changes:
+    counts, sums = Counter[_Place](), Counter[_Place]()
+    for facet_id, started_at, seconds, number in changes:
         if facet_id is not None:
-            summed[facet_id, day_of(started_at)] += number
-    rows = sorted((facet_id, day, number) for (facet_id, day), number in summed.items() if number)
+            place = facet_id, day_of(started_at), None if seconds is None else rounded(seconds)
+            counts[place] += number
+            sums[place] += number * microseconds_of(seconds or 0.0)
+    changed = [place for place in counts if counts[place] or sums[place]]
+    changed.sort(key=lambda place: (place[0], place[1], place[2] or -1.0))
+    rows = [(*place, counts[place], sums[place]) for place in changed]
     if connection.dialect.name == "sqlite":
         # It has one writer: nobody waits.
         _add(connection, rows)
@@ -191,8 +207,9 @@ def count_builds(connection: Connection, build_ids: Collection[int]) -> int:
         _ADD.run(connection, ids)
         wrong = _WRONG.run(connection, ids)
     _SET.run(connection, [(row.build_id, row.facet_id) for row in wrong])
-    less = [(row.before_id, row.started_at, -1) for row in wrong]
-    change(connection, [*less, *((row.facet_id, row.started_at, 1) for row in wrong)])
+    less = [(row.before_id, row.started_at, row.duration_seconds, -1) for row in wrong]
+    more = [(row.facet_id, row.started_at, row.duration_seconds, 1) for row in wrong]
+    change(connection, [*less, *more])
     return len(wrong)
 
 
@@ -205,11 +222,11 @@ def count_builds_of(connection: Connection, spec_ids: Collection[int]) -> None:
 def uncount_build(connection: Connection, build_id: int) -> None:
     """Count a build no longer, which is about to be deleted."""
     rows = _OF_BUILD.run(connection, build_id=build_id)
-    change(connection, [(row.facet_id, row.started_at, -1) for row in rows])
+    change(connection, [(row.facet_id, row.started_at, row.duration_seconds, -1) for row in rows])
 
 
 def _put(connection: Connection, changes: Sequence[Any]) -> None:
-    _add(connection, [(row.facet_id, row.day, row.build_count) for row in changes])
+    _add(connection, [tuple(row[1:]) for row in changes])
     _FOLDED.run(connection, [(row.id,) for row in changes])
 
 
@@ -217,12 +234,14 @@ FOLDING = Folding(_WAITING, _TURN, _put)
 """Of builds that reports changed into facets and days."""
 
 
-def _add(connection: Connection, changes: Sequence[tuple[int, str, int]]) -> None:
-    of_facets = Counter[int]()
-    for facet_id, _, number in changes:
+def _add(connection: Connection, changes: Sequence[tuple[int, str, float | None, int, int]]) -> None:
+    of_facets, of_days = Counter[int](), Counter[tuple[int, str]]()
+    for facet_id, day, _, number, _ in changes:
         of_facets[facet_id] += number
+        of_days[facet_id, day] += number
     _ADD_TO_FACETS.run(connection, sorted(one for one in of_facets.items() if one[1]))
-    _ADD_TO_DAYS.run(connection, changes)
+    _ADD_TO_DAYS.run(connection, sorted((*key, number) for key, number in of_days.items() if number))
+    add_durations(connection, [(change[0], *change[2:]) for change in changes])
 
 
 def recount(connection: Connection, facet_ids: Sequence[int]) -> int:

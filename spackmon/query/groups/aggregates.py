@@ -109,7 +109,7 @@ def groups(
     source = nested(rows.whole(*labelled, *values, _number(1).label("each")))
     placed = [_NEEDED[name] for name in measured if name in _OF_PLACES]
     if placed:
-        source = nested(_ranked(source, names, placed))
+        source = nested(ranked(source, names, placed))
     return grouped(source, names, measured)
 
 
@@ -281,7 +281,7 @@ def _axis(cells: Scope, axis: str) -> list[ColumnElement[Any]]:
 _PERCENTS = (50, 95)
 
 
-def _ranked(rows: FromClause, names: Sequence[str], facts: Sequence[str]) -> Select[Any]:
+def ranked(rows: FromClause, names: Sequence[str], facts: Sequence[str]) -> Select[Any]:
     """The rows with their places by some facts in their groups; those without one are last."""
     by = [rows.c[name] for name in names]
     places = []
@@ -296,29 +296,47 @@ def _ranked(rows: FromClause, names: Sequence[str], facts: Sequence[str]) -> Sel
 def _percentiles(rows: FromClause, fact: str, unit: str) -> list[ColumnElement[Any]]:
     """How many rows have a fact, and by nearest rank which value so many percent of them are up to."""
     value, rank, known = (rows.c[name] for name in (fact, f"{fact}_rank", f"{fact}_known"))
+    alike = rows.c.get("alike")
+    # The last of those that are rounded alike has this rank.
+    first = rank if alike is None else rank - alike + _number(1)
 
     def at(percent: int) -> ColumnElement[Any]:
-        is_at = rank == (known * _number(percent) + _number(99)) // _number(100)
-        return func.max(case((is_at, value)), type_=value.type)
+        sought = (known * _number(percent) + _number(99)) // _number(100)
+        return func.max(case((sought.between(first, rank), value)), type_=value.type)
 
     found = [at(percent).label(f"p{percent}_{unit}") for percent in _PERCENTS]
-    return [func.count(value).label(f"{fact}_count"), *found]
+    return [_known(rows, value).label(f"{fact}_count"), *found]
+
+
+def _known(rows: FromClause, value: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many have a value; of rows that stand for several, each for those that are rounded `alike`."""
+    alike = rows.c.get("alike")
+    return func.count(value) if alike is None else _sum_of(alike)
+
+
+def _sum_of(numbers: ColumnElement[int]) -> ColumnElement[int]:
+    return sql_cast(func.coalesce(func.sum(numbers), _number(0)), BigInteger)
+
+
+def microseconds(duration: ColumnElement[Any]) -> ColumnElement[int]:
+    """A duration as it is summed up: sums of doubles depend on the order they are added in."""
+    return sql_cast(func.round(duration * _number(1_000_000)), BigInteger)
 
 
 def _total_and_mean(
     rows: FromClause, fact: str, unit: str
 ) -> tuple[ColumnElement[float], ColumnElement[float]]:
-    value = rows.c[fact]
-    # Sums of doubles depend on the order they are added in.
-    microseconds = sql_cast(func.round(value * _number(1_000_000)), BigInteger)
-    total = sql_cast(func.sum(microseconds), _DOUBLE)
-    mean = (total / (func.count(value) * _number(1_000_000))).cast(_DOUBLE)
+    value, summed = rows.c[fact], rows.c.get("microseconds")
+    total = sql_cast(func.sum(microseconds(value) if summed is None else summed), _DOUBLE)
+    mean = (total / (func.nullif(_known(rows, value), _number(0)) * _number(1_000_000))).cast(_DOUBLE)
     return (total / _number(1_000_000)).cast(_DOUBLE).label(f"total_{unit}"), mean.label(f"mean_{unit}")
 
 
 def _durations(rows: FromClause) -> list[ColumnElement[Any]]:
     _, mean = _total_and_mean(rows, "duration_seconds", "seconds")
-    return [*_percentiles(rows, "duration_seconds", "seconds"), mean]
+    marked = rows.c.get("is_rounded")
+    is_rounded = (_number(0) if marked is None else func.max(marked)) == _number(1)
+    return [*_percentiles(rows, "duration_seconds", "seconds"), mean, is_rounded.label("is_rounded")]
 
 
 def _cpu_times(rows: FromClause) -> list[ColumnElement[Any]]:

@@ -10,6 +10,7 @@ from sqlalchemy import Select, literal_column, select
 from spackmon.query.groups import aggregates, days, facets
 from spackmon.query.groups.aggregates import DEFAULT_GROUPS, MAXIMUM_GROUPS
 from spackmon.query.groups.group_keys import Key
+from spackmon.query.groups.histograms import Histograms
 from spackmon.query.meanings.connections import ordered
 from spackmon.query.meanings.fields import SQL, argument
 from spackmon.query.meanings.meaning import At, Meaning, object_type
@@ -96,18 +97,23 @@ class Grouped(Meaning):
         """Every group of these rows."""
         has_all = self.installed_from is None or bool(statement.decided(arguments["includeInstalled"]))
         dialect = statement.dialect_name
-        by_facet = self.faceted and facets.answer(keys, measured)
-        known = rows.facets() if by_facet else None
+        counted = rows
+        if self.installed_from is not None and not has_all:
+            counted = aggregates.built(rows, self.installed_from)
+        if not self.faceted:
+            return aggregates.groups(counted, keys, self.facts, measured, statement.rows, dialect)
+        known = rows.facets() if facets.answer(keys, set(measured) - {"durations"}) else None
         if known is not None and not known.exceptions:
+            if "durations" in measured:
+                histograms = Histograms(counted, known, statement.rows, dialect)
+                return histograms.groups(keys, measured, with_installed=has_all)
             nested = statement.rows
             return facets.groups_of_facets(known, keys, measured, nested, dialect, with_installed=has_all)
-        if self.faceted and rows.are_all and days.answer(keys, measured):
+        if rows.are_all and days.answer(keys, measured):
             return days.groups_of_all(keys, measured, statement.rows, dialect, with_installed=has_all)
-        if self.installed_from is not None and not has_all:
-            rows = aggregates.built(rows, self.installed_from)
-        if by_facet:
-            return facets.groups(rows, keys, measured, statement.rows, dialect)
-        return aggregates.groups(rows, keys, self.facts, measured, statement.rows, dialect)
+        if facets.answer(keys, measured):
+            return facets.groups(counted, keys, measured, statement.rows, dialect)
+        return aggregates.groups(counted, keys, self.facts, measured, statement.rows, dialect)
 
 
 def grouped(

@@ -4,7 +4,7 @@ All builds of some facets are counted already, of others each is looked at once,
 stands for hundreds of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, func, literal_column, select
@@ -71,7 +71,7 @@ _KEYS: dict[str, KeyColumns] = {
 }  # fmt: skip
 
 
-def answer(keys: Sequence[Key], measured: Sequence[str]) -> bool:
+def answer(keys: Sequence[Key], measured: Collection[str]) -> bool:
     """Whether facets know all that builds are grouped by, and all that is measured of them."""
     return all(key.name in _KEYS for key in keys) and MEASURED.issuperset(measured)
 
@@ -87,9 +87,9 @@ def groups_of_facets(
 ) -> Select[Any]:
     """The groups of `aggregates.groups` of all builds of some facets, or of all that were built."""
     facet = found.row
-    columns = _columns(facet, keys, dialect_name)
+    shown = columns(facet, keys, dialect_name)
     source, weight, holds = counted(found, nested, with_installed=with_installed)
-    weighted = select(*columns, weight).select_from(facet.joined(source)).where(*holds)
+    weighted = select(*shown, weight).select_from(facet.joined(source)).where(*holds)
     return grouped_by_keys(weighted, measured, nested)
 
 
@@ -101,13 +101,14 @@ def groups(
     facet_id = builds.row.column("facet_id")
     weight = func.count(type_=BigInteger()).label("weight")
     counts = nested(builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id))
-    columns = _columns(facet, keys, dialect_name)
+    shown = columns(facet, keys, dialect_name)
     base = counts.join(facet.source, facet.row_id == counts.c["facet_id"])
-    found = select(*columns, counts.c["weight"]).select_from(facet.joined(base))
+    found = select(*shown, counts.c["weight"]).select_from(facet.joined(base))
     return grouped_by_keys(found, measured, nested)
 
 
-def _columns(facet: Scope, keys: Sequence[Key], dialect_name: str) -> list[ColumnElement[Any]]:
+def columns(facet: Scope, keys: Sequence[Key], dialect_name: str) -> list[ColumnElement[Any]]:
+    """What facets are grouped by, and their status. Raises Refused when a key is there twice."""
     check_keys(keys)
     labelled = [
         column for key in keys for column in columns_of(facet, key, dialect_name, KEY_PREFIX + key.name)
