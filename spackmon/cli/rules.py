@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
@@ -79,7 +79,7 @@ def add(
         raise Refused(Code.RULE_INVALID, "--environment is for --on ROOT_FAILED")
     rule = NewRule(name, event, _condition(where), environment, per_hour, channels)
     with open_database(settings) as database:
-        matching = _run(lambda: _matching(database, rule.condition))
+        matching = _run(lambda: _matching(database, rule))
         database.write(
             lambda connection: rules.add_rule(
                 connection, anonymous(connection) if user is None else person_named(connection, user), rule
@@ -162,14 +162,14 @@ def _run(work: Callable[[], Awaitable[Result]]) -> Result:
     return anyio.run(work)
 
 
-async def _matching(database: Database, condition: Mapping[str, Any]) -> int:
+async def _matching(database: Database, rule: NewRule) -> int:
     # GraphQL is loaded where it is needed: the other commands are short.
     from spackmon.ops.notifications.news import News
     from spackmon.query.serve.service import QueryService
     from spackmon.schema import schema
 
     async with database.reader() as reader:
-        return await News(QueryService(schema, database, reader), "").matching(condition)
+        return await News(QueryService(schema, database, reader), "").matching(rule.event, rule.condition)
 
 
 async def _tried(database: Database, settings: Settings, name: str) -> int:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from spackmon.models import utc_now
 from spackmon.ops.notifications.deliveries import Event
 from spackmon.ops.notifications.rules import StoredRule
 from spackmon.query.groups.comparison import before_days
@@ -58,8 +59,13 @@ class News:
             return await self._failed_roots(rule, runs)
         return [self._event(rule, run, None) for run in runs]
 
-    async def matching(self, condition: Mapping[str, Any]) -> int:
-        """How many builds a condition holds for today. Raises Refused where it is no BuildFilter."""
+    async def matching(self, event: NewsKind, condition: Mapping[str, Any]) -> int:
+        """How many builds a condition holds for today.
+
+        Raises Refused where it is no BuildFilter, or nested too deeply for the question that rules ask.
+        """
+        now = utc_now()
+        await self._ask("ended_runs", after=None, **_of_runs(event, (), now, now, condition))
         answer = await self._ask("builds_of_condition", condition=condition)
         count: int = answer["builds"]["totalCount"]
         return count
@@ -70,14 +76,7 @@ class News:
     async def _ended_runs(
         self, rule: StoredRule, build_ids: Sequence[int], now: datetime
     ) -> list[dict[str, Any]]:
-        variables = {
-            "builds": [str(build_id) for build_id in build_ids],
-            "statuses": list(_STATUSES[rule.event]),
-            "since": (now - timedelta(days=NEWS_DAYS)).isoformat(),
-            # What ended and was reported before there was the rule is none of its news, whatever changes.
-            "added": rule.created_at.isoformat(),
-            "condition": rule.condition,
-        }
+        variables = _of_runs(rule.event, build_ids, now, rule.created_at, rule.condition)
         found: list[dict[str, Any]] = []
         after: str | None = None
         while True:
@@ -188,6 +187,24 @@ class News:
         if last is None:
             return None
         return {"finishedAt": last["finishedAt"], "url": f"{self._address}/builds/{last['build']['id']}"}
+
+
+def _of_runs(
+    event: NewsKind,
+    build_ids: Sequence[int],
+    now: datetime,
+    added_at: datetime,
+    condition: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The variables of the question for the ended runs that an event is about."""
+    return {
+        "builds": [str(build_id) for build_id in build_ids],
+        "statuses": list(_STATUSES[event]),
+        "since": (now - timedelta(days=NEWS_DAYS)).isoformat(),
+        # What ended and was reported before there was the rule is none of its news, whatever changes.
+        "added": added_at.isoformat(),
+        "condition": condition,
+    }
 
 
 def package_version(build: Mapping[str, Any]) -> str:
