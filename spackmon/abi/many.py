@@ -5,7 +5,7 @@ order. Then what can break are the needs that the first build served, and those 
 Everything else is left to `predict`, whose answers these are.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -249,7 +249,7 @@ class Dependent:
                 self._add_versions(found, after, after.run.process.scope)
             elif not other.has_same_versions:
                 self._add_versions(found, after, [after.loaded(place)])
-            for key in run.outside.lacking(other.needs.keys() - run.settled.get(place, set())):
+            for key in _unserved(run, place, other, others.values()):
                 self._add_need(found, after, after.loaded(place), other.needs[key])
         return True
 
@@ -317,6 +317,14 @@ class _After:
     def now(self, loaded: Loaded) -> Loaded:
         """What stands for a file today's process has."""
         return self._now.get(loaded, loaded)
+
+
+def _unserved(run: _Run, place: str, other: _Other, others: Iterable[_Other]) -> Set[_Key]:
+    """What a file of the other build needs that no file serves; most of it is served by the build's own."""
+    needed = run.outside.lacking(other.needs.keys() - run.settled.get(place, set()))
+    for one in others:
+        needed = one.found.lacking(needed)
+    return needed
 
 
 def _key(need: Symbol) -> _Key:
