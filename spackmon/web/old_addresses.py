@@ -1,6 +1,6 @@
 """Addresses of the old server that people have stored: each leads to what it means here."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,33 @@ async def _spec(request: PageRequest) -> Mapping[str, Any]:
     return {"id": str(request.path_params["id"])}
 
 
-async def _hash_of(request: PageRequest, name: str) -> str:
-    """A hash of the spec whose number stands in the address; what stands for it where there is none."""
+async def _known_hash(request: PageRequest, name: str) -> str | None:
+    """A hash of the spec whose number stands in the address, if there is one."""
     number = request.path_params.get(name)
     spec = number and (await request.state.query.ask(_HASH_OF_SPEC, {"id": str(number)}))["spec"]
-    return str(spec["hash"]) if spec else f"a hash of spec {number or name}"
+    return str(spec["hash"]) if spec else None
+
+
+async def _hash_of(request: PageRequest, name: str) -> str:
+    """The same, or what stands for it where there is none."""
+    number = request.path_params.get(name)
+    return await _known_hash(request, name) or f"a hash of spec {number or name}"
+
+
+def _led(page: str, numbers: Sequence[str], otherwise: Endpoint) -> Endpoint:
+    """To a page whose address has hashes for the numbers of the old one; otherwise what is said without."""
+
+    async def endpoint(request: PageRequest) -> Response:
+        try:
+            hashes = {name: await _known_hash(request, name) for name in numbers}
+        except Refused as refused:
+            if refused.code == Code.ID_INVALID:
+                return await otherwise(request)
+            return refusal_page(request, refused)
+        is_known = all(hashes.values())
+        return RedirectResponse(page.format_map(hashes), 301) if is_known else await otherwise(request)
+
+    return endpoint
 
 
 async def _two_hashes(request: PageRequest) -> Mapping[str, Any]:
@@ -150,9 +172,11 @@ _PAGES: Mapping[str, Endpoint] = {
     "/builds/owner/{name}": _redirect(lambda found: _latest(owner=found["name"])),
     "/u/profile/{name:path}": _redirect(lambda found: _latest(owner=found["name"].strip("/"))),
     "/tables/build": _redirect(lambda _: "/builds"),
-    "/specs/detail/{id:int}": _moved(_SPEC, "old_spec", _spec),
+    "/specs/detail/{id:int}": _led("/specs/{id}", ["id"], _moved(_SPEC, "old_spec", _spec)),
     "/specs/diff": _moved(_DIFFERENCE, "old_spec_difference", _two_hashes),
-    "/specs/diff/{a:int}/{b:int}": _moved(_DIFFERENCE, "old_spec_difference", _two_hashes),
+    "/specs/diff/{a:int}/{b:int}": _led(
+        "/compare/specs/{a}/{b}", ["a", "b"], _moved(_DIFFERENCE, "old_spec_difference", _two_hashes)
+    ),
     "/analysis/matrix": _moved(_MATRIX, "old_matrix", _builds),
     "/analysis/matrix/{package}/{system}": _moved(_MATRIX, "old_matrix", _builds),
     "/analysis/results": _moved(_RESULTS, "old_results", _results),

@@ -53,10 +53,22 @@ def test_an_old_build_page_and_old_lists_lead_to_the_same_builds(reported: Serve
     assert "Builds tagged nightly" in page_of(reported, "/builds?tag=nightly")
 
 
+def test_old_pages_of_specs_lead_to_those_of_today(reported: Server) -> None:
+    specs = [
+        reported.ask("query ($id: ID!) { spec(id: $id) { hash } }", {"id": n})["spec"]["hash"] for n in "12"
+    ]
+    for path, today in (
+        ("/specs/detail/1", f"/specs/{specs[0]}"),
+        ("/specs/diff/1/2/", f"/compare/specs/{specs[0]}/{specs[1]}"),
+    ):
+        moved = reported.http.get(path, headers=HTML)
+        assert (moved.status_code, moved.headers["location"]) == (301, today)
+        page_of(reported, today)
+
+
 @pytest.mark.parametrize(
     ("path", "answered"),
     [
-        ("/specs/detail/1", "libzeta"), ("/specs/diff/1/2/", "topbroken"),
         ("/analysis/matrix/", "SUCCESS"), ("/analysis/matrix/libzeta/debian12/", "gcc@12.2.0"),
         ("/analysis/results/", "libabigail"), ("/analysis/results/1/abidw-xml/", "libabigail"),
         ("/analysis/diffs/libzeta/abidw-xml/", "libabigail"),
