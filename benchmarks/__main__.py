@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import (
+    abi,
     against,
     against_postgraphile,
     bulk,
@@ -40,6 +41,7 @@ TOPICS: dict[str, Topic] = {
     prices.TOPIC: lambda loaded, size, quick: prices.measure(loaded, size, quick=quick),
     logs.TOPIC: lambda loaded, size, quick: logs.measure(loaded, quick=quick),
     search.TOPIC: lambda loaded, size, quick: search.measure(loaded, quick=quick),
+    abi.TOPIC: lambda loaded, size, quick: abi.measure(loaded, quick=quick),
     sizes.TOPIC: lambda loaded, size, quick: sizes.measure(loaded),
     memory.TOPIC: lambda loaded, size, quick: memory.measure(loaded, quick=quick),
 }
