@@ -1,9 +1,13 @@
 """What differs between the libraries of two builds of a package."""
 
+from enum import Enum
+
 import strawberry
 
 from spackmon.schema.spec import Spec
 from spackmon.schema.splice import SpliceVerdict
+
+value = strawberry.enum_value
 
 
 @strawberry.type(description="A symbol that a library offers.")
@@ -71,6 +75,96 @@ class LibraryDifference:
     )
 
 
+@strawberry.enum(description="Who described a library.")
+class InterfaceBasis(Enum):
+    """Who described a library."""
+
+    ABIDW = value(
+        "ABIDW",
+        description="abidw of libabigail: types and what is exported; no symbol that it needs, no version "
+        "that it needs.",
+    )
+    SMEAGLE = value(
+        "SMEAGLE",
+        description="smeagle: where parameters are passed; nothing of what is in a struct, or returned.",
+    )
+
+
+@strawberry.enum(description="What is compiled against a library, with another one.")
+class InterfaceVerdict(Enum):
+    """What is compiled against a library, with another one."""
+
+    BREAKS_COMPILED = value(
+        "BREAKS_COMPILED",
+        description="It may start, and takes something for what it is not: it must be compiled anew.",
+    )
+    NOTHING_FOUND = value(
+        "NOTHING_FOUND",
+        description="The analyzer has told nothing of that kind, which is less than that it works.",
+    )
+    UNKNOWN = value("UNKNOWN", description="`undecided` says why.")
+
+
+@strawberry.enum(description="What is different in how a library is described.")
+class InterfaceChangeKind(Enum):
+    """What is different in how a library is described."""
+
+    SYMBOL_REMOVED = value("SYMBOL_REMOVED", description="It defines a symbol no more.")
+    SYMBOL_ADDED = value("SYMBOL_ADDED", description="It defines a symbol anew.")
+    TYPE_REMOVED = value(
+        "TYPE_REMOVED", description="A class, union or enumeration is gone or of another kind."
+    )
+    TYPE_ADDED = value("TYPE_ADDED", description="A class, union or enumeration is new.")
+    TYPE_SIZE = value("TYPE_SIZE", description="A type has another size.")
+    TYPE_LAYOUT = value("TYPE_LAYOUT", description="A member or base has another place or type, or is gone.")
+    VTABLE = value("VTABLE", description="An entry of a table of virtual functions is another function.")
+    ENUMERATOR_REMOVED = value("ENUMERATOR_REMOVED", description="An enumerator is gone.")
+    ENUMERATOR_ADDED = value("ENUMERATOR_ADDED", description="An enumerator is new.")
+    ENUMERATOR_VALUE = value("ENUMERATOR_VALUE", description="An enumerator has another value.")
+    PARAMETERS = value("PARAMETERS", description="A function takes other parameters.")
+    RETURN_TYPE = value("RETURN_TYPE", description="A function returns another type.")
+    VARIABLE_TYPE = value("VARIABLE_TYPE", description="A variable is of another type.")
+    MISSING_IMPORT = value(
+        "MISSING_IMPORT", description="A parameter of a function that it calls is not passed so any more."
+    )
+    MISSING_EXPORT = value(
+        "MISSING_EXPORT", description="A parameter of a function that it offers is not taken so any more."
+    )
+
+
+@strawberry.type(description="Something that differs in how two libraries are described.")
+class InterfaceChange:
+    """Something that differs in how two libraries are described."""
+
+    kind: InterfaceChangeKind = strawberry.field(description="What it is.")
+    name: str = strawberry.field(description="The symbol, type, `type::member` or `type::enumerator`.")
+    before: str | None = strawberry.field(description="What it is in `a`; null if it is not there.")
+    after: str | None = strawberry.field(description="What it is in `b`; null if it is not there.")
+    breaks: bool = strawberry.field(
+        description="Whether what was compiled against `a` takes `b` for what it is not: of a type, only if "
+        "something exported leads to it."
+    )
+    reached_from: list[str] = strawberry.field(
+        description="Up to 5 exported functions and variables of `a` that lead to a type."
+    )
+
+
+@strawberry.type(description="How a library of two builds is described, by one analyzer.")
+class InterfaceDifference:
+    """How a library of two builds is described, by one analyzer."""
+
+    library: str = strawberry.field(description="Its name without a version, as `libz`.")
+    basis: InterfaceBasis = strawberry.field(description="Who described it.")
+    verdict: InterfaceVerdict = strawberry.field(
+        description="Whether what is compiled against it in `a` can be used with `b`."
+    )
+    change_count: int = strawberry.field(description="How many changes there are.")
+    changes: list[InterfaceChange] = strawberry.field(
+        description="Up to `symbols` of them, what breaks first."
+    )
+    undecided: list[str] = strawberry.field(description="Why there may be more than is known, if there may.")
+
+
 @strawberry.type(description="What differs between the libraries of two specs.")
 class AbiDifference:
     """What differs between the libraries of two specs."""
@@ -81,6 +175,10 @@ class AbiDifference:
     undecided: list[str] = strawberry.field(description="Why there may be more than is known, if there may.")
     libraries: list[LibraryDifference] = strawberry.field(description="Those of both, by name.")
     end_cursor: str | None = strawberry.field(description="The `after` of the next page; null at the end.")
+    interfaces: list[InterfaceDifference] = strawberry.field(
+        description="What was compiled against a library of `a` finds in `b`, as far as results of the "
+        "analyzers `abigail` (or `libabigail`) and `smeagle` say; it is no part of `verdict`."
+    )
 
 
 @strawberry.type(description="A version of a package and the next one.")

@@ -17,6 +17,7 @@ Find = Callable[[Rows, Any, Arguments], Any]
 
 TYPES = {
     "AbiDifference", "AbiHistory", "AbiStep", "ChangedSymbol", "ExportedSymbol", "HostImage",
+    "InterfaceChange", "InterfaceDifference",
     "LibraryDifference", "MissingLibrary", "MissingNow", "MissingSymbol", "MissingVersion", "RebuildsNeeded",
     "RemovedSymbol",
     "Splice", "SpliceCandidates", "SpliceCell", "SpliceMatrix", "SpliceOutcome", "SpliceRow",
@@ -65,7 +66,13 @@ def roots(find: Find, find_build: Find) -> dict[tuple[str, str], Find]:
         if None in specs:
             raise Refused(Code.SPEC_UNKNOWN, "no such spec")
         undecided = sorted({_unread(rows, one) for one in specs})
-        return {"verdict": "UNKNOWN", "undecided": undecided, "libraries": [], "endCursor": None}
+        return {
+            "verdict": "UNKNOWN",
+            "undecided": undecided,
+            "libraries": [],
+            "endCursor": None,
+            "interfaces": [],
+        }
 
     return {
         ("Query", "abiDiff"): difference,

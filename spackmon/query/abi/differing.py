@@ -24,6 +24,7 @@ from spackmon.abi.stored import Export
 from spackmon.errors import Code, Refused
 from spackmon.graph.versions import version_key
 from spackmon.models import Analysis, Build, Package, PackageVersion, Spec
+from spackmon.query.abi.described import described_differences, results_of_spec
 from spackmon.query.abi.installations import Installation, Installed
 from spackmon.query.abi.installed import Asked, installed
 from spackmon.query.abi.pages import MOST_VERSIONS, named, number_of_cursor, within
@@ -58,7 +59,13 @@ def files_of_two(at: At, statement: "Statement", arguments: Mapping[str, Given])
         Asked(
             {name: select(one.row_id.label("id")) for name, one in found.items()},
             without_graph=frozenset(found),
-            values=tuple(several),
+            values=(
+                *several,
+                *(
+                    (f"{name}Described", results_of_spec(statement, one.row_id))
+                    for name, one in found.items()
+                ),
+            ),
         ),
     )
 
@@ -81,6 +88,7 @@ def abi_difference(facts: Any, arguments: Arguments) -> dict[str, Any]:
         "undecided": sorted(undecided),
         "libraries": [_library_as_json(one, most) for one in shown],
         "endCursor": None if is_end else str(offset + first),
+        "interfaces": described_differences(facts["aDescribed"], facts["bDescribed"], most),
     }
 
 
