@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from benchmarks.against_symbolator import times_as_fast
 from benchmarks.databases import Loaded
 from benchmarks.measure import Meter, Result, at_least, at_most, backends, exactly, interleaved
 from benchmarks.query import SETTLING
@@ -53,8 +54,11 @@ def measure(loaded: Loaded, *, quick: bool) -> list[Result]:
     result = partial(Result, TOPIC, loaded.name)
     ratio = _extraction(rounds=3 if quick else 9)
     read = result("ELF files are read, CPU", ratio, "× as fast as pyelftools", at_least(5))
+    names = result(
+        "by names alone, from the same JSON, CPU", times_as_fast(), "× as fast as symbolator", at_least(100)
+    )
     with loaded.copy() as url:
-        return [read, *_predictions(loaded, url, 3 if quick else 9)]
+        return [read, names, *_predictions(loaded, url, 3 if quick else 9)]
 
 
 def _extraction(rounds: int) -> float:
