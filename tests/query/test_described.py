@@ -77,14 +77,14 @@ def _smeagle(*parameters: tuple[str, str, str]) -> str:
 
 
 def test_parameters_that_are_passed_elsewhere_and_lost_exports_are_named(site: AskedSite) -> None:
-    old = _smeagle(("puts", "%rdi", "import"), ("free", "%rdi", "import"), ("foo", "%rdi", "export"),
+    old = _smeagle(("puts", "%rdi", "import"), ("free", "%rdi", "import"), ("foo\ud800", "%rdi", "export"),
                    ("bar", "%rdi", "export"))  # fmt: skip
     new = _smeagle(("puts", "%rsi", "import"), ("malloc", "%rdi", "import"), ("bar", "%rsi", "export"))
     (found,) = _asked(site, {"smeagle": old}, {"smeagle": new})
     assert (found["basis"], found["verdict"]) == ("SMEAGLE", "BREAKS_COMPILED")
     assert [tuple(one.values())[:5] for one in found["changes"]] == [
         ("MISSING_EXPORT", "bar", "Integer in %rdi", "Integer in %rsi", True),
-        ("MISSING_EXPORT", "foo", "Integer in %rdi", None, True),
+        ("MISSING_EXPORT", "foo\ud800", "Integer in %rdi", None, True),
         ("MISSING_IMPORT", "free", "Integer in %rdi", None, False),
         ("MISSING_IMPORT", "puts", "Integer in %rdi", "Integer in %rsi", False),
     ]

@@ -66,7 +66,10 @@ class Computation:
         sent = json.loads(text)
         arguments = {name: _value(given, variables) for name, given in self.arguments.items()}
         filled = self.shape.fill(self.make(sent["facts"], arguments), sent.get("rows", {}))
-        return json.dumps(filled, ensure_ascii=False, separators=(",", ":")).encode()
+        # Half a character, which a client's JSON may have, becomes JSON's escape again.
+        return json.dumps(filled, ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "backslashreplace"
+        )
 
 
 def _value(given: Given, variables: Mapping[str, Any]) -> Any:
