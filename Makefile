@@ -87,5 +87,5 @@ $(DEMO)/loaded: | $(INSTALLED)
 	  && $(BIN)/spackmon upload --user demo examples/builds \
 	  && $(BIN)/spackmon import --user demo examples/specs.jsonl examples/installs.jsonl \
 	  && $(BIN)/spackmon import --user ada examples/nightly.jsonl examples/hdf5.jsonl examples/splice.jsonl \
-    examples/environment.jsonl
+    examples/environment.jsonl examples/buildcache.jsonl
 	@touch $@

@@ -80,6 +80,15 @@ class CiProvider(StrEnum):
     OTHER = "OTHER"
 
 
+class BuildcacheDisagreement(StrEnum):
+    """How the index of a buildcache and what lies in it disagree about a spec."""
+
+    HASH_DIFFERS = "HASH_DIFFERS"
+    SPEC_MISSING = "SPEC_MISSING"
+    ARCHIVE_MISSING = "ARCHIVE_MISSING"
+    NOT_IN_INDEX = "NOT_IN_INDEX"
+
+
 class ChangeKind(StrEnum):
     """What of the database changed: a build, a phase of a run, or the log of a phase."""
 

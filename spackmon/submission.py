@@ -7,7 +7,15 @@ from datetime import datetime, timedelta
 from spackmon.graph.spec import SpecGraph
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.packed import PackedLog
-from spackmon.status import BuildStatus, CiProvider, EventKind, InstalledFrom, ResultKind, SourceKind
+from spackmon.status import (
+    BuildcacheDisagreement,
+    BuildStatus,
+    CiProvider,
+    EventKind,
+    InstalledFrom,
+    ResultKind,
+    SourceKind,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,47 @@ class EnvironmentReport:
     lock_file_version: int
     spack_version: str | None
     roots: tuple[EnvironmentRoot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildcacheEntry:
+    """A binary that a buildcache has, or should have; None is what could not be seen.
+
+    `spec_hash` is that of the index, or of the file's name; `stated_hash` is what the file itself says, where
+    that differs.
+    """
+
+    layout_version: int
+    spec_hash: str
+    in_index: bool | None = None
+    has_spec_file: bool | None = None
+    has_archive: bool | None = None
+    stated_hash: str | None = None
+
+    @property
+    def disagreement(self) -> BuildcacheDisagreement | None:
+        """The worst of what disagrees, None where nothing does."""
+        if self.stated_hash is not None:
+            return BuildcacheDisagreement.HASH_DIFFERS
+        if self.has_spec_file is False:
+            return BuildcacheDisagreement.SPEC_MISSING
+        if self.has_archive is False:
+            return BuildcacheDisagreement.ARCHIVE_MISSING
+        return BuildcacheDisagreement.NOT_IN_INDEX if self.in_index is False else None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildcacheReport:
+    """Everything that a buildcache had at `read_at`; `name` is its path or its address.
+
+    `is_listed` says whether its files could be listed, or its index was all that could be read. The specs are
+    reported before it, or are not known.
+    """
+
+    name: str
+    read_at: datetime
+    is_listed: bool
+    entries: tuple[BuildcacheEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +371,7 @@ def _moved(moment: datetime, seconds: float) -> datetime:
 Submission = (
     SpecReport
     | EnvironmentReport
+    | BuildcacheReport
     | ConcretizationFailureReport
     | BuildReport
     | PhaseReport

@@ -4,6 +4,7 @@ from collections import Counter
 
 from spackmon.cli.console import print_table
 from spackmon.ingest.receipts import (
+    BuildcacheReceipt,
     ConcretizationFailureReceipt,
     EnvironmentReceipt,
     InstallReceipt,
@@ -11,6 +12,7 @@ from spackmon.ingest.receipts import (
     SpecReceipt,
 )
 from spackmon.submission import (
+    BuildcacheReport,
     ConcretizationFailureReport,
     EnvironmentReport,
     InstallReport,
@@ -19,7 +21,8 @@ from spackmon.submission import (
 )
 
 _ROWS = (
-    "specs", "builds", "phases", "events", "events not listed", "environments", "concretization failures",
+    "specs", "builds", "phases", "events", "events not listed", "environments", "buildcaches",
+    "concretization failures",
 )  # fmt: skip
 _NEW, _COMPLETED, _KNOWN, _READ = "NEW", "COMPLETED", "KNOWN", "READ"
 _OF_STORE = (_NEW, _COMPLETED, _KNOWN)
@@ -49,6 +52,9 @@ class Summary:
                 self._add("concretization failures", _NEW if receipt.created else _KNOWN)
             case EnvironmentReceipt():
                 self._add("environments", _NEW if receipt.created else _KNOWN)
+            case BuildcacheReceipt():
+                what = _NEW if receipt.created else _COMPLETED if receipt.changed else _KNOWN
+                self._add("buildcaches", what)
             case InstallReceipt():
                 what = _NEW if receipt.build_created else _COMPLETED if receipt.changed else _KNOWN
                 self._add_build(receipt.build_id, what)
@@ -65,6 +71,8 @@ class Summary:
             self._add_build(report.source, what)
         elif isinstance(report, EnvironmentReport):
             self._add("environments", what)
+        elif isinstance(report, BuildcacheReport):
+            self._add("buildcaches", what)
         elif isinstance(report, ConcretizationFailureReport):
             self._add("concretization failures", what)
 
@@ -77,6 +85,8 @@ class Summary:
             self._add("events", _READ, len(report.events))
         elif isinstance(report, EnvironmentReport):
             self._add("environments", _READ)
+        elif isinstance(report, BuildcacheReport):
+            self._add("buildcaches", _READ)
         elif isinstance(report, ConcretizationFailureReport):
             self._add("concretization failures", _READ)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from spackmon.client.transport import ATTEMPTS, TIMEOUT_SECONDS, Transport, refusal
 from spackmon.errors import Refused
@@ -61,7 +62,7 @@ def _readables(path: str, spack_version: str | None) -> Iterator[Readable]:
 
 
 def _at_address(address: str, spack_version: str | None) -> Iterator[Submission]:
-    """The specs in the index of a buildcache that a web server gives out."""
+    """The specs in the index of a buildcache that a web server gives out, and what it lists."""
     transport = Transport(address, None, None, TIMEOUT_SECONDS, ATTEMPTS)
 
     def fetch(path: str) -> bytes:
@@ -72,7 +73,13 @@ def _at_address(address: str, spack_version: str | None) -> Iterator[Submission]
             raise refusal(answer)
         return answer.body
 
-    return iter(read_buildcache(fetch, spack_version=spack_version))
+    return iter(read_buildcache(fetch, spack_version=spack_version, name=_without_password(address)))
+
+
+def _without_password(address: str) -> str:
+    """What a buildcache is known by: neither who reads it, nor a slash at its end."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])).rstrip("/")
 
 
 def _tagged(report: Submission, tags: tuple[str, ...]) -> Submission:

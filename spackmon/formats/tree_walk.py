@@ -134,10 +134,9 @@ class _Walk:
             is_spacks = is_spacks or _DATABASE in directories
             yield from self._files(directory, files, is_spacks=is_spacks)
             if _is_buildcache(directory, directories):
-                read = partial(_buildcache, directory, self._spack_version)
-                yield self._thing(
-                    directory, read, [directory / path for path in _buildcache_paths(directory)]
-                )
+                read = partial(_buildcache, directory, self._name(directory), self._spack_version)
+                files_of_specs = filter(is_spec_path, _buildcache_paths(directory))
+                yield self._thing(directory, read, [directory / path for path in files_of_specs])
                 entered -= _OF_BUILDCACHE
             below = [(directory / name, is_spacks) for name in directories if name in entered]
             pending.extend(reversed(below))
@@ -187,6 +186,10 @@ class _Walk:
                 size_bytes += file.lstat().st_size
         return Readable(self._place(path), size_bytes, read)
 
+    def _name(self, path: Path) -> str:
+        """What a buildcache is known by, from wherever it is imported."""
+        return _text(Path(self._shown).absolute() / path.relative_to(self._root) if self._unpacked else path)
+
     def _place(self, path: Path) -> str:
         below = path.relative_to(self._root)
         return printable(self._shown if below == Path() else os.path.join(self._shown, below))
@@ -228,23 +231,21 @@ def _is_buildcache(directory: Path, directories: list[str]) -> bool:
 
 
 def _buildcache_paths(directory: Path) -> Iterator[str]:
-    """The files in a buildcache that are of single specs, by their paths in it."""
-    for layout in _LAYOUTS:
+    """The files of a buildcache, by their paths in it."""
+    for layout in (*_LAYOUTS, "blobs"):
         for parent, directories, files in os.walk(directory / layout):
             directories.sort()
             for name in sorted(files):
-                path = (Path(parent) / name).relative_to(directory).as_posix()
-                if is_spec_path(path):
-                    yield path
+                yield (Path(parent) / name).relative_to(directory).as_posix()
 
 
-def _buildcache(directory: Path, spack_version: str | None) -> Iterator[Submission]:
+def _buildcache(directory: Path, name: str, spack_version: str | None) -> Iterator[Submission]:
     def fetch(path: str) -> bytes:
         file = directory / path
         file.lstat()  # one that is missing is no damage to a buildcache
         return read_file(file, path)
 
-    return read_buildcache(fetch, _buildcache_paths(directory), spack_version)
+    return read_buildcache(fetch, _buildcache_paths(directory), spack_version, name)
 
 
 def _is_binary(path: Path) -> bool:

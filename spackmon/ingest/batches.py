@@ -15,6 +15,7 @@ from spackmon.ingest import inbox, store
 from spackmon.ingest.locks import take_turn
 from spackmon.ingest.receipts import (
     AnalysisReceipt,
+    BuildcacheReceipt,
     BuildReceipt,
     ConcretizationFailureReceipt,
     EnvironmentReceipt,
@@ -195,6 +196,8 @@ def _status(receipt: Receipt) -> Status:
     match receipt:
         case SpecReceipt() | ConcretizationFailureReceipt() | EnvironmentReceipt():
             return "created" if receipt.created else "known"
+        case BuildcacheReceipt():
+            return "created" if receipt.created else "changed" if receipt.changed else "known"
         case BuildReceipt():
             return "created" if receipt.build_created else "known"
         case InstallReceipt():

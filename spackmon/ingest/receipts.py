@@ -40,6 +40,15 @@ class EnvironmentReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildcacheReceipt:
+    """A buildcache of this name; `created` if this person had not reported it, `changed` if entries did."""
+
+    created: bool
+    changed: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildReceipt:
     """A build that began or was there; `shown_hash` is the hash by which the client named the spec."""
 
@@ -112,6 +121,7 @@ Receipt = (
     SpecReceipt
     | ConcretizationFailureReceipt
     | EnvironmentReceipt
+    | BuildcacheReceipt
     | BuildReceipt
     | PhaseReceipt
     | StatusReceipt

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from spackmon.errors import Code, Refused
 from spackmon.ingest.masked import masked_submission
 from spackmon.ingest.receipts import Receipt
+from spackmon.ingest.reports.buildcaches import apply_buildcache
 from spackmon.ingest.reports.concretization import apply_concretization_failure
 from spackmon.ingest.reports.environments import apply_environment
 from spackmon.ingest.reports.installs import apply_install
@@ -19,6 +20,7 @@ from spackmon.masking.rules import of_site
 from spackmon.models import utc_now
 from spackmon.submission import (
     AnalysisReport,
+    BuildcacheReport,
     BuildReport,
     ConcretizationFailureReport,
     EnvironmentReport,
@@ -32,6 +34,7 @@ from spackmon.submission import (
 _OTHERS = (
     SpecReport
     | EnvironmentReport
+    | BuildcacheReport
     | ConcretizationFailureReport
     | BuildReport
     | PhaseReport
@@ -96,6 +99,8 @@ def _apply(connection: Connection, submission: _OTHERS, person_id: int, now: dat
             return apply_spec(connection, submission, now)
         case EnvironmentReport():
             return apply_environment(connection, submission, person_id, now)
+        case BuildcacheReport():
+            return apply_buildcache(connection, submission, person_id, now)
         case ConcretizationFailureReport():
             return apply_concretization_failure(connection, submission, person_id, now)
         case BuildReport():

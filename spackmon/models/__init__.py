@@ -12,6 +12,7 @@ from spackmon.models.analysis import (
     SymbolSet,
     SystemLibrary,
 )
+from spackmon.models.buildcaches import Buildcache, BuildcacheEntry
 from spackmon.models.builds import (
     Attempt,
     Build,
@@ -66,8 +67,8 @@ from spackmon.models.people import Person, Token
 __all__ = [
     "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost",
     "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
-    "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "CiJob", "CiRun", "Claim",
-    "ClaimPhase", "Closure",
+    "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "Buildcache", "BuildcacheEntry",
+    "CiJob", "CiRun", "Claim", "ClaimPhase", "Closure",
     "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet",
     "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart",
     "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot",

@@ -45,6 +45,7 @@ from spackmon.schema.analysis import AnalysisResult, EarlierResult
 from spackmon.schema.architecture import Architecture, Target
 from spackmon.schema.attempt import BuildPhase
 from spackmon.schema.build import Build
+from spackmon.schema.buildcache import Buildcache, BuildcacheEntry
 from spackmon.schema.ci import CiJob, CiRun
 from spackmon.schema.comparison import BEFORE_AND_AFTER, TWO_SETS, RunComparison
 from spackmon.schema.compiler import Compiler
@@ -219,6 +220,12 @@ class Query:
     )
     lock_file_roots: Connection[LockFileRoot] = connection(
         models.LockFileRoot, description="What all environments ask for, of all their lock files."
+    )
+    buildcaches: Connection[Buildcache] = connection(
+        models.Buildcache, description="All buildcaches and mirrors that were imported."
+    )
+    buildcache_entries: Connection[BuildcacheEntry] = connection(
+        models.BuildcacheEntry, description="What all buildcaches have, or should have."
     )
     install_files: InstallFileConnection = connection(models.InstallFile, description="All installed files.")
     analysis_results: Connection[AnalysisResult] = connection(

@@ -34,11 +34,19 @@ from spackmon.query.rows.filters import (
     compiler_passes,
     related,
 )
-from spackmon.query.rows.relations import build_spec_id, depends_on, is_built_as, refer_by, share
+from spackmon.query.rows.relations import (
+    build_spec_id,
+    depends_on,
+    is_available_in,
+    is_built_as,
+    refer_by,
+    share,
+)
 from spackmon.query.speclang import expressions
 from spackmon.schema.advisory import Advisory
 from spackmon.schema.analysis import AnalysisResult
 from spackmon.schema.architecture import Architecture
+from spackmon.schema.buildcache import BuildcacheEntry
 from spackmon.schema.compiler import Compiler, SpecCompiler
 from spackmon.schema.connection import Connection
 from spackmon.schema.dependency import Dependency, DependencyWay, Deptype, TransitiveDependency
@@ -351,6 +359,18 @@ class Spec(Node):
         belongs=advisories_of_spec,
         filters=True,
         description="The known defects that it has, or something that it contains.",
+    )
+    available_in: Connection[BuildcacheEntry] = connection(
+        models.BuildcacheEntry,
+        belongs=is_available_in,
+        filters=True,
+        description="Where a binary of it is: the entries of buildcaches of which nothing is missing.",
+    )
+    buildcache_entries: Connection[BuildcacheEntry] = connection(
+        models.BuildcacheEntry,
+        belongs=refer_by(models.BuildcacheEntry.spec_id),
+        filters=True,
+        description="All entries of buildcaches that are about it.",
     )
     analysis_results: Connection[AnalysisResult] = connection(
         models.Attribute,

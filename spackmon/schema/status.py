@@ -45,6 +45,22 @@ class CiProvider(Enum):
     OTHER = strawberry.enum_value("OTHER", description="Another one.")
 
 
+@strawberry.enum(description="How the index of a buildcache and what lies in it disagree.")
+class BuildcacheDisagreement(Enum):
+    """How index and contents disagree: `spackmon.status`, each with what it means."""
+
+    HASH_DIFFERS = strawberry.enum_value(
+        "HASH_DIFFERS", description="The spec in the file has another hash than the file's name."
+    )
+    SPEC_MISSING = strawberry.enum_value("SPEC_MISSING", description="The spec's file is not there.")
+    ARCHIVE_MISSING = strawberry.enum_value(
+        "ARCHIVE_MISSING", description="The spec's file is there, but not the archive of what was installed."
+    )
+    NOT_IN_INDEX = strawberry.enum_value(
+        "NOT_IN_INDEX", description="Everything is there, but the index does not list it."
+    )
+
+
 @strawberry.enum(description="The kind of a build event.")
 class EventKind(Enum):
     """What a build event is: `spackmon.status`, each with what it means."""

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from spackmon.errors import Refused
 from spackmon.formats.specs.buildcache import read_buildcache
 from spackmon.graph.spec import SpecGraph
+from spackmon.submission import BuildcacheReport
 from tests.formats import documents as files
 from tests.formats.corpus import documents, elements
 
@@ -53,6 +55,20 @@ def fetcher(cache: Files) -> Callable[[str], bytes]:
         return cache[path]
 
     return fetch
+
+
+def had(cache: Files, *, listed: bool = True) -> dict[str, tuple[Any, ...]]:
+    """What is said of each entry by the end of its hash: index, spec, archive, and how they disagree."""
+    reports: list[Any] = []
+    with suppress(Refused):
+        reports.extend(read_buildcache(fetcher(cache), cache if listed else None, "1.0", "/mirror"))
+    (report,) = (one for one in reports if isinstance(one, BuildcacheReport))
+    assert (report.name, report.is_listed) == ("/mirror", listed)
+    assert {one.layout_version for one in report.entries} <= {2, 3}
+    return {
+        one.spec_hash[:4]: (one.in_index, one.has_spec_file, one.has_archive, one.disagreement)
+        for one in report.entries
+    }
 
 
 def read(cache: Files, *, listed: bool = True) -> tuple[list[SpecGraph], str]:
@@ -164,6 +180,39 @@ def test_an_index_that_is_no_index_is_named_and_the_specs_are_read():
         found, said = read(replaced({**cache, path: content}, INDEX, checksum=digest))
         assert len(found) == 3
         assert sentence in said
+
+
+def test_what_a_buildcache_has_is_what_its_index_and_its_files_say():
+    cache = layout_3()
+    # Of demo-base the spec is missing; of what is only needed nobody says that there is a binary.
+    has_no_archive, has_no_spec = (True, True, False, "ARCHIVE_MISSING"), (True, False, None, "SPEC_MISSING")
+    found = had(cache)
+    assert len(found) == 10
+    assert found["ykiu"] == found["6rcm"] == has_no_archive
+    assert found["e2r5"] == (True, False, False, "SPEC_MISSING")
+    assert found["bjnr"] == has_no_spec
+    archive = json.loads(cache[LIBGREET])["data"][0]["checksum"]
+    cache[f"blobs/sha256/{archive[:2]}/{archive}"] = b"\x1f\x8b"
+    assert had(cache)["ykiu"] == (True, True, True, None)
+    assert had(cache, listed=False)["ykiu"] == (True, None, None, None)
+    cache[LIBGREET.replace("ykiu3gqx", "zzzzzzzz")] = cache[LIBGREET]
+    assert had(cache)["zzzz"] == (False, True, True, "HASH_DIFFERS")
+    del cache[INDEX]
+    assert had(cache)["ykiu"] == (None, True, True, None)
+
+
+def test_what_a_buildcache_of_layout_2_has():
+    index = next(content for path, content in layout_3().items() if "d03f0153" in path)
+    cache = {**layout_2(), "build_cache/index.json": index}
+    name = "build_cache/linux-debian12-x86_64_v3/gcc-12.2.0/x-1/linux-x-1-{}.spack"
+    cache |= {name.format(hash_): b"" for hash_ in ("o" * 32, two_documents()[0]["spec"]["nodes"][0]["hash"])}
+    found = had(cache)
+    assert found["aaaa"] == (False, True, False, "HASH_DIFFERS")
+    assert found["oooo"] == (False, False, True, "SPEC_MISSING")
+    assert found["bjnr"] == (True, False, False, "SPEC_MISSING")
+    own = two_documents()[0]["spec"]["nodes"][0]["hash"]
+    cache[f"build_cache/linux-a-1-{own}.spec.json"] = json.dumps(two_documents()[0]).encode()
+    assert had(cache)[own[:4]] == (False, True, True, "NOT_IN_INDEX")
 
 
 def test_a_directory_that_is_no_buildcache_is_refused():

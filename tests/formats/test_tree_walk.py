@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from spackmon.errors import Refused
 from spackmon.formats.tree_walk import Readable, read_tree
-from spackmon.submission import InstallReport, SpecReport, Submission
+from spackmon.submission import BuildcacheReport, InstallReport, SpecReport, Submission
 from tests.formats.installs import INSTALLS, LIBGREET, PREFIXES, STAGE, STAGE_LOG, copied
 
 LOCAL_SAVE = INSTALLS.parent / "local-save"
@@ -260,7 +260,7 @@ def test_a_buildcache_in_a_tree_is_read_as_one_and_its_blobs_are_not(tmp_path: P
     (manifests / f"{LIBGREET.name}.spec.manifest.json").write_text(manifest)
     submissions, refused = taken(tmp_path)
     assert refused == {}
-    assert [type(submission) for submission in submissions] == [SpecReport]
+    assert [type(submission) for submission in submissions] == [SpecReport, BuildcacheReport]
     stored.unlink()
     assert "its blob" in taken(tmp_path)[1][str(tmp_path / "cache")]
 

@@ -13,6 +13,8 @@ MODELS: dict[str, Any] = {
     "Analysis": models.Analysis,
     "AnalysisResult": models.Attribute,
     "Architecture": models.Architecture,
+    "Buildcache": models.Buildcache,
+    "BuildcacheEntry": models.BuildcacheEntry,
     "Attempt": models.Attempt,
     "Build": models.Build,
     "BuildEnvironment": models.BuildEnvironment,
@@ -142,6 +144,9 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "package"): _to(models.Package, "package_id"),
     ("Build", "rootFailure"): failures.root_failure,
     ("Build", "spec"): _to(models.Spec, "spec_id"),
+    ("Buildcache", "owner"): _to(models.Person, "owner_id"),
+    ("BuildcacheEntry", "buildcache"): _to(models.Buildcache, "buildcache_id"),
+    ("BuildcacheEntry", "spec"): _to(models.Spec, "spec_id"),
     ("BuildEvent", "attempt"): _to(models.Attempt, "attempt_id"),
     ("BuildEvent", "errorGroup"): _to(models.ErrorGroup, "error_group_id"),
     ("BuildEvent", "phase"): _phase_of,
@@ -228,6 +233,15 @@ def _of_newest_attempt(model: Any) -> Related:
     return lambda rows, build: rows.by(model, "attempt_id", newest_attempt(rows, build).id)
 
 
+def _available(rows: Rows, spec: Any) -> list[Any]:
+    entries = [] if spec is None else rows.by(models.BuildcacheEntry, "spec_id", spec.id)
+    return [
+        one
+        for one in entries
+        if one.stated_hash is None and one.has_spec_file is not False and one.has_archive is not False
+    ]
+
+
 # Several rows: the elements of a list or of a connection, whatever its order.
 TO_MANY: dict[tuple[str, str], Related] = {
     **advisories.TO_MANY,
@@ -266,6 +280,9 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("InstallFile", "copies"): _same(models.InstallFile, "hash"),
     ("InstallFile", "attempts"): _same(models.Attempt, "manifest_id"),
     ("InstallFile", "builds"): _same(models.Build, "manifest_id"),
+    ("Buildcache", "entries"): _each(models.BuildcacheEntry, "buildcache_id"),
+    ("Spec", "availableIn"): _available,
+    ("Spec", "buildcacheEntries"): _each(models.BuildcacheEntry, "spec_id"),
     ("LockFile", "roots"): _each(models.LockFileRoot, "lock_file_id"),
     ("SpackEnvironment", "lockFiles"): _each(models.LockFile, "environment_id"),
     ("Package", "builds"): _each(models.Build, "package_id"),

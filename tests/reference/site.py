@@ -23,6 +23,8 @@ from spackmon.status import GroupAction
 from spackmon.submission import (
     AnalysisReport,
     AttributeValue,
+    BuildcacheEntry,
+    BuildcacheReport,
     ConcretizationFailureReport,
     EnvironmentReport,
     EnvironmentRoot,
@@ -118,6 +120,7 @@ def fill(site: Site, seed: int = 7) -> None:
         request = node.name + asked.format(node.version)
         site.apply(ConcretizationFailureReport(node.name, None, "1.2.0", request, "no way"))
     _lock(site, random.Random(seed), known)
+    _cache(site, random.Random(seed), known)
     database.write_once(lambda connection: _run_in_ci(connection, random.Random(seed)))
     for content in ADVISORIES:
         (advisory,) = read_advisories(json.dumps(content).encode(), {})
@@ -136,6 +139,22 @@ def _lock(site: Site, dice: random.Random, known: Sequence[SpecNode]) -> None:
         report = EnvironmentReport(f"env-{number % 3}", number, dice.choice([None, "1.2.0"]), tuple(roots))
         for _ in range(dice.choice([1, 2])):
             site.apply(report, dice.choice([site.ada, site.bob]))
+
+
+def _cache(site: Site, dice: random.Random, known: Sequence[SpecNode]) -> None:
+    """Buildcaches in which this and that is missing, read once and again."""
+    maybe = [None, True, True, False]
+    for number in range(5):
+        hashes = [node.hash for node in dice.sample(known, 6)] + ["0" * 32]
+        entries = tuple(
+            BuildcacheEntry(
+                dice.choice([2, 3]), hash_, *dice.choices(maybe, k=3), dice.choice([None, None, "é"])
+            )
+            for hash_ in hashes
+        )
+        name = f"/mirror/{dice.choice(['a', 'é'])}"
+        report = BuildcacheReport(name, _BEGIN + timedelta(days=number), dice.choice([True, False]), entries)
+        site.apply(report, dice.choice([site.ada, site.bob]))
 
 
 def _run_in_ci(connection: Connection, dice: random.Random) -> None:

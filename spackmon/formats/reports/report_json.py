@@ -39,6 +39,8 @@ from spackmon.formats.specs import spec_json
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.status import BuildStatus, CiProvider, EventKind, InstalledFrom, SourceKind
 from spackmon.submission import (
+    BuildcacheEntry,
+    BuildcacheReport,
     CiJob,
     ConcretizationFailureReport,
     Environment,
@@ -165,7 +167,39 @@ def _environment_of_spack(line: dict[str, Any], _: KnownNodes | None) -> Iterato
     yield report
 
 
+def _buildcache(line: dict[str, Any], _: KnownNodes | None) -> Iterator[Submission]:
+    with named_fields():
+        read_at = moment(required(line, "read_at"), "read_at")
+        if read_at is None:
+            raise FieldUnfit("read_at is missing", missing=True)
+        entries = [_buildcache_entry(one, f"entries.{place}.") for place, one in _entries(line, "entries")]
+        seen: set[tuple[str, int]] = set()
+        for place, one in enumerate(entries):
+            if (one.spec_hash, one.layout_version) in seen:
+                raise FieldUnfit(f"entries.{place}.spec_hash must be that of no other entry of this layout")
+            seen.add((one.spec_hash, one.layout_version))
+        report = BuildcacheReport(
+            name=name_of(line, "name"),
+            read_at=read_at,
+            is_listed=flag(line, "is_listed"),
+            entries=tuple(entries),
+        )
+    yield report
+
+
+def _buildcache_entry(entry: dict[str, Any], prefix: str) -> BuildcacheEntry:
+    version = optional_integer(entry, "layout_version", prefix, bits=INTEGER_BITS)
+    seen = ("in_index", "has_spec_file", "has_archive")
+    return BuildcacheEntry(
+        layout_version=required(entry, "layout_version", prefix) if version is None else version,
+        spec_hash=name_of(entry, "spec_hash", prefix),
+        stated_hash=optional_name(entry, "stated_hash", prefix),
+        **{name: None if entry.get(name) is None else flag(entry, name, prefix) for name in seen},
+    )
+
+
 _READERS = {
+    "buildcache": _buildcache,
     "environment": _environment_of_spack,
     "install": _install,
     "spec": _spec,

@@ -9,6 +9,7 @@ from typing import Any
 from spackmon.graph.spec import SpecGraph
 from spackmon.submission import (
     AttributeValue,
+    BuildcacheReport,
     CiJob,
     ConcretizationFailureReport,
     EnvironmentReport,
@@ -47,6 +48,8 @@ def write(report: Submission) -> bytes:
             return _with(line, "spec", document_text(report.graph))
         case EnvironmentReport():
             return _with(_environment(report), "roots", None)
+        case BuildcacheReport():
+            return _with(_buildcache(report), "entries", None)
         case InstallReport():
             spec = None if report.graph is None else document_text(report.graph)
             return _with(_install(report), "spec", spec)
@@ -84,6 +87,14 @@ def _environment(report: EnvironmentReport) -> dict[str, Any]:
         "type": "environment", "name": report.name, "lock_file_version": report.lock_file_version,
         "spack_version": report.spack_version,
         "roots": [_known({name: getattr(root, name) for name in root.__slots__}) for root in report.roots],
+    }  # fmt: skip
+
+
+def _buildcache(report: BuildcacheReport) -> dict[str, Any]:
+    return {
+        "type": "buildcache", "name": report.name, "read_at": report.read_at.isoformat(),
+        "is_listed": report.is_listed,
+        "entries": [_known({name: getattr(one, name) for name in one.__slots__}) for one in report.entries],
     }  # fmt: skip
 
 

@@ -10,6 +10,9 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from spackmon.errors import Code, Refused
@@ -18,14 +21,16 @@ from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import FieldUnfit, list_of, object_of
 from spackmon.formats.bytes.text_documents import is_yaml, json_value, unsigned, yaml_values
 from spackmon.formats.specs import spec_json
+from spackmon.formats.specs.buildcache_contents import BuildcacheContents
 from spackmon.formats.specs.install_database import is_install_database, read_install_database
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.submission import InstallReport, SpecReport
+from spackmon.submission import BuildcacheReport, InstallReport, SpecReport
 
 Fetch = Callable[[str], bytes]
 """The content of a file of the buildcache, by its path with slashes; FileNotFoundError if there is none."""
 
-INDEX_PATHS = ("v3/manifests/index/index.manifest.json", "build_cache/index.json")
+INDEX_PATHS = {3: "v3/manifests/index/index.manifest.json", 2: "build_cache/index.json"}
+"""Where the index lies, by the version of the layout."""
 
 FIRST_WHOLE_FORMAT = 3
 """Since this format a node in an index has all its dependencies: its hash covers them."""
@@ -36,6 +41,7 @@ _HASH_IN_NAME = re.compile(r"-([a-z0-9]{32})\.spec\.")
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 _INDEX_MEDIA = re.compile(r"application/vnd\.spack\.db\.v[0-9]+\+json")
 _SPEC_MEDIA = re.compile(r"application/vnd\.spack\.spec\.v[0-9]+\+json")
+_ARCHIVE_MEDIA = re.compile(r"application/vnd\.spack\.install\.v[0-9]+\.tar\+gzip")
 
 
 class _Blob(NamedTuple):
@@ -58,42 +64,90 @@ def is_manifest(document: object) -> bool:
 
 
 def read_buildcache(
-    fetch: Fetch, paths: Iterable[str] = (), spack_version: str | None = None
-) -> Iterator[SpecReport]:
-    """The specs of the index, then those files of `paths` (see `is_spec_path`) that are not in it.
+    fetch: Fetch,
+    paths: Iterable[str] | None = None,
+    spack_version: str | None = None,
+    name: str | None = None,
+) -> Iterator[SpecReport | BuildcacheReport]:
+    """The specs of the index, then of those files of `paths` that are not in it, then all that the cache has.
 
-    An index is only as new as its last update; where there is none, as for a cache that can be listed,
-    `paths` is all there is. What `fetch` raises beside FileNotFoundError goes through. Raises Refused
-    BUILDCACHE_EMPTY, and DOCUMENT_INCOMPLETE after all others for files that cannot be read.
+    `paths` are all its files, None where they cannot be listed. An index is only as new as its last update;
+    where there is none, they are all there is. Without its `name` the cache itself is not reported. What
+    `fetch` raises beside FileNotFoundError goes through. Raises Refused BUILDCACHE_EMPTY, and
+    DOCUMENT_INCOMPLETE after all others for files that cannot be read.
     """
+    read_at = datetime.now(UTC)
     damage = Damage()
-    nodes = KnownNodes()
+    listed = None if paths is None else list(paths)
+    contents = BuildcacheContents(listed)
     indexed: set[str] = set()
-    is_any = False
-    for path in INDEX_PATHS:
+    for report in _read_indexes(fetch, spack_version, contents, damage):
+        # Before Spack 0.18 an index leaves build dependencies out, which the spec's own file has.
+        if report.graph.format_version >= FIRST_WHOLE_FORMAT:
+            indexed.update(report.graph.nodes)
+        yield report
+    of_specs = [path for path in listed or () if is_spec_path(path)]
+    if not contents.found_index and not of_specs:
+        sentence = f"neither {' nor '.join(INDEX_PATHS.values())} is there, nor a file of a spec"
+        raise Refused(Code.BUILDCACHE_EMPTY, sentence)
+    known = KnownNodes()
+    for path in of_specs:
+        named = _HASH_IN_NAME.search(posixpath.basename(path))
+        spec = None
+        if named is None or named[1] not in indexed:
+            for spec in _read_spec(fetch, path, spack_version, known, damage):
+                yield spec
+        if name is not None:
+            _note(contents, fetch, path, None if named is None else named[1], spec)
+    if name is not None and contents.is_known:
+        yield BuildcacheReport(name, read_at, listed is not None, tuple(contents.entries()))
+    damage.settle()
+
+
+def _read_indexes(
+    fetch: Fetch, spack_version: str | None, contents: BuildcacheContents, damage: Damage
+) -> Iterator[SpecReport]:
+    for layout, path in INDEX_PATHS.items():
         try:
-            for report in _attempt(_index(fetch, path, spack_version), path, damage):
-                # Before Spack 0.18 an index leaves build dependencies out, which the spec's own file has.
-                if report.graph.format_version >= FIRST_WHOLE_FORMAT:
-                    indexed.update(report.graph.nodes)
-                yield report
-            is_any = True
+            index = _index(fetch, path, spack_version, partial(contents.add_index, layout))
+            yield from _attempt(index, path, damage)
+            contents.found_index = True
         except FileNotFoundError:
             continue
-    for path in paths:
-        if not is_spec_path(path):
-            continue
-        is_any = True
-        named = _HASH_IN_NAME.search(posixpath.basename(path))
-        if named is None or named[1] not in indexed:
-            try:
-                yield from _attempt(_spec(fetch, path, spack_version, nodes), path, damage)
-            except FileNotFoundError:
-                damage.add(f"{path}: it is not there")
-    damage.settle()
-    if not is_any:
-        sentence = f"neither {' nor '.join(INDEX_PATHS)} is there, nor a file of a spec"
-        raise Refused(Code.BUILDCACHE_EMPTY, sentence)
+
+
+def _read_spec(
+    fetch: Fetch, path: str, spack_version: str | None, known: KnownNodes, damage: Damage
+) -> Iterator[SpecReport]:
+    try:
+        yield from _attempt(_spec(fetch, path, spack_version, known), path, damage)
+    except FileNotFoundError:
+        damage.add(f"{path}: it is not there")
+
+
+def _note(
+    contents: BuildcacheContents, fetch: Fetch, path: str, named: str | None, spec: SpecReport | None
+) -> None:
+    """Note the file of a spec, which may have been read."""
+    stated = None if spec is None else spec.graph.root
+    key = named or stated
+    if key is None:
+        return
+    if spec is not None and key in {value for _, value in spec.graph.nodes[spec.graph.root].hashes}:
+        stated = None
+    if _MANIFEST.fullmatch(path) is None:
+        contents.add_file(2, key, blobs=None, stated=stated)
+    else:
+        contents.add_file(3, key, blobs=_blobs_of_spec(fetch, path), stated=stated)
+
+
+def _blobs_of_spec(fetch: Fetch, path: str) -> tuple[str, str] | None:
+    """Where the spec and the archive of a manifest lie; None if it cannot be read."""
+    with suppress(Refused, FileNotFoundError):
+        manifest = json_value(unsigned(_plain(fetch(path))))
+        if is_manifest(manifest):
+            return _blob(manifest, _SPEC_MEDIA).path, _blob(manifest, _ARCHIVE_MEDIA).path
+    return None
 
 
 def _attempt(reports: Iterator[SpecReport], path: str, damage: Damage) -> Iterator[SpecReport]:
@@ -106,12 +160,15 @@ def _attempt(reports: Iterator[SpecReport], path: str, damage: Damage) -> Iterat
             damage.add(f"{path}: {refused.sentence}")
 
 
-def _index(fetch: Fetch, path: str, spack_version: str | None) -> Iterator[SpecReport]:
+def _index(
+    fetch: Fetch, path: str, spack_version: str | None, note: Callable[[Any], None]
+) -> Iterator[SpecReport]:
     document = json_value(unsigned(_plain(fetch(path))))
     if is_manifest(document):
         document = json_value(_content(fetch, _blob(document, _INDEX_MEDIA)))
     if not is_install_database(document):
         raise _damaged('an index, an object with the key "database", was expected')
+    note(document["database"].get("installs"))
     for report in read_install_database(document, spack_version):
         # Rows that claim to be installs would be somebody's install database under a wrong name.
         if isinstance(report, InstallReport):

@@ -5,9 +5,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, literal_column, not_, or_, select
 
-from spackmon.models import Build, Closure, Spec, SpecCompiler, SpecHash, attempt_tag
+from spackmon.models import Build, BuildcacheEntry, Closure, Spec, SpecCompiler, SpecHash, attempt_tag
 from spackmon.query.sql.conditions import Belongs
 from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.status import BuildcacheDisagreement
 
 
 def refer_by(*path: Attribute) -> Belongs:
@@ -67,6 +68,13 @@ def is_built_as(spec: Scope, other: Scope) -> ColumnElement[bool]:
         _spec_named(spliced.c.built_as) == spec.row_id,
     )
     return other.row_id.in_(found.correlate_except(shown, spliced))
+
+
+def is_available_in(spec: Scope, entry: Scope) -> ColumnElement[bool]:
+    """The entries of buildcaches from which a spec can be installed, as far as they could be seen."""
+    disagreement = entry[BuildcacheEntry.disagreement]
+    is_whole = or_(disagreement.is_(None), disagreement == BuildcacheDisagreement.NOT_IN_INDEX.value)
+    return and_(entry[BuildcacheEntry.spec_id] == spec.row_id, is_whole)
 
 
 def ancestor_id(connected: Scope) -> ColumnElement[Any]:
