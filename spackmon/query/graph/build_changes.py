@@ -54,11 +54,16 @@ def specs_of_changes(
     row: Scope, arguments: Mapping[str, Given], compilation: Filtering
 ) -> CompoundSelect[Any]:
     """The ids of all specs in the graphs of the build and of the one that succeeded."""
-    attempt, other = Attempt.__table__.alias(), Build.__table__.alias()
+    attempt, build, other = Attempt.__table__.alias(), Build.__table__.alias(), Build.__table__.alias()
     before = select(other.c.spec_id).where(
         attempt.c.id == last_success(row), other.c.id == attempt.c.build_id
     )
-    return graphs_below(row[Build.spec_id], before.correlate_except(attempt, other).scalar_subquery())
+    # A column of the row by itself would be that of every build, where it stands alone in a FROM.
+    after = select(build.c.spec_id).where(build.c.id == row.row_id)
+    return graphs_below(
+        after.correlate_except(build).scalar_subquery(),
+        before.correlate_except(attempt, other).scalar_subquery(),
+    )
 
 
 def _specs(before: Any, after: Any) -> Iterator[dict[str, Any]]:

@@ -146,10 +146,13 @@ def first_error_group_id(run: Scope) -> ColumnElement[Any]:
 
 
 def has_error_group(group: Scope, build: Scope) -> ColumnElement[bool]:
-    """The builds of which any run had an error of a group."""
-    found = ErrorGroupBuild.__table__.alias()
-    builds = select(found.c.build_id).where(found.c.error_group_id == group.row_id)
-    return build.row_id.in_(builds.correlate_except(found))
+    """The builds of which any run had an error of a group.
+
+    Joined to the build, so that what else is asked of builds can be asked before: of 1,700 groups, those of a
+    package with 33,500 builds took PostgreSQL half a minute, each group's builds being looked up for each.
+    """
+    found = build.attach(ErrorGroupBuild.__table__, lambda one: one.column("build_id") == build.row_id)
+    return found.column("error_group_id") == group.row_id
 
 
 def walk_builds(group: Scope) -> Driver:
