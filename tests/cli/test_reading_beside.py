@@ -6,6 +6,7 @@ import tarfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from spackmon.cli import reading_beside
 from spackmon.cli.reading_beside import reading
 from spackmon.client.reading import Read, read_paths
 from spackmon.errors import Code, Refused
+from spackmon.submission import BuildcacheReport
 from tests.cli.command import EXAMPLES
 
 DATA = Path(__file__).parents[1] / "data"
+NEVER = datetime.fromtimestamp(0, UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -34,11 +37,13 @@ def _beside(*paths: Path) -> Generator[Read]:
 
 
 def _comparable(reads: Iterator[Read]) -> list[Any]:
-    """Refusals are equal by what they say."""
+    """Refusals are equal by what they say, buildcaches whenever they were read."""
     return [replace(read, report=_words(read.report)) for read in reads]
 
 
 def _words(report: Any) -> Any:
+    if isinstance(report, BuildcacheReport):
+        return replace(report, read_at=NEVER)
     return (vars(report), str(report)) if isinstance(report, Refused) else report
 
 
