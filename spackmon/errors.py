@@ -91,6 +91,7 @@ class Code(StrEnum):
     ARCHIVE_NESTED = auto(), 400, "Archives within a directory are not unpacked: import them one by one."
     ARCHIVE_TOO_LARGE = auto(), 413, "The archive is too large once it is unpacked; the rest is left out."
     ARCHIVE_UNSAFE = auto(), 400, "A member of the archive would be written outside its directory."
+    BILL_UNNAMED = auto(), 400, "The bill of materials names no spec."
     BUILDCACHE_EMPTY = auto(), 400, "The buildcache lists no specs."
     LOCAL_SAVE_UNREADABLE = auto(), 400, "A file of `spack install --monitor-save-local` cannot be read."
     JUNIT_UNKNOWN = auto(), 400, "The XML is not a JUnit report of Spack."

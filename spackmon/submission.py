@@ -203,6 +203,24 @@ class AttributeValue:
 
 
 @dataclass(frozen=True, slots=True)
+class BillReport:
+    """A bill of materials that others wrote, as compact JSON, in the format `analyzer`: `spdx`, `cyclonedx`.
+
+    Each of `spec_hashes` may be that of a spec that it describes; `build_id` is the number that it gives the
+    build in the database that wrote it, None of most.
+    """
+
+    analyzer: str
+    document: str
+    spec_hashes: tuple[str, ...]
+    build_id: int | None = None
+
+    def finding(self, path: str | None) -> AttributeValue:
+        """The result that it is stored as; `path` is that of its file in a prefix."""
+        return AttributeValue(f"{self.analyzer}-json", path, json_value=self.document)
+
+
+@dataclass(frozen=True, slots=True)
 class AnalysisReport:
     """What analyzers found out about a build; None or absent: not part of this report."""
 
@@ -372,6 +390,7 @@ Submission = (
     SpecReport
     | EnvironmentReport
     | BuildcacheReport
+    | BillReport
     | ConcretizationFailureReport
     | BuildReport
     | PhaseReport

@@ -4,6 +4,7 @@ from collections import Counter
 
 from spackmon.cli.console import print_table
 from spackmon.ingest.receipts import (
+    BillReceipt,
     BuildcacheReceipt,
     ConcretizationFailureReceipt,
     EnvironmentReceipt,
@@ -12,6 +13,7 @@ from spackmon.ingest.receipts import (
     SpecReceipt,
 )
 from spackmon.submission import (
+    BillReport,
     BuildcacheReport,
     ConcretizationFailureReport,
     EnvironmentReport,
@@ -22,7 +24,7 @@ from spackmon.submission import (
 
 _ROWS = (
     "specs", "builds", "phases", "events", "events not listed", "environments", "buildcaches",
-    "concretization failures",
+    "bills of materials", "concretization failures",
 )  # fmt: skip
 _NEW, _COMPLETED, _KNOWN, _READ = "NEW", "COMPLETED", "KNOWN", "READ"
 _OF_STORE = (_NEW, _COMPLETED, _KNOWN)
@@ -55,6 +57,8 @@ class Summary:
             case BuildcacheReceipt():
                 what = _NEW if receipt.created else _COMPLETED if receipt.changed else _KNOWN
                 self._add("buildcaches", what)
+            case BillReceipt():
+                self._add("bills of materials", _NEW if receipt.changed else _KNOWN)
             case InstallReceipt():
                 what = _NEW if receipt.build_created else _COMPLETED if receipt.changed else _KNOWN
                 self._add_build(receipt.build_id, what)
@@ -73,6 +77,8 @@ class Summary:
             self._add("environments", what)
         elif isinstance(report, BuildcacheReport):
             self._add("buildcaches", what)
+        elif isinstance(report, BillReport):
+            self._add("bills of materials", _NEW if what == _COMPLETED else what)
         elif isinstance(report, ConcretizationFailureReport):
             self._add("concretization failures", what)
 
@@ -87,6 +93,8 @@ class Summary:
             self._add("environments", _READ)
         elif isinstance(report, BuildcacheReport):
             self._add("buildcaches", _READ)
+        elif isinstance(report, BillReport):
+            self._add("bills of materials", _READ)
         elif isinstance(report, ConcretizationFailureReport):
             self._add("concretization failures", _READ)
 

@@ -13,7 +13,7 @@ from spackmon.errors import Code, Refused
 from spackmon.garbage import uncollected
 from spackmon.ingest.batches import apply_each
 from spackmon.ingest.receipts import Receipt
-from spackmon.submission import InstallReport, SpecReport, Submission
+from spackmon.submission import BillReport, InstallReport, SpecReport, Submission
 
 # A transaction takes as many reports as are small beside the program: a commit costs more than a report.
 _REPORTS_AT_ONCE = 100
@@ -75,4 +75,6 @@ def _size_bytes(report: Submission) -> int:
         logs = len(report.log or b"") + sum(len(phase.output or b"") for phase in report.phases)
     if isinstance(report, InstallReport | SpecReport) and report.graph is not None:
         graph_nodes = len(report.graph.nodes)
+    if isinstance(report, BillReport):
+        logs = len(report.document)
     return logs + graph_nodes * _BYTES_OF_A_NODE

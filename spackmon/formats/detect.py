@@ -13,6 +13,7 @@ from typing import Any
 
 from spackmon.errors import Code, Refused
 from spackmon.formats import ms1
+from spackmon.formats.bills import is_bill, read_bill
 from spackmon.formats.bytes.compression import MAXIMUM_DOCUMENT_BYTES, unpacked
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.text_documents import (
@@ -40,7 +41,8 @@ _XML_HEAD_BYTES = 1 << 16
 _JUNIT_ELEMENTS = frozenset({b"testsuites", b"testsuite"})
 _CDASH_ELEMENTS = frozenset({b"Site", b"Update", b"Done", b"Project"})
 _EXPECTED = (
-    "a spec, a lock file, an install database, a buildcache's index, a CDash or a JUnit document was expected"
+    "a spec, a lock file, an install database, a buildcache's index, a CDash, a JUnit, an SPDX or a "
+    "CycloneDX document was expected"
 )
 
 _Read = Callable[[Any], Iterator[Submission]]
@@ -123,6 +125,8 @@ def _settled(values: Iterator[Value], read: _Read) -> Iterator[Submission]:
 def _read(content: Any, spack_version: str | None, known: KnownNodes, place: str) -> Iterator[Submission]:
     if report_json.is_report(content):
         return report_json.read(content, known)
+    if is_bill(content):
+        return iter([read_bill(content, place)])
     if is_lock_file(content):
         return read_lock_file(content, spack_version, environment_name(place))
     if is_install_database(content):

@@ -15,6 +15,7 @@ from spackmon.ingest import inbox, store
 from spackmon.ingest.locks import take_turn
 from spackmon.ingest.receipts import (
     AnalysisReceipt,
+    BillReceipt,
     BuildcacheReceipt,
     BuildReceipt,
     ConcretizationFailureReceipt,
@@ -183,7 +184,7 @@ def _apply(connection: Connection, line: Line, person_id: int) -> Outcome:
     )
 
 
-_OF_BUILD = (AnalysisReceipt, BuildReceipt, InstallReceipt, PhaseReceipt, StatusReceipt)
+_OF_BUILD = (AnalysisReceipt, BillReceipt, BuildReceipt, InstallReceipt, PhaseReceipt, StatusReceipt)
 
 
 def combined_status(receipts: Iterable[Receipt]) -> Status:
@@ -198,6 +199,8 @@ def _status(receipt: Receipt) -> Status:
             return "created" if receipt.created else "known"
         case BuildcacheReceipt():
             return "created" if receipt.created else "changed" if receipt.changed else "known"
+        case BillReceipt():
+            return "changed" if receipt.changed else "known"
         case BuildReceipt():
             return "created" if receipt.build_created else "known"
         case InstallReceipt():

@@ -8,6 +8,7 @@ from spackmon.masking.texts import MASK, masked_json, masked_named, masked_text,
 from spackmon.submission import (
     AnalysisReport,
     AttributeValue,
+    BillReport,
     BuildcacheReport,
     ConcretizationFailureReport,
     InstallReport,
@@ -37,6 +38,8 @@ def masked_submission(submission: Submission, rules: Rules) -> Submission:
             abstract_spec=_text(submission.abstract_spec, rules),
             message=_text(submission.message, rules),
         )
+    if isinstance(submission, BillReport):
+        return replace(submission, document=masked_json(submission.document, rules))
     if isinstance(submission, BuildcacheReport):
         return replace(submission, name=masked_text(submission.name, rules))
     return submission

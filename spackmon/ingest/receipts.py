@@ -79,6 +79,15 @@ class AnalysisReceipt:
 
 
 @dataclass(frozen=True, slots=True)
+class BillReceipt:
+    """The first of the builds that a bill of materials is of; `changed` is false when all of them had it."""
+
+    build_id: int
+    spec_hash: str
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseReceipt:
     """The stored phase and its build."""
 
@@ -122,6 +131,7 @@ Receipt = (
     | ConcretizationFailureReceipt
     | EnvironmentReceipt
     | BuildcacheReceipt
+    | BillReceipt
     | BuildReceipt
     | PhaseReceipt
     | StatusReceipt

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError
 from spackmon.errors import Code, Refused
 from spackmon.ingest.masked import masked_submission
 from spackmon.ingest.receipts import Receipt
+from spackmon.ingest.reports.bills import apply_bill
 from spackmon.ingest.reports.buildcaches import apply_buildcache
 from spackmon.ingest.reports.concretization import apply_concretization_failure
 from spackmon.ingest.reports.environments import apply_environment
@@ -20,6 +21,7 @@ from spackmon.masking.rules import of_site
 from spackmon.models import utc_now
 from spackmon.submission import (
     AnalysisReport,
+    BillReport,
     BuildcacheReport,
     BuildReport,
     ConcretizationFailureReport,
@@ -67,6 +69,8 @@ def apply(
     with _values_refused():
         if isinstance(submission, InstallReport):
             return apply_install(connection, submission, person_id, now, across_owners=across_owners)
+        if isinstance(submission, BillReport):
+            return apply_bill(connection, submission, person_id, now, across_owners=across_owners)
         return _apply(connection, submission, person_id, now)
 
 

@@ -8,8 +8,10 @@ from strawberry.scalars import JSON
 
 from spackmon import models
 from spackmon.query.abi import elf_results
+from spackmon.query.meanings import bill_components
 from spackmon.query.meanings.fields import column, connection, counted, identity, relation
 from spackmon.query.rows.relations import refer_by
+from spackmon.schema.bill import BillOfMaterials
 from spackmon.schema.connection import Connection
 from spackmon.schema.install_file import InstallFile
 from spackmon.schema.node import Node
@@ -78,6 +80,12 @@ class AnalysisResult(Node):
         elf_results.file_as_json,
         description="What the loader reads of the file, as `spackmon abi extract` prints it: of results of "
         "the analyzer `elf`, instead of a value.",
+    )
+    bill_of_materials: BillOfMaterials | None = counted(
+        bill_components.stored_bill,
+        bill_components.bill_as_listed,
+        description="What the document lists, of results of the analyzers `spdx` and `cyclonedx` of up to "
+        "8 MiB; null of others.",
     )
     reported_by: Person = relation(
         models.Attribute.analysis_id,

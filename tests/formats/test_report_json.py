@@ -182,7 +182,7 @@ _bomb = base64.b64encode(gzip.compress(bytes(MAXIMUM_LOG_BYTES // 2 + 1))).decod
     ("line", "code", "named"),
     [
         ({}, "FIELD_MISSING", "type is missing"),
-        ({"type": "wish"}, "FIELD_INVALID", "type must be one of buildcache, concretization_failure"),
+        ({"type": "wish"}, "FIELD_INVALID", "type must be one of bill, buildcache, concretization_failure"),
         ({"type": []}, "FIELD_INVALID", "type must be a string"),
         ({"type": "install"}, "FIELD_MISSING", "source is missing"),
         ({"type": "document", "name": "a"}, "FIELD_MISSING", "base64 is missing"),

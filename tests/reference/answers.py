@@ -77,7 +77,7 @@ class Reference:
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
         computed = graphs.TYPES | counted.TYPES | flaky.TYPES | searches.TYPES | splices.TYPES
-        if type_name in computed | durations.TYPES | expected.TYPES | suspects.TYPES:
+        if type_name in computed | fields.BILL_TYPES | durations.TYPES | expected.TYPES | suspects.TYPES:
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)

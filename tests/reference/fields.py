@@ -95,11 +95,15 @@ def _installed_bytes(rows: Rows, run: Any) -> int | None:
     return sum(file.size_bytes or 0 for file in rows.by(models.InstallFile, "manifest_id", run.manifest_id))
 
 
+BILL_TYPES = {"BillComponent", "BillOfMaterials"}
+"""What a bill of materials lists, of a site without any; tests/web/test_bills.py has some."""
+
 # Values that are not a column of the row.
 VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("AnalysisResult", "analyzer"): lambda rows, result: (
         rows.get(models.Analysis, result.analysis_id).analyzer
     ),
+    ("AnalysisResult", "billOfMaterials"): lambda rows, result: None,
     ("AnalysisResult", "elf"): lambda rows, result: None,
     ("AnalysisResult", "sha256"): lambda rows, result: result.digest.hex(),
     ("EarlierResult", "sha256"): lambda rows, result: result.digest.hex(),

@@ -92,3 +92,85 @@ def test_what_only_builds_need_is_excluded_from_what_runs(reported: Server) -> N
 def test_of_what_is_not_known_there_is_no_bill(long_server: Server, path: str) -> None:
     answer = long_server.http.get(path)
     assert (answer.status_code, answer.json()["error"]) == (404, "NOT_FOUND")
+
+
+def answered(server: Server, *lines: dict[str, Any]) -> list[dict[str, Any]]:
+    body = "\n".join(map(json.dumps, lines)).encode()
+    return [json.loads(line) for line in server.post("/api/submissions", body).text.splitlines()]
+
+
+ASKED = """query($build: ID!) { build(id: $build) { analysisResults(where: {analyzer: {eq: "%s"}}) { nodes {
+  name kind path billOfMaterials { componentCount components { name version licenses purl } }
+} } } }"""
+
+
+def test_what_is_given_out_is_read_in_again(reported: Server) -> None:
+    nodes, _ = graph_of(reported)
+    build = build_of(reported, "demo-top")
+    number = build.removeprefix("/builds/")
+    for address in (f"/specs/{TOP}", build, "/environments/stack"):
+        for form, analyzer in (("cdx", "cyclonedx"), ("spdx", "spdx")):
+            text, _ = document_of(reported, address, form)
+            line = {"type": "document", "name": f"sbom.{form}.json", "text": text}
+            (first,) = answered(reported, line)
+            assert (first["status"], first["build"], first["spec"]) == ("changed", number, TOP)
+            (again,) = answered(reported, line)
+            assert (again["status"], again["build"]) == ("known", number)
+            found = reported.ask(ASKED % analyzer, {"build": number})["build"]["analysisResults"]["nodes"]
+            (result,) = found
+            assert (result["name"], result["kind"], result["path"]) == (f"{analyzer}-json", "JSON", None)
+            bill = result["billOfMaterials"]
+            assert bill["componentCount"] == len(nodes)
+            assert {(one["name"], one["version"]) for one in bill["components"]} == nodes
+
+
+def test_others_bills_are_listed_as_far_as_they_have_the_shape(reported: Server) -> None:
+    number = build_of(reported, "demo-top").removeprefix("/builds/")
+    data = Path(__file__).parents[1] / "data" / "bills"
+    bills = {form: json.loads((data / f"libgreet.{form}.json").read_text()) for form in ("spdx", "cdx")}
+    bills["odd"] = {
+        "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
+            3, {"name": {}},
+            {"name": "a", "version": 1, "licenses": [[], {"license": {"id": {}}}], "purl": []},
+        ],
+    }  # fmt: skip
+    listed = {}
+    for form, bill in bills.items():
+        (answer,) = answered(reported, {"type": "bill", "spec_hashes": ["a" * 32, TOP], "document": bill})
+        assert (answer["status"], answer["build"]) == ("changed", number)
+        analyzer = "spdx" if form == "spdx" else "cyclonedx"
+        (result,) = reported.ask(ASKED % analyzer, {"build": number})["build"]["analysisResults"]["nodes"]
+        listed[form] = [tuple(one.values()) for one in result["billOfMaterials"]["components"]]
+    purl = bills["spdx"]["packages"][0]["externalRefs"][0]["referenceLocator"]
+    assert listed == {
+        "spdx": [("libgreet", "2.0", ["MIT"], purl), ("other", "1", [], None)],
+        "cdx": [
+            ("libgreet", "2.0", ["MIT", "its own"], "pkg:generic/libgreet@2.0"),
+            ("libgreet.so", None, ["MIT OR Zlib"], None), ("other", None, [], None),
+        ],
+        "odd": [("a", None, [], None)],
+    }  # fmt: skip
+    results = reported.ask("{ analysisResults { nodes { analyzer billOfMaterials { componentCount } } } }")
+    for one in results["analysisResults"]["nodes"]:
+        assert (one["billOfMaterials"] is None) == (one["analyzer"] not in ("spdx", "cyclonedx"))
+
+
+def test_a_bill_of_what_is_not_known_waits_in_the_inbox(reported: Server) -> None:
+    bill = {"bomFormat": "CycloneDX", "specVersion": "1.6"}
+    unbuilt = next(
+        one["hash"]
+        for one in reported.ask("{ specs { nodes { hash builds { totalCount } } } }")["specs"]["nodes"]
+        if not one["builds"]["totalCount"]
+    )
+    lines = [
+        {"type": "bill", "document": bill, "spec_hashes": ["a" * 32]},
+        {"type": "bill", "document": bill, "spec_hashes": [unbuilt]},
+        {"type": "bill", "document": bill},
+        {"type": "bill", "document": {}},
+        {"type": "bill", "document": bill, "spec_hashes": [3]},
+    ]
+    answers = answered(reported, *lines)
+    assert [one["code"] for one in answers] == [
+        "SPEC_UNKNOWN", "BUILD_UNKNOWN", "BILL_UNNAMED", "FIELD_INVALID", "FIELD_INVALID",
+    ]  # fmt: skip
+    assert all(one["inbox"] for one in answers)

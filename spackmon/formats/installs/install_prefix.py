@@ -24,6 +24,7 @@ from spackmon.abi.reader.packed import ANALYZER
 from spackmon.errors import Code, Refused
 from spackmon.formats import detect
 from spackmon.formats.analysis import installed_files
+from spackmon.formats.bills import bill_of, is_bill
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.fields import escaped, optional_name
@@ -39,6 +40,8 @@ from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.graph.spec import SpecGraph
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from spackmon.submission import (
+    AttributeValue,
+    BillReport,
     Environment,
     Event,
     InstalledFile,
@@ -61,7 +64,9 @@ _SPECS = frozenset({"spec.json", "spec.yaml"})
 # Written when a build has succeeded; the spec is there from its beginning on.
 _OF_SUCCESS = frozenset({_MANIFEST, _TIMES, WHOLE_LOG, f"{WHOLE_LOG}.gz"})
 
+_BILL = re.compile(r"(sbom|spdx|cdx|cyclonedx|\bbom)[^/]*\.json\Z", re.IGNORECASE)
 _VERSION = re.compile(r"(?P<version>\S+) \((?P<revision>[0-9a-f]{7,40})\)")
+_Findings = dict[str, tuple[AttributeValue, ...]]
 # The key of a source is part of an index row; the digest tells longer prefixes apart.
 _KEY_PATH_CHARACTERS = 400
 
@@ -92,7 +97,8 @@ def read_prefix(
     else:
         report = _report(prefix, installed_at, files, graph, damage)
         if report is not None:
-            yield _with_elf_files(report, prefix, elf)
+            bills = _bills(files, f"{report.prefix or prefix}/{METADATA}", damage)
+            yield _with_findings(report, prefix, elf, bills)
     damage.settle()
 
 
@@ -191,10 +197,33 @@ def _report(
     )
 
 
-def _with_elf_files(install: InstallReport, prefix: Path, elf: ElfReader | None) -> InstallReport:
+def _with_findings(
+    install: InstallReport, prefix: Path, elf: ElfReader | None, bills: _Findings
+) -> InstallReport:
     with ElfReader() if elf is None else nullcontext(elf) as reader:
         findings, host = reader.read(prefix, install.prefix)
-    return replace(install, attributes={ANALYZER: findings}, host=host)
+    return replace(install, attributes={ANALYZER: findings, **bills}, host=host)
+
+
+def _bills(files: Folder, directory: str, damage: Damage) -> _Findings:
+    """The bills of materials among the files, which say of what they are by lying there."""
+    found: _Findings = {}
+    for name in sorted(filter(_BILL.search, files.names)):
+        bill = damage.attempt(_bill, files, name)
+        if bill is not None:
+            finding = bill.finding(escaped(f"{directory}/{name}"))
+            found[bill.analyzer] = (*found.get(bill.analyzer, ()), finding)
+    return found
+
+
+def _bill(files: Folder, name: str) -> BillReport:
+    content = files.json(name)
+    if content is None or not is_bill(content):
+        raise Refused(Code.FILE_DAMAGED, f"{name} is neither SPDX nor CycloneDX")
+    try:
+        return bill_of(content, ())
+    except Refused as refused:
+        raise Refused(Code.FILE_DAMAGED, f"{name}: {refused.sentence}") from None
 
 
 def _unpacked(install: InstallReport, manifest: _Manifest, times: InstallTimes) -> InstallReport:

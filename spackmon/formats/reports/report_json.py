@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from spackmon.formats.analysis import attributes, environment_variables, installed_files
+from spackmon.formats.bills import bill_of, is_bill, read_bill
 from spackmon.formats.bytes.fields import (
     INTEGER_BITS,
     FieldUnfit,
@@ -198,7 +199,18 @@ def _buildcache_entry(entry: dict[str, Any], prefix: str) -> BuildcacheEntry:
     )
 
 
+def _bill(line: dict[str, Any], _: KnownNodes | None) -> Iterator[Submission]:
+    with named_fields():
+        document = object_of(required(line, "document"), "document")
+        if not is_bill(document):
+            raise FieldUnfit("document must be SPDX or CycloneDX as JSON")
+        hashes = None if line.get("spec_hashes") is None else list_of(line["spec_hashes"], "spec_hashes")
+        named = [short_text(one, f"spec_hashes.{place}") for place, one in enumerate(hashes or ())]
+    yield bill_of(document, dict.fromkeys(named)) if named else read_bill(document)
+
+
 _READERS = {
+    "bill": _bill,
     "buildcache": _buildcache,
     "environment": _environment_of_spack,
     "install": _install,

@@ -9,6 +9,7 @@ from typing import Any
 from spackmon.graph.spec import SpecGraph
 from spackmon.submission import (
     AttributeValue,
+    BillReport,
     BuildcacheReport,
     CiJob,
     ConcretizationFailureReport,
@@ -50,6 +51,8 @@ def write(report: Submission) -> bytes:
             return _with(_environment(report), "roots", None)
         case BuildcacheReport():
             return _with(_buildcache(report), "entries", None)
+        case BillReport():
+            return _with({"type": "bill", "spec_hashes": report.spec_hashes}, "document", report.document)
         case InstallReport():
             spec = None if report.graph is None else document_text(report.graph)
             return _with(_install(report), "spec", spec)

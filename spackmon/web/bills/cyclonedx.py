@@ -25,7 +25,12 @@ def cyclonedx(bill: Bill, version: str) -> dict[str, Any]:
         "metadata": {
             "timestamp": bill.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "tools": {"components": [{"type": "application", "name": "spackmon", "version": version}]},
-            "component": {"type": "application", "bom-ref": bill.address, "name": bill.title},
+            "component": {
+                "type": "application",
+                "bom-ref": bill.address,
+                "name": bill.title,
+                "properties": [{"name": "spack:hash", "value": root} for root in bill.roots],
+            },
             "properties": _properties(bill.properties),
         },
         "components": [
