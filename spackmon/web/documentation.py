@@ -58,9 +58,10 @@ def found(words: str) -> list[Found]:
     wanted = words.casefold().split()
     hits: list[Found] = []
     for document in documents().values():
-        heading = document.title
+        heading, is_code = document.title, False
         for line in document.lines:
-            if line.startswith("#"):
+            is_code ^= line.lstrip().startswith("```")
+            if line.startswith("#") and not is_code:
                 heading = line.lstrip("# ")
             if all(word in line.casefold() for word in wanted):
                 hits.append(Found(document, heading, _slug(heading), line.strip("# |")))

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,9 +12,8 @@ from starlette.routing import Route
 from spackmon.errors import Code, Refused
 from spackmon.http import answers
 from spackmon.http.services import Services
-from spackmon.web.pages import refusal_page, rendered, wants_json
+from spackmon.web.pages import document, refusal_page, rendered, wants_json
 
-_DIRECTORY = Path(__file__).parent / "templates"
 _HASH_OF_SPEC = "query ($id: ID!) { spec(id: $id) { hash } }"
 
 PageRequest = Request[Services]
@@ -62,11 +60,11 @@ def _latest(**conditions: str) -> str:
 
 def _moved(
     old: Old,
-    document: str | None = None,
+    name: str | None = None,
     variables: Callable[[PageRequest], Awaitable[Mapping[str, Any]]] | None = None,
 ) -> Endpoint:
     """A page that says where something is now, with the GraphQL document that asks for it."""
-    text = document and (_DIRECTORY / f"{document}.graphql").read_text(encoding="utf-8")
+    text = name and document(name)
 
     async def endpoint(request: PageRequest) -> Response:
         try:

@@ -14,15 +14,15 @@ from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.asked_runs import asked_runs
 from spackmon.web.log_download import log_response
 from spackmon.web.pages import (
-    Endpoint,
     PageRequest,
     answering,
+    at,
+    in_path,
     nothing_here,
     page,
     refusal_page,
     refused_at,
     rendered,
-    wants_json,
 )
 from spackmon.web.result_download import result_response
 
@@ -77,10 +77,6 @@ def _errors(request: PageRequest) -> Mapping[str, Any]:
 def _packages(request: PageRequest) -> Mapping[str, Any]:
     text = request.query_params.get("text", "").strip()
     return {**_paging(request), **({"where": {"name": {"contains": text}}} if text else {})}
-
-
-def _in_path(request: PageRequest) -> Mapping[str, Any]:
-    return dict(request.path_params)
 
 
 def _two_builds(request: PageRequest, are_known: bool) -> Mapping[str, Any]:
@@ -142,7 +138,7 @@ def _lines(request: PageRequest) -> Mapping[str, Any]:
     sought = request.query_params.get("search", "").strip()
     last = first + _LINES - 1 if first > 0 else min(-1, first + _LINES - 1)
     return {
-        **_in_path(request),
+        **in_path(request),
         "from": first,
         "to": last,
         "search": sought or "x",
@@ -150,13 +146,10 @@ def _lines(request: PageRequest) -> Mapping[str, Any]:
     }
 
 
-async def _shown_lines(request: PageRequest, data: Mapping[str, Any]) -> Response:
-    """A window of the log of a phase, which may have none."""
+def _printed(request: PageRequest, data: Mapping[str, Any]) -> None:
+    """A log is where its phase is, if that has one."""
     if data["phase"]["log"] is None:
         raise nothing_here(request)
-    if wants_json(request):
-        return JSONResponse(data, headers={"Vary": "Accept"})
-    return rendered(request, "lines.html", data)
 
 
 def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | None:
@@ -169,8 +162,7 @@ def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | Non
 
 async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
     """The log of a phase."""
-    if data["phase"]["log"] is None:
-        raise nothing_here(request)
+    _printed(request, data)
     digest = data["phase"]["log"]["digest"]
     chunks = request.state.query.log_chunks(bytes.fromhex(digest))
     return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
@@ -190,35 +182,30 @@ async def _report(request: PageRequest, data: Mapping[str, Any]) -> Response:
     return rendered(request, "report_of_build.txt", data, media_type="text/plain")
 
 
-def _at(path: str, endpoint: Endpoint) -> list[Route]:
-    """A page at its address, and its values as JSON at the same address with `.json` behind it."""
-    return [Route(f"{path}.json", endpoint), Route(path, endpoint)]
-
-
 routes = [
     Route("/", _home_or_builds),
     *build_files.routes,
-    *_at("/builds", page("builds", _builds)),
-    Route("/builds/{id}.txt", answering("build", _in_path, _report)),
-    *_at("/builds/{id:path}", page("build", _in_path, _present_address)),
-    *_at("/errors", page("errors", _errors)),
-    *_at("/errors/{fingerprint}", page("error_group", _in_path)),
-    *_at("/packages", page("packages", _packages)),
-    *_at("/packages/{name:path}", page("package", _in_path)),
-    *_at("/specs/{hash}", page("spec", _in_path)),
+    *at("/builds", page("builds", _builds)),
+    Route("/builds/{id}.txt", answering("build", in_path, _report)),
+    *at("/builds/{id:path}", page("build", in_path, _present_address)),
+    *at("/errors", page("errors", _errors)),
+    *at("/errors/{fingerprint}", page("error_group", in_path)),
+    *at("/packages", page("packages", _packages)),
+    *at("/packages/{name:path}", page("package", in_path)),
+    *at("/specs/{hash}", page("spec", in_path)),
     *spec_pages.routes,
-    *_at("/hosts", page("hosts", _paging)),
-    *_at("/hosts/{name:path}", page("host", _in_path)),
-    *_at("/environments", page("environments", _paging)),
-    *_at("/environments/{name:path}", page("environment", _in_path)),
-    *_at("/ci", page("ci_runs", _paging)),
-    *_at("/ci/{id}", page("ci_run", _in_path)),
+    *at("/hosts", page("hosts", _paging)),
+    *at("/hosts/{name:path}", page("host", in_path)),
+    *at("/environments", page("environments", _paging)),
+    *at("/environments/{name:path}", page("environment", in_path)),
+    *at("/ci", page("ci_runs", _paging)),
+    *at("/ci/{id}", page("ci_run", in_path)),
     Route("/compare/specs", _to_two_specs),
-    *_at("/compare/specs/{a}/{b}", page("compare_specs", _in_path)),
-    *_at("/compare/builds/{a}/{b}", _compare_builds),
-    *_at("/compare/runs", page("compare_runs", asked_runs)),
+    *at("/compare/specs/{a}/{b}", page("compare_specs", in_path)),
+    *at("/compare/builds/{a}/{b}", _compare_builds),
+    *at("/compare/runs", page("compare_runs", asked_runs)),
     *splice_pages.routes,
-    *_at("/phases/{id}/lines", answering("lines", _lines, _shown_lines)),
-    Route("/phases/{id:path}/log", answering("log", _in_path, _log)),
-    Route("/analysis-results/{id:path}", answering("result", _in_path, _result)),
+    *at("/phases/{id}/lines", page("lines", _lines, _printed)),
+    Route("/phases/{id:path}/log", answering("log", in_path, _log)),
+    Route("/analysis-results/{id:path}", answering("result", in_path, _result)),
 ]

@@ -1,5 +1,6 @@
 """How pages are made: each is a GraphQL document and a template of one name in templates/."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -10,6 +11,7 @@ import structlog
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from spackmon.errors import Code, Refused
@@ -22,6 +24,8 @@ from spackmon.web.display import bars, cells, chance, duration, failed, harmless
 from spackmon.web.static_files import built_files
 
 _DIRECTORY = Path(__file__).parent / "templates"
+_FRAGMENTS = _DIRECTORY / "fragments"
+_SPREAD = re.compile(r"\.\.\.(\w+)")
 _TEMPLATES = Jinja2Templates(
     env=Environment(
         loader=FileSystemLoader(_DIRECTORY),
@@ -53,6 +57,7 @@ Variables = Callable[[PageRequest], Mapping[str, Any]]
 Endpoint = Callable[[PageRequest], Awaitable[Response]]
 Moved = Callable[[PageRequest, Mapping[str, Any]], str | None]
 Show = Callable[[PageRequest, Mapping[str, Any]], Awaitable[Response]]
+ShowAsked = Callable[[PageRequest, Mapping[str, Any], "Asked"], Awaitable[Response]]
 log = structlog.get_logger()
 
 
@@ -75,34 +80,50 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
     another address is shown there.
     """
 
-    async def shown(request: PageRequest, data: Mapping[str, Any]) -> Response:
+    async def shown(request: PageRequest, data: Mapping[str, Any], asked: Asked) -> Response:
         address = moved(request, data)
         if address is not None:
             return RedirectResponse(address, 301)
         if wants_json(request):
             return JSONResponse(data, headers=_HEADERS)
-        asked = Asked(document(name), dict(variables(request)))
         return rendered(request, f"{name}.html", {**data, "asked_here": asked})
 
-    return answering(name, variables, shown)
+    return _answering(name, variables, shown)
+
+
+def at(path: str, endpoint: Endpoint) -> list[Route]:
+    """A page at its address, and its values as JSON at the same address with `.json` behind it."""
+    return [Route(f"{path}.json", endpoint), Route(path, endpoint)]
+
+
+def in_path(request: PageRequest) -> Mapping[str, Any]:
+    """What the names in an address's path stand for, as variables of those names."""
+    return dict(request.path_params)
 
 
 def document(name: str) -> str:
-    """A GraphQL document of templates/."""
-    return (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
+    """A GraphQL document of templates/, with those of templates/fragments/ that it spreads."""
+    text = (_DIRECTORY / f"{name}.graphql").read_text(encoding="utf-8")
+    files = (_FRAGMENTS / f"{spread}.graphql" for spread in dict.fromkeys(_SPREAD.findall(text)))
+    return "\n".join([text, *(file.read_text(encoding="utf-8") for file in files if file.is_file())])
 
 
 def answering(name: str, variables: Variables, show: Show) -> Endpoint:
     """What `show` makes of the answer to `name`.graphql, or a page with one sentence where there is none."""
-    asked = document(name)
+    return _answering(name, variables, lambda request, data, _: show(request, data))
+
+
+def _answering(name: str, variables: Variables, show: ShowAsked) -> Endpoint:
+    text = document(name)
 
     async def endpoint(request: PageRequest) -> Response:
         try:
             is_limited = not _OWN_FILTERS.isdisjoint(request.query_params)
-            data = await request.state.query.ask(asked, variables(request), is_limited=is_limited)
+            asked = Asked(text, variables(request))
+            data = await request.state.query.ask(asked.document, asked.variables, is_limited=is_limited)
             if None in data.values():
                 raise nothing_here(request)
-            return await show(request, data)
+            return await show(request, data, asked)
         except Refused as refused:
             return refusal_page(request, refused_at(request, refused))
         except Exception:

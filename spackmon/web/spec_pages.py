@@ -8,14 +8,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.web.pages import PageRequest, answering, document, rendered, wants_json
+from spackmon.web.pages import PageRequest, answering, at, document, in_path, rendered, wants_json
 from spackmon.web.security import GRAPH_POLICY
 
 _SPEC_DOCUMENT = document("spec_document")
-
-
-def _in_path(request: PageRequest) -> Mapping[str, Any]:
-    return dict(request.path_params)
 
 
 async def _spec_graph(request: PageRequest, data: Mapping[str, Any]) -> Response:
@@ -53,9 +49,7 @@ async def _spec_document(request: PageRequest, data: Mapping[str, Any]) -> Respo
     return JSONResponse({"spec": whole})
 
 
-_GRAPH = answering("spec_graph", _in_path, _spec_graph)
 routes = [
-    Route("/specs/{hash}/spec.json", answering("spec_document", _in_path, _spec_document)),
-    Route("/specs/{hash}/graph.json", _GRAPH),
-    Route("/specs/{hash}/graph", _GRAPH),
+    Route("/specs/{hash}/spec.json", answering("spec_document", in_path, _spec_document)),
+    *at("/specs/{hash}/graph", answering("spec_graph", in_path, _spec_graph)),
 ]

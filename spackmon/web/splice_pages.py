@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.web.pages import PageRequest, page, refusal_page, rendered
+from spackmon.web.pages import PageRequest, at, page, refusal_page, rendered
 
 
 def _words(request: PageRequest) -> dict[str, str]:
@@ -51,4 +50,4 @@ async def _splice(request: PageRequest) -> Response:
     return rendered(request, "splice_start.html", {})
 
 
-routes = [Route("/splice.json", _splice), Route("/splice", _splice)]
+routes = at("/splice", _splice)
