@@ -9,15 +9,18 @@ import binascii
 import hmac
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import anyio
 from sqlalchemy import Connection, Select, literal, null, select
 
 from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
-from spackmon.auth.people import ANONYMOUS, anonymous, hash_of_none, is_password
+from spackmon.auth.old_passwords import is_old
+from spackmon.auth.people import ANONYMOUS, anonymous, hashes_to_judge, is_password, renew_password
 from spackmon.auth.tokens import digest, is_current, looks_like_token
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
@@ -205,11 +208,7 @@ class Gate:
         return claims
 
     async def _by_password(self, name: str, secret: str) -> Claims | None:
-        row = await self._first(
-            select(Person.password_hash).where(Person.name == name, Person.disabled_at.is_(None))
-        )
-        # Who has none is looked at for as long: the time of a refusal names nobody either.
-        password_hash = (row and row.password_hash) or hash_of_none()
+        password_hash, beside = await self._database.admit_held(partial(hashes_to_judge, name=name))
         # With the hash of now: a password that was changed was never judged.
         content = "\0".join((name, password_hash, secret)).encode()
         proof = hmac.digest(self._judged_key, content, "sha256")
@@ -217,7 +216,11 @@ class Gate:
         for is_right, until in self._judged.items():
             if now < until.get(proof, 0.0):
                 return Claims(name, None) if is_right else None
-        is_right = await in_thread(is_password, password_hash, secret, limiter=self._passwords)
+        is_right = await in_thread(_judge, password_hash, beside, secret, limiter=self._passwords)
+        if is_right and is_old(password_hash):
+            renew = partial(renew_password, name=name, old_hash=password_hash, password=secret)
+            with suppress(Refused):
+                await self._database.write_held(renew)
         until = self._judged[is_right]
         if len(until) >= _MOST_JUDGED:
             until.clear()
@@ -239,6 +242,13 @@ class Gate:
             return connection.execute(statement).first()
 
         return await self._database.admit_held(work, impatient=impatient)
+
+
+def _judge(password_hash: str, beside: str | None, secret: str) -> bool:
+    is_right = is_password(password_hash, secret)
+    if beside is not None:
+        is_password(beside, secret)
+    return is_right
 
 
 def _bearer(authorization: str | None) -> str:

@@ -11,6 +11,7 @@ from argon2.low_level import ARGON2_VERSION
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from spackmon.auth.old_passwords import OLD_ALGORITHM, is_old, is_old_password
 from spackmon.errors import Code, Refused
 from spackmon.models import Person, utc_now
 
@@ -115,11 +116,37 @@ def hash_of_none() -> str:
 
 
 def is_password(password_hash: str, password: str) -> bool:
-    """Whether `password` is the one that was hashed; slow on purpose."""
+    """Whether `password` is the one that was hashed, here or by the old server; slow on purpose."""
+    if is_old(password_hash):
+        return is_old_password(password_hash, password)
     try:
         return HASHER.verify(password_hash, password)
     except (VerificationError, InvalidHashError):
         return False
+
+
+def hashes_to_judge(connection: Connection, name: str) -> tuple[str, str | None]:
+    """The hash that judges a person's password, and beside it one of the other kind while any is old.
+
+    Both are verified for whatever name: neither how long a refusal takes nor what it says names anybody.
+    """
+    own = connection.execute(
+        select(Person.password_hash).where(Person.name == name, Person.disabled_at.is_(None))
+    ).scalar()
+    old = connection.execute(
+        select(Person.password_hash).where(Person.password_hash.startswith(OLD_ALGORITHM)).limit(1)
+    ).scalar()
+    judged = own or hash_of_none()
+    return judged, None if old is None else hash_of_none() if is_old(judged) else old
+
+
+def renew_password(connection: Connection, name: str, old_hash: str, password: str) -> None:
+    """Keep the right password of a person by a hash of ours in place of the old server's."""
+    connection.execute(
+        update(Person)
+        .where(Person.name == name, Person.password_hash == old_hash)
+        .values(password_hash=HASHER.hash(password))
+    )
 
 
 def has_password(connection: Connection, name: str, password: str) -> bool:

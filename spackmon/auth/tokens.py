@@ -15,7 +15,8 @@ from spackmon.models import Person, Token, utc_now
 from spackmon.viewer import READ, SCOPES, WRITE
 
 _RANDOM_BYTES = 32
-_LOOKS = re.compile(r"[0-9a-f]{64}")
+# Those of the old server, which clients go on writing with, have 20 bytes.
+_LOOKS = re.compile(r"[0-9a-f]{64}|[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Who may write: the docker-style exchange over HTTP, as old clients use it, and what ends it."""
 
 import base64
+import hashlib
 import re
 import time
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any
 import jwt
 import pytest
 from argon2 import PasswordHasher
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Connection, Engine, event, insert, select, update
 
-from spackmon.auth.people import add_person, disable_person
-from spackmon.auth.tokens import create_token, list_tokens, revoke_token
-from spackmon.models import Build, Person
+from spackmon.auth import gate
+from spackmon.auth.people import add_person, disable_person, is_password
+from spackmon.auth.tokens import create_token, digest, list_tokens, revoke_token
+from spackmon.models import Build, Person, Token, utc_now
 from tests.player import Player
 from tests.server import USER, Server, in_database, served
 
@@ -201,3 +203,45 @@ def test_without_authentication_everything_belongs_to_anonymous(database_url: st
 
 def _owners(connection: Connection) -> set[str]:
     return set(connection.scalars(select(Person.name).join(Build, Build.owner_id == Person.id)))
+
+
+def test_what_the_old_server_knew_its_people_by_still_lets_them_in(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "0123456789abcdef0123456789abcdef01234567"
+    # Django's hash of "pw-ada".
+    old_hash = (
+        "pbkdf2_sha256$1000$saltsaltsalt$"
+        + base64.b64encode(hashlib.pbkdf2_hmac("sha256", b"pw-ada", b"saltsaltsalt", 1000)).decode()
+    )
+
+    def arrive(connection: Connection) -> None:
+        person_id = add_person(connection, "ada")
+        connection.execute(update(Person).where(Person.id == person_id).values(password_hash=old_hash))
+        values = {"person_id": person_id, "digest": digest(key), "scopes": "build:write read"}
+        connection.execute(insert(Token).values(**values, created_at=utc_now()))
+
+    in_database(server, arrive)
+    assert is_let_in(server, f"Bearer {key}")
+    assert not is_let_in(server, f"Bearer {key[::-1]}")
+    bearer = server.http.get("/auth/token/", headers=basic("ada", key)).json()["token"]
+    assert is_let_in(server, f"Bearer {bearer}")
+
+    judged: list[str] = []
+
+    def note(password_hash: str, password: str) -> bool:
+        judged.append(password_hash.partition("$")[0] or password_hash.split("$")[1])
+        return is_password(password_hash, password)
+
+    monkeypatch.setattr(gate, "is_password", note)
+    ask = server.http
+    # While any hash is the old server's, a wrong password takes as long whoever it is said to be of.
+    for name in ("ada", "nobody", USER):
+        assert ask.get("/auth/token/", headers=basic(name, "pw-eve")).status_code == 403
+        assert sorted(judged) == ["argon2id", "pbkdf2_sha256"]
+        judged.clear()
+    for _ in range(2):
+        assert ask.get("/auth/token/", headers=basic("ada", "pw-ada")).status_code == 200
+    kept = in_database(server, lambda c: c.scalar(select(Person.password_hash).where(Person.name == "ada")))
+    assert kept.startswith("$argon2id$")
+    assert judged[2:] == ["argon2id"]
