@@ -268,7 +268,8 @@ class InstallPhase:
     """A phase that ended, with Spack's own name for it and how (`SUCCESS` or `ERROR`).
 
     `output` is its log as it was written, None where the source has none. `cpu_seconds` is the time of all
-    processors, `peak_memory_bytes` the resident memory of its largest process.
+    processors, `peak_memory_bytes` the resident memory of its largest process. `reported_at` is when that was
+    reported, where it was not with the rest.
     """
 
     name: str
@@ -277,6 +278,7 @@ class InstallPhase:
     output: bytes | None = None
     cpu_seconds: float | None = None
     peak_memory_bytes: int | None = None
+    reported_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

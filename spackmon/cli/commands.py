@@ -11,6 +11,7 @@ from spackmon.cli.lazy import LazyGroup, Place
 class _Program(LazyGroup):
     places: ClassVar = {
         "import": Place("imports", "import_paths", needs_server=False),
+        "import-old": Place("old_server", "import_old"),
         "upload": Place("upload", "upload", needs_server=False),
         "serve": Place("serve", "serve"),
         "schema": Place("schema", "schema"),

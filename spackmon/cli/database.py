@@ -55,7 +55,8 @@ def check_settings_database(settings: Settings, *, is_quiet: bool = False) -> No
         ensure_migrated(database)
         if not is_quiet and migrations.has_old_tables(database):
             complain(
-                "the old server's tables in this database stay as they are, and none of their rows is shown"
+                "the old server's tables in this database stay as they are: "
+                "`spackmon import-old` stores their rows"
             )
     except DBAPIError as error:
         trouble = classify(error)

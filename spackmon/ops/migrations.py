@@ -108,7 +108,7 @@ def prepare(url: str) -> None:
     try:
         refused = check(database)
         if has_old_tables(database):
-            log.warning("the old server's tables in this database stay as they are, and are not shown")
+            log.warning("the old server's tables stay as they are: `spackmon import-old` stores their rows")
     finally:
         database.close()
     if refused is None:

@@ -174,8 +174,9 @@ def _phases(connection: Connection, report: InstallReport, now: datetime) -> tup
         if phase.name not in phases:
             seconds = None if phase.duration_seconds is None else float(phase.duration_seconds)
             claimed = phase_claim(
-                connection, phase.name, len(phases) + 1, phase.status, seconds, phase.output, now
-            )
+                connection, phase.name, len(phases) + 1, phase.status, seconds, phase.output,
+                phase.reported_at or now,
+            )  # fmt: skip
             phases[phase.name] = replace(
                 claimed, cpu_seconds=phase.cpu_seconds, peak_memory_bytes=phase.peak_memory_bytes
             )

@@ -1,0 +1,1 @@
+"""The old server's database, read and written as what was reported to it."""
