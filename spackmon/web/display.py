@@ -92,6 +92,28 @@ def bars(groups: Sequence[Mapping[str, Any]], key: str) -> list[Bar]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A phase on a line of time: where it begins and how long it is, as shares of all phases together."""
+
+    phase: Mapping[str, Any]
+    begin_seconds: float
+    begin_share: float
+    share: float
+
+
+def timeline(phases: Iterable[Mapping[str, Any]]) -> list[Span]:
+    """The phases that say how long they took, one after the other, as Spack runs them."""
+    timed = [phase for phase in phases if phase["durationSeconds"] is not None]
+    total = sum(phase["durationSeconds"] for phase in timed) or 1.0
+    spans, begin = [], 0.0
+    for phase in timed:
+        seconds = phase["durationSeconds"]
+        spans.append(Span(phase, begin, begin / total, seconds / total))
+        begin += seconds
+    return spans
+
+
 def cells(matrix: Mapping[str, Any]) -> dict[str | None, dict[str | None, Mapping[str, Any]]]:
     """The cells of a matrix by row, then by column."""
     found: dict[str | None, dict[str | None, Mapping[str, Any]]] = {row: {} for row in matrix["rows"]}

@@ -9,16 +9,14 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.web import build_files, spec_pages, splice_pages
+from spackmon.web import build_files, log_pages, spec_pages, splice_pages
 from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.asked_runs import asked_runs
-from spackmon.web.log_download import log_response
 from spackmon.web.pages import (
     PageRequest,
     answering,
     at,
     in_path,
-    nothing_here,
     page,
     refusal_page,
     refused_at,
@@ -28,8 +26,6 @@ from spackmon.web.result_download import result_response
 
 PAGE_SIZE = 25
 _DAYS, _MOST_DAYS = 7, 366
-# Of a log on one page.
-_LINES = 500
 _SPECS_OF_TWO = (
     "query ($a: ID!, $b: ID!) { a: build(id: $a) { spec { id } } b: build(id: $b) { spec { id } } }"
 )
@@ -124,48 +120,12 @@ async def _home_or_builds(request: PageRequest) -> Response:
     return await _home(request)
 
 
-def _lines(request: PageRequest) -> Mapping[str, Any]:
-    """A window of a log: from a line on, or the last ones; and what is sought in the whole of it."""
-    text = request.query_params.get("from", "").strip() or str(-_LINES)
-    try:
-        first = int(text)
-    except ValueError:
-        first = 0
-    if not 1 <= abs(first) < 2**31 - _LINES:
-        raise Refused(
-            Code.ARGUMENT_INVALID, "`from` must be the number of a line, from 1, or -500 for the last 500"
-        )
-    sought = request.query_params.get("search", "").strip()
-    last = first + _LINES - 1 if first > 0 else min(-1, first + _LINES - 1)
-    return {
-        **in_path(request),
-        "from": first,
-        "to": last,
-        "search": sought or "x",
-        "isSearched": bool(sought),
-    }
-
-
-def _printed(request: PageRequest, data: Mapping[str, Any]) -> None:
-    """A log is where its phase is, if that has one."""
-    if data["phase"]["log"] is None:
-        raise nothing_here(request)
-
-
 def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | None:
     """The address of a build that was asked for by the number of one that turned out to be the same."""
     build_id = data["build"]["id"]
     shown_id = request.path_params["id"].removeprefix("Build:")
     question = f"?{request.url.query}" if request.url.query else ""
     return None if int(shown_id) == int(build_id) else f"/builds/{build_id}{question}"
-
-
-async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
-    """The log of a phase."""
-    _printed(request, data)
-    digest = data["phase"]["log"]["digest"]
-    chunks = request.state.query.log_chunks(bytes.fromhex(digest))
-    return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
 
 
 async def _result(request: PageRequest, data: Mapping[str, Any]) -> Response:
@@ -205,7 +165,6 @@ routes = [
     *at("/compare/builds/{a}/{b}", _compare_builds),
     *at("/compare/runs", page("compare_runs", asked_runs)),
     *splice_pages.routes,
-    *at("/phases/{id}/lines", page("lines", _lines, _printed)),
-    Route("/phases/{id:path}/log", answering("log", in_path, _log)),
+    *log_pages.routes,
     Route("/analysis-results/{id:path}", answering("result", in_path, _result)),
 ]

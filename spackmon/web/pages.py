@@ -1,6 +1,7 @@
 """How pages are made: each is a GraphQL document and a template of one name in templates/."""
 
 import re
+import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,7 +21,17 @@ from spackmon.http.base_url import site_url
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
 from spackmon.web.asked_builds import asked_words
-from spackmon.web.display import bars, cells, chance, duration, failed, harmless, path, question
+from spackmon.web.display import (
+    bars,
+    cells,
+    chance,
+    duration,
+    failed,
+    harmless,
+    path,
+    question,
+    timeline,
+)
 from spackmon.web.static_files import built_files
 
 _DIRECTORY = Path(__file__).parent / "templates"
@@ -46,6 +57,8 @@ _TEMPLATES.env.filters.update(
     failed=failed,
     path=path,
     question=question,
+    quoted=shlex.quote,
+    timeline=timeline,
 )
 _VERSION = version("spackmon")
 _HEADERS = {"Vary": "Accept"}

@@ -5,7 +5,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _FOR_EVERY_PAGE = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
-PAGE_POLICY = f"{_FOR_EVERY_PAGE}; font-src 'self'; img-src 'self'; script-src 'self'; style-src 'self'"
+PAGE_POLICY = (
+    f"{_FOR_EVERY_PAGE}; connect-src 'self'; font-src 'self'; img-src 'self'; script-src 'self'; "
+    "style-src 'self'"
+)
 
 # What is saved as PNG is drawn from an image that the page itself makes of its SVG.
 GRAPH_POLICY = PAGE_POLICY.replace("img-src 'self'", "img-src 'self' blob:")

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,93 @@ def test_moments_are_told_in_the_readers_zone(site: Server, new_page: NewPage) -
     moment = page.locator("time").first
     expect(moment).to_have_text(re.compile(r"2026-03-\d\d \d\d:\d\d:\d\d GMT\+9"))
     expect(moment).to_have_attribute("title", re.compile(r"2026-03-\d\d \d\d:\d\d:\d\d UTC"))
+
+
+def test_a_log_of_half_a_million_lines_is_read_where_it_is_wrong(
+    sqlite_url: str, tmp_path: Path, new_page: NewPage
+) -> None:
+    with served(sqlite_url, tmp_path) as server:
+        log = _long_log()
+        _report_phase(server, log, "RUNNING")
+        page = new_page(server.url, viewport=SCREEN)
+        page.goto("/builds/1")
+        page.locator("summary", has_text="build").click()
+        page.get_by_role("link", name="Its lines of build").click()
+        box, chosen, told = page.locator("#log-box"), page.locator(".row.chosen"), page.locator("#log-told")
+        expect(box).to_contain_text("Target 'all' not remade")
+        assert box.locator(".row").count() < 100
+        for number in (1, 2, 3):
+            page.keyboard.press("n")
+            expect(told).to_contain_text(f"Error {number} of 3")
+        expect(chosen).to_contain_text("'thing3' undeclared")
+        expect(chosen.locator(".ansi-red")).to_have_text("error: ")
+        assert page.url.endswith("#L450006")
+        _from_a_permalink_to_the_same_line(new_page(server.url, viewport=SCREEN), page.url)
+        _by_words_and_numbers_of_lines(page)
+        _wherever_the_bar_is_moved(page)
+        page.get_by_label("Follow").check()
+        _report_phase(server, log + "one more line\n", "RUNNING")
+        expect(box).to_contain_text("one more line")
+        page.go_back()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("RUNNING")
+
+
+def _long_log() -> str:
+    """Three errors among so many lines that a browser has no box as high."""
+    wrong = (
+        "\x1b]8;;http://evil\x07a.c\x1b]8;;\x07:{0}:7: \x1b[1;31merror: \x1b[0m'thing{0}' undeclared\n"
+        "make[1]: *** [Makefile:5: a.o] Error 1\n"
+    )
+    pieces = [
+        "ok\n" * 150_000 + wrong.format(1),
+        "ok\n" * 150_000 + wrong.format(2),
+        "ok\n" * 100 + "a needle \u202e\n" + "ok\n" * 149_900 + wrong.format(3),
+        "ok\n" * 9_000 + "make: Target 'all' not remade because of errors.\n",
+    ]
+    return "".join(pieces)
+
+
+def _report_phase(server: Server, log: str, status: str) -> None:
+    phases = [{"name": "build", "status": status, "output": log}]
+    source = {"kind": "EXTENSION", "key": "a"}
+    install = {"type": "install", "source": source, "package": "a", "status": "RUNNING", "phases": phases}
+    report(server, json.dumps(install).encode())
+
+
+def _from_a_permalink_to_the_same_line(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(page.locator(".row.chosen")).to_contain_text("'thing3' undeclared")
+    expect(page.locator(".row.chosen")).to_be_in_viewport()
+
+
+def _by_words_and_numbers_of_lines(page: Page) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type("needle")
+    page.keyboard.press("Enter")
+    expect(page.locator(".row.hit.chosen code")).to_have_text("a needle \ufffd")
+    expect(page.locator("#log-told")).to_contain_text("1 found, in the whole log")
+    assert page.url.endswith("/lines?search=needle#L300105")
+    page.locator(".row .number", has_text="300107").click(modifiers=["Shift"])
+    assert page.url.endswith("#L300105-L300107")
+    expect(page.locator(".row.chosen")).to_have_count(3)
+
+
+def _wherever_the_bar_is_moved(page: Page) -> None:
+    """A short way moves the lines by as many pixels, Home and End lead to the ends, wrapped or not."""
+    for is_wrapped in (False, True):
+        page.get_by_label("Wrap").set_checked(is_wrapped)
+        expect(page.locator(".row.chosen").first).to_be_in_viewport()
+        top = page.locator(".row .number", has_text="300107")
+        before = top.evaluate("one => one.getBoundingClientRect().top")
+        page.locator("#log-box").evaluate("one => one.scrollBy(0, 50)")
+        page.wait_for_function(
+            "([top, before]) => top.getBoundingClientRect().top === before - 50",
+            arg=[top.element_handle(), before],
+        )
+    page.locator("#log-box").focus()
+    for key, text in (("Home", "1"), ("End", "459008")):
+        page.keyboard.press(key)
+        expect(page.locator(".row .number", has_text=re.compile(f"^{text}$"))).to_be_in_viewport()
 
 
 def _from_a_failed_build_to_its_cause(page: Page) -> None:
