@@ -351,16 +351,7 @@ class Settings(BaseSettings):
     def _known_database(cls, value: str) -> str:
         if not value:
             return value
-        try:
-            url = make_url(re.sub(r"^postgres(?=://)", "postgresql", value))
-        except (ArgumentError, ValueError):
-            raise ValueError("expected postgresql://user:password@host/name or sqlite:////path") from None
-        backend = url.get_backend_name()
-        if backend not in ("postgresql", "sqlite"):
-            raise ValueError("expected a postgresql:// or sqlite:// address")
-        if backend == "sqlite" and url.database in (None, "", ":memory:"):
-            raise ValueError("expected the path of a file: sqlite:////path")
-        return url.render_as_string(hide_password=False)
+        return database_address(value)
 
     def _embedded_database_url(self) -> str:
         url = URL.create("sqlite", database=str(self.data_dir / _EMBEDDED))
@@ -412,6 +403,20 @@ class Settings(BaseSettings):
         if self.notification_secret is not None:
             return self.notification_secret.get_secret_value()
         return read_or_create(self.data_dir / "notification_secret")
+
+
+def database_address(value: str) -> str:
+    """The address of a database, as SQLAlchemy takes it. Raises ValueError with what was expected."""
+    try:
+        url = make_url(re.sub(r"^postgres(?=://)", "postgresql", value))
+    except (ArgumentError, ValueError):
+        raise ValueError("expected postgresql://user:password@host/name or sqlite:////path") from None
+    backend = url.get_backend_name()
+    if backend not in ("postgresql", "sqlite"):
+        raise ValueError("expected a postgresql:// or sqlite:// address")
+    if backend == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("expected the path of a file: sqlite:////path")
+    return url.render_as_string(hide_password=False)
 
 
 def load_settings() -> Settings:

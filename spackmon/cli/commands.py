@@ -21,6 +21,8 @@ class _Program(LazyGroup):
         "log": Place("log", needs_server=False),
         "unit": Place("unit"),
         "db": Place("db"),
+        "backup": Place("backups", "backup"),
+        "restore": Place("backups", "restore"),
         "user": Place("people"),
         "token": Place("tokens"),
         "inbox": Place("inbox"),

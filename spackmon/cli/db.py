@@ -5,14 +5,15 @@ from typing import Annotated
 
 import typer
 
-from spackmon.cli.console import print_table
+from spackmon.cli.console import complain, print_table
 from spackmon.cli.database import open_database
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.masking import mask_stored
 from spackmon.ops import migrations
-from spackmon.settings import load_settings
+from spackmon.ops.copies.copying import copy, snapshot
+from spackmon.settings import database_address, load_settings
 
 app = typer.Typer(help="Bring the database to this program's revision, or see whether it is there.")
 
@@ -43,6 +44,28 @@ def check(
     if not repair and any(differences.values()):
         sentence = "what is stored is not what was reported: run `spackmon db check --repair`"
         raise Refused(Code.DATABASE_DIFFERS, sentence)
+
+
+@app.command("copy")
+def copy_to(
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="An empty database: sqlite:////PATH, postgresql://USER@HOST/NAME."
+        ),
+    ],
+) -> None:
+    """Copy the database of the settings into an empty one of either kind, with all numbers as they are.
+
+    Stop the services before. It may be stopped and started again, and reads back what it wrote.
+    """
+    try:
+        target = database_address(url)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="URL") from None
+    with snapshot(load_settings().database_url) as source:
+        counts = copy(source, target, complain)
+    print_table(("", "ROWS"), [(name, count) for name, count in counts.items() if count])
 
 
 @app.command("mask-secrets")

@@ -28,10 +28,17 @@ SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "alembic"
 
 # Any number will do, so long as no other program on the same database takes the same.
 _UPGRADE_LOCK = 7_206_613_411
+_NEWEST = "head"
 
 
-def upgrade(url: str, scripts: Path = SCRIPTS, tell: Callable[[str], None] = lambda _: None) -> None:
-    """Bring the database at `url` to the newest revision; nothing happens when it is there already.
+def upgrade(
+    url: str,
+    scripts: Path = SCRIPTS,
+    tell: Callable[[str], None] = lambda _: None,
+    *,
+    revision: str = _NEWEST,
+) -> None:
+    """Bring the database at `url` to a revision, the newest; nothing happens when it is there already.
 
     All of it is one transaction, and two servers that start together take turns. What following revisions
     can do before, while services write, is done first, a little at a time; `tell` is given how far that is.
@@ -43,9 +50,9 @@ def upgrade(url: str, scripts: Path = SCRIPTS, tell: Callable[[str], None] = lam
             _go_ahead(database, scripts, tell)
         with database.engine.connect() as connection:
             if database.is_sqlite:
-                _upgrade_sqlite(connection, scripts)
+                _upgrade_sqlite(connection, scripts, revision)
             else:
-                _upgrade_postgresql(connection, scripts)
+                _upgrade_postgresql(connection, scripts, revision)
                 _validate(connection)
     except DBAPIError as error:
         trouble = classify(error)
@@ -155,13 +162,13 @@ def _go_ahead(database: Database, scripts: Path, tell: Callable[[str], None]) ->
             connection.commit()
 
 
-def _upgrade_postgresql(connection: Connection, scripts: Path) -> None:
+def _upgrade_postgresql(connection: Connection, scripts: Path, revision: str) -> None:
     with connection.begin():
         # Whoever came first may take as long as the migration does.
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION.lock_seconds:g}s'"))
-        _run(connection, scripts)
+        _run(connection, scripts, revision)
 
 
 def _validate(connection: Connection) -> None:
@@ -179,22 +186,22 @@ def _validate(connection: Connection) -> None:
             connection.execute(text(f"ALTER TABLE {table} VALIDATE CONSTRAINT {key}"))
 
 
-def _upgrade_sqlite(connection: Connection, scripts: Path) -> None:
+def _upgrade_sqlite(connection: Connection, scripts: Path, revision: str) -> None:
     # SQLite alters a table by dropping and renaming: references to it must not be followed meanwhile,
     # and the switch works only outside a transaction.
     driver_connection: Any = connection.connection.dbapi_connection
     driver_connection.execute("PRAGMA foreign_keys = OFF")
     try:
         with connection.begin():
-            _run(connection, scripts)
+            _run(connection, scripts, revision)
     finally:
         driver_connection.execute("PRAGMA foreign_keys = ON")
 
 
-def _run(connection: Connection, scripts: Path) -> None:
+def _run(connection: Connection, scripts: Path, revision: str) -> None:
     config = configuration(scripts)
     config.attributes["connection"] = connection
     current = MigrationContext.configure(connection).get_current_revision()
     if refused := _too_new(current, _known(scripts)):
         raise refused
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
