@@ -18,7 +18,7 @@ from spackmon.database import Database, Unprepared
 from spackmon.database.roles import WRITER
 from spackmon.errors import Code, Refused
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.http import answers, health, token_exchange
+from spackmon.http import answers, health, metrics, token_exchange
 from spackmon.http.access_log import AccessLog
 from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
@@ -26,9 +26,11 @@ from spackmon.ops import capacity, changes, migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
+from spackmon.ops.metrics import Metrics
 from spackmon.ops.notifications.configured import delivering
 from spackmon.ops.notifications.watch import Watcher
 from spackmon.ops.secret_names import mask_by
+from spackmon.ops.slow_operations import SlowOperations
 from spackmon.ops.spool import Spool
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.changes import Changes
@@ -68,6 +70,8 @@ def create_app(settings: Settings) -> Starlette:
     trusted_documents = TrustedDocuments.of(settings.persisted_documents, schema._schema, recent)
     access_tokens = AccessTokens(settings.signing_key, settings.api_token_expires_seconds)
     _open_early(access_tokens)
+    measured = Metrics()
+    slow = SlowOperations(settings.slow_operation_seconds)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -105,8 +109,9 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(subscriptions.run)
                 tasks.start_soon(changes.listen, database, subscriptions.wake, subscriptions.used)
                 query = QueryService(
-                    schema, database, reader, _limits(settings), recent, settings.satisfying_as, subscriptions
-                )
+                    schema, database, reader, _limits(settings), recent, settings.satisfying_as,
+                    subscriptions, [measured.executed, slow.executed],
+                )  # fmt: skip
                 watcher = _watcher(settings, database, query)
                 database.on_write.append(watcher.wake)
                 tasks.start_soon(watcher.judge)
@@ -120,6 +125,7 @@ def create_app(settings: Settings) -> Starlette:
                     "known_nodes": KnownNodes(),
                     "watch": watch,
                     "memory": Memory(),
+                    "metrics": measured,
                     "query": query,
                     END_STREAMS: subscriptions.end,
                     "trusted_documents": trusted_documents,
@@ -130,7 +136,7 @@ def create_app(settings: Settings) -> Starlette:
 
     application = Starlette(
         routes=_routes(settings),
-        middleware=_middleware(settings),
+        middleware=_middleware(settings, measured),
         exception_handlers={
             HTTPException: unknown_address(settings.url_api_prefix),
             Refused: answers.for_refused,
@@ -158,6 +164,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *cdash_api.routes,
         *token_exchange.routes,
         *health.routes,
+        *metrics.routes,
         *cdash_links.routes,
         *old_addresses.routes,
         *feeds.routes,
@@ -169,10 +176,10 @@ def _routes(settings: Settings) -> list[BaseRoute]:
     ]
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
     """From the outermost on."""
     return [
-        Middleware(AccessLog),
+        Middleware(AccessLog, measured),
         Middleware(SecurityHeaders),
         Middleware(OtherOrigins, settings.cors_origins),
         Middleware(ReadAccess, url_api_prefix=settings.url_api_prefix),

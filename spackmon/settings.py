@@ -56,8 +56,8 @@ from spackmon.settings_file import PREFIX, read_file, unusable
 _NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
 _RESERVED_PATHS = frozenset(
     {
-        "analysis-results", "api", "auth", "buildSummary.php", "builds", "graphql", "healthz", "phases",
-        "readyz", "static", "submit.php",
+        "analysis-results", "api", "auth", "buildSummary.php", "builds", "graphql", "healthz", "metrics",
+        "phases", "readyz", "static", "submit.php",
     }
 )  # fmt: skip
 _TLS_PORT = 443
@@ -252,6 +252,11 @@ class Settings(BaseSettings):
         le=3600,
         description="How long the database may take for one question; of an export, for one batch of rows.",
     )
+    slow_operation_seconds: float = Field(
+        default=2.0,
+        ge=0,
+        description="From how long on an operation has a line `slow_operation` in the log; 0: none has.",
+    )
     satisfying_as: SpackVersion = Field(
         default=SpackVersion.SPACK_1_2,
         description="By the rules of which Spack `satisfying` is judged where the question names none: "
@@ -298,7 +303,7 @@ class Settings(BaseSettings):
         "maximum_aliases", "maximum_tokens", "maximum_document_bytes", "cache_bytes",
         "maximum_connections", "maximum_subscriptions", "maximum_subscriptions_of_one",
         "changes_kept_seconds", "notification_retry_seconds", "notifications_kept_days", "smtp_port",
-        "statement_timeout_seconds", "hold_seconds", "run_silence_seconds",
+        "statement_timeout_seconds", "hold_seconds", "run_silence_seconds", "slow_operation_seconds",
         mode="before",
     )  # fmt: skip
     @classmethod

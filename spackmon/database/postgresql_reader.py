@@ -39,7 +39,7 @@ class PostgresqlReader:
         """`prepare` sees to the tables before the first statement; it may raise what a statement may."""
         self._url, self._timeout_seconds, self._hold, self._prepare = url, timeout_seconds, hold, prepare
         self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
-        self._reads, self._exports = Turns(READER.connections), Turns(EXPORT.connections)
+        self.reads, self.exports = Turns(READER.connections), Turns(EXPORT.connections)
         self._pool = AsyncConnectionPool(
             self._address,
             min_size=1,
@@ -75,14 +75,14 @@ class PostgresqlReader:
                 ((value,),) = await cursor.fetchall()
                 return cast(bytes, value)
 
-        async with self._hold.turn(self._reads):
+        async with self._hold.turn(self.reads):
             # One that was lost is seldom the only one.
             return await self._hold.held(once, self._pool.drain)
 
     async def stream(
         self, statement: str, parameters: Mapping[str, Any]
     ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
-        async with self._hold.turn(self._exports):
+        async with self._hold.turn(self.exports):
             connection = await self._hold.held(self._connection_for_export, _nothing)
             try:
                 cursor = AsyncServerCursor(connection, "export")

@@ -76,7 +76,7 @@ class SqliteReader:
         """`turn` is entered around everything that uses the file; entering may raise what a statement may."""
         self._path, self._timeout_seconds, self._hold, self._turn = path, timeout_seconds, hold, turn
         self._idle: deque[_SqliteConnection] = deque()
-        self._reads, self._exports = Turns(_READ_THREADS), Turns(EXPORT.connections)
+        self.reads, self.exports = Turns(_READ_THREADS), Turns(EXPORT.connections)
         self._threads = ThreadPoolExecutor(_READ_THREADS, thread_name_prefix="sqlite-read")
         # Whoever asks a question does not wait for exports.
         self._export_threads = ThreadPoolExecutor(EXPORT.connections, thread_name_prefix="sqlite-export")
@@ -107,13 +107,13 @@ class SqliteReader:
         async def once() -> bytes:
             return await loop.run_in_executor(self._threads, self._fetch, statement, parameters)
 
-        async with self._hold.turn(self._reads):
+        async with self._hold.turn(self.reads):
             return await self._hold.held(once, self._lost)
 
     async def stream(
         self, statement: str, parameters: Mapping[str, Any]
     ) -> AsyncGenerator[list[tuple[bytes, ...]], None]:
-        async with self._hold.turn(self._exports):
+        async with self._hold.turn(self.exports):
             connection = await self._hold.held(self._connection_for_export, self._lost)
 
             async def run(work: Callable[[sqlite3.Connection], Result]) -> Result:

@@ -80,6 +80,14 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self.engine.dialect.name
 
+    @property
+    def turns(self) -> dict[str, Turns]:
+        """Who shares connections, by what for: `write`, `admit`; while it is read, `read` and `export`."""
+        found = {"write": self._writers, "admit": self._admissions}
+        if self._reader is not None:
+            found |= {"read": self._reader.reads, "export": self._reader.exports}
+        return found
+
     def write_once(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction, in this thread; it is rolled back if it raises."""
         with self._of_this_revision(), self.turn(), self._writer(), self.engine.begin() as connection:

@@ -17,6 +17,16 @@ class Turns:
         # Threads of their own: those that everything shares may all be taken.
         self.threads = anyio.CapacityLimiter(at_once)
 
+    @property
+    def in_use(self) -> int:
+        """How many have a turn now."""
+        return self._turns.borrowed_tokens
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return self._turns.statistics().tasks_waiting
+
     @asynccontextmanager
     async def turn(self, until_seconds: float) -> AsyncIterator[None]:
         """Wait for a turn, up to a moment of the monotonic clock. Raises Crowded."""

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import refusal
 from spackmon.ops.logging import requests
+from spackmon.ops.metrics import OTHER, Metrics
 
 log = structlog.get_logger()
 
@@ -21,6 +22,7 @@ log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLIENT_CLOSED = 499
 _SWITCHED = 101
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "WEBSOCKET"})
 
 
 class AccessLog:
@@ -29,8 +31,8 @@ class AccessLog:
     Only method, path, status, times and sizes are logged: queries, headers and bodies may hold secrets.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -40,10 +42,12 @@ class AccessLog:
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.perf_counter()
         seen: dict[str, Any] = {"status": _CLIENT_CLOSED, "sent_bytes": 0}
+        began_answer: list[float] = []
         method = scope.get("method", "WEBSOCKET")
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
+                began_answer.append(time.perf_counter())
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
             _note(message, seen)
             await send(message)
@@ -61,18 +65,31 @@ class AccessLog:
             sentence = f"the server met a fault of its own; its log has it under {request_id}"
             await refusal(Refused(Code.INTERNAL, sentence))(scope, receive, send_marked)
         finally:
+            ended = time.perf_counter()
+            seconds = next(iter(began_answer), ended) - began
+            self._metrics.request(_route(scope), _method(method), seen["status"], seconds, seen["sent_bytes"])
             line = {
                 "event": "request",
                 "method": method,
                 "path": scope["path"],
                 **seen,
-                "milliseconds": round((time.perf_counter() - began) * 1000, 2),
+                "milliseconds": round((ended - began) * 1000, 2),
                 "client": (scope.get("client") or ("",))[0],
                 "request_id": request_id,
                 "level": "info",
                 "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             }
             requests.info(json.dumps(line))
+
+
+def _route(scope: Scope) -> str:
+    """The pattern of the address: paths hold hashes and names, of which there is no end."""
+    return str(getattr(scope.get("route"), "path", None) or OTHER)
+
+
+def _method(method: str) -> str:
+    """A method that the service has; a client may send any word."""
+    return method if method in _METHODS else OTHER
 
 
 def _note(message: Message, seen: dict[str, Any]) -> None:

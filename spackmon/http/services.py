@@ -7,6 +7,7 @@ from spackmon.database import Database
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
+from spackmon.ops.metrics import Metrics
 from spackmon.ops.spool import Spool
 from spackmon.query.serve.service import QueryService
 from spackmon.query.serve.trusted_documents import TrustedDocuments
@@ -25,4 +26,5 @@ class Services(State):
     known_nodes: KnownNodes
     watch: Watch
     memory: Memory
+    metrics: Metrics
     request_id: str

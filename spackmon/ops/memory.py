@@ -23,6 +23,11 @@ class Memory:
         # Each that looks through a large log takes ten megabytes, and they share one interpreter.
         self.log_readers = anyio.CapacityLimiter(_LOGS_AT_ONCE)
 
+    @property
+    def used_bytes(self) -> int:
+        """What is handed out."""
+        return self._budget_bytes - self._left_bytes
+
     @asynccontextmanager
     async def share(self, size_bytes: int, wait_seconds: float) -> AsyncIterator[None]:
         """Around what takes so much memory; what takes more than there is does it alone.

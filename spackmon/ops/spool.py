@@ -99,6 +99,10 @@ class Spool:
         """Whether nothing waits to be applied."""
         return next(self._waiting(), None) is None
 
+    def count(self) -> tuple[int, int]:
+        """How many reports wait to be applied, and how many were set aside."""
+        return sum(1 for _ in self._waiting()), sum(1 for _ in self._files(_ASIDE))
+
     def has_room(self) -> bool:
         """Whether a small report could be stored now."""
         try:

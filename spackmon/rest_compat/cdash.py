@@ -129,6 +129,7 @@ async def _apply(request: Request[Services], query: str, sender: Sender, body: A
         sentence = f"the server met a fault of its own, logged as {request.state.request_id}"
         fault = Refused(Code.INTERNAL, sentence, status=503)
         return _refusal(fault, await to_inbox(request, INBOX_KIND + query, body, fault, sender))
+    request.state.metrics.reported(INBOX_KIND, "applied")
     build_id = receipt.build_id if isinstance(receipt, InstallReceipt) else _NOTHING_BUILT
     elements = f"  <md5>{upload.md5}</md5>\n"
     if receipt is not None:

@@ -33,4 +33,5 @@ async def to_inbox(
     except (SQLAlchemyError, Refused):
         log.exception("not_kept", kind=kind, bytes=len(body))
         return refused.sentence
+    request.state.metrics.reported(kind, "refused")
     return f"{refused.sentence} (kept as inbox entry {entry_id})"

@@ -55,3 +55,4 @@ async def spool(request: Request[Services], spooled: Spooled, away: Refused) -> 
     except OSError as error:
         log.warning("not_spooled", kind=spooled.kind, bytes=len(spooled.body), reason=error.strerror)
         raise away from None
+    request.state.metrics.reported(spooled.kind, "spooled")

@@ -105,6 +105,8 @@ async def _answers(
                 yield _answer(before.outcome(number))
         if fresh := [numbered for numbered in group if numbered[0] > before.lines_done]:
             for outcome in await _apply(request, sender, key, fresh):
+                taken = "applied" if outcome.refused is None else "refused"
+                request.state.metrics.reported(batches.INBOX_KIND, taken)
                 yield _answer(outcome)
 
 

@@ -115,6 +115,7 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
         request_id = request.state.request_id
         fault = Refused(Code.INTERNAL, f"the server met a fault of its own, logged as {request_id}")
         return await _refuse(request, write, sender, body, fault)
+    request.state.metrics.reported(write.kind, "applied")
     status, answer = write.answer(submission, receipt)
     return JSONResponse(answer, status_code=status)
 

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.web.pages import PageRequest, nothing_here, refusal_page, rendered
@@ -121,6 +121,9 @@ class _Renderer(RendererHTML):
         address = str(tokens[at].attrGet("href"))
         if address.startswith(("#", "http:", "https:")):
             return self.renderToken(tokens, at, options, env)
+        if (DOCUMENTS / env["folder"] / address) in _files().values():
+            tokens[at].attrs = {"href": _address(env["folder"], address, "")}
+            return self.renderToken(tokens, at, options, env)
         to_document = _LINK.fullmatch(address)
         # What is no document is in the source alone.
         tokens[at].attrs = {"href": _address(env["folder"], *to_document.groups(""))} if to_document else {}
@@ -140,7 +143,15 @@ async def _index(request: PageRequest) -> Response:
     )
 
 
+@cache
+def _files() -> Mapping[str, Path]:
+    """What documents bring for other programs, by name."""
+    return {path.relative_to(DOCUMENTS).as_posix(): path for path in DOCUMENTS.rglob("*.json")}
+
+
 async def _document(request: PageRequest) -> Response:
+    if path := _files().get(request.path_params["name"]):
+        return FileResponse(path)
     document = documents().get(request.path_params["name"])
     if document is None:
         return refusal_page(request, nothing_here(request))

@@ -23,6 +23,8 @@ def test_every_document_is_a_page_whose_links_lead_to_headings(sqlite_url: str, 
         ]
         assert all(hits)
         page_of(server, "/docs/nothing", 404)
+        assert 'href="/docs/grafana/spackmon.json"' in pages["monitoring"]
+        assert server.http.get("/docs/grafana/spackmon.json").json()["title"] == "spackmon"
         assert server.http.get("/docs").headers["location"] == "/docs/"
     anchors = {name: set(re.findall(r' id="([^"]+)"', text)) for name, text in pages.items()}
     assert all(anchor in anchors[name] for name, anchor in chain.from_iterable(hits))

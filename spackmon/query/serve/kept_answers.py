@@ -23,10 +23,11 @@ _MOST_LEVELS = 20
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
-    """A response's body, and the revision of specs in the snapshot that it is of."""
+    """A response's body, the revision of specs in the snapshot that it is of, and the operation's name."""
 
     revision: bytes
     body: bytes
+    name: str | None
 
 
 class KeptIntrospection:

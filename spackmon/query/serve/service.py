@@ -24,6 +24,7 @@ from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.meanings.registry import read_registry
 from spackmon.query.meanings.statement import Plan
+from spackmon.query.serve.executed import Executed, Observer
 from spackmon.query.serve.export import Export
 from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers, KeptIntrospection
 from spackmon.query.serve.log_chunks import LogChunks
@@ -68,19 +69,14 @@ class Answer:
         return hashlib.blake2b(self.body, digest_size=16).hexdigest()
 
 
-@dataclass(slots=True)
-class _Spent:
-    """What an answer took from the database, and the revision of specs, if it is about them alone."""
-
-    statements: int = 0
-    seconds: float = 0.0
-    revision: bytes | None = None
-
-    def extensions(self, cost: int) -> bytes:
-        """The member of the response that says so."""
-        milliseconds = round(self.seconds * 1000, 3)
-        spent = {"cost": cost, "sqlStatements": self.statements, "databaseMilliseconds": milliseconds}
-        return b',"extensions":' + json.dumps(spent).encode()
+def _extensions(executed: Executed) -> bytes:
+    """The member of the response that says what it took."""
+    spent = {
+        "cost": executed.cost,
+        "sqlStatements": executed.statements,
+        "databaseMilliseconds": round(executed.database_seconds * 1000, 3),
+    }
+    return b',"extensions":' + json.dumps(spent).encode()
 
 
 class QueryService:
@@ -95,6 +91,7 @@ class QueryService:
         kept: Recent | None = None,
         spack: SpackVersion = SpackVersion.SPACK_1_2,
         subscriptions: Subscriptions | None = None,
+        observers: Sequence[Observer] = (),
     ) -> None:
         """`spack` is the one by whose rules specs are judged where the operation names none."""
         registry = read_registry(schema)
@@ -102,16 +99,27 @@ class QueryService:
         self._reader = reader
         self._limits = limits
         self._exports: set[Export] = set()
-        kept = Recent(CACHE_BYTES) if kept is None else kept
+        self._kept = kept = Recent(CACHE_BYTES) if kept is None else kept
         self._dialect = driver_dialect(database)
         self._preparation = Preparation(registry, self._dialect, kept, spack)
         self._answers = KeptAnswers(kept, reader)
         self._introspection = KeptIntrospection(kept)
         self._subscriptions = subscriptions
+        self._observers = tuple(observers)
         self.workers = Workers(_THREADS, _WAITING, _WAIT_SECONDS)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
         self._viewer = ANYBODY
+
+    @property
+    def kept_bytes(self) -> int:
+        """What documents, plans and answers take that were used before."""
+        return self._kept.size_bytes
+
+    @property
+    def subscription_count(self) -> int:
+        """How many subscriptions are open."""
+        return 0 if self._subscriptions is None else self._subscriptions.count
 
     def seen_by(self, viewer: Viewer) -> "QueryService":
         """The same service as `viewer` sees it."""
@@ -219,25 +227,42 @@ class QueryService:
         return ResultBytes(self._reader, self._dialect, result_id)
 
     async def _run(self, request: Request, *, explain: bool = False) -> Answer:
+        executed = Executed(request)
+        began = time.perf_counter()
+        try:
+            return await self._answered(executed, explain=explain)
+        except (InvalidRequestError, Refused) as refused:
+            executed.code = refused.code
+            raise
+        finally:
+            executed.seconds = time.perf_counter() - began
+            for observe in self._observers:
+                observe(executed)
+
+    async def _answered(self, executed: Executed, *, explain: bool) -> Answer:
+        request = executed.request
         # What is explained is what the database does.
         kept = None if explain else await self._answers.get(request)
         if kept is not None:
+            executed.name, executed.is_kept = kept.name, True
             return Answer(kept.body, is_kept=True)
-        spent = _Spent()
-        body = await self._computed(request, spent, explain=explain)
-        if explain or spent.revision is None:
+        body, revision = await self._computed(executed, explain=explain)
+        if explain or revision is None:
             return Answer(body)
-        return Answer(body, is_kept=self._answers.put(request, KeptAnswer(spent.revision, body)))
+        return Answer(body, is_kept=self._answers.put(request, KeptAnswer(revision, body, executed.name)))
 
-    async def _computed(self, request: Request, spent: _Spent, *, explain: bool) -> bytes:
+    async def _computed(self, executed: Executed, *, explain: bool) -> tuple[bytes, bytes | None]:
+        """The answer, and the revision of specs in it if it is about them alone."""
+        request = executed.request
         workers = self._own_workers if request.limits is None else self.workers
         ready = self._preparation.known(request)
         if ready is None:
             ready = await workers.run(self._preparation.prepare, request)
         prepared = ready.prepared
-        data = b"{}"
+        executed.name, executed.cost = prepared.name, ready.cost
+        data, revision = b"{}", None
         if prepared.plan is not None:
-            data = await self._fetched(prepared.plan, ready, spent)
+            data, revision = await self._fetched(prepared.plan, ready, executed)
         if prepared.introspection is not None:
             about_schema = self._introspection.get(request)
             if about_schema is None:
@@ -247,20 +272,24 @@ class QueryService:
                 data = _stitched(prepared.keys, about_schema, data)
             else:
                 data = await workers.run(_stitched, prepared.keys, about_schema, data)
-        extensions = spent.extensions(ready.cost) if explain else b""
+        extensions = _extensions(executed) if explain else b""
         # One copy: two of an answer of megabytes cost more than all the rest of the request.
-        return b"".join((b'{"data":', data, extensions, b"}"))
+        return b"".join((b'{"data":', data, extensions, b"}")), revision
 
-    async def _fetched(self, plan: Plan, ready: Ready, spent: _Spent) -> bytes:
+    async def _fetched(self, plan: Plan, ready: Ready, executed: Executed) -> tuple[bytes, bytes | None]:
         began = time.perf_counter()
-        answer = await self._reader.fetch(plan.statement, ready.parameters)
-        spent.seconds += time.perf_counter() - began
-        spent.statements += 1
+        executed.statements += 1
+        try:
+            answer = await self._reader.fetch(plan.statement, ready.parameters)
+        finally:
+            executed.database_seconds += time.perf_counter() - began
+        revision = None
         if plan.reads_specs_alone:
-            answer, _, spent.revision = answer.rpartition(b":")
+            answer, _, revision = answer.rpartition(b":")
         if len(answer) > _LARGE_ANSWER_BYTES and is_packed(answer):
-            return await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
-        return unpacked(answer, plan.computations, ready.variables)
+            answer = await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
+            return answer, revision
+        return unpacked(answer, plan.computations, ready.variables), revision
 
     def _introspected(self, prepared: Prepared, request: Request) -> dict[str, bytes]:
         """The members of the answer that are about the schema, as JSON."""

@@ -198,6 +198,11 @@ class Subscriptions:
         self._woken, self._moved = asyncio.Event(), asyncio.Event()
         self.used = asyncio.Event()
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._open)
+
     def wake(self) -> None:
         """Look now, from any thread: something may have changed."""
         if self._open:
