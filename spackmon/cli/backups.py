@@ -1,4 +1,4 @@
-"""`spackmon backup` and `spackmon restore`: all of a service in one file."""
+"""`spackmon backup`, `restore` and `export`: all of a service in one file, and its tables in one each."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +9,7 @@ from spackmon.cli.console import complain, counted, print_table
 from spackmon.errors import Code, Refused
 from spackmon.ops.copies import archive, beside
 from spackmon.ops.copies.copying import copy, snapshot
+from spackmon.ops.copies.exporting import Format, export
 from spackmon.settings import load_settings
 
 
@@ -56,3 +57,22 @@ def restore(
     for name in kept:
         complain(f"{name} is there already and stays")
     print_table(("", "ROWS"), [(name, count) for name, count in counts.items() if count])
+
+
+def export_tables(
+    directory: Annotated[
+        Path, typer.Argument(file_okay=False, help="Where a file for each table is written.")
+    ],
+    format_: Annotated[Format, typer.Option("--format", help="JSON objects a line, or Parquet.")] = "ndjson",
+) -> None:
+    """Write all tables as files for other programs, as they are now, while services go on.
+
+    Logs and documents of specs are texts in them. Passwords, tokens and receivers of messages are in none.
+    """
+    counts: list[tuple[str, int]] = []
+    try:
+        with snapshot(load_settings().database_url) as source:
+            export(source, directory, format_, lambda name, rows: counts.append((name, rows)))
+    except OSError as error:
+        raise Refused(Code.FILE_UNWRITABLE, f"{directory}: {error.strerror or error}") from None
+    print_table(("", "ROWS"), [(name, rows) for name, rows in counts if rows])

@@ -23,6 +23,7 @@ class _Program(LazyGroup):
         "db": Place("db"),
         "backup": Place("backups", "backup"),
         "restore": Place("backups", "restore"),
+        "export": Place("backups", "export_tables"),
         "user": Place("people"),
         "token": Place("tokens"),
         "inbox": Place("inbox"),

@@ -1,10 +1,12 @@
 """A whole service in a file and out of it, and from one kind of database into the other."""
 
 import gzip
+import json
 import zipfile
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 from sqlalchemy import create_engine, text
 
 from spackmon.ingest.tables.sealing import seal
@@ -110,3 +112,29 @@ def test_a_damaged_backup_is_refused_and_nothing_is_restored(
         sentence = other.refused("restore", file, *options)
         assert "damaged" in sentence or "No such file" in sentence
     assert "ada" not in other.done("user", "list")
+
+
+def test_tables_are_exported_for_other_programs(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "old.sqlite3").write_bytes(gzip.decompress(OLD.read_bytes()))
+    shell.done("import-old", tmp_path / "old.sqlite3", "--quiet")
+    out = tmp_path / "out"
+    shell.done("export", out, "--format", "parquet")
+    shell.done("export", out)
+    builds = parquet.read_table(out / "build.parquet")
+    assert builds.num_rows == 24
+    assert str(builds.schema.field("created_at").type) == "timestamp[us, tz=UTC]"
+    statuses = parquet.read_table(out / "attempt.parquet", columns=["status", "reported_at"]).to_pylist()
+    assert {row["status"] for row in statuses} == {"SUCCESS", "FAILED", "NOTRUN", "CANCELLED"}
+    assert min(row["reported_at"] for row in statuses).isoformat() == "2026-11-29T02:55:59.000330+00:00"
+    logs = parquet.read_table(out / "log_chunk.parquet", columns=["content"]).to_pylist()
+    assert any("fatal error: nonexistent_header_for_demo.h" in row["content"] for row in logs)
+    digests = parquet.read_table(out / "log.parquet", columns=["digest"]).to_pylist()
+    assert all(len(row["digest"]) == 32 for row in digests)
+    documents = [json.loads(line) for line in (out / "spec_document.ndjson").read_text().splitlines()]
+    assert "autodemo" in {json.loads(one["document"])["name"] for one in documents}
+    people = parquet.read_table(out / "person.parquet")
+    assert "password_hash" not in people.column_names
+    assert not {"token.parquet", "token.ndjson"} & {path.name for path in out.iterdir()}
+    for path in out.glob("*.parquet"):
+        lines = path.with_suffix(".ndjson").read_text().splitlines()
+        assert parquet.read_metadata(path).num_rows == len(lines), path.name
