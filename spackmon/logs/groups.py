@@ -70,8 +70,8 @@ class Blanked:
 def normal_form(event: Event) -> str:
     """What all errors of one group have in common, readable."""
     tool = _FAMILIES.get(event.tool, event.tool)
-    source = _normal(PurePosixPath(event.source_file).name) if event.source_file else ""
-    return f"v{VERSION} | {tool} | {event.class_name} | {source} | {_normal(event.message)}"
+    source = normal_text(PurePosixPath(event.source_file).name) if event.source_file else ""
+    return f"v{VERSION} | {tool} | {event.class_name} | {source} | {normal_text(event.message)}"
 
 
 def group(event: Event) -> str:
@@ -95,7 +95,8 @@ def blanked(event: Event) -> tuple[Blanked, ...]:
     return tuple(found)
 
 
-def _normal(text: str) -> str:
+def normal_text(text: str) -> str:
+    """A line without what changes from build to build."""
     text = text[:_READ]
     for _, pattern, replacement in _STEPS:
         text = pattern.sub(replacement, text)

@@ -5,7 +5,8 @@ import re
 # ECMA-48: CSI sequences (colours, erasing); hyperlinks of compilers, and the choice of a character set.
 _PATTERN = r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78cDEHM])"
 _SEQUENCE, SEQUENCE = re.compile(_PATTERN.encode()), re.compile(_PATTERN)
-_REDRAWN = re.compile(rb"[^\r\n]*\r+(?=[^\r\n])")
+# At beginnings of lines alone: from every byte, it would look through the rest of its line in vain.
+_REDRAWN = re.compile(rb"^[^\n]*\r(?=[^\r\n])", re.MULTILINE)
 
 
 def without_sequences(text: bytes) -> bytes:

@@ -17,25 +17,13 @@ from spackmon.web.pages import (
     page,
     refusal_page,
 )
+from spackmon.web.words import whole_number
 
 # On one page, and of the viewer in one answer.
 _LINES, _MOST_LINES = 500, 1000
 # Characters of a line that the viewer shows: a line may be the whole log.
 _LONGEST_LINE = 4_000
 _GREATEST_LINE = 2**31 - 1
-
-
-def _whole_number(request: PageRequest, word: str, default: int, least: int, most: int) -> int:
-    """What an address says after a word. Raises Refused where that is no number within these bounds."""
-    text = request.query_params.get(word, "").strip() or str(default)
-    try:
-        number = int(text)
-    except ValueError:
-        number = least - 1
-    if not least <= number <= most:
-        sentence = f"`{word}` must be a whole number from {least} to {most}"
-        raise Refused(Code.ARGUMENT_INVALID, sentence)
-    return number
 
 
 def _lines(request: PageRequest) -> Mapping[str, Any]:
@@ -62,15 +50,15 @@ def _lines(request: PageRequest) -> Mapping[str, Any]:
 
 def _window(request: PageRequest) -> Mapping[str, Any]:
     """Some lines for the viewer, as the address says: `from` one, `count` of them."""
-    count = _whole_number(request, "count", _MOST_LINES, 1, _MOST_LINES)
-    first = _whole_number(request, "from", 1, -_MOST_LINES, _GREATEST_LINE - _MOST_LINES) or 1
+    count = whole_number(request, "count", _MOST_LINES, 1, _MOST_LINES)
+    first = whole_number(request, "from", 1, -_MOST_LINES, _GREATEST_LINE - _MOST_LINES) or 1
     last = first + count - 1 if first > 0 else min(-1, first + count - 1)
     return {**in_path(request), "from": first, "to": last}
 
 
 def _found(request: PageRequest) -> Mapping[str, Any]:
     """What is sought, and the line from which on."""
-    first = _whole_number(request, "from", 1, 1, _GREATEST_LINE)
+    first = whole_number(request, "from", 1, 1, _GREATEST_LINE)
     return {**in_path(request), "search": request.query_params.get("search", "").strip(), "from": first}
 
 

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.web import build_files, log_pages, spec_pages, splice_pages
+from spackmon.web import build_files, compare_logs, log_pages, spec_pages, splice_pages
 from spackmon.web.asked_builds import asked_builds, asked_words
 from spackmon.web.asked_runs import asked_runs
 from spackmon.web.pages import (
@@ -163,6 +163,7 @@ routes = [
     Route("/compare/specs", _to_two_specs),
     *at("/compare/specs/{a}/{b}", page("compare_specs", in_path)),
     *at("/compare/builds/{a}/{b}", _compare_builds),
+    *compare_logs.routes,
     *at("/compare/runs", page("compare_runs", asked_runs)),
     *splice_pages.routes,
     *log_pages.routes,

@@ -50,11 +50,11 @@ def pages_of_all_kinds(server: Server) -> list[str]:
         " builds(first: 2) { nodes { id package { name } environment { hostname } } }"
         " phases(first: 20) { nodes { id log { lineCount } } } }"
     )
-    printed = next(phase["id"] for phase in known["phases"]["nodes"] if phase["log"])
+    printed = [phase["id"].partition(":")[2] for phase in known["phases"]["nodes"] if phase["log"]]
     (group,), (a, b) = known["errorGroups"]["nodes"], known["specs"]["nodes"]
     newer, older = known["builds"]["nodes"]
     return [
-        f"/phases/{printed.removeprefix('BuildPhase:')}/lines",
+        f"/phases/{printed[0]}/lines", f"/compare/logs/{printed[-1]}/{printed[0]}",
         "/splice", f"/splice?package={quote(older['package']['name'], safe='')}",
         "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
         "/packages", f"/packages/{older['package']['name']}", "/hosts",

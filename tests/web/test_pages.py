@@ -223,6 +223,34 @@ def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server
     assert re.search(r'from=99980#L100000">100000</a> <code>line 99999 ünïcode', unescape(window))
 
 
+def test_two_logs_are_shown_from_their_first_difference_on(server: Server) -> None:
+    logs = ("cc /opt/a/x.c\nversion 1.2\nend\n", "cc /srv/b/x.c\nversion 1.3 \x1b[31mred\x1b[0m\nend\n")
+    for number, log in enumerate(logs, 1):
+        phases = [{"name": "build", "status": "SUCCESS", "output": log, "duration_seconds": 90 * number}]
+        phases.append({"name": "install", "status": "SUCCESS", "duration_seconds": 30})
+        source = {"kind": "EXTENSION", "key": str(number)}
+        install = {"type": "install", "source": source, "status": "SUCCESS", "package": "a", "phases": phases}
+        report(server, json.dumps(install).encode())
+    nodes = server.ask("{ builds { nodes { id phases { nodes { id } } } } }")["builds"]["nodes"]
+    (b, of_b), (a, of_a) = ((node["id"], node["phases"]["nodes"][0]["id"]) for node in nodes)
+    side_by_side = page_of(server, f"/compare/builds/{a}/{b}")
+    address = f"/compare/logs/{of_a.partition(':')[2]}/{of_b.partition(':')[2]}"
+    assert f'href="{address}"' in side_by_side
+    text = page_of(server, address)
+    assert "1 line alike" in text
+    rows = re.findall(r'<tr class="(\w+)">.*?>(\d+)</a>.*?<code>(.*?)</code>', text)
+    assert rows == [
+        ("same", "1", "cc /srv/b/x.c"), ("gone", "2", "version 1.2"), ("new", "2", "version 1.3 red"),
+        ("same", "3", "end"),
+    ]  # fmt: skip
+    assert "No difference in 1 line." in page_of(server, f"{address}?a_from=3&b_from=3")
+    assert "whole number from 1" in page_of(server, f"{address}?a_from=x", 400)
+    page_of(server, f"/compare/logs/{of_a.partition(':')[2]}/999", 404)
+    begins = r'aria-label="(.*?) after the first began"><rect class="ended-well" x="([\d.]+)"'
+    bars = re.findall(begins, page_of(server, f"/builds/{a}"))
+    assert bars == [("0 s", "0.0"), ("1 min 30 s", "747.8")]
+
+
 def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     statements: list[str] = []
     fetch: Callable[..., Any] = SqliteReader.fetch

@@ -3,7 +3,6 @@ import Anser from "anser";
 
 /** Hyperlinks of compilers and titles (OSC), and what chooses a character set: never shown. */
 const UNSHOWN = /\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][0-9A-B]|[=>78cDEHM])/g;
-const REDRAWN = /[^\r]*\r+(?=[^\r])/g;
 /** What a terminal obeys, and what turns the direction of a line so that it reads as another one. */
 const UNSEEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]/g;
 
@@ -25,7 +24,9 @@ function hue(rgb: string | null): string | null {
 
 /** The line as nodes of a page; never as HTML, since a client wrote it. */
 export function nodes(line: string): Node[] {
-  const text = line.replace(UNSHOWN, "").replace(REDRAWN, "").replace(/\r/g, "");
+  const drawn = line.replace(UNSHOWN, "").replace(/\r+$/, "");
+  // Of a line that was drawn again, what was drawn last.
+  const text = drawn.slice(drawn.lastIndexOf("\r") + 1);
   if (!text.includes("\x1b")) return [document.createTextNode(visible(text))];
   return Anser.ansiToJson(text, { json: true, remove_empty: true }).map((part) => {
     const classes = part.decorations.map((one) => `ansi-${one}`);
