@@ -27,6 +27,7 @@ from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
 )
 from sqlalchemy import URL, make_url
@@ -50,7 +51,7 @@ from spackmon.setting_values import (
     Reachable,
     Truth,
 )
-from spackmon.settings_file import PREFIX, read_file, unusable
+from spackmon.settings_file import PREFIX, read_file, secret_folders, unusable
 
 # Variables of the same prefix that this module, clients and the tests read and that set nothing.
 _NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
@@ -296,7 +297,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         bare = {"jwt_server_secret": os.environ.get("JWT_SERVER_SECRET") or None}
         sources = (_file_values(), {key: value for key, value in bare.items() if value})
-        return (init_settings, env_settings, *(InitSettingsSource(settings_cls, one) for one in sources))
+        return (
+            init_settings,
+            env_settings,
+            SecretsSettingsSource(settings_cls, secret_folders()),
+            *(InitSettingsSource(settings_cls, one) for one in sources),
+        )
 
     @field_validator(
         "port", "domain_port", "api_token_expires_seconds", "maximum_cost", "maximum_depth",

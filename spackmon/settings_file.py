@@ -32,6 +32,13 @@ def read_file() -> dict[str, Any]:
     return {str(key): value for key, value in document.items()}
 
 
+def secret_folders() -> list[Path]:
+    """Where a file is a setting, by its name: what containers and systemd (`LoadCredential`) give secrets by."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    folders = [Path("/run/secrets"), *([Path(given)] if given else [])]
+    return [folder for folder in folders if folder.is_dir()]
+
+
 def unusable(name: str, value: Any, reason: str) -> Refused:
     """An error that names the setting and, unless it is a secret, its value."""
     reason = reason[:1].lower() + reason[1:]

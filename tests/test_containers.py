@@ -14,10 +14,49 @@ ROOT = Path(__file__).parents[1]
 def test_containers_use_settings_and_addresses_that_exist() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     dockerfile = (ROOT / "Dockerfile").read_text()
-    given = {*compose["services"]["spackmon"]["environment"], *re.findall(r"\b(SPACKMON_\w+)=", dockerfile)}
-    assert given
-    assert {name.removeprefix("SPACKMON_") for name in given} <= set(setting_names())
-    assert set(re.findall(r"127\.0\.0\.1:8000(/\w+)", dockerfile)) <= {route.path for route in routes}
+    service = compose["services"]["spackmon"]
+    kubernetes = (ROOT / "deploy" / "kubernetes" / "spackmon.yaml").read_text()
+    given = {*service["environment"], *re.findall(r"\bSPACKMON_\w+", dockerfile + kubernetes)}
+    secrets = {*service["secrets"], *re.findall(r"--from-literal=(\w+)", kubernetes)}
+    names = {name.removeprefix("SPACKMON_") for name in given if name.startswith("SPACKMON_")}
+    assert len(names) > 3
+    assert len(secrets) == 3
+    assert names | {name.removeprefix("spackmon_").upper() for name in secrets} <= set(setting_names())
+    asked = re.findall(r"127\.0\.0\.1:8000(/\w+)", dockerfile) + re.findall(r"\bpath: (/\w+)", kubernetes)
+    assert set(asked) - {"/metrics"} <= {route.path for route in routes}
+
+
+def test_what_containers_mount_is_there() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    mounted = [
+        one.partition(":")[0]
+        for service in compose["services"].values()
+        for one in service.get("volumes", ())
+        if one.startswith("./")
+    ]
+    assert mounted
+    assert all((ROOT / path).is_file() for path in mounted)
+
+
+def test_kubernetes_manifests_name_each_other() -> None:
+    parts = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "spackmon.yaml").read_text()))
+    by_kind = {part["kind"]: part for part in parts}
+    stateful = by_kind["StatefulSet"]["spec"]
+    pod = stateful["template"]
+    labels = pod["metadata"]["labels"]
+    assert stateful["serviceName"] == by_kind["Service"]["metadata"]["name"]
+    selectors = [
+        by_kind["Service"]["spec"]["selector"],
+        stateful["selector"]["matchLabels"],
+        by_kind["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        by_kind["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+    ]
+    assert all(selector == labels for selector in selectors)
+    (container,) = pod["spec"]["containers"]
+    volumes = {one["name"] for one in pod["spec"]["volumes"]} | {
+        one["metadata"]["name"] for one in stateful["volumeClaimTemplates"]
+    }
+    assert {one["name"] for one in container["volumeMounts"]} == volumes
 
 
 def test_everything_that_the_image_copies_is_there_and_not_ignored() -> None:

@@ -62,6 +62,20 @@ def test_an_old_settings_file_is_understood_and_the_environment_wins(monkeypatch
     assert ignored == ["TWITTER_USERNAME", "USE_SQLITE"]
 
 
+def test_a_secret_may_be_a_file_and_the_environment_wins_over_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    write_file(monkeypatch, "DATABASE_URL: sqlite:////elsewhere.db\nPORT: 81\n")
+    (tmp_path / "spackmon_database_url").write_text("postgresql://ada:s3cr3t@host/name\n")
+    (tmp_path / "spackmon_port").write_text("82")
+    (tmp_path / "database_password").write_text("of another program")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("SPACKMON_PORT", "83")
+    settings = load_settings()
+    assert settings.database_url == "postgresql://ada:s3cr3t@host/name"
+    assert settings.port == 83
+
+
 def test_the_old_server_s_own_file_starts_the_service_and_each_key_that_does_nothing_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
