@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from spackmon.logs import fingerprint as rest
 from spackmon.logs.event import Event
+from spackmon.logs.fingerprint import Step, has_digit
 
 VERSION = 1
 """Fingerprints of different versions are not to be compared; `spackmon log regroup` makes them new."""
@@ -23,36 +24,51 @@ _FAMILIES = {
 }  # fmt: skip
 _READ = 2000  # characters of a message
 _STEPS = (
-    ("STAGE", re.compile(r"spack-stage-(?P<name>[\w.+-]+?)-[a-z2-7]{32}\b"), r"\g<name>"),
-    (
+    Step(
+        "STAGE",
+        lambda text: "spack-stage-" in text,
+        re.compile(r"spack-stage-(?P<name>[\w.+-]+?)-[a-z2-7]{32}\b"),
+        r"\g<name>",
+    ),
+    Step(
         "TEMPORARY_NAME",
+        re.compile("cc|tmp|pip-|build-via-sdist-").search,
         re.compile(
             r"(?:/tmp/|/var/tmp/|\b)(?:cc[A-Za-z0-9]{6}|tmp[\w.]{6,}|pip-[\w-]+|build-via-sdist-\w+)"
             r"(?=[./:'\"\s]|$)(?:\.[a-z]+)?"
         ),
         "temporary",
     ),
-    (
+    Step(
         "TIME",
+        re.compile(r"\d:\d\d").search,
         re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?|\b\d\d:\d\d:\d\d\b"),
         "#",
     ),
-    ("URL", re.compile(r"\b(?:https?|ftp|ssh|git)://[^/\s'\"]+"), "#"),
-    (
+    Step(
+        "URL",
+        lambda text: "://" in text,
+        re.compile(r"\b(?:https?|ftp|ssh|git)://[^/\s'\"]+"),
+        "#",
+    ),
+    Step(
         "HOST",
+        lambda text: text.count(".") > 1,
         re.compile(
             r"(?<![\w/.-])(?:[a-z0-9-]+\.){2,}[a-z]{2,}(?::\d+)?(?![\w/.-])"
             r"|(?<![\w/.-])\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"
         ),
         "#",
     ),
-    (
+    Step(
         "PLACE",
+        has_digit,
         re.compile(r":\d+(?::\d+)?(?=[:)\s,]|$)|\(\.[a-z]+[\w.]*(?:\[\w+\])*\+0x[0-9a-f]+\)"),
         "",
     ),
-    (
+    Step(
         "AMOUNT",
+        has_digit,
         re.compile(r"\b\d+(?:\.\d+)?(?= ?(?:ms|s|sec|seconds|milliseconds|bytes|kB|MB|GB)\b)"),
         "#",
     ),
@@ -98,14 +114,14 @@ def blanked(event: Event) -> tuple[Blanked, ...]:
 def normal_text(text: str) -> str:
     """A line without what changes from build to build."""
     text = text[:_READ]
-    for _, pattern, replacement in _STEPS:
-        text = pattern.sub(replacement, text)
+    for step in _STEPS:
+        text = step.of(text)
     return rest.fingerprint(text)
 
 
 def _blanked(text: str) -> Iterator[Blanked]:
     text = text[:_READ]
-    for kind, pattern, replacement in _STEPS:
-        yield from (Blanked(kind, match[0]) for match in pattern.finditer(text))
-        text = pattern.sub(replacement, text)
+    for step in _STEPS:
+        yield from (Blanked(step.kind, match[0]) for match in step.pattern.finditer(text))
+        text = step.of(text)
     yield from (Blanked(kind, piece) for kind, piece in rest.blanked(text))

@@ -8,9 +8,11 @@ rare byte on, which costs a fraction (benchmarks: `make bench`).
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 _WIDE_COLON = "："
+_Sides = tuple[bytes, bytes]
+"""What stands before a colon, and behind it."""
 
 
 class Prefilter:
@@ -27,7 +29,7 @@ class Prefilter:
         line_start = rb"[ \t>]*+(?:\d[\d/%,.]*+ ++)?+(?=" + _any_of(starts) + rb")"
         self._at_start = re.compile(rb"\n" + line_start)
         self._at_start_or_return = re.compile(rb"[\n\r]+" + line_start)
-        self._at_colon = re.compile(_around_colon(with_colon))
+        self._at_colon = re.compile(_around_colon(with_colon), re.DOTALL)
 
     def places(self, text: bytes, begin: int, end: int) -> list[int]:
         """Offsets from `begin` to `end`, in order; each lies in the line that may be a diagnostic."""
@@ -50,21 +52,44 @@ def _all(word: bytes, text: bytes, begin: int, end: int) -> Iterator[int]:
 
 
 def _around_colon(words: Iterable[bytes]) -> bytes:
-    after_only = []
-    by_last: defaultdict[bytes, list[bytes]] = defaultdict(list)
-    for word in words:
-        before, _, after = word.rpartition(b":")
+    """A regular expression for the colon of any of the words, told by what stands on both of its sides."""
+    sides = _shortest((before, after) for before, _, after in (word.rpartition(b":") for word in words))
+    after_only = [after for before, after in sides if not before]
+    with_before = [side for side in sides if side[0]]
+    lasts = b"".join(sorted({re.escape(before[-1:]) for before, _ in with_before}))
+    return rb":(?:(?=" + _any_of(after_only) + rb")|(?<=[" + lasts + rb"]:)" + _behind(with_before, 1) + rb")"
+
+
+def _shortest(sides: Iterable[_Sides]) -> list[_Sides]:
+    """Those that find all places: `error:` finds those of `fatal error:` and of `error: linker`."""
+    shortest: list[_Sides] = []
+    for before, after in sorted(set(sides), key=lambda side: (len(side[0]) + len(side[1]), side)):
+        if not any(before.endswith(other) and after.startswith(rest) for other, rest in shortest):
+            shortest.append((before, after))
+    return shortest
+
+
+def _behind(sides: Sequence[_Sides], width: int) -> bytes:
+    """That one of the words ends there, of which `width` bytes are read.
+
+    The bytes before are looked at one by one, from the last: each leaves a few of the words, while words that
+    are tried one after the other take three times as long.
+    """
+    ends = [after for before, after in sides if not before]
+    if b"" in ends:
+        return b""
+    ways = [rb"(?=" + _any_of(ends) + rb")"] if ends else []
+    by_last: defaultdict[bytes, list[_Sides]] = defaultdict(list)
+    for before, after in sides:
         if before:
-            follows = rb"(?=" + re.escape(after) + rb")" if after else b""
-            by_last[before[-1:]].append(rb"(?<=" + re.escape(before) + rb":)" + follows)
-        else:
-            after_only.append(after)
+            by_last[before[-1:]].append((before[:-1], after))
     branches = [
-        rb"(?<=" + re.escape(last) + rb":)(?:" + b"|".join(ways) + rb")"
-        for last, ways in sorted(by_last.items())
+        re.escape(last) + rb".{%d}" % width + _behind(rests, width + 1)
+        for last, rests in sorted(by_last.items())
     ]
-    lasts = rb"(?<=[" + b"".join(re.escape(last) for last in by_last) + rb"]:)"
-    return rb":(?:(?=" + _any_of(after_only) + rb")|" + lasts + rb"(?:" + b"|".join(branches) + rb"))"
+    if branches:
+        ways.append(rb"(?<=(?:" + b"|".join(branches) + rb"))")
+    return ways[0] if len(ways) == 1 else rb"(?:" + b"|".join(ways) + rb")"
 
 
 def _any_of(words: Iterable[bytes]) -> bytes:
