@@ -3,11 +3,12 @@
 import random
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import BigInteger, Connection, literal_column, text
 
 from spackmon.errors import Refused
 from spackmon.ingest.tables.events import add_events, create_groups, readings
 from spackmon.query.meanings import connections
+from spackmon.query.rows import searches
 from spackmon.query.serve.service import QueryService
 from spackmon.schema import schema
 from spackmon.status import EventKind
@@ -69,6 +70,35 @@ def test_whatever_is_sought_is_found_where_it_is_and_nowhere_else(site: AskedSit
         answered += bool(wanted)
     assert answered > 50
     assert refused > 10
+
+
+@pytest.mark.parametrize("most_read", [2, 10_000])
+def test_builds_are_found_by_words_that_few_or_many_of_their_errors_have(
+    site: AskedSite, monkeypatch: pytest.MonkeyPatch, most_read: int
+) -> None:
+    monkeypatch.setattr(searches, "_MOST_READ", literal_column(str(most_read), BigInteger()))
+    logs = ["one -lpng16 two", "two", "one", "two", "-lpng16", "four"]
+    builds = [site.build(spec(name, "1")) for name in "abcdef"]
+    for build, words in zip(builds, logs, strict=True):
+        site.phase(build, "build", "ERROR", f"/usr/bin/ld: cannot find {words}\n".encode())
+    query = """query ($search: String!) {
+      some: builds(where: {events: {some: {search: $search}}}) { totalCount nodes { id } }
+      none: builds(where: {events: {none: {search: $search}}}) { totalCount nodes { id } }
+      every: builds(where: {events: {every: {search: $search}}}) { totalCount nodes { id } }
+      attempts(where: {events: {some: {search: $search, kind: {eq: ERROR}}}}) { nodes { build { id } } }
+      phases(where: {logEvents: {some: {search: $search}}}) { nodes { attempt { build { id } } } }
+    }"""
+    for sought in ("find", "two", "one", "-lpng16", "four", "nowhere"):
+        found = site.ask(query, search=sought)
+        having = [str(build) for build, words in zip(builds, logs, strict=True) if sought in f"find {words}"]
+        lacking = [str(build) for build in builds if str(build) not in having]
+        for name, wanted in (("some", having), ("none", lacking), ("every", having)):
+            assert found[name] == {
+                "totalCount": len(wanted),
+                "nodes": [{"id": one} for one in reversed(wanted)],
+            }, (name, sought)
+        assert [one["build"]["id"] for one in found["attempts"]["nodes"]] == having[::-1]
+        assert [one["attempt"]["build"]["id"] for one in found["phases"]["nodes"]] == having[::-1]
 
 
 @pytest.mark.parametrize("sought", ["", "- ::", '"error', "a" * 10_000, "a\0b", "a\ud800"])

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     false,
     func,
     literal_column,
@@ -35,6 +36,7 @@ from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
 from spackmon.query.rows.ranges import newest_within
+from spackmon.query.rows.relations import Shared
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique
@@ -237,14 +239,29 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
     ) -> ColumnElement[bool]:
         other = row.beneath(model.__table__).led()
         belonging = belongs(row, other)
-        passes = _passes(input_name, value, other, filtering)
+        conditions = _conditions(input_name, value, other, filtering)
+        passes = _all(one.holds for one in conditions)
         sought = _unless(passes) if name == "every" else passes
         rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
         if is_walked:
             # PostgreSQL asks it of a row at a time: else it joins all rows before it shows the first.
             rows = rows.limit(_ONE).offset(literal_column("0"))
-        found = rows.correlate_except(None).exists()
+        found: ColumnElement[bool] = rows.correlate_except(None).exists()
+        is_few = next((one.is_few for one in conditions if one.is_few is not None), None)
+        if is_few is not None and name != "every" and isinstance(belongs, Shared):
+            found = case((is_few, has_one_of_few(belongs, value, row, filtering)), else_=found)
         return found if name == "some" else not_(found)
+
+    def has_one_of_few(
+        belongs: Shared, value: Given, row: Scope, filtering: Filtering
+    ) -> ColumnElement[bool]:
+        """The same, where those that pass are looked up first: what they belong to is a list."""
+        other = row.beneath(model.__table__)
+        passes = _passes(input_name, value, other, filtering)
+        owner = belongs.of_other(other)
+        owners = select(owner).select_from(other.joined())
+        owners = owners.where(passes, owner.is_not(None), *other.is_counted())
+        return func.coalesce(belongs.of_row(row).in_(owners.correlate(None)), false())
 
     return predicate
 
@@ -320,9 +337,13 @@ def _refers(
 
 
 def _passes(input_name: str, given: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
+    return _all(condition.holds for condition in _conditions(input_name, given, row, filtering))
+
+
+def _conditions(input_name: str, given: Given, row: Scope, filtering: Filtering) -> list[Condition]:
     if given.value is None:
         raise Refused(Code.FILTER_NULL, f"a {input_name} in a list or a relation must not be null")
-    return _all(condition.holds for condition in filtering.all_of(input_name, given, row))
+    return filtering.all_of(input_name, given, row)
 
 
 def _all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:

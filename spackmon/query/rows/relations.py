@@ -1,6 +1,7 @@
 """Which rows belong to a row: conditions that connections, lists and filters share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, literal_column, not_, or_, select
@@ -11,22 +12,34 @@ from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.status import BuildcacheDisagreement
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """The rows that have in a column, the last of a path, what the row has in `ours`, or its id."""
+
+    theirs: tuple[Attribute, ...]
+    ours: Attribute | None = None
+
+    def __call__(self, row: Scope, other: Scope) -> ColumnElement[bool]:
+        """`other` belongs to `row`."""
+        return self.of_other(other) == self.of_row(row)
+
+    def of_row(self, row: Scope) -> ColumnElement[Any]:
+        """What the row has."""
+        return row.row_id if self.ours is None else row[self.ours]
+
+    def of_other(self, other: Scope) -> ColumnElement[Any]:
+        """What those have that belong to it."""
+        return other.along(self.theirs[:-1])[self.theirs[-1]]
+
+
 def refer_by(*path: Attribute) -> Belongs:
     """The rows whose foreign key, or the last of several that are followed, refers to the row."""
-
-    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
-        return other.along(path[:-1])[path[-1]] == row.row_id
-
-    return belongs
+    return Shared(path)
 
 
 def share(ours: Attribute, theirs: Attribute) -> Belongs:
     """The rows that have the same value in a column."""
-
-    def belongs(row: Scope, other: Scope) -> ColumnElement[bool]:
-        return other[theirs] == row[ours]
-
-    return belongs
+    return Shared((theirs,), ours)
 
 
 def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:

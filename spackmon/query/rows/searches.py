@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    FromClause,
     Integer,
+    Select,
     Text,
     and_,
     case,
@@ -18,6 +20,7 @@ from sqlalchemy import (
     column,
     func,
     literal_column,
+    or_,
     select,
     table,
 )
@@ -31,6 +34,9 @@ from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.values import Given
 from spackmon.status import EventKind
+
+_MOST_READ = literal_column("10000", BigInteger())
+"""Of the rows that SQLite's index finds: these take some milliseconds."""
 
 
 def search_terms(text: str) -> tuple[Term, ...]:
@@ -55,14 +61,63 @@ def has_words(words: Attribute) -> Predicate:
             sought = cast(filtering.bind(given, Text(), _tsquery), TSQUERY)
             has_all = vector.op("@@", is_comparison=True)(sought)
             return Condition(and_(has_all, *are_side_by_side))
-        name = f"{row.table.name}_search"  # type: ignore[attr-defined]
-        index = table(name, column("rowid", BigInteger()), column(name, Text())).alias(row.new_name())
-        matches = index.c[name].op("MATCH", is_comparison=True)(filtering.bind(given, Text(), _fts5_query))
-        found = select(index.c.rowid).where(matches).correlate_except(index)
-        driver = None if count else Driver(index, index.c.rowid, (matches,))
-        return Condition(and_(row.row_id.in_(found), *are_side_by_side), driver)
+        index = _Fts5(row, given, filtering)
+        if row.is_led:
+            found = or_(
+                row.row_id.in_(index.latest()), and_(row.row_id < index.reach(), index.has(row.row_id))
+            )
+            return Condition(and_(found, *are_side_by_side), is_few=index.has_few())
+        driver = None if count else Driver(index.rows, index.row_id, (index.matches,))
+        return Condition(and_(row.row_id.in_(index.ids()), *are_side_by_side), driver)
 
     return predicate
+
+
+class _Fts5:
+    """SQLite's index of a table's words, asked for what is sought.
+
+    To read all that a common word finds in a million rows takes half a second, and to ask whether one row is
+    found some microseconds. So the latest that are found are read once, which are all of a word that is not
+    common; of rows older than these it is asked one by one.
+    """
+
+    def __init__(self, row: Scope, given: Given, filtering: Filtering) -> None:
+        self._name = f"{row.table.name}_search"  # type: ignore[attr-defined]
+        self._new_name = row.new_name
+        self._sought = filtering.bind(given, Text(), _fts5_query)
+        self.rows, self.row_id, self.matches = self._again()
+
+    def _again(self) -> tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]:
+        rows = table(self._name, column("rowid", BigInteger()), column(self._name, Text()))
+        alias = rows.alias(self._new_name())
+        return alias, alias.c.rowid, alias.c[self._name].op("MATCH", is_comparison=True)(self._sought)
+
+    def ids(self) -> Select[Any]:
+        """The ids of all rows that are found."""
+        rows, row_id, matches = self._again()
+        return select(row_id).where(matches).correlate_except(rows)
+
+    def latest(self) -> Select[Any]:
+        """The ids of the latest of them."""
+        rows, row_id, matches = self._again()
+        found = select(row_id).where(matches).order_by(row_id.desc())
+        return found.limit(_MOST_READ).correlate_except(rows)
+
+    def reach(self) -> ColumnElement[Any]:
+        """The id of the last of the latest; 0 where these are all."""
+        found = self.latest().subquery()
+        is_full = func.count() == _MOST_READ
+        lowest = case((is_full, func.min(found.c.rowid)), else_=literal_column("0"))
+        return select(lowest).select_from(found).scalar_subquery()
+
+    def has_few(self) -> ColumnElement[bool]:
+        """Whether the latest are all."""
+        return self.reach() == literal_column("0")
+
+    def has(self, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """A row is found."""
+        rows, own_id, matches = self._again()
+        return select(own_id).where(own_id == row_id, matches).correlate_except(rows).exists()
 
 
 def rank_of(words: Attribute, row: Scope, given: Given, filtering: Filtering) -> ColumnElement[Any]:

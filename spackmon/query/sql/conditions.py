@@ -71,13 +71,15 @@ class Driver:
 class Condition:
     """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows.
 
-    `among` finds these and perhaps others, and `newest` is no less than the id of any.
+    `among` finds these and perhaps others, and `newest` is no less than the id of any. `is_few` tells,
+    whatever the row, that an index finds so few that what they belong to is best found by way of them.
     """
 
     holds: ColumnElement[bool]
     driver: Driver | None = None
     among: Driver | None = None
     newest: ColumnElement[Any] | None = None
+    is_few: ColumnElement[bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
