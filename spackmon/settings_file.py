@@ -33,7 +33,7 @@ def read_file() -> dict[str, Any]:
 
 
 def secret_folders() -> list[Path]:
-    """Where a file is a setting, by its name: what containers and systemd (`LoadCredential`) give secrets by."""
+    """Where a file is a setting by its name, as containers and systemd (`LoadCredential`) give secrets."""
     given = os.environ.get("CREDENTIALS_DIRECTORY")
     folders = [Path("/run/secrets"), *([Path(given)] if given else [])]
     return [folder for folder in folders if folder.is_dir()]
