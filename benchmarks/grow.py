@@ -34,7 +34,9 @@ from sqlalchemy import (
     Table,
     case,
     cast,
+    column,
     create_engine,
+    false,
     func,
     insert,
     literal,
@@ -45,6 +47,7 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
 
 from benchmarks.load import SPAN, recount_facets, set_sequences, tidy
 from spackmon import models
@@ -68,9 +71,10 @@ _PARAMETERS: Any = models.Parameter.__table__
 _ENVIRONMENTS = models.BuildEnvironment.__table__
 _CONTENTS = models.BuildContent.__table__
 _GROUP_BUILDS, _GROUP_CHANGES = models.ErrorGroupBuild.__table__, models.ErrorGroupChange.__table__
+_LOG = models.Log.__table__
 _RUNS: frozenset[Any] = frozenset((
     _BUILD, models.Attempt.__table__, models.attempt_tag, models.Phase.__table__, _CLAIM,
-    models.ClaimPhase.__table__, models.BuildEvent.__table__,
+    models.BuildEvent.__table__,
 ))  # fmt: skip
 _SPECS: frozenset[Any] = frozenset((
     _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.SpecCompiler.__table__,
@@ -315,6 +319,8 @@ def _copied(
         return case((number == 0, value), else_=value.concat("-").concat(cast(number, String)))
     if target is _SETS.c.document:
         return case((number == 0, value), else_=_with_experiment(value, number))
+    if target is _CLAIM.c.phases:
+        return _with_logs(connection, value, number, growth)
     if target.table in _RUNS and isinstance(target.type, UtcDateTime):
         return _later(connection, value, number, growth)
     copies = growth.copies(referred)
@@ -324,6 +330,32 @@ def _copied(
     if referred is _SETS:
         copy = case((_is_rare(value), copy), else_=0)
     return (value - 1) * copies + copy + 1
+
+
+def _with_logs(connection: Connection, phases: ColumnElement[Any], number: Any, growth: _Growth) -> Any:
+    """Packed phases with the logs of the copy, each of which is the fourth of a phase's list."""
+
+    def copied(log_id: ColumnElement[Any]) -> ColumnElement[Any]:
+        return (log_id - 1) * growth.copies(_LOG) + growth.copy_of(_LOG, number) + 1
+
+    if connection.dialect.name == "sqlite":
+        each = func.json_each(phases).table_valued("value")
+        phase = func.json_replace(each.c.value, "$[3]", copied(func.json_extract(each.c.value, "$[3]")))
+        joined = func.json_group_array(func.json(phase))
+    else:
+        each = (
+            func.jsonb_array_elements(cast(phases, JSONB))
+            .table_valued(column("value", JSONB), with_ordinality="place")
+            .render_derived()
+        )
+        log_id = copied(cast(each.c.value[3].astext, Integer))
+        phase = func.jsonb_set(
+            each.c.value, text("'{3}'"), func.coalesce(func.to_jsonb(log_id), text("'null'")), false()
+        )
+        comma = aggregate_order_by(literal(","), each.c.place)
+        spaced = func.string_agg(cast(phase, String), comma)
+        joined = literal("[").concat(func.replace(spaced, ", ", ",")).concat("]")
+    return select(joined).select_from(each).scalar_subquery()
 
 
 def _referred(target: Any) -> Any:

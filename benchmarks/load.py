@@ -4,6 +4,7 @@
 benchmark does not; their rows are written here as the store would write them.
 """
 
+import base64
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,7 +32,8 @@ from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.logs.groups import VERSION, digest
 from spackmon.logs.words import searchable
-from spackmon.runs.claim import Claim
+from spackmon.runs.claim import Claim, PhaseClaim
+from spackmon.runs.packed_phases import pack
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, ResultKind, SourceKind
 from spackmon.submission import SpecReport
@@ -126,9 +128,8 @@ _TABLES: tuple[Any, ...] = (
     models.Tag.__table__, models.BuildEnvironment.__table__, models.EnvironmentSet.__table__,
     models.EnvironmentVariable.__table__, models.Manifest.__table__, models.InstallFile.__table__,
     models.Log.__table__, models.LogChunk.__table__, models.Build.__table__, models.Attempt.__table__,
-    models.attempt_tag, models.Phase.__table__, models.Claim.__table__, models.ClaimPhase.__table__,
-    models.ErrorGroup.__table__, models.BuildEvent.__table__, models.Analysis.__table__,
-    models.Attribute.__table__,
+    models.attempt_tag, models.Phase.__table__, models.Claim.__table__, models.ErrorGroup.__table__,
+    models.BuildEvent.__table__, models.Analysis.__table__, models.Attribute.__table__,
 )  # fmt: skip
 
 _Row = tuple[Any, dict[str, Any]]
@@ -155,7 +156,8 @@ class _Rows:
         build_id = self._next(models.Build)
         attempt_ids = [self._next(models.Attempt) for _ in build.runs]
         first = OLDEST + build_id * self._between
-        series = f"{build.spec_hash}/{build_id}"
+        digest = hashlib.sha256(f"{build.spec_hash}/{build_id}".encode()).digest()[:8]
+        series = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         began = [first + place * _BETWEEN_RUNS for place in range(len(attempt_ids))]
         spec_id, package_id = self._spec_ids[build.spec_hash]
         newest_run = _ran(build.runs[-1], began[-1])
@@ -183,6 +185,7 @@ class _Rows:
                 yield models.attempt_tag, {"attempt_id": attempt_ids[place], "tag_id": tag_id}
             claim_id = self._next(models.Claim)
             claim = _claim(claim_id, self._person_ids[build.owner], f"{series}/{place + 1}", run)
+            phases = yield from self._phases(attempt_ids[place], one, began[place])
             begins_at, ends_at = window(claim) or (None, None)
             yield models.Claim.__table__, {
                 **run, "id": claim_id, "attempt_id": attempt_ids[place], "owner_id": claim.owner_id,
@@ -190,24 +193,29 @@ class _Rows:
                 "spec_id": spec_id, "is_live": True, "time_uncertainty_seconds": 0.0,
                 "times_enclose_run": False, "window_begins_at": begins_at, "window_ends_at": ends_at,
                 "tags": json.dumps(sorted(build.tags)), "client_build_id": build_id,
+                "phases": pack(phases, claim.first_reported_at),
                 "first_reported_at": claim.first_reported_at, "last_reported_at": claim.last_reported_at,
             }  # fmt: skip
-            yield from self._phases(attempt_ids[place], claim_id, one, began[place])
             errors = [error for phase in one.phases for error in phase.errors]
             yield from self._errors(attempt_ids[place], claim_id, errors)
             if newest:
                 yield from self._analysis(attempt_ids[place], claim_id, build, file_ids, began[place])
 
-    def _phases(self, attempt_id: int, claim_id: int, run: Run, began: datetime) -> Iterator[_Row]:
+    def _phases(self, attempt_id: int, run: Run, began: datetime) -> Any:
+        """The phases as a claim has them."""
         seconds = run.duration_seconds / len(run.phases)
+        claimed = []
         for position, phase in enumerate(run.phases, 1):
             log_id = yield from self._log(phase.log)
-            row = {
-                "name": phase.name, "position": position, "status": phase.status, "log_id": log_id,
-                "duration_seconds": seconds, "reported_at": began + timedelta(seconds=seconds * position),
+            reported_at = began + timedelta(seconds=seconds * position)
+            one = PhaseClaim(phase.name, position, phase.status, seconds, reported_at, log_id, len(phase.log))
+            claimed.append(one)
+            yield models.Phase.__table__, {
+                "id": self._next(models.Phase), "attempt_id": attempt_id, "name": one.name,
+                "position": position, "status": one.status, "log_id": log_id, "duration_seconds": seconds,
+                "reported_at": reported_at,
             }  # fmt: skip
-            yield models.Phase.__table__, {"id": self._next(models.Phase), "attempt_id": attempt_id, **row}
-            yield models.ClaimPhase.__table__, {"claim_id": claim_id, **row}
+        return claimed
 
     def _log(self, log: bytes) -> Any:
         digest = hashlib.sha256(log).digest()

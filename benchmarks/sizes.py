@@ -11,7 +11,7 @@ from spackmon.database import Database
 TOPIC = "sizes"
 # Beside logs, files, variables and results.
 _OF_BUILDS = (
-    "build_content", "claim", "claim_phase", "phase", "build", "attempt", "attempt_tag", "build_event",
+    "build_content", "claim", "phase", "build", "attempt", "attempt_tag", "build_event",
     "error_group_build",
 )  # fmt: skip
 _OF_SPECS = (

@@ -29,7 +29,7 @@ from spackmon.models.builds import (
 )
 from spackmon.models.changes import ReportedChange
 from spackmon.models.ci import CiJob, CiRun
-from spackmon.models.claims import Claim, ClaimPhase, MergedBuild, Ruling
+from spackmon.models.claims import Claim, ClaimLog, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
 from spackmon.models.environments import LockFile, LockFileRoot, SpackEnvironment
 from spackmon.models.events import (
@@ -68,7 +68,7 @@ __all__ = [
     "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost",
     "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
     "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "Buildcache", "BuildcacheEntry",
-    "CiJob", "CiRun", "Claim", "ClaimPhase", "Closure",
+    "CiJob", "CiRun", "Claim", "ClaimLog", "Closure",
     "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet",
     "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart",
     "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot",

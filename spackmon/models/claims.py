@@ -15,6 +15,9 @@ from spackmon.models.people import Person
 _UNTIMED = text("window_begins_at IS NULL")
 # Most claims of clients that report as they build name none.
 _HAS_PREFIX = text("prefix IS NOT NULL")
+# What a hash means is asked of claims without a spec; those of a spec are found by that.
+_NO_SPEC = text("spec_id IS NULL")
+_HAS_VARIABLES, _HAS_FILES = text("environment_set_id IS NOT NULL"), text("manifest_id IS NOT NULL")
 _OF_MS1 = text("client_build_id IS NOT NULL")
 _NOT_RUN = text("status = 'NOTRUN'")
 # Words for words what `spackmon.ingest.silence` asks for: SQLite takes no other for the same.
@@ -30,7 +33,7 @@ class Claim(Base):
     kind that is where the source says it, `spec_id` the spec of that name, null while there is none. The
     window is the time within which another claim of the run must touch, null where the claim does not tell
     when it ran. `unlisted_event_count` is how many events the fullest of its reports had beyond those that
-    are listed.
+    are listed. `phases` are those that the source reported, packed (`runs.packed_phases`).
 
     Of ms1 alone: `client_build_id` is the build's number that the client was given; `next_run` is JSON of
     what it announced for the next one (`at`, `spack_version`, `tags`), which its next report begins.
@@ -73,61 +76,63 @@ class Claim(Base):
         ),
         Index("ix_claim_open", "last_reported_at", sqlite_where=_OPEN, postgresql_where=_OPEN),
         Index(None, "environment_id", "owner_id", "last_reported_at"),
+        Index("ix_claim_unknown_spec", "spec_hash", sqlite_where=_NO_SPEC, postgresql_where=_NO_SPEC),
+        Index(
+            "ix_claim_environment_set_id",
+            "environment_set_id",
+            sqlite_where=_HAS_VARIABLES,
+            postgresql_where=_HAS_VARIABLES,
+        ),
+        Index("ix_claim_manifest_id", "manifest_id", sqlite_where=_HAS_FILES, postgresql_where=_HAS_FILES),
     )
 
+    # The widest first: PostgreSQL pads a number that stands behind a text.
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id), index=True)
     owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
-    owner_is_certain: Mapped[bool] = mapped_column(Boolean)
-    kind: Mapped[str] = mapped_column(ByteOrderedText)
-    key: Mapped[str] = mapped_column(ByteOrderedText)
     package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
     spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
-    spec_hash: Mapped[str | None] = mapped_column(ByteOrderedText, index=True)
-    spec_hash_kind: Mapped[str | None] = mapped_column(ByteOrderedText)
     environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
-    status: Mapped[str] = mapped_column(ByteOrderedText)
-    is_live: Mapped[bool] = mapped_column(Boolean)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     time_uncertainty_seconds: Mapped[float] = mapped_column(Float(53))
-    times_enclose_run: Mapped[bool] = mapped_column(Boolean)
     window_begins_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     window_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     abandoned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id))
+    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id))
+    ci_job_id: Mapped[int | None] = mapped_column(ForeignKey(CiJob.id))
+    client_build_id: Mapped[int | None] = mapped_column(RowId)
+    first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    unlisted_event_count: Mapped[int] = mapped_column(server_default="0")
+    owner_is_certain: Mapped[bool] = mapped_column(Boolean)
+    is_live: Mapped[bool] = mapped_column(Boolean)
+    times_enclose_run: Mapped[bool] = mapped_column(Boolean)
+    kind: Mapped[str] = mapped_column(ByteOrderedText)
+    key: Mapped[str] = mapped_column(ByteOrderedText)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
+    spec_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
+    spec_hash_kind: Mapped[str | None] = mapped_column(ByteOrderedText)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
-    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
-    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
-    ci_job_id: Mapped[int | None] = mapped_column(ForeignKey(CiJob.id))
     tags: Mapped[str] = mapped_column(JsonText)
-    client_build_id: Mapped[int | None] = mapped_column(RowId)
     next_run: Mapped[str | None] = mapped_column(JsonText)
-    unlisted_event_count: Mapped[int] = mapped_column(server_default="0")
-    first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    phases: Mapped[str | None] = mapped_column(JsonText)
 
 
-class ClaimPhase(Base):
-    """A phase as a source reported it; `mark` is the first time in its log that tells runs apart."""
+class ClaimLog(Base):
+    """A log of a claim that no phase of its run shows, as another claim has a longer one."""
 
-    __tablename__ = "claim_phase"
+    __tablename__ = "claim_log"
 
     claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id), primary_key=True)
-    name: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
-    position: Mapped[int]
-    status: Mapped[str] = mapped_column(ByteOrderedText)
-    duration_seconds: Mapped[float | None] = mapped_column(Float(53))
-    cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
-    peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
-    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    log_id: Mapped[int | None] = mapped_column(ForeignKey(Log.id), index=True)
-    mark: Mapped[str | None] = mapped_column(ByteOrderedText)
+    log_id: Mapped[int] = mapped_column(ForeignKey(Log.id), primary_key=True, index=True)
 
 
 class Ruling(Base):

@@ -28,8 +28,8 @@ _BUILDS = """
     JOIN build_environment e ON e.id = b.environment_id
 """
 _OF_BUILD = {
-    "phases": "SELECT p.name, p.status, l.size_bytes, l.digest FROM claim_phase p"
-    " LEFT JOIN log l ON l.id = p.log_id WHERE p.claim_id = :claim_id ORDER BY p.position",
+    "phases": "SELECT p.name, p.status, l.size_bytes, l.digest FROM phase p"
+    " LEFT JOIN log l ON l.id = p.log_id WHERE p.attempt_id = :attempt_id ORDER BY p.position",
     "files": "SELECT path FROM install_file WHERE manifest_id = :manifest_id ORDER BY path",
     "variables": "SELECT name, value FROM environment_variable"
     " WHERE environment_set_id = :environment_set_id",

@@ -22,6 +22,7 @@ from spackmon.ingest.tables.contents import environment_set_of, log_of, manifest
 from spackmon.logs import chunks
 from spackmon.logs.phases import first_time
 from spackmon.ops.migrations import upgrade
+from spackmon.runs.claim import Claim
 from spackmon.runs.times import window
 from spackmon.submission import InstalledFile, PhaseReport, Submission
 from tests.formats.installs import PREFIXES, STAGE, STAGE_LOG
@@ -82,15 +83,6 @@ CARRIED = {
         """,
         """
             SELECT id, key FROM claim WHERE NOT is_live
-        """,
-    ),
-    "phase as claimed": (
-        """
-            SELECT attempt_id, name, position, status, duration_seconds, reported_at FROM phase
-        """,
-        """
-            SELECT c.attempt_id, p.name, p.position, p.status, p.duration_seconds, p.reported_at FROM
-            claim_phase p JOIN claim c ON c.id = p.claim_id
         """,
     ),
     "variable": (
@@ -188,6 +180,7 @@ SAME = {**{name: (question, question) for name, question in UNCHANGED.items()}, 
 
 JUNIT = gzip.decompress((Path(__file__).parents[1] / "data" / "junit" / "1.2.xml.gz").read_bytes())
 
+PHASES = "SELECT attempt_id, name, position, status, duration_seconds, reported_at FROM phase"
 LOGS = "SELECT p.id, c.content FROM phase p JOIN log_chunk c ON c.{} ORDER BY p.id, c.number"
 
 
@@ -214,17 +207,29 @@ def logs(database: Database, join: str) -> dict[int, bytes]:
     return {phase: chunks.join(row[1] for row in of) for phase, of in groupby(found, lambda row: row[0])}
 
 
+def claims_of(database: Database) -> list[Claim]:
+    """All claims, as the program of today reads them."""
+    ids = [row[0] for row in rows(database, "SELECT id FROM claim")]
+    return [one.claim for one in database.read_once(lambda c: claims.load_claims(c, ids)).values()]
+
+
 def url_of(database: Database) -> str:
     return database.engine.url.render_as_string(hide_password=False)
 
 
 def test_an_upgrade_loses_and_doubles_nothing(landed: Database) -> None:
     before = {name: rows(landed, old) for name, (old, _) in SAME.items()}
+    phases = rows(landed, PHASES)
     logs_before = logs(landed, "phase_id = p.id")
     assert all(before.values())
     upgrade(url_of(landed))
     assert {name: rows(landed, new) for name, (_, new) in SAME.items()} == before
     assert logs(landed, "log_id = p.log_id") == logs_before
+    claimed = [
+        (claim.attempt_id, p.name, p.position, p.status, p.duration_seconds, p.reported_at)
+        for claim in claims_of(landed) for p in claim.phases
+    ]  # fmt: skip
+    assert sorted(claimed, key=repr) == sorted(((*row[:5], _moment(row[5])) for row in phases), key=repr)
     assert rows(landed, "SELECT count(*) FROM attempt WHERE finished_at IS NULL"
                         " AND status IN ('SUCCESS', 'FAILED', 'CANCELLED')") == [(0,)]  # fmt: skip
     named = """
@@ -279,8 +284,7 @@ def test_claims_have_the_windows_and_marks_that_today_s_program_gives_them(lande
         expected[claim_id] = reach
     got = {row[0]: tuple(map(_moment, row[1:])) for row in rows(landed, windows)}
     assert got == expected
-    marks = dict(rows(landed, "SELECT c.attempt_id || p.name, p.mark FROM claim_phase p"
-                              " JOIN claim c ON c.id = p.claim_id"))  # fmt: skip
+    marks = {f"{c.attempt_id}{p.name}": p.mark for c in claims_of(landed) for p in c.phases}
     names = dict(rows(landed, "SELECT id, attempt_id || name FROM phase"))
     logged = logs(landed, "log_id = p.log_id")
     assert marks == {name: _mark(logged.get(phase, b"")) for phase, name in names.items()}
@@ -363,7 +367,7 @@ def test_the_same_imports_again_double_nothing(landed: Database) -> None:
     builder = 3
     everything = {
         "claims": "SELECT id, kind, owner_id FROM claim",
-        "logs": "SELECT DISTINCT l.digest FROM claim_phase p JOIN log l ON l.id = p.log_id",
+        "logs": "SELECT digest FROM log",
         "events": "SELECT kind, text, log_line FROM build_event WHERE attempt_id IS NOT NULL",
         "variables": "SELECT DISTINCT v.name, v.value FROM attempt a"
                      " JOIN environment_variable v ON v.environment_set_id = a.environment_set_id",

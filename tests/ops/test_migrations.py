@@ -17,6 +17,7 @@ from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.graph.packed_claims import unpack
 from spackmon.ingest.checking import check_database
+from spackmon.ingest.tables.claims import load_claims
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.models import Base
 from spackmon.ops.migrations import SCRIPTS, check, upgrade
@@ -238,6 +239,75 @@ def test_what_builds_contain_is_copied_while_others_write(empty_url: str, tmp_pa
     rows = database.read_once(lambda c: {tuple(row) for row in c.execute(text(question))})
     assert rows == {(v, b, v) for v, b in held - {(1, 1024)} | {(2, 1500)}}
     assert "ci_job" not in str(database.read_once(_differences))
+    database.close()
+
+
+def test_claims_take_their_phases_in_while_others_write(empty_url: str, tmp_path: Path) -> None:
+    upgrade_to(37, empty_url, tmp_path / "thirty-seventh")
+    database = Database(empty_url)
+    values = {"t": "2024-01-01T00:00:00.000000Z", "b": b"bytes", "c": b"other"}
+
+    def run(*statements: str) -> None:
+        for statement in statements:
+            given = {name: value for name, value in values.items() if f":{name}" in statement}
+            database.write_once(partial(_execute, statement, given))
+
+    phase = (
+        "INSERT INTO {} (position, status, reported_at, {}, name, log_id)"
+        " VALUES (1, 'SUCCESS', :t, {}, 'install', 1)"
+    ).format
+    claim = (
+        "INSERT INTO claim (attempt_id, owner_id, owner_is_certain, kind, environment_id, status, is_live,"
+        " time_uncertainty_seconds, times_enclose_run, tags, first_reported_at, last_reported_at, id, key)"
+        " VALUES (1, 1, true, 'MS1', 1, 'SUCCESS', true, 0, false, '[]', :t, :t, {}, '{}')"
+    ).format
+    series = "h" * 32 + "/0123456789abcdef"
+    run(
+        FILLED[0],
+        FILLED[7],
+        "INSERT INTO log (id, digest, size_bytes, rules_version, unlisted_events)"
+        " VALUES (1, :b, 5, 0, 0), (2, :c, 7, 0, 0)",
+        "INSERT INTO build (id, environment_id, owner_id, status, created_at, updated_at)"
+        " VALUES (1, 1, 1, 'SUCCESS', :t, :t)",
+        "INSERT INTO attempt (id, build_id, number, environment_id, status, end_is_inferred, reported_at)"
+        " VALUES (1, 1, 1, 1, 'SUCCESS', false, :t)",
+        phase("phase", "attempt_id", 1),
+        *(claim(number, f"{series}/{number}") for number in (11, 12)),
+        *(phase("claim_phase", "claim_id", number) for number in (11, 12)),
+        "INSERT INTO build_event (claim_id, position, kind, text) VALUES (12, 1, 'ERROR', 'no')",
+    )
+    told: list[str] = []
+
+    def change(progress: str) -> None:
+        if not told:
+            run(
+                "UPDATE claim_phase SET log_id = 2 WHERE claim_id = 12",
+                claim(13, "7/1"),
+                phase("claim_phase", "claim_id", 13),
+                "UPDATE claim_phase SET status = 'odd' WHERE claim_id = 13",
+            )
+        told.append(progress)
+
+    if database.is_sqlite:
+        change("")
+    upgrade(empty_url, tell=change)
+    assert told
+    stored = database.read_once(lambda c: load_claims(c, [11, 12, 13]))
+    found = {
+        number: [(p.name, p.status, p.log_id, p.log_bytes) for p in one.claim.phases]
+        for number, one in stored.items()
+    }
+    assert found == {
+        11: [("install", "SUCCESS", 1, 5)],
+        12: [("install", "SUCCESS", 2, 7)],
+        13: [("install", "odd", 1, 5)],
+    }
+    one, other, last = (one.claim.key.rpartition("/") for one in stored.values())
+    assert (one[0], one[2], other[2], last) == (other[0], "11", "12", ("7", "/", "1"))
+    assert len(one[0]) == 11
+    rows = database.read_once(lambda c: c.execute(text("SELECT claim_id, log_id FROM claim_log")).all())
+    assert [tuple(row) for row in rows] == [(12, 2)]
+    assert "claim" not in str(database.read_once(_differences))
     database.close()
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Table, select
 from spackmon.logs import chunks
 from spackmon.models import Base
 from spackmon.models.builds import BUILDS_OF_CHUNK
+from spackmon.runs.packed_phases import unpack
 
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
@@ -70,6 +71,8 @@ class _Dump:
             if (table.name, name) == ("build_content", "place"):
                 # It goes by the build's number, and is told by the build.
                 name, value = "build", self._reference("build", row["chunk"] * BUILDS_OF_CHUNK + value)
+            if (table.name, name) == ("claim", "phases"):
+                value = self._phases(row)
             if name == "newest_attempt_id":
                 # The attempt refers to its build: its number is enough.
                 name, value = "newest", self._numbers["attempt"].get(value, {}).get("number")
@@ -82,6 +85,15 @@ class _Dump:
         if table.name == "log":
             pairs.append(("content", self._logs.get(row["id"])))
         return tuple(pairs)
+
+    def _phases(self, claim: dict[str, Any]) -> Any:
+        """What a claim says of phases, but for when it was reported."""
+        found = unpack(claim["phases"], claim["first_reported_at"], defaultdict(int))
+        return [
+            (p.name, p.position, p.status, p.duration_seconds, p.mark, p.cpu_seconds, p.peak_memory_bytes,
+             None if p.log_id is None else self._reference("log", p.log_id))
+            for p in found
+        ]  # fmt: skip
 
     def newest(self, build: dict[str, Any]) -> dict[str, Any] | None:
         """The attempt that a build shows."""

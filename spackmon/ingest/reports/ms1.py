@@ -1,5 +1,6 @@
 """Requests of clients of ms1, which add to claims as `spackmon.runs.conversation` says."""
 
+import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, replace
@@ -169,9 +170,10 @@ def _name_of_spec(report: BuildReport) -> tuple[str | None, str]:
 
 
 def _series(spec_hash: str, report: BuildReport) -> str:
-    """What all runs of one build have in common, as the client names it."""
-    environment = "\0".join(astuple(report.environment))
-    return f"{spec_hash}/{hashlib.sha256(environment.encode()).hexdigest()[:16]}"
+    """What the keys of all runs of one build have in common: a digest, as it stands in each of them."""
+    machine = hashlib.sha256("\0".join(astuple(report.environment)).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{spec_hash}/{machine}".encode()).digest()[:8]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _begin(connection: Connection, stored: StoredClaim, series: str, now: datetime) -> tuple[int, bool]:

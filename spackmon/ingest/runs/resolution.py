@@ -165,6 +165,17 @@ def _by_names(ruled: Iterable[tuple[int, int, bool]], stored: Mapping[int, Store
     }
 
 
+def _spare_logs(runs: Iterable[Run]) -> dict[int, set[int]]:
+    """Of claims with logs those that their runs do not show."""
+    spare: dict[int, set[int]] = {}
+    for run in runs:
+        shown = {phase.log_id for phase in run.phases}
+        for claim in run.claims:
+            if logs := {phase.log_id for phase in claim.phases if phase.log_id is not None}:
+                spare[claim.id] = logs - shown
+    return spare
+
+
 class _Writing:
     """One writing of runs."""
 
@@ -213,6 +224,7 @@ class _Writing:
         self._touched |= set(attempts.builds_of(self._connection, changed).values())
         moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
         claims.move_claims(self._connection, moved)
+        claims.keep_logs(self._connection, _spare_logs(runs))
         attempts.count_findings(self._connection, written)
         erring = write_events_of_logs(self._connection, written)
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)

@@ -79,7 +79,7 @@ _BUILD_OF_UNKNOWN = Statement(
     SELECT b.id FROM claim c
     JOIN attempt a ON a.id = c.attempt_id
     JOIN build b ON b.id = a.build_id
-    WHERE c.spec_hash = :spec_hash AND b.spec_id IS NULL AND b.owner_id = :owner_id
+    WHERE c.spec_hash = :spec_hash AND c.spec_id IS NULL AND b.spec_id IS NULL AND b.owner_id = :owner_id
         AND b.environment_id = :environment_id
     ORDER BY b.id
     LIMIT 1

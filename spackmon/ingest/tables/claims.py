@@ -1,17 +1,17 @@
 """Every statement of claims: rows in, and out as what `spackmon.runs` takes."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import Statement, insert_missing, over_rows
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
+from spackmon.runs.packed_phases import logs_of, pack, unpack
 from spackmon.runs.times import window
 from spackmon.status import BuildStatus, EventKind, InstalledFrom, SourceKind
 from spackmon.submission import Source
@@ -21,7 +21,7 @@ _FACTS = (
     "started_at", "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run",
     "window_begins_at", "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision",
     "prefix", "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "ci_job_id",
-    "tags", "client_build_id", "next_run", "last_reported_at",
+    "tags", "client_build_id", "next_run", "phases", "last_reported_at",
 )  # fmt: skip
 """The columns that a report may change."""
 
@@ -62,7 +62,6 @@ _LOAD = over_rows(
     SELECT c.id, c.attempt_id, {", ".join(f"c.{name}" for name in (*_IDENTITY, *_FACTS))},
         e.hostname, e.platform, e.operating_system, e.target, e.kernel_version,
         {_HAS_EVENTS},
-        EXISTS (SELECT 1 FROM claim_phase p WHERE p.claim_id = c.id) AS has_phases,
         EXISTS (SELECT 1 FROM analysis a WHERE a.claim_id = c.id) AS has_analyses,
         (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
         s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
@@ -77,17 +76,7 @@ _LOAD = over_rows(
     moments=_MOMENTS,
 )
 
-_LOAD_PHASES = over_rows(
-    "id bigint",
-    """
-    SELECT p.claim_id, p.name, p.position, p.status, p.duration_seconds, p.reported_at, p.log_id,
-        COALESCE(l.size_bytes, 0) AS log_bytes, p.mark, p.cpu_seconds, p.peak_memory_bytes
-    FROM claim_phase p LEFT JOIN log l ON l.id = p.log_id
-    WHERE p.claim_id IN (SELECT i.id FROM {input} i)
-    ORDER BY p.claim_id, p.position, p.name
-    """,
-    moments=("reported_at",),
-)
+_LOG_BYTES = over_rows("id bigint", "SELECT id, size_bytes FROM log WHERE id IN (SELECT i.id FROM {input} i)")
 
 _LOAD_ANALYZERS = over_rows(
     "id bigint",
@@ -98,33 +87,17 @@ _LOAD_ANALYZERS = over_rows(
     """,
 )
 
-_PUT_PHASES = over_rows(
-    "name text, position integer, status text, duration_seconds double precision, log_id bigint, mark text,"
-    " cpu_seconds double precision, peak_memory_bytes bigint",
-    """
-    INSERT INTO claim_phase (
-        claim_id, name, position, status, duration_seconds, reported_at, log_id, mark, cpu_seconds,
-        peak_memory_bytes
-    )
-    SELECT CAST(:claim_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :now, i.log_id,
-        i.mark, i.cpu_seconds, i.peak_memory_bytes
-    FROM {input} i
-    WHERE true
-    ON CONFLICT (claim_id, name) DO UPDATE SET
-        position = excluded.position, status = excluded.status, duration_seconds = excluded.duration_seconds,
-        log_id = excluded.log_id, mark = excluded.mark, cpu_seconds = excluded.cpu_seconds,
-        peak_memory_bytes = excluded.peak_memory_bytes
-    """,
-)
-
+# Claims that name a spec by a hash and have none, or one of several that show it.
 _NAMING = over_rows(
     "value text",
     """
-    SELECT c.id FROM {input} i JOIN claim c ON c.spec_hash = i.value
-    WHERE c.spec_id IS NULL
-        OR NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = c.spec_id AND s.hash = i.value)
-        AND EXISTS (SELECT 1 FROM spec_hash h WHERE h.value = i.value AND h.spec_id <> c.spec_id)
-    ORDER BY c.id
+    SELECT c.id FROM {input} i JOIN claim c ON c.spec_hash = i.value AND c.spec_id IS NULL
+    UNION
+    SELECT c.id FROM {input} i JOIN spec_hash h ON h.value = i.value
+    JOIN spec_hash o ON o.value = h.value AND o.spec_id <> h.spec_id
+    JOIN spec s ON s.id = h.spec_id AND s.hash <> i.value
+    JOIN claim c ON c.spec_id = h.spec_id AND c.spec_hash = i.value
+    ORDER BY 1
     """,
 )
 
@@ -145,6 +118,16 @@ _WHERE = Statement(
     """
 )
 
+
+_DROP_LOGS = over_rows(
+    "claim_id bigint, log_id bigint",
+    """
+    DELETE FROM claim_log WHERE claim_id IN (SELECT i.claim_id FROM {input} i) AND NOT EXISTS (
+        SELECT 1 FROM {input} i WHERE i.claim_id = claim_log.claim_id AND i.log_id = claim_log.log_id
+    )
+    """,
+)
+_KEEP_LOGS = insert_missing("claim_log", "claim_id bigint, log_id bigint", ["claim_id", "log_id"])
 
 _SHARED = {"environment_set": "environment_set_id", "manifest": "manifest_id"}
 
@@ -168,21 +151,22 @@ def find_claim(connection: Connection, source: Source, owner_id: int) -> int | N
 def add_claim(connection: Connection, stored: StoredClaim) -> int | None:
     """Insert a claim with its phases; its id, or None if somebody was faster with the same source."""
     claim = stored.claim
+    phases = [replace(phase, reported_at=claim.first_reported_at) for phase in claim.phases]
     created = _INSERT.run(
         connection, owner_id=claim.owner_id, owner_is_certain=claim.owner_is_certain, kind=claim.kind.value,
-        key=claim.key, first_reported_at=claim.first_reported_at, **_facts(stored),
+        key=claim.key, first_reported_at=claim.first_reported_at, **_facts(stored, phases),
     )  # fmt: skip
-    if not created:
-        return None
-    claim_id: int = created[0].id
-    put_phases(connection, claim_id, claim.phases, claim.first_reported_at)
-    return claim_id
+    return created[0].id if created else None
 
 
 def update_claim(connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime) -> None:
     """Write what a report changed of a claim; new phases are reported `now`."""
-    _UPDATE.run(connection, id=after.claim.id, **_facts(after))
-    put_phases(connection, after.claim.id, set(after.claim.phases) - set(before.claim.phases), now)
+    known = {phase.name: phase for phase in before.claim.phases}
+    reported = {
+        phase.name: replace(phase, reported_at=known[phase.name].reported_at if phase.name in known else now)
+        for phase in after.claim.phases
+    }
+    _UPDATE.run(connection, id=after.claim.id, **_facts(after, {**known, **reported}.values()))
 
 
 def _replaced(before: StoredClaim, after: StoredClaim) -> set[int | None]:
@@ -201,38 +185,24 @@ def release(connection: Connection, before: StoredClaim, after: StoredClaim) -> 
     delete_unused(connection, "log", _replaced(before, after))
 
 
-def put_phases(connection: Connection, claim_id: int, phases: Iterable[PhaseClaim], now: datetime) -> None:
-    """Insert or replace phases of a claim by their names; a new one is reported `now`."""
-    rows = [
-        (
-            p.name,
-            p.position,
-            p.status,
-            p.duration_seconds,
-            p.log_id,
-            p.mark,
-            p.cpu_seconds,
-            p.peak_memory_bytes,
-        )
-        for p in phases
-    ]
-    _PUT_PHASES.run(connection, rows, claim_id=claim_id, now=now)
+def keep_logs(connection: Connection, spare: Mapping[int, Collection[int]]) -> None:
+    """Refer to the logs of claims, by their ids, that no phase of their runs shows, and to no others."""
+    kept = sorted((claim_id, log_id) for claim_id, log_ids in spare.items() for log_id in log_ids)
+    _DROP_LOGS.run(
+        connection, kept + [(claim_id, None) for claim_id, log_ids in spare.items() if not log_ids]
+    )
+    _KEEP_LOGS.run(connection, kept)
 
 
 def load_claims(connection: Connection, claim_ids: Iterable[int]) -> dict[int, StoredClaim]:
     """Claims by their ids."""
     found = _LOAD.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
-    with_phases = [(row.id,) for row in found if row.has_phases]
-    phases = {
-        claim_id: tuple(PhaseClaim(*row[1:]) for row in rows)
-        for claim_id, rows in groupby(_LOAD_PHASES.run(connection, with_phases), key=lambda row: row.claim_id)
-    }
+    logs = {(log_id,) for row in found for _, log_id in logs_of(row.phases) if log_id is not None}
+    log_bytes = {row.id: row.size_bytes for row in _LOG_BYTES.run(connection, sorted(logs))}
     analyzers: dict[int, set[str]] = {}
     for row in _LOAD_ANALYZERS.run(connection, [(row.id,) for row in found if row.has_analyses]):
         analyzers.setdefault(row.claim_id, set()).add(row.analyzer)
-    return {
-        row.id: _stored(row, phases.get(row.id, ()), frozenset(analyzers.get(row.id, ()))) for row in found
-    }
+    return {row.id: _stored(row, log_bytes, frozenset(analyzers.get(row.id, ()))) for row in found}
 
 
 def naming(connection: Connection, hashes: Iterable[str]) -> list[int]:
@@ -250,7 +220,7 @@ def where_is(connection: Connection, claim_id: int) -> Any:
     return _WHERE.run(connection, claim_id=claim_id)[0]
 
 
-def _facts(stored: StoredClaim) -> dict[str, Any]:
+def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim]) -> dict[str, Any]:
     claim = stored.claim
     begins_at, ends_at = window(claim) or (None, None)
     return {
@@ -265,10 +235,11 @@ def _facts(stored: StoredClaim) -> dict[str, Any]:
         "environment_id": stored.environment_id,
         "client_build_id": stored.client_build_id,
         "next_run": stored.next_run,
+        "phases": pack(phases, claim.first_reported_at),
     }
 
 
-def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str]) -> StoredClaim:
+def _stored(row: Any, log_bytes: Mapping[int, int], analyzers: frozenset[str]) -> StoredClaim:
     claim = Claim(
         id=row.id,
         attempt_id=row.attempt_id,
@@ -284,7 +255,7 @@ def _stored(row: Any, phases: tuple[PhaseClaim, ...], analyzers: frozenset[str])
         times_enclose_run=bool(row.times_enclose_run),
         installed_from=None if row.installed_from is None else InstalledFrom(row.installed_from),
         tags=frozenset(json.loads(row.tags)),
-        phases=phases,
+        phases=unpack(row.phases, row.first_reported_at, log_bytes),
         event_kinds=frozenset(kind for kind in EventKind if getattr(row, f"has_{kind.lower()}")),
         dag_hash=row.dag_hash,
         is_weak_spec=bool(row.is_weak_spec),

@@ -41,7 +41,7 @@ _NOT_RUN = Statement(
     SELECT c.id, c.package_id FROM claim c
     WHERE c.owner_id = :owner_id AND c.environment_id = :environment_id AND c.status = 'NOTRUN'
         AND c.client_build_id IS NOT NULL AND c.cancelled_at IS NULL AND c.id <> :claim_id
-        AND NOT EXISTS (SELECT 1 FROM claim_phase p WHERE p.claim_id = c.id)
+        AND c.phases IS NULL
     ORDER BY c.id
     """
 )

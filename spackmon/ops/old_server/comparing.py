@@ -20,6 +20,7 @@ from spackmon.formats.old_server.builds import (
 from spackmon.formats.old_server.rows import BuildRow, EventRow, Note, SpecRow
 from spackmon.formats.old_server.specs import DEPENDENCIES, SPECS, name_of_spec
 from spackmon.ingest.rows import over_rows
+from spackmon.runs.packed_phases import logs_of
 from spackmon.status import EventKind
 
 _OWN_RULES = "read anew in the log: this server's rules see none in that line"
@@ -43,9 +44,7 @@ _EDGES = over_rows(
 _BUILDS = over_rows(
     "owner_id bigint, key text",
     """
-    SELECT c.key, c.tags, c.configure_arguments,
-        (SELECT count(*) FROM claim_phase p WHERE p.claim_id = c.id) AS phases,
-        (SELECT count(*) FROM claim_phase p WHERE p.claim_id = c.id AND p.log_id IS NOT NULL) AS logs,
+    SELECT c.key, c.tags, c.configure_arguments, c.phases,
         (SELECT count(*) FROM install_file f WHERE f.manifest_id = c.manifest_id) AS files,
         (SELECT count(*) FROM environment_variable v WHERE v.environment_set_id = c.environment_set_id)
             AS variables,
@@ -55,14 +54,17 @@ _BUILDS = over_rows(
     WHERE c.attempt_id IS NOT NULL
     """,
 )
+_EVENTS_OF_LOGS = over_rows(
+    "key text, phase text, log_id bigint",
+    """
+    SELECT i.key, e.kind, i.phase, e.first_line, e.last_line
+    FROM {input} i JOIN log_event e ON e.log_id = i.log_id
+    """,
+)
 _EVENTS = over_rows(
     "owner_id bigint, key text",
     """
-    SELECT c.key, e.kind, p.name AS phase, e.first_line, e.last_line
-    FROM {input} i JOIN claim c ON c.owner_id = i.owner_id AND c.kind = 'MS1' AND c.key = i.key
-    JOIN claim_phase p ON p.claim_id = c.id JOIN log_event e ON e.log_id = p.log_id
-    UNION ALL
-    SELECT c.key, e.kind, NULL AS phase, e.log_line, e.log_line
+    SELECT c.key, e.kind, NULL AS phase, e.log_line AS first_line, e.log_line AS last_line
     FROM {input} i JOIN claim c ON c.owner_id = i.owner_id AND c.kind = 'MS1' AND c.key = i.key
     JOIN build_event e ON e.claim_id = c.id
     """,
@@ -132,16 +134,20 @@ def count_builds(
     """What is here of builds, each with its owner and the key of its claim; and what was read otherwise."""
     keys = sorted({(owner_id, key) for owner_id, key, _ in builds})
     here: Counter[str] = Counter()
+    logs: list[tuple[str, str, int]] = []
     for row in _BUILDS.run(connection, keys):
+        phases = logs_of(row.phases)
+        of_build = [(row.key, name, log_id) for name, log_id in phases if log_id is not None]
+        logs += of_build
         here.update({
-            BUILDS: 1, PHASES: row.phases, LOGS: row.logs, FILES: row.files, RESULTS: row.results,
+            BUILDS: 1, PHASES: len(phases), LOGS: len(of_build), FILES: row.files, RESULTS: row.results,
             VARIABLES: row.variables, TAGS: len(json.loads(row.tags)),
             ARGUMENTS: int(row.configure_arguments is not None),
         })  # fmt: skip
     if not any(build.events for _, _, build in builds):
         return here, []
     seen: dict[str, list[tuple[str, str | None, int | None, int | None]]] = {}
-    for row in _EVENTS.run(connection, keys):
+    for row in (*_EVENTS_OF_LOGS.run(connection, logs), *_EVENTS.run(connection, keys)):
         seen.setdefault(row.key, []).append((row.kind, row.phase, row.first_line, row.last_line))
     notes = []
     for _, key, build in builds:
