@@ -100,6 +100,7 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(upkeep.fold_counts, database)
                 tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
                 tasks.start_soon(upkeep.seal_contents, database)
+                tasks.start_soon(upkeep.retain, database, settings.retention)
                 tasks.start_soon(upkeep.pack_all_documents, database)
                 tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
                 tasks.start_soon(changes.announce, database)

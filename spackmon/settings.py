@@ -36,6 +36,7 @@ from sqlalchemy.exc import ArgumentError
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
+from spackmon.retention_rules import read_rules
 from spackmon.secret_file import read_or_create
 from spackmon.setting_values import (
     MAIL_PORTS,
@@ -138,6 +139,11 @@ class Settings(BaseSettings):
         default="ms1",
         validation_alias=AliasChoices("url_api_prefix", "api_url_prefix"),
         description="The path under which Spack clients report (also `API_URL_PREFIX`).",
+    )
+    retention: str = Field(
+        default="",
+        description="What is removed when it is old, as `logs 90; runs 30 tag:nightly` "
+        "(docs/data-life.md); nothing where it is not set.",
     )
     run_silence_seconds: float = Field(
         default=172_800.0,
@@ -317,6 +323,12 @@ class Settings(BaseSettings):
         # YAML reads `yes` and `on` as true, and to Python true is the number 1.
         if isinstance(value, bool):
             raise ValueError("expected a number")
+        return value
+
+    @field_validator("retention")
+    @classmethod
+    def _rules(cls, value: str) -> str:
+        read_rules(value)
         return value
 
     @field_validator("data_dir")

@@ -24,6 +24,7 @@ class _Program(LazyGroup):
         "backup": Place("backups", "backup"),
         "restore": Place("backups", "restore"),
         "export": Place("backups", "export_tables"),
+        "retention": Place("retention"),
         "user": Place("people"),
         "token": Place("tokens"),
         "inbox": Place("inbox"),

@@ -1,16 +1,19 @@
 """Logs by content: equal logs are one, in compressed chunks, with what they say went wrong."""
 
+from datetime import datetime
+
 from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId
+from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 
 
 class Log(Base):
     """A log; `digest` is the SHA-256 of its bytes.
 
     `rules_version` is that of the rules that read its events, null where none did; `unlisted_events` counts
-    those that are in no row.
+    those that are in no row. `removed_at` is when its text was removed, which its events are of all the same;
+    it comes back with the next report of an equal log.
     """
 
     __tablename__ = "log"
@@ -20,6 +23,7 @@ class Log(Base):
     size_bytes: Mapped[int] = mapped_column(RowId)
     rules_version: Mapped[int | None]
     unlisted_events: Mapped[int | None]
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 _IS_LATER = text("first_line > 1")

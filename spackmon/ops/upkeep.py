@@ -1,5 +1,6 @@
 """What a serving process does beside its requests, for as long as it runs."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import anyio
@@ -16,8 +17,10 @@ from spackmon.ingest.tables import error_groups, facets
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.models import utc_now
+from spackmon.ops import retention
 from spackmon.ops.health import Watch
 from spackmon.ops.spool import Spool
+from spackmon.retention_rules import RetentionRule
 from spackmon.threads import in_thread
 
 log = structlog.get_logger()
@@ -25,6 +28,7 @@ log = structlog.get_logger()
 _LOOK_SECONDS = 1.0
 _SILENCE_LOOK_SECONDS = 600.0
 _SEAL_LOOK_SECONDS = 600.0
+_RETAIN_LOOK_SECONDS = 4 * 3600.0
 _PACK_LOOK_SECONDS = 0.2
 _DOCUMENTS_TOLD = 10_000
 # The start waits so long for the database; then the service answers, if only to say what it waits for.
@@ -127,6 +131,26 @@ async def seal_contents(database: Database) -> None:
                     await database.write_held(partial(seal, chunk=chunk), impatient=True)
             except Exception:
                 log.exception("contents_not_sealed")
+
+
+async def retain(database: Database, rules: str) -> None:
+    """Remove what the rules of RETENTION say is old, a few runs at a time, so that nobody waits."""
+    while rules:
+        await anyio.sleep(_RETAIN_LOOK_SECONDS)
+        if database.condition.trouble is None:
+            try:
+                await _retain(database, retention.rules_of(rules))
+            except Exception:
+                log.exception("old_data_not_removed")
+
+
+async def _retain(database: Database, rules: Sequence[RetentionRule]) -> None:
+    for step in await in_thread(lambda: list(retention.steps(database, rules))):
+        total = 0
+        while count := await database.write_held(partial(retention.remove_some, step=step), impatient=True):
+            total += count
+        if total:
+            log.info("old_data_removed", rule=str(step.rule), removed=total)
 
 
 async def _end_all_silent_runs(database: Database, silence_seconds: float) -> None:

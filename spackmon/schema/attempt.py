@@ -104,6 +104,11 @@ class Log:
         description="Lines of the whole log, at most 16 MB of which are looked through in one answer.",
     )
     digest: str = value(logs.log_digest, description="The SHA-256 of the whole log's bytes, in hexadecimal.")
+    removed_at: datetime | None = value(
+        logs.log_removed_at,
+        description="When its text was removed, by RETENTION; it has no lines then, and its errors and "
+        "warnings are as they were.",
+    )
     unlisted_event_count: int | None = json_value(
         logs.log_unlisted,
         description="How many errors and warnings in it are not listed, of which 200 each are; null if it "

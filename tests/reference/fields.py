@@ -141,6 +141,7 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Parameter", "value"): lambda rows, element: element.value,
     ("Log", "base64"): lambda _, log: log.base64(),
     ("Log", "digest"): lambda _, log: log.row.digest.hex(),
+    ("Log", "removedAt"): lambda _, log: log.row.removed_at,
     ("Log", "lineCount"): lambda _, log: len(log.every_line),
     ("Log", "plainText"): lambda _, log: log.plain_text(),
     ("Log", "sizeBytes"): lambda _, log: log.row.size_bytes,

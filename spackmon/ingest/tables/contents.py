@@ -45,6 +45,11 @@ _INSERT_LOG = Statement(
     """
 )
 
+# Its text was removed, and is here again.
+_BRING_BACK = Statement(
+    "UPDATE log SET removed_at = NULL WHERE id = :id AND removed_at IS NOT NULL RETURNING id"
+)
+
 _INSERT_CHUNK = text(
     """
     INSERT INTO log_chunk (log_id, number, first_line, size_bytes, content)
@@ -90,12 +95,14 @@ def log_of(connection: Connection, output: bytes | LargeBytes | PackedLog) -> in
     log_id, is_new = _get_or_create(
         connection, "log", _INSERT_LOG, digest, size_bytes=len(output), rules_version=RULES_VERSION
     )
-    if is_new:
+    is_back = not is_new and bool(_BRING_BACK.run(connection, id=log_id))
+    if is_new or is_back:
         log = output.chunks() if isinstance(output, PackedLog) else chunks.split(output)
         # A few chunks at a time: one log may be larger than all else that the server holds.
         while batch := list(islice(log, _CHUNKS_AT_ONCE)):
             rows = [{"log_id": log_id, **dataclasses.asdict(chunk)} for chunk in batch]
             connection.execute(_INSERT_CHUNK, rows)
+    if is_new:
         report = output.report if isinstance(output, PackedLog) else report_of(pieces(output))
         add_events(connection, log_id, report)
     return log_id

@@ -39,19 +39,21 @@ _INSERT = over_rows(
     """,
 )
 # Whoever replaces the last phase with a log deletes that too.
-_LOCK = Statement("SELECT id FROM log WHERE id = :log_id {lock}", lock="FOR UPDATE")
+_LOCK = Statement("SELECT id FROM log WHERE id = :log_id AND removed_at IS NULL {lock}", lock="FOR UPDATE")
 _DELETE = Statement("DELETE FROM log_event WHERE log_id = :log_id")
 _READ = Statement(
     "UPDATE log SET rules_version = :rules_version, unlisted_events = :unlisted_events WHERE id = :log_id"
 )
 _UNREAD = Statement(
     """
-    SELECT id FROM log WHERE id > :after AND (rules_version IS NULL OR rules_version <> :rules_version)
+    SELECT id FROM log
+    WHERE id > :after AND removed_at IS NULL AND (rules_version IS NULL OR rules_version <> :rules_version)
     ORDER BY id LIMIT :most
     """
 )
 _COUNT_UNREAD = Statement(
-    "SELECT count(*) AS logs FROM log WHERE rules_version IS NULL OR rules_version <> :rules_version"
+    "SELECT count(*) AS logs FROM log"
+    " WHERE removed_at IS NULL AND (rules_version IS NULL OR rules_version <> :rules_version)"
 )
 _CHUNKS = Statement("SELECT content FROM log_chunk WHERE log_id = :log_id AND number = :number")
 

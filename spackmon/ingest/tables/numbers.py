@@ -53,6 +53,27 @@ def build_of_number(connection: Connection, number: int) -> int:
     return number
 
 
+_END = [
+    Statement(statement)
+    for statement in (
+        *(
+            f"DELETE FROM {table} WHERE {column} = :build_id"  # noqa: S608 -- of our own constants
+            for end in (End.DELETED, End.LED_ON)
+            for table, column in referring(OF_BUILD, end)
+        ),
+        "DELETE FROM build WHERE id = :build_id",
+    )
+]
+
+
+def end_build(connection: Connection, build_id: int) -> None:
+    """Delete a build without runs, with the numbers that led to it."""
+    forget_contents(connection, build_id)
+    uncount_build(connection, build_id)
+    for statement in _END:
+        statement.run(connection, build_id=build_id)
+
+
 def leave_build(connection: Connection, build_id: int, target_id: int) -> None:
     """Delete a build without runs; its number leads to another from then on."""
     forget_contents(connection, build_id)

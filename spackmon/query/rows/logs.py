@@ -107,6 +107,13 @@ def log_digest(phase: Scope) -> ColumnElement[Any]:
     return digest.correlate_except(log).scalar_subquery()
 
 
+def log_removed_at(phase: Scope) -> ColumnElement[Any]:
+    """When the log's text was removed; null where it is there."""
+    log = Log.__table__.alias()
+    removed_at = select(log.c.removed_at).where(log.c.id == phase[Phase.log_id])
+    return removed_at.correlate_except(log).scalar_subquery()
+
+
 def chunks_from(line: ColumnElement[Any], phase: Scope) -> tuple[FromClause, list[ColumnElement[bool]]]:
     """The chunks of a phase's log from that on in which a line begins: the table, and what must hold."""
     chunk = _chunk()

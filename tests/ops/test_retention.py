@@ -1,0 +1,164 @@
+"""What RETENTION removes, and that what is counted of the rest is as if the removed had never been."""
+
+import gzip
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from spackmon.auth.people import add_person
+from spackmon.database import Database
+from spackmon.ingest.batches import apply_each
+from spackmon.ingest.checking import check_database
+from spackmon.ingest.specs.removal import remove_orphans
+from spackmon.models import utc_now
+from spackmon.ops.old_server.importing import import_old_server
+from spackmon.ops.old_server.tables import opened
+from spackmon.ops.retention import find_all, remove_all, rules_of, sizes
+from spackmon.retention_rules import read_rules
+from spackmon.status import BuildStatus, SourceKind
+from spackmon.submission import Environment, InstallPhase, InstallReport, Source
+from tests.server import served
+
+OLD = Path(__file__).parents[1] / "data" / "old-server" / "shared.sqlite3.gz"
+NOW = utc_now()
+LIBZETA, TOPBROKEN = "mt6igqr74fuhl7vaql5om7tsosrbyvyj", "74s7qv7dtoay3t32brcccxg52s2edckt"
+MACHINE = Environment("host", "linux", "debian12", "x86_64", "6.1")
+
+
+def _run(key: str, spec_hash: str, status: BuildStatus, days_ago: int, tag: str = "") -> InstallReport:
+    ended_at = NOW - timedelta(days=days_ago)
+    log = f"a.c:1:2: error: '{spec_hash[:3]}' undeclared\n{key}\n".encode()
+    phase = "ERROR" if status is BuildStatus.FAILED else "SUCCESS"
+    return InstallReport(
+        Source(SourceKind.EXTENSION, key), spec_hash=spec_hash, environment=MACHINE, status=status,
+        started_at=ended_at - timedelta(hours=1), finished_at=ended_at, tags=(tag,) if tag else (),
+        phases=(InstallPhase("build", phase, output=log if phase == "ERROR" else b"fine " + log[20:]),),
+        environment_variables={"KEY": key},
+    )  # fmt: skip
+
+
+REPORTS = (
+    _run("s100", LIBZETA, BuildStatus.SUCCESS, 100),
+    _run("s50", LIBZETA, BuildStatus.SUCCESS, 50),
+    _run("f40", LIBZETA, BuildStatus.FAILED, 40, "nightly"),
+    _run("f3", LIBZETA, BuildStatus.FAILED, 3, "nightly"),
+    _run("t200", TOPBROKEN, BuildStatus.FAILED, 200),
+)
+
+
+@pytest.fixture
+def database(database_url: str, tmp_path: Path) -> Iterator[Database]:
+    """With the old server's builds of November, and some of now."""
+    (tmp_path / "old.sqlite3").write_bytes(gzip.decompress(OLD.read_bytes()))
+    database = Database(database_url)
+    with opened(str(tmp_path / "old.sqlite3")) as tables:
+        import_old_server(database, tables)
+    _report(database, "ada")
+    yield database
+    database.close()
+
+
+def _report(database: Database, name: str | None = None) -> None:
+    def work(connection: Any) -> None:
+        if name is not None:
+            add_person(connection, name)
+        person = connection.execute(text("SELECT id FROM person WHERE name = 'ada'")).scalar()
+        apply_each(connection, REPORTS, person, across_owners=False)
+
+    database.write(work)
+
+
+def _keys(database: Database) -> set[str]:
+    statement = text("SELECT key FROM claim WHERE kind = 'EXTENSION'")
+    return set(database.read_once(lambda connection: list(connection.execute(statement).scalars())))
+
+
+def _remove(database: Database, rules: str, now: datetime = NOW) -> list[int]:
+    read = rules_of(rules)
+    # Each rule finds what it would remove alone.
+    found = [one.count for one in find_all(database, read, now)]
+    removed = [one.count for one in remove_all(database, read, now)]
+    assert removed == found
+    assert [one.count for one in find_all(database, read, now)] == [0] * len(read)
+    _is_right(database)
+    return removed
+
+
+def _is_right(database: Database) -> None:
+    differences: dict[str, int] = {}
+    for progress in check_database(database, repair=False):
+        differences |= {name: count for name, count in progress.differences.items() if count}
+    assert not differences
+
+
+def test_old_runs_go_by_their_tags_and_status_and_the_last_success_stays(database: Database) -> None:
+    assert _remove(database, "runs 30 tag:nightly") == [1]
+    assert _keys(database) == {"s100", "s50", "f3", "t200"}
+    # The old server's are of nine days ago, and are the last.
+    assert _remove(database, "runs 30 status:SUCCESS") == [2]
+    assert _keys(database) == {"f3", "t200"}
+    builds = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
+    assert _remove(database, "runs 150") == [1]
+    assert _keys(database) == {"f3"}
+    left = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
+    assert left == builds - 1
+    # What was removed may be reported again, and a year later all but the last successes go.
+    _report(database)
+    assert _keys(database) == {"s100", "s50", "f40", "f3", "t200"}
+    later = NOW + timedelta(days=365)
+    _remove(database, "runs 30", later)
+    assert not _keys(database) & {"s100", "f40", "f3", "t200"}
+    one_of_each = (
+        "SELECT count(*) - count(DISTINCT b.spec_id) FROM attempt a JOIN build b ON b.id = a.build_id"
+    )
+    statement = text(one_of_each)
+    assert database.read_once(lambda c: c.execute(statement).scalar_one()) == 0
+    _remove(database, "runs 30 keep:package", later)
+    statement = text(one_of_each.replace("spec_id", "package_id"))
+    assert database.read_once(lambda c: c.execute(statement).scalar_one()) == 0
+    assert sum(one.runs for one in database.read_once(sizes)) > 0
+    count = remove_orphans(database, dry_run=True, now=later)
+    assert remove_orphans(database, now=later) == count > 0
+    _is_right(database)
+    shown = text("SELECT count(*) FROM spec s JOIN spec_hash h ON h.spec_id = s.id WHERE h.value = :hash")
+    assert database.read_once(lambda c: c.execute(shown, {"hash": TOPBROKEN}).scalar_one()) == 0
+
+
+LOGS = """{ builds(first: 50, where: {owner: {name: {eq: "ada"}}}) { nodes {
+    phases { nodes { log { text removedAt sizeBytes lineCount tail } } } } } }"""
+
+
+def test_texts_of_logs_go_and_what_they_told_stays(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    errors = text("SELECT count(*) FROM build_event")
+    before = database.read_once(lambda c: c.execute(errors).scalar_one())
+    assert _remove(database, "logs 60; runs 9999") == [0, 2]
+    assert _remove(database, "logs 30") == [2]
+    assert database.read_once(lambda c: c.execute(errors).scalar_one()) == before
+    with served(database_url, tmp_path / "served") as server:
+        builds = server.ask(LOGS)["builds"]["nodes"]
+        logs = [phase["log"] for build in builds for phase in build["phases"]["nodes"]]
+        removed = [log for log in logs if log["removedAt"]]
+        assert removed
+        assert all((log["text"], log["tail"], log["lineCount"]) == ("", "", 0) for log in removed)
+        assert all(log["sizeBytes"] for log in removed)
+    # The same log again: its text is back.
+    again = InstallReport(Source(SourceKind.EXTENSION, "again"), phases=REPORTS[4].phases, package_name="x")
+    database.write(lambda c: apply_each(c, [again], 1, across_owners=False))
+    back = text("SELECT count(*) FROM log WHERE removed_at IS NOT NULL")
+    assert database.read_once(lambda c: c.execute(back).scalar_one()) == 3
+    _is_right(database)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    ["logs", "logs x", "logs 0", "books 3", "runs 3 colour:red", "runs 3 status:SAD", "runs 3 keep:all"],
+)
+def test_a_rule_that_says_nothing_is_refused(rules: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        read_rules(rules)
