@@ -30,7 +30,8 @@ def remove_runs(connection: Connection, attempt_ids: Collection[int], now: datet
     # What one of them kept apart may be of one run now.
     pairs = neighbours(connection, [one.claim for one in stored.values()]).pairs
     near = {other for _, other in pairs} - claim_ids
-    logs, elf_files = retention.contents_of_claims(connection, claim_ids)
+    logs = {phase.log_id for one in stored.values() for phase in one.claim.phases}
+    elf_files = retention.elf_files_of(connection, claim_ids)
     attempts_gone = {row.attempt_id for row in rows}
     delete_events_of_logs(connection, attempts_gone)
     _end(connection, claim_ids, attempts_gone)

@@ -133,11 +133,6 @@ _OF_RUNS = over_rows(
     ORDER BY c.id
     """,
 )
-_LOGS_OF_CLAIMS = over_rows(
-    "id bigint",
-    "SELECT DISTINCT p.log_id FROM claim_phase p"
-    " WHERE p.claim_id IN (SELECT i.id FROM {input} i) AND p.log_id IS NOT NULL",
-)
 _ELF_OF_CLAIMS = over_rows(
     "id bigint",
     "SELECT DISTINCT t.elf_file_id FROM analysis a JOIN attribute t ON t.analysis_id = a.id"
@@ -153,7 +148,7 @@ _END_CLAIMS = [
         ("analysis_host", "analysis_id", _ANALYSES),
         ("analysis", "claim_id", _CLAIMS),
         ("build_event", "claim_id", _CLAIMS),
-        ("claim_phase", "claim_id", _CLAIMS),
+        ("claim_log", "claim_id", _CLAIMS),
         ("ruling", "claim_id", _CLAIMS),
         ("ruling", "other_claim_id", _CLAIMS),
         ("claim", "id", _CLAIMS),
@@ -166,11 +161,10 @@ def rows_of_runs(connection: Connection, attempt_ids: Collection[int]) -> Sequen
     return _OF_RUNS.run(connection, sorted((one,) for one in attempt_ids))
 
 
-def contents_of_claims(connection: Connection, claim_ids: Collection[int]) -> tuple[list[int], list[int]]:
-    """The logs and the ELF files that claims have."""
-    ids = sorted((one,) for one in claim_ids)
-    logs = [row.log_id for row in _LOGS_OF_CLAIMS.run(connection, ids)]
-    return logs, [row.elf_file_id for row in _ELF_OF_CLAIMS.run(connection, ids)]
+def elf_files_of(connection: Connection, claim_ids: Collection[int]) -> list[int]:
+    """The ELF files that claims have results of."""
+    rows = _ELF_OF_CLAIMS.run(connection, sorted((one,) for one in claim_ids))
+    return [row.elf_file_id for row in rows]
 
 
 def end_claims(connection: Connection, claim_ids: Collection[int]) -> None:
