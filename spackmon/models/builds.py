@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.ci import CiJob
-from spackmon.models.columns import DETAIL, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import DETAIL, MOSTLY_0, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
 from spackmon.models.people import Person
@@ -46,6 +46,15 @@ class BuildEnvironment(Base):
 _HASHED = text("hash IS NOT NULL")
 _WAITS = text("spec_id IS NULL")
 _OF_CI = text("ci_job_id IS NOT NULL")
+
+
+def _counts(table: str) -> tuple[Index, ...]:
+    """Indexes of the runs or builds that have errors, and of those that have warnings: most have none."""
+    names = "error_count", "warning_count"
+    return tuple(
+        Index(f"ix_{table}_{name}_id", name, "id", sqlite_where=some, postgresql_where=some)
+        for name, some in ((name, text(f"{name} > 0")) for name in names)
+    )
 
 
 class EnvironmentSet(Base):
@@ -116,6 +125,7 @@ class Build(Base):
         Index(None, "package_id", "id"),
         Index(None, "package_id", "status", "id"),
         Index(None, "updated_at", "id"),
+        *_counts("build"),
         # The number of a build that was merged into another is never given again.
         {"sqlite_autoincrement": True},
     )
@@ -138,6 +148,8 @@ class Build(Base):
     environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     first_error_group_id: Mapped[int | None] = mapped_column(RowId)
+    error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
+    warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     facet_id: Mapped[int | None] = mapped_column(RowId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -195,6 +207,7 @@ class Attempt(Base):
     __tablename__ = "attempt"
     __table_args__ = (
         UniqueConstraint("build_id", "number"),
+        *_counts("attempt"),
         Index("ix_attempt_ci_job_id", "ci_job_id", sqlite_where=_OF_CI, postgresql_where=_OF_CI),
     )
 
@@ -218,6 +231,8 @@ class Attempt(Base):
     environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
     manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
     first_error_group_id: Mapped[int | None] = mapped_column(RowId)
+    error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
+    warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     ci_job_id: Mapped[int | None] = mapped_column(ForeignKey(CiJob.id))
 
 

@@ -32,6 +32,10 @@ COUNTED = {"info": {"counted": "attempt_id"}}
 DETAIL: dict[Any, Any] = {"seen_by": SEES_DETAILS}
 
 
+# A count of what most rows have none of: an index has the others alone.
+MOSTLY_0: dict[Any, Any] = {"mostly_0": True}
+
+
 class Word(Text):
     """Text of lowercase letters, digits and underscores, as hashes are: JSON and CSV show it as it is."""
 

@@ -22,10 +22,8 @@ from spackmon.query.meanings.fields import (
 from spackmon.query.rows import logs
 from spackmon.query.rows.events import (
     error_news,
-    errors_of_attempt,
     first_error_group_id,
     root_event,
-    warnings_of_attempt,
 )
 from spackmon.query.rows.failures import root_failure_of_run
 from spackmon.query.rows.relations import refer_by, share, tags_of_attempt
@@ -326,9 +324,9 @@ class Attempt(Node):
         description="Whether runs of the site had the error of `rootEvent` before: equal errors of whatever "
         "package. Null without an error, or if no source says when the run began.",
     )
-    error_count: int = value(errors_of_attempt, cost=5, filters=True, description="How many errors it has.")
-    warning_count: int = value(
-        warnings_of_attempt, cost=5, filters=True, description="How many warnings it has."
+    error_count: int = column(models.Attempt.error_count, filters=True, description="How many errors it has.")
+    warning_count: int = column(
+        models.Attempt.warning_count, filters=True, description="How many warnings it has."
     )
     sources: list[Claim] = listing(
         models.Claim,

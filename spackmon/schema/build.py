@@ -24,9 +24,7 @@ from spackmon.query.rows.affected import advisories_of_build
 from spackmon.query.rows.ci import ci_run_id
 from spackmon.query.rows.events import (
     builds_of_group,
-    errors_of_build,
     first_error_group_id,
-    warnings_of_build,
 )
 from spackmon.query.rows.failures import last_success, root_failure
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
@@ -227,11 +225,11 @@ class Build(Node):
         filters=True,
         description="The group of the newest attempt's first error; null if there is none.",
     )
-    error_count: int = value(
-        errors_of_build, cost=5, filters=True, description="How many errors the newest attempt has."
+    error_count: int = column(
+        models.Build.error_count, filters=True, description="How many errors the newest attempt has."
     )
-    warning_count: int = value(
-        warnings_of_build, cost=5, filters=True, description="How many warnings the newest attempt has."
+    warning_count: int = column(
+        models.Build.warning_count, filters=True, description="How many warnings the newest attempt has."
     )
     sources: list[Claim] = listing(
         models.Claim,

@@ -50,6 +50,13 @@ FIRST_OF_BUILDS = """
     JOIN attempt a ON a.id = b.newest_attempt_id
     WHERE b.first_error_group_id IS DISTINCT FROM a.first_error_group_id
 """
+EVENTS = """
+    SELECT {table}.id, sum(CASE e.kind WHEN 'ERROR' THEN 1 ELSE 0 END),
+        sum(CASE e.kind WHEN 'WARNING' THEN 1 ELSE 0 END)
+    FROM {table} LEFT JOIN build_event e ON e.attempt_id = {attempt_id}
+    GROUP BY {table}.id ORDER BY {table}.id
+"""
+EVENTS_KEPT = "SELECT id, error_count, warning_count FROM {table} ORDER BY id"
 
 FACETS = """
     SELECT f.id, count(b.id) FROM build_facet f LEFT JOIN build b ON b.facet_id = f.id
@@ -135,6 +142,9 @@ def assert_counted(site: Site) -> None:
     assert site.rows(KEPT) == site.rows(COUNTED)
     assert site.rows(FIRST_KEPT) == site.rows(FIRST)
     assert site.rows(FIRST_OF_BUILDS) == []
+    for table, attempt_id in (("attempt", "attempt.id"), ("build", "build.newest_attempt_id")):
+        events = site.rows(EVENTS.format(table=table, attempt_id=attempt_id))
+        assert site.rows(EVENTS_KEPT.format(table=table)) == events
 
 
 def histogram_of(builds: Sequence[Any]) -> set[tuple[int, float, int, int]]:
@@ -184,6 +194,8 @@ WRONG = [
     ("errors of builds", "UPDATE error_group_build SET run_count = 7"),
     ("errors of builds", "UPDATE attempt SET first_error_group_id = NULL"),
     ("errors of builds", "UPDATE build SET first_error_group_id = NULL"),
+    ("errors of builds", "UPDATE attempt SET error_count = 7"),
+    ("errors of builds", "UPDATE build SET warning_count = 7"),
     ("counts of error groups", "UPDATE error_group SET event_count = 7"),
     ("counts of error groups", "UPDATE error_group SET first_seen = NULL"),
     ("counts of error groups", "DELETE FROM error_group_change"),

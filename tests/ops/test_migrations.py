@@ -311,6 +311,48 @@ def test_claims_take_their_phases_in_while_others_write(empty_url: str, tmp_path
     database.close()
 
 
+ERRING = [
+    "INSERT INTO person (id, name, created_at) VALUES (1, 'ada', :t)",
+    "INSERT INTO build_environment (id, hostname, platform, operating_system, target, kernel_version)"
+    " VALUES (1, 'node', 'linux', 'debian12', 'zen2', '')",
+    "INSERT INTO build (id, environment_id, owner_id, newest_attempt_id, status, created_at, updated_at)"
+    " VALUES (1, 1, 1, 2, 'FAILED', :t, :t), (9000, 1, 1, 9000, 'FAILED', :t, :t)",
+    "INSERT INTO attempt (id, build_id, number, environment_id, status, end_is_inferred, reported_at)"
+    " VALUES (1, 1, 1, 1, 'FAILED', false, :t), (2, 1, 2, 1, 'FAILED', false, :t),"
+    " (9000, 9000, 1, 1, 'FAILED', false, :t)",
+    "INSERT INTO build_event (id, attempt_id, position, kind, text) VALUES (1, 1, 1, 'ERROR', ''),"
+    " (2, 2, 1, 'ERROR', ''), (3, 2, 2, 'ERROR', ''), (4, 2, 3, 'WARNING', ''), (5, 9000, 1, 'ERROR', '')",
+]
+
+
+def test_events_are_counted_while_others_write(empty_url: str, tmp_path: Path) -> None:
+    upgrade_to(38, empty_url, tmp_path / "before")
+    database = Database(empty_url)
+    moment = {"t": "2024-01-01T00:00:00.000000Z"}
+    for statement in ERRING:
+        given = moment if ":t" in statement else {}
+        database.write_once(partial(_execute, statement, given))
+    told: list[str] = []
+
+    def change(progress: str) -> None:
+        told.append(progress)
+        if progress == "an index of attempt" or database.is_sqlite:
+            database.write_once(partial(_execute, "UPDATE build_event SET kind = 'WARNING' WHERE id = 5", {}))
+
+    if database.is_sqlite:
+        change("")
+    upgrade(empty_url, tell=change)
+    assert told
+    for table, counts in (
+        ("attempt", {(1, 1, 0), (2, 2, 1), (9000, 0, 1)}),
+        ("build", {(1, 2, 1), (9000, 0, 1)}),
+    ):
+        question = text(f"SELECT id, error_count, warning_count FROM {table}")
+        assert {tuple(row) for row in database.read_once(lambda c, q=question: c.execute(q).all())} == counts
+    assert database.read_once(_differences) == []
+    database.close()
+
+
 def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:
     connection.execute(text(statement), values)
 

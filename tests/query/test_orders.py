@@ -1,6 +1,7 @@
 """Rows come in the order that is asked for; pages joined are that order, whatever is written meanwhile."""
 
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from functools import cmp_to_key
 from typing import Any
 
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
+from spackmon.query.rows import ranges
 from spackmon.schema import schema
 from tests.ingest.reports import spec
 from tests.query.conftest import AskedSite
@@ -194,6 +196,30 @@ def test_what_began_in_a_time_is_listed_page_by_page_wherever_in_the_list_it_is(
             listed += [one["id"] for one in found["nodes"]]
             page = found["pageInfo"]
         assert listed == [one["id"] for one in every if first <= (one["startedAt"] or "") < end]
+
+
+COMPARED: dict[str, Callable[[int, int], bool]] = {"ge": operator.ge, "lt": operator.lt, "eq": operator.eq}
+
+
+@pytest.mark.parametrize("few", [0, 1, ranges.FEW])
+@pytest.mark.parametrize("noun", ["builds", "attempts"])
+@pytest.mark.parametrize("name", ["errorCount", "warningCount"])
+def test_rows_are_listed_by_a_count_alike_whether_they_are_few_or_many(
+    furnished: AskedSite, monkeypatch: pytest.MonkeyPatch, few: int, noun: str, name: str
+) -> None:
+    monkeypatch.setattr(ranges, "FEW", few)
+    every = furnished.ask(f"{{ {noun}(first: 500) {{ nodes {{ id {name} }} }} }}")[noun]["nodes"]
+    counts = sorted({one[name] for one in every})
+    assert len(counts) > 2
+    for word, compare in COMPARED.items():
+        # The name is another one for each form of the statement, as what is compiled is kept.
+        query = f"""query few_{few}($count: Int!) {{
+          {noun}(first: 500, where: {{{name}: {{{word}: $count}}}}) {{ totalCount nodes {{ id }} }} }}"""
+        for count in (*counts, counts[-1] + 1):
+            listed = [one["id"] for one in every if compare(one[name], count)]
+            found = furnished.ask(query, count=count)[noun]
+            assert [one["id"] for one in found["nodes"]] == listed
+            assert found["totalCount"] == len(listed)
 
 
 @pytest.mark.parametrize(

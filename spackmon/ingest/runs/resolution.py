@@ -24,7 +24,6 @@ from spackmon.ingest.tables.run_events import delete_events_of_logs, write_event
 from spackmon.runs.claim import Claim, Machine
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import Rulings, may_decide, resolve
-from spackmon.status import EventKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +225,12 @@ class _Writing:
         claims.move_claims(self._connection, moved)
         claims.keep_logs(self._connection, _spare_logs(runs))
         attempts.count_findings(self._connection, written)
-        erring = write_events_of_logs(self._connection, written)
+        with_events = write_events_of_logs(self._connection, written)
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)
-        erring |= {new_id for new_id, run in written if any(_errs(claim) for claim in run.claims)}
+        with_events |= {new_id for new_id, run in written if any(claim.event_kinds for claim in run.claims)}
         self._settle()
         self._settled.count(self._connection)
-        self._count_errors(erring)
+        self._count_events(with_events)
         if rows and self._touched:
             old = {i for row in rows.values() for i in (row.environment_id, row.build_environment_id)}
             delete_unused(self._connection, "build_environment", old)
@@ -314,9 +313,9 @@ class _Writing:
         delete_events_of_logs(self._connection, gone)
         attempts.delete_attempts(self._connection, gone)
 
-    def _count_errors(self, erring: Collection[int]) -> None:
-        """Count the errors of these runs' builds, and of those whose runs are others now."""
-        build_ids = set(attempts.builds_of(self._connection, erring).values())
+    def _count_events(self, attempt_ids: Collection[int]) -> None:
+        """Count the errors and warnings of these runs' builds, and of those whose runs are others now."""
+        build_ids = set(attempts.builds_of(self._connection, attempt_ids).values())
         if self._leads:
             build_ids |= self._touched
         count_errors(self._connection, build_ids)
@@ -356,10 +355,6 @@ class _Writing:
         if machine not in self._environments:
             self._environments[machine], _ = get_or_create_environment(self._connection, machine)
         return self._environments[machine]
-
-
-def _errs(claim: Claim) -> bool:
-    return EventKind.ERROR in claim.event_kinds
 
 
 def _attempts_of(runs: list[Run]) -> list[int | None]:

@@ -165,7 +165,8 @@ _NEWEST = Statement(
 _REPEATED = (
     "status", "started_at", "finished_at", "duration_seconds", "cpu_seconds", "peak_memory_bytes",
     "installed_from", "prefix",
-    "configure_arguments", "environment_set_id", "manifest_id", "first_error_group_id",
+    "configure_arguments", "environment_set_id", "manifest_id", "first_error_group_id", "error_count",
+    "warning_count",
 )  # fmt: skip
 
 _REPEAT_NEWEST = Statement(

@@ -66,28 +66,44 @@ _INSERT = over_rows(
     """,  # noqa: S608 -- as above
 )
 
-_FIRST = """
-    SELECT e.error_group_id FROM build_event e WHERE e.attempt_id = attempt.id AND e.kind = 'ERROR'
-    ORDER BY e.position LIMIT 1
-"""
+_EVENTS_OF = "FROM build_event e WHERE e.attempt_id = a.id AND e.kind"
 
-_FIRST_OF_RUNS = over_rows(
-    "id bigint",
-    f"""
-    UPDATE attempt SET first_error_group_id = ({_FIRST})
-    WHERE build_id IN (SELECT i.id FROM {{input}} i) AND first_error_group_id IS DISTINCT FROM ({_FIRST})
-    RETURNING id
-    """,  # noqa: S608 -- as above
+_DIFFER = " OR ".join(
+    f"{{table}}.{name} IS DISTINCT FROM c.{name}"
+    for name in ("first_error_group_id", "error_count", "warning_count")
 )
 
-_FIRST_OF_NEWEST = "SELECT a.first_error_group_id FROM attempt a WHERE a.id = build.newest_attempt_id"
-
-_FIRST_OF_BUILDS = over_rows(
+_COUNT_OF_RUNS = over_rows(
     "id bigint",
     f"""
-    UPDATE build SET first_error_group_id = ({_FIRST_OF_NEWEST})
-    WHERE id IN (SELECT i.id FROM {{input}} i) AND first_error_group_id IS DISTINCT FROM ({_FIRST_OF_NEWEST})
-    RETURNING id
+    UPDATE attempt SET first_error_group_id = c.first_error_group_id, error_count = c.error_count,
+        warning_count = c.warning_count
+    FROM (
+        SELECT a.id,
+            (SELECT e.error_group_id {_EVENTS_OF} = 'ERROR' ORDER BY e.position LIMIT 1)
+                AS first_error_group_id,
+            (SELECT count(*) {_EVENTS_OF} = 'ERROR') AS error_count,
+            (SELECT count(*) {_EVENTS_OF} = 'WARNING') AS warning_count
+        FROM attempt a WHERE a.build_id IN (SELECT i.id FROM {{input}} i)
+    ) c
+    WHERE attempt.id = c.id AND ({_DIFFER.format(table="attempt")})
+    RETURNING attempt.id
+    """,  # noqa: S608 -- of our own constants
+)
+
+_COUNT_OF_BUILDS = over_rows(
+    "id bigint",
+    f"""
+    UPDATE build SET first_error_group_id = c.first_error_group_id, error_count = c.error_count,
+        warning_count = c.warning_count
+    FROM (
+        SELECT b.id, a.first_error_group_id, COALESCE(a.error_count, 0) AS error_count,
+            COALESCE(a.warning_count, 0) AS warning_count
+        FROM build b LEFT JOIN attempt a ON a.id = b.newest_attempt_id
+        WHERE b.id IN (SELECT i.id FROM {{input}} i)
+    ) c
+    WHERE build.id = c.id AND ({_DIFFER.format(table="build")})
+    RETURNING build.id
     """,  # noqa: S608 -- as above
 )
 
@@ -155,12 +171,13 @@ _RECOUNT = over_rows(
 
 
 def count_errors(connection: Connection, build_ids: Collection[int]) -> int:
-    """Write what the runs of some builds, whose packages are locked, have of error groups; what differed.
+    """Write what the runs of some builds, whose packages are locked, have of errors and their groups, and how
+    many warnings; what differed.
 
     A build without runs has nothing of them.
     """
     ids = sorted((build_id,) for build_id in build_ids)
-    first = len(_FIRST_OF_RUNS.run(connection, ids)) + len(_FIRST_OF_BUILDS.run(connection, ids))
+    counted = len(_COUNT_OF_RUNS.run(connection, ids)) + len(_COUNT_OF_BUILDS.run(connection, ids))
     changes = _ADD_CHANGES.run(connection, ids)
     if changes:
         _FORGET.run(connection, ids)
@@ -168,7 +185,7 @@ def count_errors(connection: Connection, build_ids: Collection[int]) -> int:
         if connection.dialect.name == "sqlite":
             # It has one writer: nobody waits.
             FOLDING.fold_some(connection)
-    return first + len(changes)
+    return counted + len(changes)
 
 
 def _put(connection: Connection, changes: Sequence[Any]) -> None:

@@ -14,7 +14,7 @@ from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
 from spackmon.query.rows.searches import has_words, rank_of
-from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Satisfying, ValueOf
+from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Satisfying, ValueOf, Ways
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.selection import Selected
@@ -86,6 +86,9 @@ class Connected(Meaning):
         if self.satisfying is not None and "satisfying" in arguments:
             text = statement.decided(arguments["satisfying"])
             ways = self.satisfying(child, text, statement.rules(arguments))
+        few = next((one.few for one in conditions if one.few is not None), None)
+        if few is not None and driver is None and ways is None and self.belongs is None:
+            ways = Ways.few_or_many(few)
         order = ordered(at, child, statement)
         if "orderBy" not in arguments:
             for path in self.order:

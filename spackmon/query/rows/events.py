@@ -1,4 +1,4 @@
-"""Errors and warnings: how many a build has, which one was first, and when a group of them was seen."""
+"""Errors and warnings: which one of a run was first, and when a group of them was seen."""
 
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +32,6 @@ from spackmon.models import (
 )
 from spackmon.models.columns import UtcDateTime
 from spackmon.query.rows.lookups import without_nul
-from spackmon.query.rows.relations import newest_attempt_id
 from spackmon.query.sql.conditions import Driver, Filtering
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
@@ -42,27 +41,7 @@ from spackmon.status import ErrorNews, EventKind
 DAYS_OF_NEWS = 30
 """An error that no run had for so long has returned when one has it again."""
 
-AttemptId = Callable[[Scope], ColumnElement[Any]]
 Value = Callable[[Scope], ColumnElement[Any]]
-
-
-def events_of(attempt_id: AttemptId, kind: EventKind) -> Value:
-    """How many events of a kind the attempt has that `attempt_id` finds."""
-
-    def count(row: Scope) -> ColumnElement[Any]:
-        event = BuildEvent.__table__.alias()
-        of_kind = event.c.attempt_id == attempt_id(row), event.c.kind == constant(kind)
-        # Within: what finds the attempt is a subquery of its own, in which the row is the outer one.
-        counted = select(func.count(type_=BigInteger())).select_from(event).where(*of_kind)
-        return counted.correlate_except(event).scalar_subquery()
-
-    return count
-
-
-errors_of_build = events_of(newest_attempt_id, EventKind.ERROR)
-warnings_of_build = events_of(newest_attempt_id, EventKind.WARNING)
-errors_of_attempt = events_of(lambda attempt: attempt.row_id, EventKind.ERROR)
-warnings_of_attempt = events_of(lambda attempt: attempt.row_id, EventKind.WARNING)
 
 
 def root_event(attempt: Scope) -> ColumnElement[Any]:

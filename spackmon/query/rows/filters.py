@@ -35,7 +35,7 @@ from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
-from spackmon.query.rows.ranges import newest_within
+from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Shared
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate
 from spackmon.query.sql.json_text import constant
@@ -66,8 +66,15 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
                 return _refers(reference, holder, attribute, operand)
             return _operator(name, holder[attribute], value, convert or _checked, filtering)
 
+        def of_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
+            return _all(
+                _operator(name, column, value, convert or _checked, filtering)
+                for name, value in _given(given)
+            )
+
         newest = newest_within(row, path, given, lambda other: predicate(other, given, filtering).holds)
-        return Condition(_all(holds(name, value) for name, value in _given(given)), newest=newest)
+        every = _all(holds(name, value) for name, value in _given(given))
+        return Condition(every, newest=newest, few=few_of(row, path, of_value))
 
     return predicate
 

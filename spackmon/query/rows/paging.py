@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     func,
     literal_column,
     or_,
@@ -210,6 +211,11 @@ class Rows:
     def count(self) -> Select[Any]:
         """Counts them."""
         number = func.count(type_=BigInteger())
+        if self.ways is not None and self.ways.few is not None:
+            few = self.ways.few
+            found = (self._select(condition, number) for condition in (few.condition, self.ways.whole))
+            some, every = (one.scalar_subquery() for one in found)
+            return select(case((few.is_taken, some), else_=every))
         if self.driver is None or self.conditions or self.ways is not None:
             return self.whole(number)
         return self._select(None, number) if self.driver.number is None else self.driver.number

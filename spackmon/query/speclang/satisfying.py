@@ -16,8 +16,9 @@ from spackmon.graph.spack_rules import Rules
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 from spackmon.models import Build, Closure, Spec
-from spackmon.query.speclang.spec_conditions import Lookups, all_of, among
+from spackmon.query.speclang.spec_conditions import Lookups, all_of
 from spackmon.query.speclang.spec_dependencies import Dependencies, Found, is_found
+from spackmon.query.sql.among import among
 from spackmon.query.sql.conditions import Filtering, Way, Ways
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given

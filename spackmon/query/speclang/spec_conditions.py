@@ -10,7 +10,6 @@ from typing import Any
 
 from sqlalchemy import (
     CTE,
-    Boolean,
     ColumnElement,
     FromClause,
     Select,
@@ -23,9 +22,6 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from spackmon.graph.abstract_spec import ANY, AbstractSpec, VariantConstraint
 from spackmon.graph.parameters import indexed_name, indexed_value
@@ -44,6 +40,7 @@ from spackmon.models import (
     SpecHash,
     Target,
 )
+from spackmon.query.sql.among import among
 
 _REREAD_FORMAT_VERSION = 5
 # Above every character of a hash and of JSON in ASCII, in byte order.
@@ -61,40 +58,6 @@ _PARAMETER, _SHOWN = Parameter.__table__.alias(), SpecHash.__table__.alias()
 Test = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 Choice = Callable[[ColumnElement[Any], Select[Any]], ColumnElement[bool]]
 """How a column is compared with what a selection gives."""
-
-
-class among(FunctionElement[bool]):  # noqa: N801 -- a function of SQL
-    """The column has one of the values that a selection gives, for rows that are looked at one by one.
-
-    PostgreSQL joins what stands behind IN, and so reads all rows before it shows the newest, and it begins
-    with the first index that it finds, as SQLite does, though half of a site may have the same parameters.
-    So both are asked in a form that they only test: PostgreSQL looks the value up in a hash of all, SQLite
-    in an index of its own. If the selection `leads`, the rows are found by its values.
-    """
-
-    type = Boolean()
-    inherit_cache = False
-
-    def __init__(self, column: ColumnElement[Any], found: Select[Any], *, leads: bool = False) -> None:
-        super().__init__(column, found.scalar_subquery())
-        self.leads = leads
-
-    def self_group(self, against: Any = None) -> "among":
-        """As it is: what has no boolean type would be compared with 1, and no index be used."""
-        return self
-
-
-@compiles(among)
-def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
-    column, found = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"{'' if element.leads else '+'}{column} IN {found}"
-
-
-@compiles(among, "postgresql")
-def _among_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
-    column, found = (compiler.process(clause, **options) for clause in element.clauses)
-    # An array is guessed to have ten elements, and its elements are compared one after the other.
-    return f"{column} = ANY (ARRAY{found})" if element.leads else f"({column} IN {found}) IS TRUE"
 
 
 def joined(column: ColumnElement[Any], found: Select[Any]) -> ColumnElement[bool]:

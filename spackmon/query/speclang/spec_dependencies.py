@@ -28,7 +28,8 @@ from spackmon.graph.spack_rules import Rules
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import LANGUAGES
 from spackmon.models import Closure, Dependency, Package, PackageVersion, ProvidedVirtual, Spec
-from spackmon.query.speclang.spec_conditions import Fitting, Lookups, all_of, among, is_reread, joined, one_of
+from spackmon.query.speclang.spec_conditions import Fitting, Lookups, all_of, is_reread, joined, one_of
+from spackmon.query.sql.among import among
 
 Found = Select[Any]
 """A selection of spec ids, in its first column."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select
+from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select, not_, true
 
 from spackmon.errors import Code
 from spackmon.graph.spack_rules import Rules
@@ -68,21 +68,6 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
-    """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows.
-
-    `among` finds these and perhaps others, and `newest` is no less than the id of any. `is_few` tells,
-    whatever the row, that an index finds so few that what they belong to is best found by way of them.
-    """
-
-    holds: ColumnElement[bool]
-    driver: Driver | None = None
-    among: Driver | None = None
-    newest: ColumnElement[Any] | None = None
-    is_few: ColumnElement[bool] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Way:
     """A form of a condition; `is_taken` tells, whatever the row, whether it is the one to use."""
 
@@ -91,14 +76,38 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows.
+
+    `among` finds these and perhaps others, `newest` is no less than the id of any, and `few` is the form to
+    take where they are few. `is_few` tells, whatever the row, that an index finds so few that what they belong
+    to is best found by way of them.
+    """
+
+    holds: ColumnElement[bool]
+    driver: Driver | None = None
+    among: Driver | None = None
+    newest: ColumnElement[Any] | None = None
+    is_few: ColumnElement[bool] | None = None
+    few: Way | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ways:
     """A condition for which the database has several plans, each good for other data.
 
-    `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken.
+    `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken. `few` is one
+    of them that counts rows faster, too.
     """
 
     whole: ColumnElement[bool]
     ways: tuple[Way, ...]
+    few: Way | None = None
+
+    @classmethod
+    def few_or_many(cls, few: Way) -> "Ways":
+        """Those of a condition that is asked anyway: rows are found by it where they are few."""
+        return cls(true(), (few, Way(not_(few.is_taken), true())), few)
 
 
 class Filtering(Protocol):

@@ -1,0 +1,42 @@
+"""A column that has one of the values of a selection, so that it is planned alike on both databases."""
+
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, Select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class among(FunctionElement[bool]):  # noqa: N801 -- a function of SQL
+    """The column has one of the values that a selection gives, for rows that are looked at one by one.
+
+    PostgreSQL joins what stands behind IN, and so reads all rows before it shows the newest, and it begins
+    with the first index that it finds, as SQLite does, though half of a site may have the same parameters.
+    So both are asked in a form that they only test: PostgreSQL looks the value up in a hash of all, SQLite
+    in an index of its own. If the selection `leads`, the rows are found by its values.
+    """
+
+    type = Boolean()
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any], found: Select[Any], *, leads: bool = False) -> None:
+        super().__init__(column, found.scalar_subquery())
+        self.leads = leads
+
+    def self_group(self, against: Any = None) -> "among":
+        """As it is: what has no boolean type would be compared with 1, and no index be used."""
+        return self
+
+
+@compiles(among)
+def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, found = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{'' if element.leads else '+'}{column} IN {found}"
+
+
+@compiles(among, "postgresql")
+def _among_postgresql(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, found = (compiler.process(clause, **options) for clause in element.clauses)
+    # An array is guessed to have ten elements, and its elements are compared one after the other.
+    return f"{column} = ANY (ARRAY{found})" if element.leads else f"({column} IN {found}) IS TRUE"
