@@ -23,7 +23,7 @@ from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest import store
-from spackmon.ingest.tables import facets
+from spackmon.ingest.tables import facets, totals
 from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.facet_durations import recount_durations
@@ -79,11 +79,12 @@ def _count_builds(connection: Connection) -> None:
 
 
 def recount_facets(connection: Connection) -> None:
-    """Count facets and days, of which builds know theirs."""
+    """Count facets, days, owners and tags, of which builds know theirs."""
     facet_ids = connection.scalars(select(models.BuildFacet.id)).all()
     facets.recount(connection, facet_ids)
     recount_durations(connection, facet_ids)
     facets.recount_days(connection)
+    totals.recount_totals(connection)
 
 
 def _fill_contents(connection: Connection) -> None:

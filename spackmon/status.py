@@ -23,6 +23,13 @@ class EventKind(StrEnum):
     WARNING = "WARNING"
 
 
+class TotalOf(StrEnum):
+    """What the builds have in common that are counted together."""
+
+    OWNER = "OWNER"
+    TAG = "TAG"
+
+
 class ErrorNews(StrEnum):
     """Whether a run's error was there before."""
 

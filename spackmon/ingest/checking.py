@@ -32,6 +32,7 @@ from spackmon.ingest.tables.closures import write_closures
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.facet_durations import recount_durations
 from spackmon.ingest.tables.revisions import specs_change
+from spackmon.ingest.tables.totals import recount_totals
 from spackmon.models import utc_now
 
 ROWS_AT_ONCE = 500
@@ -143,6 +144,10 @@ def _facets(connection: Connection, facet_ids: Sequence[int]) -> Mapping[str, in
     return {"counts of facets": differ, "counts of durations": recount_durations(connection, facet_ids)}
 
 
+def _totals(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:
+    return {"counts of owners and tags": recount_totals(connection)}
+
+
 def _days(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:
     return {"counts of days": facets.recount_days(connection)}
 
@@ -165,6 +170,7 @@ CHECKS = (
     Check("build", _contents),
     Check("build_facet", _facets),
     Check("", _days),
+    Check("", _totals),
 )
 
 

@@ -40,7 +40,14 @@ from spackmon.models.events import (
     ErrorGroupPart,
     ErrorGroupRuling,
 )
-from spackmon.models.facets import BuildDay, BuildFacet, BuildFacetChange, BuildFacetDuration
+from spackmon.models.facets import (
+    BuildDay,
+    BuildFacet,
+    BuildFacetChange,
+    BuildFacetDuration,
+    BuildTotal,
+    BuildTotalChange,
+)
 from spackmon.models.graph import (
     SPEC_TABLES,
     Architecture,
@@ -67,8 +74,8 @@ from spackmon.models.people import Person, Token
 __all__ = [
     "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost",
     "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
-    "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "Buildcache", "BuildcacheEntry",
-    "CiJob", "CiRun", "Claim", "ClaimLog", "Closure",
+    "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "BuildTotal", "BuildTotalChange",
+    "Buildcache", "BuildcacheEntry", "CiJob", "CiRun", "Claim", "ClaimLog", "Closure",
     "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet",
     "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart",
     "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot",

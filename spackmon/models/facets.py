@@ -66,6 +66,36 @@ class BuildDay(Base):
     build_count: Mapped[int]
 
 
+class BuildTotal(Base):
+    """Builds of one owner, or whose newest run has one tag, that ended alike, and how many there are.
+
+    `kind` is a word of `spackmon.status.TotalOf`, `key_id` the id of what they have in common; the empty text
+    is there where nothing says what they were installed from. Right together with `build_total_change`.
+    """
+
+    __tablename__ = "build_total"
+
+    kind: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    key_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    status: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    installed_from: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    build_count: Mapped[int]
+
+
+class BuildTotalChange(Base):
+    """How many builds a report made more or less of a total, for its facet's status and source; as
+    BuildFacetChange.
+    """
+
+    __tablename__ = "build_total_change"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    kind: Mapped[str] = mapped_column(ByteOrderedText)
+    key_id: Mapped[int] = mapped_column(RowId)
+    facet_id: Mapped[int] = mapped_column(RowId)
+    build_count: Mapped[int]
+
+
 class BuildFacetChange(Base):
     """How many builds a report made more or less of a facet, a day and a rounded duration, and by how much it
     changed the sum of durations; in no count yet, as ErrorGroupChange.

@@ -13,7 +13,7 @@ from spackmon.database import Database
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.runs import silence
-from spackmon.ingest.tables import error_groups, facets
+from spackmon.ingest.tables import error_groups, facets, totals
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.models import utc_now
@@ -92,7 +92,7 @@ async def fold_counts(database: Database) -> None:
         await anyio.sleep(_LOOK_SECONDS)
         if database.condition.trouble is None:
             try:
-                for folding in (error_groups.FOLDING, facets.FOLDING):
+                for folding in (error_groups.FOLDING, facets.FOLDING, totals.FOLDING):
                     if await in_thread(database.look_once, folding.waits):
                         await database.write_held(folding.fold)
             except Exception:

@@ -16,7 +16,8 @@ SPECS = EXAMPLES / "specs.jsonl"
 DATA = Path(__file__).parents[1] / "data"
 # Sums are folded a moment later, and what is told of a report goes after a day.
 _FOLDED_OR_TOLD = (
-    "build_day", "build_facet", "build_facet_change", "build_facet_duration", "error_group_change",
+    "build_day", "build_facet", "build_facet_change", "build_facet_duration", "build_total",
+    "build_total_change", "error_group_change",
     "reported_change",
 )  # fmt: skip
 TREES = (DATA / "installs", DATA / "formats" / "buildcache", DATA / "junit", EXAMPLES / "builds")

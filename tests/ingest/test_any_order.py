@@ -67,7 +67,8 @@ RUNS = """
     JOIN claim c ON c.attempt_id = a.id LEFT JOIN spec o ON o.id = c.spec_id
 """
 TABLES = [
-    "build_content", "merged_build", "claim_log", "claim", "attempt", "build", "build_facet_change",
+    "build_content", "merged_build", "claim_log", "claim", "attempt", "build", "build_total",
+    "build_total_change", "build_facet_change",
     "build_facet", "build_facet_duration", "build_day", "closure", "provided_virtual",
     "dependency", "spec_compiler", "spec_hash", "spec_document", "spec",
 ]  # fmt: skip

@@ -17,7 +17,7 @@ from spackmon.errors import Refused
 from spackmon.history.rounded_durations import microseconds_of, rounded
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.runs.rulings import rule
-from spackmon.ingest.tables import error_groups, facets
+from spackmon.ingest.tables import error_groups, facets, totals
 from spackmon.models import Base, utc_now
 from spackmon.status import BuildStatus, EventKind
 from spackmon.submission import Event
@@ -81,7 +81,20 @@ DURATIONS_KEPT = """
     WHERE build_count <> 0 OR microseconds <> 0
 """
 
+TOTALS = """
+    SELECT 'OWNER', b.owner_id, b.status, COALESCE(b.installed_from, ''), count(*)
+    FROM build b GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 'TAG', t.tag_id, b.status, COALESCE(b.installed_from, ''), count(*)
+    FROM build b JOIN attempt_tag t ON t.attempt_id = b.newest_attempt_id GROUP BY 2, 3, 4
+"""
+TOTALS_KEPT = (
+    "SELECT kind, key_id, status, installed_from, build_count FROM build_total WHERE build_count <> 0"
+)
+
 ZLIB, OTHER = spec("zlib", "1.3"), spec("zlib", "1.4")
+COUNTED_BY_ALL = error_groups, facets, totals
+TAGS = "nightly", "ci", "gpu"
 ERRORS = [
     Event(EventKind.ERROR, "main.c:7: error: 'x' undeclared", 12),
     Event(EventKind.ERROR, "main.c:9: error: 'x' undeclared", 19),
@@ -100,7 +113,7 @@ def _reports() -> st.SearchStrategy[tuple[Any, ...]]:
     return st.tuples(
         st.just("report"), st.sampled_from([live, cdash, prefix]), st.sampled_from([ZLIB, OTHER]),
         st.sampled_from([None, 0, 30, 4000, 90000]), st.lists(st.sampled_from(ERRORS), max_size=3),
-        st.sampled_from([1, 2]), st.booleans(),
+        st.sampled_from([1, 2]), st.booleans(), st.sets(st.sampled_from(TAGS), max_size=2),
     )  # fmt: skip
 
 
@@ -113,14 +126,16 @@ def _rulings() -> st.SearchStrategy[tuple[Any, ...]]:
 def take(site: Site, step: tuple[Any, ...]) -> None:
     match step:
         case ("fold",):
-            for counted in (error_groups, facets):
+            for counted in COUNTED_BY_ALL:
                 site.database.write_once(counted.FOLDING.fold)
         case ("rule", one, other, is_one_run):
             with suppress(Refused):
                 site.database.write_once(lambda c: rule(c, (one, other), 1, utc_now(), is_one_run=is_one_run))
-        case (_, source, node, seconds, events, person, has_graph):
+        case (_, source, node, seconds, events, person, has_graph, tags):
             began = None if seconds is None else after(seconds)
             told = {"started_at": began, "finished_at": None, "status": BuildStatus.FAILED, "events": events}
+            if tags:
+                told["tags"] = tuple(sorted(tags))
             if seconds:
                 told["duration_seconds"] = seconds / 7
             if has_graph:
@@ -132,9 +147,10 @@ def take(site: Site, step: tuple[Any, ...]) -> None:
 def assert_counted(site: Site) -> None:
     differences = [one.differences for one in check_database(site.database, repair=False)]
     assert not any(sum(one.values()) for one in differences), differences
-    for counted in (error_groups, facets):
+    for counted in COUNTED_BY_ALL:
         while site.database.write_once(counted.FOLDING.fold):
             pass
+    assert set(site.rows(TOTALS_KEPT)) == set(site.rows(TOTALS))
     assert site.rows(FACETS_KEPT) == site.rows(FACETS)
     assert site.rows(FACETS_OF_OTHERS) == []
     assert {row[:3]: row[3] for row in site.rows(DAYS_KEPT)} == days_of(site.rows(BUILDS))
@@ -207,6 +223,9 @@ WRONG = [
     ("counts of days", "UPDATE build_day SET build_count = 7"),
     ("counts of days", "UPDATE build_day SET status = 'NOTRUN'"),
     ("counts of days", "DELETE FROM build_facet_change"),
+    ("counts of owners and tags", "UPDATE build_total SET build_count = 7 WHERE kind = 'TAG'"),
+    ("counts of owners and tags", "UPDATE build_total SET key_id = 7 WHERE kind = 'OWNER'"),
+    ("counts of owners and tags", "DELETE FROM build_total_change"),
 ]
 
 
@@ -215,8 +234,8 @@ def test_what_is_counted_wrongly_is_found_and_counted_again(database: Database) 
         with emptied(database) as site:
             site.apply(live(ZLIB, **{**EVERYTHING, "graph": graph(ZLIB)}))
             if "change" not in damage:
-                site.database.write_once(error_groups.FOLDING.fold)
-                site.database.write_once(facets.FOLDING.fold)
+                for counted in COUNTED_BY_ALL:
+                    site.database.write_once(counted.FOLDING.fold)
             elif site.database.is_sqlite:
                 continue
             site.database.write_once(partial(_damage, damage))

@@ -19,6 +19,15 @@ KNOWN: list[dict[str, Any]] = [
 """Filters that facets answer."""
 COMPILED: dict[str, Any] = {"spec": {"compiler": {"name": {"eq": "gcc"}}}}
 """One that they answer unless a spec has another compiler for another language."""
+OF_OWNERS_AND_TAGS: list[dict[str, Any]] = [
+    {"owner": {"name": {"eq": "bob"}}},
+    {"owner": {"name": {"in": ["bob", "nobody"]}}},
+    {"tags": {"some": {"name": {"eq": "nightly"}}}},
+    {"tags": {"some": {"name": {"eq": "ci"}}}},
+    {"tags": {"some": {"name": {"in": ["ci", "nightly"]}}}},
+    {"tags": {"none": {"name": {"eq": "ci"}}}},
+]
+"""Filters that totals of owners and tags answer, alone and with some of those."""
 OTHERS: list[dict[str, Any]] = [
     {"startedAt": {"ge": "2026-03-01T10:00:00Z"}}, {"owner": {"name": {"ne": "bob"}}},
     {"spec": {"hash": {"startsWith": "a"}}}, {"events": {"some": {}}},
@@ -26,13 +35,15 @@ OTHERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 """And some that they do not know."""
 _TOTALS = """query ($where: BuildFilter!) { builds(first: 500, where: $where) {
-    totalCount groupBy(keys: [VERSION], includeInstalled: true) { count } nodes { id } } }"""
+    totalCount groupBy(keys: [VERSION], includeInstalled: true) { count } nodes { id } }
+  people { nodes { builds(where: $where) { totalCount nodes { id } } } }
+  tags { nodes { builds(where: $where) { totalCount nodes { id } } } } }"""
 
 
 def filters() -> st.SearchStrategy[dict[str, Any]]:
     """Filters of these, and what can be made of some."""
     return st.recursive(
-        st.sampled_from([*KNOWN, COMPILED, *OTHERS]),
+        st.sampled_from([*KNOWN, COMPILED, *OF_OWNERS_AND_TAGS, *OTHERS]),
         lambda inner: st.one_of(
             st.lists(inner, max_size=2).map(lambda ones: {"and": ones}),
             st.lists(inner, max_size=2).map(lambda ones: {"or": ones}),
@@ -44,6 +55,9 @@ def filters() -> st.SearchStrategy[dict[str, Any]]:
 
 def assert_totals(site: AskedSite, where: dict[str, Any]) -> None:
     """A list's total and the sum of its groups are how long it is, whatever is folded."""
-    builds = site.ask(_TOTALS, where=where)["builds"]
+    answer = site.ask(_TOTALS, where=where)
+    for one in (*answer["people"]["nodes"], *answer["tags"]["nodes"]):
+        assert one["builds"]["totalCount"] == len(one["builds"]["nodes"])
+    builds = answer["builds"]
     counts = [group["count"] for group in builds["groupBy"]]
     assert builds["totalCount"] == sum(counts) == len(builds["nodes"])

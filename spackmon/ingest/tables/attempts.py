@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, insert_missing, over_rows
 from spackmon.ingest.tables.hanging import OF_ATTEMPT, End, referring
+from spackmon.ingest.tables.totals import change_tags, forget_tags
 from spackmon.runs.facts import Run
 from spackmon.runs.phases import RunPhase
 
@@ -287,10 +288,11 @@ def write_tags(
     connection: Connection, attempt_id: int, tags: Collection[str], stored: Collection[str]
 ) -> bool:
     """Make these, which exist, the tags of an attempt that has `stored`; whether any differed."""
-    stored = set(stored)
-    _UNTAG.run(connection, sorted((tag,) for tag in stored - set(tags)), attempt_id=attempt_id)
-    _TAG.run(connection, sorted((tag,) for tag in set(tags) - stored), attempt_id=attempt_id)
-    return stored != set(tags)
+    gone, added = set(stored) - set(tags), set(tags) - set(stored)
+    _UNTAG.run(connection, sorted((tag,) for tag in gone), attempt_id=attempt_id)
+    _TAG.run(connection, sorted((tag,) for tag in added), attempt_id=attempt_id)
+    change_tags(connection, attempt_id, gone, added)
+    return bool(gone or added)
 
 
 def count_findings(connection: Connection, runs: Iterable[tuple[int, Run]]) -> None:
@@ -315,6 +317,7 @@ def count_findings(connection: Connection, runs: Iterable[tuple[int, Run]]) -> N
 def delete_attempts(connection: Connection, attempt_ids: Iterable[int]) -> None:
     """Delete attempts of which no claim speaks any longer."""
     ids = sorted({(one,) for one in attempt_ids})
+    forget_tags(connection, ids)
     for statement in _DELETE_PARTS:
         statement.run(connection, ids)
     _DELETE.run(connection, ids)

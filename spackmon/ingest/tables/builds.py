@@ -18,6 +18,7 @@ from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.facets import Settled, is_facet_of
 from spackmon.ingest.tables.numbers import build_of_number, leave_build
+from spackmon.ingest.tables.totals import change_owner
 from spackmon.runs.claim import Machine
 
 _INSERT = Statement(
@@ -149,8 +150,8 @@ _MAKE_POSITIVE = Statement(
 # What was announced and has not begun hides nothing that ran. With the facet that the build has by it.
 _NEWEST = Statement(
     f"""
-    SELECT a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.started_at AS before_at,
-        b.duration_seconds AS before_seconds, b.facet_id AS before_id
+    SELECT a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.owner_id, b.started_at AS before_at,
+        b.duration_seconds AS before_seconds, b.facet_id AS before_id, b.newest_attempt_id AS before_run
     FROM build b JOIN attempt a ON a.id = (
         SELECT n.id FROM attempt n WHERE n.build_id = b.id
         ORDER BY CASE WHEN n.status = 'NOTRUN' THEN 1 ELSE 0 END, n.number DESC
@@ -227,6 +228,7 @@ def set_identity(
 ) -> None:
     """Say of which spec, package, machine and owner a build is."""
     spec_id, package_id, environment_id, owner_id = identity
+    change_owner(connection, build_id, owner_id)
     _SET_IDENTITY.run(
         connection, build_id=build_id, spec_id=spec_id, package_id=package_id, environment_id=environment_id,
         owner_id=owner_id,
@@ -358,7 +360,8 @@ def settle_build(connection: Connection, build_id: int, now: datetime, settled: 
     for row in newest:
         _REPEAT_NEWEST.run(connection, build_id=build_id, attempt_id=row.id, facet_id=row.facet_id, now=now)
         before = row.before_id, row.before_at, row.before_seconds
-        settled.add(build_id, before, (row.facet_id, row.started_at, row.duration_seconds))
+        after = row.facet_id, row.started_at, row.duration_seconds
+        settled.add(build_id, row.owner_id, before, after, (row.before_run, row.id))
     return bool(newest)
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from spackmon.history.rounded_durations import microseconds_of, rounded
 from spackmon.ingest.rows import Statement, insert_rows, over_rows
+from spackmon.ingest.tables import totals
 from spackmon.ingest.tables.facet_durations import add_durations
 from spackmon.ingest.tables.folding import Folding
 
@@ -46,7 +47,8 @@ _BUILDS = "FROM build b LEFT JOIN spec s ON s.id = b.spec_id"
 _WRONG = over_rows(
     "id bigint",
     f"""
-    SELECT b.id AS build_id, b.started_at, b.duration_seconds, b.facet_id AS before_id, f.id AS facet_id
+    SELECT b.id AS build_id, b.owner_id, b.newest_attempt_id, b.started_at, b.duration_seconds,
+        b.facet_id AS before_id, f.id AS facet_id
     {_BUILDS} LEFT JOIN build_facet f ON {is_facet_of("b")}
     WHERE b.id IN (SELECT i.id FROM {{input}} i) AND (f.id IS NULL OR b.facet_id IS DISTINCT FROM f.id)
     ORDER BY b.id
@@ -79,7 +81,11 @@ _CHANGE = insert_rows(
 _OF_SPECS = over_rows("id bigint", "SELECT b.id FROM build b WHERE b.spec_id IN (SELECT i.id FROM {input} i)")
 
 _OF_BUILD = Statement(
-    "SELECT facet_id, started_at, duration_seconds FROM build WHERE id = :build_id", moments=("started_at",)
+    """
+    SELECT owner_id, newest_attempt_id, facet_id, started_at, duration_seconds FROM build
+    WHERE id = :build_id AND facet_id IS NOT NULL
+    """,
+    moments=("started_at",),
 )
 
 _WAITING = Statement(
@@ -167,17 +173,29 @@ class Settled:
     """What builds that are written anew change of the counts, which is written for all of them at once."""
 
     changes: list[Change] = field(default_factory=list)
+    shared: list[totals.Counted] = field(default_factory=list)
     without_facet: set[int] = field(default_factory=set)
 
-    def add(self, build_id: int, before: Counted, after: Counted) -> None:
-        """A build was counted so and is now so: to no facet yet, where nobody has its own."""
+    def add(
+        self, build_id: int, owner_id: int, before: Counted, after: Counted, runs: tuple[int | None, int]
+    ) -> None:
+        """A build was counted so and is now so: to no facet yet, where nobody has its own.
+
+        `runs` are its newest one as it was and as it is.
+        """
         self.changes.extend([(*before, -1), (*after, 1)])
+        facets_of = before[0], after[0]
+        if runs[0] != runs[1] or facets_of[0] != facets_of[1]:
+            for run, facet_id, number in zip(runs, facets_of, (-1, 1), strict=True):
+                if facet_id is not None:
+                    self.shared.append((owner_id, run, facet_id, number))
         if after[0] is None:
             self.without_facet.add(build_id)
 
     def count(self, connection: Connection) -> None:
         """Write it."""
         change(connection, self.changes)
+        totals.change(connection, self.shared)
         count_builds(connection, self.without_facet)
 
 
@@ -210,6 +228,11 @@ def count_builds(connection: Connection, build_ids: Collection[int]) -> int:
     less = [(row.before_id, row.started_at, row.duration_seconds, -1) for row in wrong]
     more = [(row.facet_id, row.started_at, row.duration_seconds, 1) for row in wrong]
     change(connection, [*less, *more])
+    counted = [((row.before_id, -1), row) for row in wrong] + [((row.facet_id, 1), row) for row in wrong]
+    totals.change(
+        connection,
+        [(row.owner_id, row.newest_attempt_id, *of) for of, row in counted if of[0] is not None],
+    )
     return len(wrong)
 
 
@@ -223,6 +246,7 @@ def uncount_build(connection: Connection, build_id: int) -> None:
     """Count a build no longer, which is about to be deleted."""
     rows = _OF_BUILD.run(connection, build_id=build_id)
     change(connection, [(row.facet_id, row.started_at, row.duration_seconds, -1) for row in rows])
+    totals.change(connection, [(row.owner_id, row.newest_attempt_id, row.facet_id, -1) for row in rows])
 
 
 def _put(connection: Connection, changes: Sequence[Any]) -> None:

@@ -13,7 +13,9 @@ from spackmon.models import Build
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
+from spackmon.query.rows.relations import builds_tagged
 from spackmon.query.rows.searches import has_words, rank_of
+from spackmon.query.rows.totals import parts_of, total
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Satisfying, ValueOf, Ways
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
@@ -94,7 +96,8 @@ class Connected(Meaning):
             for path in self.order:
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
         newest = [one.newest for one in conditions if one.newest is not None and self.belongs is None]
-        return Rows(child, holds, driver, order, ways, newest, partial(self._facets, at, statement))
+        known, number = partial(self._facets, at, statement), partial(self._total, at, statement)
+        return Rows(child, holds, driver, order, ways, newest, known, number)
 
     def _facets(self, at: At, statement: "Statement") -> Facets | None:
         """Those whose builds the field's arguments leave, if facets know."""
@@ -106,6 +109,22 @@ class Connected(Meaning):
             return [*belonging, *statement.holds_by(at, "where", build)]
 
         return facets(statement.names, asked)
+
+    def _total(self, at: At, statement: "Statement") -> ColumnElement[Any] | None:
+        """How many builds the field's arguments leave, if totals know."""
+        arguments = statement.arguments(at)
+        if self.model is not Build or self.walk is not None or "satisfying" in arguments:
+            return None
+        is_of_tag = self.belongs is builds_tagged
+        belonging = None if self.belongs is None or is_of_tag else partial(self.belongs, at.row)
+        where = arguments.get("where")
+
+        def asked(build: Scope, part: Given) -> list[ColumnElement[bool]]:
+            return [one.holds for one in statement.all_of("BuildFilter", part, build)]
+
+        parts = [] if where is None else list(parts_of(where, statement))
+        tag_id = at.row.row_id if is_of_tag else None
+        return total(statement.names, parts, asked, statement, belonging, tag_id)
 
     def ranked(self, at: At, statement: "Statement") -> Rows:
         """The same; of those in which words are sought the latest ones, the best of them first.
@@ -172,7 +191,10 @@ class _Connection:
             return counted(self._at.row)
         rows = self._meaning.filtered(self._at, self._statement)
         number, found = scalar(rows.count()), rows.facets()
-        return number if found is None else found.count(self._statement.rows, number)
+        if found is not None:
+            return found.count(self._statement.rows, number)
+        known = rows.total()
+        return number if known is None else known
 
     def _inside(self, part: Selected, row: Scope | None = None) -> At:
         """Where a part of the connection stands."""

@@ -83,20 +83,21 @@ def all_builds(_: Scope) -> ColumnElement[Any]:
     return totals[0] + totals[1]
 
 
-class _Shared(Scope):
-    """A row of which no more is known than what a facet says: some columns, and the rows of some references.
+class InCommon(Scope):
+    """A row of which no more is known than what all have in common that are counted in one row: some columns,
+    and the rows of some references.
 
     What is absent is 0 in a reference, which is no row's id.
     """
 
     def __init__(
         self,
-        facet: Scope,
+        counted: Scope,
         names: Names,
         columns: Mapping[Attribute, ColumnElement[Any]],
         referred: Mapping[Attribute, Callable[[], Scope]],
     ) -> None:
-        super().__init__(BuildFacet.__table__, names, facet)
+        super().__init__(counted.table, names, counted)
         self._columns = {attribute.key: value for attribute, value in columns.items()}
         self._referred = {attribute.key: make for attribute, make in referred.items()}
 
@@ -128,7 +129,7 @@ class _Shared(Scope):
         raise NotShared
 
 
-class _SharedSpec(_Shared):
+class _SharedSpec(InCommon):
     """The spec of a facet's builds, which are of many specs."""
 
     def __init__(self, *arguments: Any, is_there: ColumnElement[bool], exceptions: list[Select[Any]]) -> None:
@@ -168,7 +169,7 @@ def _build(facet: Scope, names: Names, exceptions: list[Select[Any]]) -> Scope:
         is_there=version_id != literal_column("0"),
         exceptions=exceptions,
     )
-    return _Shared(
+    return InCommon(
         facet,
         names,
         {

@@ -151,7 +151,8 @@ class Rows:
     """The rows a connection is about: a table's row, what holds of it, and what to walk to find it.
 
     `order` are the keys before the id. `ways` are one more condition. No id is above one of `newest`.
-    `facets` finds out which facets they are, if they are all builds of some.
+    `facets` finds out which facets they are, if they are all builds of some, and `total` how many, if that is
+    counted.
     """
 
     row: Scope
@@ -161,6 +162,7 @@ class Rows:
     ways: Ways | None = None
     newest: Sequence[ColumnElement[Any]] = ()
     facets: Callable[[], Facets | None] = lambda: None
+    total: Callable[[], ColumnElement[Any] | None] = lambda: None
 
     @property
     def keys(self) -> list[SortKey]:
@@ -191,7 +193,8 @@ class Rows:
 
     def narrowed(self, *conditions: ColumnElement[bool]) -> "Rows":
         """Those of which more holds."""
-        return replace(self, conditions=[*self.conditions, *conditions], facets=lambda: None)
+        conditions = (*self.conditions, *conditions)
+        return replace(self, conditions=conditions, facets=lambda: None, total=lambda: None)
 
     @property
     def _every_way(self) -> ColumnElement[bool] | None:

@@ -80,8 +80,8 @@ class Condition:
     """What a filter asks of a row: SQL that is true, and if there is one a Driver that finds the rows.
 
     `among` finds these and perhaps others, `newest` is no less than the id of any, and `few` is the form to
-    take where they are few. `is_few` tells, whatever the row, that an index finds so few that what they belong
-    to is best found by way of them.
+    take where they are few. `is_few` tells, whatever the row, that an index finds so few that what they
+    belong to is best found by way of them.
     """
 
     holds: ColumnElement[bool]
@@ -96,8 +96,8 @@ class Condition:
 class Ways:
     """A condition for which the database has several plans, each good for other data.
 
-    `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken. `few` is one
-    of them that counts rows faster, too.
+    `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken. `few`
+    is one of them that counts rows faster, too.
     """
 
     whole: ColumnElement[bool]

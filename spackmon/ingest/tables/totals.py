@@ -1,0 +1,173 @@
+"""How many builds each person has, and each tag: docs/decisions/0012-facts.md.
+
+A build counts to its owner and to the tags of its newest run, with the status and the source of its facet.
+Whoever changes one of these says so here, where it changes.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.tables.folding import Folding
+from spackmon.status import TotalOf
+
+# One process of a site at a time. The number is any that no other program takes in this database.
+_TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166306)")
+
+_INTO = "INSERT INTO build_total_change (kind, key_id, facet_id, build_count)"
+
+_CHANGE = over_rows(
+    "owner_id bigint, attempt_id bigint, facet_id bigint, build_count integer",
+    f"""
+    {_INTO}
+    SELECT c.kind, c.key_id, c.facet_id, sum(c.build_count)
+    FROM (
+        SELECT '{TotalOf.OWNER}' AS kind, i.owner_id AS key_id, i.facet_id, i.build_count FROM {{input}} i
+        UNION ALL
+        SELECT '{TotalOf.TAG}', t.tag_id, i.facet_id, i.build_count
+        FROM {{input}} i JOIN attempt_tag t ON t.attempt_id = i.attempt_id
+    ) c
+    GROUP BY c.kind, c.key_id, c.facet_id HAVING sum(c.build_count) <> 0
+    """,  # noqa: S608 -- of our own constants
+)
+
+_CHANGE_OWNER = Statement(
+    f"""
+    {_INTO}
+    SELECT '{TotalOf.OWNER}', c.owner_id, b.facet_id, c.build_count
+    FROM build b JOIN (
+        SELECT owner_id, -1 AS build_count FROM build WHERE id = :build_id
+        UNION ALL SELECT CAST(:owner_id AS bigint), 1
+    ) c ON b.owner_id <> :owner_id
+    WHERE b.id = :build_id AND b.facet_id IS NOT NULL
+    """  # noqa: S608 -- as above
+)
+
+_CHANGE_TAGS = over_rows(
+    "name text, build_count integer",
+    f"""
+    {_INTO}
+    SELECT '{TotalOf.TAG}', t.id, b.facet_id, i.build_count
+    FROM {{input}} i JOIN tag t ON t.name = i.name JOIN build b ON b.newest_attempt_id = :attempt_id
+    WHERE b.facet_id IS NOT NULL
+    """,  # noqa: S608 -- as above
+)
+
+_FORGET_TAGS = over_rows(
+    "id bigint",
+    f"""
+    {_INTO}
+    SELECT '{TotalOf.TAG}', t.tag_id, b.facet_id, -1
+    FROM {{input}} i JOIN build b ON b.newest_attempt_id = i.id JOIN attempt_tag t ON t.attempt_id = i.id
+    WHERE b.facet_id IS NOT NULL
+    """,  # noqa: S608 -- as above
+)
+
+_WAITING = Statement("SELECT id FROM build_total_change ORDER BY id LIMIT :most")
+
+_PUT = over_rows(
+    "id bigint",
+    """
+    INSERT INTO build_total (kind, key_id, status, installed_from, build_count)
+    SELECT c.kind, c.key_id, f.status, f.installed_from, sum(c.build_count)
+    FROM {input} i JOIN build_total_change c ON c.id = i.id JOIN build_facet f ON f.id = c.facet_id
+    GROUP BY 1, 2, 3, 4 HAVING sum(c.build_count) <> 0
+    ORDER BY 1, 2, 3, 4
+    ON CONFLICT (kind, key_id, status, installed_from) DO UPDATE
+    SET build_count = build_total.build_count + excluded.build_count
+    """,
+)
+
+_FOLDED = over_rows("id bigint", "DELETE FROM build_total_change WHERE id IN (SELECT i.id FROM {input} i)")
+
+_COUNTED = f"""(
+    SELECT c.kind, c.key_id, f.status, f.installed_from, count(*) AS build_count
+    FROM (
+        SELECT '{TotalOf.OWNER}' AS kind, owner_id AS key_id, facet_id FROM build
+        UNION ALL
+        SELECT '{TotalOf.TAG}', t.tag_id, b.facet_id
+        FROM build b JOIN attempt_tag t ON t.attempt_id = b.newest_attempt_id
+    ) c JOIN build_facet f ON f.id = c.facet_id
+    GROUP BY c.kind, c.key_id, f.status, f.installed_from
+)"""  # noqa: S608 -- as above
+
+_SAME = " AND ".join(
+    f"c.{name} = build_total.{name}" for name in ("kind", "key_id", "status", "installed_from")
+)
+
+_RECOUNT = (
+    Statement(
+        f"""
+        DELETE FROM build_total WHERE build_count <> 0
+            AND NOT EXISTS (SELECT 1 FROM {_COUNTED} c WHERE {_SAME})
+        RETURNING key_id
+        """  # noqa: S608 -- as above
+    ),
+    Statement(
+        f"""
+        INSERT INTO build_total (kind, key_id, status, installed_from, build_count)
+        SELECT c.kind, c.key_id, c.status, c.installed_from, c.build_count FROM {_COUNTED} c WHERE true
+        ON CONFLICT (kind, key_id, status, installed_from) DO UPDATE SET build_count = excluded.build_count
+        WHERE build_total.build_count <> excluded.build_count
+        RETURNING key_id
+        """  # noqa: S608 -- as above
+    ),
+)
+
+Counted = tuple[int, int | None, int, int]
+"""An owner, a build's newest run, its facet, and how many builds more are counted so."""
+
+
+def change(connection: Connection, changes: Iterable[Counted]) -> None:
+    """Count some builds more or less, whose runs have their tags."""
+    rows = list(changes)
+    if rows:
+        _CHANGE.run(connection, rows)
+        _fold_alone(connection)
+
+
+def change_owner(connection: Connection, build_id: int, owner_id: int) -> None:
+    """Count a build to another owner, which is about to be written."""
+    _CHANGE_OWNER.run(connection, build_id=build_id, owner_id=owner_id)
+    _fold_alone(connection)
+
+
+def change_tags(
+    connection: Connection, attempt_id: int, gone: Collection[str], added: Collection[str]
+) -> None:
+    """Count the builds whose newest run this is to the tags that it gets, no more to those that it loses."""
+    rows = [*((tag, -1) for tag in gone), *((tag, 1) for tag in added)]
+    if rows:
+        _CHANGE_TAGS.run(connection, sorted(rows), attempt_id=attempt_id)
+        _fold_alone(connection)
+
+
+def forget_tags(connection: Connection, attempt_ids: Sequence[tuple[int]]) -> None:
+    """Count builds to no tag of their newest runs, which are about to be deleted."""
+    if attempt_ids:
+        _FORGET_TAGS.run(connection, attempt_ids)
+        _fold_alone(connection)
+
+
+def _fold_alone(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # It has one writer: nobody waits.
+        FOLDING.fold_some(connection)
+
+
+def _put(connection: Connection, changes: Sequence[Any]) -> None:
+    ids = [(row.id,) for row in changes]
+    _PUT.run(connection, ids)
+    _FOLDED.run(connection, ids)
+
+
+FOLDING = Folding(_WAITING, _TURN, _put)
+"""Of builds that reports changed into totals."""
+
+
+def recount_totals(connection: Connection) -> int:
+    """Count all builds anew, once all that waits is folded, while nobody writes; how many counts differed."""
+    FOLDING.fold_all(connection)
+    return sum(len(one.run(connection)) for one in _RECOUNT)

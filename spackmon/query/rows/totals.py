@@ -1,0 +1,101 @@
+"""How many builds a person has, or a tag, that ended in some way: they are counted already."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, func, literal_column, select
+from sqlalchemy import cast as sql_cast
+
+from spackmon.models import Build, BuildFacet, BuildTotal, BuildTotalChange, Person, Tag
+from spackmon.query.rows.facets import InCommon, NotShared
+from spackmon.query.rows.lookups import without_nul
+from spackmon.query.sql.conditions import Filtering
+from spackmon.query.sql.json_text import constant
+from spackmon.query.sql.scope import Attribute, Names, Scope
+from spackmon.query.sql.values import Given
+from spackmon.status import TotalOf
+
+Asked = Callable[[Scope, Given], Sequence[ColumnElement[bool]]]
+"""What a part of a filter asks of a build."""
+
+
+def total(
+    names: Names,
+    parts: Sequence[Given],
+    asked: Asked,
+    filtering: Filtering,
+    belonging: Callable[[Scope], ColumnElement[bool]] | None,
+    tag_id: ColumnElement[Any] | None,
+) -> ColumnElement[Any] | None:
+    """How many builds fulfil all `parts` of a filter; None where these ask what totals do not know.
+
+    They are those that `belonging` holds of, or those with the tag of this id.
+    """
+    tag_names = [name for name in map(_tag_name, parts) if name is not None]
+    if len(tag_names) + (tag_id is not None) > 1:
+        return None
+    counted = Scope(_counts(), names)
+    for name in tag_names:
+        text = filtering.bind(name, Text(), lambda one: without_nul("name", one))
+        tag_id = select(Tag.id).where(Tag.name == text).scalar_subquery()
+    build = _build(counted, names, of_owner=tag_id is None)
+    holds = [counted[BuildTotal.kind] == constant(TotalOf.OWNER if tag_id is None else TotalOf.TAG)]
+    if tag_id is not None:
+        holds.append(counted[BuildTotal.key_id] == tag_id)
+    try:
+        if belonging is not None:
+            holds.append(belonging(build))
+        for part in parts:
+            holds += [] if _tag_name(part) is not None else asked(build, part)
+    except NotShared:
+        return None
+    number = sql_cast(
+        func.coalesce(func.sum(counted[BuildTotal.build_count]), literal_column("0")), BigInteger
+    )
+    return select(number).select_from(counted.joined()).where(*holds).correlate_except(None).scalar_subquery()
+
+
+def parts_of(where: Given, filtering: Filtering) -> Iterator[Given]:
+    """The filters of one field each that together are a filter of builds."""
+    for name, value in where.members().items():
+        elements = filtering.each(value) if name == "and" and value.value is not None else []
+        for element in elements:
+            yield from parts_of(element, filtering)
+        if not elements:
+            yield Given({name: value})
+
+
+def _tag_name(part: Given) -> Given | None:
+    """The name of the tag that builds must have, where nothing else is asked by this part."""
+    given = part
+    for name in ("tags", "some", "name", "eq"):
+        members = given.members() if isinstance(given.value, dict) else {}
+        if members.keys() != {name}:
+            return None
+        given = members[name]
+    return None if given.value is None else given
+
+
+def _counts() -> FromClause:
+    """All totals, and what was changed since they were written."""
+    total, change, facet = (one.__table__.alias() for one in (BuildTotal, BuildTotalChange, BuildFacet))
+    since = select(
+        change.c.kind, change.c.key_id, facet.c.status, facet.c.installed_from, change.c.build_count
+    ).join_from(change, facet, facet.c.id == change.c.facet_id)
+    return select(*total.c).union_all(since).subquery()
+
+
+def _build(counted: Scope, names: Names, *, of_owner: bool) -> Scope:
+    """A build of a total."""
+    key_id = counted[BuildTotal.key_id]
+    columns: dict[Attribute, ColumnElement[Any]] = {
+        Build.status: counted[BuildTotal.status],
+        Build.installed_from: func.nullif(
+            counted[BuildTotal.installed_from], constant(""), type_=Build.installed_from.type
+        ),
+    }
+    if not of_owner:
+        return InCommon(counted, names, columns, {})
+    columns[Build.owner_id] = key_id
+    owner = {Build.owner_id: lambda: counted.attach(Person.__table__, lambda row: row.row_id == key_id)}
+    return InCommon(counted, names, columns, owner)
