@@ -326,7 +326,7 @@ ERRING = [
 
 
 def test_events_are_counted_while_others_write(empty_url: str, tmp_path: Path) -> None:
-    upgrade_to(38, empty_url, tmp_path / "before")
+    upgrade_to(39, empty_url, tmp_path / "before")
     database = Database(empty_url)
     moment = {"t": "2024-01-01T00:00:00.000000Z"}
     for statement in ERRING:

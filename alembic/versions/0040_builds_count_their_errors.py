@@ -12,8 +12,8 @@ from alembic import op
 
 from spackmon.ops.ahead import Ids, Notes, Progress, lock, outside, step
 
-revision = "0039"
-down_revision = "0038"
+revision = "0040"
+down_revision = "0039"
 branch_labels = None
 depends_on = None
 
