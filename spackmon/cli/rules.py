@@ -34,40 +34,48 @@ _FROM_FILE = "@"
 _Rule = Annotated[str, typer.Argument(metavar="RULE", help="See `spackmon rule list`.")]
 
 
+_Events = Annotated[list[NewsKind], typer.Option("--on", help="What is told of: one thing.")]
+_Where = Annotated[str, typer.Option(help="Of which builds: a BuildFilter of the schema, as JSON, or @FILE.")]
+_EnvironmentName = Annotated[
+    str | None, typer.Option(help="ROOT_FAILED: of which environment; without it, of any.")
+]
+_Webhooks = Annotated[
+    list[str] | None, typer.Option(help="A URL that is sent signed JSON, or @FILE; several times.")
+]
+_Emails = Annotated[list[str] | None, typer.Option(help="A mail address; several times.")]
+_Chats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--chat",
+        metavar="CHAT=URL",
+        help=f"A chat ({', '.join(chat.presets())}, or @FILE, a template of your own) and its URL, or "
+        "@FILE with it; several times.",
+    ),
+]
+_PerHour = Annotated[
+    int, typer.Option(min=1, max=1_000, help="More messages in an hour than these are summed up in one.")
+]
+_User = Annotated[str | None, typer.Option("--user", help="Whose rule it is, who sees what they may see.")]
+
+
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Its name: letters, digits and . _ -")],
-    event: Annotated[NewsKind, typer.Option("--on", help="What is told of.")],
-    where: Annotated[
-        str, typer.Option(help="Of which builds: a BuildFilter of the schema, as JSON, or @FILE.")
-    ] = "{}",
-    environment: Annotated[
-        str | None, typer.Option(help="ROOT_FAILED: of which environment; without it, of any.")
-    ] = None,
-    webhook: Annotated[
-        list[str] | None, typer.Option(help="A URL that is sent signed JSON, or @FILE; several times.")
-    ] = None,
-    email: Annotated[list[str] | None, typer.Option(help="A mail address; several times.")] = None,
-    chat_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--chat",
-            metavar="CHAT=URL",
-            help=f"A chat ({', '.join(chat.presets())}, or @FILE, a template of your own) and its URL, or "
-            "@FILE with it; several times.",
-        ),
-    ] = None,
-    per_hour: Annotated[
-        int,
-        typer.Option(min=1, max=1_000, help="More messages in an hour than these are summed up in one."),
-    ] = rules.MESSAGES_PER_HOUR,
-    user: Annotated[
-        str | None, typer.Option("--user", help="Whose rule it is, who sees what they may see.")
-    ] = None,
+    events: _Events,
+    where: _Where = "{}",
+    environment: _EnvironmentName = None,
+    webhook: _Webhooks = None,
+    email: _Emails = None,
+    chat_: _Chats = None,
+    per_hour: _PerHour = rules.MESSAGES_PER_HOUR,
+    user: _User = None,
 ) -> None:
     """Tell of what is reported from now on."""
     settings = load_settings()
     allowed = Allowed.of(settings.webhook_private_allowed)
+    event, *others = events
+    if others:
+        raise Refused(Code.RULE_INVALID, "a rule tells of one thing: give --on once, and add a rule for each")
     channels = [
         *(_webhook(url, allowed) for url in webhook or ()),
         *(_email(address) for address in email or ()),

@@ -17,6 +17,7 @@ from spackmon.errors import Code, Refused, printable
 from spackmon.formats import detect
 from spackmon.formats.bytes.archives import is_archive, unpack
 from spackmon.formats.bytes.folder import Folder, read_file
+from spackmon.formats.installs.ci_job_folder import DETAILS, jobs_in, read_job
 from spackmon.formats.installs.develop_folder import is_develop_folder, read_develop_folder
 from spackmon.formats.installs.elf_files import ElfReader
 from spackmon.formats.installs.failed_stage import is_stage, is_stage_log, read_stage, read_stage_log
@@ -138,6 +139,10 @@ class _Walk:
                 files_of_specs = filter(is_spec_path, _buildcache_paths(directory))
                 yield self._thing(directory, read, [directory / path for path in files_of_specs])
                 entered -= _OF_BUILDCACHE
+            for reproduction, logs in jobs_in(directory, directories):
+                job = partial(read_job, directory / reproduction, directory / logs, self._known)
+                yield self._thing(directory / logs, job, _files_in(directory / logs))
+                entered.discard(logs)
             below = [(directory / name, is_spacks) for name in directories if name in entered]
             pending.extend(reversed(below))
 
@@ -165,7 +170,7 @@ class _Walk:
         return None
 
     def _files(self, directory: Path, names: list[str], *, is_spacks: bool) -> Iterator[Readable]:
-        of_environment = _MANIFEST_OF_ENVIRONMENT in names
+        of_environment = _MANIFEST_OF_ENVIRONMENT in names or DETAILS in names
         if is_saved_run(frozenset(names)):
             saved = [file.path for file in saved_files(directory)]
             yield self._thing(directory, partial(read_saved_run, directory), saved)

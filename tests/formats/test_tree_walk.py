@@ -297,3 +297,32 @@ def test_a_log_larger_than_a_database_value_is_a_sentence_and_is_not_read(tmp_pa
     assert (
         json.loads((prefix / ".spack" / "install_times.json").read_text())["total"] == report.duration_seconds
     )
+
+
+def test_the_artifacts_of_a_job_of_spack_ci_are_one_build_of_the_spec_that_it_names(tmp_path: Path) -> None:
+    job = tmp_path / "jobs_scratch_dir"
+    for name in ("logs", "reproduction", "tests"):
+        (job / name).mkdir(parents=True)
+    spec = (LIBGREET / ".spack" / "spec.json").read_bytes()
+    (job / "reproduction" / "libgreet.json").write_bytes(spec)
+    details = {
+        "job_name": "libgreet /abc",
+        "job_spec_json": "libgreet.json",
+        "ci_project_dir": "/builds/site",
+    }
+    (job / "reproduction" / "repro.json").write_text(json.dumps(details))
+    (job / "reproduction" / "install.sh").write_text("#!/bin/sh\nspack install\n")
+    (job / "reproduction" / "spack_info.txt").write_text("1.2.0\n")
+    log = b"==> libgreet: Executing phase: 'build'\nmake: *** [Makefile:2: all] Error 1\n"
+    (job / "logs" / "spack-build-out.txt.gz").write_bytes(gzip.compress(log))
+    submissions, refused = taken(tmp_path)
+    assert refused == {}
+    (build,) = (one for one in submissions if isinstance(one, InstallReport))
+    (stored,) = (one for one in submissions if isinstance(one, SpecReport))
+    assert (build.package_name, build.spec_hash, build.status) == ("libgreet", stored.graph.root, "FAILED")
+    assert [(phase.name, phase.output) for phase in build.phases] == [("build", log)]
+    for damage in ({}, {"job_spec_json": 7}, {"job_spec_json": "../libgreet.json"}):
+        (job / "reproduction" / "repro.json").write_text(json.dumps(damage))
+        submissions, refused = taken(tmp_path)
+        assert not any(isinstance(one, InstallReport) for one in submissions)
+        assert len(refused) == 1, damage

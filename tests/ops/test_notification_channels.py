@@ -146,6 +146,7 @@ WRONG = [
     ("not JSON", ("--chat", "@bad.j2=https://example.org")),
     ("missing", ("--chat", "@missing.j2=https://example.org")),
     ("--environment", ("--environment", "site", "--email", "ada@example.org")),
+    ("one thing", ("--on", "NEWLY_FAILING", "--email", "ada@example.org")),
     ("no person", ("--user", "nobody", "--email", "ada@example.org")),
 ]
 

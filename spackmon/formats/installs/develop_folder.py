@@ -11,7 +11,7 @@ from pathlib import Path
 from spackmon.formats.build_logs import WHOLE_LOG, BuildLogs, read_logs, succeeded
 from spackmon.formats.bytes.damage import Damage
 from spackmon.formats.bytes.folder import Folder
-from spackmon.formats.installs.failed_stage import ARGUMENTS, changes, failure_of
+from spackmon.formats.installs.failed_stage import ARGUMENTS, Failure, changes, failure_of
 from spackmon.submission import InstallReport
 
 _BUILD_DIRECTORY = "spack-build-"
@@ -50,17 +50,25 @@ def read_develop_folder(directory: Path, directories: list[str]) -> Iterator[Ins
         if not _PACKAGE.fullmatch(package) or not (logs.whole or logs.by_phase):
             continue
         hashed = _HASHED.fullmatch(name)
-        build = failure_of(
+        build = build_of(
             package, hashed["hash"] if hashed else None, logs, files.modified_at_seconds(WHOLE_LOG)
         )
-        if not _has_failed(logs):
-            build |= {"status": None, "phases": succeeded(logs, {})}
         yield InstallReport(
             **build,
             configure_arguments=damage.attempt(files.text, ARGUMENTS),
             environment_variables=damage.attempt(changes, files),
         )
     damage.settle()
+
+
+def build_of(
+    package_name: str, spec_hash: str | None, logs: BuildLogs, written_at_seconds: float | None
+) -> Failure:
+    """What logs tell of a build of which it is not known how it ended: a status only where it has failed."""
+    build = failure_of(package_name, spec_hash, logs, written_at_seconds)
+    if not _has_failed(logs):
+        build |= {"status": None, "phases": succeeded(logs, {})}
+    return build
 
 
 def _has_failed(logs: BuildLogs) -> bool:
