@@ -1,7 +1,7 @@
 """The wiring: settings, database, routes, middleware, lifespan."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -14,12 +14,14 @@ from starlette.routing import BaseRoute, Mount
 
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
-from spackmon.database import Database, Unprepared
+from spackmon.database import Database, Reader, Unprepared
+from spackmon.database.replicas import by_primary, replicas_of, replicated
 from spackmon.database.roles import WRITER
 from spackmon.errors import Code, Refused
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http import answers, health, metrics, token_exchange
 from spackmon.http.access_log import AccessLog
+from spackmon.http.own_writes import OwnWrites
 from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
 from spackmon.ops import capacity, changes, migrations, upkeep
@@ -91,6 +93,7 @@ def create_app(settings: Settings) -> Starlette:
         try:
             async with (
                 database.reader(settings.statement_timeout_seconds) as reader,
+                _replicated(settings, database, reader) as near,
                 anyio.create_task_group() as tasks,
             ):
                 await upkeep.first_look(watch)
@@ -110,12 +113,12 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(subscriptions.run)
                 tasks.start_soon(changes.listen, database, subscriptions.wake, subscriptions.used)
                 query = QueryService(
-                    schema, database, reader, _limits(settings), recent, settings.satisfying_as,
+                    schema, database, near, _limits(settings), recent, settings.satisfying_as,
                     subscriptions, [measured.executed, slow.executed],
                 )  # fmt: skip
                 watcher = _watcher(settings, database, query)
                 database.on_write.append(watcher.wake)
-                tasks.start_soon(watcher.judge)
+                tasks.start_soon(by_primary, watcher.judge)
                 tasks.start_soon(watcher.send)
                 tasks.start_soon(watcher.forget)
                 yield {
@@ -128,6 +131,7 @@ def create_app(settings: Settings) -> Starlette:
                     "memory": Memory(),
                     "metrics": measured,
                     "query": query,
+                    "replicas": replicas_of(near),
                     END_STREAMS: subscriptions.end,
                     "trusted_documents": trusted_documents,
                 }
@@ -147,6 +151,18 @@ def create_app(settings: Settings) -> Starlette:
     # A redirect ends an old client's build: the paths it may spell in two ways are there twice.
     application.router.redirect_slashes = False
     return application
+
+
+def _replicated(
+    settings: Settings, database: Database, reader: Reader
+) -> AbstractAsyncContextManager[Reader]:
+    return replicated(
+        database,
+        reader,
+        settings.database_replicas,
+        settings.replica_lag_seconds,
+        settings.statement_timeout_seconds,
+    )
 
 
 def _routes(settings: Settings) -> list[BaseRoute]:
@@ -179,8 +195,10 @@ def _routes(settings: Settings) -> list[BaseRoute]:
 
 def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
     """From the outermost on."""
+    own_writes = [Middleware(OwnWrites)] if settings.database_replicas else []
     return [
         Middleware(AccessLog, measured),
+        *own_writes,
         Middleware(SecurityHeaders),
         Middleware(OtherOrigins, settings.cors_origins),
         Middleware(ReadAccess, url_api_prefix=settings.url_api_prefix),

@@ -32,6 +32,10 @@ def _names(value: Any) -> Any:
     return frozenset(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
 
+def _addresses(value: Any) -> Any:
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
 AUTHENTICATED = "authenticated"
 Access = Annotated[
     Literal["public", "authenticated"],
@@ -82,6 +86,7 @@ MailSecurity = Annotated[
     BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
 ]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
+Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_addresses)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
 Origins = Annotated[frozenset[str], NoDecode, BeforeValidator(_names), AfterValidator(_origins)]
 Reachable = Annotated[frozenset[str], NoDecode, BeforeValidator(_names), AfterValidator(_reachable)]

@@ -30,9 +30,10 @@ from pydantic_settings import (
     SecretsSettingsSource,
     SettingsConfigDict,
 )
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
+from spackmon.database_urls import parsed
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
@@ -42,6 +43,7 @@ from spackmon.setting_values import (
     MAIL_PORTS,
     AbsolutePath,
     Access,
+    Addresses,
     BaseUrl,
     LogLevel,
     MailAddress,
@@ -80,6 +82,18 @@ class Settings(BaseSettings):
         repr=False,
         description="Where builds are kept: `postgresql://user:password@host/name`, or `sqlite:////path`. "
         "Not set: the file `spackmon.sqlite3` in `DATA_DIR`.",
+    )
+    database_replicas: Addresses = Field(
+        default=(),
+        repr=False,
+        description="Streaming replicas of PostgreSQL that questions are asked of, written as "
+        "`DATABASE_URL` is, with blanks between.",
+    )
+    replica_lag_seconds: float = Field(
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="How old an answer of a replica may be; one that is further behind is not asked.",
     )
     data_dir: Path = Field(
         default=Path(".spackmon"),
@@ -316,6 +330,7 @@ class Settings(BaseSettings):
         "maximum_connections", "maximum_subscriptions", "maximum_subscriptions_of_one",
         "changes_kept_seconds", "notification_retry_seconds", "notifications_kept_days", "smtp_port",
         "statement_timeout_seconds", "hold_seconds", "run_silence_seconds", "slow_operation_seconds",
+        "replica_lag_seconds",
         mode="before",
     )  # fmt: skip
     @classmethod
@@ -376,6 +391,14 @@ class Settings(BaseSettings):
             return value
         return database_address(value)
 
+    @field_validator("database_replicas")
+    @classmethod
+    def _replicas(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        addresses = tuple(map(database_address, value))
+        if not all(address.startswith("postgresql") for address in addresses):
+            raise ValueError("expected postgresql://user:password@host/name")
+        return addresses
+
     def _embedded_database_url(self) -> str:
         url = URL.create("sqlite", database=str(self.data_dir / _EMBEDDED))
         return url.render_as_string(hide_password=False)
@@ -385,7 +408,7 @@ class Settings(BaseSettings):
         """`database_url` with `***` for its password; None where it is the embedded one of `data_dir`."""
         if self.database_url == self._embedded_database_url():
             return None
-        url = make_url(self.database_url)
+        url = parsed(self.database_url)
         # libpq takes passwords as parameters too: password, sslpassword.
         hidden = {name: "***" for name in url.query if "password" in name}
         return url.update_query_dict(hidden).render_as_string(hide_password=True)
@@ -431,7 +454,7 @@ class Settings(BaseSettings):
 def database_address(value: str) -> str:
     """The address of a database, as SQLAlchemy takes it. Raises ValueError with what was expected."""
     try:
-        url = make_url(re.sub(r"^postgres(?=://)", "postgresql", value))
+        url = parsed(re.sub(r"^postgres(?=://)", "postgresql", value))
     except (ArgumentError, ValueError):
         raise ValueError("expected postgresql://user:password@host/name or sqlite:////path") from None
     backend = url.get_backend_name()

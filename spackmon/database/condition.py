@@ -13,7 +13,8 @@ log = structlog.get_logger()
 class Condition:
     """The standing trouble of one database, if any. Threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_logged: bool = True) -> None:
+        self._is_logged = is_logged
         self._trouble: Trouble | None = None
         self._since_seconds = 0.0
         # An outage may show itself in two ways in turns; each is worth a line.
@@ -42,7 +43,8 @@ class Condition:
             if trouble in self._logged:
                 return
             self._logged.add(trouble)
-        log.warning("database_trouble", reason=trouble.reason, error=_first_line(error))
+        if self._is_logged:
+            log.warning("database_trouble", reason=trouble.reason, error=_first_line(error))
 
     def worked(self, *, wrote: bool, has_room: bool = False) -> None:
         """A transaction succeeded. A read-only database can be read: only a write ends that.
@@ -55,7 +57,7 @@ class Condition:
         with self._changing:
             ended, self._trouble = self._trouble, None
             self._logged.clear()
-        if ended is not None:
+        if ended is not None and self._is_logged:
             log.info("database_recovered", reason=ended.reason)
 
 

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection, sql
 from sqlalchemy import URL
 
 from spackmon.database.roles import LISTENER, connection_parameters, session_settings
+from spackmon.database_urls import conninfo
 
 
 class Listening:
@@ -20,9 +21,8 @@ class Listening:
         self._connection: AsyncConnection[Any] | None = None
 
     async def __aenter__(self) -> AsyncIterator[str]:
-        address = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
         connection = await AsyncConnection.connect(
-            address, autocommit=True, **connection_parameters(LISTENER, self._url)
+            conninfo(self._url), autocommit=True, **connection_parameters(LISTENER, self._url)
         )
         self._connection = connection
         await connection.execute(*session_settings(LISTENER))

@@ -18,6 +18,7 @@ from spackmon.database.readers import (
 )
 from spackmon.database.roles import EXPORT, READER, Role, connection_parameters, session_settings
 from spackmon.database.turns import Turns
+from spackmon.database_urls import conninfo
 
 # A connection is waited for in steps: the pool does not say that it met none.
 _POOL_SECONDS = 1.0
@@ -38,7 +39,7 @@ class PostgresqlReader:
     ) -> None:
         """`prepare` sees to the tables before the first statement; it may raise what a statement may."""
         self._url, self._timeout_seconds, self._hold, self._prepare = url, timeout_seconds, hold, prepare
-        self._address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self._address = conninfo(url)
         self.reads, self.exports = Turns(READER.connections), Turns(EXPORT.connections)
         self._pool = AsyncConnectionPool(
             self._address,

@@ -10,7 +10,7 @@ from typing import TypeVar
 import anyio
 import sqlalchemy.exc
 import structlog
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine
 
 from spackmon.database.condition import Condition
 from spackmon.database.engine import READS_ONLY, engine_for
@@ -21,6 +21,7 @@ from spackmon.database.refusals import refusal
 from spackmon.database.roles import ADMISSION, COMMAND, HEALTH, Role
 from spackmon.database.sqlite_reader import SqliteReader
 from spackmon.database.turns import Turns
+from spackmon.database_urls import parsed
 from spackmon.errors import Refused
 from spackmon.threads import in_thread
 
@@ -52,7 +53,7 @@ class Database:
         It raises Unprepared where the database is not as this program needs it, and is held as they are.
         `check` says why the tables are not this program's, where a statement meets that they are not.
         """
-        self.url = make_url(url)
+        self.url = parsed(url)
         if self.url.get_backend_name() == "postgresql":
             self.url = self.url.set(drivername="postgresql+psycopg")
         self.is_sqlite = self.url.get_backend_name() == "sqlite"

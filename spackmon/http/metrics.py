@@ -36,6 +36,7 @@ async def _now(services: Services) -> Now:
         cache_used_bytes=services.query.kept_bytes,
         is_database_usable=database.condition.trouble is None,
         turns=database.turns,
+        replica_lag_seconds={replica.name: replica.lag_seconds() for replica in services.replicas},
     )
 
 

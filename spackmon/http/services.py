@@ -4,6 +4,7 @@ from starlette.datastructures import State
 
 from spackmon.auth.gate import Gate
 from spackmon.database import Database
+from spackmon.database.replicas import Replica
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
@@ -20,6 +21,7 @@ class Services(State):
     settings: Settings
     database: Database
     query: QueryService
+    replicas: tuple[Replica, ...]
     trusted_documents: TrustedDocuments
     gate: Gate
     spool: Spool

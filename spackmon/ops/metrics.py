@@ -5,7 +5,7 @@ as long as there are few of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import (
     CollectorRegistry,
@@ -44,6 +44,7 @@ class Now:
     cache_used_bytes: int
     is_database_usable: bool
     turns: Mapping[str, Turns]
+    replica_lag_seconds: Mapping[str, float | None] = field(default_factory=dict)
 
 
 class Metrics:
@@ -145,6 +146,8 @@ class _NowGauges:
         self._in_use = gauge("database_turns", "Who uses the database now, by what for.", "use")
         self._waiting = gauge("database_waiting", "Who waits for a turn at the database.", "use")
 
+        self._lag = gauge("replica_lag_seconds", "How old answers of a replica may be.", "replica")
+
     def set(self, now: Now) -> None:
         # What was seen before is not what is there now.
         self._inbox.set(float("nan") if now.inbox_entries is None else now.inbox_entries)
@@ -154,6 +157,8 @@ class _NowGauges:
         self._memory.set(now.memory_used_bytes)
         self._cache.set(now.cache_used_bytes)
         self._usable.set(now.is_database_usable)
+        for replica, seconds in now.replica_lag_seconds.items():
+            self._lag.labels(replica).set(float("nan") if seconds is None else seconds)
         for use, turns in now.turns.items():
             self._in_use.labels(use).set(turns.in_use)
             self._waiting.labels(use).set(turns.waiting)

@@ -8,10 +8,12 @@ request came. That snapshot is one for all who ask at the same time.
 
 import asyncio
 import json
+import math
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from spackmon.database import Reader
+from spackmon.database.replicas import AS_OF_SECONDS
 from spackmon.query.meanings.statement import SPEC_REVISION
 from spackmon.query.serve.preparation import FEW_VALUES, Request
 from spackmon.query.sql.values import is_deeper, value_count
@@ -121,4 +123,6 @@ class _Revision:
         if before is not None and not before.done():
             await asyncio.wait((before,))
         self._running, self._next = self._next, None
+        # One reading is for whoever waits for it, each of whom may have written just now.
+        AS_OF_SECONDS.set(math.inf)
         return await self._reader.fetch(SPEC_REVISION, {})
