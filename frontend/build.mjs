@@ -77,11 +77,11 @@ const page = await build({
   splitting: true,
 });
 // Each by itself: our other pages load nothing of GraphiQL's.
-const SCRIPTS = { graph: "src/graph.ts", log: "src/log.ts", page: "src/page.ts" };
+const SCRIPTS = { graph: "src/graph.ts", installed: "src/installed.ts", log: "src/log.ts", page: "src/page.ts" };
 const scripts = await build({ ...common, entryPoints: SCRIPTS, format: "esm" });
 const names = { ...namesOf(page.metafile), ...namesOf(scripts.metafile) };
 // Written last: a manifest is the sign of a complete build.
-const wanted = ["graph.js", "graphiql.css", "graphiql.js", "log.js", "page.js"];
+const wanted = ["graph.js", "graphiql.css", "graphiql.js", "installed.js", "log.js", "page.js"];
 await writeFile(
   join(outdir, "manifest.json"),
   `${JSON.stringify(Object.fromEntries(wanted.map((name) => [name, names[name]])))}\n`,

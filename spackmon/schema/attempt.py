@@ -34,6 +34,7 @@ from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
 from spackmon.schema.event import BuildEvent
 from spackmon.schema.groups import BuildEventConnection, BuildPhaseConnection, InstallFileConnection
+from spackmon.schema.install_folder import InstallFolder, install_folder
 from spackmon.schema.log_event import LogEvent
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type
@@ -268,6 +269,7 @@ class Attempt(Node):
         filters=True,
         description="Its tags, by name.",
     )
+    install_folder: InstallFolder = install_folder(models.Attempt.manifest_id, models.Attempt.prefix)
     install_files: InstallFileConnection = connection(
         models.InstallFile, belongs=_FILES, filters=True, description="What it installed."
     )

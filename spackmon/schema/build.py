@@ -43,6 +43,7 @@ from spackmon.schema.groups import (
     BuildPhaseConnection,
     InstallFileConnection,
 )
+from spackmon.schema.install_folder import InstallFolder, install_folder
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
 from spackmon.schema.package import Package
@@ -252,6 +253,7 @@ class Build(Node):
         has_where=True,
         description="The environment the newest attempt ran in, by name.",
     )
+    install_folder: InstallFolder = install_folder(models.Build.manifest_id, models.Build.prefix)
     install_files: InstallFileConnection = connection(
         models.InstallFile, belongs=_FILES, filters=True, description="What the newest attempt installed."
     )

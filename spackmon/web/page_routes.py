@@ -120,6 +120,12 @@ async def _home_or_builds(request: PageRequest) -> Response:
     return await _home(request)
 
 
+def _installed(request: PageRequest) -> Mapping[str, Any]:
+    """A directory of what a build installed, and after which name."""
+    after = request.query_params.get("after")
+    return {**in_path(request), "under": request.query_params.get("under", ""), "after": after}
+
+
 def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | None:
     """The address of a build that was asked for by the number of one that turned out to be the same."""
     build_id = data["build"]["id"]
@@ -147,6 +153,7 @@ routes = [
     *build_files.routes,
     *at("/builds", page("builds", _builds)),
     Route("/builds/{id}.txt", answering("build", in_path, _report)),
+    *at("/builds/{id}/files", page("installed", _installed)),
     *at("/builds/{id:path}", page("build", in_path, _present_address)),
     *at("/errors", page("errors", _errors)),
     *at("/errors/{fingerprint}", page("error_group", in_path)),

@@ -77,7 +77,15 @@ class Reference:
         if type_name.endswith(("Connection", "Edge", "PageInfo")):
             return field in _OF_PAGE or field in ("cursor", "groupBy", "node")
         computed = graphs.TYPES | counted.TYPES | flaky.TYPES | searches.TYPES | splices.TYPES
-        if type_name in computed | fields.BILL_TYPES | durations.TYPES | expected.TYPES | suspects.TYPES:
+        if (
+            type_name
+            in computed
+            | fields.BILL_TYPES
+            | fields.FOLDER_TYPES
+            | durations.TYPES
+            | expected.TYPES
+            | suspects.TYPES
+        ):
             return True
         key = type_name, field
         is_root_connection = type_ is self.schema.query_type and self._is_connection(key)
@@ -361,6 +369,8 @@ _SPECIAL: dict[tuple[str, str], Callable[[Rows, Any, Mapping[str, Any]], Any]] =
     ("BuildEvent", "snippet"): searches.snippet,
     ("Log", "search"): searches.lines_of,
     ("LogEvent", "snippet"): searches.snippet,
+    ("Attempt", "installFolder"): fields.install_folder,
+    ("Build", "installFolder"): fields.install_folder,
     ("Build", "next"): lambda rows, build, _: _neighbour(rows, build, forward=True),
     ("Build", "previous"): lambda rows, build, _: _neighbour(rows, build),
     ("Build", "previousSuccess"): lambda rows, build, _: _neighbour(rows, build, status="SUCCESS"),

@@ -29,6 +29,8 @@ class Draws:
                 "a": lambda: self.id("AnalysisResult"), "b": lambda: self.id("AnalysisResult"),
                 "first": self.few,
             },
+            "Attempt.installFolder": {"under": self.folder, "after": self.file, "first": self.few},
+            "Build.installFolder": {"under": self.folder, "after": self.file, "first": self.few},
             "Query.advisory": {"identifier": self.identifier},
             "Query.analysisResult": {"id": lambda: self.id("AnalysisResult")},
             "Query.build": {"id": lambda: self.id("Build")},
@@ -116,6 +118,17 @@ class Draws:
         counted = self.dice.chance(30)
         self.values.faults += counted
         return counted
+
+    def file(self) -> str:
+        """The name of an installed file."""
+        paths = self.values.pools.of("InstallFile", "path")
+        return self.dice.choice(paths).rpartition("/")[2] if paths else ""
+
+    def folder(self) -> str:
+        """A directory that has an installed file, or its prefix; a file is one without anything."""
+        paths = self.values.pools.of("InstallFile", "path")
+        parts = self.dice.choice(paths).split("/") if paths else [""]
+        return "/".join(parts[: self.dice.below(len(parts) + 1)])
 
     def line(self) -> int:
         """A line of a log, from its beginning or from its end; two of them may be the wrong way round."""

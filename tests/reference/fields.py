@@ -4,13 +4,14 @@ A field that is not named here is the column of its name in the row's own table.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import inspect
 
 from spackmon import models
+from spackmon.errors import Code, Refused
 from spackmon.graph.packed_claims import unpack
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import FLAG_NAMES
@@ -93,6 +94,52 @@ def _installed_bytes(rows: Rows, run: Any) -> int | None:
     if run.manifest_id is None:
         return None
     return sum(file.size_bytes or 0 for file in rows.by(models.InstallFile, "manifest_id", run.manifest_id))
+
+
+FOLDER_TYPES = {"InstallEntry", "InstallFolder"}
+"""Types whose objects are no rows."""
+
+
+def install_folder(rows: Rows, run: Any, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """A directory of what a run installed, by looking at each of its files."""
+    first = arguments["first"]
+    if not 1 <= first <= 500:
+        raise Refused(Code.PAGE_TOO_LARGE, "too much")
+    path = (arguments["under"].rstrip("/") or run.prefix or "").rstrip("/")
+    files = rows.by(models.InstallFile, "manifest_id", run.manifest_id) if run.manifest_id else []
+    inside = [(one.path[len(path) + 1 :], one) for one in files if one.path.startswith(f"{path}/")]
+    found: dict[str, list[tuple[str, Any]]] = {}
+    for rest, file in inside:
+        if rest:
+            found.setdefault(rest.partition("/")[0], []).append((rest, file))
+    names = sorted(found, key=str.encode)
+    later = [
+        name
+        for name in names
+        if name.encode() > (arguments.get("after") or "").encode() or arguments.get("after") is None
+    ]
+    return {
+        "path": path or "/", "entryCount": len(names), **_sums(inside),
+        "endName": later[first - 1] if len(later) > first else None,
+        "entries": [_entry(path, name, found[name]) for name in later[:first]],
+    }  # fmt: skip
+
+
+def _entry(path: str, name: str, below: list[tuple[str, Any]]) -> dict[str, Any]:
+    own = next((file for rest, file in below if rest == name), None)
+    is_folder = len(below) > (own is not None) or (own is not None and own.type == "dir")
+    return {
+        "name": name, "path": f"{path}/{name}", "isFolder": is_folder, **_sums(below),
+        "type": own and own.type, "destination": own and own.destination,
+    }  # fmt: skip
+
+
+def _sums(files: list[tuple[str, Any]]) -> dict[str, int]:
+    there = [file for rest, file in files if rest]
+    return {
+        "fileCount": sum(file.type != "dir" for file in there),
+        "sizeBytes": sum(file.size_bytes or 0 for file in there),
+    }
 
 
 BILL_TYPES = {"BillComponent", "BillOfMaterials"}

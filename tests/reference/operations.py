@@ -31,8 +31,8 @@ ARGUMENTS = {
     "includeFailedToConcretize", "includeInstalled", "keys", "last", "lines", "lookBackDays", "matchedBy",
     "maximumDepth", "maximumP", "minimumChanges", "minimumRuns", "name", "of", "offset", "order", "orderBy",
     "package", "replace", "rootCausesOnly", "rows", "rule", "satisfying", "search", "since", "spec",
-    "symbols", "template", "text", "to", "toLine", "types", "unchanged", "verdict", "versions", "where",
-    "with",
+    "symbols", "template", "text", "to", "toLine", "types", "unchanged", "under", "verdict", "versions",
+    "where", "with",
 }  # fmt: skip
 OMITTED = object()
 _STRING, _INT, _ID, _BOOLEAN = "String", "Int", "ID", "Boolean"

@@ -55,6 +55,7 @@ def pages_of_all_kinds(server: Server) -> list[str]:
     newer, older = known["builds"]["nodes"]
     return [
         f"/phases/{printed[0]}/lines", f"/compare/logs/{printed[-1]}/{printed[0]}",
+        f"/builds/{older['id']}/files",
         "/splice", f"/splice?package={quote(older['package']['name'], safe='')}",
         "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
         "/packages", f"/packages/{older['package']['name']}", "/hosts",

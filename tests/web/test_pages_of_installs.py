@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import insert
@@ -81,3 +82,27 @@ def test_the_number_of_a_build_that_is_another_now_leads_to_that_one(server: Ser
         assert (answer.status_code, answer.headers["location"]) == (301, "/builds/1?format=json")
     nodes = server.ask('{ build(id: "4242") { id } node(id: "Build:4242") { id } }')
     assert nodes == {"build": {"id": "1"}, "node": {"id": "1"}}
+
+
+def test_installed_files_are_a_tree_that_is_read_a_directory_at_a_time(server: Server) -> None:
+    sizes = {"a/lib/a b.so": 1000, "a/lib/x/y/z": 20, "a/lib-2": 3, "a/é/1": 4, "b": 7}
+    files = {f"/opt/{path}": {"type": "file", "size": size} for path, size in sizes.items()}
+    install = {
+        "type": "install", "source": {"kind": "PREFIX", "key": "1"}, "status": "SUCCESS", "package": "a",
+        "prefix": "/opt/a", "install_files": {**files, "/opt/a/lib": {"type": "dir"}},
+    }  # fmt: skip
+    report(server, json.dumps(install).encode())
+    path = build_of(server, "a")
+    folder = server.http.get(f"{path}/files.json").json()["build"]["installFolder"]
+    shown = ("name", "isFolder", "fileCount", "sizeBytes")
+    assert [tuple(one[name] for name in shown) for one in folder["entries"]] == [
+        ("lib", True, 2, 1020), ("lib-2", False, 1, 3), ("é", True, 1, 4),
+    ]  # fmt: skip
+    assert (folder["path"], folder["fileCount"], folder["sizeBytes"]) == ("/opt/a", 4, 1027)
+    below = page_of(server, f"{path}/files?under=/opt/a/lib/x/&after=w")
+    assert f'<a href="{path}/files?under=/opt/a/lib"><code>lib</code></a>/<code>x</code>' in unquote(
+        unescape(below)
+    )
+    assert "<code>y/</code></a>" in below
+    assert "No installed file is known here." in page_of(server, f"{path}/files?under=/opt/a/li")
+    assert f'<a href="{path}/files">6</a>, 1.0 kB' in page_of(server, path)
