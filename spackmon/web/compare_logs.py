@@ -44,13 +44,17 @@ async def _compare_logs(request: PageRequest, data: Mapping[str, Any]) -> Respon
         raise nothing_here(request)
     begin = asked["aFrom"], asked["bFrom"]
     are_whole = all(first + READ_LINES > log["lineCount"] for first, log in zip(begin, logs, strict=True))
-    one, other = (log.pop("plainText").removesuffix("\n").split("\n") for log in logs)
+    one, other = (_lines(log.pop("plainText")) for log in logs)
     found = await in_thread(lambda: compare(one, other, begin, are_whole=are_whole))
     values = {**data, "alignment": asdict(found), "begin": begin}
     if wants_json(request):
         return JSONResponse(values, headers={"Vary": "Accept"})
     shown = {**values, "asked_here": Asked(_DOCUMENT, asked)}
     return rendered(request, "compare_logs.html", shown)
+
+
+def _lines(text: str) -> list[str]:
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 routes: list[Route] = at("/compare/logs/{a}/{b}", answering("compare_logs", _two_phases, _compare_logs))
