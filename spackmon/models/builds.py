@@ -124,6 +124,7 @@ class Build(Base):
         Index("ix_build_waiting", "package_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
         Index(None, "package_id", "id"),
         Index(None, "package_id", "status", "id"),
+        Index(None, "created_at", "id"),
         Index(None, "updated_at", "id"),
         *_counts("build"),
         # The number of a build that was merged into another is never given again.
@@ -138,7 +139,7 @@ class Build(Base):
     newest_attempt_id: Mapped[int | None] = mapped_column(RowId, index=True)
     status: Mapped[str] = mapped_column(ByteOrderedText)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
@@ -157,6 +158,7 @@ class Build(Base):
 
 # What was never started is last where the newest are first; in SQLite so without a word in an index.
 Index("ix_build_started_at_id", Build.started_at.desc().nulls_last(), Build.id.desc())
+Index("ix_build_finished_at_id", Build.finished_at.desc().nulls_last(), Build.id.desc())
 # The newest build of a facet.
 Index(
     "ix_build_facet_id_started_at_id", Build.facet_id, Build.started_at.desc().nulls_last(), Build.id.desc()

@@ -131,7 +131,12 @@ class BuildEvent(Base):
 
     __tablename__ = "build_event"
     # The second one counts errors and warnings, whose rows are long, without reading them.
-    __table_args__ = (UniqueConstraint("claim_id", "position"), Index(None, "attempt_id", "kind"), COUNTED)
+    __table_args__ = (
+        UniqueConstraint("claim_id", "position"),
+        Index(None, "attempt_id", "kind"),
+        Index(None, "error_group_id", "id"),
+        COUNTED,
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     claim_id: Mapped[int | None] = mapped_column(ForeignKey(Claim.id))
@@ -159,5 +164,5 @@ class BuildEvent(Base):
     source_column: Mapped[int | None]
     pre_context: Mapped[str | None] = mapped_column(ByteOrderedText)
     post_context: Mapped[str | None] = mapped_column(ByteOrderedText)
-    error_group_id: Mapped[int | None] = mapped_column(ForeignKey(ErrorGroup.id), index=True)
+    error_group_id: Mapped[int | None] = mapped_column(ForeignKey(ErrorGroup.id))
     search_words: Mapped[str] = mapped_column(ByteOrderedText, server_default="")

@@ -116,6 +116,7 @@ class Spec(Base):
     __table_args__ = (
         UniqueConstraint("hash", "hash_kind"),
         Index(None, "compiler_id", "names_compiler"),
+        Index(None, "package_version_id", "id"),
         Index(
             "ix_spec_built_as", "built_as",
             sqlite_where=text("built_as IS NOT NULL"), postgresql_where=text("built_as IS NOT NULL"),
@@ -125,7 +126,7 @@ class Spec(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     hash: Mapped[str] = mapped_column(ByteOrderedWord)
     hash_kind: Mapped[str] = mapped_column(ByteOrderedWord)
-    package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id), index=True)
+    package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id))
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
     compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
     names_compiler: Mapped[bool]
