@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,47 @@ def test_claims_take_their_phases_in_while_others_write(empty_url: str, tmp_path
     rows = database.read_once(lambda c: c.execute(text("SELECT claim_id, log_id FROM claim_log")).all())
     assert [tuple(row) for row in rows] == [(12, 2)]
     assert "claim" not in str(database.read_once(_differences))
+    database.close()
+
+
+RESULTS = [
+    "INSERT INTO person (id, name, created_at) VALUES (1, 'ada', :t)",
+    "INSERT INTO build_environment (id, hostname, platform, operating_system, target, kernel_version)"
+    " VALUES (1, 'node', 'linux', 'debian12', 'zen2', '')",
+    "INSERT INTO claim (id, key, owner_id, owner_is_certain, kind, environment_id, status, is_live,"
+    " time_uncertainty_seconds, times_enclose_run, tags, first_reported_at, last_reported_at)"
+    " VALUES (1, 'a', 1, true, 'MS1', 1, 'SUCCESS', true, 0, false, '[]', :t, :t)",
+    "INSERT INTO analysis (id, claim_id, analyzer, reported_at) VALUES (1, 1, 'symbols', :t)",
+    "INSERT INTO attribute (id, analysis_id, name, value) VALUES (1, 1, 'a', 'text'), (5000, 1, 'b', 'old')",
+]
+
+
+def test_results_are_said_what_they_are_while_others_write(empty_url: str, tmp_path: Path) -> None:
+    upgrade_to(27, empty_url, tmp_path / "before")
+    database = Database(empty_url)
+    moment = {"t": "2024-01-01T00:00:00.000000Z"}
+    for statement in RESULTS:
+        database.write_once(partial(_execute, statement, moment if ":t" in statement else {}))
+    told: list[str] = []
+
+    def change(progress: str) -> None:
+        if (progress.startswith("results") and not told) or database.is_sqlite:
+            told.append(progress)
+            for statement in (
+                "UPDATE attribute SET value = 'changed' WHERE id = 1",
+                "INSERT INTO attribute (id, analysis_id, name, value) VALUES (9000, 1, 'c', 'new')",
+            ):
+                database.write_once(partial(_execute, statement, {}))
+
+    if database.is_sqlite:
+        change("")
+    upgrade(empty_url, tell=change if not database.is_sqlite else lambda _: None)
+    assert told
+    question = text("SELECT id, kind, size_bytes, digest FROM attribute")
+    rows = {tuple(row) for row in database.read_once(lambda c: c.execute(question).all())}
+    values = {1: b"changed", 5000: b"old", 9000: b"new"}
+    assert rows == {(n, "TEXT", len(value), sha256(value).digest()) for n, value in values.items()}
+    assert database.read_once(_differences) == []
     database.close()
 
 
