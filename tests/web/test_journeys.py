@@ -71,6 +71,10 @@ def test_a_log_of_half_a_million_lines_is_read_where_it_is_wrong(
         expect(box).to_contain_text("one more line")
         page.go_back()
         expect(page.get_by_role("heading", level=1)).to_contain_text("RUNNING")
+        page.get_by_role("link", name="2", exact=True).click()
+        page.get_by_text("lib/").click()
+        page.get_by_text("a <b>/").click()
+        expect(page.get_by_text("c.so 9 Bytes")).to_be_visible()
 
 
 def _long_log() -> str:
@@ -91,7 +95,11 @@ def _long_log() -> str:
 def _report_phase(server: Server, log: str, status: str) -> None:
     phases = [{"name": "build", "status": status, "output": log}]
     source = {"kind": "EXTENSION", "key": "a"}
-    install = {"type": "install", "source": source, "package": "a", "status": "RUNNING", "phases": phases}
+    files = {"/a/x": {"type": "file", "size": 1}, "/a/lib/a <b>/c.so": {"type": "file", "size": 9}}
+    install = {
+        "type": "install", "source": source, "package": "a", "status": "RUNNING", "phases": phases,
+        "prefix": "/a", "install_files": files,
+    }  # fmt: skip
     report(server, json.dumps(install).encode())
 
 

@@ -3,6 +3,7 @@
 const BLOCK = 400;
 const MOST_BLOCKS = 60;
 const MOST_REQUESTS = 2;
+const RETRY_MILLISECONDS = 5000;
 
 export interface Window {
   lines: string[];
@@ -78,8 +79,11 @@ export class Lines {
       this.changed(window);
     } catch (error) {
       if (generation !== this.generation) return;
-      // It stays in `asked`: the reader who scrolls on would otherwise ask for it again with each frame.
-      this.wanted = this.wanted.filter((one) => one !== block);
+      // Not at once: the reader who scrolls on would otherwise ask for it again with each frame.
+      setTimeout(() => {
+        this.asked.delete(block);
+        this.go();
+      }, RETRY_MILLISECONDS);
       this.failed(`Lines ${block * BLOCK + 1} and following did not come: ${String(error)}.`);
     }
     this.go();
