@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.spec_text import quoted
+from spackmon.graph.spec_tokens import DependencySign, SpecSyntaxError, tokens
 
 Condition = Mapping[str, Any]
 
@@ -17,6 +20,10 @@ _CONDITIONS: Mapping[str, Callable[[str], Condition]] = {
     "host": lambda value: {"environment": {"hostname": {"eq": value}}},
     "os": lambda value: {"environment": {"operatingSystem": {"eq": value}}},
     "target": lambda value: {"environment": {"target": {"eq": value}}},
+    "from": lambda value: {"installedFrom": {"eq": value.upper()}},
+    "class": lambda value: {"rootFailure": {"rootEvent": {"errorClass": {"eq": value}}}},
+    "since": lambda value: {"startedAt": {"ge": moment("since", value)}},
+    "until": lambda value: {"startedAt": {"lt": moment("until", value)}},
 }
 WORDS = ("name", "version", *_CONDITIONS, "satisfying", "where")
 """The words of a query string that say which builds are asked for."""
@@ -31,7 +38,7 @@ def asked_builds(words: Mapping[str, str]) -> dict[str, Any]:
     """The arguments `where` and `satisfying` of the field `builds`, as far as words ask for them.
 
     `name` and `version` are of a package that a build contains, `where` is a BuildFilter as JSON. Raises
-    Refused where `version` stands alone, and where `where` is no JSON object.
+    Refused where `version` stands alone, `since` or `until` is no time, and `where` no JSON object.
     """
     conditions = [make(words[word]) for word, make in _CONDITIONS.items() if word in words]
     contained = {word: words[word] for word in ("name", "version") if word in words}
@@ -54,6 +61,16 @@ def _compiler(text: str) -> Condition:
     return {"name": {"eq": name}, **({"version": {"eq": version}} if version else {})}
 
 
+def moment(word: str, text: str) -> str:
+    """A day or a time that a word of an address holds, in UTC if it says no zone. Raises Refused."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        sentence = f"`{word}` must be a day or a time, as 2026-03-01 or 2026-03-01T06:00:00Z"
+        raise Refused(Code.ARGUMENT_INVALID, sentence) from error
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
+
+
 def filter_object(word: str, text: str, kind: str) -> Condition:
     """A filter that a word of an address holds as JSON. Raises Refused where it is no JSON object."""
     try:
@@ -63,3 +80,14 @@ def filter_object(word: str, text: str, kind: str) -> Condition:
     if not isinstance(value, dict):
         raise Refused(Code.ARGUMENT_INVALID, f"`{word}` must be a JSON object, the value of {kind}")
     return value
+
+
+def narrowed(spec: str, key: str, value: str) -> str:
+    """A spec that asks the same and that its root has this value, too."""
+    part = f"{key}={quoted(value)}"
+    try:
+        signs = [token.start for token in tokens(spec) if isinstance(token, DependencySign)]
+    except SpecSyntaxError:
+        return part
+    end = signs[0] if signs else len(spec)
+    return " ".join(filter(None, (spec[:end].strip(), part, spec[end:].strip())))

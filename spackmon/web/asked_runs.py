@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from spackmon.errors import Code, Refused
-from spackmon.web.asked_builds import filter_object
+from spackmon.web.asked_builds import filter_object, moment
 from spackmon.web.pages import PageRequest
 
 _SIDES = ("base", "head")
@@ -37,7 +37,7 @@ def _side(words: Mapping[str, str], side: str) -> list[Mapping[str, Any]]:
         conditions.append({"tags": {"some": {"name": {"eq": tag}}}})
     for word, operator in (("from", "ge"), ("until", "lt")):
         if text := words.get(f"{side}_{word}"):
-            conditions.append({"startedAt": {operator: _moment(f"{side}_{word}", text)}})
+            conditions.append({"startedAt": {operator: moment(f"{side}_{word}", text)}})
     if text := words.get(side):
         conditions.append(filter_object(side, text, "an AttemptFilter"))
     return conditions
@@ -45,12 +45,3 @@ def _side(words: Mapping[str, str], side: str) -> list[Mapping[str, Any]]:
 
 def _between(begin: datetime, end: datetime) -> Mapping[str, Any]:
     return {"startedAt": {"ge": begin.isoformat(), "lt": end.isoformat()}}
-
-
-def _moment(word: str, text: str) -> str:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        sentence = f"`{word}` must be a day or a time, as 2026-03-01 or 2026-03-01T06:00:00Z"
-        raise Refused(Code.ARGUMENT_INVALID, sentence) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()

@@ -5,6 +5,7 @@ from starlette.routing import Route
 
 from spackmon.errors import Refused
 from spackmon.web.asked_builds import asked_builds, asked_words
+from spackmon.web.builds_page import asked_order
 from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.pages import Endpoint, PageRequest, document, refusal_page
 
@@ -17,9 +18,8 @@ def _file(media_type: str) -> Endpoint:
             return refusal_page(request, refused)
 
         try:
-            export = await request.state.query.export(
-                _DOCUMENT, asked_builds(asked_words(request.query_params))
-            )
+            asked = {**asked_builds(asked_words(request.query_params)), **asked_order(request)}
+            export = await request.state.query.export(_DOCUMENT, asked)
             return export_response(export, media_type, request.scope["http_version"], refusal)
         except Refused as refused:
             return refusal(refused)

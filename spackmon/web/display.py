@@ -120,3 +120,57 @@ def cells(matrix: Mapping[str, Any]) -> dict[str | None, dict[str | None, Mappin
     for cell in matrix["cells"]:
         found[cell["row"]][cell["column"]] = cell
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of an error's text; `why` says what it is, if groups of errors leave it out."""
+
+    text: str
+    why: str = ""
+
+
+_WHY = {
+    "AMOUNT": "an amount",
+    "DIRECTORY": "a directory",
+    "HASH": "a hash",
+    "HOST": "a host",
+    "NUMBER": "a number",
+    "PLACE": "a place",
+    "SOURCE_LINE": "a line of the source",
+    "STAGE": "Spack’s stage",
+    "TEMPORARY_NAME": "a temporary name",
+    "TIME": "a time",
+    "URL": "an address",
+}
+
+
+def marked(text: str, blanked: Iterable[Mapping[str, str]]) -> list[Piece]:
+    """Text in pieces: each `blanked` one (`kind`, `text`), where it first stands alone, and more."""
+    found: list[tuple[int, int, str]] = []
+    for one in blanked:
+        for place in _alone(one["text"]).finditer(text):
+            if all(place.end() <= begin or place.start() >= end for begin, end, _ in found):
+                found.append((*place.span(), _WHY.get(one["kind"], "what varies")))
+                break
+    pieces: list[Piece] = []
+    done = 0
+    for begin, end, why in sorted(found):
+        pieces += [Piece(text[done:begin]), Piece(text[begin:end], why)]
+        done = end
+    return [piece for piece in (*pieces, Piece(text[done:])) if piece.text]
+
+
+def _alone(piece: str) -> re.Pattern[str]:
+    """A piece that is no part of a longer word."""
+    before = r"(?<![A-Za-z0-9])" if piece[:1].isalnum() else ""
+    behind = r"(?![A-Za-z0-9])" if piece[-1:].isalnum() else ""
+    return re.compile(f"{before}{re.escape(piece)}{behind}")
+
+
+def share(some: int, total: int, of: str) -> str:
+    """How many of so many things, as people say it: `all 12 failing runs`, `none of 3 passing runs`."""
+    things = f"{total} {of}{'' if total == 1 else 's'}"
+    if some == total:
+        return f"all {things}" if total > 1 else f"the only {of}"
+    return f"none of {things}" if some == 0 else f"{some} of {things}"

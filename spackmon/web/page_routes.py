@@ -9,8 +9,17 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.web import build_files, compare_logs, log_pages, spec_pages, splice_pages
-from spackmon.web.asked_builds import asked_builds, asked_words
+from spackmon.web import (
+    build_files,
+    builds_page,
+    compare_logs,
+    completion,
+    error_page,
+    log_pages,
+    spec_pages,
+    splice_pages,
+)
+from spackmon.web.asked_builds import asked_words
 from spackmon.web.asked_runs import asked_runs
 from spackmon.web.pages import (
     PageRequest,
@@ -18,31 +27,17 @@ from spackmon.web.pages import (
     at,
     in_path,
     page,
+    paging,
     refusal_page,
     refused_at,
     rendered,
 )
 from spackmon.web.result_download import result_response
 
-PAGE_SIZE = 25
 _DAYS, _MOST_DAYS = 7, 366
 _SPECS_OF_TWO = (
     "query ($a: ID!, $b: ID!) { a: build(id: $a) { spec { id } } b: build(id: $b) { spec { id } } }"
 )
-
-
-def _builds(request: PageRequest) -> Mapping[str, Any]:
-    words = asked_words(request.query_params)
-    # Counts of all builds are kept; those of a filter read as much as there is, and are asked for.
-    is_counted = not words or "counts" in request.query_params
-    return {**_paging(request), **asked_builds(words), "isCounted": is_counted}
-
-
-def _paging(request: PageRequest) -> dict[str, Any]:
-    before, after = (request.query_params.get(word, "").strip() or None for word in ("before", "after"))
-    if before is not None:
-        return {"last": PAGE_SIZE, "before": before}
-    return {"first": PAGE_SIZE, "after": after}
 
 
 def _period(request: PageRequest) -> Mapping[str, Any]:
@@ -67,12 +62,12 @@ def _errors(request: PageRequest) -> Mapping[str, Any]:
         conditions.append({"text": {"contains": asked["text"]}})
     if asked["package"]:
         conditions.append({"builds": {"some": {"package": {"name": {"eq": asked["package"]}}}}})
-    return {**_paging(request), "where": {"and": conditions}}
+    return {**paging(request), "where": {"and": conditions}}
 
 
 def _packages(request: PageRequest) -> Mapping[str, Any]:
     text = request.query_params.get("text", "").strip()
-    return {**_paging(request), **({"where": {"name": {"contains": text}}} if text else {})}
+    return {**paging(request), **({"where": {"name": {"contains": text}}} if text else {})}
 
 
 def _two_builds(request: PageRequest, are_known: bool) -> Mapping[str, Any]:
@@ -150,24 +145,26 @@ async def _report(request: PageRequest, data: Mapping[str, Any]) -> Response:
 
 routes = [
     Route("/", _home_or_builds),
+    *completion.routes,
     *build_files.routes,
-    *at("/builds", page("builds", _builds)),
+    *builds_page.routes,
     Route("/builds/{id}.txt", answering("build", in_path, _report)),
     *at("/builds/{id}/files", page("installed", _installed)),
     *at("/builds/{id:path}", page("build", in_path, _present_address)),
     *at("/errors", page("errors", _errors)),
-    *at("/errors/{fingerprint}", page("error_group", in_path)),
+    *at("/errors/{fingerprint}", error_page.endpoint),
     *at("/packages", page("packages", _packages)),
     *at("/packages/{name:path}", page("package", in_path)),
     *at("/specs/{hash}", page("spec", in_path)),
     *spec_pages.routes,
-    *at("/hosts", page("hosts", _paging)),
+    *at("/hosts", page("hosts", paging)),
     *at("/hosts/{name:path}", page("host", in_path)),
-    *at("/environments", page("environments", _paging)),
+    *at("/environments", page("environments", paging)),
     *at("/environments/{name:path}", page("environment", in_path)),
-    *at("/ci", page("ci_runs", _paging)),
+    *at("/ci", page("ci_runs", paging)),
     *at("/ci/{id}", page("ci_run", in_path)),
     Route("/compare/specs", _to_two_specs),
+    Route("/compare/builds", builds_page.to_two_builds),
     *at("/compare/specs/{a}/{b}", page("compare_specs", in_path)),
     *at("/compare/builds/{a}/{b}", _compare_builds),
     *compare_logs.routes,

@@ -20,7 +20,8 @@ from spackmon.http import answers
 from spackmon.http.base_url import site_url
 from spackmon.http.negotiation import HTML, JSON, preferred
 from spackmon.http.services import Services
-from spackmon.web.asked_builds import asked_words
+from spackmon.web.asked_builds import asked_words, narrowed
+from spackmon.web.build_columns import USUAL_COLUMNS
 from spackmon.web.display import (
     bars,
     cells,
@@ -28,12 +29,15 @@ from spackmon.web.display import (
     duration,
     failed,
     harmless,
+    marked,
     path,
     question,
+    share,
     timeline,
 )
 from spackmon.web.static_files import built_files
 
+PAGE_SIZE = 25
 _DIRECTORY = Path(__file__).parent / "templates"
 _FRAGMENTS = _DIRECTORY / "fragments"
 _SPREAD = re.compile(r"\.\.\.(\w+)")
@@ -55,11 +59,15 @@ _TEMPLATES.env.filters.update(
     chance=chance,
     duration=duration,
     failed=failed,
+    marked=marked,
+    narrowed=narrowed,
     path=path,
     question=question,
     quoted=shlex.quote,
+    share=share,
     timeline=timeline,
 )
+_TEMPLATES.env.globals["usual_columns"] = USUAL_COLUMNS
 _VERSION = version("spackmon")
 _HEADERS = {"Vary": "Accept"}
 # Of all that an address may say these alone are pieces of a client's own question.
@@ -67,6 +75,8 @@ _OWN_FILTERS = frozenset({"where", "base", "head"})
 
 PageRequest = Request[Services]
 Variables = Callable[[PageRequest], Mapping[str, Any]]
+Values = Mapping[str, Any]
+MakeValues = Callable[[PageRequest], Values]
 Endpoint = Callable[[PageRequest], Awaitable[Response]]
 Moved = Callable[[PageRequest, Mapping[str, Any]], str | None]
 Show = Callable[[PageRequest, Mapping[str, Any]], Awaitable[Response]]
@@ -86,11 +96,16 @@ def _stays(request: PageRequest, data: Mapping[str, Any]) -> None:
     """Where a page is, whatever it shows."""
 
 
-def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
+def _nothing(request: PageRequest) -> Values:
+    """What a page needs beside its answer where it needs nothing."""
+    return {}
+
+
+def page(name: str, variables: Variables, moved: Moved = _stays, values: MakeValues = _nothing) -> Endpoint:
     """The page that renders `name`.html with the answer to `name`.graphql, or that answer itself as JSON.
 
     Not one of the objects that it asks for by name may be missing, or it answers 404. What `moved` finds at
-    another address is shown there.
+    another address is shown there. `values` makes what the template needs beside the answer.
     """
 
     async def shown(request: PageRequest, data: Mapping[str, Any], asked: Asked) -> Response:
@@ -99,7 +114,7 @@ def page(name: str, variables: Variables, moved: Moved = _stays) -> Endpoint:
             return RedirectResponse(address, 301)
         if wants_json(request):
             return JSONResponse(data, headers=_HEADERS)
-        return rendered(request, f"{name}.html", {**data, "asked_here": asked})
+        return rendered(request, f"{name}.html", {**data, **values(request), "asked_here": asked})
 
     return _answering(name, variables, shown)
 
@@ -112,6 +127,14 @@ def at(path: str, endpoint: Endpoint) -> list[Route]:
 def in_path(request: PageRequest) -> Mapping[str, Any]:
     """What the names in an address's path stand for, as variables of those names."""
     return dict(request.path_params)
+
+
+def paging(request: PageRequest) -> dict[str, Any]:
+    """Which page of a list an address asks for, as arguments of a connection."""
+    before, after = (request.query_params.get(word, "").strip() or None for word in ("before", "after"))
+    if before is not None:
+        return {"last": PAGE_SIZE, "before": before}
+    return {"first": PAGE_SIZE, "after": after}
 
 
 def document(name: str) -> str:

@@ -34,6 +34,30 @@ def test_people_find_causes_lists_comparisons_and_cells(site: Server, new_page: 
     _from_last_night_to_the_night_before(page)
     _from_a_cell_to_its_builds(page)
     _from_a_stack_to_what_broke_its_roots(page)
+    _from_columns_and_an_order_to_two_that_differ(page, site)
+
+
+def test_a_spec_that_is_typed_is_completed_and_told_in_words(site: Server, new_page: NewPage) -> None:
+    page = new_page(site.url)
+    page.goto("/builds")
+    box = page.get_by_label("Spec", exact=True)
+    for typed, word in (
+        ("", "hdf5"), ("hdf5@1.1", "4.3"), ("hdf5+m", "pi"), ("hdf5 build_t", "ype="),
+        ("hdf5 build_type=R", "elease"), ("hdf5 ^zl", "ib"), ("hdf5 %gcc@1", "2.2.0"),
+        ("hdf5 os=d", "ebian12"),
+    ):  # fmt: skip
+        box.fill(typed)
+        expect(page.locator(f"#specs option[value='{typed}{word}']")).to_have_count(1)
+    box.fill("hdf5@1.14:+mpi ^zlib")
+    words = "Builds of hdf5, version 1.14 and later, with mpi; depends, at any depth, on zlib"
+    expect(page.get_by_text(words)).to_be_visible()
+    box.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("satisfying hdf5@1.14:+mpi ^zlib")
+    expect(page.get_by_text(words)).to_be_visible()
+    for wrong in ("\0", "x" * 4_001):
+        answer = site.http.get("/complete", params={"spec": wrong})
+        assert answer.status_code == 400
+        assert "`spec` must be text" in answer.json()["message"]
 
 
 def test_moments_are_told_in_the_readers_zone(site: Server, new_page: NewPage) -> None:
@@ -189,3 +213,28 @@ def _from_a_cell_to_its_builds(page: Page) -> None:
     count = int((cell.inner_text()).split(" of ")[1].split()[0])
     cell.click()
     expect(page.locator("tbody th a")).to_have_count(count)
+
+
+def _from_columns_and_an_order_to_two_that_differ(page: Page, site: Server) -> None:
+    page.goto("/builds?package=hdf5")
+    page.get_by_text("Columns and order").click()
+    for title in ("Failed phase", "Last report", "Environment", "Owner", "Tags"):
+        page.get_by_label(title, exact=True).uncheck()
+    page.get_by_label("Took", exact=True).check()
+    page.get_by_role("combobox", name="Order").select_option(label="Took, descending")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("thead th")).to_have_text(["Build", "Status", "Took ↓"])
+    expect(page.locator("th[aria-sort=descending]")).to_have_text("Took ↓")
+    shown = page.locator("tbody th a").evaluate_all("all => all.map(one => one.pathname.split('/').pop())")
+    query = '{ builds(where: {package: {name: {eq: "hdf5"}}}, orderBy: [%s]) { nodes { id } } }'
+    found = site.ask(query % "{durationSeconds: DESC}")["builds"]["nodes"]
+    assert shown == [node["id"] for node in found]
+    file = site.http.get(page.get_by_role("link", name="CSV").get_attribute("href") or "")
+    rows = csv.DictReader(io.StringIO(file.text))
+    assert [row["id"] for row in rows] == shown
+    alone = site.http.get("/compare/builds", params={"build": shown[0]})
+    assert (alone.status_code, "1 were chosen" in alone.text) == (400, True)
+    for number in shown[:2]:
+        page.get_by_label(f"Compare build {number}", exact=True).check()
+    page.get_by_role("button", name="Compare").click()
+    assert page.url.endswith(f"/compare/builds/{shown[0]}/{shown[1]}")

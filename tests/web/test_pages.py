@@ -94,7 +94,7 @@ def test_what_failed_without_a_phase_points_to_what_broke_below_it(reported: Ser
 def test_the_filter_and_the_links_walk_through_every_build_once(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spackmon.web.page_routes.PAGE_SIZE", 2)
+    monkeypatch.setattr("spackmon.web.pages.PAGE_SIZE", 2)
     assert Player(server.url, server.user, server.token).play("0.17-success") == []
     wanted = server.ask('{ builds(where: {dependency: {name: "libzeta"}}) { nodes { id } } }')
     ids = [node["id"] for node in wanted["builds"]["nodes"]]
@@ -273,8 +273,9 @@ def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: p
         ):
             statements.clear()
             server.http.get(page)
-            # Whether the specs of two builds are known decides what is asked of them.
-            expected = 0 if page == "/splice" else 2 if page.startswith("/compare/builds/") else 1
+            # Whether the specs of two builds are known, and how many an error has, decides what is asked.
+            is_decided = page.startswith(("/compare/builds/", "/errors/"))
+            expected = 0 if page == "/splice" else 2 if is_decided else 1
             assert len(statements) == expected, page
 
 
