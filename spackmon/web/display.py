@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from jinja2.filters import do_filesizeformat
+
 # ECMA-48: control sequences (colours, cursor), operating system commands (titles, links), lone escapes.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
 _LINE_END = re.compile(r"\r+\n?")
@@ -65,17 +67,16 @@ def chance(p: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar of a chart: `good` of `total` succeeded, and both as shares of the highest bar."""
+    """A bar of a chart: a part of it is drawn in another colour. Both are shares of the highest bar."""
 
     key: str
-    total: int
-    good: int
-    total_share: float
-    good_share: float
+    label: str
+    share: float
+    part: float
 
 
 def bars(groups: Sequence[Mapping[str, Any]], key: str) -> list[Bar]:
-    """One bar for each value of a key of grouped builds, in the order of the values."""
+    """One bar for each value of a key of builds grouped by it and by status; a part of it succeeded."""
     totals: dict[str, int] = {}
     good: dict[str, int] = {}
     for group in groups:
@@ -87,7 +88,12 @@ def bars(groups: Sequence[Mapping[str, Any]], key: str) -> list[Bar]:
             good[keys[key]] = good.get(keys[key], 0) + group["count"]
     highest = max(totals.values(), default=1)
     return [
-        Bar(value, total, good.get(value, 0), total / highest, good.get(value, 0) / highest)
+        Bar(
+            value,
+            f"{value}: {good.get(value, 0)} of {total} succeeded",
+            total / highest,
+            good.get(value, 0) / highest,
+        )
         for value, total in sorted(totals.items())
     ]
 
@@ -112,6 +118,22 @@ def timeline(phases: Iterable[Mapping[str, Any]]) -> list[Span]:
         spans.append(Span(phase, begin, begin / total, seconds / total))
         begin += seconds
     return spans
+
+
+def levels(groups: Sequence[Mapping[str, Any]], key: str, amount: str, unit: str) -> list[Bar]:
+    """One bar for each group that has an amount (`durations`, `peakMemory`), a part of which half need."""
+    known = [(group["keys"][key] or "unknown", group[amount]) for group in groups if group[amount]]
+    highest = max((one[f"p95{unit}"] for _, one in known), default=0) or 1
+    written = duration if unit == "Seconds" else do_filesizeformat
+    return [
+        Bar(
+            value,
+            f"{value}: half up to {written(one[f'p50{unit}'])}, 95 of 100 up to {written(one[f'p95{unit}'])}",
+            one[f"p95{unit}"] / highest,
+            one[f"p50{unit}"] / highest,
+        )
+        for value, one in known
+    ]
 
 
 def cells(matrix: Mapping[str, Any]) -> dict[str | None, dict[str | None, Mapping[str, Any]]]:

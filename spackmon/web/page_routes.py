@@ -10,12 +10,15 @@ from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.web import (
+    abi_pages,
     build_files,
     builds_page,
     compare_logs,
     completion,
     error_page,
     log_pages,
+    package_page,
+    result_pages,
     spec_pages,
     splice_pages,
 )
@@ -154,7 +157,7 @@ routes = [
     *at("/errors", page("errors", _errors)),
     *at("/errors/{fingerprint}", error_page.endpoint),
     *at("/packages", page("packages", _packages)),
-    *at("/packages/{name:path}", page("package", in_path)),
+    *at("/packages/{name:path}", package_page.endpoint),
     *at("/specs/{hash}", page("spec", in_path)),
     *spec_pages.routes,
     *at("/hosts", page("hosts", paging)),
@@ -171,5 +174,7 @@ routes = [
     *at("/compare/runs", page("compare_runs", asked_runs)),
     *splice_pages.routes,
     *log_pages.routes,
+    *abi_pages.routes,
+    *result_pages.routes,
     Route("/analysis-results/{id:path}", answering("result", in_path, _result)),
 ]

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.templating import Jinja2Templates
 
 from spackmon.errors import Code, Refused
+from spackmon.graph.spec_text import quoted
 from spackmon.http import answers
 from spackmon.http.base_url import site_url
 from spackmon.http.negotiation import HTML, JSON, preferred
@@ -29,6 +30,7 @@ from spackmon.web.display import (
     duration,
     failed,
     harmless,
+    levels,
     marked,
     path,
     question,
@@ -63,8 +65,10 @@ _TEMPLATES.env.filters.update(
     narrowed=narrowed,
     path=path,
     question=question,
+    levels=levels,
     quoted=shlex.quote,
     share=share,
+    spec_value=quoted,
     timeline=timeline,
 )
 _TEMPLATES.env.globals["usual_columns"] = USUAL_COLUMNS
