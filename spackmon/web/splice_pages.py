@@ -28,25 +28,33 @@ def _matrix(request: PageRequest) -> Mapping[str, Any]:
     return {word: words.get(word) for word in ("package", "after", "afterVersion")}
 
 
-_PREDICTION, _CANDIDATES, _MATRIX = (
+def _parts(request: PageRequest) -> Mapping[str, Any]:
+    return {"build": _words(request)["build"]}
+
+
+_PREDICTION, _CANDIDATES, _MATRIX, _PARTS = (
     page("splice", _one),
     page("splice_candidates", _candidates),
     page("splice_matrix", _matrix),
+    page("splice_parts", _parts),
 )
 
 
 async def _splice(request: PageRequest) -> Response:
-    """`build`, `replace` and `with`: one prediction; the first two: every candidate; `package`: a matrix."""
+    """`build`, `replace` and `with`: one prediction; the first two: every candidate; `build`: what may be
+    replaced in it; `package`: a matrix."""
     words = _words(request)
     if "package" in words:
         return await _MATRIX(request)
     if "build" in words and "replace" in words:
         return await (_PREDICTION if "with" in words else _CANDIDATES)(request)
-    if words.keys() & {"build", "replace", "with"}:
+    if words.keys() & {"replace", "with"}:
         sentence = (
             "`build` and `replace` must both be there: the number of a build, and a package in its graph"
         )
         return refusal_page(request, Refused(Code.ARGUMENT_INVALID, sentence))
+    if "build" in words:
+        return await _PARTS(request)
     return rendered(request, "splice_start.html", {})
 
 
