@@ -60,6 +60,8 @@ def pages_of_all_kinds(server: Server) -> list[str]:
         "/errors", f"/errors/{group['fingerprint']}", f"/specs/{a['hash']}",
         "/packages", f"/packages/{older['package']['name']}", "/hosts",
         f"/hosts/{quote(older['environment']['hostname'], safe='')}",
+        f"/splice?build={older['id']}", f"/abi?package={quote(older['package']['name'], safe='')}",
+        f"/abi?a={a['hash']}&b={b['hash']}", "/results",
         "/environments", "/environments/nothing", "/ci", "/compare/runs", "/builds?status=failed&counts=1",
         f"/compare/specs/{a['hash']}/{b['hash']}", f"/compare/builds/{older['id']}/{newer['id']}",
     ]  # fmt: skip

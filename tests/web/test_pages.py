@@ -273,8 +273,8 @@ def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: p
         ):
             statements.clear()
             server.http.get(page)
-            # Whether the specs of two builds are known, and how many an error has, decides what is asked.
-            is_decided = page.startswith(("/compare/builds/", "/errors/"))
+            # Whether the specs of two builds are known, or how many builds there are, decides what is asked.
+            is_decided = page.startswith(("/compare/builds/", "/errors/", "/packages/"))
             expected = 0 if page == "/splice" else 2 if is_decided else 1
             assert len(statements) == expected, page
 
