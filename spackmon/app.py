@@ -50,6 +50,7 @@ from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.setting_values import AUTHENTICATED
 from spackmon.settings import Settings, old_settings
+from spackmon.viewer import Viewer
 from spackmon.web import badges, cdash_links, documentation, feeds, old_addresses, page_routes
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.bills import routes as bills_of_materials
@@ -130,7 +131,8 @@ def create_app(settings: Settings) -> Starlette:
                     "watch": watch,
                     "memory": Memory(),
                     "metrics": measured,
-                    "query": query,
+                    # Whoever is not asked who they are sees what is public.
+                    "query": query.seen_by(Viewer()),
                     "replicas": replicas_of(near),
                     END_STREAMS: subscriptions.end,
                     "trusted_documents": trusted_documents,

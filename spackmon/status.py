@@ -104,6 +104,14 @@ class ChangeKind(StrEnum):
     LOG = "LOG"
 
 
+class Visibility(StrEnum):
+    """Who may see what somebody reports."""
+
+    PUBLIC = "PUBLIC"
+    INTERNAL = "INTERNAL"
+    PRIVATE = "PRIVATE"
+
+
 class NewsKind(StrEnum):
     """What a rule tells of."""
 

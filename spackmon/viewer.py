@@ -18,11 +18,12 @@ class Role(Enum):
     ANONYMOUS = "nobody that is known"
     MEMBER = "a person"
     ADMIN = "a person with a token for everything"
+    OPERATOR = "whoever runs the site, at its own command line"
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Somebody who reads; by default anybody, on a site that shows everything to everybody."""
+    """Somebody who reads; by default anybody, who sees what is public."""
 
     person_id: int | None = None
     role: Role = Role.ANONYMOUS
@@ -35,9 +36,17 @@ class Viewer:
         return self.role is not Role.ANONYMOUS
 
     @property
+    def sees_all(self) -> bool:
+        """Whether reports that are for others are shown, too."""
+        return self.role in (Role.ADMIN, Role.OPERATOR)
+
+    @property
     def facts(self) -> Mapping[str, bool]:
         """What statements are given of the viewer, by name."""
         return {SEES_DETAILS: self.sees_details}
+
+
+OPERATOR = Viewer(role=Role.OPERATOR)
 
 
 def allows(scopes: frozenset[str], scope: str) -> bool:

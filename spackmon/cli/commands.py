@@ -26,6 +26,8 @@ class _Program(LazyGroup):
         "export": Place("backups", "export_tables"),
         "retention": Place("retention"),
         "user": Place("people"),
+        "group": Place("groups"),
+        "build": Place("builds"),
         "token": Place("tokens"),
         "inbox": Place("inbox"),
         "spool": Place("spool"),

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
+from spackmon.auth.groups import set_default_visibility
 from spackmon.auth.people import add_person, disable_person, list_people
 from spackmon.cli.console import print_table
 from spackmon.cli.database import open_database
+from spackmon.status import Visibility
 
 app = typer.Typer(help="Add, list and disable the people who report builds.")
 
@@ -45,3 +47,16 @@ def disable(name: str) -> None:
     """Let somebody report no longer; what they reported stays."""
     with open_database() as database:
         database.write(lambda connection: disable_person(connection, name))
+
+
+@app.command()
+def visibility(
+    name: str,
+    level: Annotated[Visibility, typer.Argument(case_sensitive=False, help="Who may see it.")],
+    group: Annotated[
+        str | None, typer.Option("--group", help="Its members may see it, where it is private.")
+    ] = None,
+) -> None:
+    """Say who may see what somebody reports from now on; without this, everybody."""
+    with open_database() as database:
+        database.write(lambda connection: set_default_visibility(connection, name, level, group))

@@ -47,12 +47,11 @@ class ReadAccess:
             headers = _challenge(request) if refused.status == Code.UNAUTHENTICATED.status else None
             await refusal(refused, headers)(scope, receive, send)
             return
-        if viewer is not None:
-            state: dict[str, Any] = scope["state"]
-            state["query"] = state["query"].seen_by(viewer)
-            if not viewer.is_signed_in and request.headers.get("authorization"):
-                # Other credentials would show more (RFC 9110, section 11.6.1).
-                send = _with_headers(send, _challenge(request))
+        state: dict[str, Any] = scope["state"]
+        state["query"] = state["query"].seen_by(viewer)
+        if not viewer.is_signed_in and request.headers.get("authorization"):
+            # Other credentials would show more (RFC 9110, section 11.6.1).
+            send = _with_headers(send, _challenge(request))
         await self._app(scope, receive, send)
 
     def _is_read(self, scope: Scope) -> bool:
@@ -62,17 +61,21 @@ class ReadAccess:
         return scope["method"] in READS or path.rstrip("/") == _GRAPHQL
 
 
-async def viewer_of(services: Services, authorization: str | None) -> Viewer | None:
-    """Who asks with this header; None where everybody sees everything. Raises Refused with status 401 or 403.
+async def viewer_of(services: Services, authorization: str | None) -> Viewer:
+    """Who asks with this header. Raises Refused with status 401 or 403.
 
-    On a public site whoever shows nothing of this service is nobody, and is answered (`Gate.viewer`).
+    On a public site whoever shows nothing of this service is nobody, and is answered (`Gate.viewer`); where
+    it shows everybody even what describes machines, so is whoever shows what is not for reading.
     """
     settings = services.settings
     needs_person = settings.read_access == AUTHENTICATED
     hides_details = settings.environment_access == AUTHENTICATED
-    if not needs_person and not hides_details:
-        return None
-    viewer = await services.gate.viewer(authorization, is_public=not needs_person)
+    try:
+        viewer = await services.gate.viewer(authorization, is_public=not needs_person)
+    except Refused as refused:
+        if needs_person or hides_details or refused.status not in (401, 403):
+            raise
+        viewer = Viewer()
     if needs_person and not viewer.is_signed_in:
         raise Refused(Code.UNAUTHENTICATED, "reading needs a name and a token with the scope read")
     return replace(viewer, sees_details=viewer.is_signed_in or not hides_details)

@@ -135,20 +135,22 @@ def apply_each(
     take_turn(connection)
     outcomes: list[Receipt | Refused] = []
     for some in together(reports):
-        outcomes += _joined(connection, some) or [
+        outcomes += _joined(connection, some, person_id) or [
             _one(connection, report, person_id, across_owners=across_owners) for report in some
         ]
     return outcomes
 
 
-def _joined(connection: Connection, reports: Sequence[Submission]) -> Sequence[Receipt] | None:
+def _joined(
+    connection: Connection, reports: Sequence[Submission], person_id: int
+) -> Sequence[Receipt] | None:
     """The receipts of specs that could be written together; nothing is written otherwise."""
     specs = [report for report in reports if isinstance(report, SpecReport)]
     if len(reports) == 1 or len(specs) < len(reports):
         return None
     try:
         with connection.begin_nested():
-            return store.apply_together(connection, specs)
+            return store.apply_together(connection, specs, person_id)
     except (Refused, ChangesKnownSpecs):
         # Which of them it is, is known once each is written by itself.
         return None

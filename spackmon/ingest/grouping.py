@@ -58,10 +58,14 @@ def part_of(fingerprint: str, normal_form: str, words: str) -> tuple[str, str]:
 def _group(connection: Connection, fingerprint: str) -> Any:
     group = group_rulings.group_with(connection, fingerprint)
     if group is None:
-        raise Refused(
-            Code.ERROR_GROUP_UNKNOWN, f"no group of errors has the fingerprint {fingerprint[:100]!r}"
-        )
+        raise group_unknown(fingerprint)
     return group
+
+
+def group_unknown(fingerprint: str) -> Refused:
+    """The refusal of what names no group."""
+    sentence = f"no group of errors has the fingerprint {fingerprint[:100]!r}"
+    return Refused(Code.ERROR_GROUP_UNKNOWN, sentence)
 
 
 def _checked(action: GroupAction, value: str | None) -> str | None:

@@ -74,14 +74,16 @@ def apply(
         return _apply(connection, submission, person_id, now)
 
 
-def apply_together(connection: Connection, reports: Sequence[SpecReport]) -> Sequence[Receipt]:
-    """Write reports that `together` gave, by one statement a table.
+def apply_together(
+    connection: Connection, reports: Sequence[SpecReport], person_id: int
+) -> Sequence[Receipt]:
+    """Write a person's reports that `together` gave, by one statement a table.
 
     Raises Refused where one of them is to be refused, and ChangesKnownSpecs where each has to be written by
     itself; the caller then rolls back.
     """
     with _values_refused():
-        return apply_specs(connection, reports, utc_now())
+        return apply_specs(connection, reports, person_id, utc_now())
 
 
 @contextmanager
@@ -100,7 +102,7 @@ def _values_refused() -> Iterator[None]:
 def _apply(connection: Connection, submission: _OTHERS, person_id: int, now: datetime) -> Receipt:
     match submission:
         case SpecReport():
-            return apply_spec(connection, submission, now)
+            return apply_spec(connection, submission, person_id, now)
         case EnvironmentReport():
             return apply_environment(connection, submission, person_id, now)
         case BuildcacheReport():

@@ -70,18 +70,20 @@ from spackmon.models.inbox import InboxEntry, SubmissionBatch
 from spackmon.models.logs import Log, LogChunk, LogEvent
 from spackmon.models.notifications import NotificationChannel, NotificationDelivery, NotificationRule
 from spackmon.models.people import Person, Token
+from spackmon.models.visibility import Audience, DefaultAudience, Group, GroupMember, SpecAudience
 
 __all__ = [
-    "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost",
-    "Architecture", "Attempt", "Attribute", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
+    "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost", "Architecture",
+    "Attempt", "Attribute", "Audience", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
     "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "BuildTotal", "BuildTotalChange",
-    "Buildcache", "BuildcacheEntry", "CiJob", "CiRun", "Claim", "ClaimLog", "Closure",
-    "Compiler", "ConcretizationFailure", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet",
-    "EnvironmentVariable", "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart",
-    "ErrorGroupRuling", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot",
-    "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel", "NotificationDelivery",
+    "Buildcache", "BuildcacheEntry",
+    "CiJob", "CiRun", "Claim", "ClaimLog", "Closure", "Compiler", "ConcretizationFailure",
+    "DefaultAudience", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet", "EnvironmentVariable",
+    "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "Group",
+    "GroupMember", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot", "Log",
+    "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel", "NotificationDelivery",
     "NotificationRule", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
-    "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec", "SpecCompiler",
+    "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec", "SpecAudience", "SpecCompiler",
     "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag",
     "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

@@ -21,6 +21,7 @@ class Buildcache(Base):
     name: Mapped[str] = mapped_column(ByteOrderedText)
     layout_version: Mapped[int | None]
     is_listed: Mapped[bool]
+    audience_id: Mapped[int | None] = mapped_column(RowId)
     read_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

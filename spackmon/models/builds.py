@@ -115,7 +115,8 @@ class Build(Base):
     (CDash) is a build of its own: then `spec_id` is null. `package_id` is the spec's package, or without a
     spec what is built as far as that was reported. `newest_attempt_id` and what follows it repeat the
     newest run's facts, so that lists filter and sort by them; derived, as all of the row is
-    (`spackmon.ingest.tables.builds`).
+    (`spackmon.ingest.tables.builds`). `audience_id` is who may see it, null where everybody may: the
+    narrowest audience of its claims. None is ever deleted: so it is without a foreign key.
     """
 
     __tablename__ = "build"
@@ -152,6 +153,7 @@ class Build(Base):
     error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     facet_id: Mapped[int | None] = mapped_column(RowId)
+    audience_id: Mapped[int | None] = mapped_column(RowId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -287,6 +289,7 @@ class ConcretizationFailure(Base):
     compiler_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     operating_system: Mapped[str | None] = mapped_column(ByteOrderedText)
     target: Mapped[str | None] = mapped_column(ByteOrderedText)
+    audience_id: Mapped[int | None] = mapped_column(RowId)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

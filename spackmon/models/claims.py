@@ -108,6 +108,7 @@ class Claim(Base):
     first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     unlisted_event_count: Mapped[int] = mapped_column(server_default="0")
+    audience_id: Mapped[int | None] = mapped_column(RowId)
     owner_is_certain: Mapped[bool] = mapped_column(Boolean)
     is_live: Mapped[bool] = mapped_column(Boolean)
     times_enclose_run: Mapped[bool] = mapped_column(Boolean)

@@ -33,6 +33,7 @@ class LockFile(Base):
     digest: Mapped[bytes] = mapped_column(LargeBinary)
     version: Mapped[int]
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    audience_id: Mapped[int | None] = mapped_column(RowId)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, ByteOrderedWord, JsonText, RowId, UtcDateTime
@@ -110,6 +110,7 @@ class Spec(Base):
     `compiler_id` is the compiler that a document names (`names_compiler`), as formats before v5 do,
     otherwise that of C, without one that of C++, else that of Fortran. `built_as` is a hash of the spec that
     a spliced one was built as; that spec need not be here. `external_path` is the path in `external`.
+    `is_public`: somebody reported it for everybody; else SpecAudience says who may see it.
     """
 
     __tablename__ = "spec"
@@ -120,6 +121,10 @@ class Spec(Base):
         Index(
             "ix_spec_built_as", "built_as",
             sqlite_where=text("built_as IS NOT NULL"), postgresql_where=text("built_as IS NOT NULL"),
+        ),
+        Index(
+            "ix_spec_not_public", "id",
+            sqlite_where=text("is_public = 0"), postgresql_where=text("NOT is_public"),
         ),
     )  # fmt: skip
 
@@ -138,6 +143,7 @@ class Spec(Base):
     built_as: Mapped[str | None] = mapped_column(ByteOrderedWord)
     format_version: Mapped[int] = mapped_column(SmallInteger)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    is_public: Mapped[bool] = mapped_column(server_default=true())
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

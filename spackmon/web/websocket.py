@@ -153,8 +153,7 @@ class _Connection:
         except Refused as refused:
             code = _UNAUTHORIZED if refused.status == Code.UNAUTHENTICATED.status else _FORBIDDEN
             raise _Closed(code, f"{refused.code}: {refused.sentence}") from refused
-        service = self._services.query
-        self._service = service if viewer is None else service.seen_by(viewer)
+        self._service = self._services.query.seen_by(viewer)
         await self._send({"type": "connection_ack"})
 
     def _subscribe(self, operation_id: str, payload: Mapping[str, Any]) -> None:

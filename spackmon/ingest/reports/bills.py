@@ -13,6 +13,7 @@ from spackmon.ingest.receipts import BillReceipt
 from spackmon.ingest.reports.ms1 import apply_analysis
 from spackmon.ingest.rows import Statement
 from spackmon.ingest.specs.specs import find_spec
+from spackmon.ingest.tables.audiences import may_see
 from spackmon.submission import AnalysisReport, BillReport
 
 _NEWEST_BUILD = Statement(
@@ -58,7 +59,7 @@ def _builds(
     specs = {
         found.id: found.hash
         for hash_ in report.spec_hashes
-        if (found := find_spec(connection, hash_)) is not None
+        if (found := find_spec(connection, hash_)) is not None and may_see(connection, person_id, found)
     }
     if not specs:
         raise Refused(Code.SPEC_UNKNOWN, f"no spec has a hash that the bill names ({named}): report it first")

@@ -6,23 +6,25 @@ from sqlalchemy import Connection
 
 from spackmon.ingest.receipts import BuildcacheReceipt
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.tables.audiences import OF_OWNER
 from spackmon.submission import BuildcacheEntry, BuildcacheReport
 
 _ADD = Statement(
-    """
-    INSERT INTO buildcache (owner_id, name, layout_version, is_listed, read_at)
-    VALUES (:owner_id, :name, :layout_version, :is_listed, :read_at)
+    f"""
+    INSERT INTO buildcache (owner_id, name, layout_version, is_listed, audience_id, read_at)
+    VALUES (:owner_id, :name, :layout_version, :is_listed, {OF_OWNER}, :read_at)
     ON CONFLICT DO NOTHING
     RETURNING id
-    """
+    """  # noqa: S608 -- of our own constants
 )
 # Of two that were read at the same time in different ways nobody can tell the later one.
 _REPLACE = Statement(
-    """
-    UPDATE buildcache SET layout_version = :layout_version, is_listed = :is_listed, read_at = :read_at
+    f"""
+    UPDATE buildcache SET layout_version = :layout_version, is_listed = :is_listed, read_at = :read_at,
+        audience_id = {OF_OWNER}
     WHERE owner_id = :owner_id AND name = :name AND read_at < :read_at
     RETURNING id
-    """
+    """  # noqa: S608 -- as above
 )
 _FIND = Statement("SELECT id FROM buildcache WHERE owner_id = :owner_id AND name = :name")
 _KNOWN = Statement(

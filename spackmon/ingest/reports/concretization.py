@@ -9,23 +9,24 @@ from spackmon.graph.requests import request_of
 from spackmon.graph.versions import version_key
 from spackmon.ingest.receipts import ConcretizationFailureReceipt
 from spackmon.ingest.rows import Statement
+from spackmon.ingest.tables.audiences import OF_OWNER
 from spackmon.ingest.tables.dimensions import get_or_create_packages
 from spackmon.submission import ConcretizationFailureReport
 
 _INSERT = Statement(
-    """
+    f"""
     INSERT INTO concretization_failure (
         package_id, owner_id, spack_version, digest, document, abstract_spec, message, version, version_key,
-        compiler, compiler_name, compiler_key, operating_system, target, reported_at
+        compiler, compiler_name, compiler_key, operating_system, target, audience_id, reported_at
     )
     VALUES (
         (SELECT p.id FROM package p WHERE p.name = :name), :owner_id, :spack_version, :digest, :document,
         :abstract_spec, :message, :version, :version_key, :compiler, :compiler_name, :compiler_key,
-        :operating_system, :target, :now
+        :operating_system, :target, {OF_OWNER}, :now
     )
     ON CONFLICT DO NOTHING
     RETURNING id
-    """
+    """  # noqa: S608 -- of our own constants
 )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from spackmon.ingest.receipts import EnvironmentReceipt
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.tables.audiences import OF_OWNER
 from spackmon.submission import EnvironmentReport
 
 _ADD_ENVIRONMENT = Statement(
@@ -18,12 +19,12 @@ _ADD_ENVIRONMENT = Statement(
 )
 _FIND_ENVIRONMENT = Statement("SELECT id FROM spack_environment WHERE owner_id = :owner_id AND name = :name")
 _ADD_LOCK_FILE = Statement(
-    """
-    INSERT INTO lock_file (environment_id, digest, version, spack_version, reported_at)
-    VALUES (:environment_id, :digest, :version, :spack_version, :now)
+    f"""
+    INSERT INTO lock_file (environment_id, digest, version, spack_version, audience_id, reported_at)
+    VALUES (:environment_id, :digest, :version, :spack_version, {OF_OWNER}, :now)
     ON CONFLICT DO NOTHING
     RETURNING id
-    """
+    """  # noqa: S608 -- of our own constants
 )
 _FIND_LOCK_FILE = Statement(
     "SELECT id FROM lock_file WHERE environment_id = :environment_id AND digest = :digest"
@@ -58,7 +59,7 @@ def apply_environment(
     digest = _digest(report)
     added = _ADD_LOCK_FILE.run(
         connection, environment_id=environment.id, digest=digest, version=report.lock_file_version,
-        spack_version=report.spack_version, now=now,
+        spack_version=report.spack_version, owner_id=owner_id, now=now,
     )  # fmt: skip
     if added:
         rows = [

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from spackmon.ingest.specs.specs import find_spec, hash_of_spec, store_graph
 from spackmon.ingest.tables import claims, contents
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags
+from spackmon.ingest.tables.audiences import may_see
 from spackmon.ingest.tables.ci_jobs import ci_job_of
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id_of
@@ -48,7 +50,7 @@ def apply_install(
 
     `across_owners`: whose build it is is not known, an operator imports what all have installed.
     """
-    subject = _subject(connection, report)
+    subject = _subject(connection, report, person_id)
     claim = _claim(connection, report, subject, person_id, now, is_certain=not across_owners)
     elf_files = ElfFiles(connection, report.attributes, report.host)
     events = listed(report.events)
@@ -88,21 +90,21 @@ def apply_install(
     )  # fmt: skip
 
 
-def _subject(connection: Connection, report: InstallReport) -> _Subject:
+def _subject(connection: Connection, report: InstallReport, person_id: int) -> _Subject:
     """Get or create what many builds share, in the order in which every transaction does (locks.py)."""
     subject, package_name = _Subject(), report.package_name
     if report.graph is not None:
-        stored = store_graph(connection, report.graph, report.spack_version)
+        stored = store_graph(connection, report.graph, report.spack_version, person_id)
         subject = _Subject(stored.spec_id, None, stored.created_count, stored.waiting)
         package_name = report.graph.nodes[report.graph.root].name
     elif report.spec_hash:
-        if find_spec(connection, report.spec_hash) is None:
+        if _find_spec(connection, report.spec_hash, person_id) is None:
             # Who stores that spec now would not see this claim, nor this transaction that spec; and nothing
             # else orders two claims of one hash whose package is unknown.
             own_graphs(connection)
         else:
             share_graphs(connection)
-        found = find_spec(connection, report.spec_hash)
+        found = _find_spec(connection, report.spec_hash, person_id)
         if found is not None:
             return _Subject(found.id, found.package_id)
     else:
@@ -112,6 +114,12 @@ def _subject(connection: Connection, report: InstallReport) -> _Subject:
         return subject
     get_or_create_packages(connection, {package_name})
     return replace(subject, package_id=package_id_of(connection, package_name))
+
+
+def _find_spec(connection: Connection, spec_hash: str, person_id: int) -> Any | None:
+    """The spec of a hash, as far as whoever reports may see it."""
+    found = find_spec(connection, spec_hash)
+    return found if found is not None and may_see(connection, person_id, found) else None
 
 
 def _claim(

@@ -20,6 +20,7 @@ from spackmon.ingest.specs.specs import find_spec, name_of_spec, store_graph
 from spackmon.ingest.tables import builds, claims, client_claims, contents, numbers
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.attempts import create_tags, phase_id
+from spackmon.ingest.tables.audiences import is_for_some, may_see
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.elf_files import ElfFiles
 from spackmon.ingest.tables.environments import get_or_create_environment
@@ -42,9 +43,9 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
 
     Raises Refused SPEC_UNKNOWN.
     """
-    spec_id, waiting = _spec_of(connection, report)
+    spec_id, waiting = _spec_of(connection, report, owner_id)
     spec = find_spec(connection, report.spec_hash, spec_id=spec_id)
-    if spec is None:
+    if spec is None or not may_see(connection, owner_id, spec):
         raise Refused(
             Code.SPEC_UNKNOWN, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
         )
@@ -150,12 +151,12 @@ def apply_analysis(
     return AnalysisReceipt(resolved.build_id, *_named(connection, claim.spec_id))
 
 
-def _spec_of(connection: Connection, report: BuildReport) -> tuple[int, Sequence[int]]:
+def _spec_of(connection: Connection, report: BuildReport, owner_id: int) -> tuple[int, Sequence[int]]:
     """The row of the spec that came along, or 0, and the claims that name what came."""
     if report.graph is None:
         share_graphs(connection)
         return 0, ()
-    stored = store_graph(connection, report.graph, report.spack_version)
+    stored = store_graph(connection, report.graph, report.spack_version, owner_id)
     return (0 if _name_of_spec(report)[0] is None else stored.spec_id), stored.waiting
 
 
@@ -222,7 +223,7 @@ def _lock(
         return _adopt(connection, build_id, person_id, now), []
     claim_id, owner_id, package_id = found
     if owner_id != person_id:
-        raise Refused(Code.BUILD_NOT_YOURS, f"build {build_id} belongs to somebody else")
+        raise _not_yours(connection, build_id)
     not_run: list[tuple[int, int | None]] = []
     if with_not_run:
         environment_id = claims.load_claims(connection, [claim_id])[claim_id].environment_id
@@ -251,7 +252,7 @@ def _adopt(connection: Connection, build_id: int, person_id: int, now: datetime)
     if build is None:
         raise _unknown(build_id)
     if build.owner_id != person_id:
-        raise Refused(Code.BUILD_NOT_YOURS, f"build {build_id} belongs to somebody else")
+        raise _not_yours(connection, build_id)
     if build.spec_id is None:
         raise Refused(
             Code.BUILD_SPEC_UNKNOWN, f"the spec of build {build_id} is not known yet: report it first"
@@ -319,6 +320,14 @@ def _named(connection: Connection, spec_id: int | None) -> tuple[str, str]:
         raise Refused(Code.BUILD_SPEC_UNKNOWN, "the spec of this build is not known yet: report it first")
     row = name_of_spec(connection, spec_id)
     return row.hash, row.name
+
+
+def _not_yours(connection: Connection, build_id: int) -> Refused:
+    build = builds.read_build(connection, build_id)
+    # What is for others is to nobody else a build.
+    if build is not None and is_for_some(connection, build.id):
+        return _unknown(build_id)
+    return Refused(Code.BUILD_NOT_YOURS, f"build {build_id} belongs to somebody else")
 
 
 def _unknown(build_id: int) -> Refused:

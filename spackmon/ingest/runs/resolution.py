@@ -224,6 +224,8 @@ class _Writing:
         moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
         claims.move_claims(self._connection, moved)
         claims.keep_logs(self._connection, _spare_logs(runs))
+        # Who may see a build depends on all of its claims.
+        self._touched |= set(attempts.builds_of(self._connection, {to for _, to in moved}).values())
         attempts.count_findings(self._connection, written)
         with_events = write_events_of_logs(self._connection, written)
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)

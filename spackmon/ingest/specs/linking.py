@@ -11,19 +11,24 @@ from spackmon.ingest.receipts import SpecReceipt
 from spackmon.ingest.runs.resolution import rewrite
 from spackmon.ingest.specs.specs import StoredSpec, find_spec, store_graph, store_graphs
 from spackmon.ingest.tables import claims
+from spackmon.ingest.tables.audiences import may_see
 from spackmon.submission import SpecReport
 
 
-def apply_spec(connection: Connection, report: SpecReport, now: datetime) -> SpecReceipt:
-    """Store a graph; one that is known to the last document costs one statement."""
-    stored = store_graph(connection, report.graph, report.spack_version, keeps_graphs=False)
+def apply_spec(connection: Connection, report: SpecReport, person_id: int, now: datetime) -> SpecReceipt:
+    """Store a graph; one that is known to the last document costs two statements."""
+    stored = store_graph(connection, report.graph, report.spack_version, person_id, keeps_graphs=False)
     link(connection, stored.waiting, (), now)
     return _receipt(report, stored)
 
 
-def apply_specs(connection: Connection, reports: Sequence[SpecReport], now: datetime) -> list[SpecReceipt]:
+def apply_specs(
+    connection: Connection, reports: Sequence[SpecReport], person_id: int, now: datetime
+) -> list[SpecReceipt]:
     """Store graphs of one format and Spack by one statement a table. Raises what `store_graphs` does."""
-    stored = store_graphs(connection, [report.graph for report in reports], reports[0].spack_version)
+    stored = store_graphs(
+        connection, [report.graph for report in reports], reports[0].spack_version, person_id
+    )
     link(connection, stored[0].waiting, (), now)
     return [_receipt(report, one) for report, one in zip(reports, stored, strict=True)]
 
@@ -58,7 +63,7 @@ def link(
     linked = 0
     for claim_id, name in sorted(names.items()):
         spec = specs.get(name)
-        if spec is None:
+        if spec is None or not may_see(connection, loaded[claim_id].claim.owner_id, spec):
             continue
         stored = claims.load_claims(connection, [claim_id])[claim_id]
         claim = replace(stored.claim, spec_id=spec.id, package_id=spec.package_id)

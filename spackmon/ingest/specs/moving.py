@@ -9,6 +9,7 @@ from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.runs.resolution import settle_moved
 from spackmon.ingest.tables import builds
+from spackmon.ingest.tables.audiences import lead_specs
 from spackmon.models import (
     Base,
     Closure,
@@ -89,6 +90,7 @@ def end_specs(connection: Connection, ended: Mapping[int, int]) -> None:
         _join_same_builds(connection, old_id, new_id)
         for statement in _MOVES:
             statement.run(connection, old_id=old_id, new_id=new_id)
+    lead_specs(connection, ended)
     _END.run(connection, sorted((spec_id,) for spec_id in ended))
     for claim_id in claims:
         settle_moved(connection, claim_id, utc_now())

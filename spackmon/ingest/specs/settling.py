@@ -25,6 +25,7 @@ from spackmon.ingest.specs.settled import (
     rows_of,
     write_settled,
 )
+from spackmon.ingest.tables.audiences import copy_audiences
 from spackmon.ingest.tables.closures import ancestors_of, recompute_closures
 from spackmon.ingest.tables.facets import count_builds_of
 from spackmon.models import utc_now
@@ -39,11 +40,13 @@ _SPLIT = over_rows(
     """
     INSERT INTO spec (
         hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
-        parameter_set_id, package_hash, external, built_as, format_version, spack_version, recorded_at
+        parameter_set_id, package_hash, external, built_as, format_version, spack_version, is_public,
+        recorded_at
     )
     SELECT i.hash, i.hash_kind, d.package_version_id, d.namespace, d.compiler_id, false, d.architecture_id,
-        d.parameter_set_id, d.package_hash, d.external, d.built_as, d.format_version, d.spack_version, :now
-    FROM {input} i JOIN spec_document d ON d.id = i.document_id
+        d.parameter_set_id, d.package_hash, d.external, d.built_as, d.format_version, d.spack_version,
+        s.is_public, :now
+    FROM {input} i JOIN spec_document d ON d.id = i.document_id JOIN spec s ON s.id = d.spec_id
     WHERE true
     ORDER BY i.hash, i.hash_kind
     RETURNING hash_kind, hash, id
@@ -131,9 +134,13 @@ def _places(connection: Connection, claims: Sequence[Claimed]) -> tuple[dict[int
         one.about.add(claim.package_version_id)
     owner = owners(stated.values())
     rows = rows_of(connection, owner)
+    split: dict[int, int] = {}
     missing = sorted((key[1], key[0], first[key].id) for key in set(owner.values()) - rows.keys())
     for row in _SPLIT.run(connection, missing, now=utc_now()):
-        rows[row.hash_kind, row.hash] = row.id
+        key = row.hash_kind, row.hash
+        rows[key] = row.id
+        split[row.id] = first[key].spec_id
+    copy_audiences(connection, split)
     places = {claim.id: rows[owner[key_of(claim)]] for claim in claims}
     ended = {rows[key]: rows[owner[key]] for key in owner if owner[key] != key and key in rows}
     return places, ended

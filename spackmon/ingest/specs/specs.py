@@ -20,6 +20,7 @@ from spackmon.graph.spec_text import external_path
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.specs.settling import add_hashes, settle
+from spackmon.ingest.tables.audiences import claims_for, note_specs, reporter
 from spackmon.ingest.tables.claims import naming
 from spackmon.ingest.tables.closures import (
     closure_of,
@@ -82,7 +83,7 @@ _LINKED = over_rows(
 # for it must not depend on which one came first.
 _FIND_SPEC = Statement(
     """
-    SELECT s.id, s.hash, p.name, p.id AS package_id
+    SELECT s.id, s.hash, s.is_public, p.name, p.id AS package_id
     FROM spec_hash h
     JOIN spec s ON s.id = h.spec_id
     JOIN package_version v ON v.id = s.package_version_id
@@ -157,9 +158,16 @@ class ChangesKnownSpecs(Exception):  # noqa: N818 -- leads to the other way of w
 
 
 def store_graph(
-    connection: Connection, graph: SpecGraph, spack_version: str | None, *, keeps_graphs: bool = True
+    connection: Connection,
+    graph: SpecGraph,
+    spack_version: str | None,
+    person_id: int,
+    *,
+    keeps_graphs: bool = True,
 ) -> StoredSpec:
     """Write what is not known yet of a graph: specs, claims, and all that follows from them.
+
+    Whoever this person's reports are for may see it.
 
     To be called before the transaction keeps anything else. Afterwards no known graph changes until the
     transaction ends, unless `keeps_graphs` is false and there was nothing to write. Raises Refused
@@ -167,18 +175,22 @@ def store_graph(
     """
     claims = claims_of(graph)
     root = claims[0].key
-    if not keeps_graphs:
+    who = reporter(connection, person_id)
+    if not (keeps_graphs or who.is_needed):
         known = _known(connection, claims, graph.format_version, spack_version)
         if known.is_all:
             return StoredSpec(known.ids[root], False, 0, ())
     written = _stored(connection, graph, claims, spack_version)
     spec_id = written.ids[root]
+    shown = note_specs(connection, who, [spec_id], written.new_ids)
+    # Nobody is told that somebody else reported for others what they report now.
     is_new = written.created.get(root) == spec_id and spec_id in written.new_ids
-    return StoredSpec(spec_id, is_new, len(written.new_ids), written.waiting)
+    waiting = [*written.waiting, *claims_for(connection, shown)]
+    return StoredSpec(spec_id, is_new or spec_id in shown, len(written.new_ids | shown), waiting)
 
 
 def store_graphs(
-    connection: Connection, graphs: Sequence[SpecGraph], spack_version: str | None
+    connection: Connection, graphs: Sequence[SpecGraph], spack_version: str | None, person_id: int
 ) -> list[StoredSpec]:
     """Write graphs of one format as `store_graph` does one after the other, with one statement a table.
 
@@ -193,13 +205,16 @@ def store_graphs(
     nodes = {claim.node.hash: claim.node for claim in claims.values()}
     whole = SpecGraph(graphs[0].root, graphs[0].format_version, nodes)
     written = _store(connection, whole, list(claims.values()), spack_version, alone=False)
-    unseen = set(written.created)
+    roots = {written.ids[one[0].key] for one in claims_of_each}
+    shown = note_specs(connection, reporter(connection, person_id), roots, written.new_ids)
+    waiting = [*written.waiting, *claims_for(connection, shown)]
+    unseen = {key for key, spec_id in written.ids.items() if key in written.created or spec_id in shown}
     stored = []
     for one in claims_of_each:
         keys = {claim.key for claim in one} & unseen
         unseen -= keys
         root = one[0].key
-        stored.append(StoredSpec(written.ids[root], root in keys, len(keys), written.waiting))
+        stored.append(StoredSpec(written.ids[root], root in keys, len(keys), waiting))
     return stored
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
+from spackmon.ingest.tables.audiences import OF_BUILD, show_specs
 from spackmon.ingest.tables.build_contents import add_contents, forget_contents
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.error_groups import count_errors
@@ -173,8 +174,9 @@ _REPEATED = (
 _REPEAT_NEWEST = Statement(
     f"""
     UPDATE build SET updated_at = :now, newest_attempt_id = a.id, facet_id = :facet_id,
-        {", ".join(f"{name} = a.{name}" for name in _REPEATED)}
+        audience_id = {OF_BUILD}, {", ".join(f"{name} = a.{name}" for name in _REPEATED)}
     FROM attempt a WHERE a.id = :attempt_id AND build.id = :build_id
+    RETURNING audience_id, spec_id, EXISTS (SELECT 1 FROM audience) AS has_audiences
     """  # noqa: S608 -- of our own constants
 )
 
@@ -350,6 +352,8 @@ def take_over(connection: Connection, build_id: int, target_id: int) -> None:
 def settle_build(connection: Connection, build_id: int, now: datetime, settled: Settled) -> bool:
     """Number a build's runs by their beginnings and repeat the newest one's facts; false if it has none.
 
+    Whoever may see it may see its spec.
+
     Runs of long ago are reported in any order. What is to be counted otherwise then is added to `settled`.
     """
     misnumbered = [(row.id, row.place) for row in _MISNUMBERED.run(connection, build_id=build_id)]
@@ -358,7 +362,11 @@ def settle_build(connection: Connection, build_id: int, now: datetime, settled: 
         _MAKE_POSITIVE.run(connection, build_id=build_id)
     newest = _NEWEST.run(connection, build_id=build_id)
     for row in newest:
-        _REPEAT_NEWEST.run(connection, build_id=build_id, attempt_id=row.id, facet_id=row.facet_id, now=now)
+        (build,) = _REPEAT_NEWEST.run(
+            connection, build_id=build_id, attempt_id=row.id, facet_id=row.facet_id, now=now
+        )
+        if build.has_audiences and build.spec_id is not None:
+            show_specs(connection, [build.spec_id], build.audience_id)
         before = row.before_id, row.before_at, row.before_seconds
         after = row.facet_id, row.started_at, row.duration_seconds
         settled.add(build_id, row.owner_id, before, after, (row.before_run, row.id))

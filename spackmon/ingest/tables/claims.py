@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, insert_missing, over_rows
+from spackmon.ingest.tables.audiences import OF_OWNER
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.packed_phases import logs_of, pack, unpack
@@ -39,8 +40,8 @@ _FIND = Statement("SELECT id FROM claim WHERE owner_id = :owner_id AND kind = :k
 
 _INSERT = Statement(
     f"""
-    INSERT INTO claim ({", ".join((*_IDENTITY, *_FACTS))})
-    VALUES ({", ".join(f":{name}" for name in (*_IDENTITY, *_FACTS))})
+    INSERT INTO claim ({", ".join((*_IDENTITY, *_FACTS))}, audience_id)
+    VALUES ({", ".join(f":{name}" for name in (*_IDENTITY, *_FACTS))}, {OF_OWNER})
     ON CONFLICT DO NOTHING
     RETURNING id
     """  # noqa: S608 -- of our own constants

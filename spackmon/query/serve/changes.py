@@ -37,6 +37,11 @@ class Changes:
         await self._number()
         return await self._text(self._newest)
 
+    async def newest_for(self, reader: Reader) -> str:
+        """The cursor of the newest change of what `reader` may see, of those that have a position."""
+        text, constants = self._newest
+        return _cursor(await reader.fetch(text, constants))
+
     async def after(self, cursor: str) -> int:
         """The position that a cursor names.
 
@@ -63,12 +68,16 @@ class Changes:
 
     async def _text(self, statement: tuple[str, Mapping[str, Any]], **parameters: int) -> str:
         text, constants = statement
-        return (await self._reader.fetch(text, {**constants, **parameters})).decode().strip('"')
+        return _cursor(await self._reader.fetch(text, {**constants, **parameters}))
 
 
 def position_of(cursor: str) -> int:
     """The position that one of our own cursors names."""
     return int(cursor.partition("@")[0])
+
+
+def _cursor(answer: bytes) -> str:
+    return answer.decode().strip('"')
 
 
 def _compiled(statement: Any, dialect: Dialect) -> tuple[str, Mapping[str, Any]]:

@@ -88,7 +88,8 @@ class KeptAnswers:
         asked = _asked(request)
         if asked is None:
             return None
-        return "answer", *asked, tuple(request.viewer.facts.items()), request.limits is None
+        viewer = request.viewer
+        return "answer", *asked, tuple(viewer.facts.items()), viewer.sees_all, request.limits is None
 
 
 def _mark(request: Request) -> Hashable:

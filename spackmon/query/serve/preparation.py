@@ -21,6 +21,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 from sqlalchemy.engine import Dialect
 
+from spackmon.database import Reader
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
 from spackmon.query.meanings.limits import MAXIMUM_INTROSPECTION_COST, Limits, Measure, Size
@@ -34,7 +35,7 @@ from spackmon.query.sql.selection import Selected
 from spackmon.query.sql.values import Given, at, plain, shape, value_count
 from spackmon.recent import Recent
 from spackmon.status import ChangeKind
-from spackmon.viewer import Viewer
+from spackmon.viewer import OPERATOR, Viewer
 
 _INTROSPECTION = ("__schema", "__type")
 _MOST_ERRORS = 5
@@ -44,8 +45,6 @@ FEW_VALUES = 200
 _MOST_KEPT_CHARACTERS = 50_000
 _BYTES_OF_A_PLAN = 8_000
 _BYTES_OF_A_PARAMETER = 2_000
-
-ANYBODY = Viewer()
 
 log = structlog.get_logger()
 
@@ -58,7 +57,7 @@ class Request:
     variables: Mapping[str, Any]
     operation_name: str | None
     limits: Limits | None
-    viewer: Viewer = ANYBODY
+    viewer: Viewer = OPERATOR
 
     @property
     def document_key(self) -> bytes:
@@ -91,7 +90,8 @@ class Ready:
 class Subscribed:
     """A subscription ready to run. `key` is the same for all who are to be told the same.
 
-    `after` is the cursor that its updates follow, None from now on.
+    `after` is the cursor that its updates follow, None from now on. `reader` reads what its viewer may see,
+    None for one who sees everything.
     """
 
     key: Hashable
@@ -100,6 +100,7 @@ class Subscribed:
     variables: Mapping[str, Any]
     parameters: Mapping[str, Any]
     after: str | None
+    reader: Reader | None = None
 
 
 @dataclass(frozen=True, slots=True)

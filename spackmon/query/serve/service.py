@@ -28,14 +28,15 @@ from spackmon.query.serve.executed import Executed, Observer
 from spackmon.query.serve.export import Export
 from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers, KeptIntrospection
 from spackmon.query.serve.log_chunks import LogChunks
-from spackmon.query.serve.preparation import ANYBODY, Preparation, Prepared, Ready, Request
+from spackmon.query.serve.preparation import Preparation, Prepared, Ready, Request, Subscribed
 from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
 from spackmon.query.serve.result_bytes import ResultBytes
 from spackmon.query.serve.subscriptions import Subscription, Subscriptions
+from spackmon.query.serve.viewed import Privacy, ViewedReader
 from spackmon.query.serve.workers import Workers
 from spackmon.query.sql.unpack import is_packed, unpacked
 from spackmon.recent import Recent
-from spackmon.viewer import Viewer
+from spackmon.viewer import OPERATOR, Viewer
 
 CACHE_BYTES = 64_000_000
 _DEFAULT_LIMITS = Limits()
@@ -109,7 +110,8 @@ class QueryService:
         self.workers = Workers(_THREADS, _WAITING, _WAIT_SECONDS)
         self._own_workers = Workers(_OWN_THREADS, _OWN_WAITING)
         self._unpackers = Workers(_UNPACKING_THREADS, _OWN_WAITING)
-        self._viewer = ANYBODY
+        self._privacy = Privacy(reader, self._dialect.name)
+        self._viewer = OPERATOR
 
     @property
     def kept_bytes(self) -> int:
@@ -125,6 +127,7 @@ class QueryService:
         """The same service as `viewer` sees it."""
         seen = copy(self)
         seen._viewer = viewer
+        seen._reader = self._privacy.reader if viewer.sees_all else ViewedReader(self._privacy, viewer)
         return seen
 
     async def execute(
@@ -215,8 +218,20 @@ class QueryService:
             raise invalid.as_refused() from invalid
         if last_cursor is not None:
             subscribed = replace(subscribed, after=last_cursor)
+        if not self._viewer.sees_all:
+            subscribed = await self._for_viewer(subscribed)
         person_id = self._viewer.person_id
         return await self._subscriptions.open(subscribed, sender if person_id is None else person_id)
+
+    async def _for_viewer(self, subscribed: Subscribed) -> Subscribed:
+        """A subscription to what the viewer may see, shared with those who see the same."""
+        viewer = self._viewer
+        if not await self._privacy.look():
+            # What becomes private from now on is for none of them, until they come back.
+            viewer = Viewer()
+        seen = "for", viewer.person_id, viewer.is_signed_in
+        reader = ViewedReader(self._privacy, viewer)
+        return replace(subscribed, key=(subscribed.key, seen), reader=reader)
 
     def log_chunks(self, digest: bytes) -> LogChunks:
         """The log with a digest, which a question has answered to whoever asks."""
@@ -242,12 +257,15 @@ class QueryService:
     async def _answered(self, executed: Executed, *, explain: bool) -> Answer:
         request = executed.request
         # What is explained is what the database does.
-        kept = None if explain else await self._answers.get(request)
+        is_shared = self._viewer.sees_all or not self._privacy.is_needed
+        kept = await self._answers.get(request) if is_shared and not explain else None
         if kept is not None:
             executed.name, executed.is_kept = kept.name, True
             return Answer(kept.body, is_kept=True)
         body, revision = await self._computed(executed, explain=explain)
-        if explain or revision is None:
+        # The same revision of specs does not show the same to everybody.
+        is_shared = self._viewer.sees_all or not self._privacy.is_needed
+        if explain or revision is None or not is_shared:
             return Answer(body)
         return Answer(body, is_kept=self._answers.put(request, KeptAnswer(revision, body, executed.name)))
 

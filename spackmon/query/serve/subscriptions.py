@@ -73,7 +73,8 @@ class _Group:
         subscribed = self._subscribed
         parameters = {**subscribed.parameters, AFTER: after, UNTIL: until}
         async with self._hub.reads:
-            answer = await self._hub.reader.fetch(subscribed.plan.statement, parameters)
+            reader = subscribed.reader or self._hub.reader
+            answer = await reader.fetch(subscribed.plan.statement, parameters)
         if not answer:
             return []
         whole = unpacked(answer, subscribed.plan.computations, subscribed.variables)
@@ -245,7 +246,12 @@ class Subscriptions:
         self.used.set()
         try:
             newest = await self._changes.newest()
-            subscription.cursor = newest if subscribed.after is None else subscribed.after
+            if subscribed.after is not None:
+                subscription.cursor = subscribed.after
+            elif subscribed.reader is not None:
+                subscription.cursor = await self._changes.newest_for(subscribed.reader)
+            else:
+                subscription.cursor = newest
             subscription.position = position_of(newest)
             if subscribed.after is not None:
                 subscription.position = await self._changes.after(subscribed.after)

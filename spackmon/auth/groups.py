@@ -1,0 +1,125 @@
+"""Groups of people, and whom a person's reports are for."""
+
+import re
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from spackmon.auth.people import person_named
+from spackmon.errors import Code, Refused
+from spackmon.ingest.locks import lock_packages
+from spackmon.ingest.tables import builds
+from spackmon.ingest.tables.audiences import audience, set_of_claims
+from spackmon.ingest.tables.changes import note_changes
+from spackmon.ingest.tables.facets import Settled
+from spackmon.models import DefaultAudience, Group, GroupMember, Person, utc_now
+from spackmon.status import Visibility
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRecord:
+    """A group as lists show it."""
+
+    name: str
+    members: tuple[str, ...]
+
+
+def add_group(connection: Connection, name: str) -> None:
+    """Add a group without members. Raises Refused GROUP_NAME_INVALID and GROUP_EXISTS."""
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            Code.GROUP_NAME_INVALID,
+            f"{name!r} cannot be a group's name: expected letters, digits and . _ @ + -",
+        )
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(Group).values(name=name, created_at=utc_now()))
+    except IntegrityError:
+        raise Refused(Code.GROUP_EXISTS, f"there is a group named {name!r} already") from None
+
+
+def group_named(connection: Connection, name: str) -> int:
+    """The id of the group with this name. Raises Refused GROUP_UNKNOWN."""
+    group_id = connection.execute(select(Group.id).where(Group.name == name)).scalar()
+    if group_id is None:
+        raise Refused(
+            Code.GROUP_UNKNOWN, f"there is no group named {name!r}: add one with `spackmon group add`"
+        )
+    return group_id
+
+
+def add_member(connection: Connection, group: str, person: str) -> None:
+    """Let a person see what is for a group. Raises Refused GROUP_UNKNOWN and PERSON_UNKNOWN."""
+    member = {"group_id": group_named(connection, group), "person_id": person_named(connection, person)}
+    is_there = [getattr(GroupMember, name) == value for name, value in member.items()]
+    if connection.execute(select(GroupMember.group_id).where(*is_there)).first() is None:
+        connection.execute(insert(GroupMember).values(member))
+
+
+def remove_member(connection: Connection, group: str, person: str) -> None:
+    """Let a person see no longer what is for a group. Raises Refused as `add_member`."""
+    group_id, person_id = group_named(connection, group), person_named(connection, person)
+    connection.execute(
+        delete(GroupMember).where(GroupMember.group_id == group_id, GroupMember.person_id == person_id)
+    )
+
+
+def list_groups(connection: Connection) -> list[GroupRecord]:
+    """All groups with their members, by name."""
+    rows = connection.execute(
+        select(Group.name, Person.name.label("member"))
+        .outerjoin(GroupMember, GroupMember.group_id == Group.id)
+        .outerjoin(Person, Person.id == GroupMember.person_id)
+        .order_by(Group.name, Person.name)
+    )
+    members: dict[str, list[str]] = {}
+    for row in rows:
+        members.setdefault(row.name, []).extend([row.member] if row.member else [])
+    return [GroupRecord(name, tuple(of_group)) for name, of_group in members.items()]
+
+
+def set_default_visibility(
+    connection: Connection, person: str, visibility: Visibility, group: str | None = None
+) -> None:
+    """Say whom a person's reports are for from now on; a group is for PRIVATE ones alone.
+
+    Raises Refused PERSON_UNKNOWN, GROUP_UNKNOWN, and VISIBILITY_INVALID.
+    """
+    person_id = person_named(connection, person)
+    audience_id = audience_of(connection, visibility, person_id, group)
+    connection.execute(delete(DefaultAudience).where(DefaultAudience.person_id == person_id))
+    if audience_id is not None:
+        connection.execute(insert(DefaultAudience).values(person_id=person_id, audience_id=audience_id))
+
+
+def set_build_visibility(
+    connection: Connection, build_id: int, visibility: Visibility, group: str | None = None
+) -> None:
+    """Say anew who may see a build, with all that was reported of it until now.
+
+    Raises Refused BUILD_UNKNOWN, GROUP_UNKNOWN and VISIBILITY_INVALID.
+    """
+    build = builds.read_build(connection, build_id)
+    if build is None:
+        raise Refused(Code.BUILD_UNKNOWN, f"there is no build {build_id}")
+    audience_id = audience_of(connection, visibility, build.owner_id, group)
+    lock_packages(connection, {build.package_id})
+    set_of_claims(connection, build.id, audience_id)
+    settled = Settled()
+    builds.settle_build(connection, build.id, utc_now(), settled)
+    settled.count(connection)
+    note_changes(connection, builds=[build.id])
+
+
+def audience_of(
+    connection: Connection, visibility: Visibility, owner_id: int, group: str | None
+) -> int | None:
+    """The audience that somebody names; None for everybody. Raises Refused as `set_default_visibility`."""
+    if group is not None and visibility is not Visibility.PRIVATE:
+        raise Refused(Code.VISIBILITY_INVALID, f"a group is for what is PRIVATE: {visibility.value} has none")
+    return audience(
+        connection, visibility, owner_id, None if group is None else group_named(connection, group)
+    )

@@ -1,0 +1,110 @@
+"""What is private is to others as if it was never reported, by whatever way they come."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy import Connection
+
+from spackmon.auth.groups import (
+    add_group,
+    add_member,
+    set_default_visibility,
+)
+from spackmon.auth.people import add_person
+from spackmon.auth.tokens import create_token
+from spackmon.status import Visibility
+from spackmon.viewer import READ, WRITE
+from tests.databases import PostgresqlDatabases
+from tests.player import Player
+from tests.server import Server, in_database, served
+
+PEOPLE = ("hidden", "friend", "other")
+MOST_ADDRESSES = 50
+_LINK = re.compile(r'href="(/(?!static|docs|api/docs|graphql)[^"#]*)')
+ADDRESSES = [
+    "/", "/builds", "/builds.csv", "/builds.ndjson", "/packages", "/specs", "/errors", "/stats",
+    "/feeds/builds.atom", "/feeds/errors.atom", "/badge/zlib.svg", "/api/builds/", "/api/specs/",
+    "/api/buildphases/", "/ms1/specs/name/zlib/", "/search?q=zlib",
+]  # fmt: skip
+
+
+def credentials(server: Server, person: str) -> dict[str, str]:
+    token = in_database(server, lambda c: create_token(c, person, [READ, WRITE]))
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _set_up(connection: Connection) -> None:
+    for name in PEOPLE:
+        add_person(connection, name)
+    add_group(connection, "vault")
+    for name in PEOPLE[:2]:
+        add_member(connection, "vault", name)
+    set_default_visibility(connection, "hidden", Visibility.PRIVATE, "vault")
+
+
+@pytest.fixture
+def sites(
+    database_url: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[tuple[Server, Server]]:
+    """One with private reports and public ones, and one where the private ones were never sent."""
+    with ExitStack() as stack:
+        is_sqlite = database_url.startswith("sqlite")
+        if is_sqlite:
+            template = request.getfixturevalue("sqlite_template")
+            path = tmp_path / "other.db"
+            path.write_bytes(template.read_bytes())
+            other_url = f"sqlite:///{path}"
+        else:
+            databases: PostgresqlDatabases = request.getfixturevalue("postgresql_databases")
+            other_url = stack.enter_context(databases.fresh())
+        found = []
+        for place, url in enumerate((database_url, other_url)):
+            directory = tmp_path / str(place)
+            server = stack.enter_context(served(url, directory))
+            in_database(server, _set_up)
+            assert Player(server.url, server.user, server.token).play("0.17-success") == []
+            found.append(server)
+        private = found[0]
+        token = in_database(private, lambda c: create_token(c, "hidden", [WRITE]))
+        for session in ("0.17-fail", "0.17-analyze"):
+            assert Player(private.url, "hidden", token).play(session) == []
+        yield found[0], found[1]
+
+
+def _plain(server: Server, answer: httpx.Response) -> tuple[int, str]:
+    """What an answer says, but for where and when it is."""
+    text = answer.text.replace(server.url, "").replace(server.url.removeprefix("http://"), "")
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?", "MOMENT", text)
+    text = re.sub(r'"cursor=[^"]*', '"cursor', text)
+    return answer.status_code, re.sub(r"\d+\.\d+|\d+ (ms|s|seconds?|minutes?)\b( ago)?", "NUMBER", text)
+
+
+def _addresses(server: Server, headers: dict[str, str]) -> list[str]:
+    """What a member of the group comes to, from page to page."""
+    found, waiting = dict.fromkeys(ADDRESSES), list(ADDRESSES)
+    while waiting:
+        text = server.http.get(waiting.pop(0), headers=headers).text
+        for address in (one.replace("&amp;", "&") for one in _LINK.findall(text)):
+            if address not in found and len(found) < MOST_ADDRESSES:
+                found[address] = None
+                waiting.append(address)
+    return list(found)
+
+
+def test_every_address_says_what_it_would_if_nothing_private_had_been_reported(
+    sites: tuple[Server, Server],
+) -> None:
+    private, public = sites
+    friend, other = credentials(private, "friend"), credentials(private, "other")
+    differ = 0
+    for path in _addresses(private, friend):
+        expected = _plain(public, public.http.get(path))
+        seen = _plain(private, private.http.get(path, headers=friend))
+        differ += seen != expected
+        for headers in ({}, other):
+            assert _plain(private, private.http.get(path, headers=headers)) == expected, path
+    assert differ > 20
