@@ -75,12 +75,13 @@ def sites(
         yield found[0], found[1]
 
 
-def _plain(server: Server, answer: httpx.Response) -> tuple[int, str]:
+def _plain(server: Server, answer: httpx.Response) -> list[str]:
     """What an answer says, but for where and when it is."""
     text = answer.text.replace(server.url, "").replace(server.url.removeprefix("http://"), "")
     text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)?", "MOMENT", text)
     text = re.sub(r'"cursor=[^"]*', '"cursor', text)
-    return answer.status_code, re.sub(r"\d+\.\d+|\d+ (ms|s|seconds?|minutes?)\b( ago)?", "NUMBER", text)
+    text = re.sub(r"\d+(\.\d+)?( (ms|s|seconds?|minutes?)\b( ago)?|%)|\d+\.\d+", "NUMBER", text)
+    return [str(answer.status_code), *text.splitlines()]
 
 
 def _addresses(server: Server, headers: dict[str, str]) -> list[str]:
