@@ -56,7 +56,7 @@ def furnish(database: Database, people: Collection[int]) -> None:
         database.write_once(partial(put_defect, defect=defect_of(advisory), now=_BEGIN))
     dice = random.Random(11)
     known: list[SpecNode] = []
-    for number in range(22):
+    for number in range(16):
         known.append(reference._spec(dice, number, known))
     for person in (ADA, CAROL, BOB):
         if person in people:
@@ -91,9 +91,9 @@ def _tell(site: _Told, known: list[SpecNode]) -> None:
         report = spec_report(*reference._graph(node, known), spack_version="0.17.0")
         form = reference._format_version(node)
         site.apply(replace(report, graph=replace(report.graph, format_version=form)))
-    for node in dice.choices(mine, k=14):
+    for node in dice.choices(mine, k=8):
         reference._build(site, dice, node)
-    for number in range(8):
+    for number in range(6):
         spec_hash = dice.choice([None, dice.choice(mine).hash])
         site.apply(install_report(dice, number, spec_hash))
     for node in mine[:4]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from spackmon.auth.groups import set_default_visibility
 from spackmon.database import Database
@@ -22,9 +23,11 @@ from spackmon.schema import schema
 from spackmon.status import Visibility
 from spackmon.viewer import OPERATOR, READ, Role, Viewer
 from tests.databases import PostgresqlDatabases
+from tests.ingest.reports import Site, build_report, spec, spec_report
 from tests.query.audiences import ADA, BOB, CAROL, DAVE, furnish
 from tests.query.conftest import AskedSite
 from tests.query.test_differential import codes, ordered
+from tests.query.test_subscriptions import BUILDS, live, told
 from tests.reference.answers import Reference
 from tests.reference.operations import Document, documents
 from tests.reference.rows import Rows
@@ -107,7 +110,7 @@ def draw(databases: Databases) -> Any:
 
 
 @pytest.mark.timeout(0)
-@settings(suppress_health_check=list(HealthCheck), max_examples=10_000 if FUZZ else 60)
+@settings(suppress_health_check=list(HealthCheck), max_examples=10_000 if FUZZ else 40)
 @given(seed=st.integers(0, 2**32), fields=st.integers(1, 12), who=st.sampled_from(list(SEEN_BY)))
 def test_what_is_for_others_is_as_if_it_was_never_reported(
     sites: Sites, draw: Any, seed: int, fields: int, who: Viewer
@@ -156,3 +159,41 @@ def test_a_public_site_runs_its_statements_as_they_are(site: AskedSite) -> None:
     assert guarded_one.startswith("WITH ")
     assert site.answer(query).body == whole
     assert reader.statements[2:] == [guarded_one]
+
+
+def test_a_subscription_tells_what_its_subscriber_may_see(database: Database) -> None:
+    async def work() -> None:
+        async with live(database) as one:
+            await one.do(database.write_once, _hide_bob)
+            before = one.site.rows("SELECT count(*) FROM reported_change")
+            zlib, hdf5 = spec("zlib", "1"), spec("hdf5", "1")
+            asked = {}
+            for who in (Viewer(), Viewer(Site.ada, Role.MEMBER), Viewer(Site.bob, Role.MEMBER)):
+                asked[who] = await one.service.seen_by(who).subscribe(BUILDS)
+            waiting = [asyncio.create_task(told(each, _is_of_ada)) for each in asked.values()]
+            await one.do(one.site.apply, spec_report(zlib), Site.bob)
+            await one.do(one.site.apply, build_report(zlib.hash), Site.bob)
+            await one.do(one.site.apply, spec_report(hdf5), Site.ada)
+            await one.do(one.site.apply, build_report(hdf5.hash), Site.ada)
+            stranger, ada, bob = await asyncio.gather(*waiting)
+            assert [names(each) for each in (stranger, ada, bob)] == [{"hdf5"}, {"hdf5"}, {"zlib", "hdf5"}]
+            assert before == [(0,)]
+            # Nor is anybody told when something happened that is not for them.
+            await one.do(one.site.apply, build_report(zlib.hash, host="other"), Site.bob)
+            later = await one.service.seen_by(Viewer()).subscribe(BUILDS)
+            assert later.cursor == stranger[-1]["cursor"]
+            later.hub.leave(later)
+
+    asyncio.run(work())
+
+
+def _hide_bob(connection: Connection) -> None:
+    set_default_visibility(connection, "bob", Visibility.PRIVATE)
+
+
+def _is_of_ada(update: Any) -> bool:
+    return bool(update["build"]["package"]["name"] == "hdf5")
+
+
+def names(updates: list[Any]) -> set[str]:
+    return {update["build"]["package"]["name"] for update in updates}
