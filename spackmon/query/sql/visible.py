@@ -169,7 +169,8 @@ def _whole(dialect_name: str) -> dict[str, str]:
             SELECT c.kind, c.key_id, c.status, COALESCE(c.installed_from, '') AS installed_from,
                 CAST(count(*) AS integer) AS build_count
             FROM (
-                SELECT '{TotalOf.OWNER}' AS kind, b.owner_id AS key_id, b.status, b.installed_from FROM build b
+                SELECT '{TotalOf.OWNER}' AS kind, b.owner_id AS key_id, b.status, b.installed_from
+                FROM build b
                 UNION ALL
                 SELECT '{TotalOf.TAG}', g.tag_id, b.status, b.installed_from
                 FROM build b JOIN attempt_tag g ON g.attempt_id = b.newest_attempt_id
