@@ -84,7 +84,6 @@ def _remove(database: Database, rules: str, now: datetime = NOW) -> list[int]:
     removed = [one.count for one in remove_all(database, read, now)]
     assert removed == found
     assert [one.count for one in find_all(database, read, now)] == [0] * len(read)
-    _is_right(database)
     return removed
 
 
@@ -106,6 +105,7 @@ def test_old_runs_go_by_their_tags_and_status_and_the_last_success_stays(databas
     assert _keys(database) == {"f3"}
     left = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
     assert left == builds - 1
+    _is_right(database)
     # What was removed may be reported again, and a year later all but the last successes go.
     _report(database)
     assert _keys(database) == {"s100", "s50", "f40", "f3", "t200"}
