@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute, Mount
 
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
+from spackmon.auth.sessions import Sessions
 from spackmon.database import Database, Reader, Unprepared
 from spackmon.database.replicas import by_primary, replicas_of, replicated
 from spackmon.database.roles import WRITER
@@ -40,7 +42,7 @@ from spackmon.query.serve.service import QueryService, driver_dialect
 from spackmon.query.serve.subscriptions import SubscriptionLimits, Subscriptions
 from spackmon.query.serve.trusted_documents import TrustedDocuments
 from spackmon.recent import Recent
-from spackmon.rest_compat import cdash, cdash_api, error_groups, submissions
+from spackmon.rest_compat import api_token_auth, cdash, cdash_api, error_groups, submissions
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT
 from spackmon.rest_compat.reads import read_routes
@@ -51,7 +53,17 @@ from spackmon.schema import schema
 from spackmon.setting_values import AUTHENTICATED
 from spackmon.settings import Settings, old_settings
 from spackmon.viewer import Viewer
-from spackmon.web import badges, cdash_links, documentation, feeds, old_addresses, page_routes
+from spackmon.web import (
+    account,
+    badges,
+    cdash_links,
+    documentation,
+    feeds,
+    old_addresses,
+    page_routes,
+    sign_in,
+)
+from spackmon.web.admin import admin_routes
 from spackmon.web.api_docs import DocumentedNoun, api_docs_routes
 from spackmon.web.bills import routes as bills_of_materials
 from spackmon.web.graphql import graphql_routes
@@ -91,6 +103,11 @@ def create_app(settings: Settings) -> Starlette:
         watch = Watch(database)
         spool = Spool(settings.spool)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
+        sessions = Sessions(
+            database,
+            timedelta(seconds=settings.session_seconds),
+            timedelta(seconds=settings.session_idle_seconds),
+        )
         try:
             async with (
                 database.reader(settings.statement_timeout_seconds) as reader,
@@ -100,7 +117,8 @@ def create_app(settings: Settings) -> Starlette:
                 await upkeep.first_look(watch)
                 tasks.start_soon(upkeep.see_end_of_trouble, watch)
                 tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
-                tasks.start_soon(upkeep.note_uses, gate, database)
+                tasks.start_soon(upkeep.note_uses, gate, sessions, database)
+                tasks.start_soon(upkeep.learn_keys, gate, database)
                 tasks.start_soon(upkeep.fold_counts, database)
                 tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
                 tasks.start_soon(upkeep.seal_contents, database)
@@ -126,6 +144,8 @@ def create_app(settings: Settings) -> Starlette:
                     "settings": settings,
                     "database": database,
                     "gate": gate,
+                    "sessions": sessions,
+                    "signed_in": None,
                     "spool": spool,
                     "known_nodes": KnownNodes(),
                     "watch": watch,
@@ -182,9 +202,13 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *cdash.routes,
         *cdash_api.routes,
         *token_exchange.routes,
+        *api_token_auth.routes,
         *health.routes,
         *metrics.routes,
         *cdash_links.routes,
+        *sign_in.routes,
+        *account.routes,
+        *admin_routes(reader_of(settings.cdash_projects)),
         *old_addresses.routes,
         *feeds.routes,
         *badges.routes,

@@ -56,12 +56,13 @@ class Code(StrEnum):
     TOKEN_REVOKED = auto(), 401, "The token was revoked, or its owner disabled."
     CREDENTIALS_WRONG = auto(), 403, "The user name and the token or password do not match."
     BASIC_MALFORMED = auto(), 400, "`Authorization: Basic` is not the base64 of `user:token`."
-    PASSWORDS_NOT_EXCHANGED = (
-        auto(),
-        410,
-        "Passwords are not exchanged: `spackmon token create` makes a token.",
-    )
     SCOPE_MISSING = auto(), 403, "The token does not allow this."
+    SCOPE_EXCEEDS_ROLE = auto(), 403, "The role of the person does not allow this."
+    GUESSES_LIMITED = auto(), 429, "Too many passwords were wrong: wait for `Retry-After` seconds.", True
+    FORM_REFUSED = auto(), 403, "The form was not sent by a page of this service that is still good."
+    SESSION_ENDED = auto(), 401, "The session has ended: sign in again."
+    SESSION_UNKNOWN = auto(), 404, "The person has no session of this number."
+    ROLE_UNKNOWN = auto(), 400, "A person's role is reader, writer or admin."
     BUILD_NOT_YOURS = auto(), 403, "The build belongs to another person."
     SENDER_UNKNOWN = auto(), 403, "An inbox entry does not name the person who sent it."
 
@@ -228,14 +229,22 @@ class Refused(Exception):  # noqa: N818 -- an answer, not a fault of the program
     `code` is for programs, `status` for HTTP: the code's own, unless another protocol demands one. `sentence`
     is for the sender: it names the field and what was expected. What it quotes may be anything a client
     sent, and it goes into answers, logs and the database: characters that one of them cannot hold are
-    escaped, and it is cut. `position` is the offset, from 0, of the character that could not be read, where
+    escaped, and it is cut. `retry_seconds` is how long to wait, where
+    that is known. `position` is the offset, from 0, of the character that could not be read, where
     the input is a text that people write.
     """
 
     def __init__(
-        self, code: Code, sentence: str, *, status: int | None = None, position: int | None = None
+        self,
+        code: Code,
+        sentence: str,
+        *,
+        status: int | None = None,
+        position: int | None = None,
+        retry_seconds: int | None = None,
     ) -> None:
         self.code = code
+        self.retry_seconds = retry_seconds
         self.status = code.status if status is None else status
         self.position = position
         self.sentence = printable(sentence, _SENTENCE_CHARACTERS)

@@ -60,8 +60,8 @@ from spackmon.settings_file import PREFIX, read_file, secret_folders, unusable
 _NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
 _RESERVED_PATHS = frozenset(
     {
-        "analysis-results", "api", "auth", "buildSummary.php", "builds", "graphql", "healthz", "metrics",
-        "phases", "readyz", "static", "submit.php",
+        "account", "admin", "analysis-results", "api", "auth", "buildSummary.php", "builds", "graphql",
+        "healthz", "login", "logout", "metrics", "phases", "readyz", "static", "submit.php",
     }
 )  # fmt: skip
 _TLS_PORT = 443
@@ -179,6 +179,12 @@ class Settings(BaseSettings):
         ge=1,
         le=31_536_000,
         description="How long a client may write before it has to ask for a new access token.",
+    )
+    session_seconds: float = Field(
+        default=1_209_600.0, ge=60, description="How long somebody who signs in by a browser stays signed in."
+    )
+    session_idle_seconds: float = Field(
+        default=172_800.0, ge=60, description="After how long without a request such a session ends earlier."
     )
     auth_server: BaseUrl | None = Field(
         default=None,
@@ -331,6 +337,7 @@ class Settings(BaseSettings):
         "changes_kept_seconds", "notification_retry_seconds", "notifications_kept_days", "smtp_port",
         "statement_timeout_seconds", "hold_seconds", "run_silence_seconds", "slow_operation_seconds",
         "replica_lag_seconds",
+        "session_seconds", "session_idle_seconds",
         mode="before",
     )  # fmt: skip
     @classmethod

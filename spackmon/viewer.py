@@ -8,6 +8,14 @@ WRITE, READ, ADMIN = "build:write", "read", "admin"
 SCOPES = (WRITE, READ, ADMIN)
 """What a token may be for; `admin` is for everything."""
 
+READER, WRITER, ADMINISTRATOR = "reader", "writer", "admin"
+SCOPES_OF_ROLES: Mapping[str, frozenset[str]] = {
+    READER: frozenset({READ}),
+    WRITER: frozenset({READ, WRITE}),
+    ADMINISTRATOR: frozenset(SCOPES),
+}
+"""What a person of each role may do; no token and no session allows more."""
+
 SEES_DETAILS = "sees_details"
 """The fact that decides who sees what describes people's machines: variables, owners of files."""
 
@@ -17,7 +25,7 @@ class Role(Enum):
 
     ANONYMOUS = "nobody that is known"
     MEMBER = "a person"
-    ADMIN = "a person with a token for everything"
+    ADMIN = "an administrator, signed in or with a token for everything"
     OPERATOR = "whoever runs the site, at its own command line"
 
 
@@ -52,3 +60,9 @@ OPERATOR = Viewer(role=Role.OPERATOR)
 def allows(scopes: frozenset[str], scope: str) -> bool:
     """Whether a token with these scopes may be used for `scope`."""
     return scope in scopes or ADMIN in scopes
+
+
+def within_role(scopes: frozenset[str], role: str) -> frozenset[str]:
+    """What of `scopes` a person of this role may do."""
+    allowed = SCOPES_OF_ROLES[role]
+    return allowed if ADMIN in scopes else scopes & allowed

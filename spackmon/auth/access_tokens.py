@@ -4,17 +4,20 @@ The claims are those of the old server, which had them from Docker's registry, a
 that was shown for it: without that a revoked token would go on writing until its JWT expires.
 """
 
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import cast
 
 import jwt
 
+from spackmon.auth.signing_keys import FIRST_KEY, Keys, StoredKey
 from spackmon.errors import Code, Refused
 
 _ALGORITHM = "HS256"
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 _ACCESS = [{"type": "build", "actions": ["build"]}]
 
 
@@ -36,27 +39,37 @@ class Claims:
 
 
 class AccessTokens:
-    """Issues and reads access tokens with one key, which `key` gets from where it is stored."""
+    """Issues and reads access tokens; `secret` gets what their keys are made of from where it is kept."""
 
-    def __init__(self, key: Callable[[], str], lifetime_seconds: int) -> None:
-        self._get_key = key
-        self._opened_key: str | None = None
+    def __init__(self, secret: Callable[[], str], lifetime_seconds: int) -> None:
+        self._get_secret = secret
+        self._secret: str | None = None
+        self._keys: Keys | None = None
+        self.has_read_keys = False
+        """Whether the keys are those of the database; before that there is the secret itself."""
         self._lifetime_seconds = lifetime_seconds
 
     @property
     def is_open(self) -> bool:
-        """Whether the key is there; without it nothing can be issued or read."""
-        return self._opened_key is not None
+        """Whether the secret is there; without it nothing can be issued or read."""
+        return self._keys is not None
 
     def open(self) -> None:
-        """Get the key, once. Raises Refused when it cannot be had."""
-        if self._opened_key is None:
-            self._opened_key = self._get_key()
+        """Get the secret, once. Raises Refused when it cannot be had."""
+        if self._secret is None:
+            self._secret = self._get_secret()
+            self._keys = Keys(self._secret, [], self._lifetime_seconds)
 
-    @property
-    def _key(self) -> str:
+    def use(self, stored: Sequence[StoredKey]) -> None:
+        """Sign and verify with these from now on. Raises Refused when the secret cannot be had."""
         self.open()
-        return cast(str, self._opened_key)
+        self._keys = Keys(cast(str, self._secret), stored, self._lifetime_seconds)
+        self.has_read_keys = True
+
+    def knows_key_of(self, encoded: str) -> bool:
+        """Whether the key that signed an access token can be told: another process may have a newer one."""
+        key_id = _key_id(encoded)
+        return key_id is None or (self._keys is not None and self._keys.knows(key_id))
 
     def issue(self, claims: Claims, issuer: str) -> AccessToken:
         """An access token from now on; `issuer` is the address of the token endpoint."""
@@ -72,15 +85,23 @@ class AccessTokens:
             "access": _ACCESS,
             "token_id": claims.token_id,
         }
-        signed = jwt.encode(payload, self._key, algorithm=_ALGORITHM)
+        keys = cast(Keys, self._keys)
+        key = cast(str, keys.key(keys.newest))
+        # Without a number it is the secret itself, as it always was.
+        headers = {"kid": str(keys.newest)} if keys.newest else None
+        signed = jwt.encode(payload, key, algorithm=_ALGORITHM, headers=headers)
         return AccessToken(signed, self._lifetime_seconds, issued_at)
 
     def read(self, encoded: str) -> Claims:
         """Whose it is. Raises Refused TOKEN_INVALID or TOKEN_EXPIRED (401) or SCOPE_MISSING (403)."""
+        key_id = _key_id(encoded)
+        key = None if key_id is None else cast(Keys, self._keys).key(key_id)
+        if key is None:
+            raise Refused(Code.TOKEN_INVALID, "the access token is not one of this server")
         try:
             payload = jwt.decode(
                 encoded,
-                self._key,
+                key,
                 algorithms=[_ALGORITHM],
                 # A second process's clock may be ahead of ours: only the end of the time counts.
                 options={"require": ["exp", "sub", "access"], "verify_nbf": False, "verify_iat": False},
@@ -92,3 +113,14 @@ class AccessTokens:
         if payload["access"] != _ACCESS:
             raise Refused(Code.SCOPE_MISSING, "the access token does not allow to report builds")
         return Claims(payload["sub"], payload.get("token_id"))
+
+
+def _key_id(encoded: str) -> int | None:
+    """The number of the key that an access token says it was signed with; None where that can be none."""
+    try:
+        stated = jwt.get_unverified_header(encoded).get("kid")
+    except (jwt.InvalidTokenError, UnicodeEncodeError):
+        return None
+    if stated is None:
+        return FIRST_KEY
+    return int(stated) if isinstance(stated, str) and _NUMBER.fullmatch(stated) else None

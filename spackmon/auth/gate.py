@@ -19,14 +19,16 @@ import anyio
 from sqlalchemy import Connection, Select, literal, null, select
 
 from spackmon.auth.access_tokens import AccessToken, AccessTokens, Claims
+from spackmon.auth.guesses import Guesses
 from spackmon.auth.old_passwords import is_old
 from spackmon.auth.people import ANONYMOUS, anonymous, hashes_to_judge, is_password, renew_password
+from spackmon.auth.signing_keys import stored_keys
 from spackmon.auth.tokens import digest, is_current, looks_like_token
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.models import Person, Token, utc_now
 from spackmon.threads import in_thread
-from spackmon.viewer import ADMIN, READ, WRITE, Role, Viewer, allows
+from spackmon.viewer import ADMIN, READ, WRITE, Role, Viewer, allows, within_role
 
 # A verification takes 64 MB and 50 ms of a core: guessing must not take the machine from builds.
 _PASSWORDS_AT_ONCE = 2
@@ -60,6 +62,7 @@ class Gate:
         self._admitted: dict[bytes, Claims] = {}
         self._used: dict[int, datetime] = {}
         self._passwords = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
+        self._guesses = Guesses(database)
         # Until when right passwords count as right, and wrong ones as wrong; by a key of this process alone,
         # so that a dump of them says nothing.
         self._judged: dict[bool, dict[bytes, float]] = {True: {}, False: {}}
@@ -78,7 +81,7 @@ class Gate:
         self._note_use(row)
         return Sender(row.person_id, row.name)
 
-    async def viewer(self, authorization: str | None, *, is_public: bool = False) -> Viewer:
+    async def viewer(self, authorization: str | None, address: str, *, is_public: bool = False) -> Viewer:
         """Who reads with this header: nobody that is known without one.
 
         Bearer as in `admit`, or Basic with a name and a token or password, as browsers send it. Raises
@@ -92,9 +95,9 @@ class Gate:
         if not authorization:
             return _NOBODY
         try:
-            return await self._viewer(authorization)
+            return await self._viewer(authorization, address)
         except Refused as refused:
-            if not is_public or refused.status not in (400, 401) or await self._is_ours(authorization):
+            if not is_public or refused.status not in (400, 401, 429) or await self._is_ours(authorization):
                 raise
             return _NOBODY
 
@@ -112,15 +115,16 @@ class Gate:
         if looks_like_token(secret):
             return await self._first(select(Token.id).where(Token.digest == digest(secret))) is not None
         try:
+            await self._wait_for_key(secret)
             self._access_tokens.read(secret)
         except Refused as refused:
             return refused.code != Code.TOKEN_INVALID
         return True
 
-    async def _viewer(self, authorization: str) -> Viewer:
+    async def _viewer(self, authorization: str, address: str) -> Viewer:
         if _is_basic(authorization):
             name, secret = _basic(authorization)
-            claims = await self._claims(name, secret)
+            claims = await self._claims(name, secret, address)
             if claims is None:
                 raise Refused(Code.CREDENTIALS_WRONG, _do_not_fit(name), status=401)
             row = await self._first(_of_claims(claims))
@@ -128,13 +132,12 @@ class Gate:
             row = await self._row_of(_bearer(authorization), impatient=False)
         _check(row, READ)
         self._note_use(row)
-        scopes = frozenset(row.scopes.split())
-        return Viewer(row.person_id, Role.ADMIN if ADMIN in scopes else Role.MEMBER, scopes)
+        return viewer_with(row.person_id, _scopes(row))
 
     async def _row_of(self, credentials: str, impatient: bool) -> Any:
         """The row of a Bearer header's credentials, if there is one."""
-        await self._wait_for_key()
         if not looks_like_token(credentials):
+            await self._wait_for_key(credentials)
             return await self._first(_of_claims(self._access_tokens.read(credentials)), impatient)
         row = await self._first(_of_token().where(Token.digest == digest(credentials)), impatient)
         if row is not None:
@@ -175,20 +178,32 @@ class Gate:
             self._admitted.clear()
         self._admitted[digest(token)] = claims
 
-    async def exchange(self, authorization: str | None, issuer: str) -> AccessToken:
+    async def exchange(self, authorization: str | None, issuer: str, address: str) -> AccessToken:
         """An access token for `Basic user:token` or `Basic user:password`.
 
-        Raises Refused: 401 without such a header, 400 when it is malformed, 403 when it is wrong.
+        Raises Refused: 401 without such a header, 400 when it is malformed, 403 when it is wrong, 429 when
+        too many passwords were.
         """
         name, secret = _basic(authorization)
-        claims = await self._claims(name, secret)
+        claims = await self._claims(name, secret, address)
         await self._wait_for_key()
         if claims is None:
             raise Refused(Code.CREDENTIALS_WRONG, _do_not_fit(name))
         return self._access_tokens.issue(claims, issuer)
 
-    async def _claims(self, name: str, secret: str) -> Claims | None:
-        return await (self._by_token if looks_like_token(secret) else self._by_password)(name, secret)
+    async def by_password(self, name: str, password: str, address: str) -> int | None:
+        """The id of the person with this name and password, who may sign in; None where they do not fit.
+
+        Raises Refused GUESSES_LIMITED.
+        """
+        claims = await self._by_password(name, password, address)
+        row = None if claims is None else await self._first(_of_claims(claims))
+        return None if row is None else int(row.person_id)
+
+    async def _claims(self, name: str, secret: str, address: str) -> Claims | None:
+        if looks_like_token(secret):
+            return await self._by_token(name, secret)
+        return await self._by_password(name, secret, address)
 
     async def _by_token(self, name: str, secret: str) -> Claims | None:
         statement = _of_token().where(Token.digest == digest(secret), Person.name == name)
@@ -207,7 +222,7 @@ class Gate:
         self._remember(secret, claims)
         return claims
 
-    async def _by_password(self, name: str, secret: str) -> Claims | None:
+    async def _by_password(self, name: str, secret: str, address: str) -> Claims | None:
         password_hash, beside = await self._database.admit_held(partial(hashes_to_judge, name=name))
         # With the hash of now: a password that was changed was never judged.
         content = "\0".join((name, password_hash, secret)).encode()
@@ -216,7 +231,11 @@ class Gate:
         for is_right, until in self._judged.items():
             if now < until.get(proof, 0.0):
                 return Claims(name, None) if is_right else None
-        is_right = await in_thread(_judge, password_hash, beside, secret, limiter=self._passwords)
+        async with self._passwords:
+            await self._guesses.check(name, address)
+            is_right = await in_thread(_judge, password_hash, beside, secret)
+            if not is_right:
+                await self._guesses.failed(name, address)
         if is_right and is_old(password_hash):
             renew = partial(renew_password, name=name, old_hash=password_hash, password=secret)
             with suppress(Refused):
@@ -227,10 +246,18 @@ class Gate:
         until[proof] = now + _JUDGED_SECONDS
         return Claims(name, None) if is_right else None
 
-    async def _wait_for_key(self) -> None:
-        """The key lies beside the database and is made with it, where the service began on a full disk."""
-        if not self._access_tokens.is_open:
-            await self._database.admit_held(lambda _: None)
+    async def _wait_for_key(self, encoded: str | None = None) -> None:
+        """See to it that there are keys, and the one that signed this access token if there is such a one.
+
+        The secret lies beside the database and is made with it, where the service began on a full disk.
+        """
+        tokens = self._access_tokens
+        if not tokens.has_read_keys or (encoded is not None and not tokens.knows_key_of(encoded)):
+            await self.read_keys()
+
+    async def read_keys(self) -> None:
+        """Learn which keys there are. Raises Refused where the database or the secret cannot be used."""
+        self._access_tokens.use(await self._database.admit_held(stored_keys))
 
     async def _anonymous(self, impatient: bool) -> Sender:
         row = await self._first(select(Person.id).where(Person.name == ANONYMOUS), impatient)
@@ -274,15 +301,30 @@ def _check(row: Any, scope: str) -> None:
         raise Refused(Code.TOKEN_REVOKED, "the token was revoked, has ended, or its person was disabled")
     if not allows(frozenset(row.scopes.split()), scope):
         raise Refused(Code.SCOPE_MISSING, f"the token is for {row.scopes}, and this needs {scope}")
+    if not allows(_scopes(row), scope):
+        raise Refused(Code.SCOPE_EXCEEDS_ROLE, f"{row.name!r} is a {row.role}, and this needs {scope}")
+
+
+def _scopes(row: Any) -> frozenset[str]:
+    """What the credentials of a row allow: no more than their person may."""
+    return within_role(frozenset(row.scopes.split()), row.role)
+
+
+def viewer_with(person_id: int, scopes: frozenset[str]) -> Viewer:
+    """A person who is known, as who reads."""
+    return Viewer(person_id, Role.ADMIN if ADMIN in scopes else Role.MEMBER, scopes)
 
 
 def _of_token() -> Select[*tuple[Any, ...]]:
     """A valid token with its person, to be narrowed to one."""
     return (
-        select(Token.id.label("token_id"), Token.person_id, Token.scopes, Token.last_used_at, Person.name)
+        select(
+            Token.id.label("token_id"), Token.person_id, Token.scopes, Token.last_used_at, Person.name,
+            Person.role,
+        )
         .join(Person, Person.id == Token.person_id)
         .where(Token.revoked_at.is_(None), Person.disabled_at.is_(None), is_current(utc_now()))
-    )
+    )  # fmt: skip
 
 
 def _of_claims(claims: Claims) -> Select[*tuple[Any, ...]]:
@@ -290,7 +332,7 @@ def _of_claims(claims: Claims) -> Select[*tuple[Any, ...]]:
         return _of_token().where(Token.id == claims.token_id, Person.name == claims.person)
     return select(
         null().label("token_id"), Person.id.label("person_id"), literal(_OF_PASSWORDS).label("scopes"),
-        null().label("last_used_at"), Person.name,
+        null().label("last_used_at"), Person.name, Person.role,
     ).where(Person.name == claims.person, Person.disabled_at.is_(None))  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""People: added and disabled at the command line, found by name."""
+"""People: added, given roles and disabled, found by name."""
 
 import re
 from base64 import b64encode
@@ -8,12 +8,14 @@ from datetime import datetime
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from spackmon.auth.audit import Action, Actor, note
 from spackmon.auth.old_passwords import OLD_ALGORITHM, is_old, is_old_password
 from spackmon.errors import Code, Refused
-from spackmon.models import Person, utc_now
+from spackmon.models import Person, Session, utc_now
+from spackmon.viewer import SCOPES_OF_ROLES, WRITER
 
 # Builds that are reported without authentication belong to this person, who therefore cannot sign in.
 ANONYMOUS = "anonymous"
@@ -31,16 +33,24 @@ class PersonRecord:
 
     id: int
     name: str
+    role: str
     has_password: bool
     created_at: datetime
     disabled_at: datetime | None
 
 
-def add_person(connection: Connection, name: str, password: str | None = None) -> int:
-    """Add somebody who may report, and return their id.
+def add_person(
+    connection: Connection,
+    name: str,
+    password: str | None = None,
+    role: str = WRITER,
+    by: Actor | None = None,
+) -> int:
+    """Add somebody and return their id.
 
-    Raises Refused PERSON_NAME_INVALID, PERSON_EXISTS or PASSWORD_TOO_SHORT.
+    Raises Refused PERSON_NAME_INVALID, PERSON_EXISTS, ROLE_UNKNOWN or PASSWORD_TOO_SHORT.
     """
+    _check_role(role)
     if not _NAME.fullmatch(name) or name == ANONYMOUS:
         raise Refused(
             Code.PERSON_NAME_INVALID,
@@ -48,30 +58,61 @@ def add_person(connection: Connection, name: str, password: str | None = None) -
         )
     if _find(connection, name) is not None:
         raise Refused(Code.PERSON_EXISTS, f"there is a person named {name!r} already")
-    return _insert(connection, name, None if password is None else hash_password(password))
+    person_id = _insert(connection, name, None if password is None else hash_password(password), role)
+    note(connection, by, Action.PERSON_ADDED, name, role)
+    return person_id
 
 
 def list_people(connection: Connection) -> list[PersonRecord]:
     """Everybody, by name."""
     rows = connection.execute(
-        select(Person.id, Person.name, Person.password_hash, Person.created_at, Person.disabled_at).order_by(
-            Person.name
-        )
-    )
-    return [
-        PersonRecord(row.id, row.name, row.password_hash is not None, row.created_at, row.disabled_at)
-        for row in rows
-    ]
+        select(
+            Person.id, Person.name, Person.role, Person.password_hash.is_not(None), Person.created_at,
+            Person.disabled_at,
+        ).order_by(Person.name)
+    )  # fmt: skip
+    return [PersonRecord(*row) for row in rows]
 
 
-def disable_person(connection: Connection, name: str) -> None:
-    """Let somebody report no longer; what they reported stays theirs. Raises Refused PERSON_UNKNOWN."""
+def disable_person(connection: Connection, name: str, by: Actor | None = None) -> None:
+    """Let somebody read and report no longer, from now on; what they reported stays theirs.
+
+    Raises Refused PERSON_UNKNOWN.
+    """
     person_id = person_named(connection, name)
-    connection.execute(
-        update(Person)
-        .where(Person.id == person_id, Person.disabled_at.is_(None))
-        .values(disabled_at=utc_now())
-    )
+    enabled = Person.id == person_id, Person.disabled_at.is_(None)
+    if connection.execute(update(Person).where(*enabled).values(disabled_at=utc_now())).rowcount:
+        connection.execute(delete(Session).where(Session.person_id == person_id))
+        note(connection, by, Action.PERSON_DISABLED, name)
+
+
+def enable_person(connection: Connection, name: str, by: Actor | None = None) -> None:
+    """Let somebody in again who was disabled; their tokens are good again. Raises Refused PERSON_UNKNOWN."""
+    disabled = Person.id == person_named(connection, name), Person.disabled_at.is_not(None)
+    if connection.execute(update(Person).where(*disabled).values(disabled_at=None)).rowcount:
+        note(connection, by, Action.PERSON_ENABLED, name)
+
+
+def set_role(connection: Connection, name: str, role: str, by: Actor | None = None) -> None:
+    """Let somebody do what this role allows, from now on. Raises Refused PERSON_UNKNOWN, ROLE_UNKNOWN."""
+    _check_role(role)
+    person_id = person_named(connection, name)
+    before = connection.execute(select(Person.role).where(Person.id == person_id)).scalar_one()
+    if before != role:
+        connection.execute(update(Person).where(Person.id == person_id).values(role=role))
+        note(connection, by, Action.ROLE_CHANGED, name, f"{before} to {role}")
+
+
+def set_password(connection: Connection, name: str, password: str, by: Actor | None = None) -> None:
+    """Give somebody this password, and end their sessions.
+
+    Raises Refused PERSON_UNKNOWN, PASSWORD_TOO_SHORT.
+    """
+    person_id = person_named(connection, name)
+    hashed = hash_password(password)
+    connection.execute(update(Person).where(Person.id == person_id).values(password_hash=hashed))
+    connection.execute(delete(Session).where(Session.person_id == person_id))
+    note(connection, by, Action.PASSWORD_CHANGED, name)
 
 
 def person_named(connection: Connection, name: str) -> int:
@@ -91,7 +132,7 @@ def anonymous(connection: Connection) -> int:
         return person_id
     try:
         with connection.begin_nested():
-            return _insert(connection, ANONYMOUS, None)
+            return _insert(connection, ANONYMOUS, None, WRITER)
     except IntegrityError:  # another process was first
         return person_named(connection, ANONYMOUS)
 
@@ -162,9 +203,14 @@ def _find(connection: Connection, name: str) -> int | None:
     return connection.execute(select(Person.id).where(Person.name == name)).scalar()
 
 
-def _insert(connection: Connection, name: str, password_hash: str | None) -> int:
+def _check_role(role: str) -> None:
+    if role not in SCOPES_OF_ROLES:
+        raise Refused(Code.ROLE_UNKNOWN, f"{role!r} is no role: expected {', '.join(SCOPES_OF_ROLES)}")
+
+
+def _insert(connection: Connection, name: str, password_hash: str | None, role: str) -> int:
     return connection.execute(
         insert(Person)
-        .values(name=name, password_hash=password_hash, created_at=utc_now())
+        .values(name=name, password_hash=password_hash, role=role, created_at=utc_now())
         .returning(Person.id)
     ).scalar_one()

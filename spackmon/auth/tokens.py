@@ -9,10 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+from spackmon.auth.audit import Action, Actor, note
 from spackmon.auth.people import person_named
 from spackmon.errors import Code, Refused
 from spackmon.models import Person, Token, utc_now
-from spackmon.viewer import READ, SCOPES, WRITE
+from spackmon.viewer import READ, SCOPES, SCOPES_OF_ROLES, WRITE
 
 _RANDOM_BYTES = 32
 # Those of the old server, which clients go on writing with, have 20 bytes.
@@ -35,27 +36,38 @@ class TokenRecord:
 def create_token(
     connection: Connection,
     person: str,
-    scopes: Collection[str] = (WRITE, READ),
+    scopes: Collection[str] | None = None,
     expires_at: datetime | None = None,
+    by: Actor | None = None,
 ) -> str:
-    """A new token of the person with this name.
+    """A new token of the person with this name: for these scopes, or to report and read as far as they may.
 
-    Raises Refused PERSON_UNKNOWN, PERSON_DISABLED, and SCOPE_UNKNOWN for what is none of `SCOPES`.
+    Raises Refused PERSON_UNKNOWN, PERSON_DISABLED, SCOPE_UNKNOWN for what is none of `SCOPES`, and
+    SCOPE_EXCEEDS_ROLE for what the person may not do.
     """
-    if not scopes or set(scopes) - set(SCOPES):
+    if scopes is not None and (not scopes or set(scopes) - set(SCOPES)):
         given = ", ".join(map(repr, sorted(scopes))) or "nothing"
         raise Refused(Code.SCOPE_UNKNOWN, f"a token is for some of {', '.join(SCOPES)}, not for {given}")
     person_id = person_named(connection, person)
-    disabled_at = connection.execute(select(Person.disabled_at).where(Person.id == person_id)).scalar()
-    if disabled_at is not None:
+    row = connection.execute(select(Person.disabled_at, Person.role).where(Person.id == person_id)).one()
+    if row.disabled_at is not None:
         raise Refused(Code.PERSON_DISABLED, f"{person!r} was disabled and gets no token")
+    allowed = SCOPES_OF_ROLES[row.role]
+    wanted = allowed & {WRITE, READ} if scopes is None else frozenset(scopes)
+    if excess := wanted - allowed:
+        sentence = f"{person!r} is a {row.role} and gets no token for {', '.join(sorted(excess))}"
+        raise Refused(Code.SCOPE_EXCEEDS_ROLE, sentence)
     secret = secrets.token_hex(_RANDOM_BYTES)
-    connection.execute(
-        insert(Token).values(
+    in_order = " ".join(scope for scope in SCOPES if scope in wanted)
+    token_id = connection.execute(
+        insert(Token)
+        .values(
             person_id=person_id, digest=digest(secret), created_at=utc_now(), expires_at=expires_at,
-            scopes=" ".join(scope for scope in SCOPES if scope in scopes),
+            scopes=in_order,
         )
-    )  # fmt: skip
+        .returning(Token.id)
+    ).scalar_one()  # fmt: skip
+    note(connection, by, Action.TOKEN_CREATED, person, f"token {token_id} for {in_order}")
     return secret
 
 
@@ -70,15 +82,23 @@ def list_tokens(connection: Connection, person: str | None = None) -> list[Token
     return [TokenRecord(*row) for row in connection.execute(statement.order_by(Token.id))]
 
 
-def revoke_token(connection: Connection, token_id: int) -> None:
-    """End a token, and every access token that was given for it, now. Raises Refused TOKEN_UNKNOWN."""
-    if connection.execute(select(Token.id).where(Token.id == token_id)).scalar() is None:
+def revoke_token(
+    connection: Connection, token_id: int, of: str | None = None, by: Actor | None = None
+) -> None:
+    """End a token, and every access token that was given for it, now; `of` is whose it must be.
+
+    Raises Refused TOKEN_UNKNOWN.
+    """
+    person = connection.execute(
+        select(Person.name).join(Token, Token.person_id == Person.id).where(Token.id == token_id)
+    ).scalar()
+    if person is None or of not in (None, person):
         raise Refused(
             Code.TOKEN_UNKNOWN, f"there is no token {token_id}: `spackmon token list` shows them all"
         )
-    connection.execute(
-        update(Token).where(Token.id == token_id, Token.revoked_at.is_(None)).values(revoked_at=utc_now())
-    )
+    current = Token.id == token_id, Token.revoked_at.is_(None)
+    if connection.execute(update(Token).where(*current).values(revoked_at=utc_now())).rowcount:
+        note(connection, by, Action.TOKEN_REVOKED, person, f"token {token_id}")
 
 
 def is_current(now: datetime) -> ColumnElement[bool]:

@@ -29,6 +29,8 @@ class _Program(LazyGroup):
         "group": Place("groups"),
         "build": Place("builds"),
         "token": Place("tokens"),
+        "audit": Place("audit", "audit"),
+        "key": Place("keys"),
         "inbox": Place("inbox"),
         "spool": Place("spool"),
         "run": Place("runs"),

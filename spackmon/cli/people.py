@@ -1,22 +1,32 @@
-"""`spackmon user`: who may report builds."""
+"""`spackmon user`: who may read and report builds."""
 
 import sys
+from getpass import getpass
 from typing import Annotated
 
 import typer
 
 from spackmon.auth.groups import set_default_visibility
-from spackmon.auth.people import add_person, disable_person, list_people
+from spackmon.auth.people import (
+    add_person,
+    disable_person,
+    enable_person,
+    list_people,
+    set_password,
+    set_role,
+)
 from spackmon.cli.console import print_table
 from spackmon.cli.database import open_database
 from spackmon.status import Visibility
+from spackmon.viewer import WRITER
 
-app = typer.Typer(help="Add, list and disable the people who report builds.")
+app = typer.Typer(help="Add, list and disable people, and give them roles and passwords.")
 
 
 @app.command()
 def add(
     name: Annotated[str, typer.Argument(help="Letters, digits and . _ @ + -")],
+    role: Annotated[str, typer.Option(help="reader, writer or admin.")] = WRITER,
     password_stdin: Annotated[
         bool,
         typer.Option("--password-stdin", help="Read a password from the first line of stdin."),
@@ -25,7 +35,7 @@ def add(
     """Add somebody; asks nothing."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     with open_database() as database:
-        database.write(lambda connection: add_person(connection, name, password))
+        database.write(lambda connection: add_person(connection, name, password, role))
 
 
 @app.command("list")
@@ -34,17 +44,17 @@ def list_() -> None:
     with open_database() as database:
         people = database.read_once(list_people)
     print_table(
-        ("NAME", "PASSWORD", "CREATED", "DISABLED"),
+        ("NAME", "PASSWORD", "CREATED", "DISABLED", "ROLE"),
         (
-            (person.name, "yes" if person.has_password else "no", person.created_at, person.disabled_at)
-            for person in people
+            (one.name, "yes" if one.has_password else "no", one.created_at, one.disabled_at, one.role)
+            for one in people
         ),
     )
 
 
 @app.command()
 def disable(name: str) -> None:
-    """Let somebody report no longer; what they reported stays."""
+    """Let somebody read and report no longer, from now on; what they reported stays."""
     with open_database() as database:
         database.write(lambda connection: disable_person(connection, name))
 
@@ -60,3 +70,31 @@ def visibility(
     """Say who may see what somebody reports from now on; without this, everybody."""
     with open_database() as database:
         database.write(lambda connection: set_default_visibility(connection, name, level, group))
+
+
+@app.command()
+def enable(name: str) -> None:
+    """Let somebody in again who was disabled."""
+    with open_database() as database:
+        database.write(lambda connection: enable_person(connection, name))
+
+
+@app.command()
+def role(name: str, role: Annotated[str, typer.Argument(help="reader, writer or admin.")]) -> None:
+    """Say what somebody may do; no token and no session of theirs allows more from now on."""
+    with open_database() as database:
+        database.write(lambda connection: set_role(connection, name, role))
+
+
+@app.command()
+def password(
+    name: str,
+    password_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read it from the first line of stdin."),
+    ] = False,
+) -> None:
+    """Give somebody a password, which is asked for; it ends their sessions."""
+    chosen = sys.stdin.readline().rstrip("\r\n") if password_stdin else getpass("New password: ")
+    with open_database() as database:
+        database.write(lambda connection: set_password(connection, name, chosen))

@@ -30,8 +30,13 @@ def refusal(
         "retryable": refused.code.retryable,
     }
     if refused.code.retryable:
-        headers = {"Retry-After": RETRY_AFTER_SECONDS, **(headers or {})}
+        headers = {"Retry-After": retry_after(refused), **(headers or {})}
     return JSONResponse(body, status_code=refused.status, headers=headers)
+
+
+def retry_after(refused: Refused) -> str:
+    """After how many seconds to try again."""
+    return RETRY_AFTER_SECONDS if refused.retry_seconds is None else str(refused.retry_seconds)
 
 
 async def for_http_exception(_: Request, error: Exception) -> JSONResponse:

@@ -9,7 +9,7 @@ _PRIVATE = "private, no-cache"
 
 
 def for_one_reader(send: Send) -> Send:
-    """Sends an answer with `Vary: Authorization`, and a `Cache-Control` where the answer has none.
+    """Sends an answer with `Vary: Authorization, Cookie`, and a `Cache-Control` where the answer has none.
 
     RFC 9110, section 12.5.5, and RFC 9111, section 5.2.2.
     """
@@ -18,6 +18,7 @@ def for_one_reader(send: Send) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers.add_vary_header("Authorization")
+            headers.add_vary_header("Cookie")
             headers.setdefault("Cache-Control", _PRIVATE)
         await send(message)
 

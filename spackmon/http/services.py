@@ -3,6 +3,7 @@
 from starlette.datastructures import State
 
 from spackmon.auth.gate import Gate
+from spackmon.auth.sessions import Sessions, SignedIn
 from spackmon.database import Database
 from spackmon.database.replicas import Replica
 from spackmon.formats.specs.known_nodes import KnownNodes
@@ -16,7 +17,10 @@ from spackmon.settings import Settings
 
 
 class Services(State):
-    """`Request[Services]` has them typed; `request_id` is the access log's, one for each request."""
+    """`Request[Services]` has them typed.
+
+    `request_id`, `signed_in` and `new_form_secret` are of each request.
+    """
 
     settings: Settings
     database: Database
@@ -24,6 +28,9 @@ class Services(State):
     replicas: tuple[Replica, ...]
     trusted_documents: TrustedDocuments
     gate: Gate
+    sessions: Sessions
+    signed_in: SignedIn | None
+    new_form_secret: str
     spool: Spool
     known_nodes: KnownNodes
     watch: Watch

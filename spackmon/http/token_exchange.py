@@ -8,6 +8,7 @@ from spackmon.errors import Refused
 from spackmon.http.answers import refusal
 from spackmon.http.base_url import base_url
 from spackmon.http.services import Services
+from spackmon.http.sessions import address_of
 
 _REALM_PATH = "/auth/token/"
 
@@ -23,7 +24,7 @@ async def token(request: Request[Services]) -> Response:
     base = request.state.settings.auth_server or base_url(request)
     try:
         access_token = await request.state.gate.exchange(
-            request.headers.get("authorization"), issuer=base + _REALM_PATH
+            request.headers.get("authorization"), base + _REALM_PATH, address_of(request)
         )
     except Refused as refused:
         headers = {"Www-Authenticate": f'Basic realm="{base}"'} if refused.status == 401 else None

@@ -69,12 +69,13 @@ from spackmon.models.graph import (
 from spackmon.models.inbox import InboxEntry, SubmissionBatch
 from spackmon.models.logs import Log, LogChunk, LogEvent
 from spackmon.models.notifications import NotificationChannel, NotificationDelivery, NotificationRule
-from spackmon.models.people import Person, Token
+from spackmon.models.people import AuditEntry, Person, RateCount, Session, SigningKey, Token
 from spackmon.models.visibility import Audience, DefaultAudience, Group, GroupMember, SpecAudience
 
 __all__ = [
     "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost", "Architecture",
-    "Attempt", "Attribute", "Audience", "Base", "Build", "BuildContent", "BuildDay", "BuildEnvironment",
+    "Attempt", "Attribute", "Audience", "AuditEntry", "Base", "Build", "BuildContent", "BuildDay",
+    "BuildEnvironment",
     "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "BuildTotal", "BuildTotalChange",
     "Buildcache", "BuildcacheEntry",
     "CiJob", "CiRun", "Claim", "ClaimLog", "Closure", "Compiler", "ConcretizationFailure",
@@ -83,7 +84,8 @@ __all__ = [
     "GroupMember", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot", "Log",
     "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel", "NotificationDelivery",
     "NotificationRule", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
-    "ProvidedVirtual", "ReportedChange", "Ruling", "SpackEnvironment", "Spec", "SpecAudience", "SpecCompiler",
+    "ProvidedVirtual", "RateCount", "ReportedChange", "Ruling", "Session", "SigningKey", "SpackEnvironment",
+    "Spec", "SpecAudience", "SpecCompiler",
     "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag",
     "Target", "Token", "attempt_tag", "utc_now",
 ]  # fmt: skip

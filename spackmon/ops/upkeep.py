@@ -9,6 +9,8 @@ from sqlalchemy import Connection
 
 from spackmon.auth import tokens
 from spackmon.auth.gate import Gate
+from spackmon.auth.sessions import Sessions, note_session_uses
+from spackmon.auth.signing_keys import LEARNT_SECONDS
 from spackmon.database import Database
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.locks import own_graphs
@@ -63,16 +65,28 @@ async def drain(spool: Spool, database: Database, read: Reader) -> None:
         await anyio.sleep(_LOOK_SECONDS)
 
 
-async def note_uses(gate: Gate, database: Database) -> None:
-    """Write down which tokens were used; a use that cannot be written now is noted at the next."""
+async def note_uses(gate: Gate, sessions: Sessions, database: Database) -> None:
+    """Write down which tokens and sessions were used; what cannot be written now is noted at the next use."""
     while True:
         await anyio.sleep(_LOOK_SECONDS)
-        used = gate.take_used()
-        if used and database.condition.trouble is None:
+        used, used_sessions = gate.take_used(), sessions.take_used()
+        if (used or used_sessions) and database.condition.trouble is None:
             try:
                 await database.write_held(partial(tokens.note_uses, used=used))
+                await database.write_held(partial(note_session_uses, used=used_sessions))
             except Exception:
                 log.exception("uses_not_noted")
+
+
+async def learn_keys(gate: Gate, database: Database) -> None:
+    """Learn of keys of access tokens that were rotated, and know them before an outage."""
+    while True:
+        if database.condition.trouble is None:
+            try:
+                await gate.read_keys()
+            except Exception:
+                log.exception("keys_not_read")
+        await anyio.sleep(LEARNT_SECONDS)
 
 
 async def end_silent_runs(database: Database, silence_seconds: float) -> None:

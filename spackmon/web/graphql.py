@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.http.answers import RETRY_AFTER_SECONDS
+from spackmon.http.answers import retry_after
 from spackmon.http.body import discard_body
 from spackmon.http.caching import READS, is_unchanged
 from spackmon.http.negotiation import HTML, JSON, preferred
-from spackmon.http.reading import viewer_of
+from spackmon.http.reading import check_viewer, credentials_of
 from spackmon.http.services import Services
 from spackmon.query.serve.refusals import error_body, graphql_error
 from spackmon.web.events import EVENT_STREAM, event_response
@@ -53,7 +53,7 @@ def _refusal(refused: Refused) -> Response:
     body = error_body(refused.code, [graphql_error(refused)])
     headers = {"Content-Type": f"{PLAIN_JSON}; charset=utf-8", "Vary": "Accept"}
     if refused.code.retryable:
-        headers["Retry-After"] = RETRY_AFTER_SECONDS
+        headers["Retry-After"] = retry_after(refused)
     return Response(body, refused.status, headers)
 
 
@@ -106,7 +106,7 @@ def _events(request: Request[Services], query: str, asked: GraphQLRequest) -> Re
         asked,
         sender="" if request.client is None else request.client.host,
         last_cursor=request.headers.get("last-event-id") or None,
-        check=partial(viewer_of, request.state, request.headers.get("authorization")),
+        check=partial(check_viewer, request.state, credentials_of(request), request.state.query.viewer),
         refusal=_refusal,
     )
 

@@ -10,7 +10,6 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.http import answers
 from spackmon.http.services import Services
 from spackmon.web.pages import document, refusal_page, rendered, wants_json
 
@@ -39,11 +38,6 @@ _PREDICTIONS = Old(
     "Predictions from analysis results",
     "Whether a library may take another's place is asked at /splice, what differs between two by GraphQL's "
     "abiDiff; what the analyzers found is a question, too.",
-)
-_ACCOUNTS = Old(
-    "Accounts and tokens",
-    "There is no sign-in: reading is public, and whoever runs this service makes accounts and tokens for "
-    "reporting, with “spackmon user add NAME” and “spackmon token create NAME”.",
 )
 
 
@@ -149,22 +143,9 @@ async def _robots(_: PageRequest) -> Response:
     return PlainTextResponse("User-agent: *\nDisallow: /\n")
 
 
-async def _no_password_exchange(request: PageRequest) -> Response:
-    """`POST /api-token-auth/`: only the digest of a token is stored, so that it cannot be shown again.
-
-    No Spack asks for this: its clients have the token and exchange it at `/auth/token/`, as a script can.
-    """
-    gone = (
-        "stored tokens cannot be shown again: `spackmon token create NAME` makes one, and "
-        "`GET /auth/token/` with Basic authentication gives an access token for a password"
-    )
-    return answers.refusal(Refused(Code.PASSWORDS_NOT_EXCHANGED, gone))
-
-
-_ACCOUNT_PAGES = (
-    "/login", "/login/{rest:path}", "/accounts/login", "/logout", "/token", "/token/update", "/auth/tokens",
-    "/u/profile", "/u/delete", "/admin", "/admin/{rest:path}", "/api-auth/login", "/api-auth/logout",
-)  # fmt: skip
+_ACCOUNT_PAGES = ("/token", "/token/update", "/auth/tokens", "/u/profile", "/u/delete")
+_LOGIN_PAGES = ("/login/{rest:path}", "/accounts/login", "/api-auth/login")
+_LOGOUT_PAGES = ("/logout/{rest:path}", "/api-auth/logout")
 _PAGES: Mapping[str, Endpoint] = {
     "/builds/tag/{tag}": _redirect(lambda found: _latest(tag=found["tag"])),
     "/builds/owner/{name}": _redirect(lambda found: _latest(owner=found["name"])),
@@ -186,7 +167,10 @@ _PAGES: Mapping[str, Endpoint] = {
     "/analysis/symbols": _moved(_PREDICTIONS, "old_results", _of_analyzer("symbolator")),
     "/analysis/symbols/{rest:path}": _moved(_PREDICTIONS, "old_results", _of_analyzer("symbolator")),
     "/robots.txt": _robots,
-    **dict.fromkeys(_ACCOUNT_PAGES, _moved(_ACCOUNTS)),
+    **dict.fromkeys(_ACCOUNT_PAGES, _redirect(lambda _: "/account")),
+    **dict.fromkeys(_LOGIN_PAGES, _redirect(lambda _: "/login")),
+    **dict.fromkeys(_LOGOUT_PAGES, _redirect(lambda _: "/logout")),
+    "/admin/{rest:path}": _redirect(lambda _: "/admin"),
 }
 
 routes = [
@@ -197,6 +181,5 @@ routes = [
         for slash in ("", "/")
         if not (path.endswith(":path}") and slash)
     ),
-    Route("/api-token-auth/", _no_password_exchange, methods=["POST"]),
-    Route("/api-token-auth/", _moved(_ACCOUNTS)),
+    Route("/api-token-auth/", _redirect(lambda _: "/account")),
 ]

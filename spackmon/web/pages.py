@@ -191,6 +191,7 @@ def rendered(
         "address": site_url(request),
         "files": built_files(),
         "settings": settings,
+        "signed_in": request.state.signed_in,
         "version": _VERSION,
     }
     plain = cast(Request, request)  # the library does not know of our services

@@ -7,17 +7,19 @@ refused, unless the site allows them.
 import json
 from collections.abc import Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import anyio
 import structlog
+from starlette.requests import Request
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import refusal
-from spackmon.http.reading import CHECKED_SECONDS, viewer_of
+from spackmon.http.reading import CHECKED_SECONDS, check_viewer, credentials_of, viewer_of
 from spackmon.http.services import Services
 from spackmon.http.websocket_protocol import CUT
 from spackmon.query.serve.refusals import error_body, graphql_error
@@ -72,8 +74,9 @@ class _Connection:
 
     def __init__(self, socket: WebSocket, services: Services) -> None:
         self._socket, self._services = socket, services
-        self._authorization: str | None = socket.headers.get("authorization")
-        self._sender = "" if socket.client is None else socket.client.host
+        # A page of an allowed origin opens it too: the session counts only for pages of this service.
+        self._credentials = credentials_of(Request({**socket.scope, "type": "http", "method": "POST"}))
+        self._sender = self._credentials.address
         self._service: QueryService | None = None
         self._has_begun = False
         self._operations: dict[str, anyio.CancelScope] = {}
@@ -109,7 +112,7 @@ class _Connection:
         while True:
             await anyio.sleep(CHECKED_SECONDS)
             try:
-                await viewer_of(self._services, self._authorization)
+                await check_viewer(self._services, self._credentials, self._service.viewer)
             except Refused as refused:
                 # What passes is no reason; and a client may come back with another token.
                 if refused.status in (401, 403):
@@ -147,9 +150,10 @@ class _Connection:
         given = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
         if given is not None and not isinstance(given, str):
             raise _Closed(_BAD_MESSAGE, "`payload.Authorization` must be a string")
-        self._authorization = given or self._authorization
+        if given:
+            self._credentials = replace(self._credentials, authorization=given)
         try:
-            viewer = await viewer_of(self._services, self._authorization)
+            viewer = await viewer_of(self._services, self._credentials)
         except Refused as refused:
             code = _UNAUTHORIZED if refused.status == Code.UNAUTHENTICATED.status else _FORBIDDEN
             raise _Closed(code, f"{refused.code}: {refused.sentence}") from refused

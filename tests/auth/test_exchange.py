@@ -4,6 +4,9 @@ import base64
 import hashlib
 import re
 import time
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from sqlalchemy import Connection, Engine, event, insert, select, update
 
 from spackmon.auth import gate
 from spackmon.auth.people import add_person, disable_person, is_password
+from spackmon.auth.signing_keys import Keys, StoredKey, rotate_key
 from spackmon.auth.tokens import create_token, digest, list_tokens, revoke_token
 from spackmon.models import Build, Person, Token, utc_now
 from tests.player import Player
@@ -108,6 +112,68 @@ def test_a_forged_or_stretched_access_token_is_refused(database_url: str, tmp_pa
         unscoped = jwt.encode({**claims, "access": []}, KEY, "HS256")
         answer = server.http.post(WRITE, json={}, headers={"Authorization": f"Bearer {unscoped}"})
         assert answer.status_code == 403
+
+
+def test_keys_rotate_without_a_pause_and_a_separate_server_s_tokens_are_good_here(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Two services over one database: one gives tokens, the other takes reports."""
+
+    def given(auth: Server) -> str:
+        token: str = auth.http.get("/auth/token/", headers=basic(auth.user, auth.token)).json()["token"]
+        return token
+
+    with served(database_url, tmp_path, jwt_server_secret=KEY) as auth:
+        old = given(auth)
+        with served(database_url, tmp_path, jwt_server_secret=KEY, auth_server=auth.url) as server:
+            for host in ("evil.example", 'a"b'):
+                challenge = server.http.post(WRITE, json={}, headers={"Host": host})
+                assert f'realm="{auth.url}/auth/token/"' in challenge.headers["Www-Authenticate"]
+                assert host not in str(challenge.headers) + challenge.text
+            assert is_let_in(server, f"Bearer {old}")
+            in_database(server, rotate_key)
+            with served(database_url, tmp_path, jwt_server_secret=KEY) as later:
+                new = given(later)
+            assert jwt.get_unverified_header(new)["kid"] == "1"
+            assert is_let_in(server, f"Bearer {new}")
+            assert is_let_in(server, f"Bearer {old}")
+            claims = jwt.decode(new, options={"verify_signature": False})
+            for key_id in ("1", "2", "0", "../1", "1' OR '1", "9" * 400, "\x00"):
+                for key, algorithm in ((KEY, "HS256"), ("", "none"), (KEY, "HS512")):
+                    forged = jwt.encode(claims, key, algorithm, headers={"kid": key_id})
+                    assert not is_let_in(server, f"Bearer {forged}")
+            in_database(server, partial(rotate_key, ends_others=True))
+            with served(database_url, tmp_path, jwt_server_secret=KEY) as later:
+                newest = given(later)
+            assert is_let_in(server, f"Bearer {newest}")
+            assert [is_let_in(server, f"Bearer {ended}") for ended in (old, new)] == [False, False]
+
+
+def test_what_an_older_key_signed_is_good_for_its_time_and_no_longer() -> None:
+    now = utc_now()
+    stored = [StoredKey(1, b"salt", False, now - timedelta(seconds=640)), StoredKey(2, b"pepper", False, now)]
+    keys = Keys(KEY, stored, lifetime_seconds=600)
+    assert (keys.newest, keys.key(0) == KEY, keys.key(3)) == (2, True, None)
+    assert len({keys.key(n) for n in range(3)}) == 3
+    earlier = [replace(stored[0], created_at=now - timedelta(seconds=651)), stored[1]]
+    assert Keys(KEY, earlier, lifetime_seconds=600).key(0) is None
+
+
+def test_the_old_exchange_gives_a_token_for_a_password(server: Server) -> None:
+    in_database(server, lambda connection: add_person(connection, "chosen", "correct horse"))
+    right = {"username": "chosen", "password": "correct horse"}
+    for sent in ({"json": right}, {"data": right}):
+        answer = server.http.post("/api-token-auth/", **sent)  # type: ignore[arg-type]
+        assert answer.status_code == 200
+        assert is_let_in(server, f"Bearer {answer.json()['token']}")
+    for wrong in (
+        {**right, "password": "x"},
+        {**right, "username": "chosen\0"},
+        {"username": "chosen"},
+        [],
+        "x",
+    ):
+        assert server.http.post("/api-token-auth/", json=wrong).status_code == 400
 
 
 def test_a_revoked_token_ends_the_access_tokens_given_for_it(server: Server) -> None:

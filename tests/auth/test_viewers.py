@@ -15,7 +15,14 @@ import pytest
 from sqlalchemy import Connection, make_url, update
 
 from spackmon.auth import gate
-from spackmon.auth.people import add_person, disable_person, hash_of_none, hash_password, is_password
+from spackmon.auth.people import (
+    add_person,
+    disable_person,
+    hash_of_none,
+    hash_password,
+    is_password,
+    set_role,
+)
 from spackmon.auth.tokens import create_token, list_tokens, revoke_token
 from spackmon.client import Client
 from spackmon.errors import Refused
@@ -44,6 +51,8 @@ def private(database_url: str, tmp_path: Path) -> Iterator[Server]:
 def headers(server: Server, *scopes: str, **of: float) -> dict[str, str]:
     """What somebody sends whose token has these scopes."""
     ends = utc_now() + timedelta(days=of["days"]) if "days" in of else None
+    if ADMIN in scopes:
+        in_database(server, lambda c: set_role(c, USER, "admin"))
     token = in_database(server, lambda c: create_token(c, USER, scopes, ends))
     return {"Authorization": f"Bearer {token}"}
 
@@ -194,7 +203,7 @@ def test_a_private_site_is_read_with_a_token_alone(database_url: str, tmp_path: 
         assert server.http.post("/graphql", json={"query": "{ __typename }"}).status_code == 401
         for path in ("/healthz", "/readyz", "/ms1/"):
             assert server.http.get(path).status_code == 200
-        token = in_database(server, lambda c: create_token(c, USER, [ADMIN]))
+        token = headers(server, ADMIN)["Authorization"].removeprefix("Bearer ")
         for client in Client(server.url, token=token), Client(server.url, user=USER, token=token):
             assert client.query("{ __typename }") == {"__typename": "Query"}
         basic = base64.b64encode(f"{USER}:{token}".encode()).decode()
@@ -243,3 +252,6 @@ def test_scopes_are_words_that_are_known(server: Server) -> None:
         with pytest.raises(Refused) as refused:
             in_database(server, lambda c, wrong=wrong: create_token(c, "ada", wrong))
         assert refused.value.code == "SCOPE_UNKNOWN"
+    with pytest.raises(Refused) as refused:
+        in_database(server, lambda c: create_token(c, "ada", [READ, ADMIN]))
+    assert refused.value.code == "SCOPE_EXCEEDS_ROLE"

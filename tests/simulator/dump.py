@@ -18,10 +18,12 @@ from spackmon.runs.packed_phases import unpack
 
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
-    "alembic_version", "build_day", "build_facet", "build_facet_change", "build_facet_duration",
+    "alembic_version", "audit_entry", "build_day", "build_facet", "build_facet_change",
+    "build_facet_duration",
     "build_total", "build_total_change", "error_group_change", "inbox_entry",
     "merged_build", "notification_channel", "notification_delivery", "notification_rule",
-    "person", "reported_change", "spec_revision", "submission_batch", "token",
+    "person", "rate_count", "reported_change", "session", "signing_key", "spec_revision", "submission_batch",
+    "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",

@@ -123,6 +123,11 @@ class QueryService:
         """How many subscriptions are open."""
         return 0 if self._subscriptions is None else self._subscriptions.count
 
+    @property
+    def viewer(self) -> Viewer:
+        """Who asks."""
+        return self._viewer
+
     def seen_by(self, viewer: Viewer) -> "QueryService":
         """The same service as `viewer` sees it."""
         seen = copy(self)

@@ -1,0 +1,85 @@
+"""The audit log: each change of a right, written in the transaction that makes it."""
+
+import getpass
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Connection, insert, select
+
+from spackmon.models import AuditEntry, utc_now
+
+_FROM_A_COMMAND = "command"
+
+
+class Action(StrEnum):
+    """What was changed."""
+
+    PERSON_ADDED = "person added"
+    PERSON_DISABLED = "person disabled"
+    PERSON_ENABLED = "person enabled"
+    PASSWORD_CHANGED = "password changed"  # noqa: S105 -- a word of the log
+    ROLE_CHANGED = "role changed"
+    SIGNED_IN = "signed in"
+    SESSION_ENDED = "session ended"
+    TOKEN_CREATED = "token created"  # noqa: S105 -- a word of the log
+    KEY_ROTATED = "key rotated"
+    TOKEN_REVOKED = "token revoked"  # noqa: S105 -- a word of the log
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes a right, and from which address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """One change: who, from where, what, of whom."""
+
+    id: int
+    changed_at: datetime
+    actor: str
+    address: str
+    action: str
+    subject: str
+    detail: str
+
+
+def of_process() -> Actor:
+    """Whoever runs this process, by the name that the system has for them."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        name = "nobody"
+    return Actor(name, _FROM_A_COMMAND)
+
+
+def note(connection: Connection, by: Actor | None, action: Action, subject: str, detail: str = "") -> None:
+    """Write down that `by`, or whoever runs this process, changed a right of `subject`."""
+    actor = by or of_process()
+    connection.execute(
+        insert(AuditEntry).values(
+            changed_at=utc_now(), actor=actor.name, address=actor.address, action=action, subject=subject,
+            detail=detail,
+        )
+    )  # fmt: skip
+
+
+def changes_of_rights(
+    connection: Connection, most: int, *, subject: str | None = None, before: int | None = None
+) -> Sequence[AuditRecord]:
+    """The newest changes first, at most so many: of one person, and before one entry, if wanted."""
+    statement = select(
+        AuditEntry.id, AuditEntry.changed_at, AuditEntry.actor, AuditEntry.address, AuditEntry.action,
+        AuditEntry.subject, AuditEntry.detail,
+    )  # fmt: skip
+    if subject is not None:
+        statement = statement.where(AuditEntry.subject == subject)
+    if before is not None:
+        statement = statement.where(AuditEntry.id < before)
+    rows = connection.execute(statement.order_by(AuditEntry.id.desc()).limit(most))
+    return [AuditRecord(*row) for row in rows]
