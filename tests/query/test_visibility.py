@@ -110,7 +110,7 @@ def draw(databases: Databases) -> Any:
 
 
 @pytest.mark.timeout(0)
-@settings(suppress_health_check=list(HealthCheck), max_examples=10_000 if FUZZ else 40)
+@settings(suppress_health_check=list(HealthCheck), max_examples=10_000 if FUZZ else 24)
 @given(seed=st.integers(0, 2**32), fields=st.integers(1, 12), who=st.sampled_from(list(SEEN_BY)))
 def test_what_is_for_others_is_as_if_it_was_never_reported(
     sites: Sites, draw: Any, seed: int, fields: int, who: Viewer
