@@ -34,7 +34,7 @@ test: install $(CLIENTS_INSTALLED) ## run every test, three at a time: some wait
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py tests/query/test_visibility.py
 
 simulate: install ## 10,000 true runs, reported by random sources in random orders, against what follows
 	$(BIN)/python -m tests.simulator --runs 10000 --stored 1000 --seed $${SEED:-1}
