@@ -24,7 +24,7 @@ from tests.server import Server, in_database, served
 
 PEOPLE = ("hidden", "friend", "other")
 MOST_ADDRESSES = 50
-_LINK = re.compile(r'href="(/(?!static|docs|api/docs|graphql)[^"#]*)')
+_LINK = re.compile(r'href="(/(?!static|docs|api/docs|graphql|login|account|admin)[^"#]*)')
 ADDRESSES = [
     "/", "/builds", "/builds.csv", "/builds.ndjson", "/packages", "/specs", "/errors", "/stats",
     "/feeds/builds.atom", "/feeds/errors.atom", "/badge/zlib.svg", "/api/builds/", "/api/specs/",
