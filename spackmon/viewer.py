@@ -18,6 +18,8 @@ SCOPES_OF_ROLES: Mapping[str, frozenset[str]] = {
 
 SEES_DETAILS = "sees_details"
 """The fact that decides who sees what describes people's machines: variables, owners of files."""
+ADMINISTERS = "administers"
+"""The fact that decides who sees what the site is run by: rules of what is told, and what they told."""
 
 
 class Role(Enum):
@@ -51,7 +53,7 @@ class Viewer:
     @property
     def facts(self) -> Mapping[str, bool]:
         """What statements are given of the viewer, by name."""
-        return {SEES_DETAILS: self.sees_details}
+        return {SEES_DETAILS: self.sees_details, ADMINISTERS: self.sees_all}
 
 
 OPERATOR = Viewer(role=Role.OPERATOR)

@@ -2,8 +2,8 @@
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
-from dataclasses import astuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,6 +20,7 @@ from spackmon.models import utc_now
 from spackmon.ops.notifications import chat, deliveries, mail, rules
 from spackmon.ops.notifications.addresses import Allowed, check_url
 from spackmon.ops.notifications.configured import delivering
+from spackmon.ops.notifications.editing import RuleChange, edit_rule, told_after
 from spackmon.ops.notifications.messages import example
 from spackmon.ops.notifications.rules import Channel, NewRule, StoredChannel
 from spackmon.ops.notifications.sending import Sender
@@ -35,7 +36,9 @@ _Rule = Annotated[str, typer.Argument(metavar="RULE", help="See `spackmon rule l
 
 
 _Events = Annotated[list[NewsKind], typer.Option("--on", help="What is told of: one thing.")]
-_Where = Annotated[str, typer.Option(help="Of which builds: a BuildFilter of the schema, as JSON, or @FILE.")]
+_NewEvents = Annotated[list[NewsKind] | None, typer.Option("--on", help="What is told of: one thing.")]
+_WHERE_HELP = "Of which builds: a BuildFilter of the schema, as JSON, or @FILE."
+_Where = Annotated[str, typer.Option(help=_WHERE_HELP)]
 _EnvironmentName = Annotated[
     str | None, typer.Option(help="ROOT_FAILED: of which environment; without it, of any.")
 ]
@@ -52,9 +55,8 @@ _Chats = Annotated[
         "@FILE with it; several times.",
     ),
 ]
-_PerHour = Annotated[
-    int, typer.Option(min=1, max=1_000, help="More messages in an hour than these are summed up in one.")
-]
+_PER_HOUR_HELP = "More messages in an hour than these are summed up in one."
+_PerHour = Annotated[int, typer.Option(min=1, max=1_000, help=_PER_HOUR_HELP)]
 _User = Annotated[str | None, typer.Option("--user", help="Whose rule it is, who sees what they may see.")]
 
 
@@ -72,27 +74,64 @@ def add(
 ) -> None:
     """Tell of what is reported from now on."""
     settings = load_settings()
-    allowed = Allowed.of(settings.webhook_private_allowed)
-    event, *others = events
-    if others:
-        raise Refused(Code.RULE_INVALID, "a rule tells of one thing: give --on once, and add a rule for each")
-    channels = [
-        *(_webhook(url, allowed) for url in webhook or ()),
-        *(_email(address) for address in email or ()),
-        *(_chat(given, event, allowed) for given in chat_ or ()),
-    ]
+    event = _one_event(events)
+    channels = _channels(Allowed.of(settings.webhook_private_allowed), event, webhook, email, chat_)
     if not channels:
         raise Refused(Code.RULE_INVALID, "a rule needs a channel: give --webhook, --email or --chat")
     if environment is not None and event is not NewsKind.ROOT_FAILED:
         raise Refused(Code.RULE_INVALID, "--environment is for --on ROOT_FAILED")
     rule = NewRule(name, event, _condition(where), environment, per_hour, channels)
     with open_database(settings) as database:
-        matching = _run(lambda: _matching(database, rule))
+        matching = _run(lambda: _matching(database, rule.event, rule.condition))
         database.write(
             lambda connection: rules.add_rule(
                 connection, anonymous(connection) if user is None else person_named(connection, user), rule
             )
         )
+    print(f"{counted(matching, 'build')} match its filter today", file=sys.stderr)
+
+
+@app.command()
+def edit(
+    name: _Rule,
+    events: _NewEvents = None,
+    where: Annotated[str | None, typer.Option(help=_WHERE_HELP)] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="ROOT_FAILED: of which environment; '' is any.")
+    ] = None,
+    webhook: _Webhooks = None,
+    email: _Emails = None,
+    chat_: _Chats = None,
+    remove_channel: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="A mail address or a URL, or @FILE with it, or what lists show; several times.",
+        ),
+    ] = None,
+    per_hour: Annotated[int | None, typer.Option(min=1, max=1_000, help=_PER_HOUR_HELP)] = None,
+    mute: Annotated[
+        bool | None, typer.Option("--mute/--unmute", help="Tell nothing for a while, and again.")
+    ] = None,
+) -> None:
+    """Change a rule; channels that are given come to those that it has."""
+    settings = load_settings()
+    change = RuleChange(
+        event=_one_event(events) if events else None,
+        condition=None if where is None else _condition(where),
+        environment_name=environment,
+        messages_per_hour=per_hour,
+        is_muted=mute,
+        removed=tuple(_value(address) for address in remove_channel or ()),
+    )
+    allowed = Allowed.of(settings.webhook_private_allowed)
+    with open_database(settings) as database:
+        told = database.read_once(lambda connection: told_after(connection, name, change))
+        change = replace(change, added=_channels(allowed, told.event, webhook, email, chat_))
+        if change == RuleChange():
+            raise Refused(Code.RULE_INVALID, "nothing is to be changed: see `spackmon rule edit --help`")
+        matching = _run(lambda: _matching(database, told.event, told.condition))
+        database.write(lambda connection: edit_rule(connection, name, change))
     print(f"{counted(matching, 'build')} match its filter today", file=sys.stderr)
 
 
@@ -102,7 +141,7 @@ def list_() -> None:
     with open_database() as database:
         found = database.read_once(rules.list_rules)
     print_table(
-        ("RULE", "OWNER", "ON", "WHERE", "ENVIRONMENT", "SINCE", "CHANNELS", "GIVEN UP", "TROUBLE"),
+        ("RULE", "OWNER", "ON", "WHERE", "ENVIRONMENT", "SINCE", "CHANNELS", "GIVEN UP", "TROUBLE", "MUTED"),
         map(astuple, found),
     )
 
@@ -170,14 +209,14 @@ def _run(work: Callable[[], Awaitable[Result]]) -> Result:
     return anyio.run(work)
 
 
-async def _matching(database: Database, rule: NewRule) -> int:
+async def _matching(database: Database, event: NewsKind, condition: Mapping[str, Any]) -> int:
     # GraphQL is loaded where it is needed: the other commands are short.
     from spackmon.ops.notifications.news import News
     from spackmon.query.serve.service import QueryService
     from spackmon.schema import schema
 
     async with database.reader() as reader:
-        return await News(QueryService(schema, database, reader), "").matching(rule.event, rule.condition)
+        return await News(QueryService(schema, database, reader), "").matching(event, condition)
 
 
 async def _tried(database: Database, settings: Settings, name: str) -> int:
@@ -200,6 +239,27 @@ async def _try(database: Database, sender: Sender, channel: StoredChannel, conte
     status = "" if outcome.answer_status is None else f" {outcome.answer_status}"
     complain(f"{channel.kind.lower()} {channel.shown_address}:{status} {outcome.answer}")
     return outcome.is_delivered
+
+
+def _one_event(events: Sequence[NewsKind]) -> NewsKind:
+    event, *others = events
+    if others:
+        raise Refused(Code.RULE_INVALID, "a rule tells of one thing: give --on once, and add a rule for each")
+    return event
+
+
+def _channels(
+    allowed: Allowed,
+    event: NewsKind,
+    webhooks: Sequence[str] | None,
+    emails: Sequence[str] | None,
+    chats: Sequence[str] | None,
+) -> tuple[Channel, ...]:
+    return (
+        *(_webhook(url, allowed) for url in webhooks or ()),
+        *(_email(address) for address in emails or ()),
+        *(_chat(given, event, allowed) for given in chats or ()),
+    )
 
 
 def _webhook(url: str, allowed: Allowed) -> Channel:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
-from spackmon.viewer import SEES_DETAILS
+from spackmon.viewer import ADMINISTERS, SEES_DETAILS
 
 # SQLite numbers rows by itself only in a column declared INTEGER PRIMARY KEY.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
@@ -28,8 +28,10 @@ ByteOrderedText = Text().with_variant(TEXT(collation="C"), "postgresql")
 COUNTED = {"info": {"counted": "attempt_id"}}
 
 
-# What describes people's machines; the name is that of a fact of the viewer, without which nobody sees it.
+# What describes people's machines, and what a site is run by; the name is that of a fact of the viewer,
+# without which nobody sees it.
 DETAIL: dict[Any, Any] = {"seen_by": SEES_DETAILS}
+ADMINISTRATION = {"info": {"seen_by": ADMINISTERS}}
 
 
 # A count of what most rows have none of: an index has the others alone.

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import ADMINISTRATION, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 from spackmon.models.people import Person
 
 _WAITS = text("ended_at IS NULL")
@@ -15,10 +15,12 @@ class NotificationRule(Base):
     """What somebody is told of: `event` is a word of `spackmon.status.NewsKind`.
 
     `condition` is a BuildFilter as JSON. All changes up to `position` (ReportedChange) are judged. `trouble`
-    is why the last judgement failed, since `trouble_at`; null when it went well.
+    is why the last judgement failed, since `trouble_at`; null when it went well. It tells of no run that had
+    ended before `tells_since`, and of none while it is muted.
     """
 
     __tablename__ = "notification_rule"
+    __table_args__ = ADMINISTRATION
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     name: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
@@ -31,22 +33,27 @@ class NotificationRule(Base):
     trouble: Mapped[str | None] = mapped_column(ByteOrderedText)
     trouble_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    tells_since: Mapped[datetime] = mapped_column(UtcDateTime)
+    muted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class NotificationChannel(Base):
     """Where a rule's messages go: `kind` is a word of `spackmon.status.ChannelKind`.
 
-    `address` is a URL or a mail address; a chat's URL is often a secret. `template` is a chat's Jinja
+    `address` is a URL or a mail address; a chat's URL is often a secret, and `shown_address` is what
+    may be shown of it. `template` is a chat's Jinja
     template. `key_salt` makes the key that signs a webhook's messages its own. Who sends has `lease` until
     `leased_until`.
     """
 
     __tablename__ = "notification_channel"
+    __table_args__ = ADMINISTRATION
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     rule_id: Mapped[int] = mapped_column(ForeignKey(NotificationRule.id), index=True)
     kind: Mapped[str] = mapped_column(ByteOrderedText)
     address: Mapped[str] = mapped_column(ByteOrderedText)
+    shown_address: Mapped[str] = mapped_column(ByteOrderedText)
     template: Mapped[str | None] = mapped_column(ByteOrderedText)
     key_salt: Mapped[str] = mapped_column(ByteOrderedText)
     lease: Mapped[str | None] = mapped_column(ByteOrderedText)
@@ -68,6 +75,7 @@ class NotificationDelivery(Base):
             "ix_notification_delivery_waiting", "channel_id", "next_try_at",
             postgresql_where=_WAITS, sqlite_where=_WAITS,
         ),
+        ADMINISTRATION,
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)

@@ -73,6 +73,7 @@ from spackmon.schema.impact import Impact
 from spackmon.schema.install_file import InstallFile
 from spackmon.schema.log_event import LogEvent
 from spackmon.schema.node import Node
+from spackmon.schema.notifications import NotificationChannel, NotificationDelivery, NotificationRule
 from spackmon.schema.noun import input_of, object_type
 from spackmon.schema.package import Package, PackageVersion
 from spackmon.schema.person import Person
@@ -239,6 +240,17 @@ class Query:
     )
     tags: Connection[Tag] = connection(models.Tag, description="All tags of builds.")
     people: Connection[Person] = connection(models.Person, description="All people with an account.")
+    notification_rules: Connection[NotificationRule] = connection(
+        models.NotificationRule,
+        description="All rules of what people are told of; only administrators see any.",
+    )
+    notification_channels: Connection[NotificationChannel] = connection(
+        models.NotificationChannel, description="How messages of rules go; only administrators see any."
+    )
+    notification_deliveries: Connection[NotificationDelivery] = connection(
+        models.NotificationDelivery,
+        description="Messages of all rules, the latest first; only administrators see any.",
+    )
     compare_runs: RunComparison = compared(
         TWO_SETS,
         description="What differs between two sets of runs: what newly fails, what is repaired, what is new.",

@@ -127,3 +127,40 @@ class GroupAction(Enum):
     )
     MUTE = strawberry.enum_value("MUTE", description="Said that it is no news.")
     UNMUTE = strawberry.enum_value("UNMUTE", description="Said that it is news again.")
+
+
+@strawberry.enum(description="What a rule tells of.")
+class NewsKind(Enum):
+    """What a rule tells of: `spackmon.status`, each with what it means."""
+
+    NEWLY_FAILING = strawberry.enum_value(
+        "NEWLY_FAILING", description="A run failed, where the last one of the same thing succeeded."
+    )
+    FIXED = strawberry.enum_value("FIXED", description="A run succeeded, where the last one did not.")
+    NEW_ERROR_GROUP = strawberry.enum_value(
+        "NEW_ERROR_GROUP", description="A run failed by an error that no run had before."
+    )
+    RETURNED_ERROR_GROUP = strawberry.enum_value(
+        "RETURNED_ERROR_GROUP", description="A run failed by an error that no run had lately, but one before."
+    )
+    ROOT_FAILED = strawberry.enum_value("ROOT_FAILED", description="A root of an environment failed.")
+
+
+@strawberry.enum(description="How a rule's messages go.")
+class ChannelKind(Enum):
+    """How a rule's messages go: `spackmon.status`, each with what it means."""
+
+    WEBHOOK = strawberry.enum_value("WEBHOOK", description="Signed JSON to a URL.")
+    EMAIL = strawberry.enum_value("EMAIL", description="E-mail.")
+    CHAT = strawberry.enum_value("CHAT", description="A chat's own JSON to a URL of it.")
+
+
+@strawberry.enum(description="How a message of a rule stands.")
+class DeliveryStatus(Enum):
+    """How a message stands: `spackmon.status`, each with what it means."""
+
+    WAITING = strawberry.enum_value("WAITING", description="It is to be sent, or sent again.")
+    HELD = strawberry.enum_value("HELD", description="The hour has had its messages; it is summed up then.")
+    DELIVERED = strawberry.enum_value("DELIVERED", description="Its receiver took it.")
+    SUMMED_UP = strawberry.enum_value("SUMMED_UP", description="A summary tells of it.")
+    DEAD = strawberry.enum_value("DEAD", description="It was given up.")

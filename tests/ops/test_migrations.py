@@ -364,10 +364,16 @@ ERRING = [
     " (9000, 9000, 1, 1, 'FAILED', false, :t)",
     "INSERT INTO build_event (id, attempt_id, position, kind, text) VALUES (1, 1, 1, 'ERROR', ''),"
     " (2, 2, 1, 'ERROR', ''), (3, 2, 2, 'ERROR', ''), (4, 2, 3, 'WARNING', ''), (5, 9000, 1, 'ERROR', '')",
+    "INSERT INTO notification_rule (id, name, owner_id, event, condition, messages_per_hour, position,"
+    " created_at) VALUES (1, 'nightly', 1, 'FIXED', '{}', 20, 0, :t)",
+    "INSERT INTO notification_channel (id, rule_id, kind, address, key_salt)"
+    " VALUES (1, 1, 'EMAIL', 'a@b.c', ''), (2, 1, 'CHAT', 'https://x.y:1/T0/secret?a=b', '')",
+    "INSERT INTO notification_delivery (id, channel_id, key, subject, content, status, created_at,"
+    " give_up_at, next_try_at, tries) VALUES (1, 2, 'msg_1', '1', '{}', 'DEAD', :t, :t, :t, 0)",
 ]
 
 
-def test_events_are_counted_while_others_write(empty_url: str, tmp_path: Path) -> None:
+def test_events_are_counted_while_others_write_and_rules_can_be_shown(empty_url: str, tmp_path: Path) -> None:
     upgrade_to(39, empty_url, tmp_path / "before")
     database = Database(empty_url)
     moment = {"t": "2024-01-01T00:00:00.000000Z"}
@@ -391,6 +397,10 @@ def test_events_are_counted_while_others_write(empty_url: str, tmp_path: Path) -
     ):
         question = text(f"SELECT id, error_count, warning_count FROM {table}")
         assert {tuple(row) for row in database.read_once(lambda c, q=question: c.execute(q).all())} == counts
+    channels = text("SELECT shown_address FROM notification_channel ORDER BY id")
+    assert database.read_once(lambda c: c.scalars(channels).all()) == ["a@b.c", "https://x.y:1/…"]
+    since = text("SELECT count(*) FROM notification_rule WHERE tells_since = created_at AND muted_at IS NULL")
+    assert database.read_once(lambda c: c.scalar(since)) == 1
     assert database.read_once(_differences) == []
     database.close()
 

@@ -162,3 +162,42 @@ def test_a_rule_that_cannot_be_is_refused_with_a_sentence(
     assert len(shell.done("rule", "list").splitlines()) == 1
     assert "no rule named 'one'" in shell.refused("rule", "remove", "one")
     assert "no message" in shell.refused("rule", "redeliver", "msg_1")
+
+
+WRONG_CHANGES = [
+    ("nothing is to be changed", ()),
+    ("last one", ("--remove-channel", "https://example.org/secret")),
+    ("2 channels go", ("--email", "eve@example.org", "--remove-channel", "https://example.org")),
+    ("no channel goes", ("--remove-channel", "https://example.org/other")),
+    ("--environment", ("--on", "FIXED")),
+    ("colour", ("--where", '{"colour": {"eq": "red"}}')),
+    ("no mail address", ("--email", "ada")),
+]
+
+
+def test_a_rule_is_edited_or_left_as_it_is(sqlite_url: str, tmp_path: Path) -> None:
+    shell = Shell(sqlite_url, tmp_path)
+    one = ("rule", "add", "one", "--on", "ROOT_FAILED", "--environment", "site")
+    shell.done(*one, "--webhook", "https://example.org/secret")
+    before = shell.done("rule", "list")
+    for sentence, given in WRONG_CHANGES:
+        if sentence == "2 channels go":
+            shell.done("rule", "edit", "one", "--webhook", "https://example.org/token")
+            before = shell.done("rule", "list")
+        refused = shell.refused("rule", "edit", "one", *given)
+        assert sentence in refused
+        assert "secret" not in refused
+        assert shell.done("rule", "list") == before
+    assert "no rule named 'two'" in shell.refused("rule", "edit", "two", "--mute")
+    shell.done(
+        "rule", "edit", "one", "--on", "FIXED", "--environment", "", "--where",
+        '{"status": {"eq": "SUCCESS"}}', "--remove-channel", "@-", "--chat",
+        "slack=https://chat.example.org/hook", "--mute",
+        stdin="https://example.org/secret",
+    )  # fmt: skip
+    row = shell.done("rule", "list").splitlines()[1]
+    assert "FIXED" in row
+    assert '{"status": {"eq": "SUCCESS"}}' in row
+    assert "site" not in row
+    assert "webhook https://example.org/…, chat https://chat.example.org/…" in row
+    assert row.split()[-1].startswith("20")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from spackmon.auth.people import set_role
+from spackmon.auth.tokens import create_token
 from spackmon.database import Database
 from spackmon.graph.spec import SpecNode
 from spackmon.ingest.rows import Statement
@@ -19,13 +21,14 @@ from spackmon.models import utc_now
 from spackmon.ops.notifications.rules import Channel, NewRule, add_rule
 from spackmon.status import BuildStatus, ChannelKind, CiProvider, NewsKind
 from spackmon.submission import CiJob, EnvironmentReport, EnvironmentRoot, InstallPhase
+from spackmon.viewer import ADMIN, ADMINISTRATOR, READ, WRITE
 from tests.cli.command import Shell
 from tests.ingest.installs import live
 from tests.ingest.reports import Site, graph, spec
 from tests.ops import mailbox as mailbox_of
 from tests.ops.mailbox import receiving_mail
 from tests.ops.receiving import Receiver, receiving
-from tests.server import USER, new_token, served, served_by_process, worker_of
+from tests.server import USER, Server, in_database, new_token, served, served_by_process, worker_of
 from tests.waiting import until
 
 HERE = "127.0.0.0/8"
@@ -100,7 +103,7 @@ def test_what_newly_fails_is_told_once_signed_and_again_after_an_error(
         "--user", USER,
     )  # fmt: skip
     receiver.answers = [500]
-    with served(database_url, tmp_path, webhook_private_allowed=HERE):
+    with served(database_url, tmp_path, webhook_private_allowed=HERE) as server:
         runs.ended("zlib", "FAILED", tag="weekly")
         runs.ended("never-succeeded", "FAILED")
         runs.ended("zlib", "SUCCESS")
@@ -114,6 +117,21 @@ def test_what_newly_fails_is_told_once_signed_and_again_after_an_error(
         newest, oldest = shell.done("rule", "deliveries", "nightly").splitlines()[1:]
         shell.done("rule", "redeliver", receiver.requests[0].delivery)
         until(lambda: len(receiver.requests) == 4, "what was asked for again")
+        shell.done("rule", "edit", "nightly", "--mute")
+        runs.ended("zlib", "SUCCESS")
+        runs.ended("zlib", "FAILED")
+        shell.done(
+            "rule", "edit", "nightly", "--unmute", "--on", "FIXED", "--webhook", f"{receiver.url}/second"
+        )
+        runs.ended("zlib", "SUCCESS")
+        until(lambda: len(receiver.requests) == 6, "what was fixed, by both")
+        assert_administrators_see_rules(server, receiver)
+    *_, muted_until, besides = receiver.requests
+    assert {one.message["type"] for one in (muted_until, besides)} == {"FIXED"}
+    del receiver.requests[4:]
+    shell.done(
+        "rule", "edit", "nightly", "--on", "NEWLY_FAILING", "--remove-channel", f"{receiver.url}/second"
+    )
     receiver.answers = [503]
     assert "1 message could not be delivered" in shell.refused("rule", "test", "nightly")
     shell.done("rule", "test", "nightly")
@@ -133,6 +151,45 @@ def test_what_newly_fails_is_told_once_signed_and_again_after_an_error(
     assert oldest.split()[0] == first.delivery
     assert " DELIVERED  2      200" in oldest
     assert " DELIVERED  1      200" in newest
+
+
+RULES = """{ notificationRules { totalCount nodes {
+    name event condition mutedAt owner { name } channels { nodes { kind shownAddress } }
+    deliveries(where: {status: {eq: DELIVERED}}) { totalCount nodes { content channel { rule { name } } } }
+} } notificationChannels { totalCount } notificationDeliveries { totalCount } }"""
+
+
+def assert_administrators_see_rules(server: Server, receiver: Receiver) -> None:
+    """What others would need to know of rules cannot be found out, whatever token they have."""
+    for scopes in ([READ], [WRITE], []):
+        seen = ask_as(server, scopes)
+        assert [one["totalCount"] for one in seen.values()] == [0, 0, 0]
+    in_database(server, lambda connection: set_role(connection, USER, ADMINISTRATOR))
+    seen = ask_as(server, [ADMIN])
+    (rule,) = seen["notificationRules"]["nodes"]
+    shown = {"kind": "WEBHOOK", "shownAddress": "http://" + receiver.url.split("/")[2] + "/…"}
+    assert rule["channels"]["nodes"] == [shown, shown]
+    assert (rule["name"], rule["event"], rule["mutedAt"], rule["owner"]) == (
+        "nightly",
+        "FIXED",
+        None,
+        {"name": USER},
+    )
+    assert rule["condition"] == json.loads(NIGHTLY)
+    fixed, *_ = rule["deliveries"]["nodes"]
+    assert (fixed["content"]["title"], fixed["channel"]["rule"]["name"]) == (
+        "zlib@1.2.11 is fixed",
+        "nightly",
+    )
+    assert "/second" not in json.dumps(seen)
+
+
+def ask_as(server: Server, scopes: list[str]) -> dict[str, Any]:
+    token = in_database(server, lambda connection: create_token(connection, USER, scopes)) if scopes else None
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    answer: dict[str, Any] = server.http.post("/graphql", json={"query": RULES}, headers=headers).json()
+    data: dict[str, Any] = answer["data"]
+    return data
 
 
 def new_rule(database: Database, name: str, event: NewsKind, *channels: Channel, **other: Any) -> None:

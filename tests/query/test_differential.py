@@ -23,14 +23,14 @@ from spackmon.database import Database
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.service import Answer, QueryService
 from spackmon.schema import schema
-from spackmon.viewer import READ, Role, Viewer
+from spackmon.viewer import ADMIN, Role, Viewer
 from tests.reference import filters
 from tests.reference.answers import Reference
 from tests.reference.operations import ARGUMENTS, Document, documents
 from tests.reference.rows import Rows
 
 VIEWERS = (
-    Viewer(1, Role.MEMBER, frozenset((READ,))),
+    Viewer(1, Role.ADMIN, frozenset((ADMIN,))),
     Viewer(sees_details=False),
 )
 LIMITS = Limits(tokens=100_000, aliases=10_000, cost=10**15)

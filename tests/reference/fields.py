@@ -22,6 +22,7 @@ from tests.reference.rows import Rows
 JSON_COLUMNS = {
     ("Advisory", "affects"), ("Advisory", "aliases"), ("Advisory", "undecided"),
     ("AnalysisResult", "jsonValue"), ("ConcretizationFailure", "document"), ("Dependency", "virtuals"),
+    ("NotificationDelivery", "content"), ("NotificationRule", "condition"),
     ("Spec", "external"), ("Target", "features"), ("Target", "parents"),
 }  # fmt: skip
 

@@ -34,6 +34,9 @@ MODELS: dict[str, Any] = {
     "LockFile": models.LockFile,
     "LockFileRoot": models.LockFileRoot,
     "LogEvent": models.LogEvent,
+    "NotificationChannel": models.NotificationChannel,
+    "NotificationDelivery": models.NotificationDelivery,
+    "NotificationRule": models.NotificationRule,
     "Package": models.Package,
     "PackageVersion": models.PackageVersion,
     "Person": models.Person,
@@ -165,6 +168,9 @@ TO_ONE: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("LockFile", "environment"): _to(models.SpackEnvironment, "environment_id"),
     ("LockFileRoot", "lockFile"): _to(models.LockFile, "lock_file_id"),
     ("LockFileRoot", "spec"): _to(models.Spec, "spec_id"),
+    ("NotificationChannel", "rule"): _to(models.NotificationRule, "rule_id"),
+    ("NotificationDelivery", "channel"): _to(models.NotificationChannel, "channel_id"),
+    ("NotificationRule", "owner"): _to(models.Person, "owner_id"),
     ("SpackEnvironment", "owner"): _to(models.Person, "owner_id"),
     ("PackageVersion", "package"): _to(models.Package, "package_id"),
     ("Spec", "buildSpec"): _build_spec,
@@ -285,6 +291,13 @@ TO_MANY: dict[tuple[str, str], Related] = {
     ("Spec", "buildcacheEntries"): _each(models.BuildcacheEntry, "spec_id"),
     ("LockFile", "roots"): _each(models.LockFileRoot, "lock_file_id"),
     ("SpackEnvironment", "lockFiles"): _each(models.LockFile, "environment_id"),
+    ("NotificationChannel", "deliveries"): _each(models.NotificationDelivery, "channel_id"),
+    ("NotificationRule", "channels"): _each(models.NotificationChannel, "rule_id"),
+    ("NotificationRule", "deliveries"): lambda rows, rule: (
+        message
+        for channel in rows.by(models.NotificationChannel, "rule_id", rule.id)
+        for message in rows.by(models.NotificationDelivery, "channel_id", channel.id)
+    ),
     ("Package", "builds"): _each(models.Build, "package_id"),
     ("Package", "concretizationFailures"): _each(models.ConcretizationFailure, "package_id"),
     ("Package", "specs"): _specs_of_package,

@@ -16,6 +16,9 @@ from spackmon.models import (
     BuildEvent,
     EnvironmentVariable,
     InstallFile,
+    NotificationChannel,
+    NotificationDelivery,
+    NotificationRule,
     attempt_tag,
 )
 from spackmon.viewer import Viewer
@@ -46,6 +49,9 @@ class Rows:
             self._tables[EnvironmentVariable] = []
             for file in self._tables[InstallFile]:
                 file.owner = file.group = None
+        if not viewer.sees_all:
+            for model in (NotificationRule, NotificationChannel, NotificationDelivery):
+                self._tables[model] = []
 
     def all(self, model: Any) -> Sequence[Any]:
         """All rows of a table."""

@@ -17,7 +17,19 @@ from spackmon.history.rounded_durations import microseconds_of, rounded
 from spackmon.ingest.grouping import rule
 from spackmon.ingest.tables import error_groups, facets
 from spackmon.ingest.tables.advisories import put_defect
-from spackmon.models import Attempt, Base, Build, BuildFacetChange, CiJob, CiRun, ErrorGroup, MergedBuild
+from spackmon.models import (
+    Attempt,
+    Base,
+    Build,
+    BuildFacetChange,
+    CiJob,
+    CiRun,
+    ErrorGroup,
+    MergedBuild,
+    NotificationChannel,
+    NotificationDelivery,
+    NotificationRule,
+)
 from spackmon.models.columns import UtcDateTime
 from spackmon.status import GroupAction
 from spackmon.submission import (
@@ -122,6 +134,7 @@ def fill(site: Site, seed: int = 7) -> None:
     _lock(site, random.Random(seed), known)
     _cache(site, random.Random(seed), known)
     database.write_once(lambda connection: _run_in_ci(connection, random.Random(seed)))
+    database.write_once(lambda connection: _tell(connection, random.Random(seed)))
     for content in ADVISORIES:
         (advisory,) = read_advisories(json.dumps(content).encode(), {})
         database.write_once(partial(put_defect, defect=defect_of(advisory), now=_BEGIN))
@@ -173,6 +186,35 @@ def _run_in_ci(connection: Connection, dice: random.Random) -> None:
     for attempt_id in connection.scalars(select(Attempt.id).order_by(Attempt.id)).all():
         job_id = dice.choice([None, *jobs])
         connection.execute(update(Attempt).where(Attempt.id == attempt_id).values(ci_job_id=job_id))
+
+
+def _tell(connection: Connection, dice: random.Random) -> None:
+    """Rules of what is told, and what became of some messages."""
+    for number in range(4):
+        told = {
+            "name": f"r-{number}", "owner_id": 1, "event": dice.choice(["FIXED", "ROOT_FAILED"]),
+            "condition": '{"tags":{"some":{"name":{"eq":"é"}}}}', "messages_per_hour": 20, "position": 0,
+            "environment_name": dice.choice([None, "é"]), "trouble": dice.choice([None, "%"]),
+            "created_at": _BEGIN, "tells_since": _BEGIN, "muted_at": dice.choice([None, _BEGIN]),
+        }  # fmt: skip
+        rule_id = connection.scalar(insert(NotificationRule).values(told).returning(NotificationRule.id))
+        for kind, shown in (("EMAIL", "é@example.org"), ("WEBHOOK", "https://example.org/…")):
+            way = {"rule_id": rule_id, "kind": kind, "address": "secret", "shown_address": shown}
+            channel = insert(NotificationChannel).values(**way, key_salt="").returning(NotificationChannel.id)
+            _messages(connection, dice, connection.scalar(channel))
+
+
+def _messages(connection: Connection, dice: random.Random, channel_id: int | None) -> None:
+    for number in range(dice.choice([0, 3])):
+        status, answer_status = dice.choice([("DEAD", 500), ("WAITING", None), ("DELIVERED", 200)])
+        message = {
+            "channel_id": channel_id, "key": f"msg_{channel_id}_{number}", "subject": str(number),
+            "content": '{"title":"é"}', "status": status, "tries": dice.choice([0, 2]),
+            "answer_status": answer_status, "answer": dice.choice([None, "no"]),
+            "ended_at": None if status == "WAITING" else _BEGIN,
+        }  # fmt: skip
+        times = dict.fromkeys(("created_at", "give_up_at", "next_try_at"), _BEGIN)
+        connection.execute(insert(NotificationDelivery).values(**message, **times))
 
 
 def _count(connection: Connection) -> None:

@@ -187,8 +187,11 @@ def take_next(
 
 def note_outcome(connection: Connection, message: Message, outcome: Outcome, now: datetime) -> DeliveryStatus:
     """Write down what became of a try, and when the next one is; how the message stands then."""
-    row = connection.execute(select(_d.tries, _d.give_up_at).where(_d.id == message.id)).one_or_none()
-    if row is None:
+    row = connection.execute(
+        select(_d.tries, _d.give_up_at, _d.ended_at).where(_d.id == message.id)
+    ).one_or_none()
+    if row is None or (row.ended_at is not None and not outcome.is_delivered):
+        # Its rule was removed or muted meanwhile.
         return DeliveryStatus.DEAD
     next_try_at = now + timedelta(seconds=_wait_seconds(row.tries + 1, outcome.wait_seconds))
     status = DeliveryStatus.WAITING

@@ -76,7 +76,7 @@ class News:
     async def _ended_runs(
         self, rule: StoredRule, build_ids: Sequence[int], now: datetime
     ) -> list[dict[str, Any]]:
-        variables = _of_runs(rule.event, build_ids, now, rule.created_at, rule.condition)
+        variables = _of_runs(rule.event, build_ids, now, rule.tells_since, rule.condition)
         found: list[dict[str, Any]] = []
         after: str | None = None
         while True:
@@ -193,7 +193,7 @@ def _of_runs(
     event: NewsKind,
     build_ids: Sequence[int],
     now: datetime,
-    added_at: datetime,
+    tells_since: datetime,
     condition: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The variables of the question for the ended runs that an event is about."""
@@ -201,8 +201,8 @@ def _of_runs(
         "builds": [str(build_id) for build_id in build_ids],
         "statuses": list(_STATUSES[event]),
         "since": (now - timedelta(days=NEWS_DAYS)).isoformat(),
-        # What ended and was reported before there was the rule is none of its news, whatever changes.
-        "added": added_at.isoformat(),
+        # What ended and was reported before the rule told of it is none of its news, whatever changes.
+        "added": tells_since.isoformat(),
         "condition": condition,
     }
 

@@ -65,6 +65,7 @@ class RuleRecord:
     channels: str
     dead: int
     trouble: str | None
+    muted_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +80,21 @@ class StoredRule:
     condition: Mapping[str, Any]
     environment_name: str | None
     position: int
-    created_at: datetime
+    tells_since: datetime
+    is_muted: bool
 
 
 @dataclass(frozen=True, slots=True)
 class StoredChannel:
-    """A channel of a rule, by its number."""
+    """A channel of a rule, by its number; `shown_address` says whose it is, without what may be a secret."""
 
     id: int
     rule_name: str
     kind: ChannelKind
     address: str
+    shown_address: str
     template: str | None
     key_salt: str
-
-    @property
-    def shown_address(self) -> str:
-        """Whose it is, without what may be a secret."""
-        return self.address if self.kind is ChannelKind.EMAIL else host_alone(self.address)
 
 
 def add_rule(connection: Connection, owner_id: int, rule: NewRule) -> None:
@@ -106,14 +104,11 @@ def add_rule(connection: Connection, owner_id: int, rule: NewRule) -> None:
             Code.RULE_INVALID,
             f"{rule.name!r} cannot be a rule's name: expected letters, digits and . _ -, up to 100",
         )
-    if connection.dialect.name != "sqlite":
-        # What was reported before has a position before that of the rule.
-        while number_changes(connection):
-            pass
+    now = utc_now()
     values = {
         "name": rule.name, "owner_id": owner_id, "event": rule.event, "condition": json.dumps(rule.condition),
         "environment_name": rule.environment_name, "messages_per_hour": rule.messages_per_hour,
-        "position": newest_position(connection), "created_at": utc_now(),
+        "position": position_from_now_on(connection), "created_at": now, "tells_since": now,
     }  # fmt: skip
     try:
         with connection.begin_nested():
@@ -122,22 +117,35 @@ def add_rule(connection: Connection, owner_id: int, rule: NewRule) -> None:
     except IntegrityError:
         raise Refused(Code.RULE_EXISTS, f"there is a rule named {rule.name!r} already") from None
     for channel in rule.channels:
-        connection.execute(
-            insert(NotificationChannel).values(
-                rule_id=rule_id,
-                kind=channel.kind,
-                address=channel.address,
-                template=channel.template,
-                key_salt=secrets.token_hex(_SALT_BYTES),
-            )
+        add_channel(connection, rule_id, channel)
+
+
+def add_channel(connection: Connection, rule_id: int, channel: Channel) -> None:
+    """Let a rule's messages go by another channel, too."""
+    is_mail = channel.kind is ChannelKind.EMAIL
+    connection.execute(
+        insert(NotificationChannel).values(
+            rule_id=rule_id,
+            kind=channel.kind,
+            address=channel.address,
+            shown_address=channel.address if is_mail else host_alone(channel.address),
+            template=channel.template,
+            key_salt=secrets.token_hex(_SALT_BYTES),
         )
+    )
+
+
+def position_from_now_on(connection: Connection) -> int:
+    """The position that is after all that was reported yet."""
+    if connection.dialect.name != "sqlite":
+        while number_changes(connection):
+            pass
+    return newest_position(connection)
 
 
 def remove_rule(connection: Connection, name: str) -> None:
     """Forget a rule, its channels and what they told. Raises Refused RULE_UNKNOWN."""
-    rule_id = _rule_id(connection, name)
-    # Who judges it now waits, and finds it gone.
-    connection.execute(select(NotificationRule.id).where(NotificationRule.id == rule_id).with_for_update())
+    rule_id = held_rule(connection, name)
     channels = select(NotificationChannel.id).where(NotificationChannel.rule_id == rule_id)
     connection.execute(delete(NotificationDelivery).where(NotificationDelivery.channel_id.in_(channels)))
     connection.execute(delete(NotificationChannel).where(NotificationChannel.rule_id == rule_id))
@@ -162,13 +170,14 @@ def list_rules(connection: Connection) -> list[RuleRecord]:
     rows = connection.execute(
         select(
             rule.id, rule.name, Person.name.label("owner"), rule.event, rule.condition, rule.environment_name,
-            rule.created_at, given_up.label("dead"), rule.trouble,
+            rule.created_at, given_up.label("dead"), rule.trouble, rule.muted_at,
         ).join(Person, Person.id == rule.owner_id).order_by(rule.name)
     )  # fmt: skip
     return [
         RuleRecord(
             row.name, row.owner, row.event, row.condition, row.environment_name, row.created_at,
             ", ".join(channels.get(row.id, ())), row.dead, row.trouble,
+            row.muted_at,
         )
         for row in rows
     ]  # fmt: skip
@@ -176,7 +185,7 @@ def list_rules(connection: Connection) -> list[RuleRecord]:
 
 def channels_of(connection: Connection, name: str) -> list[StoredChannel]:
     """The channels of a rule, in the order in which they were stated. Raises Refused RULE_UNKNOWN."""
-    rule_id = _rule_id(connection, name)
+    rule_id = rule_id_of(connection, name)
     rows = connection.execute(
         select(*STORED_CHANNEL)
         .join(NotificationRule, NotificationRule.id == NotificationChannel.rule_id)
@@ -191,6 +200,7 @@ STORED_CHANNEL = (
     NotificationRule.name.label("rule_name"),
     NotificationChannel.kind,
     NotificationChannel.address,
+    NotificationChannel.shown_address,
     NotificationChannel.template,
     NotificationChannel.key_salt,
 )
@@ -200,7 +210,13 @@ STORED_CHANNEL = (
 def stored_channel(row: Any) -> StoredChannel:
     """The channel in a row of STORED_CHANNEL."""
     return StoredChannel(
-        row.id, row.rule_name, ChannelKind(row.kind), row.address, row.template, row.key_salt
+        row.id,
+        row.rule_name,
+        ChannelKind(row.kind),
+        row.address,
+        row.shown_address,
+        row.template,
+        row.key_salt,
     )
 
 
@@ -216,7 +232,8 @@ def rules_behind(connection: Connection, position: int) -> list[StoredRule]:
             NotificationRule.condition,
             NotificationRule.environment_name,
             NotificationRule.position,
-            NotificationRule.created_at,
+            NotificationRule.tells_since,
+            NotificationRule.muted_at,
         )
         .join(Person, Person.id == NotificationRule.owner_id)
         .where(NotificationRule.position < position)
@@ -232,7 +249,8 @@ def rules_behind(connection: Connection, position: int) -> list[StoredRule]:
             json.loads(row.condition),
             row.environment_name,
             row.position,
-            row.created_at,
+            row.tells_since,
+            row.muted_at is not None,
         )
         for row in rows
     ]
@@ -277,7 +295,18 @@ def note_trouble(connection: Connection, rule_id: int, sentence: str) -> None:
     )
 
 
-def _rule_id(connection: Connection, name: str) -> int:
+def held_rule(connection: Connection, name: str) -> int:
+    """The number of a rule that nobody else changes meanwhile: who judges it now waits.
+
+    Raises Refused RULE_UNKNOWN.
+    """
+    rule_id = rule_id_of(connection, name)
+    connection.execute(select(NotificationRule.id).where(NotificationRule.id == rule_id).with_for_update())
+    return rule_id
+
+
+def rule_id_of(connection: Connection, name: str) -> int:
+    """The number of a rule. Raises Refused RULE_UNKNOWN."""
     found = connection.execute(
         select(NotificationRule.id).where(NotificationRule.name == name)
     ).scalar_one_or_none()

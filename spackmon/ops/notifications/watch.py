@@ -146,6 +146,8 @@ class Watcher:
     async def _events(self, rule: StoredRule, until: int) -> list[Event]:
         if rule.owner_id is None:
             raise Refused(Code.PERSON_DISABLED, f"its owner {rule.owner!r} is disabled")
+        if rule.is_muted:
+            return []
         changed = partial(_changed_builds, after=rule.position, until=until)
         build_ids = await in_thread(self._database.look_once, changed)
         if not build_ids:
