@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import structlog
+from limits import parse as parse_rate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -24,6 +25,7 @@ from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http import answers, health, metrics, token_exchange
 from spackmon.http.access_log import AccessLog
 from spackmon.http.own_writes import OwnWrites
+from spackmon.http.read_limits import ReadLimits
 from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
 from spackmon.ops import capacity, changes, migrations, upkeep
@@ -227,8 +229,21 @@ def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
         *own_writes,
         Middleware(SecurityHeaders),
         Middleware(OtherOrigins, settings.cors_origins),
-        Middleware(ReadAccess, url_api_prefix=settings.url_api_prefix),
+        Middleware(ReadAccess, settings.url_api_prefix, _read_limits(settings)),
     ]
+
+
+def _read_limits(settings: Settings) -> ReadLimits:
+    """Raises Refused where the store cannot be used."""
+    store = settings.read_limit_store
+    of_address, of_person = (
+        None if rate is None else parse_rate(rate)
+        for rate in (settings.read_limit, settings.read_limit_of_person)
+    )
+    try:
+        return ReadLimits(of_address, of_person, None if store is None else store.get_secret_value())
+    except ValueError as error:
+        raise Refused(Code.SETTING_INVALID, f"READ_LIMIT_STORE is not usable: {error}") from error
 
 
 def _open_early(access_tokens: AccessTokens) -> None:

@@ -58,6 +58,7 @@ class Code(StrEnum):
     BASIC_MALFORMED = auto(), 400, "`Authorization: Basic` is not the base64 of `user:token`."
     SCOPE_MISSING = auto(), 403, "The token does not allow this."
     SCOPE_EXCEEDS_ROLE = auto(), 403, "The role of the person does not allow this."
+    READS_LIMITED = auto(), 429, "Too much was asked at once: wait for `Retry-After` seconds.", True
     GUESSES_LIMITED = auto(), 429, "Too many passwords were wrong: wait for `Retry-After` seconds.", True
     FORM_REFUSED = auto(), 403, "The form was not sent by a page of this service that is still good."
     SESSION_ENDED = auto(), 401, "The session has ended: sign in again."

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from limits import parse
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_settings import NoDecode
 
@@ -34,6 +35,14 @@ def _names(value: Any) -> Any:
 
 def _addresses(value: Any) -> Any:
     return tuple(value.split()) if isinstance(value, str) else value
+
+
+def _rate(value: str) -> str:
+    try:
+        parse(value)
+    except ValueError:
+        raise ValueError("expected a number for a time, as 600/minute") from None
+    return value
 
 
 AUTHENTICATED = "authenticated"
@@ -87,6 +96,7 @@ MailSecurity = Annotated[
 ]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Addresses = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_addresses)]
+Rate = Annotated[str, AfterValidator(_rate)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_names)]
 Origins = Annotated[frozenset[str], NoDecode, BeforeValidator(_names), AfterValidator(_origins)]
 Reachable = Annotated[frozenset[str], NoDecode, BeforeValidator(_names), AfterValidator(_reachable)]

@@ -51,6 +51,7 @@ from spackmon.setting_values import (
     Names,
     Origins,
     PublicUrl,
+    Rate,
     Reachable,
     Truth,
 )
@@ -272,6 +273,17 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = Field(default=None, description="The password of `SMTP_USER`.")
     mail_from: MailAddress | None = Field(
         default=None, description="The address that mail comes from, as `spackmon@example.org`."
+    )
+    read_limit: Rate | None = Field(
+        default=None,
+        description="How many questions an address may ask that names nobody, as `600/minute`. Not set: any.",
+    )
+    read_limit_of_person: Rate | None = Field(
+        default=None, description="How many one person may ask, from all addresses together. Not set: any."
+    )
+    read_limit_store: SecretStr | None = Field(
+        default=None,
+        description="Where processes count together, as `redis://host:6379`. Not set: each for itself.",
     )
     statement_timeout_seconds: float = Field(
         default=30.0,

@@ -62,13 +62,14 @@ class Guesses:
 
 
 def _limits(name: str, address: str) -> Iterator[tuple[RateLimitItem, str]]:
-    who, where = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest(), _network(address)
+    who, where = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest(), network_of(address)
     yield _OF_ONE_FOR_ONE, f"{where}-{who}"
     yield _OF_ONE_ADDRESS, where
     yield _FOR_ONE_NAME, who
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
+    """The address, or of IPv6 its network, as a word."""
     try:
         read = ip_address(address)
     except ValueError:

@@ -17,6 +17,7 @@ from spackmon.http.answers import refusal
 from spackmon.http.base_url import base_url
 from spackmon.http.caching import READS, for_one_reader
 from spackmon.http.negotiation import HTML, JSON, preferred
+from spackmon.http.read_limits import ReadLimits
 from spackmon.http.services import Services
 from spackmon.http.sessions import address_of, session_secret
 from spackmon.http.token_exchange import challenge
@@ -39,8 +40,8 @@ class ReadAccess:
     Reports come by POST and PUT, and are let in by their own endpoints.
     """
 
-    def __init__(self, app: ASGIApp, url_api_prefix: str) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, url_api_prefix: str, limits: ReadLimits) -> None:
+        self._app, self._limits = app, limits
         self._open_paths = _OPEN_PATHS | {f"/{url_api_prefix}", f"/{url_api_prefix}/"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,6 +54,8 @@ class ReadAccess:
         try:
             state["signed_in"] = await _signed_in(request)
             viewer = await viewer_of(request.state, credentials_of(request)) if is_read else None
+            if viewer is not None:
+                await self._limits.check(viewer, address_of(request))
         except Refused as refused:
             await _refusal(request, refused)(scope, receive, send)
             return
