@@ -172,6 +172,22 @@ _ODDITIES = """
     UPDATE main_build SET owner_id = 77 WHERE id = 24;
     UPDATE main_build SET spec_id = 998 WHERE id = 23;
     UPDATE main_build SET add_date = '2026-11-29 02:57:06' WHERE id = 20;
+    UPDATE main_installfile SET owner = 99999999999999999999 WHERE id = 4;
+    -- Rows that hang on what is gone, some by way of another.
+    INSERT INTO main_spec_dependencies VALUES (9001, 1, 99999);
+    INSERT INTO main_build_envars VALUES (9001, 1, 99999);
+    INSERT INTO taggit_taggeditem VALUES (9001, 2,
+        (SELECT min(content_type_id) FROM taggit_taggeditem), 99999);
+    UPDATE main_installfile SET build_id = 999
+        WHERE id = (SELECT max(install_file_id) FROM main_attribute);
+    UPDATE main_builderror SET phase_id = 5 WHERE id = 3;
+    -- What one build has twice by its name, and a build that is there twice.
+    INSERT INTO main_environmentvariable
+        SELECT 9001, add_date, modify_date, name, 'other' FROM main_environmentvariable
+        WHERE id = (SELECT environmentvariable_id FROM main_build_envars WHERE id = 1);
+    INSERT INTO main_build_envars SELECT 9002, build_id, 9001 FROM main_build_envars WHERE id = 1;
+    INSERT INTO main_build SELECT 9001, add_date, modify_date, 'FAILED', config_args, build_environment_id,
+        spec_id, owner_id FROM main_build WHERE id = 22;
     DROP TABLE main_feature;
     DROP TABLE main_buildwarning;
     ALTER TABLE main_spec DROP COLUMN package_hash;
@@ -182,7 +198,9 @@ def test_what_a_site_has_beside_is_kept_or_named(shell: Shell, old_file: Path) -
     with sqlite3.connect(old_file) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA ignore_check_constraints = ON")
-        connection.executescript(_ODDITIES)
+        connection.executescript(
+            "DROP INDEX main_build_spec_id_build_environment_id_7bbe5683_uniq;" + _ODDITIES
+        )
     connection.close()
     # Nobody may write beside it.
     old_file.chmod(0o400)
@@ -193,8 +211,15 @@ def test_what_a_site_has_beside_is_kept_or_named(shell: Shell, old_file: Path) -
     assert "1 × nobody can write with it" in reasons["tokens"]
     assert "1 × of it there are its name and hashes alone" in reasons["specs"]
     assert "× the spec that it leads to is not here" in reasons["dependencies"]
-    assert reasons["builds"].split()[1:3] == ["24", "21"]
-    assert "1 × the row that it refers to is not there" in reasons["phases"]
+    assert reasons["builds"].split()[1:3] == ["25", "22"]
+    assert _column(shell, "SELECT count(*) FROM claim c JOIN attempt a ON a.id = c.attempt_id") == [22]
+    for noun in ("phases", "dependencies", "tags of builds", "analysis results", "errors"):
+        assert "× the row that it refers to is not there" in reasons[noun]
+    assert (
+        "1 × the row that it refers to is not there; 1 × its build has two of one name"
+        in (reasons["environment variables"])
+    )
+    assert "1 × owner must be an integer" in reasons["modes and owners of files"]
     assert "1 × no JSON object" in reasons["parameters of specs"]
     names = _column(shell, "SELECT name FROM person ORDER BY name")
     assert names[:3] == ["Ada Lovelace", "anonymous", names[2]]

@@ -8,7 +8,7 @@ gone, they are all there is.
 import ast
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -54,7 +54,7 @@ FILES, RESULTS, TAGS, VARIABLES = (
     "environment variables",
 )
 PHASES, LOGS, ERRORS, WARNINGS = "phases", "logs", "errors", "warnings"
-BUILDS, ARGUMENTS = "builds", "configure arguments"
+BUILDS, ARGUMENTS, DETAILS = "builds", "configure arguments", "modes and owners of files"
 OF_KIND = {EventKind.ERROR: ERRORS, EventKind.WARNING: WARNINGS}
 
 # Where the server cut a path in two.
@@ -76,17 +76,14 @@ class OldBuild:
     notes: Sequence[Note]
 
 
-def read_build(row: BuildRow, spec: SpecRow) -> OldBuild:
-    """The reports of a build of `spec`, which it names by a hash.
-
-    The key is the same whatever database holds a copy of the row. Raises FieldUnfit.
-    """
+def read_build(row: BuildRow, spec: SpecRow, key: str) -> OldBuild:
+    """The reports of a build of `spec`, which it names by a hash. Raises FieldUnfit."""
     notes: list[Note] = []
     added_at = moment(row.added_at)
-    source = Source(SourceKind.MS1, _key(row, spec, added_at))
+    source = Source(SourceKind.MS1, key)
     environment = Environment(
         *(
-            _short(text or "", field)
+            _short(text, field)
             for text, field in (
                 (row.hostname, "hostname"), (row.platform, "platform"), (row.operating_system, "host_os"),
                 (row.target, "host_target"), (row.kernel_version, "kernel_version"),
@@ -99,12 +96,13 @@ def read_build(row: BuildRow, spec: SpecRow) -> OldBuild:
     )
     started = local_moment(_began_at(row.phases))
     variables = dict(_kept(VARIABLES, row.variables, _variable, notes))
+    _note_twins(row, notes)
     files, paths = _files(row, notes)
     report = replace(
         named, environment=environment, spack_version=spec.spack_version or None,
         status=BuildStatus.__members__.get(row.status or ""),
         started_at=started.at, time_uncertainty_seconds=started.uncertainty_seconds,
-        phases=tuple(_phase(phase) for phase in row.phases), events=tuple(_events(row)),
+        phases=tuple(_phase(phase) for phase in _named(row.phases).values()), events=tuple(_events(row)),
         configure_arguments=None if row.configure_arguments is None else escaped(row.configure_arguments),
         environment_variables=variables or None, install_files=tuple(files) or None,
         tags=tuple(_kept(TAGS, row.tags, lambda tag: _short(tag, "tag"), notes)),
@@ -129,7 +127,7 @@ def moment(value: object) -> datetime:
 def contents_of(row: BuildRow) -> Counter[str]:
     """How many rows of each noun a build has, itself among them."""
     counts = Counter({
-        BUILDS: 1, PHASES: len(row.phases), LOGS: sum(1 for phase in row.phases if phase.output),
+        BUILDS: 1, PHASES: len(row.phases), LOGS: _logs(row.phases),
         FILES: len(row.files), RESULTS: len(row.attributes), TAGS: len(row.tags),
         VARIABLES: len(row.variables), ARGUMENTS: int(row.configure_arguments is not None),
     })  # fmt: skip
@@ -149,18 +147,43 @@ def path_of(name: str) -> str:
     return name
 
 
-def _key(row: BuildRow, spec: SpecRow, added_at: datetime) -> str:
+def key_of(row: BuildRow, spec: SpecRow, twin: int = 0) -> str:
+    """The key of a build, which is the same whatever database holds a copy of the row.
+
+    `twin` counts those that are alike in spec, machine and moment. Raises FieldUnfit.
+    """
     where = "\0".join(
         text or ""
         for text in (row.hostname, row.platform, row.operating_system, row.target, row.kernel_version)
     )
     machine = hashlib.sha256(where.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     name = spec.full_hash or spec.dag_hash or spec.name
-    return short_key(escaped(f"old-server/{name}/{machine}/{added_at.isoformat()}"))
+    suffix = f"/{twin}" if twin else ""
+    return short_key(escaped(f"old-server/{name}/{machine}/{moment(row.added_at).isoformat()}{suffix}"))
 
 
-def _short(text: str, field: str) -> str:
-    return short_text(escaped(text), field)
+def _named(phases: Iterable[PhaseRow]) -> dict[str, PhaseRow]:
+    return {phase.name: phase for phase in phases}
+
+
+def _logs(phases: Iterable[PhaseRow]) -> int:
+    return sum(1 for phase in phases if phase.output)
+
+
+def _note_twins(row: BuildRow, notes: list[Note]) -> None:
+    """What a build has twice by its name: the last stays."""
+    kept = _named(row.phases)
+    twins = (
+        (VARIABLES, len(row.variables) - len({name for name, _ in row.variables})),
+        (TAGS, len(row.tags) - len(set(row.tags))),
+        (PHASES, len(row.phases) - len(kept)),
+        (LOGS, _logs(row.phases) - _logs(kept.values())),
+    )
+    notes += [Note(noun, count, "its build has two of one name") for noun, count in twins if count > 0]
+
+
+def _short(text: str | None, field: str) -> str:
+    return short_text(escaped(text or ""), field)
 
 
 def _kept(
@@ -174,7 +197,7 @@ def _kept(
 
 
 def _variable(pair: tuple[str, str]) -> tuple[str, str]:
-    return _short(pair[0], "a variable's name"), escaped(pair[1])
+    return _short(pair[0], "a variable's name"), escaped(pair[1] or "")
 
 
 def _began_at(phases: Sequence[PhaseRow]) -> datetime | None:
@@ -196,7 +219,7 @@ def _files(row: BuildRow, notes: list[Note]) -> tuple[list[InstalledFile], dict[
     files: list[InstalledFile] = []
     paths: dict[int, str] = {}
     for file in row.files:
-        path = escaped(path_of(file.name))
+        path = escaped(path_of(file.name or ""))
         if len(path.encode()) > _PATH_BYTES:
             notes.append(Note(FILES, 1, f"a path must be at most {_PATH_BYTES} bytes long"))
             continue
@@ -204,22 +227,27 @@ def _files(row: BuildRow, notes: list[Note]) -> tuple[list[InstalledFile], dict[
         if file.id in analyzed and path == file.name:
             notes.append(Note(FILES, 1, "an analyzer named it: it is with the result"))
         else:
-            files.append(_file(file, path))
+            files.append(_file(file, path, notes))
     if doubles := len(files) - len({file.path for file in files}):
         notes.append(Note(FILES, doubles, _TWO_NAMES))
     return files, paths
 
 
-def _file(row: FileRow, path: str) -> InstalledFile:
-    return InstalledFile(
-        path, type=_short(row.type, "ftype") if row.type else None,
-        mode=_number(row.mode, INTEGER_BITS), owner=_number(row.owner, ROW_ID_BITS),
-        group=_number(row.group, ROW_ID_BITS), hash=_short(row.hash, "hash") if row.hash else None,
-    )  # fmt: skip
+def _file(row: FileRow, path: str, notes: list[Note]) -> InstalledFile:
+    try:
+        return InstalledFile(
+            path, type=_short(row.type, "ftype") if row.type else None,
+            mode=_number(row.mode, "mode", INTEGER_BITS), owner=_number(row.owner, "owner", ROW_ID_BITS),
+            group=_number(row.group, "group", ROW_ID_BITS),
+            hash=_short(row.hash, "hash") if row.hash else None,
+        )  # fmt: skip
+    except FieldUnfit as unfit:
+        notes.append(Note(DETAILS, 1, unfit.sentence))
+        return InstalledFile(path)
 
 
-def _number(value: int | None, bits: int) -> int | None:
-    return None if value is None else integer(value, "a number of a file", bits=bits)
+def _number(value: int | None, field: str, bits: int) -> int | None:
+    return None if value is None else integer(value, field, bits=bits)
 
 
 def _results(
@@ -285,7 +313,7 @@ def _event(row: EventRow) -> Event:
         number if number and 0 < number < _LARGEST_LINE else None for number in (row.line, row.source_line)
     )
     return Event(
-        row.kind, escaped(row.text), log_line=line, source_file=file, source_line=source_line,
+        row.kind, escaped(row.text or ""), log_line=line, source_file=file, source_line=source_line,
         pre_context=escaped(row.pre_context) if row.pre_context else None,
         post_context=escaped(row.post_context) if row.post_context else None,
     )  # fmt: skip

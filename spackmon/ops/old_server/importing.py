@@ -3,6 +3,7 @@
 It may be stopped and begun again: what was stored is known again, and nothing is stored twice.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +17,7 @@ from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.fields import FieldUnfit
 from spackmon.formats.old_server import builds as old_builds
-from spackmon.formats.old_server.builds import contents_of, moment, read_build
+from spackmon.formats.old_server.builds import contents_of, key_of, moment, read_build
 from spackmon.formats.old_server.rows import BuildRow, Note, SpecRow
 from spackmon.formats.old_server.specs import (
     DEPENDENCIES,
@@ -29,39 +30,15 @@ from spackmon.formats.old_server.specs import (
 )
 from spackmon.ingest import store
 from spackmon.ingest.locks import take_turn
-from spackmon.ops.old_server.comparing import EVENTS_OF, Comparison, count_builds, count_specs
+from spackmon.ops.old_server.comparing import Comparison, count_builds, count_specs
+from spackmon.ops.old_server.counting import FAILURES, PEOPLE, TOKENS, count_rows
 from spackmon.ops.old_server.reading import Rows
 from spackmon.ops.old_server.tables import OldTables
 from spackmon.submission import SpecReport, Submission
 
-PEOPLE, TOKENS = "people", "tokens"
-FAILURES = "failed concretizations"
 _BUILDS_AT_ONCE = 50
 _BYTES_AT_ONCE = 8 << 20
 _SPECS_AT_ONCE = 50
-
-_IS_BUILD = (
-    "EXISTS (SELECT 1 FROM django_content_type y WHERE y.id = t.content_type_id"
-    " AND y.app_label = 'main' AND y.model = 'build')"
-)
-_FAILED = "(t.full_hash = 'FAILED_CONCRETIZATION' OR t.hash = 'FAILED_CONCRETIZATION')"
-# What is counted there: a table, of which rows, and which of them refer to nothing.
-_COUNTED = (
-    (PEOPLE, "users_user", "1 = 1", ""),
-    (TOKENS, "authtoken_token", "1 = 1", "users_user WHERE id = t.user_id"),
-    (SPECS, "main_spec", f"NOT {_FAILED}", ""),
-    (FAILURES, "main_spec", _FAILED, ""),
-    (DEPENDENCIES, "main_spec_dependencies", "1 = 1", "main_spec WHERE id = t.spec_id"),
-    (old_builds.BUILDS, "main_build", "1 = 1", ""),
-    (old_builds.TAGS, "taggit_taggeditem", _IS_BUILD, "main_build WHERE id = t.object_id"),
-    (old_builds.VARIABLES, "main_build_envars", "1 = 1", "main_build WHERE id = t.build_id"),
-    (old_builds.ARGUMENTS, "main_build", "t.config_args IS NOT NULL", ""),
-    (old_builds.PHASES, "main_buildphase", "1 = 1", "main_build WHERE id = t.build_id"),
-    (old_builds.LOGS, "main_buildphase", "t.output <> ''", "main_build WHERE id = t.build_id"),
-    (old_builds.FILES, "main_installfile", "1 = 1", "main_build WHERE id = t.build_id"),
-    (old_builds.RESULTS, "main_attribute", "1 = 1", "main_installfile WHERE id = t.install_file_id"),
-    *((noun, table, "1 = 1", "main_buildphase WHERE id = t.phase_id") for table, noun in EVENTS_OF.items()),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +69,11 @@ def import_old_server(
     Raises Refused DATABASE_UNAVAILABLE.
     """
     importing = _Import(database, Rows(tables), Comparison())
-    importing.count(tables)
+    count_rows(tables, importing.comparison)
     owners = importing.people(tables)
     tell(f"{importing.comparison.here[PEOPLE]} people")
     importing.specs(tell)
-    importing.builds(owners, tell)
+    importing.builds(owners, tables.shared("main_build", "add_date"), tell)
     return importing.comparison
 
 
@@ -105,15 +82,6 @@ class _Import:
     database: Database
     rows: Rows
     comparison: Comparison
-
-    def count(self, tables: OldTables) -> None:
-        """How many rows there are, and which of them are orphans."""
-        for noun, table, condition, parent in _COUNTED:
-            self.comparison.there[noun] += tables.count(table, condition)
-            if parent:
-                orphaned = f"({condition}) AND NOT EXISTS (SELECT 1 FROM {parent})"  # noqa: S608 -- as above
-                if lost := tables.count(table, orphaned):
-                    self.comparison.note([Note(noun, lost, "the row that it refers to is not there")])
 
     def people(self, tables: OldTables) -> dict[int, int]:
         """Take people over; their ids here by those there."""
@@ -203,8 +171,11 @@ class _Import:
             else:
                 self.comparison.note([Note(FAILURES, 1, outcome.sentence)])
 
-    def builds(self, owners: Mapping[int, int], tell: Callable[[str], None]) -> None:
-        """Store every build with what is of it, as its owner's."""
+    def builds(
+        self, owners: Mapping[int, int], moments: frozenset[object], tell: Callable[[str], None]
+    ) -> None:
+        """Store every build with what is of it, as its owner's; `moments` are those of several builds."""
+        twins: Counter[str] = Counter()
         group, nobody = _Group(), self.database.write(anonymous)
         for row, spec in self.rows.builds():
             if spec is None:
@@ -214,7 +185,11 @@ class _Import:
             if owner_id is None:
                 self.comparison.note([Note(PEOPLE, 0, "builds whose owner is not there are anonymous here")])
             try:
-                read = read_build(row, spec)
+                key = key_of(row, spec)
+                if row.added_at in moments:
+                    twins[key] += 1
+                    key = key_of(row, spec, twins[key] - 1)
+                read = read_build(row, spec, key)
             except FieldUnfit as unfit:
                 self._leave_out(row, unfit.sentence)
                 continue

@@ -4,6 +4,7 @@ All of a reading is one transaction: the old server may go on writing. Rows come
 so that no memory is needed for a large table.
 """
 
+import re
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,10 @@ Kind = Literal["plain", "text", "bytes"]
 _ROWS_AT_ONCE = 500
 # SQLite takes 32,766 parameters of a statement; older ones 999.
 _IDS_AT_ONCE = 500
+# What stands for a table that is not there where a statement asks for it.
+_NO_ROW = "SELECT 0 AS id, 0 AS build_id, '' AS app_label, '' AS model WHERE 1 = 0"
+_COLUMN = re.compile(r"\bt\.(\w+)")
+_TABLE = re.compile(r"\b(?:main|taggit|users|django)_\w+")
 _SQLITE_HEAD = b"SQLite format 3\0"
 
 
@@ -119,11 +124,25 @@ class OldTables:
         return table in self._names
 
     def count(self, table: str, condition: str = "1 = 1") -> int:
-        """How many rows of a table, `t`, fulfil a condition."""
+        """How many rows of a table, `t`, fulfil a condition, which may ask for others by their names."""
         if not self.has(table):
             return 0
-        statement = f"SELECT count(*) FROM {table} t WHERE {condition}"  # noqa: S608 -- of our own constants
+        there = self.columns_of(table)
+        asked = _COLUMN.sub(lambda found: found[0] if found[1] in there else "NULL", condition)
+        missing = sorted({name for name in _TABLE.findall(asked) if not self.has(name)})
+        empty = ", ".join(f"{name} AS ({_NO_ROW})" for name in missing)
+        with_empty = f"WITH {empty} " if empty else ""
+        statement = f"{with_empty}SELECT count(*) FROM {table} t WHERE {asked}"  # noqa: S608 -- of our own constants
         return int(self._connection.execute(text(statement)).scalar_one())
+
+    def shared(self, table: str, column: str) -> frozenset[Any]:
+        """The values that several rows of a table have in a column."""
+        if not self.has(table) or column not in self.columns_of(table):
+            return frozenset()
+        rows = self._connection.exec_driver_sql(
+            f"SELECT {column} FROM {table} GROUP BY {column} HAVING count(*) > 1"  # noqa: S608 -- as above
+        )
+        return frozenset(rows.scalars())
 
     def batches(self, table: str, columns: str) -> Iterator[Sequence[Row[Any]]]:
         """All rows of a table with an `id`, some at a time, in the order of their ids.
@@ -141,11 +160,11 @@ class OldTables:
             last = int(rows[-1].id)
 
     def of(
-        self, table: str, columns: str, key: str, ids: Iterable[int], order: str = "id"
+        self, table: str, columns: str, key: str, ids: Iterable[int | None], order: str = "id"
     ) -> dict[int, list[Row[Any]]]:
         """The rows of a table whose column `key` is one of `ids`, by that, in the order of a column."""
         found: dict[int, list[Row[Any]]] = defaultdict(list)
-        wanted = sorted({int(one) for one in ids})
+        wanted = sorted({int(one) for one in ids if one is not None})
         if not self.has(table) or key not in self.columns_of(table):
             return found
         for start in range(0, len(wanted), _IDS_AT_ONCE):
