@@ -21,15 +21,13 @@ from spackmon.models import (
     NotificationRule,
     attempt_tag,
 )
-from spackmon.viewer import Viewer
-
-ANYBODY = Viewer()
+from spackmon.viewer import OPERATOR, Viewer
 
 
 class Rows:
     """The tables of a test-size site, as objects, and as somebody may see them."""
 
-    def __init__(self, database: Database, viewer: Viewer = ANYBODY) -> None:
+    def __init__(self, database: Database, viewer: Viewer = OPERATOR) -> None:
         self._by: dict[tuple[Any, str], dict[Any, list[Any]]] = {}
         self._tables: dict[Any, list[Any]] = {}
 
