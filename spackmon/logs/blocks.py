@@ -6,7 +6,7 @@ what of them completes the message. The lines above are looked at the same way.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 _MOST_HEADINGS = 12
@@ -194,12 +194,24 @@ def _rust(head: str, following: Iterator[str]) -> Block:
     return Block(count, file=file, line=place, column=column)
 
 
+_LACKS = re.compile(
+    r"(?:could not find|The) system library ['`][^'`]+['`](?: required by (?:the |crate )?['`][^'`]+['`])?"
+    r"(?: crate| was not found)?|No package '[^']+' found"
+    r"|Package '?[^\s',]+'?(?:, required by '[^']+',)? (?:was )?not found(?: in the pkg-config search path)?"
+    r"|Could not find directory of \S+ installation"
+    r"|(?i:unable|failed|could not|couldn't|cannot) (?:to )?(?:find|locate|link) (?:[\w'`.+/-]+ ){0,4}?"
+    r"['`]?(?i:librar(?:y|ies)|lib\w[\w+.-]*|headers?)\b['`]?"
+)
+
+
 def _cargo(head: str, following: Iterator[str]) -> Block:
-    """cargo's `Caused by:` paragraphs, without the output of a build script, which has events of its own."""
+    """cargo's `Caused by:` paragraphs, and what a build script printed where it lacks a library."""
     count = 0
     causes: list[str] = []
     for number, line in enumerate(following, start=1):
         if "--- std" in line:
+            if lacks := _lacking(following, number):
+                return lacks
             break
         if line.startswith((" ", "\t", "Caused by", "note:", "help:")):
             if line.startswith("  ") and count and number == count + 1:
@@ -208,6 +220,18 @@ def _cargo(head: str, following: Iterator[str]) -> Block:
         elif line.strip():
             break
     return Block(count, message="; ".join([head.partition(": ")[2], *causes[-1:]]))
+
+
+def _lacking(following: Iterator[str], number: int) -> Block | None:
+    """The first line of a build script's output, which is indented, that names a library it lacks."""
+    last, found = number, None
+    for at, line in enumerate(following, start=number + 1):
+        if line.strip() and not line.startswith(" "):
+            break
+        if found is None and (match := _LACKS.search(line)):
+            found = Block(at, at, match[0])
+        last = at if line.strip() else last
+    return None if found is None else replace(found, lines=last)
 
 
 def _panic(head: str, following: Iterator[str]) -> Block:

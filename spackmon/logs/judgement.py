@@ -7,10 +7,13 @@
 - A loose error (rules.py) counts if a consequence follows within CONFIRMING_LINES, or the log ends with it.
 - Where nothing primary is left, the best consequence stands for the cause that no line names: one that names
   a test, else a loose error before the first consequence, else the first consequence.
+- What Spack says again of an error above follows from it: in other words of its own, or because its rule
+  says of which classes it tells (`after` in rules.py).
 - First is the first primary error by line. If make or ninja name the targets that failed, an error in the
   source of one of them comes before an error in a source of none.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -25,6 +28,8 @@ FORGIVEN_LINES = 60
 ENDING_LINES = 3
 UNANSWERED_LINES = 60
 _TEST_LINES = 40
+_HINT_LINES = 3
+_SHORTEST_SAID = 12
 _TEST_PHASES = frozenset({"test", "check", "installcheck", "build_test", "install_test"})
 _TARGETS = {
     "check": "test",
@@ -37,13 +42,17 @@ _TARGETS = {
 
 @dataclass(slots=True, eq=False)
 class Found:
-    """An event and what is known of it beyond its reader; `last_seen` is the line of the last equal one."""
+    """An event and what is known of it beyond its reader; `last_seen` is the line of the last equal one.
+
+    `said` is its message without names of exceptions.
+    """
 
     event: Event
     rule: Rule
     target: str
     is_confirmed: bool = False
     last_seen: int = 0
+    said: str = ""
 
 
 @dataclass(slots=True)
@@ -125,11 +134,12 @@ class Judgement:
         self._lines = lines
         self._confirm_at_end()
         primary = [found for found in self._errors.listed if found.is_confirmed] or self._promoted()
-        self._mark_first(primary)
         for found in primary:
             event = found.event
             event.form_class = self._suggested(found)
             classify(event, self._taxonomy)
+        primary = self._without_repeated(primary)
+        self._mark_first(primary)
         listed = {
             id(found): found.event for found in (*primary, *self._consequences.listed, *self._warnings.listed)
         }
@@ -147,6 +157,13 @@ class Judgement:
         suggested = found.rule.class_name
         if suggested not in ("", "other"):
             return suggested
+        for hint in self._consequences.listed:
+            if (
+                hint.rule.hint
+                and hint.rule.tool == "spack"
+                and 0 < found.event.line - hint.event.line <= _HINT_LINES
+            ):
+                return hint.rule.class_name
         if found.target in _TARGETS:
             return _TARGETS[found.target]
         follows_test = any(
@@ -158,6 +175,22 @@ class Judgement:
         return (
             "test" if is_test and not suggested.startswith("compile") and not found.rule.probe else suggested
         )
+
+    def _without_repeated(self, primary: list[Found]) -> list[Found]:
+        """The errors but those that say again what one above said, which become consequences."""
+        kept: list[Found] = []
+        of_spack: list[Found] = []
+        for found in sorted(primary, key=lambda found: found.event.line):
+            is_of_spack = found.event.tool == "spack"
+            found.said = _EXCEPTION.sub("", found.event.message).strip()
+            if any(_says_again(found, above) for above in (kept if is_of_spack else of_spack)):
+                found.event.role = CONSEQUENCE
+                self._consequences.listed.append(found)
+                continue
+            kept.append(found)
+            if is_of_spack:
+                of_spack.append(found)
+        return kept
 
     def _heap(self, kind: str, role: str) -> _Heap:
         if kind == "warning":
@@ -221,6 +254,20 @@ class Judgement:
         if first.event.source_file and not _names(stems, first):
             first = next((found for found in primary if _names(stems, found)), first)
         first.event.is_first = True
+
+
+_EXCEPTION = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Z]\w*(?:Error|Exception|Interrupt))(?::\s+|$)")
+
+
+def _says_again(found: Found, above: Found) -> bool:
+    """Whether one of two errors is Spack's, and the later one says no more: its word, or its traceback."""
+    event, earlier = found.event, above.event
+    if earlier.tool != "spack" and earlier.class_name in found.rule.after:
+        return event.first_line - above.last_seen <= CONFIRMING_LINES
+    if min(len(found.said), len(above.said)) < _SHORTEST_SAID:
+        names = (_EXCEPTION.findall(one.message)[-1:] for one in (event, earlier))
+        return found.said == above.said and next(names) == next(names)
+    return found.said in above.said or above.said in found.said
 
 
 def _names(stems: set[str], found: Found) -> bool:

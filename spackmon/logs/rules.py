@@ -12,7 +12,8 @@ which the line has one (see prefilter). `kind` is error, warning or mark; `role`
 after. `probe` marks what configure's and CMake's checks print on purpose. `block` and `context` name what
 belongs to the event below and above its line (blocks.py, surroundings.py), and `needs` what must. `join`
 makes a message of several groups, `strip` takes from it, `unless` excepts lines, `target` finds what make
-could not build, `follow_up` messages that only follow from an error. In a pattern `{place}` is
+could not build, `follow_up` messages that only follow from an error, `after` the classes of another tool's
+error from which one follows that stands shortly below it. In a pattern `{place}` is
 `file:line:column`, `{paren}` is `file(line,column)`; `{error}` and `{warning}` are the words in the languages
 of gcc.
 """
@@ -68,6 +69,7 @@ class Rule:
     unless: re.Pattern[str] | None
     target: re.Pattern[str] | None
     follow_up: re.Pattern[str] | None
+    after: tuple[str, ...]
     join: str
     strip: re.Pattern[str] | None
     examples: tuple[str, ...] = field(repr=False)
@@ -109,6 +111,7 @@ def _rule(document: Mapping[str, Any]) -> Rule:
         unless=_compiled(document["unless"]) if "unless" in document else None,
         target=_compiled(document["target"]) if "target" in document else None,
         follow_up=_compiled(document["follow_up"]) if "follow_up" in document else None,
+        after=tuple(document.get("after", ())),
         join=document.get("join", ""),
         strip=_compiled(document["strip"]) if "strip" in document else None,
         examples=tuple(document["examples"]),

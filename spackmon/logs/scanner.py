@@ -20,7 +20,7 @@ from spackmon.logs.taxonomy import Taxonomy
 from spackmon.logs.taxonomy import shipped as shipped_taxonomy
 from spackmon.logs.windows import Window, windows
 
-RULES_VERSION = 4
+RULES_VERSION = 5
 """Of what is found in a log and how: a log that older rules read is read again by `spackmon log reread`."""
 
 MOST_EVENTS = 1000

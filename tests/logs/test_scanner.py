@@ -157,3 +157,44 @@ def test_what_stopped_nothing_is_no_error_and_what_follows_stands_for_it(
 def test_the_first_error_is_in_the_source_that_make_could_not_build() -> None:
     log = b"other.c:3:1: error: tried\nsolver.c:8:15: error: 'omega' undeclared\n" + STOP
     assert [event.source_file for event in read([log]).events if event.is_first] == ["solver.c"]
+
+
+CURL = "curl: (22) The requested URL returned error: 404\n"
+FETCH = "==> Error: FetchError: All fetchers failed for spack-stage-acme-2.1\n"
+FRAMES = (
+    'Traceback (most recent call last):\n  File "/opt/spack/lib/spack/spack/builder.py", line 1073, in f\n'
+    "    return_value = function(pkg, kwargs)\n"
+)
+CARGO = (
+    "error: failed to run custom build command for `libz-sys v1.1.8`\n\nCaused by:\n"
+    "  process didn't exit successfully: `/x/build-script-build` (exit status: 101)\n  --- stderr\n"
+)
+PANIC = "  thread 'main' panicked at build.rs:30:10:\n"
+ONE_FAILURE = [
+    ("==> Error: ChecksumError: sha256 checksum failed for /x/a.tar.gz\n    Expected 12\n" + FRAMES
+     + "spack.util.crypto.ChecksumError: sha256 checksum failed for /x/a.tar.gz\n", 1, "checksum"),
+    (FRAMES + "spack.error.FetchError: All fetchers failed for spack-stage-acme-2.1\n" + FETCH, 4, "fetch"),
+    ("==> Error: KeyError: 'foo'\n" + FRAMES + "KeyError: 'foo'\n", 1, "other"),
+    (CURL + FETCH, 1, "fetch"),
+    ("fatal: unable to access 'https://x.org/a.git/': Could not resolve host: x.org\n" + FETCH, 1, "network"),
+    ("==> Error: PatchLookupError: Couldn't find patch for package foo with sha256: ab\n", 1, "patch"),
+    ("==> patch() function failed for foo\n==> Error: FileNotFoundError: 'Makefile.in'\n", 2, "patch"),
+    (CARGO + PANIC + "  could not find system library 'zlib' required by the 'libz-sys' crate\n",
+     7, "missing-library"),
+    (CARGO.replace("stderr", "stdout") + "  cargo:rerun-if-changed=x\n\n  --- stderr\n"
+     "  Package openssl was not found in the pkg-config search path.\n" + PANIC + "  no openssl\n",
+     9, "missing-library"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "line", "class_name"), ONE_FAILURE)
+def test_what_is_told_twice_is_one_error(text: str, line: int, class_name: str) -> None:
+    (event,) = listed(read([text.encode()]))
+    assert (event.line, event.class_name, event.is_first) == (line, class_name, True)
+
+
+def test_two_failures_with_the_same_words_are_two() -> None:
+    of_both = "".join(f"==> Error: {name}-1.0: FetchError: All fetchers failed\n" for name in "ab")
+    panicked = CARGO + PANIC + "  ACME_SDK_DIR must point to the SDK\n"
+    for text in (of_both, CURL + "ok\n" * 50 + FETCH, panicked):
+        assert len(listed(read([text.encode()]))) == 2, text
