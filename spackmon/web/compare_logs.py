@@ -45,8 +45,11 @@ async def _compare_logs(request: PageRequest, data: Mapping[str, Any]) -> Respon
     begin = asked["aFrom"], asked["bFrom"]
     are_whole = all(first + READ_LINES > log["lineCount"] for first, log in zip(begin, logs, strict=True))
     one, other = (_lines(log.pop("plainText")) for log in logs)
-    found = await in_thread(lambda: compare(one, other, begin, are_whole=are_whole))
-    values = {**data, "alignment": asdict(found), "begin": begin}
+    alignment = None
+    # Of a text that was removed there is nothing that could be alike.
+    if not any(log["removedAt"] for log in logs):
+        alignment = asdict(await in_thread(lambda: compare(one, other, begin, are_whole=are_whole)))
+    values = {**data, "alignment": alignment, "begin": begin}
     if wants_json(request):
         return JSONResponse(values, headers={"Vary": "Accept"})
     shown = {**values, "asked_here": Asked(_DOCUMENT, asked)}

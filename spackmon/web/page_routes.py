@@ -73,6 +73,17 @@ def _packages(request: PageRequest) -> Mapping[str, Any]:
     return {**paging(request), **({"where": {"name": {"contains": text}}} if text else {})}
 
 
+def _concretization_failures(request: PageRequest) -> Mapping[str, Any]:
+    """What could not be concretized: of a package, or with words in what the solver says."""
+    package, text = (request.query_params.get(word, "").strip() for word in ("package", "text"))
+    conditions: list[Mapping[str, Any]] = []
+    if package:
+        conditions.append({"package": {"name": {"eq": package}}})
+    if text:
+        conditions.append({"message": {"contains": text}})
+    return {**paging(request), **({"where": {"and": conditions}} if conditions else {})}
+
+
 def _two_builds(request: PageRequest, are_known: bool) -> Mapping[str, Any]:
     a, b = (request.path_params[name].removeprefix("Build:") for name in ("a", "b"))
     return {"a": a, "b": b, "specOfA": f"Build:{a}", "specOfB": f"Build:{b}", "areKnown": are_known}
@@ -155,7 +166,7 @@ routes = [
     *at("/builds/{id}/files", page("installed", _installed)),
     *at("/builds/{id:path}", page("build", in_path, _present_address)),
     *at("/errors", page("errors", _errors)),
-    *at("/errors/{fingerprint}", error_page.endpoint),
+    *error_page.routes,
     *at("/packages", page("packages", _packages)),
     *at("/packages/{name:path}", package_page.endpoint),
     *at("/specs/{hash}", page("spec", in_path)),
@@ -164,6 +175,7 @@ routes = [
     *at("/hosts/{name:path}", page("host", in_path)),
     *at("/environments", page("environments", paging)),
     *at("/environments/{name:path}", page("environment", in_path)),
+    *at("/concretization-failures", page("concretization_failures", _concretization_failures)),
     *at("/ci", page("ci_runs", paging)),
     *at("/ci/{id}", page("ci_run", in_path)),
     Route("/compare/specs", _to_two_specs),

@@ -47,7 +47,7 @@ def sign_in(
     return client.post("/login", data=fields, headers=headers)
 
 
-def post(client: httpx.Client, page: str, action: str, **fields: str) -> httpx.Response:
+def post(client: httpx.Client, page: str, action: str, /, **fields: str) -> httpx.Response:
     """A form of a page, sent as a browser does."""
     headers = {"Origin": str(client.base_url).rstrip("/"), "Sec-Fetch-Site": "same-origin"}
     return client.post(action, data={"form_key": form_key(client.get(page)), **fields}, headers=headers)

@@ -129,7 +129,7 @@ def test_old_runs_go_by_their_tags_and_status_and_the_last_success_stays(databas
 
 
 LOGS = """{ builds(first: 50, where: {owner: {name: {eq: "ada"}}}) { nodes {
-    phases { nodes { log { text removedAt sizeBytes lineCount tail } } } } } }"""
+    phases { nodes { id log { text removedAt sizeBytes lineCount tail } } } } } }"""
 
 
 def test_texts_of_logs_go_and_what_they_told_stays(
@@ -147,6 +147,11 @@ def test_texts_of_logs_go_and_what_they_told_stays(
         assert removed
         assert all((log["text"], log["tail"], log["lineCount"]) == ("", "", 0) for log in removed)
         assert all(log["sizeBytes"] for log in removed)
+        phases = [phase for build in builds for phase in build["phases"]["nodes"]]
+        number = next(one["id"] for one in phases if one["log"]["removedAt"]).partition(":")[2]
+        page = server.http.get(f"/compare/logs/{number}/{number}")
+        assert (page.status_code, "was removed" in page.text) == (200, True)
+        assert server.http.get(f"/compare/logs/{number}/{number}.json").json()["alignment"] is None
     # The same log again: its text is back.
     again = InstallReport(Source(SourceKind.EXTENSION, "again"), phases=REPORTS[4].phases, package_name="x")
     database.write(lambda c: apply_each(c, [again], 1, across_owners=False))

@@ -63,6 +63,7 @@ def pages_of_all_kinds(server: Server) -> list[str]:
         f"/splice?build={older['id']}", f"/abi?package={quote(older['package']['name'], safe='')}",
         f"/abi?a={a['hash']}&b={b['hash']}", "/results",
         "/environments", "/environments/nothing", "/ci", "/compare/runs", "/builds?status=failed&counts=1",
+        "/concretization-failures",
         f"/compare/specs/{a['hash']}/{b['hash']}", f"/compare/builds/{older['id']}/{newer['id']}",
     ]  # fmt: skip
 

@@ -182,7 +182,11 @@ def test_nothing_that_a_client_sent_becomes_html_or_moves_the_terminal(server: S
         "package": HOSTILE, "prefix": HOSTILE, "spack_version": HOSTILE, "spack_revision": HOSTILE,
         "events": [{"kind": kind, **event} for kind in ("ERROR", "WARNING")],
     }  # fmt: skip
-    report(server, json.dumps(install).encode())
+    unsolved = {
+        "type": "concretization_failure", "spec": HOSTILE, "package": HOSTILE, "message": HOSTILE * 100,
+        "spack_version": HOSTILE,
+    }  # fmt: skip
+    report(server, f"{json.dumps(install)}\n{json.dumps(unsolved)}\n".encode())
 
     escaped = "&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&#39;&#34;&amp;/"
     assert escaped in page_of(server, "/")
@@ -194,8 +198,13 @@ def test_nothing_that_a_client_sent_becomes_html_or_moves_the_terminal(server: S
     page_of(server, "/builds?name=" + "%3Cscript%3E%22%27")
     for path in pages_of_all_kinds(server):
         assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", page_of(server, path)), path
-    for path in ("/packages/", "/hosts/"):
+    for path in ("/packages/", "/hosts/", "/concretization-failures?package="):
         assert escaped in page_of(server, path + quote(HOSTILE, safe=""))
+    assert "<h1>Machines without a name</h1>" in (unnamed := page_of(server, "/hosts/"))
+    assert listed(unnamed) == listed(
+        page_of(server, re.findall(r'<p><a href="(/builds\?where=.*?)"', unnamed)[0])
+    )
+    assert listed(unnamed)
 
 
 def test_of_a_large_log_the_page_has_the_end_and_a_link_the_whole(server: Server) -> None:
