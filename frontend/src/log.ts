@@ -14,6 +14,7 @@ interface LogEvent {
 }
 interface Shown {
   id: string;
+  build_id: string;
   name: string;
   line_count: number;
   size_bytes: number;
@@ -29,7 +30,8 @@ interface Found {
 const ROW_HEIGHT = 20;
 /** More hits than anybody reads; then who searches goes on by hand. */
 const MOST_FOUND = 1000;
-const GROWN = "subscription ($id: ID!) { logAppended(where: { id: { eq: $id } }) { cursor } }";
+// Of the build, not of the log: a run may end without another line.
+const REPORTED = "subscription ($id: ID!) { buildUpdated(where: { id: { eq: $id } }) { cursor } }";
 
 class Viewer {
   private readonly address: string;
@@ -171,8 +173,9 @@ class Viewer {
     const address = `${location.pathname}${this.words()}${hash}`;
     if (keeps && hash !== location.hash) history.pushState(null, "", address);
     else history.replaceState(null, "", address);
-    this.view.redraw();
+    // First there, so that no lines are asked for that are left at once.
     if (moves) this.view.show(first - 1);
+    this.view.redraw();
   }
 
   /** What stands before the `#` of the address: what is sought, and whether lines are wrapped. */
@@ -265,19 +268,29 @@ class Viewer {
     this.view.redraw();
   }
 
-  /** Look again whenever a report made the log longer, until its run has ended. */
+  /** Look again with each report of the build, until the run has ended. */
   private live(): void {
-    this.follows.closest("label")?.removeAttribute("hidden");
-    const words = new URLSearchParams({ query: GROWN, variables: JSON.stringify({ id: `BuildPhase:${this.log.id}` }) });
+    const label = this.follows.closest("label");
+    label?.removeAttribute("hidden");
+    const words = new URLSearchParams({
+      query: REPORTED,
+      variables: JSON.stringify({ id: `Build:${this.log.build_id}` }),
+    });
     const stream = new EventSource(`/graphql?${words}`);
     stream.addEventListener("next", async () => {
       const window = await this.lines.look();
-      this.lines.forget();
+      const isLonger = window.line_count !== this.log.line_count;
+      if (isLonger) this.lines.forget();
       this.grow(window);
       if (this.follows.checked) this.view.toEnd();
-      else this.view.redraw();
-      this.tell(`${window.line_count} lines now`);
-      if (!window.is_running) stream.close();
+      else if (isLonger) this.view.redraw();
+      if (!window.is_running) {
+        stream.close();
+        this.log.is_running = false;
+        this.follows.checked = false;
+        label?.setAttribute("hidden", "");
+        this.tell(`The run has ended; ${window.line_count} lines`);
+      } else if (isLonger) this.tell(`${window.line_count} lines now`);
     });
   }
 }

@@ -1,4 +1,5 @@
 import "./complete";
+import "./matrix";
 
 /** Moments stand on a page in UTC: show them in the reader's own zone, and in UTC to whoever points at one. */
 const format = new Intl.DateTimeFormat("en-CA", {

@@ -60,12 +60,37 @@ def test_a_spec_that_is_typed_is_completed_and_told_in_words(site: Server, new_p
         assert "`spec` must be text" in answer.json()["message"]
 
 
-def test_moments_are_told_in_the_readers_zone(site: Server, new_page: NewPage) -> None:
+def test_moments_are_told_in_the_readers_zone_and_arrows_move_through_a_matrix(
+    site: Server, new_page: NewPage
+) -> None:
     page = new_page(site.url, timezone_id="Asia/Tokyo")
     page.goto("/errors")
     moment = page.locator("time").first
     expect(moment).to_have_text(re.compile(r"2026-03-\d\d \d\d:\d\d:\d\d GMT\+9"))
     expect(moment).to_have_attribute("title", re.compile(r"2026-03-\d\d \d\d:\d\d:\d\d UTC"))
+    page.goto("/packages/hdf5")
+    links = page.get_by_role("grid").locator("a")
+    expect(page.get_by_role("grid").locator("a[tabindex='0']")).to_have_count(1)
+    links.first.focus()
+    for keys, place in (
+        ("ArrowUp", 0),
+        ("ArrowRight", 1),
+        ("Control+End", -1),
+        ("Control+Home ArrowRight Home", 0),
+    ):
+        for key in keys.split():
+            page.keyboard.press(key)
+        link = links.nth(place) if place >= 0 else links.last
+        expect(link).to_be_focused()
+        expect(link).to_have_attribute("tabindex", "0")
+    before = links.first.bounding_box()
+    page.keyboard.press("ArrowDown")
+    below = page.locator("a:focus").bounding_box()
+    assert before is not None
+    assert below is not None
+    assert (below["x"], below["y"] > before["y"]) == (pytest.approx(before["x"], abs=30), True)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/builds"))
 
 
 def test_a_log_of_half_a_million_lines_is_read_where_it_is_wrong(
@@ -86,7 +111,7 @@ def test_a_log_of_half_a_million_lines_is_read_where_it_is_wrong(
             expect(told).to_contain_text(f"Error {number} of 3")
         expect(chosen).to_contain_text("'thing3' undeclared")
         expect(chosen.locator(".ansi-red")).to_have_text("error: ")
-        assert page.url.endswith("#L450006")
+        expect(page).to_have_url(re.compile("#L450006$"))
         _from_a_permalink_to_the_same_line(new_page(server.url, viewport=SCREEN), page.url)
         _by_words_and_numbers_of_lines(page)
         _wherever_the_bar_is_moved(page)
@@ -139,9 +164,9 @@ def _by_words_and_numbers_of_lines(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.locator(".row.hit.chosen code")).to_have_text("a needle \ufffd")
     expect(page.locator("#log-told")).to_contain_text("1 found, in the whole log")
-    assert page.url.endswith("/lines?search=needle#L300105")
+    expect(page).to_have_url(re.compile(r"/lines\?search=needle#L300105$"))
     page.locator(".row .number", has_text="300107").click(modifiers=["Shift"])
-    assert page.url.endswith("#L300105-L300107")
+    expect(page).to_have_url(re.compile("#L300105-L300107$"))
     expect(page.locator(".row.chosen")).to_have_count(3)
 
 
