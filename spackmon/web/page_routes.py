@@ -29,6 +29,7 @@ from spackmon.web.pages import (
     answering,
     at,
     in_path,
+    nothing_here,
     page,
     paging,
     refusal_page,
@@ -38,6 +39,7 @@ from spackmon.web.pages import (
 from spackmon.web.result_download import result_response
 
 _DAYS, _MOST_DAYS = 7, 366
+_GREATEST_NUMBER = 2**31 - 1
 _SPECS_OF_TWO = (
     "query ($a: ID!, $b: ID!) { a: build(id: $a) { spec { id } } b: build(id: $b) { spec { id } } }"
 )
@@ -143,6 +145,19 @@ def _present_address(request: PageRequest, data: Mapping[str, Any]) -> str | Non
     return None if int(shown_id) == int(build_id) else f"/builds/{build_id}{question}"
 
 
+def _two_attempts(request: PageRequest) -> Mapping[str, Any]:
+    """Two attempts of a build, by their numbers."""
+    if max(request.path_params[side] for side in ("a", "b")) > _GREATEST_NUMBER:
+        raise nothing_here(request)
+    return in_path(request)
+
+
+def _both_attempts(request: PageRequest, data: Mapping[str, Any]) -> None:
+    """Two attempts of a build are shown if it has both."""
+    if not (data["build"]["a"]["nodes"] and data["build"]["b"]["nodes"]):
+        raise nothing_here(request)
+
+
 async def _result(request: PageRequest, data: Mapping[str, Any]) -> Response:
     """The value of a result."""
     result = data["analysisResult"]
@@ -164,6 +179,7 @@ routes = [
     *builds_page.routes,
     Route("/builds/{id}.txt", answering("build", in_path, _report)),
     *at("/builds/{id}/files", page("installed", _installed)),
+    *at("/builds/{id}/attempts/{a:int}/{b:int}", page("compare_attempts", _two_attempts, _both_attempts)),
     *at("/builds/{id:path}", page("build", in_path, _present_address)),
     *at("/errors", page("errors", _errors)),
     *error_page.routes,

@@ -3,14 +3,16 @@
 import json
 import re
 from html import unescape
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from sqlalchemy import insert
 
 from spackmon.models import MergedBuild
+from tests.examples import ROOT
 from tests.player import Player
-from tests.server import Server, in_database
+from tests.server import Server, in_database, served
 from tests.web.reading import build_of, listed, page_of, report, with_installs
 
 
@@ -57,6 +59,26 @@ def test_who_told_of_a_build_and_how_long_its_phases_took_stands_on_its_page(ins
     assert "build-host-1/20260301-0200-Nightly/demo-top@2.0" in told
     assert re.findall(r" · (\d+ s) · ", text) == ["12 s", "57 s"]
     assert "<dt>Took</dt><dd>1 min 10 s</dd>" in text
+
+
+def test_two_attempts_of_a_build_are_compared_by_their_variables(sqlite_url: str, tmp_path: Path) -> None:
+    with served(sqlite_url, tmp_path) as server:
+        with_installs(server)
+        path = build_of(server, "demo-top")
+        first = json.loads((ROOT / "examples" / "installs.jsonl").read_bytes().splitlines()[0])
+        again = {
+            **first, "source": {"kind": "EXTENSION", "key": "again"}, "started_at": "2026-03-02T02:00:05Z",
+            "finished_at": "2026-03-02T02:01:15Z", "environment_variables": {"A": "<2>", "PATH": "/b"},
+        }  # fmt: skip
+        report(server, json.dumps(again).encode())
+        numbers = re.findall(rf'href="{path}/attempts/(\d+)/(\d+)"', page_of(server, path))
+        assert numbers == [("1", "2")]
+        text = page_of(server, f"{path}/attempts/1/2")
+        assert '<th scope="row">A</th>' in text
+        assert "<code>&lt;2&gt;</code>" in text
+        assert "Where they differ" in text
+        for missing in ("1/3", "1/9999999999999", "x/1"):
+            page_of(server, f"{path}/attempts/{missing}", 404)
 
 
 def test_a_build_without_a_spec_has_a_row_and_a_page(installs: Server) -> None:
