@@ -289,7 +289,7 @@ class Viewer {
         this.log.is_running = false;
         this.follows.checked = false;
         label?.setAttribute("hidden", "");
-        this.tell(`The run has ended; ${window.line_count} lines`);
+        this.tell(`The run has ended; ${window.line_count} lines. Reload to see how.`);
       } else if (isLonger) this.tell(`${window.line_count} lines now`);
     });
   }
