@@ -11,7 +11,7 @@ from spackmon.auth.old_passwords import is_old
 from spackmon.auth.people import ANONYMOUS, anonymous
 from spackmon.auth.tokens import digest, looks_like_token
 from spackmon.models import Person, Token, utc_now
-from spackmon.viewer import READ, WRITE
+from spackmon.viewer import READ, WRITE, WRITER
 
 # A client writes its person's name before a colon in HTTP Basic. Blanks and letters of all scripts are as
 # good there as those that new names are made of.
@@ -29,6 +29,7 @@ class OldPerson:
     is_active: bool
     token: str | None = None
     token_created_at: datetime | None = None
+    role: str = WRITER
 
 
 def name_here(name: str) -> str:
@@ -53,7 +54,9 @@ def take_over(connection: Connection, person: OldPerson) -> tuple[int, bool]:
     password_hash = person.password_hash if is_old(person.password_hash or "") else None
     found = connection.execute(select(Person.id).where(Person.name == name)).scalar()
     if found is None:
-        values = {"name": name, "password_hash": password_hash, "created_at": person.joined_at}
+        values = {
+            "name": name, "password_hash": password_hash, "created_at": person.joined_at, "role": person.role,
+        }  # fmt: skip
         disabled_at = None if person.is_active else utc_now()
         added = insert(Person).values(**values, disabled_at=disabled_at).returning(Person.id)
         found = connection.execute(added).scalar_one()

@@ -152,7 +152,7 @@ def _column(shell: Shell, statement: str) -> list[Any]:
 
 # What else the rows of a site may be; each line changes what the database has.
 _ODDITIES = """
-    UPDATE users_user SET username = 'Ada Lovelace' WHERE username = 'alice';
+    UPDATE users_user SET username = 'Ada Lovelace', is_superuser = 1 WHERE username = 'alice';
     UPDATE users_user SET username = 'bö:b', is_active = 0 WHERE username = 'bob';
     UPDATE authtoken_token SET key = 'no key' WHERE user_id = 3;
     -- Spack 0.19dev: no build_hash, and the document is of version 3.
@@ -224,6 +224,8 @@ def test_what_a_site_has_beside_is_kept_or_named(shell: Shell, old_file: Path) -
     names = _column(shell, "SELECT name FROM person ORDER BY name")
     assert names[:3] == ["Ada Lovelace", "anonymous", names[2]]
     assert _column(shell, "SELECT name FROM person WHERE disabled_at IS NOT NULL") == [names[2]]
+    admins = "SELECT name FROM person WHERE role = 'admin'"
+    assert _column(shell, admins) == ["Ada Lovelace"]
     assert _column(shell, "SELECT format_version FROM spec WHERE hash LIKE 'ggg%1'") == [3]
     # What was built of the spec without an architecture is there, and waits for it.
     waiting = "SELECT p.name FROM build b JOIN package p ON p.id = b.package_id WHERE b.spec_id IS NULL"

@@ -35,6 +35,7 @@ from spackmon.ops.old_server.counting import FAILURES, PEOPLE, TOKENS, count_row
 from spackmon.ops.old_server.reading import Rows
 from spackmon.ops.old_server.tables import OldTables
 from spackmon.submission import SpecReport, Submission
+from spackmon.viewer import ADMINISTRATOR, WRITER
 
 _BUILDS_AT_ONCE = 50
 _BYTES_AT_ONCE = 8 << 20
@@ -86,7 +87,9 @@ class _Import:
     def people(self, tables: OldTables) -> dict[int, int]:
         """Take people over; their ids here by those there."""
         owners: dict[int, int] = {}
-        for batch in tables.batches("users_user", "id, username, password, date_joined, is_active, active"):
+        for batch in tables.batches(
+            "users_user", "id, username, password, date_joined, is_active, active, is_superuser"
+        ):
             tokens = tables.of(
                 "authtoken_token", "key, created", "user_id", [one.id for one in batch], order="created"
             )
@@ -96,6 +99,7 @@ class _Import:
                     row.username, row.password, moment(row.date_joined),
                     row.is_active not in (0, False) and row.active not in (0, False),
                     token and token.key, token and moment(token.created),
+                    ADMINISTRATOR if row.is_superuser else WRITER,
                 )  # fmt: skip
                 owners[row.id] = self._take_over(person)
         return owners

@@ -127,11 +127,11 @@ class Rows:
 
     def _phases(self, ids: list[int]) -> list[PhaseRow]:
         columns = "id, name, status, output bytes, error, add_date"
-        rows = self._tables.of("main_buildphase", columns, "id", ids)
+        # One after another: what a database sends is in memory beside what is made of it.
         return [
             PhaseRow(r.id, r.name, r.status, r.output, r.error, r.add_date)
-            for of in rows.values()
-            for r in of
+            for one in ids
+            for r in self._tables.of("main_buildphase", columns, "id", [one]).get(one, ())
         ]
 
     def _attributes(self, file_ids: list[int]) -> list[AttributeRow]:
