@@ -14,6 +14,9 @@ NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm_config_cache="$(CURDIR)/.venv/npm-cach
 # Other people's clients of GraphQL, which only the tests need.
 CLIENTS := tests/graphql_clients
 CLIENTS_INSTALLED := .venv/graphql-clients-installed
+# An OpenID Connect provider, which only the tests need, too.
+PROVIDER := tests/auth/provider
+PROVIDER_INSTALLED := .venv/openid-provider-installed
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -30,7 +33,7 @@ run: install ## serve on http://127.0.0.1:8000, with an embedded database in .sp
 demo: install $(DEMO)/loaded ## serve example builds, from a database of their own in .demo/
 	@SPACKMON_DATA_DIR=$(DEMO) exec $(BIN)/spackmon serve
 
-test: install $(CLIENTS_INSTALLED) ## run every test, three at a time: some wait
+test: install $(CLIENTS_INSTALLED) $(PROVIDER_INSTALLED) ## run every test, three at a time: some wait
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
@@ -73,6 +76,10 @@ $(NODE_MODULES): frontend/package-lock.json | $(INSTALLED)
 
 $(CLIENTS_INSTALLED): $(CLIENTS)/package-lock.json | $(INSTALLED)
 	@$(NPM) $(CLIENTS) ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+$(PROVIDER_INSTALLED): $(PROVIDER)/package-lock.json | $(INSTALLED)
+	@$(NPM) $(PROVIDER) ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)

@@ -16,6 +16,8 @@ from starlette.routing import BaseRoute, Mount
 
 from spackmon.auth.access_tokens import AccessTokens
 from spackmon.auth.gate import Gate
+from spackmon.auth.providers.configured import providers_of
+from spackmon.auth.providers.pending import SignIns
 from spackmon.auth.sessions import Sessions
 from spackmon.database import Database, Reader, Unprepared
 from spackmon.database.replicas import by_primary, replicas_of, replicated
@@ -62,6 +64,7 @@ from spackmon.web import (
     documentation,
     feeds,
     old_addresses,
+    other_services,
     page_routes,
     sign_in,
 )
@@ -147,6 +150,8 @@ def create_app(settings: Settings) -> Starlette:
                     "database": database,
                     "gate": gate,
                     "sessions": sessions,
+                    "providers": providers_of(settings),
+                    "sign_ins": SignIns(settings.signing_key),
                     "signed_in": None,
                     "spool": spool,
                     "known_nodes": KnownNodes(),
@@ -209,6 +214,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *metrics.routes,
         *cdash_links.routes,
         *sign_in.routes,
+        *other_services.routes,
         *account.routes,
         *admin_routes(reader_of(settings.cdash_projects)),
         *old_addresses.routes,
@@ -299,7 +305,7 @@ def _watcher(settings: Settings, database: Database, query: QueryService) -> Wat
 
 
 def _warn(settings: Settings) -> None:
-    if settings.enable_github_auth:
-        log.warning("ENABLE_GITHUB_AUTH is set, but sign-in by GitHub is not available yet")
+    if settings.enable_github_auth and settings.github_key is None:
+        log.warning("ENABLE_GITHUB_AUTH is set, but sign-in by GitHub needs GITHUB_KEY and GITHUB_SECRET")
     for sentence in old_settings(settings):
         log.warning(sentence)

@@ -56,6 +56,10 @@ class Code(StrEnum):
     TOKEN_REVOKED = auto(), 401, "The token was revoked, or its owner disabled."
     CREDENTIALS_WRONG = auto(), 403, "The user name and the token or password do not match."
     BASIC_MALFORMED = auto(), 400, "`Authorization: Basic` is not the base64 of `user:token`."
+    SIGN_IN_UNKNOWN = auto(), 400, "The sign-in was not begun in this browser, or is over: begin again."
+    SIGN_IN_NOT_ALLOWED = auto(), 403, "The service does not let in who signed in there."
+    PROVIDER_AWAY = auto(), 503, "The service to sign in by does not answer: try again.", True
+    PROVIDER_REFUSED = auto(), 502, "The service to sign in by did not say who came, or cannot be believed."
     SCOPE_MISSING = auto(), 403, "The token does not allow this."
     SCOPE_EXCEEDS_ROLE = auto(), 403, "The role of the person does not allow this."
     READS_LIMITED = auto(), 429, "Too much was asked at once: wait for `Retry-After` seconds.", True
@@ -188,6 +192,8 @@ class Code(StrEnum):
     PERSON_UNKNOWN = auto(), 404, "No person has this name."
     PERSON_DISABLED = auto(), 403, "The person was disabled."
     PERSON_NAME_INVALID = auto(), 400, "The name of a person has characters that are not allowed."
+    IDENTITY_TAKEN = auto(), 409, "The identity at another service is another person's here."
+    IDENTITY_UNKNOWN = auto(), 404, "The person has no identity of this number."
     GROUP_EXISTS = auto(), 409, "A group has this name already."
     GROUP_UNKNOWN = auto(), 404, "No group has this name."
     GROUP_NAME_INVALID = auto(), 400, "The name of a group has characters that are not allowed."

@@ -56,22 +56,29 @@ from spackmon.setting_values import (
     Truth,
 )
 from spackmon.settings_file import PREFIX, read_file, secret_folders, unusable
+from spackmon.sign_in_settings import SignInSettings
 
 # Variables of the same prefix that this module, clients and the tests read and that set nothing.
 _NOT_SETTINGS = frozenset({"SETTINGS_FILE", "USER", "TOKEN", "TEST_DATABASE_URL"})
 _RESERVED_PATHS = frozenset(
     {
-        "account", "admin", "analysis-results", "api", "auth", "buildSummary.php", "builds", "graphql",
-        "healthz", "login", "logout", "metrics", "phases", "readyz", "static", "submit.php",
+        "account", "admin", "analysis-results", "api", "auth", "buildSummary.php", "builds", "complete",
+        "graphql", "healthz", "login", "logout", "metrics", "phases", "readyz", "static", "submit.php",
     }
 )  # fmt: skip
+# What the old server read from the environment without a prefix.
+_BARE = {
+    "jwt_server_secret": "JWT_SERVER_SECRET", "github_key": "SOCIAL_AUTH_GITHUB_KEY",
+    "github_secret": "SOCIAL_AUTH_GITHUB_SECRET",
+}  # fmt: skip
+_OTHER_NAMES = frozenset({"API_URL_PREFIX", "SOCIAL_AUTH_GITHUB_KEY", "SOCIAL_AUTH_GITHUB_SECRET"})
 _TLS_PORT = 443
 # A disk that is full or mounted read-only: no setting is wrong, and it may be well again in a moment.
 _PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _EMBEDDED = "spackmon.sqlite3"
 
 
-class Settings(BaseSettings):
+class Settings(SignInSettings):
     """Everything that can be set; docs/settings.md says the same for people."""
 
     model_config = SettingsConfigDict(
@@ -200,9 +207,6 @@ class Settings(BaseSettings):
     )
     github_documentation: str | None = Field(
         default=None, description="Where the site's documentation is. Not set: /docs/."
-    )
-    enable_github_auth: Truth = Field(
-        default=False, description="Sign-in by GitHub. Not available yet: the start warns when it is set."
     )
     maximum_cost: int = Field(
         default=1_000_000,
@@ -333,7 +337,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        bare = {"jwt_server_secret": os.environ.get("JWT_SERVER_SECRET") or None}
+        bare = {key: os.environ.get(variable) for key, variable in _BARE.items()}
         sources = (_file_values(), {key: value for key, value in bare.items() if value})
         return (
             init_settings,
@@ -519,7 +523,7 @@ def _file_values() -> dict[str, Any]:
     others = {*IGNORED, *DATABASE_PARTS}
     values = {key: value for key, value in read_file().items() if value is not None and key not in others}
     for key, value in values.items():
-        if key not in (*setting_names(), "API_URL_PREFIX"):
+        if key not in (*setting_names(), *_OTHER_NAMES):
             raise Refused(Code.SETTING_UNKNOWN, f"{key} in the settings file is not a setting{_hint(key)}")
         if not isinstance(value, str | int | float | bool):
             raise unusable(key, value, "expected a single value")
@@ -529,7 +533,7 @@ def _file_values() -> dict[str, Any]:
 def _refuse_misspelt(environment: Mapping[str, str]) -> None:
     for variable in sorted(environment):
         key = variable.removeprefix(PREFIX)
-        known = {*setting_names(), "API_URL_PREFIX", *_NOT_SETTINGS, *IGNORED, *DATABASE_PARTS}
+        known = {*setting_names(), *_OTHER_NAMES, *_NOT_SETTINGS, *IGNORED, *DATABASE_PARTS}
         if key != variable and key not in known and (hint := _hint(key, PREFIX)):
             raise Refused(Code.SETTING_UNKNOWN, f"{variable} is not a setting{hint}")
 

@@ -10,7 +10,9 @@ import yaml
 from spackmon.errors import Code, Refused
 
 PREFIX = "SPACKMON_"
-_SECRET_KEYS = frozenset({"jwt_server_secret", "notification_secret", "smtp_password"})
+_SECRET_KEYS = frozenset(
+    {"github_secret", "jwt_server_secret", "notification_secret", "oidc_client_secret", "smtp_password"}
+)
 
 
 def read_file() -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "password changed"  # noqa: S105 -- a word of the log
     ROLE_CHANGED = "role changed"
     SIGNED_IN = "signed in"
+    IDENTITY_LINKED = "identity linked"
+    IDENTITY_REMOVED = "identity removed"
     SESSION_ENDED = "session ended"
     TOKEN_CREATED = "token created"  # noqa: S105 -- a word of the log
     KEY_ROTATED = "key rotated"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from spackmon.auth.groups import set_default_visibility
+from spackmon.auth.identities import link as link_identity
 from spackmon.auth.people import (
     add_person,
     disable_person,
@@ -15,8 +16,11 @@ from spackmon.auth.people import (
     set_password,
     set_role,
 )
+from spackmon.auth.providers.configured import providers_of
 from spackmon.cli.console import print_table
 from spackmon.cli.database import open_database
+from spackmon.errors import Code, Refused
+from spackmon.settings import load_settings
 from spackmon.status import Visibility
 from spackmon.viewer import WRITER
 
@@ -84,6 +88,22 @@ def role(name: str, role: Annotated[str, typer.Argument(help="reader, writer or 
     """Say what somebody may do; no token and no session of theirs allows more from now on."""
     with open_database() as database:
         database.write(lambda connection: set_role(connection, name, role))
+
+
+@app.command()
+def link(
+    name: str,
+    service: Annotated[str, typer.Argument(help="github or oidc, as the settings name them.")],
+    subject: Annotated[
+        str, typer.Argument(help="The number of a GitHub account; the `sub` of OpenID Connect.")
+    ],
+) -> None:
+    """Let somebody sign in by another service as who has this number or `sub` there."""
+    provider = providers_of(load_settings()).get(service)
+    if provider is None:
+        raise Refused(Code.FIELD_INVALID, f"{service!r} is no service that the settings name: github or oidc")
+    with open_database() as database:
+        database.write(lambda connection: link_identity(connection, name, provider.issuer, subject))
 
 
 @app.command()

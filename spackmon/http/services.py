@@ -1,8 +1,12 @@
 """What a request finds in `request.state`: the parts of the running service, made once by the app."""
 
+from collections.abc import Mapping
+
 from starlette.datastructures import State
 
 from spackmon.auth.gate import Gate
+from spackmon.auth.providers.claims import Provider
+from spackmon.auth.providers.pending import SignIns
 from spackmon.auth.sessions import Sessions, SignedIn
 from spackmon.database import Database
 from spackmon.database.replicas import Replica
@@ -29,6 +33,8 @@ class Services(State):
     trusted_documents: TrustedDocuments
     gate: Gate
     sessions: Sessions
+    providers: Mapping[str, Provider]
+    sign_ins: SignIns
     signed_in: SignedIn | None
     new_form_secret: str
     spool: Spool

@@ -20,7 +20,7 @@ from spackmon.http.base_url import site_url
 from spackmon.http.body import discard_body
 from spackmon.http.services import Services
 
-_NAME, _FORMS_NAME = "spackmon_session", "spackmon_form"
+_NAME, _FORMS_NAME, _SIGN_IN_NAME = "spackmon_session", "spackmon_form", "spackmon_sign_in"
 _MOST_FORM_BYTES, _MOST_FIELDS = 20_000, 50
 _FORM = "application/x-www-form-urlencoded"
 FORM_KEY = "form_key"
@@ -65,6 +65,21 @@ def begin_cookie(request: Request[Services], response: Response, secret: str) ->
 def end_cookie(request: Request[Services], response: Response) -> None:
     """Have a browser forget its session."""
     _delete(request, response, _NAME)
+
+
+def keep_sign_in(request: Request[Services], response: Response, text: str, seconds: int) -> None:
+    """Have a browser keep what is known of a sign-in until it comes back from another service."""
+    _set(request, response, _SIGN_IN_NAME, text, seconds)
+
+
+def kept_sign_in(request: Request[Services]) -> str:
+    """What the browser kept of a sign-in; empty where it keeps none."""
+    return request.cookies.get(_cookie(request, _SIGN_IN_NAME), "")
+
+
+def end_sign_in(request: Request[Services], response: Response) -> None:
+    """Have a browser forget a sign-in."""
+    _delete(request, response, _SIGN_IN_NAME)
 
 
 def with_form_key(request: Request[Services], response: Response) -> None:

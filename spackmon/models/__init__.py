@@ -69,7 +69,7 @@ from spackmon.models.graph import (
 from spackmon.models.inbox import InboxEntry, SubmissionBatch
 from spackmon.models.logs import Log, LogChunk, LogEvent
 from spackmon.models.notifications import NotificationChannel, NotificationDelivery, NotificationRule
-from spackmon.models.people import AuditEntry, Person, RateCount, Session, SigningKey, Token
+from spackmon.models.people import AuditEntry, Identity, Person, RateCount, Session, SigningKey, Token
 from spackmon.models.visibility import Audience, DefaultAudience, Group, GroupMember, SpecAudience
 
 __all__ = [
@@ -81,8 +81,9 @@ __all__ = [
     "CiJob", "CiRun", "Claim", "ClaimLog", "Closure", "Compiler", "ConcretizationFailure",
     "DefaultAudience", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet", "EnvironmentVariable",
     "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "Group",
-    "GroupMember", "HostImage", "HostLibrary", "InboxEntry", "InstallFile", "LockFile", "LockFileRoot", "Log",
-    "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel", "NotificationDelivery",
+    "GroupMember", "HostImage", "HostLibrary", "Identity", "InboxEntry", "InstallFile", "LockFile",
+    "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel",
+    "NotificationDelivery",
     "NotificationRule", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
     "ProvidedVirtual", "RateCount", "ReportedChange", "Ruling", "Session", "SigningKey", "SpackEnvironment",
     "Spec", "SpecAudience", "SpecCompiler",

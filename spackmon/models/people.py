@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy import ForeignKey, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.columns import Base, ByteOrderedText, RowId, UtcDateTime
@@ -23,6 +23,24 @@ class Person(Base):
     role: Mapped[str] = mapped_column(ByteOrderedText, server_default=WRITER)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Identity(Base):
+    """Who a person is at another service.
+
+    `subject` is theirs there for ever, `name` is what they were called there last.
+    """
+
+    __tablename__ = "identity"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey(Person.id), index=True)
+    issuer: Mapped[str] = mapped_column(ByteOrderedText)
+    subject: Mapped[str] = mapped_column(ByteOrderedText)
+    name: Mapped[str] = mapped_column(ByteOrderedText)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Token(Base):

@@ -6,6 +6,7 @@ from functools import partial
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from spackmon.auth.identities import identities_of, unlink
 from spackmon.auth.sessions import SignedIn, end_session, list_sessions
 from spackmon.auth.tokens import create_token, list_tokens, revoke_token
 from spackmon.errors import Code, Refused
@@ -32,6 +33,8 @@ async def _account(request: PageRequest, signed_in: SignedIn, new_token: str | N
         {
             "tokens": tokens,
             "sessions": sessions,
+            "identities": await database.admit_held(partial(identities_of, person_id=signed_in.person_id)),
+            "providers": list(request.state.providers.values()),
             "scopes": [scope for scope in SCOPES if scope in allowed],
             "new_token": new_token,
             "now": utc_now(),
@@ -76,9 +79,19 @@ async def _end(request: PageRequest, signed_in: SignedIn) -> Response:
     return RedirectResponse("/account#sessions", 303)
 
 
+async def _unlink(request: PageRequest, signed_in: SignedIn) -> Response:
+    identity_id = number((await posted_form(request)).get("identity", ""), "identity")
+    by = signed_in.acting_from(address_of(request))
+    await request.state.database.write_held(
+        lambda connection: unlink(connection, signed_in.name, identity_id, by)
+    )
+    return RedirectResponse("/account#identities", 303)
+
+
 routes = [
     Route("/account", for_person(_account)),
     Route("/account/tokens", for_person(_new_token), methods=["POST"]),
     Route("/account/tokens/revoke", for_person(_revoke), methods=["POST"]),
+    Route("/account/identities/remove", for_person(_unlink), methods=["POST"]),
     Route("/account/sessions/end", for_person(_end), methods=["POST"]),
 ]

@@ -22,7 +22,7 @@ async def _login(request: PageRequest) -> Response:
     where = own_path(request.query_params.get("next", "/"))
     if request.state.signed_in is not None:
         return RedirectResponse(where, 303)
-    return form_page(request, "login.html", {"next": where, "name": "", "refused": None})
+    return _form(request, {"next": where, "name": "", "refused": None})
 
 
 async def _signed_in(request: PageRequest) -> Response:
@@ -38,11 +38,16 @@ async def _signed_in(request: PageRequest) -> Response:
             raise Refused(Code.CREDENTIALS_WRONG, "this name and this password do not fit")
     except Refused as refused:
         values: dict[str, object] = {"next": where, "name": name, "refused": refused}
-        response = form_page(request, "login.html", values, refused.status)
+        response = _form(request, values, refused.status)
         if refused.code.retryable:
             response.headers["Retry-After"] = retry_after(refused)
         return response
     return await begin_session(request, person_id, name, _PASSWORD, where)
+
+
+def _form(request: PageRequest, values: dict[str, object], status: int = 200) -> Response:
+    providers = list(request.state.providers.values())
+    return form_page(request, "login.html", {**values, "providers": providers}, status)
 
 
 async def begin_session(request: PageRequest, person_id: int, name: str, way: str, where: str) -> Response:

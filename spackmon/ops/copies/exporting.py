@@ -23,7 +23,7 @@ _ROWS_AT_ONCE = 5_000
 _BYTES_AT_ONCE = 16 << 20
 _KEPT_BACK = frozenset({
     "inbox_entry", "notification_channel", "notification_delivery", "notification_rule",
-    "rate_count", "reported_change", "session", "signing_key", "submission_batch", "token",
+    "identity", "rate_count", "reported_change", "session", "signing_key", "submission_batch", "token",
 })  # fmt: skip
 # Secrets, and what is in `document` and `edges` when it is unpacked.
 _HIDDEN = {"person": ("password_hash",), "spec_document": ("packed", "dictionary")}
