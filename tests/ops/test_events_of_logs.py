@@ -25,6 +25,11 @@ _REPORTED_BEFORE = frozenset({"log_event", "phase"})
 _COLUMNS = ("claim_id", "attempt_id", "position", "kind", "text")
 _OLD_EVENT = f"""INSERT INTO build_event ({", ".join(_COLUMNS)}, error_group_id)
     SELECT {", ".join(f":{name}" for name in _COLUMNS)}, g.id FROM error_group g WHERE g.text = :text"""
+# What a claim says of its phases had rows of its own before 0038.
+_OF_PHASE = "name, position, status, duration_seconds, reported_at, log_id"
+_SELECTED = ", ".join(f"p.{name}" for name in _OF_PHASE.split(", "))
+_OLD_PHASE = f"""INSERT INTO claim_phase (claim_id, {_OF_PHASE})
+    VALUES (:claim_id, {", ".join(f":{name}" for name in _OF_PHASE.split(", "))})"""
 FIRST = """SELECT b.id, a.id, g.fingerprint FROM build b JOIN attempt a ON a.build_id = b.id
     JOIN error_group g ON g.id = b.first_error_group_id AND g.id = a.first_error_group_id ORDER BY b.id"""
 _OLD_GROUPS = "SELECT DISTINCT text FROM build_event WHERE claim_id IS NOT NULL ORDER BY text"
@@ -47,6 +52,12 @@ def _carry(site: Site, is_meant: Callable[[str], bool], connection: Connection) 
 def _report(site: Site, connection: Connection) -> None:
     """What sources reported of errors and in logs, and the groups, as a program of before writes it."""
     _carry(site, _REPORTED_BEFORE.__contains__, connection)
+    for row in site.rows(
+        f"SELECT c.id, {_SELECTED} FROM phase p JOIN claim c ON c.attempt_id = p.attempt_id"
+    ):
+        connection.execute(
+            text(_OLD_PHASE), dict(zip(("claim_id", *_OF_PHASE.split(", ")), row, strict=True))
+        )
     for (shown,) in site.rows(_OLD_GROUPS):
         connection.execute(
             text("INSERT INTO error_group (fingerprint, text) VALUES (:fingerprint, :text)"),
@@ -88,7 +99,7 @@ def test_events_in_logs_become_events_of_runs_whenever_they_were_reported(
     of_log = "SELECT kind, error_class, message, is_first FROM build_event WHERE log_event_id IS NOT NULL"
     assert sorted(rows(of_log)) == sorted(site.rows(of_log))
     assert rows("SELECT count(*) FROM error_group WHERE version = 1") == [(1,)]
-    assert not any(sum(part.differences.values()) for part in check_database(migrated, repair=False))
+    assert not [part for part in check_database(migrated, repair=False) if sum(part.differences.values())]
     for judge in (judge_errors_of_logs, judge_reported_errors):
         migrated.write_once(lambda c, judge=judge: judge(c, 0, 100, keep_classes=True))
     assert rows(OF_RUN) == site.rows(OF_RUN)

@@ -107,6 +107,9 @@ def copy(source: Source, target_url: str, tell: Tell) -> dict[str, int]:
     target = Database(target_url, role=COMMAND)
     counts: dict[str, int] = {}
     try:
+        # All of them before the first is written: a database of other rows gets none of ours.
+        for form in source.forms:
+            _check_unused(target, source, form)
         for form in source.forms:
             counts[form.name] = _fill(target, source, form)
             tell(f"{form.name} is there: {counts[form.name]} rows")
@@ -121,17 +124,32 @@ def copy(source: Source, target_url: str, tell: Tell) -> dict[str, int]:
     return counts
 
 
+def _check_unused(target: Database, source: Source, form: Form) -> None:
+    """Raises Refused COPY_TARGET_USED where a table has other rows than an earlier try wrote."""
+    with target.engine.connect() as connection:
+        if not _is_empty(connection, form):
+            _check_same(form, content_of(connection, form), source.content(form))
+
+
 def _fill(target: Database, source: Source, form: Form) -> int:
     """Write a table, unless an earlier try did, and read it back; how many rows it has."""
     with target.engine.begin() as connection:
-        any_row = f'SELECT 1 FROM "{form.name}" LIMIT 1'  # noqa: S608 -- of our own constants
-        is_empty = connection.exec_driver_sql(any_row).first() is None
+        is_empty = _is_empty(connection, form)
         wanted = write_lines(connection, form, source.lines(form)) if is_empty else source.content(form)
     with target.engine.connect() as connection:
         stored = content_of(connection, form)
+    _check_same(form, stored, wanted)
+    return stored.rows
+
+
+def _is_empty(connection: Connection, form: Form) -> bool:
+    any_row = f'SELECT 1 FROM "{form.name}" LIMIT 1'  # noqa: S608 -- of our own constants
+    return connection.exec_driver_sql(any_row).first() is None
+
+
+def _check_same(form: Form, stored: Content, wanted: Content) -> None:
     if stored != wanted:
         raise Refused(
             Code.COPY_TARGET_USED,
             f"{form.name} of the database that is to be filled has other rows: begin with an empty one",
         )
-    return stored.rows
