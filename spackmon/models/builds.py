@@ -25,6 +25,7 @@ from spackmon.models.columns import DETAIL, MOSTLY_0, Base, ByteOrderedText, Jso
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
 from spackmon.models.people import Person
+from spackmon.status import BuildStatus
 
 
 class BuildEnvironment(Base):
@@ -45,6 +46,8 @@ class BuildEnvironment(Base):
 
 _HASHED = text("hash IS NOT NULL")
 _WAITS = text("spec_id IS NULL")
+# Who looks for what most builds have, finds it anywhere.
+_IS_UNUSUAL = text("status <> 'SUCCESS'")
 _OF_CI = text("ci_job_id IS NOT NULL")
 
 
@@ -125,6 +128,15 @@ class Build(Base):
         Index("ix_build_waiting", "package_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
         Index(None, "package_id", "id"),
         Index(None, "package_id", "status", "id"),
+        Index(
+            "ix_build_unusual_status",
+            "status",
+            "id",
+            sqlite_where=_IS_UNUSUAL,
+            postgresql_where=_IS_UNUSUAL,
+        ),
+        Index(None, "environment_id", "id"),
+        Index(None, "owner_id", "id"),
         Index(None, "created_at", "id"),
         Index(None, "updated_at", "id"),
         *_counts("build"),
@@ -135,10 +147,10 @@ class Build(Base):
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
     package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
-    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
-    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id), index=True)
+    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
+    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
     newest_attempt_id: Mapped[int | None] = mapped_column(RowId, index=True)
-    status: Mapped[str] = mapped_column(ByteOrderedText)
+    status: Mapped[str] = mapped_column(ByteOrderedText, info={"values": tuple(BuildStatus)})
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
@@ -161,6 +173,7 @@ class Build(Base):
 # What was never started is last where the newest are first; in SQLite so without a word in an index.
 Index("ix_build_started_at_id", Build.started_at.desc().nulls_last(), Build.id.desc())
 Index("ix_build_finished_at_id", Build.finished_at.desc().nulls_last(), Build.id.desc())
+Index("ix_build_duration_seconds_id", Build.duration_seconds.desc().nulls_last(), Build.id.desc())
 # The newest build of a facet.
 Index(
     "ix_build_facet_id_started_at_id", Build.facet_id, Build.started_at.desc().nulls_last(), Build.id.desc()

@@ -11,12 +11,14 @@ from sqlalchemy import ColumnElement, FromClause, and_, case, func, select
 from spackmon.errors import Code, Refused
 from spackmon.models import Build
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
+from spackmon.query.meanings.row_fields import Column
 from spackmon.query.rows.facets import Facets, facets
-from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, SortKey, read_page, sort_key
+from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, read_page
 from spackmon.query.rows.relations import builds_tagged
 from spackmon.query.rows.searches import has_words, rank_of
+from spackmon.query.rows.sort_keys import SortKey, sort_key
 from spackmon.query.rows.totals import parts_of, total
-from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Satisfying, ValueOf, Ways
+from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Path, Satisfying, ValueOf, Ways
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.selection import Selected
@@ -97,7 +99,8 @@ class Connected(Meaning):
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
         newest = [one.newest for one in conditions if one.newest is not None and self.belongs is None]
         known, number = partial(self._facets, at, statement), partial(self._total, at, statement)
-        return Rows(child, holds, driver, order, ways, newest, known, number)
+        path = None if len(order) != 1 else sorted_by(at, statement)
+        return Rows(child, holds, driver, order, ways, newest, known, number, path)
 
     def _facets(self, at: At, statement: "Statement") -> Facets | None:
         """Those whose builds the field's arguments leave, if facets know."""
@@ -257,6 +260,18 @@ def ordered(at: At, row: Scope, statement: "Statement") -> list[SortKey]:
     input_name = get_named_type(at.definition.args["orderBy"].type).name
     elements = statement.each(arguments["orderBy"])
     return [_sort_key(input_name, one, row, statement) for one in elements]
+
+
+def sorted_by(at: At, statement: "Statement") -> Path | None:
+    """Where the column is by which the only element of the field's argument `orderBy` sorts, if by one."""
+    arguments = statement.arguments(at)
+    elements = statement.each(arguments["orderBy"]) if "orderBy" in arguments else []
+    if len(elements) != 1:
+        return None
+    input_name = get_named_type(at.definition.args["orderBy"].type).name
+    (name,) = elements[0].members()
+    meaning = statement.registry.meanings[input_name][name]
+    return (*meaning.steps, meaning.attribute) if isinstance(meaning, Column) else None
 
 
 def _sort_key(input_name: str, given: Given, row: Scope, statement: "Statement") -> SortKey:

@@ -1,32 +1,23 @@
 """Relay connections: pages by keyset, in any order.
 
-A cursor is the hexadecimal of a JSON array of the row's sort values, which both databases can write. Every
-order ends with the row's id and is therefore total; without another key rows come newest first.
+Every order ends with the row's id and is therefore total; without another key rows come newest first.
 """
 
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Float,
     FromClause,
     Integer,
-    LargeBinary,
     Select,
-    Text,
     and_,
     case,
     func,
     literal_column,
-    or_,
     select,
-    type_coerce,
     union_all,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -34,77 +25,14 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from spackmon.errors import Code, Refused
-from spackmon.models.columns import JsonText, UtcDateTime
 from spackmon.query.rows.facets import Facets
-from spackmon.query.rows.lookups import without_nul
-from spackmon.query.sql.conditions import Bind, Driver, Way, Ways
-from spackmon.query.sql.scope import Scope, is_never_null
+from spackmon.query.rows.ordering import parts_of
+from spackmon.query.rows.sort_keys import SortKey, beyond, sort_value, sortable
+from spackmon.query.sql.conditions import Bind, Driver, Path, Way, Ways
+from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
 
 DEFAULT_PAGE, MAXIMUM_PAGE = 50, 500
-
-
-@dataclass(frozen=True, slots=True)
-class SortKey:
-    """A value that rows are sorted by. NULL is last, whatever the direction.
-
-    Where it cannot be NULL, nothing is said of NULL: an index then serves either direction.
-    """
-
-    value: ColumnElement[Any]
-    descending: bool
-    may_be_null: bool = False
-
-    def ordered(self, *, from_end: bool) -> ColumnElement[Any]:
-        """The key with its direction, or with the opposite."""
-        ordered = self.value.desc() if self.descending != from_end else self.value.asc()
-        if not self.may_be_null:
-            return ordered
-        return ordered.nulls_first() if from_end else ordered.nulls_last()
-
-    def beyond(self, end: ColumnElement[Any], *, forward: bool) -> ColumnElement[bool]:
-        """A row's value stands after that of another, or before it; never true where it is the same."""
-        further = self.value < end if self.descending == forward else self.value > end
-        if not self.may_be_null:
-            return further
-        last, other = (self.value, end) if forward else (end, self.value)
-        return or_(further, and_(last.is_(None), other.is_not(None)))
-
-    def read(self, sort_value: Any) -> Any:
-        """A sort value of a cursor, as it is bound; raises ValueError or TypeError if it is not ours."""
-        if sort_value is None and self.may_be_null:
-            return None
-        kind = self.value.type
-        if isinstance(kind, Integer):
-            if type(sort_value) is not int or abs(sort_value) >= 2**63:
-                raise TypeError(sort_value)
-            return sort_value
-        if isinstance(kind, Float):
-            return _number(sort_value)
-        if not isinstance(sort_value, str):
-            raise TypeError(sort_value)
-        if isinstance(kind, LargeBinary):
-            return bytes.fromhex(sort_value)
-        if isinstance(kind, UtcDateTime):
-            return datetime.fromisoformat(sort_value)
-        return without_nul("a cursor", sort_value)
-
-
-def _number(sort_value: Any) -> float:
-    # Infinities and NaN, which Python's JSON reads, are in no cursor of ours.
-    if type(sort_value) not in (int, float) or not math.isfinite(sort_value):
-        raise TypeError(sort_value)
-    return float(sort_value)
-
-
-def _sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
-    # JSON in a key is the text that it is, not a part of the cursor's own JSON.
-    return type_coerce(column, Text()) if isinstance(column.type, JsonText) else column
-
-
-def sort_key(value: ColumnElement[Any], *, descending: bool) -> SortKey:
-    """The key that sorts by a value."""
-    return SortKey(value, descending, may_be_null=not is_never_null(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,29 +58,13 @@ def read_page(arguments: Mapping[str, Given], first: int | None, last: int | Non
     return Page(shown, last is not None, arguments.get("after"), arguments.get("before"))
 
 
-def _sort_value(keys: Sequence[SortKey], position: int) -> Callable[[str], Any]:
-    """Reads one sort value out of a cursor; Refused CURSOR_INVALID for what we did not hand out."""
-
-    def read(cursor: str) -> Any:
-        try:
-            values = json.loads(bytes.fromhex(cursor))
-            if isinstance(values, list) and len(values) == len(keys):
-                return keys[position].read(values[position])
-        except (ValueError, TypeError, OverflowError, RecursionError):
-            pass
-        sentence = "`after` and `before` take a cursor that this server handed out for the same order"
-        raise Refused(Code.CURSOR_INVALID, sentence)
-
-    return read
-
-
 @dataclass(frozen=True, slots=True)
 class Rows:
     """The rows a connection is about: a table's row, what holds of it, and what to walk to find it.
 
     `order` are the keys before the id. `ways` are one more condition. No id is above one of `newest`.
     `facets` finds out which facets they are, if they are all builds of some, and `total` how many, if that is
-    counted.
+    counted. `sorted_by` leads to the column that the only key before the id is, if it is one.
     """
 
     row: Scope
@@ -163,12 +75,13 @@ class Rows:
     newest: Sequence[ColumnElement[Any]] = ()
     facets: Callable[[], Facets | None] = lambda: None
     total: Callable[[], ColumnElement[Any] | None] = lambda: None
+    sorted_by: Path | None = None
 
     @property
     def keys(self) -> list[SortKey]:
         """All sort keys; the row's identity is the last, taken from where the walk finds it."""
         identity = self.row.identity if self.driver is None else [self.driver.row_id]
-        return [*self.order, *(SortKey(_sortable(column), True) for column in identity)]
+        return [*self.order, *(SortKey(sortable(column), True) for column in identity)]
 
     def identified(self, page: FromClause, row: Scope) -> ColumnElement[bool]:
         """`row` is the one that a row of `page` stands for."""
@@ -228,6 +141,10 @@ class Rows:
 
         Columns: `position` from 1 in walking order, and the sort values `key0`, `key1`, …
         """
+        if self.are_all and self.sorted_by is not None:
+            parts = parts_of(self.row, self.sorted_by, self.keys, page, bind)
+            if parts:
+                return self._merged(parts, page)
         ways = [None] if self.ways is None else self.ways.ways
         rows = self._from_end() if page.from_end else self
         pages = [rows._page(page, bind, way) for way in ways]
@@ -236,6 +153,15 @@ class Rows:
         # Each way has its own order and limit, which a UNION takes only from within. No row around decides
         # them, so that they stand before the statement: within its lists, SQLite's parser has no room.
         return select(union_all(*(select(found.cte()) for found in pages)).subquery())
+
+    def _merged(self, parts: Sequence[Select[Any]], page: Page) -> Select[Any]:
+        """The page's rows of those that each of its parts begins with."""
+        found = select(union_all(*(select(part.cte()) for part in parts)).subquery()).subquery()
+        keys = [replace(key, value=found.c[f"key{number}"]) for number, key in enumerate(self.keys)]
+        order = [key.ordered(from_end=page.from_end) for key in keys]
+        position = func.row_number().over(order_by=order).label("position")
+        limit: ColumnElement[Any] = literal_column(str(page.size + 1))
+        return select(position, *found.c).order_by(*order).limit(limit)
 
     def _page(self, page: Page, bind: Bind, way: Way | None) -> Select[Any]:
         keys = self.keys
@@ -282,12 +208,12 @@ class Rows:
         return statement
 
     def _beyond(self, cursor: Given, bind: Bind, *, forward: bool) -> list[ColumnElement[bool]]:
-        found = [_beyond(self.keys, cursor, bind, forward=forward)]
+        found = [beyond(self.keys, cursor, bind, forward=forward)]
         walk = None if self.driver is None else self.driver.walk
         if walk is not None and not self.order:
             # What follows from it, said so that the walk begins there.
             key, first = self.keys[0], walk.columns[0]
-            end = walk.first_of(bind(cursor, key.value.type, _sort_value(self.keys, 0)))
+            end = walk.first_of(bind(cursor, key.value.type, sort_value(self.keys, 0)))
             found.append(first <= end if forward else first >= end)
         return found
 
@@ -312,20 +238,3 @@ def _rows_if_anywhere(element: _rows_if, compiler: SQLCompiler, **options: Any) 
 def _rows_if_in_sqlite(element: _rows_if, compiler: SQLCompiler, **options: Any) -> str:
     condition, rows = (compiler.process(clause, **options) for clause in element.clauses)
     return f"CASE WHEN {condition} THEN {rows} ELSE 0 END"
-
-
-def _beyond(keys: Sequence[SortKey], cursor: Given, bind: Bind, *, forward: bool) -> ColumnElement[bool]:
-    """The row stands after (or before) the cursor's: it differs first in a key that says so."""
-    ways: list[ColumnElement[bool]] = []
-    equal: list[ColumnElement[bool]] = []
-    for position, key in enumerate(keys):
-        end = bind(cursor, key.value.type, _sort_value(keys, position))
-        ways.append(and_(*equal, key.beyond(end, forward=forward)))
-        equal.append(key.value.is_not_distinct_from(end) if key.may_be_null else key.value == end)
-    if len(ways) == 1:
-        return ways[0]
-    first = keys[0]
-    if first.may_be_null:
-        return or_(*ways)
-    # What follows from the rest, said so that the walk of an index begins there.
-    return and_(or_(ways[0], equal[0]), or_(*ways))

@@ -74,6 +74,18 @@ def _leads_an_index(column_: Column[Any]) -> bool:
     return any(next(iter(one.columns), None) is column_ for one in (*table.indexes, *uniques))
 
 
+@cache
+def has_index(*attributes: Attribute) -> bool:
+    """Whether an index of all rows of their table has these columns and no other."""
+    names = [one.property.columns[0].name for one in attributes]
+    table: Any = attributes[0].property.columns[0].table
+    return any(
+        [one.name for one in index.columns] == names
+        for index in table.indexes
+        if index.dialect_options["postgresql"]["where"] is None
+    )
+
+
 def is_never_null(value: ColumnElement[Any]) -> bool:
     """Whether a value is a column that is declared NOT NULL, of a row that is always there."""
     source = getattr(value, "table", None)
