@@ -1,5 +1,5 @@
-"""Builds have indexes in the order of their durations, and of those of an owner, of a machine and of each status
-but the usual one.
+"""Builds have indexes in the order of their durations, and those of an owner, a machine and each status but
+the usual one have theirs.
 """
 
 from collections.abc import Callable

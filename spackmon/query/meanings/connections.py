@@ -99,8 +99,8 @@ class Connected(Meaning):
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
         newest = [one.newest for one in conditions if one.newest is not None and self.belongs is None]
         known, number = partial(self._facets, at, statement), partial(self._total, at, statement)
-        path = None if len(order) != 1 else sorted_by(at, statement)
-        return Rows(child, holds, driver, order, ways, newest, known, number, path)
+        sole = _sole_column(at, statement) if len(order) == 1 else None
+        return Rows(child, holds, driver, order, ways, newest, known, number, sole)
 
     def _facets(self, at: At, statement: "Statement") -> Facets | None:
         """Those whose builds the field's arguments leave, if facets know."""
@@ -262,7 +262,7 @@ def ordered(at: At, row: Scope, statement: "Statement") -> list[SortKey]:
     return [_sort_key(input_name, one, row, statement) for one in elements]
 
 
-def sorted_by(at: At, statement: "Statement") -> Path | None:
+def _sole_column(at: At, statement: "Statement") -> Path | None:
     """Where the column is by which the only element of the field's argument `orderBy` sorts, if by one."""
     arguments = statement.arguments(at)
     elements = statement.each(arguments["orderBy"]) if "orderBy" in arguments else []

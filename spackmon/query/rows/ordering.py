@@ -47,9 +47,7 @@ class Placed(Protocol):
         """The cursor that they stand before."""
 
 
-def parts_of(
-    row: Scope, path: Path, keys: Sequence[SortKey], page: Placed, bind: Bind
-) -> list[Select[Any]]:
+def parts_of(row: Scope, path: Path, keys: Sequence[SortKey], page: Placed, bind: Bind) -> list[Select[Any]]:
     """What a page has of each part of all rows of a table; none where there is no index for it.
 
     `path` leads to the column of the first of the two `keys`; the other is the id. Columns: `key0`, `key1`.
@@ -96,9 +94,7 @@ class _Parts:
         is_backward = key.descending == self.page.from_end
         value = key.value.asc().nulls_first() if is_backward else key.value.desc().nulls_last()
         by_id = number.ordered(from_end=self.page.from_end)
-        without = (
-            key.value.asc().nulls_first() if self.page.from_end else key.value.desc().nulls_last()
-        )
+        without = key.value.asc().nulls_first() if self.page.from_end else key.value.desc().nulls_last()
         return [
             self._part([known, number], [value, by_id], key.value.is_not(None)),
             self._part(self.keys, [without, by_id], key.value.is_(None)),
