@@ -9,8 +9,8 @@ from alembic import op
 
 from spackmon.ops.ahead import outside
 
-revision = "0046"
-down_revision = "0045"
+revision = "0047"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 
