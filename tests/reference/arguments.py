@@ -227,7 +227,8 @@ class Draws:
 
     def id(self, type_name: str) -> Any:
         """An id of a type."""
-        row_id = self.dice.choice(self.reference.rows.all(related.MODELS[type_name])).id
+        rows = self.reference.rows.all(related.MODELS[type_name])
+        row_id = self.dice.choice(rows).id if rows else 1
         if self.dice.chance(3):
             self.values.faults += 1
             return self.dice.choice(

@@ -227,7 +227,8 @@ class _Writer:
 
     def _cursor(self, about: str, keys: list[str]) -> str:
         rows = self.reference.rows.all(related.MODELS[about])
-        if self.dice.chance(2):
+        # Of what nobody may see there is no row to go on after.
+        if not rows or self.dice.chance(2):
             self.values.faults += 1
             return self.dice.choice(["", "zz", "5b5d", "5b312c327d"])
         sorting = Sorting(self.reference.rows, about, [(key, False) for key in keys])

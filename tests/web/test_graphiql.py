@@ -147,3 +147,5 @@ def test_a_subscription_is_run_and_what_is_reported_is_shown(
             _press(page, "Control+Enter")
         assert Player(reported.url, reported.user, reported.token).play("0.17-success") == []
         expect(_answer(page)).to_contain_text("SUCCESS")
+        # What the editor loads later it does not ask of a server that is gone.
+        page.close()
