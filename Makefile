@@ -33,8 +33,8 @@ run: install ## serve on http://127.0.0.1:8000, with an embedded database in .sp
 demo: install $(DEMO)/loaded ## serve example builds, from a database of their own in .demo/
 	@SPACKMON_DATA_DIR=$(DEMO) exec $(BIN)/spackmon serve
 
-test: install $(CLIENTS_INSTALLED) $(PROVIDER_INSTALLED) ## run every test, four at a time: some wait
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
+test: install $(CLIENTS_INSTALLED) $(PROVIDER_INSTALLED) ## run every test, three at a time: some wait
+	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
 fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py tests/query/test_visibility.py

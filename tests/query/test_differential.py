@@ -154,15 +154,15 @@ def test_every_field_argument_and_filter_is_answered_by_the_reference(trio: Trio
 
 
 @NO_TIMEOUT
-@settings(COMMON, max_examples=28_000 if FUZZ else 600)
+@settings(COMMON, max_examples=28_000 if FUZZ else 420)
 @given(seed=st.integers(0, 2**32), fields=st.integers(1, 12))
 def test_every_operation_has_one_answer(trio: Trio, seed: int, fields: int) -> None:
-    # A document makes nearly two operations, so that they are more than 1,000, or 50,000.
+    # A document makes nearly two operations, so that they are some 800, or 50,000.
     check(trio, trio.document(seed, fields))
 
 
 @NO_TIMEOUT
-@settings(COMMON, max_examples=3_000 if FUZZ else 80)
+@settings(COMMON, max_examples=3_000 if FUZZ else 60)
 @given(seed=st.integers(0, 2**32), fields=st.integers(1, 12))
 def test_what_a_stranger_may_not_see_is_in_no_answer(trios: list[Trio], seed: int, fields: int) -> None:
     check(trios[1], trios[1].document(seed, fields))
@@ -172,7 +172,7 @@ MOMENTS = st.datetimes().map(lambda moment: nodes.String(moment.isoformat() + "Z
 
 
 @NO_TIMEOUT
-@settings(COMMON, max_examples=2_000 if FUZZ else 40)
+@settings(COMMON, max_examples=2_000 if FUZZ else 24)
 @given(text=queries(schema.as_str(), custom_scalars={"DateTime": MOMENTS}))
 def test_values_that_match_nothing_have_one_answer_too(trio: Trio, text: str) -> None:
     check(trio, Document(text, [(None, {})], faults=2))
