@@ -8,6 +8,7 @@ from typing import Any
 
 import anyio
 import structlog
+from anyio.abc import TaskGroup
 from limits import parse as parse_rate
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -124,13 +125,7 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
                 tasks.start_soon(upkeep.note_uses, gate, sessions, database)
                 tasks.start_soon(upkeep.learn_keys, gate, database)
-                tasks.start_soon(upkeep.fold_counts, database)
-                tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
-                tasks.start_soon(upkeep.seal_contents, database)
-                tasks.start_soon(upkeep.retain, database, settings.retention)
-                tasks.start_soon(upkeep.pack_all_documents, database)
-                tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
-                tasks.start_soon(changes.announce, database)
+                _look_after_database(tasks, settings, database)
                 known = Changes(reader, driver_dialect(database), partial(changes.number, database))
                 subscriptions = Subscriptions(reader, known, _subscription_limits(settings))
                 database.on_write.append(subscriptions.wake)
@@ -180,6 +175,17 @@ def create_app(settings: Settings) -> Starlette:
     # A redirect ends an old client's build: the paths it may spell in two ways are there twice.
     application.router.redirect_slashes = False
     return application
+
+
+def _look_after_database(tasks: TaskGroup, settings: Settings, database: Database) -> None:
+    """Begin what is done of a database beside its requests, for as long as the service runs."""
+    tasks.start_soon(upkeep.fold_counts, database)
+    tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
+    tasks.start_soon(upkeep.seal_contents, database)
+    tasks.start_soon(upkeep.retain, database, settings.retention)
+    tasks.start_soon(upkeep.pack_all_documents, database)
+    tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
+    tasks.start_soon(changes.announce, database)
 
 
 def _replicated(

@@ -46,7 +46,7 @@ class Guesses:
 
         until = await self._database.admit_held(work)
         if until is not None:
-            seconds = max(1, math.ceil(until - time.time()))
+            seconds = seconds_until(until)
             sentence = f"too many passwords were wrong: try again in {seconds} seconds"
             raise Refused(Code.GUESSES_LIMITED, sentence, retry_seconds=seconds)
 
@@ -59,6 +59,11 @@ class Guesses:
                 limiter.hit(limit, key)
 
         await self._database.write_held(work)
+
+
+def seconds_until(moment: float) -> int:
+    """How long whoever asked too much has to wait for a moment of the epoch; at least a second."""
+    return max(1, math.ceil(moment - time.time()))
 
 
 def _limits(name: str, address: str) -> Iterator[tuple[RateLimitItem, str]]:

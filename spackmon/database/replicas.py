@@ -10,7 +10,7 @@ import math
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,9 +102,10 @@ class ReplicatedReader:
         if replica is not None:
             is_begun = False
             try:
-                async for rows in replica.reader.stream(statement, parameters):
-                    is_begun = True
-                    yield rows
+                async with aclosing(replica.reader.stream(statement, parameters)) as batches:
+                    async for rows in batches:
+                        is_begun = True
+                        yield rows
             except Refused as refused:
                 # Who has rows of one snapshot gets none of another.
                 if is_begun or refused.code not in _ITS_OWN_FAULTS:
@@ -112,8 +113,9 @@ class ReplicatedReader:
                 self._left_out(replica, refused.sentence)
             else:
                 return
-        async for rows in self.primary.stream(statement, parameters):
-            yield rows
+        async with aclosing(self.primary.stream(statement, parameters)) as batches:
+            async for rows in batches:
+                yield rows
 
     async def close(self) -> None:
         """Nothing: who opened the connections gives them back."""

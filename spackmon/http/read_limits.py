@@ -1,15 +1,12 @@
 """How much one person, or one address that names nobody, may read; what reports is never counted."""
 
-import math
-import time
-
 import structlog
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
 
-from spackmon.auth.guesses import network_of
+from spackmon.auth.guesses import network_of, seconds_until
 from spackmon.errors import Code, Refused
 from spackmon.viewer import Viewer
 
@@ -54,7 +51,7 @@ class ReadLimits:
             return
         self._is_store_away = False
         if ends_at_seconds is not None:
-            seconds = max(1, math.ceil(ends_at_seconds - time.time()))
+            seconds = seconds_until(ends_at_seconds)
             sentence = f"one may ask {limit.amount:,} questions in {limit.multiples} {limit.GRANULARITY.name}"
             raise Refused(
                 Code.READS_LIMITED, f"{sentence}: try again in {seconds} seconds", retry_seconds=seconds
