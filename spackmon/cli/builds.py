@@ -6,7 +6,7 @@ import typer
 
 from spackmon.auth.groups import set_build_visibility
 from spackmon.cli.database import open_database
-from spackmon.status import Visibility
+from spackmon.cli.visibility import GroupName, Level
 
 app = typer.Typer(help="Say who may see a build.")
 
@@ -19,10 +19,8 @@ def _builds() -> None:
 @app.command()
 def visibility(
     build: Annotated[int, typer.Argument(help="The build's number, as in its page's address.")],
-    level: Annotated[Visibility, typer.Argument(case_sensitive=False, help="Who may see it.")],
-    group: Annotated[
-        str | None, typer.Option("--group", help="Its members may see it, where it is private.")
-    ] = None,
+    level: Level,
+    group: GroupName = None,
 ) -> None:
     """Show a build, with all that was reported of it, to everybody or only to some."""
     with open_database() as database:

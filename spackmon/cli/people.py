@@ -19,9 +19,9 @@ from spackmon.auth.people import (
 from spackmon.auth.providers.configured import providers_of
 from spackmon.cli.console import print_table
 from spackmon.cli.database import open_database
+from spackmon.cli.visibility import GroupName, Level
 from spackmon.errors import Code, Refused
 from spackmon.settings import load_settings
-from spackmon.status import Visibility
 from spackmon.viewer import WRITER
 
 app = typer.Typer(help="Add, list and disable people, and give them roles and passwords.")
@@ -66,10 +66,8 @@ def disable(name: str) -> None:
 @app.command()
 def visibility(
     name: str,
-    level: Annotated[Visibility, typer.Argument(case_sensitive=False, help="Who may see it.")],
-    group: Annotated[
-        str | None, typer.Option("--group", help="Its members may see it, where it is private.")
-    ] = None,
+    level: Level,
+    group: GroupName = None,
 ) -> None:
     """Say who may see what somebody reports from now on; without this, everybody."""
     with open_database() as database:
