@@ -105,6 +105,7 @@ def create_app(settings: Settings) -> Starlette:
             hold_seconds=settings.hold_seconds,
             prepare=partial(_prepare, settings, access_tokens),
             check=migrations.check_revision,
+            direct_url=settings.database_direct_url,
         )
         watch = Watch(database)
         spool = Spool(settings.spool)
@@ -276,8 +277,10 @@ def _prepare(settings: Settings, access_tokens: AccessTokens) -> None:
         raise Unprepared(f"DATA_DIR cannot be made: {error.strerror}") from error
     except Refused as refused:
         raise Unprepared(refused.sentence) from refused
-    migrations.prepare(settings.database_url)
-    capacity.warn(settings.database_url)
+    migrations.prepare(settings.session_url)
+    if not settings.database_direct_url:
+        # How many a pooler opens is its own setting.
+        capacity.warn(settings.database_url)
 
 
 def _documented_nouns() -> list[DocumentedNoun]:

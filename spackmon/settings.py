@@ -91,6 +91,12 @@ class Settings(SignInSettings):
         description="Where builds are kept: `postgresql://user:password@host/name`, or `sqlite:////path`. "
         "Not set: the file `spackmon.sqlite3` in `DATA_DIR`.",
     )
+    database_direct_url: str = Field(
+        default="",
+        repr=False,
+        description="Where `DATABASE_URL` leads to a pooler that lends sessions for one transaction each "
+        "(pgbouncer): the address of PostgreSQL itself, for what needs a session of its own.",
+    )
     database_replicas: Addresses = Field(
         default=(),
         repr=False,
@@ -414,6 +420,13 @@ class Settings(SignInSettings):
             return value
         return database_address(value)
 
+    @field_validator("database_direct_url")
+    @classmethod
+    def _direct(cls, value: str, info: ValidationInfo) -> str:
+        if value and not str(info.data.get("database_url", "")).startswith("postgresql"):
+            raise ValueError("expected only beside a DATABASE_URL of PostgreSQL, which leads to its pooler")
+        return next(iter(cls._replicas((value,)))) if value else value
+
     @field_validator("database_replicas")
     @classmethod
     def _replicas(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -425,6 +438,11 @@ class Settings(SignInSettings):
     def _embedded_database_url(self) -> str:
         url = URL.create("sqlite", database=str(self.data_dir / _EMBEDDED))
         return url.render_as_string(hide_password=False)
+
+    @property
+    def session_url(self) -> str:
+        """The address of the database for what needs a session of its own: migrations, commands, LISTEN."""
+        return self.database_direct_url or self.database_url
 
     @property
     def shown_database_url(self) -> str | None:

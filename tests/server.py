@@ -121,7 +121,8 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
         until(lambda: running.started or not thread.is_alive(), "the server's start")
         assert running.started, "the server did not start"
         with _client(url) as http:
-            yield Server(url, USER, new_token(database_url), database_url, http)
+            token = new_token(configured.session_url)
+            yield Server(url, USER, token, database_url, http)
     finally:
         running.stop()
         thread.join(timeout=GIVE_UP_SECONDS)

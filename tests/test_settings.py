@@ -160,6 +160,7 @@ def test_authentication_is_disabled_by_any_value_that_does_not_say_no(
     [
         ("PORT", "eighty"), ("PORT", "70000"), ("API_TOKEN_EXPIRES_SECONDS", "0"),
         ("DATABASE_URL", "mysql://host/name"), ("DATABASE_URL", "nonsense"),
+        ("DATABASE_DIRECT_URL", "postgresql://host/name"),
         ("DATABASE_URL", "sqlite:///:memory:"), ("URL_API_PREFIX", "graphql"), ("URL_API_PREFIX", "a b"),
         ("AUTH_SERVER", "ftp://host"), ("AUTH_SERVER", 'http://h"ost'), ("DATA_DIR", "/dev/null/x"),
         ("DOMAIN_PORT", "x"), ("LOG_LEVEL", "LOUD"),

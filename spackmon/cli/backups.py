@@ -26,7 +26,7 @@ def backup(
     settings = load_settings()
     files = beside.read_keys(settings) | beside.read_spool(settings)
     try:
-        with snapshot(settings.database_url) as source:
+        with snapshot(settings.session_url) as source:
             # What came into the spool since then is in neither; what left it is in both, and applied once.
             files |= beside.read_spool(settings)
             rows = archive.write(file, source, files)
@@ -49,7 +49,7 @@ def restore(
         print(f"{file}: {counted(archive.check(file), 'row')}, whole")
         return
     with archive.opened(file) as source:
-        counts = copy(source, settings.database_url, complain)
+        counts = copy(source, settings.session_url, complain)
         try:
             kept = beside.put(settings, source.files())
         except OSError as error:
@@ -71,7 +71,7 @@ def export_tables(
     """
     counts: list[tuple[str, int]] = []
     try:
-        with snapshot(load_settings().database_url) as source:
+        with snapshot(load_settings().session_url) as source:
             export(source, directory, format_, lambda name, rows: counts.append((name, rows)))
     except OSError as error:
         raise Refused(Code.FILE_UNWRITABLE, f"{directory}: {error.strerror or error}") from None

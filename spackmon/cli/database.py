@@ -24,7 +24,7 @@ def open_database(settings: Settings | None = None) -> Iterator[Database]:
     settings = settings or load_settings()
     classify_by(settings)
     mask_by(settings)
-    database = Database(settings.database_url)
+    database = Database(settings.session_url)
     try:
         ensure_migrated(database)
         yield database
@@ -50,7 +50,7 @@ def check_settings_database(settings: Settings, *, is_quiet: bool = False) -> No
     Raises Refused when somebody has to do something first. An outage is no such thing: writes are held
     through it, and a service that did not start would lose them. It is said on the screen, unless `is_quiet`.
     """
-    database = Database(settings.database_url)
+    database = Database(settings.session_url)
     try:
         ensure_migrated(database)
         if not is_quiet and migrations.has_old_tables(database):

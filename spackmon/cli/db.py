@@ -21,7 +21,7 @@ app = typer.Typer(help="Bring the database to this program's revision, or see wh
 @app.command()
 def upgrade() -> None:
     """Create or migrate the tables; nothing happens when they are up to date."""
-    migrations.upgrade(load_settings().database_url, tell=typer.echo)
+    migrations.upgrade(load_settings().session_url, tell=typer.echo)
 
 
 @app.command()
@@ -33,7 +33,7 @@ def check(
     What follows from the documents of specs (dependencies, closures, compilers, what builds contain), and the
     runs that follow from what sources reported, are made anew, some at a time, and compared.
     """
-    database = Database(load_settings().database_url)
+    database = Database(load_settings().session_url)
     try:
         if refused := migrations.check(database):
             raise refused
@@ -63,7 +63,7 @@ def copy_to(
         target = database_address(url)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="URL") from None
-    with snapshot(load_settings().database_url) as source:
+    with snapshot(load_settings().session_url) as source:
         counts = copy(source, target, complain)
     print_table(("", "ROWS"), [(name, count) for name, count in counts.items() if count])
 

@@ -24,26 +24,34 @@ _OWNER_ALONE = 0o600
 _NOT_THE_OWNER = stat.S_IRWXG | stat.S_IRWXO
 
 
-def engine_for(url: URL, role: Role) -> Engine:
-    """For transactions of a role."""
-    return _sqlite_engine(url, role) if url.get_backend_name() == "sqlite" else _postgresql_engine(url, role)
+def engine_for(url: URL, role: Role, *, is_pooled: bool = False) -> Engine:
+    """For transactions of a role; `is_pooled`: `url` leads to a pooler that lends sessions for one each."""
+    if url.get_backend_name() == "sqlite":
+        return _sqlite_engine(url, role)
+    return _postgresql_engine(url, role, is_pooled)
 
 
-def _postgresql_engine(url: URL, role: Role) -> Engine:
+def _postgresql_engine(url: URL, role: Role, is_pooled: bool) -> Engine:
     # Clients bring many short transactions; pre-ping would cost each a round trip, and a connection
     # that a restart killed is noticed and replaced by the retry.
     engine = create_engine(
         url, pool_size=min(8, role.connections), max_overflow=role.connections - min(8, role.connections),
         pool_timeout=_POOL_SECONDS, isolation_level=ISOLATION, hide_parameters=_NOT_IN_LOGS,
-        connect_args=connection_parameters(role, url),
+        connect_args=connection_parameters(role, url, is_pooled=is_pooled),
     )  # fmt: skip
 
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: object) -> None:
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(*session_settings(role, is_pooled=True))
+
+    def begin_session(connection: Any, _: object) -> None:
         autocommit, connection.autocommit = connection.autocommit, True
         connection.execute(*session_settings(role))
         connection.autocommit = autocommit
 
+    if is_pooled:
+        event.listen(engine, "begin", begin_transaction)
+    else:
+        event.listen(engine, "connect", begin_session)
     return engine
 
 

@@ -32,13 +32,23 @@ class _TextAsBytes(Loader):
 
 
 class PostgresqlReader:
-    """Every statement is prepared by its connection."""
+    """Every statement is prepared by its connection, unless a pooler stands between."""
 
     def __init__(
-        self, url: URL, timeout_seconds: float, hold: Hold, prepare: Callable[[], Awaitable[None]]
+        self,
+        url: URL,
+        timeout_seconds: float,
+        hold: Hold,
+        prepare: Callable[[], Awaitable[None]],
+        *,
+        is_pooled: bool = False,
     ) -> None:
-        """`prepare` sees to the tables before the first statement; it may raise what a statement may."""
+        """`prepare` sees to the tables before the first statement; it may raise what a statement may.
+
+        `is_pooled`: `url` leads to a pooler that lends a session for one transaction.
+        """
         self._url, self._timeout_seconds, self._hold, self._prepare = url, timeout_seconds, hold, prepare
+        self._is_pooled = is_pooled
         self._address = conninfo(url)
         self.reads, self.exports = Turns(READER.connections), Turns(EXPORT.connections)
         self._pool = AsyncConnectionPool(
@@ -51,18 +61,22 @@ class PostgresqlReader:
             reconnect_timeout=RETRY_SECONDS,
             configure=self._configure_reader,
             kwargs={
-                **connection_parameters(READER, url),
                 "autocommit": True,
                 "prepare_threshold": 0,
+                **connection_parameters(READER, url, is_pooled=is_pooled),
             },
         )
 
     async def _configure_reader(self, connection: AsyncConnection[Any]) -> None:
-        await self._configure(connection, READER)
-
-    async def _configure(self, connection: AsyncConnection[Any], role: Role) -> None:
         connection.adapters.register_loader("text", _TextAsBytes)
-        await connection.execute(*session_settings(role, statement_seconds=self._timeout_seconds))
+        if not self._is_pooled:
+            await self._begin(connection, READER)
+
+    async def _begin(self, connection: AsyncConnection[Any], role: Role) -> None:
+        """Begin a session, or a transaction of one that is lent."""
+        await connection.execute(
+            *session_settings(role, statement_seconds=self._timeout_seconds, is_pooled=self._is_pooled)
+        )
 
     async def open(self) -> None:
         """Begin to connect, without waiting: the server starts while PostgreSQL is away."""
@@ -72,7 +86,13 @@ class PostgresqlReader:
         async def once() -> bytes:
             await self._prepare()
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(statement, parameters)
+                if self._is_pooled:
+                    # What is sent together is one transaction and one round trip.
+                    async with connection.pipeline():
+                        await self._begin(connection, READER)
+                        cursor = await connection.execute(statement, parameters)
+                else:
+                    cursor = await connection.execute(statement, parameters)
                 ((value,),) = await cursor.fetchall()
                 return cast(bytes, value)
 
@@ -101,12 +121,16 @@ class PostgresqlReader:
         # Not one of the pool's: whoever asks a question does not wait for exports.
         await self._prepare()
         connection = await AsyncConnection.connect(
-            self._address, autocommit=True, **connection_parameters(EXPORT, self._url)
+            self._address,
+            autocommit=not self._is_pooled,
+            **connection_parameters(EXPORT, self._url, is_pooled=self._is_pooled),
         )
         try:
-            await self._configure(connection, EXPORT)
-            # A cursor is one snapshot within a transaction.
-            await connection.set_autocommit(False)
+            connection.adapters.register_loader("text", _TextAsBytes)
+            await self._begin(connection, EXPORT)
+            if not self._is_pooled:
+                # A cursor is one snapshot within a transaction.
+                await connection.set_autocommit(False)
         except BaseException:
             await connection.close()
             raise

@@ -186,7 +186,7 @@ async def replicated(
     if not isinstance(primary, PostgresqlReader) or not addresses:
         yield primary
         return
-    replicas = [_replica(parsed(address), statement_seconds) for address in addresses]
+    replicas = [_replica(parsed(one), statement_seconds, database.is_pooled) for one in addresses]
     reader = ReplicatedReader(primary, database.condition, replicas, lag_seconds)
     try:
         for replica in replicas:
@@ -211,13 +211,13 @@ async def by_primary(work: Callable[[], Awaitable[None]]) -> None:
     await work()
 
 
-def _replica(url: URL, statement_seconds: float) -> Replica:
+def _replica(url: URL, statement_seconds: float, is_pooled: bool) -> Replica:
     """A replica that is not open yet; its troubles are not those of the service."""
     url = url.set(drivername="postgresql+psycopg")
     hold = Hold(Condition(is_logged=False), 0.0, statement_seconds)
     hosts = url.query.get("host", url.host or "")
     name = hosts if isinstance(hosts, str) else ",".join(hosts)
-    return Replica(name, PostgresqlReader(url, statement_seconds, hold, _nothing))
+    return Replica(name, PostgresqlReader(url, statement_seconds, hold, _nothing, is_pooled=is_pooled))
 
 
 async def _position(reader: PostgresqlReader, statement: str) -> int | None:

@@ -60,20 +60,25 @@ _ALIVE = {
 }
 
 
-def connection_parameters(role: Role, url: URL) -> dict[str, Any]:
-    """What libpq is given beside `url`."""
+def connection_parameters(role: Role, url: URL, *, is_pooled: bool = False) -> dict[str, Any]:
+    """What the driver is given beside `url`; `is_pooled`: as in `session_settings`."""
     parameters = {
         **_ALIVE,
         "connect_timeout": role.connect_seconds,
         "application_name": f"spackmon {role.name}",
     }
-    return {name: value for name, value in parameters.items() if name not in url.query}
+    # A prepared statement is the session's, and the next transaction may be in another.
+    unprepared: dict[str, Any] = {"prepare_threshold": None} if is_pooled else {}
+    return {name: value for name, value in parameters.items() if name not in url.query} | unprepared
 
 
-def session_settings(role: Role, *, statement_seconds: float | None = None) -> tuple[str, Mapping[str, str]]:
+def session_settings(
+    role: Role, *, statement_seconds: float | None = None, is_pooled: bool = False
+) -> tuple[str, Mapping[str, str]]:
     """The statement, with its parameters, that begins a session of PostgreSQL.
 
-    Not options of the connection: a pooler between does not pass them on.
+    `is_pooled`: that begins each transaction, since a pooler between lends a session for one alone. Not
+    options of the connection: no pooler passes them on.
     """
     seconds = role.statement_seconds if statement_seconds is None else statement_seconds
     settings = {
@@ -85,7 +90,7 @@ def session_settings(role: Role, *, statement_seconds: float | None = None) -> t
         # a page never reads.
         "jit": "off",
     }
-    calls = ", ".join(f"set_config('{name}', %({name})s, false)" for name in settings)
+    calls = ", ".join(f"set_config('{name}', %({name})s, {is_pooled})" for name in settings)
     return f"SELECT {calls}", settings
 
 

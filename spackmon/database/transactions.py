@@ -10,7 +10,7 @@ from typing import TypeVar
 import anyio
 import sqlalchemy.exc
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 
 from spackmon.database.condition import Condition
 from spackmon.database.engine import READS_ONLY, engine_for
@@ -47,21 +47,24 @@ class Database:
         hold_seconds: float = HOLD_SECONDS,
         prepare: Callable[[], None] | None = None,
         check: Callable[[Connection], Refused | None] | None = None,
+        direct_url: str = "",
     ) -> None:
         """`role` is whose transactions these are. `prepare` sees to the tables, before the first of them.
 
         It raises Unprepared where the database is not as this program needs it, and is held as they are.
         `check` says why the tables are not this program's, where a statement meets that they are not.
+        `direct_url` is set where `url` leads to a pooler that lends a session for one transaction.
         """
-        self.url = parsed(url)
-        if self.url.get_backend_name() == "postgresql":
-            self.url = self.url.set(drivername="postgresql+psycopg")
+        self.url = _by_psycopg(parsed(url))
+        self.direct_url = _by_psycopg(parsed(direct_url)) if direct_url else self.url
+        """Where a session is one's own."""
+        self.is_pooled = bool(direct_url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         # Nobody behind a lock is held for longer than behind an outage.
         role = replace(role, lock_seconds=min(role.lock_seconds, hold_seconds))
-        self.engine: Engine = engine_for(self.url, role)
-        self._admission_engine = engine_for(self.url, ADMISSION)
-        self.health_engine = engine_for(self.url, HEALTH)
+        self.engine: Engine = engine_for(self.url, role, is_pooled=self.is_pooled)
+        self._admission_engine = engine_for(self.url, ADMISSION, is_pooled=self.is_pooled)
+        self.health_engine = engine_for(self.url, HEALTH, is_pooled=self.is_pooled)
         self.condition = Condition()
         self.hold_seconds = hold_seconds
         self._role = role
@@ -269,7 +272,9 @@ class Database:
         if self.is_sqlite:
             opened = SqliteReader(self.url.database or "", statement_timeout_seconds, hold, self.turn)
         else:
-            opened = PostgresqlReader(self.url, statement_timeout_seconds, hold, self._prepared_in_thread)
+            opened = PostgresqlReader(
+                self.url, statement_timeout_seconds, hold, self._prepared_in_thread, is_pooled=self.is_pooled
+            )
             await opened.open()
         self._reader = opened
         try:
@@ -296,3 +301,7 @@ class Database:
     async def _prepared_in_thread(self) -> None:
         if self._prepare is not None:
             await in_thread(self._prepared, limiter=self._admissions.threads)
+
+
+def _by_psycopg(url: URL) -> URL:
+    return url.set(drivername="postgresql+psycopg") if url.get_backend_name() == "postgresql" else url

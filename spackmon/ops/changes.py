@@ -77,7 +77,7 @@ async def listen(database: Database, wake: Callable[[], None], used: asyncio.Eve
     while not database.is_sqlite:
         await used.wait()
         try:
-            async with Listening(database.url, CHANNEL) as words:
+            async with Listening(database.direct_url, CHANNEL) as words:
                 async for _ in words:
                     wake()
         except Exception as error:
