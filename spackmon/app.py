@@ -33,6 +33,7 @@ from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
 from spackmon.ops import capacity, changes, migrations, upkeep
 from spackmon.ops.health import Watch
+from spackmon.ops.log_objects import bucket_of
 from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
 from spackmon.ops.metrics import Metrics
@@ -127,14 +128,16 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(upkeep.note_uses, gate, sessions, database)
                 tasks.start_soon(upkeep.learn_keys, gate, database)
                 _look_after_database(tasks, settings, database)
+                bucket = bucket_of(settings)
+                tasks.start_soon(upkeep.move_logs, database, bucket, settings)
                 known = Changes(reader, driver_dialect(database), partial(changes.number, database))
-                subscriptions = Subscriptions(reader, known, _subscription_limits(settings))
+                subscriptions = Subscriptions(reader, known, _subscription_limits(settings), bucket)
                 database.on_write.append(subscriptions.wake)
                 tasks.start_soon(subscriptions.run)
                 tasks.start_soon(changes.listen, database, subscriptions.wake, subscriptions.used)
                 query = QueryService(
                     schema, database, near, _limits(settings), recent, settings.satisfying_as,
-                    subscriptions, [measured.executed, slow.executed],
+                    subscriptions, [measured.executed, slow.executed], bucket,
                 )  # fmt: skip
                 watcher = _watcher(settings, database, query)
                 database.on_write.append(watcher.wake)

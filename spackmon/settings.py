@@ -36,6 +36,7 @@ from sqlalchemy.exc import ArgumentError
 from spackmon.database_urls import parsed
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
+from spackmon.log_bucket_settings import LogBucketSettings
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.retention_rules import read_rules
 from spackmon.secret_file import read_or_create
@@ -78,7 +79,7 @@ _PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _EMBEDDED = "spackmon.sqlite3"
 
 
-class Settings(SignInSettings):
+class Settings(SignInSettings, LogBucketSettings):
     """Everything that can be set; docs/settings.md says the same for people."""
 
     model_config = SettingsConfigDict(
@@ -358,7 +359,7 @@ class Settings(SignInSettings):
         "maximum_connections", "maximum_subscriptions", "maximum_subscriptions_of_one",
         "changes_kept_seconds", "notification_retry_seconds", "notifications_kept_days", "smtp_port",
         "statement_timeout_seconds", "hold_seconds", "run_silence_seconds", "slow_operation_seconds",
-        "replica_lag_seconds",
+        "replica_lag_seconds", "log_bucket_kept_days",
         "session_seconds", "session_idle_seconds",
         mode="before",
     )  # fmt: skip

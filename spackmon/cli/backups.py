@@ -7,9 +7,11 @@ import typer
 
 from spackmon.cli.console import complain, counted, print_table
 from spackmon.errors import Code, Refused
+from spackmon.log_bucket import contents_of
 from spackmon.ops.copies import archive, beside
 from spackmon.ops.copies.copying import copy, snapshot
 from spackmon.ops.copies.exporting import Format, export
+from spackmon.ops.log_objects import bucket_of
 from spackmon.settings import load_settings
 
 
@@ -71,8 +73,10 @@ def export_tables(
     """
     counts: list[tuple[str, int]] = []
     try:
-        with snapshot(load_settings().session_url) as source:
-            export(source, directory, format_, lambda name, rows: counts.append((name, rows)))
+        settings = load_settings()
+        contents = contents_of(bucket_of(settings))
+        with snapshot(settings.session_url) as source:
+            export(source, directory, format_, contents, lambda name, rows: counts.append((name, rows)))
     except OSError as error:
         raise Refused(Code.FILE_UNWRITABLE, f"{directory}: {error.strerror or error}") from None
     print_table(("", "ROWS"), [(name, rows) for name, rows in counts if rows])

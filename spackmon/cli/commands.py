@@ -25,6 +25,7 @@ class _Program(LazyGroup):
         "restore": Place("backups", "restore"),
         "export": Place("backups", "export_tables"),
         "retention": Place("retention"),
+        "bucket": Place("bucket"),
         "user": Place("people"),
         "group": Place("groups"),
         "build": Place("builds"),

@@ -67,7 +67,7 @@ from spackmon.models.graph import (
     Target,
 )
 from spackmon.models.inbox import InboxEntry, SubmissionBatch
-from spackmon.models.logs import Log, LogChunk, LogEvent
+from spackmon.models.logs import Log, LogChunk, LogEvent, LogObject
 from spackmon.models.notifications import NotificationChannel, NotificationDelivery, NotificationRule
 from spackmon.models.people import AuditEntry, Identity, Person, RateCount, Session, SigningKey, Token
 from spackmon.models.visibility import Audience, DefaultAudience, Group, GroupMember, SpecAudience
@@ -82,9 +82,9 @@ __all__ = [
     "DefaultAudience", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet", "EnvironmentVariable",
     "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "Group",
     "GroupMember", "HostImage", "HostLibrary", "Identity", "InboxEntry", "InstallFile", "LockFile",
-    "LockFileRoot", "Log", "LogChunk", "LogEvent", "Manifest", "MergedBuild", "NotificationChannel",
-    "NotificationDelivery",
-    "NotificationRule", "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
+    "LockFileRoot", "Log", "LogChunk", "LogEvent", "LogObject", "Manifest", "MergedBuild",
+    "NotificationChannel", "NotificationDelivery", "NotificationRule",
+    "Package", "PackageVersion", "Parameter", "ParameterSet", "Person", "Phase",
     "ProvidedVirtual", "RateCount", "ReportedChange", "Ruling", "Session", "SigningKey", "SpackEnvironment",
     "Spec", "SpecAudience", "SpecCompiler",
     "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag",

@@ -8,15 +8,38 @@ from sqlalchemy.orm import Mapped, mapped_column
 from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
 
 
+class LogObject(Base):
+    """An object of the bucket of logs: the contents of a log's chunks, one behind the other.
+
+    The row is there before the object is, so that none is lost; a log that refers to it makes it count.
+    `unused_at` is since when none does; none begins to from then on.
+    """
+
+    __tablename__ = "log_object"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    log_id: Mapped[int] = mapped_column(RowId, index=True)
+    key: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
+    size_bytes: Mapped[int | None] = mapped_column(RowId)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    unused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+_IS_MOVED = text("object_id IS NOT NULL")
+
+
 class Log(Base):
     """A log; `digest` is the SHA-256 of its bytes.
 
     `rules_version` is that of the rules that read its events, null where none did; `unlisted_events` counts
     those that are in no row. `removed_at` is when its text was removed, which its events are of all the same;
-    it comes back with the next report of an equal log.
+    it comes back with the next report of an equal log. `object_id` is where its chunks are, if not here.
     """
 
     __tablename__ = "log"
+    __table_args__ = (
+        Index("ix_log_object_id", "object_id", postgresql_where=_IS_MOVED, sqlite_where=_IS_MOVED),
+    )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
@@ -24,6 +47,7 @@ class Log(Base):
     rules_version: Mapped[int | None]
     unlisted_events: Mapped[int | None]
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    object_id: Mapped[int | None] = mapped_column(ForeignKey(LogObject.id))
 
 
 _IS_LATER = text("first_line > 1")
@@ -31,6 +55,8 @@ _IS_LATER = text("first_line > 1")
 
 class LogChunk(Base):
     """A run of a log's bytes, zstd-compressed; chunks joined by `number` (from 0) are the log.
+
+    `content` is a `spackmon.logs.references.Reference` where the bytes are in an object of a bucket.
 
     Any byte may be in it: readers of text put U+FFFD for what is not UTF-8. A lone surrogate that a client
     sent is kept by Python's `surrogatepass`. `first_line` counts from 1; a chunk ends with a line, except

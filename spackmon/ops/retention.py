@@ -17,10 +17,9 @@ from spackmon.ingest.runs.removal import remove_runs
 from spackmon.ingest.tables import retention
 from spackmon.ingest.tables.retention import IDS_AT_ONCE, Rule
 from spackmon.models import utc_now
+from spackmon.ops.one_at_a_time import RETENTION, has_turn
 from spackmon.retention_rules import RetentionRule, read_rules
 
-# One process of a site at a time. The number is any that no other program takes in this database.
-_TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166305)")
 # As many as one transaction takes: reports wait for the packages that it locks.
 _AT_ONCE = 100
 
@@ -77,7 +76,7 @@ def found(connection: Connection, step: Step) -> Found:
 
 def remove_some(connection: Connection, step: Step) -> int:
     """Remove the next of a step; how many, 0 where none is left or another process does it."""
-    if not _TURN.run(connection)[0][-1]:
+    if not has_turn(connection, RETENTION):
         return 0
     rule = step.rule_of_rows()
     if step.rule.what == "logs":

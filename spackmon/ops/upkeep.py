@@ -12,17 +12,20 @@ from spackmon.auth.gate import Gate
 from spackmon.auth.sessions import Sessions, note_session_uses
 from spackmon.auth.signing_keys import LEARNT_SECONDS
 from spackmon.database import Database
+from spackmon.errors import Refused
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.runs import silence
 from spackmon.ingest.tables import error_groups, facets, totals
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.ingest.tables.sealing import full_chunks, seal
+from spackmon.log_bucket import LogBucket
 from spackmon.models import utc_now
-from spackmon.ops import retention
+from spackmon.ops import log_objects, retention
 from spackmon.ops.health import Watch
 from spackmon.ops.spool import Spool
 from spackmon.retention_rules import RetentionRule
+from spackmon.settings import Settings
 from spackmon.threads import in_thread
 
 log = structlog.get_logger()
@@ -31,6 +34,7 @@ _LOOK_SECONDS = 1.0
 _SILENCE_LOOK_SECONDS = 600.0
 _SEAL_LOOK_SECONDS = 600.0
 _RETAIN_LOOK_SECONDS = 4 * 3600.0
+_MOVE_LOOK_SECONDS = 600.0
 _PACK_LOOK_SECONDS = 0.2
 _DOCUMENTS_TOLD = 10_000
 # The start waits so long for the database; then the service answers, if only to say what it waits for.
@@ -156,6 +160,24 @@ async def retain(database: Database, rules: str) -> None:
                 await _retain(database, retention.rules_of(rules))
             except Exception:
                 log.exception("old_data_not_removed")
+
+
+async def move_logs(database: Database, bucket: LogBucket | None, settings: Settings) -> None:
+    """Move texts of logs to the bucket, and remove the objects that no log refers to any longer."""
+    while bucket is not None and not settings.log_bucket_read_only:
+        await anyio.sleep(_MOVE_LOOK_SECONDS)
+        if database.condition.trouble is None:
+            try:
+                moved = await in_thread(lambda: sum(log_objects.move_all(database, bucket)))
+                removed = await in_thread(
+                    lambda: sum(log_objects.remove_unused(database, bucket, settings.log_bucket_kept_days))
+                )
+                if moved or removed:
+                    log.info("logs_moved", moved=moved, removed=removed)
+            except Refused as refused:
+                log.warning("logs_not_moved", reason=refused.sentence)
+            except Exception:
+                log.exception("logs_not_moved")
 
 
 async def _retain(database: Database, rules: Sequence[RetentionRule]) -> None:

@@ -105,11 +105,19 @@ def _nothing(request: PageRequest) -> Values:
     return {}
 
 
-def page(name: str, variables: Variables, moved: Moved = _stays, values: MakeValues = _nothing) -> Endpoint:
+def page(
+    name: str,
+    variables: Variables,
+    moved: Moved = _stays,
+    values: MakeValues = _nothing,
+    *,
+    takes_gaps: bool = False,
+) -> Endpoint:
     """The page that renders `name`.html with the answer to `name`.graphql, or that answer itself as JSON.
 
     Not one of the objects that it asks for by name may be missing, or it answers 404. What `moved` finds at
-    another address is shown there. `values` makes what the template needs beside the answer.
+    another address is shown there. `values` makes what the template needs beside the answer. `takes_gaps`:
+    a log that cannot be read is null, and the template says so.
     """
 
     async def shown(request: PageRequest, data: Mapping[str, Any], asked: Asked) -> Response:
@@ -120,7 +128,7 @@ def page(name: str, variables: Variables, moved: Moved = _stays, values: MakeVal
             return JSONResponse(data, headers=_HEADERS)
         return rendered(request, f"{name}.html", {**data, **values(request), "asked_here": asked})
 
-    return _answering(name, variables, shown)
+    return _answering(name, variables, shown, takes_gaps=takes_gaps)
 
 
 def at(path: str, endpoint: Endpoint) -> list[Route]:
@@ -148,19 +156,21 @@ def document(name: str) -> str:
     return "\n".join([text, *(file.read_text(encoding="utf-8") for file in files if file.is_file())])
 
 
-def answering(name: str, variables: Variables, show: Show) -> Endpoint:
+def answering(name: str, variables: Variables, show: Show, *, takes_gaps: bool = False) -> Endpoint:
     """What `show` makes of the answer to `name`.graphql, or a page with one sentence where there is none."""
-    return _answering(name, variables, lambda request, data, _: show(request, data))
+    return _answering(name, variables, lambda request, data, _: show(request, data), takes_gaps=takes_gaps)
 
 
-def _answering(name: str, variables: Variables, show: ShowAsked) -> Endpoint:
+def _answering(name: str, variables: Variables, show: ShowAsked, *, takes_gaps: bool = False) -> Endpoint:
     text = document(name)
 
     async def endpoint(request: PageRequest) -> Response:
         try:
             is_limited = not _OWN_FILTERS.isdisjoint(request.query_params)
             asked = Asked(text, variables(request))
-            data = await request.state.query.ask(asked.document, asked.variables, is_limited=is_limited)
+            data = await request.state.query.ask(
+                asked.document, asked.variables, is_limited=is_limited, takes_gaps=takes_gaps
+            )
             if None in data.values():
                 raise nothing_here(request)
             return await show(request, data, asked)

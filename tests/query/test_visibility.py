@@ -130,6 +130,7 @@ def test_what_is_for_others_is_as_if_it_was_never_reported(
 def test_of_every_table_it_is_said_who_sees_it() -> None:
     nobodys = {
         "audience", "audit_entry", "default_audience", "group_member", "identity", "inbox_entry",
+        "log_object",
         "notification_channel", "notification_delivery", "notification_rule", "person_group",
         "rate_count", "session", "signing_key", "spec_audience", "submission_batch", "token",
     }  # fmt: skip

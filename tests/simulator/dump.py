@@ -21,6 +21,7 @@ _NO_FACTS = frozenset({
     "alembic_version", "audit_entry", "build_day", "build_facet", "build_facet_change",
     "build_facet_duration",
     "build_total", "build_total_change", "error_group_change", "identity", "inbox_entry",
+    "log_object",
     "merged_build", "notification_channel", "notification_delivery", "notification_rule",
     "person", "rate_count", "reported_change", "session", "signing_key", "spec_revision", "submission_batch",
     "token",

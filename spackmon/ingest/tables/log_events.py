@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.fingerprints import group_of, put_groups, written_out
 from spackmon.ingest.tables.run_events import release_log, renew_log
+from spackmon.log_bucket import Contents, in_database
 from spackmon.logs.chunks import unpacked
 from spackmon.logs.event import Event, Report
 from spackmon.logs.groups import blanked, normal_form
@@ -55,7 +56,13 @@ _COUNT_UNREAD = Statement(
     "SELECT count(*) AS logs FROM log"
     " WHERE removed_at IS NULL AND (rules_version IS NULL OR rules_version <> :rules_version)"
 )
+_ALL_CHUNKS = Statement("SELECT content FROM log_chunk WHERE log_id = :log_id")
 _CHUNKS = Statement("SELECT content FROM log_chunk WHERE log_id = :log_id AND number = :number")
+
+
+def stored_chunks(connection: Connection, log_id: int) -> list[bytes]:
+    """What is stored of each chunk of a log."""
+    return [bytes(row.content) for row in _ALL_CHUNKS.run(connection, log_id=log_id)]
 
 
 def add_events(connection: Connection, log_id: int, report: Report) -> None:
@@ -75,11 +82,14 @@ def unread(connection: Connection, after: int, most: int) -> list[int]:
     return [row.id for row in _UNREAD.run(connection, after=after, most=most, rules_version=RULES_VERSION)]
 
 
-def read_again(connection: Connection, log_id: int) -> None:
-    """Read a stored log with the rules of today, instead of what it said to older ones."""
+def read_again(connection: Connection, log_id: int, contents: Contents = in_database) -> None:
+    """Read a stored log with the rules of today, instead of what it said to older ones.
+
+    `contents` gives a chunk's content, wherever that is. Raises what it raises.
+    """
     if not _LOCK.run(connection, log_id=log_id):
         return
-    report = report_of(_pieces(connection, log_id))
+    report = report_of(_pieces(connection, log_id, contents))
     put_groups(
         connection,
         (group_of(event, _text(event.text or event.message) or "") for event in report.events if event.group),
@@ -96,10 +106,10 @@ def _note(connection: Connection, log_id: int, report: Report) -> None:
     _READ.run(connection, log_id=log_id, **values)
 
 
-def _pieces(connection: Connection, log_id: int) -> Iterator[bytes]:
+def _pieces(connection: Connection, log_id: int, contents: Contents) -> Iterator[bytes]:
     number = 0
     while rows := _CHUNKS.run(connection, log_id=log_id, number=number):
-        yield unpacked(rows[0].content)
+        yield unpacked(contents(rows[0].content))
         number += 1
 
 

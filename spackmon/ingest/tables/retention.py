@@ -66,7 +66,7 @@ _LAST = {
 }
 _REMOVE_CHUNKS = over_rows("id bigint", "DELETE FROM log_chunk WHERE log_id IN (SELECT i.id FROM {input} i)")
 _SET_REMOVED = over_rows(
-    "id bigint", "UPDATE log SET removed_at = :now WHERE id IN (SELECT i.id FROM {input} i)"
+    "id bigint", "UPDATE log SET removed_at = :now, object_id = NULL WHERE id IN (SELECT i.id FROM {input} i)"
 )
 # Whoever reports an equal log refers to it, and commits after or before this.
 _LOCK_LOGS = over_rows(

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.packed_claims import unpack
+from spackmon.log_bucket import Contents
 from spackmon.logs.chunks import unpacked
 from spackmon.ops.copies.copying import Snapshot
 from spackmon.ops.copies.forms import Form, Kind
@@ -23,17 +24,20 @@ _ROWS_AT_ONCE = 5_000
 _BYTES_AT_ONCE = 16 << 20
 _KEPT_BACK = frozenset({
     "inbox_entry", "notification_channel", "notification_delivery", "notification_rule",
-    "identity", "rate_count", "reported_change", "session", "signing_key", "submission_batch", "token",
+    "identity", "log_object", "rate_count", "reported_change", "session", "signing_key", "submission_batch",
+    "token",
 })  # fmt: skip
 # Secrets, and what is in `document` and `edges` when it is unpacked.
 _HIDDEN = {"person": ("password_hash",), "spec_document": ("packed", "dictionary")}
 _UNPACKED: dict[str, dict[str, Kind]] = {"log_chunk": {"content": "text"}}
 
 
-def export(source: Snapshot, directory: Path, format_: Format, tell: Callable[[str, int], None]) -> None:
+def export(
+    source: Snapshot, directory: Path, format_: Format, contents: Contents, tell: Callable[[str, int], None]
+) -> None:
     """Write a file for each table into `directory`, which is made; `tell` is given each with its rows.
 
-    Raises OSError, and Refused PARQUET_MISSING without pyarrow.
+    Raises OSError, and Refused PARQUET_MISSING without pyarrow, and what `contents` raises.
     """
     write = _write_parquet if format_ == "parquet" else _write_ndjson
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -41,7 +45,7 @@ def export(source: Snapshot, directory: Path, format_: Format, tell: Callable[[s
         if form.name not in _KEPT_BACK:
             path = directory / f"{form.name}.{format_}"
             draft = path.with_name(f".{path.name}")
-            tell(form.name, write(draft, _shown(form), _rows(source, form)))
+            tell(form.name, write(draft, _shown(form), _rows(source, form, contents)))
             draft.replace(path)
 
 
@@ -52,13 +56,14 @@ def _shown(form: Form) -> list[tuple[str, Kind]]:
     return [(name, of_table.get(name, kind)) for name, kind in form.columns if name not in hidden]
 
 
-def _rows(source: Snapshot, form: Form) -> Iterator[dict[str, Any]]:
+def _rows(source: Snapshot, form: Form, contents: Contents) -> Iterator[dict[str, Any]]:
     names = [name for name, _ in form.columns]
     wanted = [name for name, _ in _shown(form)]
     for line in source.lines(form):
         row = dict(zip(names, json.loads(line), strict=True))
         if form.name == "log_chunk":
-            row["content"] = unpacked(base64.b64decode(row["content"])).decode("utf-8", "replace")
+            packed = contents(base64.b64decode(row["content"]))
+            row["content"] = unpacked(packed).decode("utf-8", "replace")
         elif form.name == "spec_document" and row["packed"] is not None:
             row["document"], row["edges"] = unpack(base64.b64decode(row["packed"]), row["dictionary"])
         yield {name: row[name] for name in wanted}

@@ -58,7 +58,7 @@ class SearchedLogs(Meaning):
         arguments = statement.arguments(at)
         shape = shape_of(at, statement, "BuildPhase")
         number = len(statement.computations)
-        statement.computations.append(Computation(_found, arguments, shape))
+        statement.computations.append(Computation(_found, arguments, shape, reads_logs=True))
         chunks = _chunks(at, arguments, statement)
         pieces: list[str | Json] = [f'{COMPUTED}{number}:{{"facts":', _contents(chunks, statement)]
         if shape.rows:
@@ -84,7 +84,8 @@ class SearchedLog(Meaning):
         """See Meaning."""
         arguments = statement.arguments(at)
         number = len(statement.computations)
-        statement.computations.append(Computation(_found_lines, arguments, shape_of(at, statement)))
+        shape = shape_of(at, statement)
+        statement.computations.append(Computation(_found_lines, arguments, shape, reads_logs=True))
         line = statement.bind(arguments["fromLine"], BigInteger(), _line_number)
         chunk, holds = chunks_from(line, at.row)
         text = joined(['"', statement.json.hexadecimal(chunk.c["content"]), '"'])
@@ -127,7 +128,7 @@ def _found_lines(chunks: list[dict[str, Any]], arguments: Mapping[str, Any]) -> 
 
 
 def _unpacked(chunk: Mapping[str, Any]) -> bytes:
-    return zstandard.decompress(bytes.fromhex(chunk["content"]))
+    return zstandard.decompress(chunk["content"])
 
 
 def _chunks(at: At, arguments: Mapping[str, Given], statement: "Statement") -> Any:

@@ -1,9 +1,10 @@
 """What one operation took: said once it was answered, to whoever measures the service."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spackmon.query.serve.preparation import Request
+from spackmon.query.sql.unpack import Gap
 
 
 @dataclass(slots=True)
@@ -12,7 +13,7 @@ class Executed:
 
     `name` and `cost` are None where it was refused before they were known, or answered without looking.
     `code` is that of the refusal; `seconds` are until the answer was whole, `database_seconds` those of them
-    that were waited for the database.
+    that were waited for the database; `gaps` are what could not be read.
     """
 
     request: Request
@@ -23,6 +24,7 @@ class Executed:
     seconds: float = 0.0
     code: str | None = None
     is_kept: bool = False
+    gaps: Sequence[Gap] = ()
 
 
 Observer = Callable[[Executed], None]

@@ -23,6 +23,7 @@ from spackmon.query.meanings.connections import Connected, cursor_of, edge, plac
 from spackmon.query.meanings.meaning import At, object_type
 from spackmon.query.meanings.statement import Plan, Statement
 from spackmon.query.rows.paging import Page
+from spackmon.query.serve.log_parts import LogParts
 from spackmon.query.sql.computed import ResponsePath
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.selection import Selected
@@ -164,12 +165,14 @@ class Export:
         parameters: Mapping[str, Any],
         reader: Reader,
         running: "set[Export]",
+        logs: LogParts,
     ) -> None:
         self._planned = planned
         self._variables = variables
         self._parameters = parameters
         self._reader = reader
         self._running = running
+        self._logs = logs
 
     @property
     def name(self) -> str:
@@ -217,7 +220,8 @@ class Export:
                     continue
                 start, end = start or rows[0][1], rows[-1][1]
                 lines = b"\n".join(line for line, _ in rows) + b"\n"
-                yield unpacked(lines, plan.computations, self._variables)
+                parts = await self._logs.parts(lines, plan.computations)
+                yield unpacked(lines, plan.computations, self._variables, parts)
         if self.has_page_info:
             yield self._page_info(start, end, has_next_page=is_more)
 

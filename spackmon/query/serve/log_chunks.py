@@ -8,6 +8,7 @@ from sqlalchemy.engine import Dialect
 
 from spackmon.database import Reader
 from spackmon.models import Log, LogChunk
+from spackmon.query.serve.log_parts import LogParts
 from spackmon.query.sql.json_text import constant, json_writer
 
 # A megabyte of text at once; a slow client holds no connection to the database meanwhile.
@@ -19,8 +20,9 @@ _CHUNK = LogChunk.__table__.c
 class LogChunks:
     """The chunks of the log with a digest."""
 
-    def __init__(self, reader: Reader, dialect: Dialect, digest: bytes) -> None:
+    def __init__(self, reader: Reader, dialect: Dialect, digest: bytes, logs: LogParts) -> None:
         self._reader, self._dialect, self._digest = reader, dialect, digest
+        self._logs = logs
         self._json = json_writer(dialect.name)
 
     async def sizes(self) -> list[int]:
@@ -30,9 +32,9 @@ class LogChunks:
         return [int(one) for one in answer.split(b",") if one]
 
     async def contents(self, first: int, stop: int) -> AsyncGenerator[bytes, None]:
-        """What is stored of the chunks from `first` on and before `stop`: a frame of zstd each.
+        """The contents of the chunks from `first` on and before `stop`: a frame of zstd each.
 
-        Raises RuntimeError where the log ended meanwhile, and Refused as a Reader does.
+        Raises RuntimeError where the log ended meanwhile, and Refused as a Reader does, and LOG_UNAVAILABLE.
         """
         for start in range(first, stop, _CHUNKS_AT_ONCE):
             end = min(start + _CHUNKS_AT_ONCE, stop)
@@ -43,7 +45,7 @@ class LogChunks:
             if len(found) != end - start:
                 raise RuntimeError("a log was replaced while it was read")
             for one in found:
-                yield bytes.fromhex(one.decode())
+                yield await self._logs.content(bytes.fromhex(one.decode()))
 
     async def _fetched(self, rows: Select[Any], **parameters: int) -> bytes:
         listed = rows.subquery()

@@ -1,13 +1,14 @@
 """Requests that get no data: what is wrong with them, in the form of GraphQL."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from graphql import GraphQLError
 
 from spackmon.errors import Code, Refused
+from spackmon.query.sql.unpack import Gap
 
 _LONGEST_MESSAGE = 1_000
 
@@ -38,10 +39,10 @@ def invalid_if_refused() -> Iterator[None]:
         raise InvalidRequestError(refused.code, [graphql_error(refused)]) from refused
 
 
-def graphql_error(refused: Refused) -> GraphQLError:
+def graphql_error(refused: Refused, path: Sequence[str | int] | None = None) -> GraphQLError:
     """The error as GraphQL has it; its code is given to `error_body`."""
     place = None if refused.position is None else {"position": refused.position}
-    return GraphQLError(refused.sentence, extensions=place)
+    return GraphQLError(refused.sentence, extensions=place, path=path)
 
 
 def unread(error: GraphQLError) -> InvalidRequestError:
@@ -61,6 +62,12 @@ def _formatted(code: Code, error: GraphQLError) -> dict[str, Any]:
     if len(error.message) > _LONGEST_MESSAGE:
         formatted["message"] = error.message[: _LONGEST_MESSAGE - 1] + "…"
     return formatted
+
+
+def member_of_gaps(gaps: Sequence[Gap]) -> bytes:
+    """The member `errors` of a response that has data, behind that."""
+    formatted = [_formatted(gap.refused.code, graphql_error(gap.refused, gap.path)) for gap in gaps]
+    return b',"errors":' + json.dumps(formatted).encode()
 
 
 def error_body(code: Code, errors: list[GraphQLError], *, with_data: bool = False) -> bytes:

@@ -21,6 +21,7 @@ from strawberry import Schema
 from spackmon.database import Database, Reader
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
+from spackmon.log_bucket import LogBucket
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.meanings.registry import read_registry
 from spackmon.query.meanings.statement import Plan
@@ -28,13 +29,19 @@ from spackmon.query.serve.executed import Executed, Observer
 from spackmon.query.serve.export import Export
 from spackmon.query.serve.kept_answers import KeptAnswer, KeptAnswers, KeptIntrospection
 from spackmon.query.serve.log_chunks import LogChunks
+from spackmon.query.serve.log_parts import LogParts
 from spackmon.query.serve.preparation import Preparation, Prepared, Ready, Request, Subscribed
-from spackmon.query.serve.refusals import InvalidRequestError, error_body, graphql_error
+from spackmon.query.serve.refusals import (
+    InvalidRequestError,
+    error_body,
+    graphql_error,
+    member_of_gaps,
+)
 from spackmon.query.serve.result_bytes import ResultBytes
 from spackmon.query.serve.subscriptions import Subscription, Subscriptions
 from spackmon.query.serve.viewed import Privacy, ViewedReader
 from spackmon.query.serve.workers import Workers
-from spackmon.query.sql.unpack import is_packed, unpacked
+from spackmon.query.sql.unpack import Gap, is_packed, unpacked_with_gaps
 from spackmon.recent import Recent
 from spackmon.viewer import OPERATOR, Viewer
 
@@ -57,12 +64,13 @@ log = structlog.get_logger()
 class Answer:
     """A response's body, JSON text, and whether the request itself was refused (no data at all).
 
-    `is_kept`: it is about specs alone, and the same until one changes.
+    `is_kept`: it is about specs alone, and the same until one changes. `gaps` are logs that were not read.
     """
 
     body: bytes
     refused: bool = False
     is_kept: bool = False
+    gaps: Sequence[Gap] = ()
 
     @property
     def tag(self) -> str:
@@ -93,11 +101,16 @@ class QueryService:
         spack: SpackVersion = SpackVersion.SPACK_1_2,
         subscriptions: Subscriptions | None = None,
         observers: Sequence[Observer] = (),
+        bucket: LogBucket | None = None,
     ) -> None:
-        """`spack` is the one by whose rules specs are judged where the operation names none."""
+        """`spack` is the one by whose rules specs are judged where the operation names none.
+
+        `bucket` has the texts of logs that are not in the database.
+        """
         registry = read_registry(schema)
         self._schema = registry.schema
         self._reader = reader
+        self._logs = LogParts(bucket)
         self._limits = limits
         self._exports: set[Export] = set()
         self._kept = kept = Recent(CACHE_BYTES) if kept is None else kept
@@ -158,17 +171,26 @@ class QueryService:
             return Answer(error_body(refused.code, [graphql_error(refused)], with_data=True))
 
     async def ask(
-        self, query: str, variables: Mapping[str, Any] | None = None, *, is_limited: bool = False
+        self,
+        query: str,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        is_limited: bool = False,
+        takes_gaps: bool = False,
     ) -> dict[str, Any]:
         """The data of one of our own operations; Refused on an error.
 
-        No limit is meant for them, but where a variable is a client's own (`is_limited`).
+        No limit is meant for them, but where a variable is a client's own (`is_limited`). `takes_gaps`: a log
+        that cannot be read is null.
         """
         limits = self._limits if is_limited else None
+        request = Request(query, variables or {}, None, limits, self._viewer)
         try:
-            answer = await self._run(Request(query, variables or {}, None, limits, self._viewer))
+            answer = await self._run(request)
         except InvalidRequestError as invalid:
             raise invalid.as_refused() from invalid
+        if answer.gaps and not takes_gaps:
+            raise answer.gaps[0].refused
         found: dict[str, Any] = json.loads(answer.body)["data"]
         return found
 
@@ -187,7 +209,7 @@ class QueryService:
             planned, coerced, parameters = await self.workers.run(self._preparation.prepare_export, request)
         except InvalidRequestError as invalid:
             raise invalid.as_refused() from invalid
-        return Export(planned, coerced, parameters, self._reader, self._exports)
+        return Export(planned, coerced, parameters, self._reader, self._exports, self._logs)
 
     async def is_subscription(
         self,
@@ -240,7 +262,7 @@ class QueryService:
 
     def log_chunks(self, digest: bytes) -> LogChunks:
         """The log with a digest, which a question has answered to whoever asks."""
-        return LogChunks(self._reader, self._dialect, digest)
+        return LogChunks(self._reader, self._dialect, digest, self._logs)
 
     def result_bytes(self, result_id: int) -> ResultBytes:
         """The value of the result with an id, which a question has answered to whoever asks."""
@@ -271,7 +293,7 @@ class QueryService:
         # The same revision of specs does not show the same to everybody.
         is_shared = self._viewer.sees_all or not self._privacy.is_needed
         if explain or revision is None or not is_shared:
-            return Answer(body)
+            return Answer(body, gaps=executed.gaps)
         return Answer(body, is_kept=self._answers.put(request, KeptAnswer(revision, body, executed.name)))
 
     async def _computed(self, executed: Executed, *, explain: bool) -> tuple[bytes, bytes | None]:
@@ -296,8 +318,9 @@ class QueryService:
             else:
                 data = await workers.run(_stitched, prepared.keys, about_schema, data)
         extensions = _extensions(executed) if explain else b""
+        errors = member_of_gaps(executed.gaps) if executed.gaps else b""
         # One copy: two of an answer of megabytes cost more than all the rest of the request.
-        return b"".join((b'{"data":', data, extensions, b"}")), revision
+        return b"".join((b'{"data":', data, errors, extensions, b"}")), revision
 
     async def _fetched(self, plan: Plan, ready: Ready, executed: Executed) -> tuple[bytes, bytes | None]:
         began = time.perf_counter()
@@ -309,10 +332,12 @@ class QueryService:
         revision = None
         if plan.reads_specs_alone:
             answer, _, revision = answer.rpartition(b":")
+        given = answer, plan.computations, ready.variables, await self._logs.parts(answer, plan.computations)
         if len(answer) > _LARGE_ANSWER_BYTES and is_packed(answer):
-            answer = await self._unpackers.run(unpacked, answer, plan.computations, ready.variables)
-            return answer, revision
-        return unpacked(answer, plan.computations, ready.variables), revision
+            answer, executed.gaps = await self._unpackers.run(unpacked_with_gaps, *given)
+        else:
+            answer, executed.gaps = unpacked_with_gaps(*given)
+        return answer, revision
 
     def _introspected(self, prepared: Prepared, request: Request) -> dict[str, bytes]:
         """The members of the answer that are about the schema, as JSON."""

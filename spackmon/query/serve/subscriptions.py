@@ -15,8 +15,10 @@ import structlog
 
 from spackmon.database import Reader
 from spackmon.errors import Code, Refused
+from spackmon.log_bucket import LogBucket
 from spackmon.query.meanings.live import AFTER, UNTIL, UPDATE_END
 from spackmon.query.serve.changes import Changes, position_of
+from spackmon.query.serve.log_parts import LogParts
 from spackmon.query.serve.preparation import Subscribed
 from spackmon.query.sql.unpack import unpacked
 
@@ -77,7 +79,9 @@ class _Group:
             answer = await reader.fetch(subscribed.plan.statement, parameters)
         if not answer:
             return []
-        whole = unpacked(answer, subscribed.plan.computations, subscribed.variables)
+        computations = subscribed.plan.computations
+        parts = await self._hub.logs.parts(answer, computations)
+        whole = unpacked(answer, computations, subscribed.variables, parts)
         return [_update(one) for one in whole.split(UPDATE_END.encode())[:-1]]
 
     async def _run(self) -> None:
@@ -186,8 +190,11 @@ class Subscription:
 class Subscriptions:
     """All subscriptions of a process. `run` looks after them."""
 
-    def __init__(self, reader: Reader, changes: Changes, limits: SubscriptionLimits) -> None:
+    def __init__(
+        self, reader: Reader, changes: Changes, limits: SubscriptionLimits, bucket: LogBucket | None = None
+    ) -> None:
         self.reader = reader
+        self.logs = LogParts(bucket)
         self.reads = asyncio.Semaphore(_READS_AT_ONCE)
         self.position = 0
         self.is_over = False

@@ -12,6 +12,7 @@ from typing import Any
 
 from graphql import GraphQLList, GraphQLNonNull, GraphQLObjectType, GraphQLOutputType
 
+from spackmon.log_bucket import Contents
 from spackmon.query.sql.conditions import Make
 from spackmon.query.sql.selection import Selected
 from spackmon.query.sql.values import Given, at, plain
@@ -55,15 +56,22 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Computation:
-    """One computed field of a plan: turns its facts into JSON, in every run with that run's arguments."""
+    """One computed field of a plan: turns its facts into JSON, in every run with that run's arguments.
+
+    `reads_logs`: the facts are chunks of logs, whose `content` is given to `make` as bytes.
+    """
 
     make: Make
     arguments: Mapping[str, Given]
     shape: Shape
+    reads_logs: bool = False
 
-    def answer(self, text: bytes, variables: Mapping[str, Any]) -> bytes:
+    def answer(self, text: bytes, variables: Mapping[str, Any], contents: Contents) -> bytes:
         """The field's JSON; Refused where the facts or the arguments do not allow an answer."""
         sent = json.loads(text)
+        if self.reads_logs:
+            for chunk in sent["facts"]:
+                chunk["content"] = contents(bytes.fromhex(chunk["content"]))
         arguments = {name: _value(given, variables) for name, given in self.arguments.items()}
         filled = self.shape.fill(self.make(sent["facts"], arguments), sent.get("rows", {}))
         # Half a character, which a client's JSON may have, becomes JSON's escape again.

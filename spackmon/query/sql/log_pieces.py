@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 import zstandard
 
 from spackmon.errors import Code, Refused
+from spackmon.log_bucket import Contents, in_database
 from spackmon.logs.terminal import plain
 
 TEXT, PLAIN, BASE64, TAIL, LINE_COUNT = "L", "P", "B", "T", "C"
+KINDS = frozenset((TEXT, PLAIN, BASE64, TAIL, LINE_COUNT))
 HEADER_END = ";"
 
 # Less than CHUNK_BYTES, so that the last two chunks always hold it.
@@ -23,10 +25,13 @@ TAIL_BYTES = 200_000
 _LONGEST_CHARACTER_BYTES = 4
 
 
-def replacement(kind: str, piece: bytes) -> bytes:
-    """The JSON that a piece stands for. Raises Refused for lines that cannot be meant."""
-    header, _, contents = piece.partition(HEADER_END.encode())
-    chunks = unpacked_chunks(contents)
+def replacement(kind: str, piece: bytes, contents: Contents = in_database) -> bytes:
+    """The JSON that a piece stands for; `contents` gives what is not in the database.
+
+    Raises Refused for lines that cannot be meant, and LOG_UNAVAILABLE.
+    """
+    header, stored = stored_chunks(piece)
+    chunks = _unpacked(stored, contents)
     if kind == LINE_COUNT:
         return b"%d" % _line_count(int(header), b"".join(chunks))
     if kind == TAIL:
@@ -41,10 +46,16 @@ def replacement(kind: str, piece: bytes) -> bytes:
     return _string(b"".join(map(_json_text, _texts(lines))))
 
 
-def unpacked_chunks(contents: bytes) -> Iterator[bytes]:
-    """Chunks that are hexadecimal digits with commas between, one at a time."""
+def stored_chunks(piece: bytes) -> tuple[bytes, Iterator[bytes]]:
+    """The header of a piece, and what is stored of each of its chunks, one at a time."""
+    header, _, digits = piece.partition(HEADER_END.encode())
+    return header, (bytes.fromhex(chunk.decode()) for chunk in digits.split(b",") if chunk)
+
+
+def _unpacked(stored: Iterable[bytes], contents: Contents) -> Iterator[bytes]:
+    """Chunks, one at a time."""
     decompressor = zstandard.ZstdDecompressor()
-    return (decompressor.decompress(bytes.fromhex(chunk.decode())) for chunk in contents.split(b",") if chunk)
+    return (decompressor.decompress(contents(chunk)) for chunk in stored)
 
 
 def _cut(text: bytes, first_line: int, start: int, stop: int) -> bytes:
