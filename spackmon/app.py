@@ -31,6 +31,7 @@ from spackmon.http.own_writes import OwnWrites
 from spackmon.http.read_limits import ReadLimits
 from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
+from spackmon.http.traces import Traces
 from spackmon.ops import capacity, changes, migrations, upkeep
 from spackmon.ops.health import Watch
 from spackmon.ops.log_objects import bucket_of
@@ -42,6 +43,7 @@ from spackmon.ops.notifications.watch import Watcher
 from spackmon.ops.secret_names import mask_by
 from spackmon.ops.slow_operations import SlowOperations
 from spackmon.ops.spool import Spool
+from spackmon.ops.tracing import Tracing
 from spackmon.query.meanings.limits import Limits
 from spackmon.query.serve.changes import Changes
 from spackmon.query.serve.service import QueryService, driver_dialect
@@ -57,7 +59,8 @@ from spackmon.rest_compat.service_info import service_info_routes
 from spackmon.rest_compat.writes import write_routes
 from spackmon.schema import schema
 from spackmon.setting_values import AUTHENTICATED
-from spackmon.settings import Settings, old_settings
+from spackmon.settings import Settings, are_traces_sent, old_settings
+from spackmon.threads import in_thread
 from spackmon.viewer import Viewer
 from spackmon.web import (
     account,
@@ -94,6 +97,11 @@ def create_app(settings: Settings) -> Starlette:
     _open_early(access_tokens)
     measured = Metrics()
     slow = SlowOperations(settings.slow_operation_seconds)
+    tracing = Tracing() if are_traces_sent() else None
+    observers = [measured.executed, slow.executed]
+    if tracing is not None:
+        observers.append(tracing.executed)
+        measured.on_report.append(tracing.reported)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
@@ -108,6 +116,8 @@ def create_app(settings: Settings) -> Starlette:
             check=migrations.check_revision,
             direct_url=settings.database_direct_url,
         )
+        if tracing is not None:
+            tracing.start(database)
         watch = Watch(database)
         spool = Spool(settings.spool)
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
@@ -137,7 +147,7 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(changes.listen, database, subscriptions.wake, subscriptions.used)
                 query = QueryService(
                     schema, database, near, _limits(settings), recent, settings.satisfying_as,
-                    subscriptions, [measured.executed, slow.executed], bucket,
+                    subscriptions, observers, bucket,
                 )  # fmt: skip
                 watcher = _watcher(settings, database, query)
                 database.on_write.append(watcher.wake)
@@ -166,10 +176,12 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.cancel_scope.cancel()
         finally:
             database.close()
+            if tracing is not None:
+                await in_thread(tracing.stop)
 
     application = Starlette(
         routes=_routes(settings),
-        middleware=_middleware(settings, measured),
+        middleware=_middleware(settings, measured, tracing),
         exception_handlers={
             HTTPException: unknown_address(settings.url_api_prefix),
             Refused: answers.for_refused,
@@ -237,11 +249,13 @@ def _routes(settings: Settings) -> list[BaseRoute]:
     ]
 
 
-def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
+def _middleware(settings: Settings, measured: Metrics, tracing: Tracing | None) -> list[Middleware]:
     """From the outermost on."""
+    traces = [] if tracing is None else [Middleware(Traces, tracing)]
     own_writes = [Middleware(OwnWrites)] if settings.database_replicas else []
     return [
         Middleware(AccessLog, measured),
+        *traces,
         *own_writes,
         Middleware(SecurityHeaders),
         Middleware(OtherOrigins, settings.cors_origins),

@@ -217,6 +217,7 @@ class Code(StrEnum):
     BACKUP_DAMAGED = auto(), 400, "The backup cannot be read, or is not what was written."
     LOG_UNAVAILABLE = auto(), 503, "The text of a log is in a store that does not give it now.", True
     LOG_STORE_MISSING = auto(), 400, "A store of logs is asked by obstore, which is not installed."
+    TRACES_MISSING = auto(), 400, "Traces are sent by OpenTelemetry, which is not installed."
     PARQUET_MISSING = auto(), 400, "Parquet is written by pyarrow, which is not installed."
     COPY_TARGET_USED = auto(), 400, "The database that is to be filled has rows of its own."
     OLD_DATABASE_UNREADABLE = auto(), 400, "There is no database of the old server that can be read."

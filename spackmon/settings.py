@@ -525,6 +525,17 @@ def load_settings() -> Settings:
     return settings
 
 
+def are_traces_sent() -> bool:
+    """Whether the standard variables of OpenTelemetry name where traces go, and do not switch them off."""
+    given = {key.removeprefix("OTEL_"): value for key, value in os.environ.items() if key.startswith("OTEL_")}
+    if given.get("SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    exporter = given.get("TRACES_EXPORTER", "").strip()
+    return exporter == "otlp" or (
+        not exporter and any(given.get(f"EXPORTER_OTLP_{kind}ENDPOINT") for kind in ("", "TRACES_"))
+    )
+
+
 def setting_names() -> tuple[str, ...]:
     """Every setting's name, as the file spells it."""
     return tuple(name.upper() for name in Settings.model_fields)

@@ -22,7 +22,8 @@ log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CLIENT_CLOSED = 499
 _SWITCHED = 101
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "WEBSOCKET"})
+_WEBSOCKET = "WEBSOCKET"
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", _WEBSOCKET})
 
 
 class AccessLog:
@@ -43,7 +44,7 @@ class AccessLog:
         began = time.perf_counter()
         seen: dict[str, Any] = {"status": _CLIENT_CLOSED, "sent_bytes": 0}
         began_answer: list[float] = []
-        method = scope.get("method", "WEBSOCKET")
+        method = scope.get("method", _WEBSOCKET)
 
         async def send_marked(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -67,7 +68,9 @@ class AccessLog:
         finally:
             ended = time.perf_counter()
             seconds = next(iter(began_answer), ended) - began
-            self._metrics.request(_route(scope), _method(method), seen["status"], seconds, seen["sent_bytes"])
+            self._metrics.request(
+                route_of(scope), method_of(scope), seen["status"], seconds, seen["sent_bytes"]
+            )
             line = {
                 "event": "request",
                 "method": method,
@@ -82,13 +85,14 @@ class AccessLog:
             requests.info(json.dumps(line))
 
 
-def _route(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The pattern of the address: paths hold hashes and names, of which there is no end."""
     return str(getattr(scope.get("route"), "path", None) or OTHER)
 
 
-def _method(method: str) -> str:
+def method_of(scope: Scope) -> str:
     """A method that the service has; a client may send any word."""
+    method: str = scope.get("method", _WEBSOCKET)
     return method if method in _METHODS else OTHER
 
 

@@ -4,7 +4,7 @@ Each process has its own: where several serve, each is asked. A name that a clie
 as long as there are few of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from prometheus_client import (
@@ -90,6 +90,8 @@ class Metrics:
             ("kind", "outcome"), registry=registry,
         )  # fmt: skip
         self._now = _NowGauges(registry)
+        self.on_report: list[Callable[[str, str], None]] = []
+        """Called with the kind and the outcome of each report; must not raise."""
 
     def request(self, route: str, method: str, status: int, seconds: float, sent_bytes: int) -> None:
         """Count an HTTP request to the addresses of a pattern; `seconds` are until its answer began."""
@@ -111,7 +113,10 @@ class Metrics:
     def reported(self, kind: str, outcome: str) -> None:
         """Count a report of a kind of the inbox: `applied`, `spooled`, or `refused` (it is in the inbox)."""
         # What follows is the sender's query, or the number that a client was promised.
-        self._reports.labels(kind.partition("?")[0].partition(" ")[0], outcome).inc()
+        kind = kind.partition("?")[0].partition(" ")[0]
+        self._reports.labels(kind, outcome).inc()
+        for observe in self.on_report:
+            observe(kind, outcome)
 
     def exposition(self, now: Now) -> bytes:
         """All of it as Prometheus' text format 0.0.4, with what is seen now."""

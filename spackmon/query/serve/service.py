@@ -323,7 +323,7 @@ class QueryService:
         return b"".join((b'{"data":', data, errors, extensions, b"}")), revision
 
     async def _fetched(self, plan: Plan, ready: Ready, executed: Executed) -> tuple[bytes, bytes | None]:
-        began = time.perf_counter()
+        began = executed.database_began = time.perf_counter()
         executed.statements += 1
         try:
             answer = await self._reader.fetch(plan.statement, ready.parameters)
