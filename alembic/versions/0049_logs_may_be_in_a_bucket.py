@@ -11,7 +11,6 @@ branch_labels = None
 depends_on = None
 
 _IS_MOVED = sa.text("object_id IS NOT NULL")
-_NUMBER = {"sqlite": "INTEGER", "postgresql": "BIGINT"}
 
 
 def upgrade() -> None:
@@ -27,11 +26,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_log_object_key")),
     )
     op.create_index(op.f("ix_log_object_log_id"), "log_object", ["log_id"])
-    # SQLite would write the whole table anew for a constraint of its own.
-    op.execute(
-        f"ALTER TABLE log ADD COLUMN object_id {_NUMBER[op.get_bind().dialect.name]}"
-        " CONSTRAINT fk_log_object_id REFERENCES log_object (id)"
-    )
+    # SQLite would write the whole table anew for a foreign key.
+    op.add_column("log", sa.Column("object_id", RowId, nullable=True))
     op.create_index(
         "ix_log_object_id", "log", ["object_id"], postgresql_where=_IS_MOVED, sqlite_where=_IS_MOVED
     )

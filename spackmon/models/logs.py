@@ -47,7 +47,7 @@ class Log(Base):
     rules_version: Mapped[int | None]
     unlisted_events: Mapped[int | None]
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    object_id: Mapped[int | None] = mapped_column(ForeignKey(LogObject.id))
+    object_id: Mapped[int | None] = mapped_column(RowId)
 
 
 _IS_LATER = text("first_line > 1")
