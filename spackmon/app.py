@@ -40,6 +40,7 @@ from spackmon.ops.memory import Memory
 from spackmon.ops.metrics import Metrics
 from spackmon.ops.notifications.configured import delivering
 from spackmon.ops.notifications.watch import Watcher
+from spackmon.ops.quotas import LatestUse
 from spackmon.ops.secret_names import mask_by
 from spackmon.ops.slow_operations import SlowOperations
 from spackmon.ops.spool import Spool
@@ -137,7 +138,8 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
                 tasks.start_soon(upkeep.note_uses, gate, sessions, database)
                 tasks.start_soon(upkeep.learn_keys, gate, database)
-                _look_after_database(tasks, settings, database)
+                quota_use = LatestUse()
+                _look_after_database(tasks, settings, database, quota_use)
                 bucket = bucket_of(settings)
                 tasks.start_soon(upkeep.move_logs, database, bucket, settings)
                 known = Changes(reader, driver_dialect(database), partial(changes.number, database))
@@ -166,6 +168,7 @@ def create_app(settings: Settings) -> Starlette:
                     "known_nodes": KnownNodes(),
                     "watch": watch,
                     "memory": Memory(),
+                    "quota_use": quota_use,
                     "metrics": measured,
                     # Whoever is not asked who they are sees what is public.
                     "query": query.seen_by(Viewer()),
@@ -193,12 +196,15 @@ def create_app(settings: Settings) -> Starlette:
     return application
 
 
-def _look_after_database(tasks: TaskGroup, settings: Settings, database: Database) -> None:
+def _look_after_database(
+    tasks: TaskGroup, settings: Settings, database: Database, quota_use: LatestUse
+) -> None:
     """Begin what is done of a database beside its requests, for as long as the service runs."""
     tasks.start_soon(upkeep.fold_counts, database)
     tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
     tasks.start_soon(upkeep.seal_contents, database)
     tasks.start_soon(upkeep.retain, database, settings.retention)
+    tasks.start_soon(upkeep.keep_to_quotas, database, settings.quotas, quota_use)
     tasks.start_soon(upkeep.pack_all_documents, database)
     tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
     tasks.start_soon(changes.announce, database)

@@ -38,6 +38,7 @@ from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
 from spackmon.log_bucket_settings import LogBucketSettings
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
+from spackmon.quota_rules import read_quotas
 from spackmon.retention_rules import read_rules
 from spackmon.secret_file import read_or_create
 from spackmon.setting_values import (
@@ -173,6 +174,11 @@ class Settings(SignInSettings, LogBucketSettings):
         default="",
         description="What is removed when it is old, as `logs 90; runs 30 tag:nightly` "
         "(docs/data-life.md); nothing where it is not set.",
+    )
+    quotas: str = Field(
+        default="",
+        description="How much there may be, as `logs 500GB; runs 100000 per:person` (docs/data-life.md): the "
+        "oldest beyond it is removed.",
     )
     run_silence_seconds: float = Field(
         default=172_800.0,
@@ -374,6 +380,12 @@ class Settings(SignInSettings, LogBucketSettings):
     @classmethod
     def _rules(cls, value: str) -> str:
         read_rules(value)
+        return value
+
+    @field_validator("quotas")
+    @classmethod
+    def _quotas(cls, value: str) -> str:
+        read_quotas(value)
         return value
 
     @field_validator("data_dir")

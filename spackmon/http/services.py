@@ -14,6 +14,7 @@ from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.ops.health import Watch
 from spackmon.ops.memory import Memory
 from spackmon.ops.metrics import Metrics
+from spackmon.ops.quotas import LatestUse
 from spackmon.ops.spool import Spool
 from spackmon.query.serve.service import QueryService
 from spackmon.query.serve.trusted_documents import TrustedDocuments
@@ -42,4 +43,5 @@ class Services(State):
     watch: Watch
     memory: Memory
     metrics: Metrics
+    quota_use: LatestUse
     request_id: str

@@ -21,9 +21,11 @@ from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.log_bucket import LogBucket
 from spackmon.models import utc_now
-from spackmon.ops import log_objects, retention
+from spackmon.ops import log_objects, quotas, retention
 from spackmon.ops.health import Watch
+from spackmon.ops.quotas import LatestUse
 from spackmon.ops.spool import Spool
+from spackmon.quota_rules import QuotaRule
 from spackmon.retention_rules import RetentionRule
 from spackmon.settings import Settings
 from spackmon.threads import in_thread
@@ -34,6 +36,7 @@ _LOOK_SECONDS = 1.0
 _SILENCE_LOOK_SECONDS = 600.0
 _SEAL_LOOK_SECONDS = 600.0
 _RETAIN_LOOK_SECONDS = 4 * 3600.0
+_QUOTA_LOOK_SECONDS = 1_800.0
 _MOVE_LOOK_SECONDS = 600.0
 _PACK_LOOK_SECONDS = 0.2
 _DOCUMENTS_TOLD = 10_000
@@ -178,6 +181,28 @@ async def move_logs(database: Database, bucket: LogBucket | None, settings: Sett
                 log.warning("logs_not_moved", reason=refused.sentence)
             except Exception:
                 log.exception("logs_not_moved")
+
+
+async def keep_to_quotas(database: Database, rules: str, latest: LatestUse) -> None:
+    """Remove the oldest beyond QUOTAS, a few at a time, and note how much there is."""
+    while rules:
+        await anyio.sleep(_QUOTA_LOOK_SECONDS)
+        if database.condition.trouble is None:
+            try:
+                of_site = quotas.quotas_of(rules)
+                for rule in of_site:
+                    await _keep_to(database, rule)
+                latest.used = await in_thread(quotas.use, database, of_site)
+            except Exception:
+                log.exception("quotas_not_kept")
+
+
+async def _keep_to(database: Database, rule: QuotaRule) -> None:
+    removed = 0
+    for work in await in_thread(lambda: list(quotas.works(database, rule))):
+        removed += await database.write_held(work, impatient=True)
+    if removed:
+        log.info("quota_exceeded", rule=str(rule), removed=removed)
 
 
 async def _retain(database: Database, rules: Sequence[RetentionRule]) -> None:

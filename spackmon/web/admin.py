@@ -90,6 +90,7 @@ async def _health(request: PageRequest, _: SignedIn) -> Response:
         "set_aside": await in_thread(services.spool.set_aside),
         "waiting": len(waiting),
         "kind": services.database.dialect_name,
+        "quotas": services.quota_use.used,
     }
     return form_page(request, "admin_health.html", values)
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 from spackmon.ingest.tables.sealing import seal
 from spackmon.ops.copies.copying import snapshot
-from tests.cli.command import Shell
+from tests.cli.command import PROGRAM, Shell
 from tests.databases import PostgresqlDatabases
 
 OLD = Path(__file__).parents[1] / "data" / "old-server" / "shared.sqlite3.gz"
@@ -88,6 +89,34 @@ def test_a_backup_is_of_one_moment_while_others_write(database_url: str) -> None
             connection.execute(text(f"INSERT INTO person (name, created_at) VALUES ('ada', {now})"))
         engine.dispose()
         assert source.content(people) == before
+
+
+@pytest.mark.parametrize("command", ["copy", "restore"])
+def test_who_is_killed_while_a_database_is_filled_goes_on(
+    shell: Shell, postgresql_databases: PostgresqlDatabases, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "old.sqlite3").write_bytes(gzip.decompress(OLD.read_bytes()))
+    shell.done("import-old", tmp_path / "old.sqlite3", "--quiet")
+    before = _contents(shell.environment["SPACKMON_DATABASE_URL"])
+    shell.done("backup", tmp_path / "spackmon.backup")
+    with postgresql_databases.empty() as url:
+        filling, words = (
+            (shell, ["db", "copy", url])
+            if command == "copy"
+            else (Shell(url, tmp_path / "new"), ["restore", str(tmp_path / "spackmon.backup")])
+        )
+        process = subprocess.Popen(
+            [PROGRAM, *words], env=filling.environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        assert process.stderr is not None
+        # It is within the next table when it says that one is there.
+        told = next(line for line in process.stderr if b"package is there" in line)
+        process.kill()
+        process.wait()
+        process.stderr.close()
+        assert told
+        filling.done(*words)
+        assert _contents(url) == before
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed", "missing"])

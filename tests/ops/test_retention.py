@@ -11,13 +11,16 @@ from sqlalchemy import text
 
 from spackmon.auth.people import add_person
 from spackmon.database import Database
+from spackmon.errors import Refused
 from spackmon.ingest.batches import apply_each
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.specs.removal import remove_orphans
 from spackmon.models import utc_now
 from spackmon.ops.old_server.importing import import_old_server
 from spackmon.ops.old_server.tables import opened
+from spackmon.ops.quotas import keep_to, quotas_of, use, works
 from spackmon.ops.retention import find_all, remove_all, rules_of, sizes
+from spackmon.quota_rules import QuotaRule
 from spackmon.retention_rules import read_rules
 from spackmon.status import BuildStatus, SourceKind
 from spackmon.submission import Environment, InstallPhase, InstallReport, Source
@@ -167,3 +170,44 @@ def test_texts_of_logs_go_and_what_they_told_stays(
 def test_a_rule_that_says_nothing_is_refused(rules: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         read_rules(rules)
+
+
+def test_the_oldest_beyond_a_quota_goes_and_what_its_logs_say_stays(database: Database) -> None:
+    def rows(statement: str) -> list[Any]:
+        return list(database.read_once(lambda connection: connection.execute(text(statement)).all()))
+
+    def logs() -> list[Any]:
+        """The logs of ada's runs, the newest first: their bytes, and whether their text is there."""
+        return rows(
+            "SELECT l.size_bytes, l.removed_at IS NULL FROM phase p JOIN log l ON l.id = p.log_id"
+            " JOIN attempt a ON a.id = p.attempt_id JOIN build b ON b.id = a.build_id"
+            " JOIN person o ON o.id = b.owner_id WHERE o.name = 'ada' ORDER BY p.id DESC"
+        )
+
+    events = rows("SELECT count(*) FROM log_event")
+    (newest, _), (second, _), *_ = logs()
+    quota = QuotaRule("logs", newest + second, per_person=True, text="logs")
+    too_many = keep_to(database, quota, dry_run=True)
+    assert too_many >= 3
+    works_of_now = list(works(database, quota))
+    # Of these logs a run goes on again between the look and the removal.
+    run = rows("SELECT min(attempt_id) FROM phase WHERE log_id IS NOT NULL")[0][0]
+    goes_on = text(f"UPDATE attempt SET status = 'RUNNING' WHERE id = {run}")
+    database.write(lambda connection: connection.execute(goes_on))
+    (kept,) = rows(f"SELECT count(DISTINCT log_id) FROM phase WHERE attempt_id = {run}")
+    assert sum(map(database.write, works_of_now)) == too_many - kept[0]
+    assert [bool(is_there) for _, is_there in logs()] == [True, True, False, False, False]
+    assert rows("SELECT count(*) FROM log_event") == events
+    assert use(database, [quota])[0].used > quota.most
+    ends = text(f"UPDATE attempt SET status = 'FAILED' WHERE id = {run}")
+    database.write(lambda connection: connection.execute(ends))
+    assert keep_to(database, quota) == kept[0]
+    assert use(database, [quota])[0].used == quota.most
+    assert keep_to(database, QuotaRule("runs", 2, per_person=True, text="runs")) > 0
+    assert [bool(is_there) for _, is_there in logs()] == [True, True]
+
+
+@pytest.mark.parametrize("rule", ["logs", "logs 5", "logs 0GB", "runs 5 per:group", "log 5GB", "runs 5GB"])
+def test_a_quota_that_is_none_is_refused_by_what_was_expected(rule: str) -> None:
+    with pytest.raises(Refused, match="expected a rule such as `logs 500GB`"):
+        quotas_of(f"logs 5GB; {rule}")

@@ -116,10 +116,16 @@ def remove_texts(connection: Connection, rule: Rule, after: int, most: int, now:
     _LOCK_LOGS.run(connection, ids)
     # A run that began meanwhile may have an equal log.
     still = {log_id for log_id, _ in expired_logs(connection, rule, after)}
-    rows = [row for row in ids if row[0] in still]
+    gone = [log_id for (log_id,) in ids if log_id in still]
+    remove_texts_of(connection, gone, now)
+    return len(gone)
+
+
+def remove_texts_of(connection: Connection, log_ids: Sequence[int], now: datetime) -> None:
+    """Delete the texts of logs that are locked; their events stay."""
+    rows = [(log_id,) for log_id in log_ids]
     _REMOVE_CHUNKS.run(connection, rows)
     _SET_REMOVED.run(connection, rows, now=now)
-    return len(rows)
 
 
 _OF_RUNS = over_rows(
