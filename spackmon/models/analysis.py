@@ -20,8 +20,8 @@ class Analysis(Base):
     __table_args__ = (UniqueConstraint("claim_id", "analyzer"), COUNTED)
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id))
-    attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id), index=True)
+    claim_id: Mapped[int] = mapped_column(RowId, ForeignKey(Claim.id))
+    attempt_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Attempt.id), index=True)
     analyzer: Mapped[str] = mapped_column(ByteOrderedText)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -134,7 +134,7 @@ class Attribute(_Value, Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
     analysis_id: Mapped[int] = mapped_column(ForeignKey(Analysis.id), index=True)
-    attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id), index=True)
+    attempt_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Attempt.id), index=True)
     install_file_id: Mapped[int | None] = mapped_column(ForeignKey(InstallFile.id), index=True)
     elf_file_id: Mapped[int | None] = mapped_column(ForeignKey(ElfFile.id), index=True)
 

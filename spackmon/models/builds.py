@@ -21,7 +21,16 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.ci import CiJob
-from spackmon.models.columns import DETAIL, MOSTLY_0, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import (
+    DETAIL,
+    MOSTLY_0,
+    Base,
+    ByteOrderedText,
+    JsonText,
+    NarrowId,
+    RowId,
+    UtcDateTime,
+)
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
 from spackmon.models.people import Person
@@ -144,30 +153,33 @@ class Build(Base):
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
-    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
-    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
-    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
-    newest_attempt_id: Mapped[int | None] = mapped_column(RowId, index=True)
-    status: Mapped[str] = mapped_column(ByteOrderedText, info={"values": tuple(BuildStatus)})
+    # The narrow before the wide and texts last: PostgreSQL pads what stands behind something shorter.
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    spec_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Spec.id))
+    package_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Package.id))
+    environment_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(BuildEnvironment.id))
+    owner_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Person.id))
+    newest_attempt_id: Mapped[int | None] = mapped_column(NarrowId, index=True)
+    environment_set_id: Mapped[int | None] = mapped_column(
+        NarrowId, ForeignKey(EnvironmentSet.id), index=True
+    )
+    manifest_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Manifest.id), index=True)
+    error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
+    warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
+    first_error_group_id: Mapped[int | None] = mapped_column(NarrowId)
+    facet_id: Mapped[int | None] = mapped_column(NarrowId)
+    audience_id: Mapped[int | None] = mapped_column(NarrowId)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
+    status: Mapped[str] = mapped_column(ByteOrderedText, info={"values": tuple(BuildStatus)})
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
-    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
-    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
-    first_error_group_id: Mapped[int | None] = mapped_column(RowId)
-    error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
-    warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
-    facet_id: Mapped[int | None] = mapped_column(RowId)
-    audience_id: Mapped[int | None] = mapped_column(RowId)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 # What was never started is last where the newest are first; in SQLite so without a word in an index.
@@ -228,29 +240,31 @@ class Attempt(Base):
         Index("ix_attempt_ci_job_id", "ci_job_id", sqlite_where=_OF_CI, postgresql_where=_OF_CI),
     )
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    build_id: Mapped[int] = mapped_column(ForeignKey(Build.id))
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    build_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Build.id))
     number: Mapped[int]
-    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id), index=True)
-    status: Mapped[str] = mapped_column(ByteOrderedText)
+    environment_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(BuildEnvironment.id), index=True)
+    environment_set_id: Mapped[int | None] = mapped_column(
+        NarrowId, ForeignKey(EnvironmentSet.id), index=True
+    )
+    manifest_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Manifest.id), index=True)
+    error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
+    warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
+    first_error_group_id: Mapped[int | None] = mapped_column(NarrowId)
+    ci_job_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(CiJob.id))
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    end_is_inferred: Mapped[bool] = mapped_column(Boolean)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
-    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    end_is_inferred: Mapped[bool] = mapped_column(Boolean)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
-    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id), index=True)
-    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id), index=True)
-    first_error_group_id: Mapped[int | None] = mapped_column(RowId)
-    error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
-    warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
-    ci_job_id: Mapped[int | None] = mapped_column(ForeignKey(CiJob.id))
 
 
 class Phase(Base):
@@ -263,16 +277,16 @@ class Phase(Base):
     __tablename__ = "phase"
     __table_args__ = (UniqueConstraint("attempt_id", "name"),)
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    attempt_id: Mapped[int] = mapped_column(ForeignKey(Attempt.id))
-    name: Mapped[str] = mapped_column(ByteOrderedText)
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    attempt_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Attempt.id))
+    log_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Log.id), index=True)
     position: Mapped[int]
-    status: Mapped[str] = mapped_column(ByteOrderedText)
+    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
-    reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    log_id: Mapped[int | None] = mapped_column(ForeignKey(Log.id), index=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
 
 
 class ConcretizationFailure(Base):
@@ -318,7 +332,7 @@ class Tag(Base):
 attempt_tag = Table(
     "attempt_tag",
     Base.metadata,
-    Column("attempt_id", ForeignKey(Attempt.id), primary_key=True),
-    Column("tag_id", ForeignKey(Tag.id), primary_key=True),
+    Column("attempt_id", NarrowId, ForeignKey(Attempt.id), primary_key=True),
+    Column("tag_id", NarrowId, ForeignKey(Tag.id), primary_key=True),
     Index(None, "tag_id", "attempt_id"),
 )

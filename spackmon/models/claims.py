@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt, BuildEnvironment, EnvironmentSet, Manifest
 from spackmon.models.ci import CiJob
-from spackmon.models.columns import Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import Base, ByteOrderedText, JsonText, NarrowId, RowId, UtcDateTime
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
 from spackmon.models.people import Person
@@ -86,13 +86,21 @@ class Claim(Base):
         Index("ix_claim_manifest_id", "manifest_id", sqlite_where=_HAS_FILES, postgresql_where=_HAS_FILES),
     )
 
-    # The widest first: PostgreSQL pads a number that stands behind a text.
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id), index=True)
-    owner_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
-    package_id: Mapped[int | None] = mapped_column(ForeignKey(Package.id))
-    spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id))
-    environment_id: Mapped[int] = mapped_column(ForeignKey(BuildEnvironment.id))
+    # The narrow before the wide and texts last: PostgreSQL pads what stands behind something shorter.
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    attempt_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Attempt.id), index=True)
+    owner_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Person.id))
+    package_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Package.id))
+    spec_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Spec.id))
+    environment_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(BuildEnvironment.id))
+    environment_set_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(EnvironmentSet.id))
+    manifest_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Manifest.id))
+    client_build_id: Mapped[int | None] = mapped_column(NarrowId)
+    unlisted_event_count: Mapped[int] = mapped_column(server_default="0")
+    ci_job_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(CiJob.id))
+    audience_id: Mapped[int | None] = mapped_column(NarrowId)
+    first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
@@ -101,14 +109,6 @@ class Claim(Base):
     window_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     abandoned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    environment_set_id: Mapped[int | None] = mapped_column(ForeignKey(EnvironmentSet.id))
-    manifest_id: Mapped[int | None] = mapped_column(ForeignKey(Manifest.id))
-    ci_job_id: Mapped[int | None] = mapped_column(ForeignKey(CiJob.id))
-    client_build_id: Mapped[int | None] = mapped_column(RowId)
-    first_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    unlisted_event_count: Mapped[int] = mapped_column(server_default="0")
-    audience_id: Mapped[int | None] = mapped_column(RowId)
     owner_is_certain: Mapped[bool] = mapped_column(Boolean)
     is_live: Mapped[bool] = mapped_column(Boolean)
     times_enclose_run: Mapped[bool] = mapped_column(Boolean)
@@ -132,7 +132,7 @@ class ClaimLog(Base):
 
     __tablename__ = "claim_log"
 
-    claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id), primary_key=True)
+    claim_id: Mapped[int] = mapped_column(RowId, ForeignKey(Claim.id), primary_key=True)
     log_id: Mapped[int] = mapped_column(ForeignKey(Log.id), primary_key=True, index=True)
 
 
@@ -141,8 +141,8 @@ class Ruling(Base):
 
     __tablename__ = "ruling"
 
-    claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id), primary_key=True)
-    other_claim_id: Mapped[int] = mapped_column(ForeignKey(Claim.id), primary_key=True, index=True)
+    claim_id: Mapped[int] = mapped_column(RowId, ForeignKey(Claim.id), primary_key=True)
+    other_claim_id: Mapped[int] = mapped_column(RowId, ForeignKey(Claim.id), primary_key=True, index=True)
     is_one_run: Mapped[bool] = mapped_column(Boolean)
     person_id: Mapped[int] = mapped_column(ForeignKey(Person.id))
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -154,4 +154,4 @@ class MergedBuild(Base):
     __tablename__ = "merged_build"
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    build_id: Mapped[int] = mapped_column(ForeignKey("build.id"), index=True)
+    build_id: Mapped[int] = mapped_column(RowId, ForeignKey("build.id"), index=True)

@@ -18,6 +18,9 @@ from spackmon.viewer import ADMINISTERS, SEES_DETAILS
 # SQLite numbers rows by itself only in a column declared INTEGER PRIMARY KEY.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
 
+# Four bytes in PostgreSQL instead of eight: of the rows of large tables no site has two billion.
+NarrowId = Integer()
+
 # Byte order on both: PostgreSQL would otherwise sort by the locale its cluster was made in, and a
 # prefix search could not use the index.
 ByteOrderedText = Text().with_variant(TEXT(collation="C"), "postgresql")

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt
 from spackmon.models.claims import Claim
-from spackmon.models.columns import COUNTED, Base, ByteOrderedText, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import COUNTED, Base, ByteOrderedText, JsonText, NarrowId, RowId, UtcDateTime
 from spackmon.models.people import Person
 
 
@@ -86,8 +86,8 @@ class ErrorGroupBuild(Base):
         {"sqlite_with_rowid": False},
     )
 
-    build_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    error_group_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    build_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
+    error_group_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
     event_count: Mapped[int]
     run_count: Mapped[int]
     first_seen: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -139,8 +139,8 @@ class BuildEvent(Base):
     )
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    claim_id: Mapped[int | None] = mapped_column(ForeignKey(Claim.id))
-    attempt_id: Mapped[int | None] = mapped_column(ForeignKey(Attempt.id))
+    claim_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Claim.id))
+    attempt_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Attempt.id))
     # Derived, as all of such a row is: without a foreign key.
     log_event_id: Mapped[int | None] = mapped_column(RowId)
     position: Mapped[int]

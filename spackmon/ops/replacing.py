@@ -6,6 +6,7 @@ table and in all its indexes.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection, text
 
@@ -17,13 +18,15 @@ class Replacing:
     """The table as it will be: `columns` as CREATE TABLE takes them, but for `id`, which is its first.
 
     `indexes` are what stands behind ON and the table's name, by their names; those that begin with `pk_` or
-    `uq_` are constraints. `references` are the tables that its columns refer to.
+    `uq_` are constraints. `references` are the tables that its columns refer to. `id_type` is that of `id`,
+    None where the table has none.
     """
 
     table: str
     columns: str
     indexes: Mapping[str, str]
     references: Mapping[str, str]
+    id_type: Literal["bigint", "integer"] | None = "bigint"
 
     @property
     def next(self) -> str:
@@ -32,8 +35,9 @@ class Replacing:
 
     def create(self, connection: Connection) -> None:
         """Make the new table, with numbers from the old one's sequence."""
-        number = f"id bigint NOT NULL DEFAULT nextval('{self.table}_id_seq')"
-        connection.execute(text(f"CREATE TABLE {self.next} ({number}, {self.columns})"))
+        number = f"id {self.id_type} NOT NULL DEFAULT nextval('{self.table}_id_seq'), "
+        columns = f"{number if self.id_type else ''}{self.columns}"
+        connection.execute(text(f"CREATE TABLE {self.next} ({columns})"))
 
     def index(self, connection: Connection, name: str) -> None:
         """Make an index of the new table."""
@@ -50,12 +54,11 @@ class Replacing:
             {"table": self.table},
         ).all()
         statements = [f"ALTER TABLE {table} DROP CONSTRAINT {name}" for table, name, _ in referring]
-        statements += [
-            f"ALTER SEQUENCE {self.table}_id_seq OWNED BY NONE",
-            f"DROP TABLE {self.table}",
-            f"ALTER TABLE {self.next} RENAME TO {self.table}",
-            f"ALTER SEQUENCE {self.table}_id_seq OWNED BY {self.table}.id",
-        ]
+        if self.id_type:
+            statements.append(f"ALTER SEQUENCE {self.table}_id_seq OWNED BY NONE")
+        statements += [f"DROP TABLE {self.table}", f"ALTER TABLE {self.next} RENAME TO {self.table}"]
+        if self.id_type:
+            statements.append(f"ALTER SEQUENCE {self.table}_id_seq OWNED BY {self.table}.id")
         for name in self.indexes:
             statements.append(f"ALTER INDEX {name}{_NEXT} RENAME TO {name}")
             kind = {"pk": "PRIMARY KEY", "uq": "UNIQUE"}.get(name[:2])

@@ -23,6 +23,7 @@ from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.models import Base
 from spackmon.ops.migrations import SCRIPTS, check, upgrade
 from spackmon.submission import SpecReport
+from tests.databases import PostgresqlDatabases
 from tests.formats import documents as files
 from tests.formats.corpus import documents
 from tests.ingest.reports import Site
@@ -403,6 +404,73 @@ def test_events_are_counted_while_others_write_and_rules_can_be_shown(empty_url:
     assert database.read_once(lambda c: c.scalar(since)) == 1
     assert database.read_once(_differences) == []
     database.close()
+
+
+COPIED = {
+    "build": "id, environment_id, owner_id, newest_attempt_id, status, error_count, created_at, prefix",
+    "attempt": "id, build_id, number, environment_id, status, end_is_inferred, reported_at",
+    "phase": "id, attempt_id, log_id, position, reported_at, duration_seconds, name, status",
+    "claim": "id, attempt_id, owner_id, key, status, is_live, last_reported_at, tags, phases",
+    "attempt_tag": "attempt_id, tag_id",
+    "error_group_build": "build_id, error_group_id, event_count, run_count, first_seen, last_seen",
+}
+COPYING = [
+    *ERRING[:4],
+    "INSERT INTO tag (id, name) VALUES (1, 'nightly'), (2, 'ci')",
+    "INSERT INTO attempt_tag (attempt_id, tag_id) VALUES (1, 1), (2, 1)",
+    "INSERT INTO phase (attempt_id, name, position, status, reported_at, duration_seconds)"
+    " VALUES (1, 'build', 1, 'ERROR', :t, 1.5), (2, 'install', 1, 'SUCCESS', :t, NULL)",
+    "INSERT INTO claim (id, attempt_id, key, owner_id, owner_is_certain, kind, environment_id, status,"
+    " is_live, time_uncertainty_seconds, times_enclose_run, tags, first_reported_at, last_reported_at,"
+    " phases)"
+    " VALUES (1, 2, 'a', 1, true, 'MS1', 1, 'SUCCESS', true, 0, false, '[]', :t, :t, '[[\"x\",0,5]]')",
+    "INSERT INTO error_group_build (build_id, error_group_id, event_count, run_count) VALUES (1, 3, 5, 2)",
+]
+COPYING_CHANGES = [
+    "UPDATE build SET status = 'RUNNING', prefix = '/p' WHERE id = 9000",
+    "DELETE FROM attempt_tag WHERE attempt_id = 1",
+    "INSERT INTO attempt_tag (attempt_id, tag_id) VALUES (2, 2)",
+    "DELETE FROM phase WHERE id = 1",
+    "INSERT INTO phase (attempt_id, name, position, status, reported_at) VALUES (9000, 'a', 1, 'x', :t)",
+    "UPDATE claim SET tags = '[\"ci\"]' WHERE id = 1",
+    "UPDATE error_group_build SET event_count = 6, first_seen = :t",
+]
+
+
+def test_rows_are_written_with_narrow_numbers_while_others_write(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path
+) -> None:
+    with postgresql_databases.empty() as url:
+        upgrade_to(48, url, tmp_path / "before")
+        database = Database(url)
+
+        def run(statements: list[str]) -> None:
+            for statement in statements:
+                given = {"t": "2024-01-01T00:00:00.000000Z"} if ":t" in statement else {}
+                database.write_once(partial(_execute, statement, given))
+
+        def rows() -> dict[str, list[tuple[object, ...]]]:
+            questions = {t: text(f"SELECT {names} FROM {t} ORDER BY 1, 2") for t, names in COPIED.items()}
+            return {
+                table: [tuple(row) for row in database.read_once(lambda c, q=question: c.execute(q).all())]
+                for table, question in questions.items()
+            }
+
+        run(COPYING)
+        seen: list[dict[str, list[tuple[object, ...]]]] = []
+
+        def change(progress: str) -> None:
+            # All tables have been copied by then.
+            if progress == "an index of error_group_build, pk_error_group_build":
+                run(COPYING_CHANGES)
+                seen.append(rows())
+
+        upgrade(url, tell=change)
+        assert [rows()] == seen
+        assert database.read_once(_differences) == []
+        run([COPYING_CHANGES[4].replace("9000", "1")])
+        assert [row[0] for row in rows()["phase"]] == [2, 3, 4]
+        database.close()
 
 
 def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:

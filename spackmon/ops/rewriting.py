@@ -1,0 +1,128 @@
+"""Tables of PostgreSQL that a migration writes anew while services of before read and write them.
+
+All of them are copied beside the old ones with their indexes, what changes meanwhile again, and put in their
+place in one transaction.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection, inspect, text
+
+from spackmon.ops.ahead import Ids, Notes, Progress, lock, outside, step
+from spackmon.ops.replacing import Replacing
+
+_ROWS_AT_ONCE = 5_000
+_KINDS = {
+    "int": "integer", "short": "smallint", "long": "bigint", "real": "double precision", "at": "timestamptz",
+    "is": "boolean", "text": 'text COLLATE "C"', "json": 'varchar COLLATE "C"',
+}  # fmt: skip
+
+
+def columns(described: str) -> str:
+    """Columns as CREATE TABLE takes them, of `kind: name name!; ...`; `!` marks those that have a value."""
+    found = []
+    for part in described.split(";"):
+        kind, _, names = part.strip().partition(": ")
+        for name in names.split():
+            found.append(f"{name.rstrip('!')} {_KINDS[kind]}{' NOT NULL' * name.endswith('!')}")
+    return ", ".join(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A table that is written anew; `key` is the column by whose ranges that is done, ids of `source`."""
+
+    replacing: Replacing
+    key: str
+    source: str
+
+    @property
+    def table(self) -> str:
+        """Its name."""
+        return self.replacing.table
+
+    def copy(self, connection: Connection, which: str, values: Mapping[str, object]) -> None:
+        """Copy the rows of which the condition `which` is true."""
+        definitions = self.replacing.columns.split(", ")
+        names = ", ".join(["id"] * bool(self.replacing.id_type) + [one.split()[0] for one in definitions])
+        rows = f"SELECT {names} FROM {self.table} WHERE {which} ORDER BY {self.key}"  # noqa: S608 -- our own
+        connection.execute(text(f"INSERT INTO {self.replacing.next} ({names}) {rows}"), values)
+
+    def copy_range(self, connection: Connection, last: int, after: int) -> None:
+        """Copy the rows whose key is above `last` and up to `after`."""
+        self.copy(connection, f"{self.key} > :last AND {self.key} <= :after", {"last": last, "after": after})
+
+    def again(self, connection: Connection, ids: Ids) -> None:
+        """Copy anew what was noted of the table."""
+        among = f"{self.key} = ANY (CAST(:ids AS bigint[]))"
+        values = {"ids": sorted(ids[self.table])}
+        connection.execute(text(f"DELETE FROM {self.replacing.next} WHERE {among}"), values)  # noqa: S608
+        self.copy(connection, among, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewriting:
+    """Tables that are written anew together, in the order of their references.
+
+    `name` begins the names of the tables that it needs meanwhile. `altered` are others, which refer to these.
+    """
+
+    name: str
+    parts: tuple[Part, ...]
+    altered: tuple[str, ...] = ()
+
+    @property
+    def _notes(self) -> Notes:
+        return Notes(f"{self.name}_note", tuple((one.table, one.key, one.table) for one in self.parts))
+
+    @property
+    def _progress(self) -> str:
+        return f"{self.name}_progress"
+
+    def ahead(self, connection: Connection, tell: Callable[[str], None]) -> None:
+        """Copy all, and again what changes; it may be interrupted. `tell` is given how far that is."""
+        progress = Progress(connection, self._progress, tell)
+        step(connection, lambda: self._create(connection, progress))
+        self._notes.create(connection)
+        for part in self.parts:
+            progress.by_ids(part.table, part.source, _ROWS_AT_ONCE, partial(part.copy_range, connection))
+            for name in part.replacing.indexes:
+                tell(f"an index of {part.table}, {name}")
+                progress.once(name, partial(part.replacing.index, connection, name))
+            outside(connection, f"VACUUM (ANALYZE) {part.replacing.next}")
+        tell("what changed meanwhile")
+        if not self._notes.rounds(connection, partial(self._again, connection)):
+            tell("rows change as fast as they are prepared: the rest follows at once")
+
+    def put(self, connection: Connection) -> None:
+        """In the transaction of the migration: put the new tables in the places of the old ones."""
+        progress = Progress(connection, self._progress, lambda _: None)
+        if inspect(connection).has_table(self._progress):
+            replaced = [part.table for part in self.parts]
+            referred = {name for part in self.parts for name in part.replacing.references.values()}
+            lock(connection, (*replaced, *self.altered), sorted(referred - {*replaced, *self.altered}))
+            self._notes.rest(connection, partial(self._again, connection))
+            self._notes.drop(connection)
+        else:
+            self._create(connection, progress)
+            for part in self.parts:
+                part.copy(connection, "true", {})
+                for name in part.replacing.indexes:
+                    part.replacing.index(connection, name)
+                connection.execute(text(f"ANALYZE {part.replacing.next}"))
+        progress.drop()
+        for part in self.parts:
+            part.replacing.put(connection)
+
+    def _create(self, connection: Connection, progress: Progress) -> None:
+        if inspect(connection).has_table(self.parts[0].replacing.next):
+            return
+        progress.create()
+        for part in self.parts:
+            part.replacing.create(connection)
+
+    def _again(self, connection: Connection, ids: Ids) -> None:
+        for part in self.parts:
+            part.again(connection, ids)
