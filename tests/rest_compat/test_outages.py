@@ -18,7 +18,6 @@ from structlog.testing import capture_logs
 from spackmon.database import Database
 from spackmon.graph.packed_claims import unpack
 from spackmon.models import Closure, Dependency, Spec, SpecDocument, SpecHash
-from spackmon.ops.migrations import upgrade
 from tests import player
 from tests.databases import PostgresqlServer
 from tests.player import Player
@@ -32,7 +31,6 @@ def test_writes_are_held_while_postgresql_is_away(
     tmp_path: Path,
     away: Callable[[PostgresqlServer], None],
 ) -> None:
-    upgrade(private_postgresql.url)
     # How long a start of PostgreSQL takes says how busy this machine is.
     hold = {"hold_seconds": GIVE_UP_SECONDS}
     with capture_logs() as lines, served(private_postgresql.url, tmp_path, **hold) as server:
@@ -63,7 +61,6 @@ def is_seen(lines: Sequence[Mapping[str, Any]]) -> bool:
 def test_readiness_tells_that_the_database_is_away_and_the_process_stays_healthy(
     private_postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
-    upgrade(private_postgresql.url)
     with served(private_postgresql.url, tmp_path) as server:
         assert server.http.get("/readyz").status_code == 200
         private_postgresql.stop()

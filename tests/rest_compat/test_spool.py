@@ -36,12 +36,6 @@ WHOLE = """{
 }"""
 
 
-@pytest.fixture
-def site(private_postgresql: PostgresqlServer) -> PostgresqlServer:
-    upgrade(private_postgresql.url)
-    return private_postgresql
-
-
 def begun(client: Player) -> list[dict[str, Any]]:
     """Play a session until all its builds have begun; what its client reports of them then."""
     session = list(player.exchanges("0.17-upload"))
@@ -96,14 +90,14 @@ def undisturbed(postgresql_url: str, tmp_path: Path) -> Any:
 
 
 def test_a_build_goes_on_through_a_long_outage_and_a_killed_server_and_is_whole_afterwards(
-    site: PostgresqlServer, tmp_path: Path, undisturbed: Any
+    private_postgresql: PostgresqlServer, tmp_path: Path, undisturbed: Any
 ) -> None:
-    short = {"SPACKMON_HOLD_SECONDS": "0.5"}
-    with served_by_process(site.url, tmp_path, short) as server:
+    short = {"SPACKMON_HOLD_SECONDS": "0.1"}
+    with served_by_process(private_postgresql.url, tmp_path, short) as server:
         client = Player(server.url, server.user, server.token)
         rest = begun(client)
         report(client, rest[0])
-        site.stop()
+        private_postgresql.stop()
         for exchange in rest[1:-2]:
             answer = report(client, exchange)
             # What only the database knows is not invented.
@@ -115,9 +109,9 @@ def test_a_build_goes_on_through_a_long_outage_and_a_killed_server_and_is_whole_
         token = server.token
         modes = {stat.S_IMODE(path.stat().st_mode) for path in spool_of(server).iterdir()}
         assert modes == {0o600}
-    with served_by_process(site.url, tmp_path, short, token) as server:
+    with served_by_process(private_postgresql.url, tmp_path, short, token) as server:
         client.url = server.url
-        site.start()
+        private_postgresql.start()
         # In their order: what comes now goes behind what was spooled.
         for exchange in rest[-2:]:
             report(client, exchange)
@@ -129,43 +123,43 @@ def test_a_build_goes_on_through_a_long_outage_and_a_killed_server_and_is_whole_
 
 
 def test_reports_are_applied_once_though_the_server_is_killed_while_it_applies_them(
-    site: PostgresqlServer, tmp_path: Path, undisturbed: Any
+    private_postgresql: PostgresqlServer, tmp_path: Path, undisturbed: Any
 ) -> None:
-    with served_by_process(site.url, tmp_path, {"SPACKMON_HOLD_SECONDS": "0.5"}) as server:
+    with served_by_process(private_postgresql.url, tmp_path, {"SPACKMON_HOLD_SECONDS": "0.1"}) as server:
         client = Player(server.url, server.user, server.token)
         rest = begun(client)
-        site.stop()
+        private_postgresql.stop()
         for exchange in rest[:-2]:
             report(client, exchange)
         assert refusals(Player(server.url, server.user, server.token)) == []
         for exchange in rest[-2:]:
             report(client, exchange)
     token = server.token
-    site.start()
+    private_postgresql.start()
     spool = spool_of(server)
     count = waiting_in(spool)
-    with served_by_process(site.url, tmp_path, token=token):
+    with served_by_process(private_postgresql.url, tmp_path, token=token):
         while waiting_in(spool) == count:
             pass
-    with served_by_process(site.url, tmp_path, token=token) as server:
+    with served_by_process(private_postgresql.url, tmp_path, token=token) as server:
         assert settled(server) == undisturbed
 
 
 def test_what_turns_out_not_to_be_the_senders_to_report_waits_in_the_inbox(
-    site: PostgresqlServer, tmp_path: Path
+    private_postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
-    with served_by_process(site.url, tmp_path, {"SPACKMON_HOLD_SECONDS": "0.5"}) as server:
+    with served_by_process(private_postgresql.url, tmp_path, {"SPACKMON_HOLD_SECONDS": "0.1"}) as server:
         client = Player(server.url, server.user, server.token)
         rest = begun(client)
-        site.stop()
+        private_postgresql.stop()
         report(client, rest[0])
         # Nobody can vouch for who was never seen, or has the wrong key.
         assert server.post(rest[0]["path"], {}, token="0" * 64).status_code in (401, 503)
         assert server.post(rest[0]["path"], {}, token="a.b.c").status_code == 401
-    site.start()
+    private_postgresql.start()
     token_id = in_database(server, lambda c: list_tokens(c, USER)[0].id)
     in_database(server, lambda c: revoke_token(c, token_id))
-    with served_by_process(site.url, tmp_path) as server:
+    with served_by_process(private_postgresql.url, tmp_path) as server:
         settled(server)
         (entry,) = in_database(server, inbox.entries)
         assert (entry.kind, entry.person, entry.error_code) == ("builds/phases/update", USER, "TOKEN_REVOKED")

@@ -16,7 +16,6 @@ from sqlalchemy import Connection, insert, select, text, update
 from spackmon.database import Database
 from spackmon.ingest import store
 from spackmon.models import Attempt, Build, BuildEnvironment, Log, LogChunk, Phase, utc_now
-from spackmon.ops.migrations import upgrade
 from tests.databases import PostgresqlServer
 from tests.ingest.reports import Site, build_report, spec, spec_report
 from tests.server import Server, in_database, served
@@ -132,7 +131,6 @@ def test_the_last_line_says_where_an_export_of_nodes_ended(builds: Server) -> No
 def test_an_export_while_the_database_is_away_is_a_coded_error_and_no_empty_file(
     private_postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
-    upgrade(private_postgresql.url)
     with served(private_postgresql.url, tmp_path, hold_seconds=1.0) as server:
         whole = {accept: export(server, "{ people { nodes { name } } }", accept) for accept in (NDJSON, CSV)}
         private_postgresql.stop()

@@ -15,7 +15,6 @@ from playwright.sync_api import Page, expect
 from spackmon.cli.serve import welcome
 from spackmon.database import Database, Reader
 from spackmon.database.sqlite_reader import SqliteReader
-from spackmon.ops.migrations import upgrade
 from spackmon.settings import Settings
 from spackmon.web import page_routes
 from tests import player
@@ -291,7 +290,6 @@ def test_a_page_is_one_statement(sqlite_url: str, tmp_path: Path, monkeypatch: p
 def test_a_database_that_is_away_is_told_in_one_sentence(
     private_postgresql: PostgresqlServer, tmp_path: Path
 ) -> None:
-    upgrade(private_postgresql.url)
     with served(private_postgresql.url, tmp_path, hold_seconds=1.0) as server:
         assert "No builds yet" in page_of(server, "/")
         private_postgresql.stop()
