@@ -2,6 +2,7 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+PROGRAM := $(BIN)/spackmon
 DEMO := .demo
 # Stamps: a second `make run` installs nothing, so that it starts at once.
 INSTALLED := .venv/installed
@@ -18,9 +19,12 @@ CLIENTS_INSTALLED := .venv/graphql-clients-installed
 PROVIDER := tests/auth/provider
 PROVIDER_INSTALLED := .venv/openid-provider-installed
 
+# What a release is made of.
+DIST := dist
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test fuzz simulate lint bench torture screenshots
+.PHONY: help install run demo test fuzz simulate lint bench torture screenshots dist sign docs reference
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +64,24 @@ torture: install ## what others notice while hostile bodies are sent, on both da
 	$(BIN)/python -m benchmarks.torture --database sqlite
 	$(BIN)/python -m benchmarks.torture --database postgresql
 
+# The time of what is packed is that of the commit: the same commit has the same bytes, wherever it is packed.
+dist: install ## the wheel, its bill of materials and their checksums, in dist/
+	@rm -rf $(DIST) && mkdir -p $(DIST)
+	@export SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} \
+	  && $(BIN)/hatchling build --target wheel --directory $(abspath $(DIST))
+	@$(BIN)/spackmon sbom >$(DIST)/spackmon.cdx.json
+	@cd $(DIST) && sha256sum spackmon* >SHA256SUMS
+
+docs: install ## the documentation as a site of files, in build/docs/
+	@$(BIN)/spackmon docs build/docs
+
+reference: install ## write anew what of docs/ follows from the program: the command line, the tables, the examples
+	$(BIN)/python -m tests.reference_pages
+
+sign: ## sign the checksums in dist/ by an SSH key: make sign KEY=~/.ssh/release
+	@rm -f $(DIST)/SHA256SUMS.sig
+	@ssh-keygen -q -Y sign -n spackmon -f $(or $(KEY),$(error name the key: make sign KEY=~/.ssh/release)) $(DIST)/SHA256SUMS
+
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
 	  f"spackmon needs Python 3.11 or newer, and $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.11")'
@@ -89,10 +111,10 @@ $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)
 
 $(DEMO)/loaded: | $(INSTALLED)
 	@rm -rf $(DEMO)
-	@export SPACKMON_DATA_DIR=$(DEMO) && $(BIN)/spackmon db upgrade \
-	  && $(BIN)/spackmon user add demo && $(BIN)/spackmon user add ada \
-	  && $(BIN)/spackmon upload --user demo examples/builds \
-	  && $(BIN)/spackmon import --user demo examples/specs.jsonl examples/installs.jsonl \
-	  && $(BIN)/spackmon import --user ada examples/nightly.jsonl examples/hdf5.jsonl examples/splice.jsonl \
+	@export SPACKMON_DATA_DIR=$(DEMO) && $(PROGRAM) db upgrade \
+	  && $(PROGRAM) user add demo && $(PROGRAM) user add ada \
+	  && $(PROGRAM) upload --user demo examples/builds \
+	  && $(PROGRAM) import --user demo examples/specs.jsonl examples/installs.jsonl \
+	  && $(PROGRAM) import --user ada examples/nightly.jsonl examples/hdf5.jsonl examples/splice.jsonl \
     examples/environment.jsonl examples/buildcache.jsonl
 	@touch $@

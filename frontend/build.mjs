@@ -1,6 +1,7 @@
 /**
  * Bundles src/ into ../spackmon/web/static/built, with a content hash in every name so that browsers
- * may keep the files for ever. `manifest.json` says which name the server shall put into its page.
+ * may keep the files for ever. `manifest.json` says which name the server shall put into its page,
+ * `libraries.json` what of others is in the bundles (`spackmon sbom` names it).
  */
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -63,8 +64,23 @@ async function readExamples() {
   );
 }
 
+/** The packages of which files are in the bundles: name, version and licence of each, as it says itself. */
+async function librariesOf(...metafiles) {
+  const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs));
+  const folders = inputs.map((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(path)?.[0]);
+  const libraries = await Promise.all(
+    [...new Set(folders)].filter(Boolean).map(async (folder) => {
+      const { name, version, license } = JSON.parse(await readFile(join(here, folder, "package.json"), "utf8"));
+      return { name, version, license: license.type ?? license };
+    }),
+  );
+  const order = ({ name, version }) => `${name}@${version}`;
+  return libraries.sort((one, other) => (order(one) < order(other) ? -1 : 1));
+}
+
 await rm(outdir, { recursive: true, force: true });
-const workers = namesOf((await build({ ...common, entryPoints: WORKERS, format: "iife" })).metafile);
+const ofWorkers = await build({ ...common, entryPoints: WORKERS, format: "iife" });
+const workers = namesOf(ofWorkers.metafile);
 const page = await build({
   ...common,
   define: {
@@ -79,9 +95,13 @@ const page = await build({
 // Each by itself: our other pages load nothing of GraphiQL's.
 const SCRIPTS = { graph: "src/graph.ts", installed: "src/installed.ts", log: "src/log.ts", page: "src/page.ts" };
 const scripts = await build({ ...common, entryPoints: SCRIPTS, format: "esm" });
-const names = { ...namesOf(page.metafile), ...namesOf(scripts.metafile) };
+// A page on a disk may load no module.
+const classic = await build({ ...common, entryPoints: { documents: "src/documents.ts" }, format: "iife" });
+const names = { ...namesOf(page.metafile), ...namesOf(scripts.metafile), ...namesOf(classic.metafile) };
+const libraries = await librariesOf(ofWorkers.metafile, page.metafile, scripts.metafile, classic.metafile);
+await writeFile(join(outdir, "libraries.json"), `${JSON.stringify(libraries, null, 1)}\n`);
 // Written last: a manifest is the sign of a complete build.
-const wanted = ["graph.js", "graphiql.css", "graphiql.js", "installed.js", "log.js", "page.js"];
+const wanted = ["documents.js", "graph.js", "graphiql.css", "graphiql.js", "installed.js", "log.js", "page.js"];
 await writeFile(
   join(outdir, "manifest.json"),
   `${JSON.stringify(Object.fromEntries(wanted.map((name) => [name, names[name]])))}\n`,

@@ -1,6 +1,7 @@
 """The container files, as far as they can be checked without an engine."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import yaml
@@ -24,6 +25,20 @@ def test_containers_use_settings_and_addresses_that_exist() -> None:
     assert names | {name.removeprefix("spackmon_").upper() for name in secrets} <= set(setting_names())
     asked = re.findall(r"127\.0\.0\.1:8000(/\w+)", dockerfile) + re.findall(r"\bpath: (/\w+)", kubernetes)
     assert set(asked) - {"/metrics"} <= {route.path for route in routes}
+
+
+def test_the_image_has_what_the_wheel_is_made_of_and_no_more_rights_than_it_needs() -> None:
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    packed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"][
+        "wheel"
+    ]
+    copied = set(re.findall(r"^COPY (\w+)/ ", dockerfile, re.MULTILINE))
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert set(packed["only-include"]) <= copied & sent
+    *_, last = dockerfile.split("\nFROM ")
+    assert re.findall(r"^COPY (.*)$", last, re.MULTILINE) == ["--from=installed /opt/spackmon /opt/spackmon"]
+    assert last.index("\nUSER spackmon\n") < last.index("\nCMD ")
+    assert "apt-get" not in dockerfile
 
 
 def test_what_containers_mount_is_there() -> None:

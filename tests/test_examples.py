@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli import prepared
 from tests.examples import FIRST, PAGE, ROOT, examples, page, questions, says_nothing
 from tests.server import Server, served
 from tests.waiting import GIVE_UP_SECONDS
@@ -26,9 +27,10 @@ def demo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             url = f"sqlite:///{directory}/demo.db"
         else:
             url = stack.enter_context(request.getfixturevalue("postgresql_databases").fresh())
+        program = prepared.program(directory)
         subprocess.run(
-            ["make", f"DEMO={data}", data / "loaded"], cwd=ROOT, check=True, timeout=GIVE_UP_SECONDS,
-            env={**os.environ, "SPACKMON_DATABASE_URL": url},
+            ["make", f"PROGRAM={program}", f"DEMO={data}", data / "loaded"], cwd=ROOT, check=True,
+            env={**os.environ, "SPACKMON_DATABASE_URL": url}, timeout=GIVE_UP_SECONDS,
         )  # fmt: skip
         yield stack.enter_context(served(url, data))
 

@@ -12,16 +12,16 @@ from starlette.types import ASGIApp, Scope
 STATIC_DIRECTORY = Path(__file__).parent / "static"
 MANIFEST = STATIC_DIRECTORY / "built" / "manifest.json"
 
-# Of what frontend/build.mjs writes, the manifest alone has a name without a hash of its content.
+# What frontend/build.mjs writes has a hash of its content in its name, but for what names the others.
 _HASHED = "built/"
-_MANIFEST = "built/manifest.json"
+_NOT_HASHED = {"built/manifest.json", "built/libraries.json"}
 
 
 class _CachedStaticFiles(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
         name = path.replace(os.sep, "/")
-        hashed = name.startswith(_HASHED) and name != _MANIFEST
+        hashed = name.startswith(_HASHED) and name not in _NOT_HASHED
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
         return response
 
