@@ -82,6 +82,8 @@ def test_everything_that_the_image_copies_is_there_and_not_ignored() -> None:
         for source in line.split()
     }
     allowed = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
+    # What only some have is named by a pattern, which may find nothing.
+    sources -= {source for source in sources if source.endswith("[t]")}
     assert sources
     for source in sources:
         assert any(ROOT.glob(source)), source

@@ -15,6 +15,8 @@ class _Program(LazyGroup):
         "upload": Place("upload", "upload", needs_server=False),
         "serve": Place("serve", "serve"),
         "schema": Place("schema", "schema"),
+        "sbom": Place("sbom", "sbom"),
+        "docs": Place("docs", "docs"),
         "abi": Place("abi", needs_server=False),
         "advisories": Place("advisories", needs_server=False),
         "extension": Place("extension", needs_server=False),

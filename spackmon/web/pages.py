@@ -210,6 +210,11 @@ def rendered(
     )
 
 
+def as_text(template: str, values: Mapping[str, Any]) -> str:
+    """A template of templates/ that needs no request."""
+    return _TEMPLATES.get_template(template).render(values)
+
+
 def refusal_page(request: PageRequest, refused: Refused) -> Response:
     """The sentence as a page, or as JSON for who wants that."""
     if wants_json(request):
