@@ -77,7 +77,7 @@ class Tracing:
             kind=self._trace.SpanKind.SERVER,
             attributes={"http.request.method": method, "spackmon.request_id": request_id},
         )
-        return Traced(span, self._trace)
+        return Traced(span, method, self._trace)
 
     def reported(self, kind: str, outcome: str) -> None:
         """Note in the span of the request what became of a report; see Metrics."""
@@ -140,13 +140,13 @@ class Tracing:
 class Traced:
     """The span of one request; within `current` others are its children."""
 
-    def __init__(self, span: Any, trace: Any) -> None:
-        self._span, self._trace = span, trace
+    def __init__(self, span: Any, method: str, trace: Any) -> None:
+        self._span, self._method, self._trace = span, method, trace
         self.current: Callable[[], Any] = lambda: trace.use_span(span, record_exception=False)
 
     def end(self, route: str, status: int) -> None:
         """End it, with the pattern of the address: paths hold names, and there is no end of them."""
-        self._span.update_name(f"{self._span.attributes['http.request.method']} {route}")
+        self._span.update_name(f"{self._method} {route}")
         self._span.set_attributes({"http.route": route, "http.response.status_code": status})
         if status >= _FAULT:
             self._span.set_attribute("error.type", str(status))

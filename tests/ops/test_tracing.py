@@ -85,7 +85,10 @@ def test_a_request_its_operation_and_its_sql_are_one_trace(
         assert server.post("/ms1/specs/new/", json.loads(spec["request_body"])).status_code == 201
         assert server.post("/ms1/specs/new/", {"spec": SECRET}).status_code == 400
         # A caller that takes no trace of it decides so.
-        server.http.get("/ms1/", headers={"traceparent": f"00-{TRACE}-{PARENT}-00"})
+        unseen = {"traceparent": f"00-{TRACE}-{PARENT}-00"}
+        assert server.http.get("/ms1/", headers=unseen).status_code == 200
+        assert server.http.post("/graphql", json={"query": query}, headers=unseen).json() == answer.json()
+        assert server.http.get("/ms1/", headers={"traceparent": f"00-{SECRET}"}).status_code == 200
     # All of it was sent when the service ended.
     spans = collector.spans()
     by_name = {span["name"]: span for span in spans}
@@ -106,7 +109,8 @@ def test_a_request_its_operation_and_its_sql_are_one_trace(
     ]
     summaries = {span["name"] for span in spans if span["parent"] in transactions}
     assert {"INSERT spec", "INSERT spec_hash"} <= summaries
-    assert not any(span["name"] == "GET /ms1/" for span in spans)
+    assert [span["trace"] == TRACE for span in spans if span["name"] == "GET /ms1/"] == [False]
+    assert [span["name"] for span in spans].count("graphql Named") == 1
     assert not [body for body in collector.bodies if SECRET.encode() in body]
     assert server.token.encode() not in b"".join(collector.bodies)
 
