@@ -242,6 +242,6 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _unavailable(key: str, error: Exception) -> Refused:
     # The store's own words may have what it was asked with.
-    kind = "is not there" if isinstance(error, FileNotFoundError) else "cannot be reached"
+    kind = "does not have this log" if isinstance(error, FileNotFoundError) else "cannot be reached"
     log.warning("log_store_failed", key=key, error=type(error).__name__)
-    return Refused(Code.LOG_UNAVAILABLE, f"the object {key} of the store of logs {kind}")
+    return Refused(Code.LOG_UNAVAILABLE, f"the store of logs {kind}")
