@@ -80,6 +80,7 @@ def apply_status(
 
     Raises Refused BUILD_UNKNOWN, BUILD_NOT_YOURS and SPEC_UNKNOWN.
     """
+    share_graphs(connection)
     failed = report.status is BuildStatus.FAILED
     stored, not_run = _lock(connection, report.build_id, person_id, now, with_not_run=failed)
     if conversation.says_nothing(_spoken(stored), report.status):
@@ -120,7 +121,7 @@ def apply_phase(connection: Connection, report: PhaseReport, person_id: int, now
 
 def _phase_receipt(connection: Connection, report: PhaseReport, resolved: Resolved) -> PhaseReceipt:
     spec_hash, spec_name = _named(connection, resolved.spec_id)
-    stored_id = phase_id(connection, resolved.attempt_id, report.name)
+    stored_id = resolved.phase_ids.get(report.name) or phase_id(connection, resolved.attempt_id, report.name)
     return PhaseReceipt(stored_id, report.name, report.status, resolved.build_id, spec_hash, spec_name)
 
 
@@ -214,10 +215,15 @@ def _lock(
 ) -> tuple[StoredClaim, list[int]]:
     """The newest claim of a number that a client was given, kept for this transaction.
 
-    With it, if wanted, the ids of the client's claims there that have not run.
+    With it, if wanted, the ids of the client's claims there that have not run. The caller shares graphs: what
+    a build contains is written with it.
     """
-    # What a build contains is written with it.
-    share_graphs(connection)
+    owner_id = None
+    if not with_not_run and 0 < build_id <= LARGEST_ROW_ID:
+        owner_id = client_claims.lock_of_client(connection, build_id)
+    # Whoever had the lock may have removed it.
+    if owner_id == person_id and (newest := claims.load_newest(connection, build_id)) is not None:
+        return newest, []
     found = _find(connection, build_id)
     if found is None:
         return _adopt(connection, build_id, person_id, now), []

@@ -6,29 +6,34 @@ between attempts, attempts appear and go. Whatever the order in which claims com
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.tables import attempts, builds, claims, numbers, rulings
+from spackmon.ingest.runs.neighbourhood import neighbourhood
+from spackmon.ingest.tables import attempts, builds, claims, numbers
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.facets import Settled
-from spackmon.ingest.tables.neighbours import neighbours
+from spackmon.ingest.tables.neighbours import Near, neighbours
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.ingest.tables.run_events import delete_events_of_logs, write_events_of_logs
-from spackmon.runs.claim import Claim, Machine
+from spackmon.runs.claim import Machine
 from spackmon.runs.facts import Run, run_of
-from spackmon.runs.resolve import Rulings, may_decide, resolve
+from spackmon.runs.resolve import may_decide, resolve
+from spackmon.runs.times import window
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """Where a claim is counted to now, and what is new of that; `changed` that anything differs."""
+    """Where a claim is counted to now, and what is new of that; `changed` that anything differs.
+
+    `phase_ids` are those of the phases of its run by name, as far as they were written or compared.
+    """
 
     build_id: int
     attempt_id: int
@@ -37,6 +42,7 @@ class Resolved:
     attempt_created: bool
     phases_created: int
     changed: bool
+    phase_ids: Mapping[str, int] = field(default_factory=dict)
 
 
 def rewrite(
@@ -63,6 +69,8 @@ def rewrite_all(
     is_as_read: bool = False,
 ) -> dict[int, Resolved]:
     """`rewrite` of several claims, each as it was and is: what they can touch is read and derived once."""
+    if is_as_read and len(changes) == 1 and _has_same_neighbours(*changes[0]):
+        return _rewrite_one(connection, *changes[0], now)
     were = {before.claim.id: before.claim for before, _ in changes}
     pairs = neighbours(connection, were.values()).pairs
     near = claims.load_claims(connection, {two for _, two in pairs} - set(were))
@@ -72,6 +80,27 @@ def rewrite_all(
     if is_as_read:
         near |= {after.claim.id: after for _, after in changes}
     return _settle_all(connection, list(were), now, earlier, known=near)
+
+
+def _has_same_neighbours(before: StoredClaim, after: StoredClaim) -> bool:
+    """Whether what a claim is beside changed by its times alone, which it has and had."""
+    one, other = before.claim, after.claim
+    return None not in (one.span, other.span) and all(
+        getattr(one, name) == getattr(other, name)
+        for name in ("package_id", "spec_id", "spec_hash", "prefix", "attempt_id")
+    )
+
+
+def _rewrite_one(
+    connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime
+) -> dict[int, Resolved]:
+    """`rewrite_all` of a claim whose neighbours, as it was and is, are asked for at once."""
+    claims.update_claim(connection, before, after, now)
+    near = neighbours(connection, [after.claim], window(before.claim))
+    known = claims.load_claims(connection, {two for _, two in near.pairs} - {after.claim.id})
+    earlier = {two for two, stored in known.items() if may_decide(before.claim, stored.claim)}
+    known[after.claim.id] = after
+    return _settle_all(connection, [after.claim.id], now, earlier, known=known, near=near)
 
 
 def settle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
@@ -96,72 +125,19 @@ def _settle_all(
     earlier: Collection[int],
     *,
     known: Mapping[int, StoredClaim] | None = None,
+    near: Near | None = None,
     is_reported: bool = True,
     has_moved: bool = False,
 ) -> dict[int, Resolved]:
-    near = _neighbourhood(connection, {*claim_ids, *earlier}, known or {})
+    around = neighbourhood(connection, {*claim_ids, *earlier}, known or {}, near)
     runs = [
         run_of(group)
-        for group in resolve((one.claim for one in near.stored.values()), near.rulings, near.beside)
+        for group in resolve((one.claim for one in around.stored.values()), around.rulings, around.beside)
     ]
-    writing = _Writing(connection, now)
+    writing = _Writing(connection, now, around.stored.values())
     if has_moved:
         writing.unsettle(runs)
     return writing.write(runs, claim_ids, is_reported=is_reported)
-
-
-@dataclass(frozen=True, slots=True)
-class _Neighbourhood:
-    """Claims that may be of one run with some at any remove, by their ids, and what people said of pairs.
-
-    Also beside which of them those without times may be placed (`spackmon.runs.untimed.candidates`).
-    """
-
-    stored: dict[int, StoredClaim]
-    rulings: Rulings
-    beside: dict[Claim, list[Claim]]
-
-
-def _neighbourhood(
-    connection: Connection, claim_ids: Collection[int], known: Mapping[int, StoredClaim]
-) -> _Neighbourhood:
-    """What may be of one run with these claims; of those that are known nothing is read again."""
-    loaded = {**known, **claims.load_claims(connection, set(claim_ids) - set(known))}
-    included = set(claim_ids)
-    reached = included
-    candidates: set[tuple[int, int]] = set()
-    ruled: set[tuple[int, int, bool]] = set()
-    # All that are reached by as many steps are read together.
-    while reached:
-        near = neighbours(connection, [loaded[one].claim for one in reached])
-        candidates |= near.candidates
-        pairs = [pair for pair in near.pairs if pair[1] not in included]
-        said = rulings.rulings_of(connection, reached)
-        ruled.update(said)
-        named = {one for ruling in said for one in ruling[:2]} - included
-        unseen = ({other_id for _, other_id in pairs} | named) - set(loaded)
-        loaded |= claims.load_claims(connection, unseen)
-        reached = named | {two for one, two in pairs if _may_decide(loaded[one].claim, loaded[two].claim)}
-        included = included | reached
-    stored = {one: loaded[one] for one in sorted(included)}
-    beside: dict[Claim, list[Claim]] = {}
-    for one, two in sorted(candidates):
-        # What contradicts it is read and not included: it is of no run that this one may be of.
-        if two in stored:
-            beside.setdefault(stored[one].claim, []).append(stored[two].claim)
-    by_name = dict(sorted(beside.items(), key=lambda entry: entry[0].name))
-    return _Neighbourhood(stored, _by_names(ruled, stored), by_name)
-
-
-def _may_decide(one: Claim, other: Claim) -> bool:
-    return one.attempt_id == other.attempt_id is not None or may_decide(one, other)
-
-
-def _by_names(ruled: Iterable[tuple[int, int, bool]], stored: Mapping[int, StoredClaim]) -> Rulings:
-    return {
-        frozenset({stored[one].claim.name, stored[other].claim.name}): is_one_run
-        for one, other, is_one_run in ruled
-    }
 
 
 def _spare_logs(runs: Iterable[Run]) -> dict[int, set[int]]:
@@ -178,14 +154,18 @@ def _spare_logs(runs: Iterable[Run]) -> dict[int, set[int]]:
 class _Writing:
     """One writing of runs."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
+    def __init__(self, connection: Connection, now: datetime, stored: Collection[StoredClaim]) -> None:
+        """`stored` are the claims of all runs that are written."""
         self._connection = connection
         self._now = now
         self._touched: set[int] = set()
         self._unsettled: set[tuple[int, int]] = set()
         self._leads: dict[int, int] = {}
         self._left: set[int] = set()
-        self._environments: dict[Machine, int] = {}
+        # As its claim refers to a machine, nobody deletes that.
+        self._environments = {one.claim.machine: one.environment_id for one in stored}
+        self._with_spare_logs = {one.claim.id for one in stored if one.has_spare_logs}
+        self._build_of: dict[int, int] = {}
         self._settled = Settled()
 
     def unsettle(self, runs: Iterable[Run]) -> None:
@@ -201,10 +181,7 @@ class _Writing:
             self._connection, {c.attempt_id for run in runs for c in run.claims if c.attempt_id is not None}
         )
         taken = _attempts_of(runs)
-        phases, tags = (
-            attempts.read_phases(self._connection, rows),
-            attempts.read_tags(self._connection, rows),
-        )
+        phases, tags = attempts.read_parts(self._connection, rows)
         written: list[tuple[int, Run]] = []
         builds_created: set[int] = set()
         new_phases: dict[int, attempts.WrittenPhases] = {}
@@ -220,12 +197,12 @@ class _Writing:
             if differs or new_phases[new_id].differed or tags_differ:
                 changed.add(new_id)
             written.append((new_id, run))
-        self._touched |= set(attempts.builds_of(self._connection, changed).values())
+        self._touched |= {self._build_of[one] for one in changed}
         moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
         claims.move_claims(self._connection, moved)
-        claims.keep_logs(self._connection, _spare_logs(runs))
+        claims.keep_logs(self._connection, _spare_logs(runs), self._with_spare_logs)
         # Who may see a build depends on all of its claims.
-        self._touched |= set(attempts.builds_of(self._connection, {to for _, to in moved}).values())
+        self._touched |= {self._build_of[to] for _, to in moved}
         attempts.count_findings(self._connection, written)
         with_events = write_events_of_logs(self._connection, written)
         self._delete(set(rows) - {new_id for new_id, _ in written}, rows, written)
@@ -235,9 +212,9 @@ class _Writing:
         self._count_events(with_events)
         if rows and self._touched:
             old = {i for row in rows.values() for i in (row.environment_id, row.build_environment_id)}
-            delete_unused(self._connection, "build_environment", old)
+            delete_unused(self._connection, "build_environment", old - set(self._environments.values()))
         where = {c.id: (new_id, run) for new_id, run in written for c in run.claims}
-        build_of = attempts.builds_of(self._connection, (where[claim_id][0] for claim_id in claim_ids))
+        build_of = self._builds_of({where[claim_id][0] for claim_id in claim_ids})
         reported = set(build_of.values()) if is_reported else set()
         note_changes(
             self._connection,
@@ -252,6 +229,7 @@ class _Writing:
             resolved[claim_id] = Resolved(
                 build_id, attempt_id, run.spec_id, build_id in builds_created, attempt_id not in rows,
                 new_phases[attempt_id].created, attempt_id in changed or bool(moved),
+                new_phases[attempt_id].ids,
             )  # fmt: skip
         return resolved
 
@@ -260,6 +238,7 @@ class _Writing:
         environment_id = self._environment_of(run.machine)
         facts = attempts.facts_of(run, environment_id)
         if row is not None and self._is_in_place(run, row, environment_id):
+            self._build_of[row.id] = row.build_id
             return row.id, set(), attempts.update_attempt(self._connection, row, facts)
         build_id, is_created = self._place(run, environment_id, row)
         if row is None:
@@ -274,6 +253,7 @@ class _Writing:
             if row.spec_id is not None:
                 self._unsettled.add((row.spec_id, row.owner_id))
         self._touched.add(build_id)
+        self._build_of[attempt_id] = build_id
         return attempt_id, {build_id} if is_created else set(), True
 
     def _is_in_place(self, run: Run, row: Any, environment_id: int) -> bool:
@@ -309,7 +289,7 @@ class _Writing:
                 new_id for new_id, run in written if any(c.attempt_id == attempt_id for c in run.claims)
             )
             self._touched.add(row.build_id)
-            self._leads.setdefault(row.build_id, attempts.builds_of(self._connection, [to])[to])
+            self._leads.setdefault(row.build_id, self._build_of[to])
             if row.spec_id is not None:
                 self._unsettled.add((row.spec_id, row.owner_id))
         delete_events_of_logs(self._connection, gone)
@@ -317,10 +297,16 @@ class _Writing:
 
     def _count_events(self, attempt_ids: Collection[int]) -> None:
         """Count the errors and warnings of these runs' builds, and of those whose runs are others now."""
-        build_ids = set(attempts.builds_of(self._connection, attempt_ids).values())
+        build_ids = set(self._builds_of(attempt_ids).values())
         if self._leads:
             build_ids |= self._touched
         count_errors(self._connection, build_ids)
+
+    def _builds_of(self, attempt_ids: Collection[int]) -> Mapping[int, int]:
+        """The builds of runs that are settled: as they were written where none could move since."""
+        if self._unsettled or self._left:
+            return attempts.builds_of(self._connection, attempt_ids)
+        return {one: self._build_of[one] for one in attempt_ids}
 
     def _settle(self) -> None:
         for spec_id, owner_id in sorted(self._unsettled):

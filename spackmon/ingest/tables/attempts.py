@@ -52,12 +52,17 @@ _UPDATE = Statement(
     f"UPDATE attempt SET {', '.join(f'{name} = :{name}' for name in _FACTS)} WHERE id = :id"  # noqa: S608 -- as above
 )
 
-_READ_PHASES = over_rows(
+# Of phases and tags together, which have a name alone: a statement less for each report.
+_READ_PARTS = over_rows(
     "id bigint",
     """
     SELECT attempt_id, id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
         peak_memory_bytes
     FROM phase WHERE attempt_id IN (SELECT i.id FROM {input} i)
+    UNION ALL
+    SELECT a.attempt_id, NULL, t.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM attempt_tag a JOIN tag t ON t.id = a.tag_id
+    WHERE a.attempt_id IN (SELECT i.id FROM {input} i)
     """,
     moments=("reported_at",),
 )
@@ -84,14 +89,6 @@ _PUT_PHASES = over_rows(
 )
 
 _DELETE_PHASES = over_rows("id bigint", "DELETE FROM phase WHERE id IN (SELECT i.id FROM {input} i)")
-
-_READ_TAGS = over_rows(
-    "id bigint",
-    """
-    SELECT a.attempt_id, t.name FROM attempt_tag a JOIN tag t ON t.id = a.tag_id
-    WHERE a.attempt_id IN (SELECT i.id FROM {input} i)
-    """,
-)
 
 _TAGS = insert_missing("tag", "name text", ["name"])
 
@@ -168,20 +165,18 @@ def builds_of(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, i
     return {row.id: row.build_id for row in rows}
 
 
-def read_phases(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """The rows of the phases of attempts that have some, by name."""
+def read_parts(
+    connection: Connection, attempt_ids: Iterable[int]
+) -> tuple[dict[int, dict[str, Any]], dict[int, set[str]]]:
+    """Of attempts that have some the rows of their phases by name, and their tags."""
     phases: dict[int, dict[str, Any]] = {}
-    for row in _READ_PHASES.run(connection, sorted({(one,) for one in attempt_ids})):
-        phases.setdefault(row.attempt_id, {})[row.name] = row
-    return phases
-
-
-def read_tags(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, set[str]]:
-    """The tags of attempts that have some."""
     tags: dict[int, set[str]] = {}
-    for row in _READ_TAGS.run(connection, sorted({(one,) for one in attempt_ids})):
-        tags.setdefault(row.attempt_id, set()).add(row.name)
-    return tags
+    for row in _READ_PARTS.run(connection, sorted({(one,) for one in attempt_ids})):
+        if row.id is None:
+            tags.setdefault(row.attempt_id, set()).add(row.name)
+        else:
+            phases.setdefault(row.attempt_id, {})[row.name] = row
+    return phases, tags
 
 
 def facts_of(run: Run, environment_id: int) -> dict[str, Any]:
@@ -224,8 +219,12 @@ def update_attempt(connection: Connection, row: Any, facts: Mapping[str, Any]) -
 
 @dataclass(frozen=True, slots=True)
 class WrittenPhases:
-    """How many phases of an attempt are new, whether any differed, and which: those with another log, too."""
+    """The phases of an attempt by name, how many are new, whether any differed, and which.
 
+    Those with another log, too.
+    """
+
+    ids: Mapping[str, int]
     created: int
     differed: bool
     changed: Sequence[int]
@@ -257,7 +256,9 @@ def write_phases(
         put = _PUT_PHASES.run(connection, rows, attempt_id=attempt_id, reported_at=reported_at)
         ids |= {row.name: row.id for row in put}
     logged = [phase.name for phase in differing if _has_new_log(phase, stored.get(phase.name))]
+    unchanged = {phase.name: stored[phase.name].id for phase in phases if phase.name in stored}
     return WrittenPhases(
+        {**unchanged, **ids},
         sum(phase.name not in stored for phase in phases),
         bool(gone or differing),
         list(ids.values()),
@@ -275,7 +276,7 @@ def _is_written(phase: RunPhase, row: Any) -> bool:
 
 def phase_id(connection: Connection, attempt_id: int, name: str) -> int:
     """The id of a phase of an attempt, which has it."""
-    found: int = read_phases(connection, [attempt_id])[attempt_id][name].id
+    found: int = read_parts(connection, [attempt_id])[0][attempt_id][name].id
     return found
 
 

@@ -148,11 +148,15 @@ _MAKE_POSITIVE = Statement(
     "UPDATE attempt SET number = -1000000000 - number WHERE build_id = :build_id AND number <= -1000000000"
 )
 
-# What was announced and has not begun hides nothing that ran. With the facet that the build has by it.
+# What was announced and has not begun hides nothing that ran. With the facet that the build has by it, and
+# whether there is anything to number.
 _NEWEST = Statement(
     f"""
     SELECT a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.owner_id, b.started_at AS before_at,
-        b.duration_seconds AS before_seconds, b.facet_id AS before_id, b.newest_attempt_id AS before_run
+        b.duration_seconds AS before_seconds, b.facet_id AS before_id, b.newest_attempt_id AS before_run,
+        a.number <> 1 OR EXISTS (
+            SELECT 1 FROM attempt o WHERE o.build_id = b.id AND o.id <> a.id
+        ) AS is_one_of_several
     FROM build b JOIN attempt a ON a.id = (
         SELECT n.id FROM attempt n WHERE n.build_id = b.id
         ORDER BY CASE WHEN n.status = 'NOTRUN' THEN 1 ELSE 0 END, n.number DESC
@@ -356,11 +360,9 @@ def settle_build(connection: Connection, build_id: int, now: datetime, settled: 
 
     Runs of long ago are reported in any order. What is to be counted otherwise then is added to `settled`.
     """
-    misnumbered = [(row.id, row.place) for row in _MISNUMBERED.run(connection, build_id=build_id)]
-    if misnumbered:
-        _RENUMBER.run(connection, misnumbered)
-        _MAKE_POSITIVE.run(connection, build_id=build_id)
     newest = _NEWEST.run(connection, build_id=build_id)
+    if newest and newest[0].is_one_of_several and _renumber(connection, build_id):
+        newest = _NEWEST.run(connection, build_id=build_id)
     for row in newest:
         (build,) = _REPEAT_NEWEST.run(
             connection, build_id=build_id, attempt_id=row.id, facet_id=row.facet_id, now=now
@@ -371,6 +373,14 @@ def settle_build(connection: Connection, build_id: int, now: datetime, settled: 
         after = row.facet_id, row.started_at, row.duration_seconds
         settled.add(build_id, row.owner_id, before, after, (row.before_run, row.id))
     return bool(newest)
+
+
+def _renumber(connection: Connection, build_id: int) -> bool:
+    misnumbered = [(row.id, row.place) for row in _MISNUMBERED.run(connection, build_id=build_id)]
+    if misnumbered:
+        _RENUMBER.run(connection, misnumbered)
+        _MAKE_POSITIVE.run(connection, build_id=build_id)
+    return bool(misnumbered)
 
 
 def machine_of(row: Any) -> Machine:

@@ -1,7 +1,7 @@
 """Every statement of claims: rows in, and out as what `spackmon.runs` takes."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -57,13 +57,14 @@ _HAS_EVENTS = ", ".join(
     for kind in EventKind
 )
 
-_LOAD = over_rows(
-    "id bigint",
-    f"""
+_LOADED = f"""
     SELECT c.id, c.attempt_id, {", ".join(f"c.{name}" for name in (*_IDENTITY, *_FACTS))},
         e.hostname, e.platform, e.operating_system, e.target, e.kernel_version,
         {_HAS_EVENTS},
         EXISTS (SELECT 1 FROM analysis a WHERE a.claim_id = c.id) AS has_analyses,
+        EXISTS (SELECT 1 FROM ruling r WHERE r.claim_id = c.id)
+            OR EXISTS (SELECT 1 FROM ruling r WHERE r.other_claim_id = c.id) AS has_rulings,
+        EXISTS (SELECT 1 FROM claim_log l WHERE l.claim_id = c.id) AS has_spare_logs,
         (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
         s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
             SELECT 1 FROM spec_hash o WHERE o.value = c.spec_hash AND o.spec_id <> c.spec_id
@@ -71,10 +72,12 @@ _LOAD = over_rows(
         s.external IS NOT NULL AS is_external
     FROM claim c JOIN build_environment e ON e.id = c.environment_id
     LEFT JOIN spec s ON s.id = c.spec_id
-    WHERE c.id IN (SELECT i.id FROM {{input}} i)
+    WHERE c.id IN ({{0}})
     ORDER BY c.id
-    """,  # noqa: S608 -- as above
-    moments=_MOMENTS,
+"""  # noqa: S608 -- as above
+_LOAD = over_rows("id bigint", _LOADED.format("SELECT i.id FROM {input} i"), moments=_MOMENTS)
+_LOAD_NEWEST = Statement(
+    _LOADED.format("SELECT max(n.id) FROM claim n WHERE n.client_build_id = :build_id"), moments=_MOMENTS
 )
 
 _LOG_BYTES = over_rows("id bigint", "SELECT id, size_bytes FROM log WHERE id IN (SELECT i.id FROM {input} i)")
@@ -135,12 +138,17 @@ _SHARED = {"environment_set": "environment_set_id", "manifest": "manifest_id"}
 
 @dataclass(frozen=True, slots=True)
 class StoredClaim:
-    """A claim with what only the store knows of it: `client_build_id` and `next_run` are the table's."""
+    """A claim with what only the store knows of it: `client_build_id` and `next_run` are the table's.
+
+    Whether it had rulings and logs that its run does not show when it was read: of most nobody need ask.
+    """
 
     claim: Claim
     environment_id: int
     client_build_id: int | None = None
     next_run: str | None = None
+    has_rulings: bool = False
+    has_spare_logs: bool = False
 
 
 def find_claim(connection: Connection, source: Source, owner_id: int) -> int | None:
@@ -186,18 +194,33 @@ def release(connection: Connection, before: StoredClaim, after: StoredClaim) -> 
     delete_unused(connection, "log", _replaced(before, after))
 
 
-def keep_logs(connection: Connection, spare: Mapping[int, Collection[int]]) -> None:
-    """Refer to the logs of claims, by their ids, that no phase of their runs shows, and to no others."""
+def keep_logs(
+    connection: Connection, spare: Mapping[int, Collection[int]], with_others: Collection[int]
+) -> None:
+    """Refer to the logs of claims, by their ids, that no phase of their runs shows, and to no others.
+
+    `with_others` are the claims that had some.
+    """
     kept = sorted((claim_id, log_id) for claim_id, log_ids in spare.items() for log_id in log_ids)
+    former = [pair for pair in kept if pair[0] in with_others]
     _DROP_LOGS.run(
-        connection, kept + [(claim_id, None) for claim_id, log_ids in spare.items() if not log_ids]
+        connection, former + [(one, None) for one in sorted(with_others) if one in spare and not spare[one]]
     )
     _KEEP_LOGS.run(connection, kept)
 
 
 def load_claims(connection: Connection, claim_ids: Iterable[int]) -> dict[int, StoredClaim]:
     """Claims by their ids."""
-    found = _LOAD.run(connection, sorted({(claim_id,) for claim_id in claim_ids}))
+    return _all_stored(connection, _LOAD.run(connection, sorted({(claim_id,) for claim_id in claim_ids})))
+
+
+def load_newest(connection: Connection, client_build_id: int) -> StoredClaim | None:
+    """The newest claim with this number of a client."""
+    found = _all_stored(connection, _LOAD_NEWEST.run(connection, build_id=client_build_id))
+    return next(iter(found.values()), None)
+
+
+def _all_stored(connection: Connection, found: Sequence[Any]) -> dict[int, StoredClaim]:
     logs = {(log_id,) for row in found for _, log_id in logs_of(row.phases) if log_id is not None}
     log_bytes = {row.id: row.size_bytes for row in _LOG_BYTES.run(connection, sorted(logs))}
     analyzers: dict[int, set[str]] = {}
@@ -263,4 +286,7 @@ def _stored(row: Any, log_bytes: Mapping[int, int], analyzers: frozenset[str]) -
         is_external=bool(row.is_external),
         analyzers=analyzers,
     )
-    return StoredClaim(claim, row.environment_id, row.client_build_id, row.next_run)
+    return StoredClaim(
+        claim, row.environment_id, row.client_build_id, row.next_run, bool(row.has_rulings),
+        bool(row.has_spare_logs),
+    )  # fmt: skip

@@ -26,6 +26,18 @@ _OF_CLIENT_BUILD = Statement(
     """
 )
 
+# Its package is locked by the way: who waited for that reads the claim again.
+_LOCK_OF_CLIENT_BUILD = Statement(
+    """
+    SELECT c.id, c.owner_id, c.package_id FROM claim c JOIN package p ON p.id = c.package_id
+    WHERE c.client_build_id = :build_id
+    ORDER BY c.id DESC
+    LIMIT 1
+    {lock}
+    """,
+    lock="FOR NO KEY UPDATE OF p",
+)
+
 _OF_BUILD = Statement(
     """
     SELECT c.id, c.owner_id, c.package_id
@@ -78,6 +90,12 @@ def of_build(connection: Connection, build_id: int) -> tuple[int, int, int | Non
     rows = _OF_CLIENT_BUILD.run(connection, build_id=build_id)
     rows = rows or _OF_BUILD.run(connection, build_id=build_of_number(connection, build_id))
     return (rows[0].id, rows[0].owner_id, rows[0].package_id) if rows else None
+
+
+def lock_of_client(connection: Connection, build_id: int) -> int | None:
+    """Lock the package of the claims that have a client's number; whose they are, None where none has it."""
+    rows = _LOCK_OF_CLIENT_BUILD.run(connection, build_id=build_id)
+    return rows[0].owner_id if rows else None
 
 
 def not_run(

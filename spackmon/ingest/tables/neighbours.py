@@ -33,17 +33,26 @@ _IS_BESIDE_UNTIMED = " OR ".join(
     )
 )
 
+# Also within the time that was a claim's before it changed.
+_TOUCHES = """
+    c.window_ends_at >= (
+        CASE WHEN :began_at < m.window_begins_at THEN :began_at ELSE m.window_begins_at END
+    ) AND c.window_begins_at <= (
+        CASE WHEN :ended_at > m.window_ends_at THEN :ended_at ELSE m.window_ends_at END
+    )
+"""
+
 # The rows of those that are beside one without times have no id.
 _TOUCHING = over_rows(
     "id bigint",
     f"""
     SELECT m.id AS claim_id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
     JOIN claim c ON c.package_id = m.package_id
-        AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
+        AND {_TOUCHES}
     UNION
     SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
     JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL AND m.spec_id IS NULL
-        AND c.window_ends_at >= m.window_begins_at AND c.window_begins_at <= m.window_ends_at
+        AND {_TOUCHES}
     UNION
     SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
     UNION ALL
@@ -132,10 +141,16 @@ class Near:
     candidates: set[tuple[int, int]]
 
 
-def neighbours(connection: Connection, claims: Collection[Claim]) -> Near:
-    """The claims that may be of one run with one of these, given as they are stored, or are counted to it."""
+def neighbours(
+    connection: Connection, claims: Collection[Claim], was: tuple[datetime, datetime] | None = None
+) -> Near:
+    """The claims that may be of one run with one of these, given as they are stored, or are counted to it.
+
+    Also those of the time that `was` a claim's window, of whose others nothing changed.
+    """
     ids = sorted((claim.id,) for claim in claims)
-    touching = _TOUCHING.run(connection, ids)
+    began_at, ended_at = was or (None, None)
+    touching = _TOUCHING.run(connection, ids, began_at=began_at, ended_at=ended_at)
     near = Near({(row.claim_id, row.id) for row in touching if row.id is not None}, set())
     kinds = {claim.id: claim.kind for claim in claims if claim.span is None}
     rows = _UNTIMED.run(connection, [(row.claim_id,) for row in touching if row.id is None])
