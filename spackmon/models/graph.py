@@ -5,7 +5,15 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, SmallInteger, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.columns import Base, ByteOrderedText, ByteOrderedWord, JsonText, RowId, UtcDateTime
+from spackmon.models.columns import (
+    Base,
+    ByteOrderedText,
+    ByteOrderedWord,
+    JsonText,
+    NarrowId,
+    RowId,
+    UtcDateTime,
+)
 
 
 class Package(Base):
@@ -227,9 +235,9 @@ class SpecCompiler(Base):
         {"sqlite_with_rowid": False},
     )  # fmt: skip
 
-    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    spec_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id), primary_key=True)
     language: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
-    compiler_id: Mapped[int] = mapped_column(ForeignKey(Compiler.id), primary_key=True)
+    compiler_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Compiler.id), primary_key=True)
     is_main: Mapped[bool]
 
 
@@ -239,8 +247,8 @@ class Dependency(Base):
     __tablename__ = "dependency"
     __table_args__ = (Index(None, "child_id", "parent_id"),)
 
-    parent_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
-    child_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    parent_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id), primary_key=True)
+    child_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id), primary_key=True)
     virtuals: Mapped[str] = mapped_column(JsonText, primary_key=True)
     deptypes: Mapped[int] = mapped_column(SmallInteger)
 
@@ -256,8 +264,8 @@ class ProvidedVirtual(Base):
     __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 -- SQLAlchemy's own form
 
     virtual: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
-    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
-    child_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True)
+    spec_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id), primary_key=True)
+    child_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id), primary_key=True)
     deptypes: Mapped[int] = mapped_column(SmallInteger)
     by_caret: Mapped[bool]
 

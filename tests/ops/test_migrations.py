@@ -412,10 +412,22 @@ COPIED = {
     "phase": "id, attempt_id, log_id, position, reported_at, duration_seconds, name, status",
     "claim": "id, attempt_id, owner_id, key, status, is_live, last_reported_at, tags, phases",
     "attempt_tag": "attempt_id, tag_id",
+    "dependency": "parent_id, child_id, virtuals, deptypes",
+    "spec_compiler": "spec_id, compiler_id, language, is_main",
+    "provided_virtual": "spec_id, child_id, virtual, deptypes, by_caret",
     "error_group_build": "build_id, error_group_id, event_count, run_count, first_seen, last_seen",
 }
 COPYING = [
     *ERRING[:4],
+    *FILLED[1:6],
+    "INSERT INTO spec (id, hash, hash_kind, package_version_id, names_compiler, architecture_id,"
+    " parameter_set_id, format_version, recorded_at)"
+    " VALUES (1, 'a', 'hash', 1, true, 1, 1, 3, :t), (2, 'b', 'hash', 2, true, 1, 1, 3, :t)",
+    "INSERT INTO compiler (id, name, version, version_key) VALUES (1, 'gcc', '9', :b)",
+    "INSERT INTO dependency (parent_id, child_id, virtuals, deptypes) VALUES (2, 1, '[\"z-api\"]', 6)",
+    "INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main) VALUES (1, 'c', 1, true)",
+    "INSERT INTO provided_virtual (virtual, spec_id, child_id, deptypes, by_caret)"
+    " VALUES ('z-api', 2, 1, 6, true)",
     "INSERT INTO tag (id, name) VALUES (1, 'nightly'), (2, 'ci')",
     "INSERT INTO attempt_tag (attempt_id, tag_id) VALUES (1, 1), (2, 1)",
     "INSERT INTO phase (attempt_id, name, position, status, reported_at, duration_seconds)"
@@ -434,6 +446,9 @@ COPYING_CHANGES = [
     "INSERT INTO phase (attempt_id, name, position, status, reported_at) VALUES (9000, 'a', 1, 'x', :t)",
     "UPDATE claim SET tags = '[\"ci\"]' WHERE id = 1",
     "UPDATE error_group_build SET event_count = 6, first_seen = :t",
+    "INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main) VALUES (2, 'cxx', 1, false)",
+    "UPDATE provided_virtual SET by_caret = false",
+    "DELETE FROM dependency",
 ]
 
 
@@ -446,7 +461,8 @@ def test_rows_are_written_with_narrow_numbers_while_others_write(
 
         def run(statements: list[str]) -> None:
             for statement in statements:
-                given = {"t": "2024-01-01T00:00:00.000000Z"} if ":t" in statement else {}
+                values = {"t": "2024-01-01T00:00:00.000000Z", "b": b"bytes"}
+                given = {name: value for name, value in values.items() if f":{name}" in statement}
                 database.write_once(partial(_execute, statement, given))
 
         def rows() -> dict[str, list[tuple[object, ...]]]:
@@ -461,7 +477,7 @@ def test_rows_are_written_with_narrow_numbers_while_others_write(
 
         def change(progress: str) -> None:
             # All tables have been copied by then.
-            if progress == "an index of error_group_build, pk_error_group_build":
+            if progress == "an index of provided_virtual, pk_provided_virtual":
                 run(COPYING_CHANGES)
                 seen.append(rows())
 
