@@ -19,7 +19,7 @@ _INSTALLED = _PACKAGE / "documentation"
 DOCUMENTS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "docs"
 # Which document is in which group; no page of its own.
 _CONTENTS = "README"
-_LISTED = re.compile(r"^## (?P<group>.+)$|^- .*?\]\((?P<name>[\w/-]+)\.md\)", re.MULTILINE)
+_LISTED = re.compile(r"^## (?P<group>.+)$|^- \[(?P<label>.+)\]\((?P<name>[\w/-]+)\.md\)", re.MULTILINE)
 _LINK = re.compile(r"([\w./-]+)\.md(#.*)?")
 _MOST_FOUND = 100
 _OPTIONS = {"html": False, "xhtmlOut": False}
@@ -47,11 +47,19 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A document, and what it is called where there is little room."""
+
+    label: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """What somebody looks for, and the documents that have it."""
 
     title: str
-    documents: Sequence[Document]
+    entries: Sequence[Entry]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +83,12 @@ def documents() -> Mapping[str, Document]:
 @cache
 def groups() -> Sequence[Group]:
     """The groups of docs/README.md, in its order."""
-    found: dict[str, list[Document]] = {}
+    found: dict[str, list[Entry]] = {}
     for line in _LISTED.finditer((DOCUMENTS / f"{_CONTENTS}.md").read_text(encoding="utf-8")):
         if line["group"]:
             found[line["group"]] = listed = []
         else:
-            listed.append(documents()[line["name"]])
+            listed.append(Entry(line["label"].replace("`", ""), documents()[line["name"]]))
     return [Group(title, listed) for title, listed in found.items()]
 
 
