@@ -96,27 +96,67 @@ def _days_before_in_sqlite(element: _days_before, compiler: SQLCompiler, **optio
 def error_news(attempt: Scope) -> ColumnElement[Any]:
     """Whether the error of a run to read first was there before the run: a word of ErrorNews, or NULL."""
     event, group = BuildEvent.__table__.alias(), attempt.beneath(ErrorGroup.__table__)
-    other, run = BuildEvent.__table__.alias(), Attempt.__table__.alias()
     began = attempt[Attempt.started_at]
-    lately = select(other.c.id).where(
-        other.c.error_group_id == group.row_id,
-        run.c.id == other.c.attempt_id,
-        run.c.started_at < began,
-        run.c.started_at >= _days_before(began, literal_column(str(DAYS_OF_NEWS))),
-    )
-    news = case(
-        (lately.correlate_except(other, run).exists(), constant(ErrorNews.KNOWN)),
-        (first_seen(group) < began, constant(ErrorNews.RETURNED)),
-        else_=constant(ErrorNews.NEW),
-    )
-    found = select(news).where(
+    found = select(group.row_id.label("id"), first_seen(group).label("first_seen")).where(
         event.c.attempt_id == attempt.row_id,
         event.c.kind == constant(EventKind.ERROR),
         event.c.is_first,
         group.row_id == event.c.error_group_id,
         began.is_not(None),
     )
-    return found.correlate_except(event, group.source).scalar_subquery()
+    known = found.correlate_except(event, group.source).subquery(attempt.new_name())
+    since = _days_before(began, literal_column(str(DAYS_OF_NEWS)))
+    first = known.c["first_seen"]
+    walks = (
+        _seen_in_build(known.c["id"], attempt[Attempt.build_id], since, began, is_before=is_before)
+        for is_before in (True, False)
+    )
+    # Most groups' runs are walked for none: the first of them has said it.
+    news = case(
+        (or_(first.is_(None), first >= began), constant(ErrorNews.NEW)),
+        (first >= since, constant(ErrorNews.KNOWN)),
+        *((walk.is_not(None), constant(ErrorNews.KNOWN)) for walk in walks),
+        else_=constant(ErrorNews.RETURNED),
+    )
+    return select(news).correlate_except(known).scalar_subquery()
+
+
+def _seen_in_build(
+    group_id: ColumnElement[Any],
+    build_id: ColumnElement[Any],
+    since: ColumnElement[Any],
+    until: ColumnElement[Any],
+    *,
+    is_before: bool,
+) -> ColumnElement[Any]:
+    """The id of a build of which a run that began `since` then and before `until` had an error of a group.
+
+    Builds are walked from one of them on to lower ids, or else to higher ones: ids follow time, nearly.
+    """
+    one, run, event = (model.__table__.alias() for model in (ErrorGroupBuild, Attempt, BuildEvent))
+
+    def is_within(moment: ColumnElement[Any]) -> ColumnElement[bool]:
+        return and_(moment >= since, moment < until)
+
+    between = select(run.c.id).where(
+        run.c.build_id == one.c.build_id,
+        is_within(run.c.started_at),
+        event.c.attempt_id == run.c.id,
+        event.c.error_group_id == group_id,
+    )
+    found = select(one.c.build_id).where(
+        one.c.error_group_id == group_id,
+        one.c.build_id <= build_id if is_before else one.c.build_id > build_id,
+        one.c.first_seen < until,
+        one.c.last_seen >= since,
+        or_(
+            is_within(one.c.first_seen),
+            is_within(one.c.last_seen),
+            between.correlate_except(run, event).exists(),
+        ),
+    )
+    order = one.c.build_id.desc() if is_before else one.c.build_id
+    return found.order_by(order).limit(literal_column("1")).correlate_except(one).scalar_subquery()
 
 
 def first_error_group_id(run: Scope) -> ColumnElement[Any]:
