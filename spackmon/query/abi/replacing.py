@@ -20,7 +20,6 @@ from spackmon.query.abi.pages import (
     named,
     of_package,
     of_version,
-    users_of,
 )
 from spackmon.query.abi.splicing import as_answer, build_asked, replaced_in, root_of
 from spackmon.query.meanings.meaning import At
@@ -87,7 +86,7 @@ def _groups_of_matrix(statement: "Statement", arguments: Mapping[str, Given]) ->
     package = of_package(named(statement, arguments, "package"))
     return {
         "versions": _VERSIONS.of(package, statement, arguments),
-        "dependents": _DEPENDENTS.of(users_of(package, LOADED), statement, arguments),
+        "dependents": _DEPENDENTS.of_users(package, LOADED, statement, arguments),
     }
 
 
