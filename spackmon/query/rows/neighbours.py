@@ -9,6 +9,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from spackmon.models import Build, BuildEnvironment
 from spackmon.models.columns import RowId
+from spackmon.query.sql.among import among
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
 from spackmon.status import BuildStatus
@@ -51,7 +52,8 @@ def _nearest(build: Scope, *, earlier: bool, status: BuildStatus | None = None) 
 def beside(other: FromClause, build: Scope) -> tuple[ColumnElement[bool], ...]:
     """That a build is of the same owner as `build`, on a machine of the same name."""
     is_same_owner = _kept(other.c.owner_id) == build[Build.owner_id]
-    return is_same_owner, other.c.environment_id.in_(_namesakes(build))
+    # As one list: else PostgreSQL reads the package's builds once for each of the machines.
+    return is_same_owner, among(other.c.environment_id, _namesakes(build), leads=True)
 
 
 class _kept(FunctionElement[int]):  # noqa: N801 -- a function of SQL
