@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy import cast as sql_cast
 
-from spackmon.models import Build, BuildFacetChange, BuildFacetDuration
+from spackmon.models import Build, BuildFacet, BuildFacetChange, BuildFacetDuration
 from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys, grouped, microseconds, ranked
-from spackmon.query.groups.facets import columns, counted
+from spackmon.query.groups.facets import columns, columns_of, counted
 from spackmon.query.groups.group_keys import Key
 from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows
@@ -69,10 +69,13 @@ class Histograms:
     ) -> Select[Any]:
         """Each build by its place among the durations of its group."""
         rows = self.builds.narrowed(are_few)
+        own = rows.row.column("facet_id")
+        # Facets are thousands, and the specs of builds hundreds of thousands.
+        facet = rows.row.attach(BuildFacet.__table__, lambda facet: facet.row_id == own)
         labelled = [
             column
             for key in keys
-            for column in key.labelled(rows.row, self.dialect_name, KEY_PREFIX + key.name)
+            for column in columns_of(facet, key, self.dialect_name, KEY_PREFIX + key.name)
         ]
         facts = [rows.row[fact].label(fact.key) for fact in (Build.status, Build.duration_seconds)]
         builds = self.nested(ranked(self.nested(rows.whole(*labelled, *facts)), names, ["duration_seconds"]))
