@@ -14,6 +14,7 @@ from spackmon.query.groups.histograms import Histograms
 from spackmon.query.meanings.connections import ordered
 from spackmon.query.meanings.fields import SQL, argument
 from spackmon.query.meanings.meaning import At, Meaning, object_type
+from spackmon.query.rows.facets import Facets
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.conditions import ValueOf
 from spackmon.query.sql.json_text import Json
@@ -66,12 +67,8 @@ class Grouped(Meaning):
     def groups(self, rows: Rows, at: At, statement: "Statement", first: int | None) -> Select[Any]:
         """The groups' objects, in a column `body`; `first` of them or all."""
         arguments, fields = statement.arguments(at), statement.fields(at)
-        keys = [statement.decided(key) for key in statement.each(arguments["keys"])]
         offset = aggregates.read_offset(statement.decided(arguments["offset"]))
-        names = {part.name for part in fields.values()}
-        for name in arguments.keys() & {"having", "orderBy"}:
-            names |= arguments[name].names()
-        measured = aggregates.measures_of(self.facts, names)
+        keys, measured = self._asked(at, arguments, statement)
         found = self._found(rows, keys, measured, arguments, statement)
         group = Scope(statement.rows(found), statement.names)
         holds = statement.holds_by(at, "having", group)
@@ -85,6 +82,32 @@ class Grouped(Meaning):
             # SQLite has no OFFSET without a LIMIT.
             listed = listed.limit(literal_column(str(2**62)))
         return listed.offset(literal_column(str(offset))) if offset else listed
+
+    def reads_rows(self, rows: Rows, at: At, statement: "Statement") -> bool:
+        """Whether each of these rows may be looked at: not where counts that are kept say all of it."""
+        if not self.faceted:
+            return True
+        arguments = statement.arguments(at)
+        keys, measured = self._asked(at, arguments, statement)
+        if "durations" in measured:
+            return True
+        is_counted = rows.are_all and days.answer(keys, measured)
+        return not is_counted and self._known(rows, keys, measured) is None
+
+    def _asked(
+        self, at: At, arguments: Mapping[str, Given], statement: "Statement"
+    ) -> tuple[list[Key], list[str]]:
+        """The keys, and what is measured."""
+        keys = [statement.decided(key) for key in statement.each(arguments["keys"])]
+        names = {part.name for part in statement.fields(at).values()}
+        for name in arguments.keys() & {"having", "orderBy"}:
+            names |= arguments[name].names()
+        return keys, aggregates.measures_of(self.facts, names)
+
+    def _known(self, rows: Rows, keys: Sequence[Key], measured: Sequence[str]) -> Facets | None:
+        """The facets that know all that is asked."""
+        known = rows.facets() if facets.answer(keys, set(measured) - {"durations"}) else None
+        return None if known is None or known.exceptions else known
 
     def _found(
         self,
@@ -102,8 +125,8 @@ class Grouped(Meaning):
             counted = aggregates.built(rows, self.installed_from)
         if not self.faceted:
             return aggregates.groups(counted, keys, self.facts, measured, statement.rows, dialect)
-        known = rows.facets() if facets.answer(keys, set(measured) - {"durations"}) else None
-        if known is not None and not known.exceptions:
+        known = self._known(rows, keys, measured)
+        if known is not None:
             if "durations" in measured:
                 histograms = Histograms(counted, known, statement.rows, dialect)
                 return histograms.groups(keys, measured, with_installed=has_all)

@@ -14,6 +14,7 @@ from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.meanings.row_fields import Column
 from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, read_page
+from spackmon.query.rows.read_once import ReadOnce
 from spackmon.query.rows.relations import builds_tagged
 from spackmon.query.rows.searches import has_words, rank_of
 from spackmon.query.rows.sort_keys import SortKey, sort_key
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _PAGED = frozenset({"nodes", "edges", "pageInfo"})
 MOST_RANKED = 200
 _PLACED = frozenset({"after", "before", "last", "orderBy"})
+_FEWEST_SHARED = 2
 # What neither places nor cuts a list narrows it.
 _WHOLE = _PLACED | {"first"}
 
@@ -152,6 +154,22 @@ class _Connection:
         self._type = object_type(at.type_)
         self._fields = statement.fields(at)
         self._rows = meaning.ranked(at, statement)
+        self._reading: set[str] = set()
+        self._shared = self._read_once()
+
+    def _read_once(self) -> ReadOnce | None:
+        """Its rows for the parts that look at each of them, where these are several."""
+        meanings = self._statement.registry.meanings[self._type.name]
+        parts = [(key, part) for key, part in self._fields.items() if part.name in meanings]
+        if len(parts) < _FEWEST_SHARED:
+            return None
+        rows = self._meaning.filtered(self._at, self._statement)
+        self._reading = {
+            key
+            for key, part in parts
+            if meanings[part.name].reads_rows(rows, self._inside(part), self._statement)
+        }
+        return ReadOnce(rows, self._statement.names) if len(self._reading) >= _FEWEST_SHARED else None
 
     def json(self) -> Json:
         """All that is selected of it."""
@@ -159,9 +177,10 @@ class _Connection:
         rows = self._page_rows(paged) if paged else None
         body = braced((key, self._value(key, part, rows)) for key, part in self._fields.items())
         if rows is None:
-            return body
+            return body if self._shared is None else scalar(self._shared.before(select(body)))
         # The always-true count forces exactly one row, even if only `pageInfo { __typename }` is selected.
-        return scalar(select(case((func.count() >= 0, body))).select_from(rows))
+        whole = select(case((func.count() >= 0, body))).select_from(rows)
+        return scalar(whole if self._shared is None else self._shared.before(whole))
 
     @property
     def _is_plain(self) -> bool:
@@ -176,7 +195,10 @@ class _Connection:
             return f'"{self._type.name}"'
         if part.name in statement.registry.meanings[self._type.name]:
             # Rows of their own: keys join to them, and a build stands there once for every tag.
-            grouped = self._meaning.filtered(self._at, statement)
+            if self._shared is not None and key in self._reading:
+                grouped = self._shared.again()
+            else:
+                grouped = self._meaning.filtered(self._at, statement)
             meaning = statement.registry.meanings[self._type.name][part.name]
             listed: Json = meaning.listed(grouped, self._inside(part), statement)
             return listed
@@ -197,7 +219,9 @@ class _Connection:
         if found is not None:
             return found.count(self._statement.rows, number)
         known = rows.total()
-        return number if known is None else known
+        if known is not None:
+            return known
+        return number if self._shared is None else scalar(self._shared.again().count())
 
     def _inside(self, part: Selected, row: Scope | None = None) -> At:
         """Where a part of the connection stands."""
