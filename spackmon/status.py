@@ -28,6 +28,9 @@ class TotalOf(StrEnum):
 
     OWNER = "OWNER"
     TAG = "TAG"
+    FIRST_ERROR = "FIRST_ERROR"
+    ERRORS = "ERRORS"
+    WARNINGS = "WARNINGS"
 
 
 class ErrorNews(StrEnum):

@@ -67,10 +67,12 @@ class BuildDay(Base):
 
 
 class BuildTotal(Base):
-    """Builds of one owner, or whose newest run has one tag, that ended alike, and how many there are.
+    """Builds of one owner, or whose newest run has one tag, the same first error, or so many errors or
+    warnings, that ended alike, and how many there are.
 
-    `kind` is a word of `spackmon.status.TotalOf`, `key_id` the id of what they have in common; the empty text
-    is there where nothing says what they were installed from. Right together with `build_total_change`.
+    `kind` is a word of `spackmon.status.TotalOf`, `key_id` the id of what they have in common, or the number;
+    what has no error or no warning is not counted by it. The empty text is there where nothing says what they
+    were installed from. Right together with `build_total_change`.
     """
 
     __tablename__ = "build_total"

@@ -87,6 +87,15 @@ TOTALS = """
     UNION ALL
     SELECT 'TAG', t.tag_id, b.status, COALESCE(b.installed_from, ''), count(*)
     FROM build b JOIN attempt_tag t ON t.attempt_id = b.newest_attempt_id GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 'FIRST_ERROR', b.first_error_group_id, b.status, COALESCE(b.installed_from, ''), count(*)
+    FROM build b WHERE b.first_error_group_id IS NOT NULL GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 'ERRORS', b.error_count, b.status, COALESCE(b.installed_from, ''), count(*)
+    FROM build b WHERE b.error_count > 0 GROUP BY 2, 3, 4
+    UNION ALL
+    SELECT 'WARNINGS', b.warning_count, b.status, COALESCE(b.installed_from, ''), count(*)
+    FROM build b WHERE b.warning_count > 0 GROUP BY 2, 3, 4
 """
 TOTALS_KEPT = (
     "SELECT kind, key_id, status, installed_from, build_count FROM build_total WHERE build_count <> 0"

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from spackmon.graph.spec import Edge, SpecNode, TargetDescription
 from spackmon.history.rounded_durations import rounded
-from spackmon.ingest.tables import facets
+from spackmon.ingest.tables import facets, totals
 from spackmon.ingest.tables.facet_durations import recount_durations
 from spackmon.models import Build, BuildFacet
 from spackmon.query.groups import histograms
@@ -89,6 +89,7 @@ def count(connection: Connection) -> None:
     facets.recount(connection, facet_ids)
     recount_durations(connection, facet_ids)
     facets.recount_days(connection)
+    totals.recount_totals(connection)
 
 
 def made(dice: random.Random, number: int, compilers: Sequence[SpecNode]) -> SpecNode:

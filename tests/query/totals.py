@@ -26,8 +26,9 @@ OF_OWNERS_AND_TAGS: list[dict[str, Any]] = [
     {"tags": {"some": {"name": {"eq": "ci"}}}},
     {"tags": {"some": {"name": {"in": ["ci", "nightly"]}}}},
     {"tags": {"none": {"name": {"eq": "ci"}}}},
-]
-"""Filters that totals of owners and tags answer, alone and with some of those."""
+    {"errorCount": {"gt": 0}}, {"errorCount": {"le": 1}}, {"warningCount": {"eq": 0}},
+]  # fmt: skip
+"""Filters that totals of owners, tags and errors answer, alone and with some of those."""
 OTHERS: list[dict[str, Any]] = [
     {"startedAt": {"ge": "2026-03-01T10:00:00Z"}}, {"owner": {"name": {"ne": "bob"}}},
     {"spec": {"hash": {"startsWith": "a"}}}, {"events": {"some": {}}},
@@ -35,7 +36,9 @@ OTHERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 """And some that they do not know."""
 _TOTALS = """query ($where: BuildFilter!) { builds(first: 500, where: $where) {
-    totalCount groupBy(keys: [VERSION], includeInstalled: true) { count } nodes { id } }
+    totalCount groupBy(keys: [VERSION], includeInstalled: true) { count } nodes { id }
+    errors: groupBy(keys: [ERROR_GROUP, STATUS], includeInstalled: true) { count }
+    owners: groupBy(keys: [OWNER], includeInstalled: true) { count } }
   people { nodes { builds(where: $where) { totalCount nodes { id } } } }
   tags { nodes { builds(where: $where) { totalCount nodes { id } } } } }"""
 
@@ -59,5 +62,6 @@ def assert_totals(site: AskedSite, where: dict[str, Any]) -> None:
     for one in (*answer["people"]["nodes"], *answer["tags"]["nodes"]):
         assert one["builds"]["totalCount"] == len(one["builds"]["nodes"])
     builds = answer["builds"]
-    counts = [group["count"] for group in builds["groupBy"]]
-    assert builds["totalCount"] == sum(counts) == len(builds["nodes"])
+    for groups in ("groupBy", "errors", "owners"):
+        counts = [group["count"] for group in builds[groups]]
+        assert builds["totalCount"] == sum(counts) == len(builds["nodes"])

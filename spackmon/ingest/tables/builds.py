@@ -17,9 +17,9 @@ from spackmon.ingest.tables.audiences import OF_BUILD, show_specs
 from spackmon.ingest.tables.build_contents import add_contents, forget_contents
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.error_groups import count_errors
-from spackmon.ingest.tables.facets import Settled, is_facet_of
+from spackmon.ingest.tables.facets import Settled, is_facet_of, newest_of
 from spackmon.ingest.tables.numbers import build_of_number, leave_build
-from spackmon.ingest.tables.totals import change_owner
+from spackmon.ingest.tables.totals import Newest, change_owner
 from spackmon.runs.claim import Machine
 
 _INSERT = Statement(
@@ -154,6 +154,9 @@ _NEWEST = Statement(
     f"""
     SELECT a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.owner_id, b.started_at AS before_at,
         b.duration_seconds AS before_seconds, b.facet_id AS before_id, b.newest_attempt_id AS before_run,
+        b.first_error_group_id AS before_error, b.error_count AS before_errors,
+        b.warning_count AS before_warnings,
+        a.id AS newest_attempt_id, a.first_error_group_id, a.error_count, a.warning_count,
         a.number <> 1 OR EXISTS (
             SELECT 1 FROM attempt o WHERE o.build_id = b.id AND o.id <> a.id
         ) AS is_one_of_several
@@ -371,7 +374,8 @@ def settle_build(connection: Connection, build_id: int, now: datetime, settled: 
             show_specs(connection, [build.spec_id], build.audience_id)
         before = row.before_id, row.before_at, row.before_seconds
         after = row.facet_id, row.started_at, row.duration_seconds
-        settled.add(build_id, row.owner_id, before, after, (row.before_run, row.id))
+        run_before = Newest(row.before_run, row.before_error, row.before_errors, row.before_warnings)
+        settled.add(build_id, row.owner_id, before, after, (run_before, newest_of(row)))
     return bool(newest)
 
 

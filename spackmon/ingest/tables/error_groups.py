@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.tables import totals
+from spackmon.ingest.tables.facets import newest_of
 from spackmon.ingest.tables.folding import Folding
 
 # One process of a site at a time. The number is any that no other program takes in this database.
@@ -69,7 +71,7 @@ _INSERT = over_rows(
 _EVENTS_OF = "FROM build_event e WHERE e.attempt_id = a.id AND e.kind"
 
 _DIFFER = " OR ".join(
-    f"{{table}}.{name} IS DISTINCT FROM c.{name}"
+    f"attempt.{name} IS DISTINCT FROM c.{name}"
     for name in ("first_error_group_id", "error_count", "warning_count")
 )
 
@@ -86,25 +88,32 @@ _COUNT_OF_RUNS = over_rows(
             (SELECT count(*) {_EVENTS_OF} = 'WARNING') AS warning_count
         FROM attempt a WHERE a.build_id IN (SELECT i.id FROM {{input}} i)
     ) c
-    WHERE attempt.id = c.id AND ({_DIFFER.format(table="attempt")})
+    WHERE attempt.id = c.id AND ({_DIFFER})
     RETURNING attempt.id
     """,  # noqa: S608 -- of our own constants
 )
 
-_COUNT_OF_BUILDS = over_rows(
+# As the builds are and as they are to be.
+_OTHERWISE = over_rows(
     "id bigint",
-    f"""
-    UPDATE build SET first_error_group_id = c.first_error_group_id, error_count = c.error_count,
-        warning_count = c.warning_count
-    FROM (
-        SELECT b.id, a.first_error_group_id, COALESCE(a.error_count, 0) AS error_count,
-            COALESCE(a.warning_count, 0) AS warning_count
-        FROM build b LEFT JOIN attempt a ON a.id = b.newest_attempt_id
-        WHERE b.id IN (SELECT i.id FROM {{input}} i)
-    ) c
-    WHERE build.id = c.id AND ({_DIFFER.format(table="build")})
-    RETURNING build.id
-    """,  # noqa: S608 -- as above
+    """
+    SELECT b.id, b.owner_id, b.facet_id, b.newest_attempt_id, b.first_error_group_id, b.error_count,
+        b.warning_count, a.first_error_group_id AS group_id, COALESCE(a.error_count, 0) AS errors,
+        COALESCE(a.warning_count, 0) AS warnings
+    FROM build b LEFT JOIN attempt a ON a.id = b.newest_attempt_id
+    WHERE b.id IN (SELECT i.id FROM {input} i) AND (
+        b.first_error_group_id IS DISTINCT FROM a.first_error_group_id
+        OR b.error_count <> COALESCE(a.error_count, 0) OR b.warning_count <> COALESCE(a.warning_count, 0))
+    """,
+)
+
+_SET_OF_BUILDS = over_rows(
+    "id bigint, first_error_group_id bigint, error_count integer, warning_count integer",
+    """
+    UPDATE build SET first_error_group_id = i.first_error_group_id, error_count = i.error_count,
+        warning_count = i.warning_count
+    FROM {input} i WHERE build.id = i.id
+    """,
 )
 
 _WAITING = Statement("SELECT id, error_group_id FROM error_group_change ORDER BY id LIMIT :most")
@@ -177,7 +186,7 @@ def count_errors(connection: Connection, build_ids: Collection[int]) -> int:
     A build without runs has nothing of them.
     """
     ids = sorted((build_id,) for build_id in build_ids)
-    counted = len(_COUNT_OF_RUNS.run(connection, ids)) + len(_COUNT_OF_BUILDS.run(connection, ids))
+    counted = len(_COUNT_OF_RUNS.run(connection, ids)) + _repeat_counts(connection, ids)
     changes = _ADD_CHANGES.run(connection, ids)
     if changes:
         _FORGET.run(connection, ids)
@@ -186,6 +195,21 @@ def count_errors(connection: Connection, build_ids: Collection[int]) -> int:
             # It has one writer: nobody waits.
             FOLDING.fold_some(connection)
     return counted + len(changes)
+
+
+def _repeat_counts(connection: Connection, ids: Sequence[tuple[int]]) -> int:
+    """Repeat in builds what their newest runs have; how many had something else."""
+    builds = _OTHERWISE.run(connection, ids)
+    if builds:
+        _SET_OF_BUILDS.run(connection, [(one.id, one.group_id, one.errors, one.warnings) for one in builds])
+        counted = [one for one in builds if one.facet_id is not None]
+        before = [(one.owner_id, *newest_of(one), one.facet_id, -1) for one in counted]
+        after = [
+            (one.owner_id, one.newest_attempt_id, one.group_id, one.errors, one.warnings, one.facet_id, 1)
+            for one in counted
+        ]
+        totals.change(connection, [*before, *after])
+    return len(builds)
 
 
 def _put(connection: Connection, changes: Sequence[Any]) -> None:

@@ -47,8 +47,8 @@ _BUILDS = "FROM build b LEFT JOIN spec s ON s.id = b.spec_id"
 _WRONG = over_rows(
     "id bigint",
     f"""
-    SELECT b.id AS build_id, b.owner_id, b.newest_attempt_id, b.started_at, b.duration_seconds,
-        b.facet_id AS before_id, f.id AS facet_id
+    SELECT b.id AS build_id, b.owner_id, b.started_at, b.duration_seconds, b.facet_id AS before_id,
+        f.id AS facet_id, b.newest_attempt_id, b.first_error_group_id, b.error_count, b.warning_count
     {_BUILDS} LEFT JOIN build_facet f ON {is_facet_of("b")}
     WHERE b.id IN (SELECT i.id FROM {{input}} i) AND (f.id IS NULL OR b.facet_id IS DISTINCT FROM f.id)
     ORDER BY b.id
@@ -82,8 +82,9 @@ _OF_SPECS = over_rows("id bigint", "SELECT b.id FROM build b WHERE b.spec_id IN 
 
 _OF_BUILD = Statement(
     """
-    SELECT owner_id, newest_attempt_id, facet_id, started_at, duration_seconds FROM build
-    WHERE id = :build_id AND facet_id IS NOT NULL
+    SELECT owner_id, facet_id, started_at, duration_seconds,
+        newest_attempt_id, first_error_group_id, error_count, warning_count
+    FROM build WHERE id = :build_id AND facet_id IS NOT NULL
     """,
     moments=("started_at",),
 )
@@ -177,7 +178,12 @@ class Settled:
     without_facet: set[int] = field(default_factory=set)
 
     def add(
-        self, build_id: int, owner_id: int, before: Counted, after: Counted, runs: tuple[int | None, int]
+        self,
+        build_id: int,
+        owner_id: int,
+        before: Counted,
+        after: Counted,
+        runs: tuple[totals.Newest, totals.Newest],
     ) -> None:
         """A build was counted so and is now so: to no facet yet, where nobody has its own.
 
@@ -188,7 +194,7 @@ class Settled:
         if runs[0] != runs[1] or facets_of[0] != facets_of[1]:
             for run, facet_id, number in zip(runs, facets_of, (-1, 1), strict=True):
                 if facet_id is not None:
-                    self.shared.append((owner_id, run, facet_id, number))
+                    self.shared.append((owner_id, *run, facet_id, number))
         if after[0] is None:
             self.without_facet.add(build_id)
 
@@ -231,7 +237,7 @@ def count_builds(connection: Connection, build_ids: Collection[int]) -> int:
     counted = [((row.before_id, -1), row) for row in wrong] + [((row.facet_id, 1), row) for row in wrong]
     totals.change(
         connection,
-        [(row.owner_id, row.newest_attempt_id, *of) for of, row in counted if of[0] is not None],
+        [(row.owner_id, *newest_of(row), *of) for of, row in counted if of[0] is not None],
     )
     return len(wrong)
 
@@ -246,7 +252,13 @@ def uncount_build(connection: Connection, build_id: int) -> None:
     """Count a build no longer, which is about to be deleted."""
     rows = _OF_BUILD.run(connection, build_id=build_id)
     change(connection, [(row.facet_id, row.started_at, row.duration_seconds, -1) for row in rows])
-    totals.change(connection, [(row.owner_id, row.newest_attempt_id, row.facet_id, -1) for row in rows])
+    totals.change(connection, [(row.owner_id, *newest_of(row), row.facet_id, -1) for row in rows])
+
+
+def newest_of(build: Any) -> totals.Newest:
+    """A build's newest run, of its row."""
+    counts = build.error_count, build.warning_count
+    return totals.Newest(build.newest_attempt_id, build.first_error_group_id, *counts)
 
 
 def _put(connection: Connection, changes: Sequence[Any]) -> None:

@@ -1,11 +1,12 @@
-"""How many builds each person has, and each tag: docs/decisions/0012-facts.md.
+"""How many builds each person has, each tag, each first error, and each number of errors and of warnings:
+docs/decisions/0012-facts.md.
 
-A build counts to its owner and to the tags of its newest run, with the status and the source of its facet.
+A build counts to its owner and to what its newest run has, with the status and the source of its facet.
 Whoever changes one of these says so here, where it changes.
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -18,13 +19,28 @@ _TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(731145082
 
 _INTO = "INSERT INTO build_total_change (kind, key_id, facet_id, build_count)"
 
+_OF_EVENTS = (
+    (TotalOf.FIRST_ERROR, "first_error_group_id", "IS NOT NULL"),
+    (TotalOf.ERRORS, "error_count", "> 0"),
+    (TotalOf.WARNINGS, "warning_count", "> 0"),
+)
+"""What is counted of a run's events, in which column it is, and which runs have it."""
+
 _CHANGE = over_rows(
-    "owner_id bigint, attempt_id bigint, facet_id bigint, build_count integer",
+    "owner_id bigint, attempt_id bigint, first_error_group_id bigint, error_count integer,"
+    " warning_count integer, facet_id bigint, build_count integer",
     f"""
     {_INTO}
     SELECT c.kind, c.key_id, c.facet_id, sum(c.build_count)
     FROM (
         SELECT '{TotalOf.OWNER}' AS kind, i.owner_id AS key_id, i.facet_id, i.build_count FROM {{input}} i
+        {
+        " ".join(
+            f"UNION ALL SELECT '{kind}', i.{column}, i.facet_id, i.build_count FROM {{input}} i"
+            f" WHERE i.{column} {is_there}"
+            for kind, column, is_there in _OF_EVENTS
+        )
+    }
         UNION ALL
         SELECT '{TotalOf.TAG}', t.tag_id, i.facet_id, i.build_count
         FROM {{input}} i JOIN attempt_tag t ON t.attempt_id = i.attempt_id
@@ -86,6 +102,12 @@ _COUNTED = f"""(
     SELECT c.kind, c.key_id, f.status, f.installed_from, count(*) AS build_count
     FROM (
         SELECT '{TotalOf.OWNER}' AS kind, owner_id AS key_id, facet_id FROM build
+        {
+    " ".join(
+        f"UNION ALL SELECT '{kind}', {column}, facet_id FROM build WHERE {column} {is_there}"
+        for kind, column, is_there in _OF_EVENTS
+    )
+}
         UNION ALL
         SELECT '{TotalOf.TAG}', t.tag_id, b.facet_id
         FROM build b JOIN attempt_tag t ON t.attempt_id = b.newest_attempt_id
@@ -116,8 +138,18 @@ _RECOUNT = (
     ),
 )
 
-Counted = tuple[int, int | None, int, int]
-"""An owner, a build's newest run, its facet, and how many builds more are counted so."""
+
+class Newest(NamedTuple):
+    """A build's newest run, and what the build repeats of its events."""
+
+    attempt_id: int | None
+    first_error_group_id: int | None
+    error_count: int
+    warning_count: int
+
+
+Counted = tuple[int, int | None, int | None, int, int, int, int]
+"""An owner, a build's newest run as in Newest, its facet, and how many builds more are counted so."""
 
 
 def change(connection: Connection, changes: Iterable[Counted]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from sqlalchemy import Select, literal_column, select
 
-from spackmon.query.groups import aggregates, days, facets
+from spackmon.query.groups import aggregates, days, facets, totals
 from spackmon.query.groups.aggregates import DEFAULT_GROUPS, MAXIMUM_GROUPS
 from spackmon.query.groups.group_keys import Key
 from spackmon.query.groups.histograms import Histograms
@@ -91,7 +91,7 @@ class Grouped(Meaning):
         keys, measured = self._asked(at, arguments, statement)
         if "durations" in measured:
             return True
-        is_counted = rows.are_all and days.answer(keys, measured)
+        is_counted = rows.are_all and (days.answer(keys, measured) or totals.answer(keys, measured))
         return not is_counted and self._known(rows, keys, measured) is None
 
     def _asked(
@@ -134,6 +134,9 @@ class Grouped(Meaning):
             return facets.groups_of_facets(known, keys, measured, nested, dialect, with_installed=has_all)
         if rows.are_all and days.answer(keys, measured):
             return days.groups_of_all(keys, measured, statement.rows, dialect, with_installed=has_all)
+        if rows.are_all and totals.answer(keys, measured):
+            names, nested = statement.names, statement.rows
+            return totals.groups_of_all(keys, measured, names, nested, dialect, with_installed=has_all)
         if facets.answer(keys, measured):
             return facets.groups(counted, keys, measured, statement.rows, dialect)
         return aggregates.groups(counted, keys, self.facts, measured, statement.rows, dialect)

@@ -1,12 +1,32 @@
-"""How many builds a person has, or a tag, that ended in some way: they are counted already."""
+"""How many builds a person has, a tag, a first error, or so many errors, that ended in some way: they are
+counted already.
+"""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Text, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy import cast as sql_cast
 
-from spackmon.models import Build, BuildFacet, BuildTotal, BuildTotalChange, Person, Tag
+from spackmon.models import (
+    Build,
+    BuildFacet,
+    BuildFacetChange,
+    BuildTotal,
+    BuildTotalChange,
+    Person,
+    Tag,
+)
 from spackmon.query.rows.facets import InCommon, NotShared
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.conditions import Filtering
@@ -17,6 +37,12 @@ from spackmon.status import TotalOf
 
 Asked = Callable[[Scope, Given], Sequence[ColumnElement[bool]]]
 """What a part of a filter asks of a build."""
+
+_NUMBERS: Mapping[TotalOf, Attribute] = {
+    TotalOf.ERRORS: Build.error_count,
+    TotalOf.WARNINGS: Build.warning_count,
+}
+_MOSTLY_0 = frozenset({TotalOf.FIRST_ERROR, *_NUMBERS})
 
 
 def total(
@@ -34,25 +60,26 @@ def total(
     tag_names = [name for name in map(_tag_name, parts) if name is not None]
     if len(tag_names) + (tag_id is not None) > 1:
         return None
-    counted = Scope(_counts(), names)
     for name in tag_names:
         text = filtering.bind(name, Text(), lambda one: without_nul("name", one))
         tag_id = select(Tag.id).where(Tag.name == text).scalar_subquery()
-    build = _build(counted, names, of_owner=tag_id is None)
-    holds = [counted[BuildTotal.kind] == constant(TotalOf.OWNER if tag_id is None else TotalOf.TAG)]
-    if tag_id is not None:
-        holds.append(counted[BuildTotal.key_id] == tag_id)
-    try:
-        if belonging is not None:
-            holds.append(belonging(build))
-        for part in parts:
-            holds += [] if _tag_name(part) is not None else asked(build, part)
-    except NotShared:
-        return None
-    number = sql_cast(
-        func.coalesce(func.sum(counted[BuildTotal.build_count]), literal_column("0")), BigInteger
-    )
-    return select(number).select_from(counted.joined()).where(*holds).correlate_except(None).scalar_subquery()
+    kinds = (TotalOf.OWNER, TotalOf.ERRORS, TotalOf.WARNINGS) if tag_id is None else (TotalOf.TAG,)
+    for kind in kinds:
+        counted = Scope(counts(kind), names)
+        build = _build(counted, names, kind)
+        holds = [] if tag_id is None else [counted[BuildTotal.key_id] == tag_id]
+        try:
+            holds += [] if belonging is None else [belonging(build)]
+            for part in parts:
+                holds += [] if _tag_name(part) is not None else asked(build, part)
+        except NotShared:
+            continue
+        number = sql_cast(
+            func.coalesce(func.sum(counted[BuildTotal.build_count]), literal_column("0")), BigInteger
+        )
+        found = select(number).select_from(counted.joined()).where(*holds)
+        return found.correlate_except(None).scalar_subquery()
+    return None
 
 
 def parts_of(where: Given, filtering: Filtering) -> Iterator[Given]:
@@ -76,16 +103,37 @@ def _tag_name(part: Given) -> Given | None:
     return None if given.value is None else given
 
 
-def _counts() -> FromClause:
-    """All totals, and what was changed since they were written."""
+def counts(kind: TotalOf) -> FromClause:
+    """All totals of a kind, and what was changed since they were written.
+
+    Builds that no total of the kind counts are there with 0 for what they have in common: those of all facets
+    less those of the totals.
+    """
+    rows = _counted(kind)
+    if kind in _MOSTLY_0:
+        facet, changed, change = (one.__table__.alias() for one in (BuildFacet, BuildFacet, BuildFacetChange))
+        one, none = constant(kind), literal_column("0", BigInteger())
+        rows.append(select(one, none, facet.c.status, facet.c.installed_from, facet.c.build_count))
+        since = select(one, none, changed.c.status, changed.c.installed_from, change.c.build_count)
+        rows.append(since.join_from(change, changed, changed.c.id == change.c.facet_id))
+        for counted in _counted(kind):
+            *_, status, installed_from, number = counted.selected_columns
+            rows.append(counted.with_only_columns(one, none, status, installed_from, -number))
+    return union_all(*rows).subquery()
+
+
+def _counted(kind: TotalOf) -> list[Select[Any]]:
     total, change, facet = (one.__table__.alias() for one in (BuildTotal, BuildTotalChange, BuildFacet))
     since = select(
         change.c.kind, change.c.key_id, facet.c.status, facet.c.installed_from, change.c.build_count
     ).join_from(change, facet, facet.c.id == change.c.facet_id)
-    return select(*total.c).union_all(since).subquery()
+    return [
+        select(*total.c).where(total.c.kind == constant(kind)),
+        since.where(change.c.kind == constant(kind)),
+    ]
 
 
-def _build(counted: Scope, names: Names, *, of_owner: bool) -> Scope:
+def _build(counted: Scope, names: Names, kind: TotalOf) -> Scope:
     """A build of a total."""
     key_id = counted[BuildTotal.key_id]
     columns: dict[Attribute, ColumnElement[Any]] = {
@@ -94,7 +142,9 @@ def _build(counted: Scope, names: Names, *, of_owner: bool) -> Scope:
             counted[BuildTotal.installed_from], constant(""), type_=Build.installed_from.type
         ),
     }
-    if not of_owner:
+    if kind in _NUMBERS:
+        columns[_NUMBERS[kind]] = key_id
+    if kind is not TotalOf.OWNER:
         return InCommon(counted, names, columns, {})
     columns[Build.owner_id] = key_id
     owner = {Build.owner_id: lambda: counted.attach(Person.__table__, lambda row: row.row_id == key_id)}

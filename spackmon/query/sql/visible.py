@@ -172,6 +172,15 @@ def _whole(dialect_name: str) -> dict[str, str]:
                 SELECT '{TotalOf.OWNER}' AS kind, b.owner_id AS key_id, b.status, b.installed_from
                 FROM build b
                 UNION ALL
+                SELECT '{TotalOf.FIRST_ERROR}', b.first_error_group_id, b.status, b.installed_from
+                FROM build b WHERE b.first_error_group_id IS NOT NULL
+                UNION ALL
+                SELECT '{TotalOf.ERRORS}', b.error_count, b.status, b.installed_from
+                FROM build b WHERE b.error_count > 0
+                UNION ALL
+                SELECT '{TotalOf.WARNINGS}', b.warning_count, b.status, b.installed_from
+                FROM build b WHERE b.warning_count > 0
+                UNION ALL
                 SELECT '{TotalOf.TAG}', g.tag_id, b.status, b.installed_from
                 FROM build b JOIN attempt_tag g ON g.attempt_id = b.newest_attempt_id
             ) c GROUP BY 1, 2, 3, 4
