@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from spackmon.database import Database
 from spackmon.database.listening import Listening
-from spackmon.errors import Refused
+from spackmon.database.undone import note_undone
 from spackmon.ingest.tables.changes import are_waiting, forget_changes, number_changes
 from spackmon.models import utc_now
 from spackmon.ops.notifications.rules import least_position
@@ -94,10 +94,8 @@ async def forget_old(database: Database, kept_seconds: float) -> None:
                 await number(database)
                 while await database.write_held(_forgetting(utc_now(), kept_seconds), impatient=True):
                     pass
-            except Refused as refused:
-                log.info("changes_not_forgotten", code=refused.code)
-            except Exception:
-                log.exception("changes_not_forgotten")
+            except Exception as error:
+                note_undone("changes_not_forgotten", error)
 
 
 def _forgetting(now: datetime, kept_seconds: float) -> Callable[[Connection], bool]:

@@ -12,6 +12,7 @@ from spackmon.auth.gate import Gate
 from spackmon.auth.sessions import Sessions, note_session_uses
 from spackmon.auth.signing_keys import LEARNT_SECONDS
 from spackmon.database import Database
+from spackmon.database.undone import note_undone
 from spackmon.errors import Refused
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.locks import own_graphs
@@ -57,8 +58,8 @@ async def see_end_of_trouble(watch: Watch) -> None:
         if watch.database.condition.trouble is not None:
             try:
                 await watch.look()
-            except Exception:
-                log.exception("database_not_looked_at")
+            except Exception as error:
+                note_undone("database_not_looked_at", error)
 
 
 async def drain(spool: Spool, database: Database, read: Reader) -> None:
@@ -67,8 +68,8 @@ async def drain(spool: Spool, database: Database, read: Reader) -> None:
         if database.condition.trouble is None:
             try:
                 await in_thread(spool.drain, database, read)
-            except Exception:
-                log.exception("spool_not_drained")
+            except Exception as error:
+                note_undone("spool_not_drained", error)
         await anyio.sleep(_LOOK_SECONDS)
 
 
@@ -81,8 +82,8 @@ async def note_uses(gate: Gate, sessions: Sessions, database: Database) -> None:
             try:
                 await database.write_held(partial(tokens.note_uses, used=used))
                 await database.write_held(partial(note_session_uses, used=used_sessions))
-            except Exception:
-                log.exception("uses_not_noted")
+            except Exception as error:
+                note_undone("uses_not_noted", error)
 
 
 async def learn_keys(gate: Gate, database: Database) -> None:
@@ -91,8 +92,8 @@ async def learn_keys(gate: Gate, database: Database) -> None:
         if database.condition.trouble is None:
             try:
                 await gate.read_keys()
-            except Exception:
-                log.exception("keys_not_read")
+            except Exception as error:
+                note_undone("keys_not_read", error)
         await anyio.sleep(LEARNT_SECONDS)
 
 
@@ -103,8 +104,8 @@ async def end_silent_runs(database: Database, silence_seconds: float) -> None:
         if database.condition.trouble is None:
             try:
                 await _end_all_silent_runs(database, silence_seconds)
-            except Exception:
-                log.exception("silent_runs_not_ended")
+            except Exception as error:
+                note_undone("silent_runs_not_ended", error)
 
 
 async def fold_counts(database: Database) -> None:
@@ -116,8 +117,8 @@ async def fold_counts(database: Database) -> None:
                 for folding in (error_groups.FOLDING, facets.FOLDING, totals.FOLDING):
                     if await in_thread(database.look_once, folding.waits):
                         await database.write_held(folding.fold)
-            except Exception:
-                log.exception("counts_not_folded")
+            except Exception as error:
+                note_undone("counts_not_folded", error)
 
 
 async def pack_all_documents(database: Database) -> None:
@@ -129,8 +130,8 @@ async def pack_all_documents(database: Database) -> None:
             try:
                 is_done = not await in_thread(database.look_once, are_texts)
                 found = 0 if is_done else await database.write_held(_pack_documents, impatient=True)
-            except Exception:
-                log.exception("documents_not_packed")
+            except Exception as error:
+                note_undone("documents_not_packed", error)
                 continue
             packed += found
             if packed and (is_done or packed % _DOCUMENTS_TOLD < found):
@@ -150,8 +151,8 @@ async def seal_contents(database: Database) -> None:
             try:
                 for chunk in await in_thread(database.read_once, full_chunks):
                     await database.write_held(partial(seal, chunk=chunk), impatient=True)
-            except Exception:
-                log.exception("contents_not_sealed")
+            except Exception as error:
+                note_undone("contents_not_sealed", error)
 
 
 async def retain(database: Database, rules: str) -> None:
@@ -161,8 +162,8 @@ async def retain(database: Database, rules: str) -> None:
         if database.condition.trouble is None:
             try:
                 await _retain(database, retention.rules_of(rules))
-            except Exception:
-                log.exception("old_data_not_removed")
+            except Exception as error:
+                note_undone("old_data_not_removed", error)
 
 
 async def move_logs(database: Database, bucket: LogBucket | None, settings: Settings) -> None:
@@ -179,8 +180,8 @@ async def move_logs(database: Database, bucket: LogBucket | None, settings: Sett
                     log.info("logs_moved", moved=moved, removed=removed)
             except Refused as refused:
                 log.warning("logs_not_moved", reason=refused.sentence)
-            except Exception:
-                log.exception("logs_not_moved")
+            except Exception as error:
+                note_undone("logs_not_moved", error)
 
 
 async def keep_to_quotas(database: Database, rules: str, latest: LatestUse) -> None:
@@ -193,8 +194,8 @@ async def keep_to_quotas(database: Database, rules: str, latest: LatestUse) -> N
                 for rule in of_site:
                     await _keep_to(database, rule)
                 latest.used = await in_thread(quotas.use, database, of_site)
-            except Exception:
-                log.exception("quotas_not_kept")
+            except Exception as error:
+                note_undone("quotas_not_kept", error)
 
 
 async def _keep_to(database: Database, rule: QuotaRule) -> None:

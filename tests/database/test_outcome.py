@@ -7,10 +7,12 @@ from pathlib import Path
 import psycopg.errors
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from spackmon.database import Database
-from spackmon.database.outcome import Outcome, classify
-from spackmon.errors import Refused
+from spackmon.database.outcome import BeingPrepared, Outcome, classify
+from spackmon.database.undone import note_undone
+from spackmon.errors import Code, Refused
 from tests.databases import PostgresqlServer
 
 # By what PostgreSQL calls them; whatever is not here fails again when it is tried again.
@@ -106,3 +108,19 @@ def met_by(connection: sqlite3.Connection, statement: str) -> sqlite3.Error:
     with pytest.raises(sqlite3.Error) as error:
         connection.execute(statement).fetchall()
     return error.value
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (BeingPrepared(), "info"),
+        (Refused(Code.DATABASE_BUSY, "too many are using the database at once: try again later"), "info"),
+        (psycopg.OperationalError("the connection is closed"), "info"),
+        (KeyError("of the program"), "error"),
+    ],
+)
+def test_work_beside_requests_that_met_an_outage_is_no_fault_in_the_log(error: Exception, level: str) -> None:
+    with capture_logs() as lines:
+        note_undone("counts_not_folded", error)
+    (line,) = lines
+    assert (line["log_level"], "exc_info" in line) == (level, level == "error")

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, select
 
 from spackmon.auth.people import ANONYMOUS
 from spackmon.database import Database
+from spackmon.database.undone import note_undone
 from spackmon.errors import Code, Refused
 from spackmon.models import ReportedChange, utc_now
 from spackmon.ops import changes
@@ -75,10 +76,8 @@ class Watcher:
             if self._database.condition.trouble is None:
                 try:
                     await self._look()
-                except Refused as refused:
-                    log.info("changes_not_judged", code=refused.code)
-                except Exception:
-                    log.exception("changes_not_judged")
+                except Exception as error:
+                    note_undone("changes_not_judged", error)
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def send(self) -> None:
@@ -91,10 +90,8 @@ class Watcher:
                         due = partial(deliveries.is_due, now=utc_now())
                         if await in_thread(self._database.look_once, due):
                             await self._sender.send_waiting(tasks)
-                    except Refused as refused:
-                        log.info("notifications_not_sent", code=refused.code)
-                    except Exception:
-                        log.exception("notifications_not_sent")
+                    except Exception as error:
+                        note_undone("notifications_not_sent", error)
 
     async def forget(self) -> None:
         """Delete the log's messages of long ago."""
@@ -105,8 +102,8 @@ class Watcher:
                 try:
                     while await self._database.write_held(work, impatient=True):
                         pass
-                except Exception:
-                    log.exception("notifications_not_forgotten")
+                except Exception as error:
+                    note_undone("notifications_not_forgotten", error)
             await asyncio.sleep(_FORGET_SECONDS)
 
     async def _look(self) -> None:
