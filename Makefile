@@ -21,6 +21,9 @@ PROVIDER_INSTALLED := .venv/openid-provider-installed
 
 # What a release is made of.
 DIST := dist
+# How many Spack clients report for how long while faults are made: see benchmarks/faults.
+CLIENTS_AT_ONCE ?= 100
+FAULT_SECONDS ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -60,9 +63,11 @@ bench: install ## run the benchmarks
 screenshots: install $(DEMO)/loaded ## every page in four forms, into .screenshots/
 	$(BIN)/python -m tests.web.screenshots $(DEMO)/spackmon.sqlite3 .screenshots
 
-torture: install ## what others notice while hostile bodies are sent, on both databases
+torture: install ## what others notice of hostile bodies, and what reports lose in faults, on both databases
 	$(BIN)/python -m benchmarks.torture --database sqlite
 	$(BIN)/python -m benchmarks.torture --database postgresql
+	$(BIN)/python -m benchmarks.faults --database sqlite --clients $(CLIENTS_AT_ONCE) --seconds $(FAULT_SECONDS)
+	$(BIN)/python -m benchmarks.faults --database postgresql --clients $(CLIENTS_AT_ONCE) --seconds $(FAULT_SECONDS)
 
 # The time of what is packed is that of the commit: the same commit has the same bytes, wherever it is packed.
 dist: install ## the wheel, its bill of materials and their checksums, in dist/

@@ -10,9 +10,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import count
 from typing import Any, cast
 
@@ -22,6 +23,8 @@ CLIENTS = 16
 NUMBER = "@" * 12
 """In its place a question has another number each time: its answer is none that was kept."""
 _PLACE, _NUMBERS = NUMBER.encode(), count()
+EACH = "@each@"
+"""In its place each client has another of the words that are given for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,7 @@ class _Work:
     path: str
     body: str
     seconds: float
+    each: list[str]
 
 
 class Clients:
@@ -52,9 +56,14 @@ class Clients:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def load(self, port: int, path: str, question: dict[str, Any], seconds: float) -> Load:
-        """All ask the same again and again; RuntimeError unless every answer is a 200 of one length."""
-        work = _Work(port, path, json.dumps(question), seconds)
+    def load(
+        self, port: int, path: str, question: dict[str, Any], seconds: float, each: Sequence[str] = ("",)
+    ) -> Load:
+        """All ask the same again and again; RuntimeError unless every answer of one is a 200 of one length.
+
+        There are as many clients as words in `each`, CLIENTS at least.
+        """
+        work = _Work(port, path, json.dumps(question), seconds, list(each))
         if self._process.stdin is None or self._process.stdout is None:
             raise TypeError("the process has no pipes")
         self._process.stdin.write(json.dumps(asdict(work)) + "\n")
@@ -131,21 +140,24 @@ class _Client(asyncio.Protocol):
 
 
 async def _run(work: _Work) -> Load:
-    body = work.body.encode()
-    head = f"POST {work.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-    request = f"{head}Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
     loop, began = asyncio.get_running_loop(), time.perf_counter()
     made = [
         (
             await loop.create_connection(
-                lambda: _Client(request, began + work.seconds), "127.0.0.1", work.port
+                partial(_Client, _request(work, number), began + work.seconds), "127.0.0.1", work.port
             )
         )[1]
-        for _ in range(CLIENTS)
+        for number in range(max(CLIENTS, len(work.each)))
     ]
     await asyncio.gather(*(client.over for client in made))
     waits = [wait for client in made for wait in client.waits]
     return Load(len(waits), time.perf_counter() - began, statistics.median(waits) * 1000)
+
+
+def _request(work: _Work, number: int) -> bytes:
+    body = work.body.replace(EACH, work.each[number % len(work.each)]).encode()
+    head = f"POST {work.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Accept: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def _main() -> None:

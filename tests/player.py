@@ -45,7 +45,9 @@ def exchanges(name: str) -> Iterator[dict[str, Any]]:
 class Player:
     """A Spack client with a memory of one session."""
 
-    def __init__(self, url: str, user: str, token: str) -> None:
+    def __init__(self, url: str, user: str, token: str, *, is_strict: bool = True) -> None:
+        """`is_strict`: an answer in other words than those that were recorded is wrong, too."""
+        self.is_strict = is_strict
         self.url, self.user, self.token = url, user, token
         self.bearer: str | None = None
         self.build_ids: dict[int, int] = {}
@@ -57,10 +59,11 @@ class Player:
         return [
             f"{name}: {exchange['path']}: {problem}"
             for exchange in exchanges(name)
-            if (problem := self._play(exchange)) is not None
+            if (problem := self.play_one(exchange)) is not None
         ]
 
-    def _play(self, exchange: dict[str, Any]) -> str | None:
+    def play_one(self, exchange: dict[str, Any]) -> str | None:
+        """Send one recorded request; what is wrong with its answer, if anything is."""
         if exchange["method"] == "PUT":
             return self._upload(exchange)
         path, recorded = exchange["path"], json.loads(exchange["response_body"])
@@ -79,7 +82,7 @@ class Player:
             pair = (body["data"]["build"]["build_id"] for body in (recorded, told))
             if (problem := self._told_build(*pair)) is not None:
                 return problem
-        if _shape(told) != _shape(recorded):
+        if self.is_strict and _shape(told) != _shape(recorded):
             return f"{told} where {recorded} was recorded"
         return None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 
+from spackmon.database import HOLD_SECONDS
 from spackmon.http.health import routes
 from spackmon.settings import setting_names
 
@@ -88,3 +89,11 @@ def test_everything_that_the_image_copies_is_there_and_not_ignored() -> None:
     for source in sources:
         assert any(ROOT.glob(source)), source
         assert any(Path(source).parts[0] == name or Path(source).match(name) for name in allowed), source
+
+
+def test_patroni_promotes_a_replica_that_has_everything_while_reports_are_held() -> None:
+    given = yaml.safe_load((ROOT / "deploy" / "patroni" / "patroni.yml").read_text())["bootstrap"]["dcs"]
+    assert given["synchronous_mode"] is True
+    # Patroni's own rule, and ours.
+    assert given["loop_wait"] + 2 * given["retry_timeout"] <= given["ttl"]
+    assert given["ttl"] + given["loop_wait"] < HOLD_SECONDS

@@ -1,83 +1,30 @@
 """The configuration of nginx that the project ships, in a real nginx before the service."""
 
 import json
+import os
 import shutil
-import socket
+import signal
+import sqlite3
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import make_url
 
-from tests.player import exchanges
-from tests.server import Server, served
+from tests.nginx import nginx
+from tests.player import Player, exchanges
+from tests.server import Server, served, served_by_process, worker_of
 from tests.waiting import GIVE_UP_SECONDS, until
-
-SHIPPED = Path(__file__).parents[1] / "deploy" / "nginx"
-_MAIN = """
-daemon off; pid {directory}/pid; error_log stderr; worker_processes 1;
-events {{ worker_connections 100; }}
-http {{
-  access_log off;
-  client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
-  fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
-  include {directory}/spackmon.conf;
-}}
-"""
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
-
-
-@contextmanager
-def _nginx(server: Server, directory: Path) -> Iterator[tuple[str, str]]:
-    """The addresses, plain and with TLS, of an nginx with the shipped files before `server`."""
-    plain, encrypted = _free_ports()
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
-         "-keyout", directory / "key.pem", "-out", directory / "certificate.pem"],
-        check=True, capture_output=True, timeout=GIVE_UP_SECONDS,
-    )  # fmt: skip
-    for name in ("spackmon.conf", "spackmon-proxy.inc"):
-        text = (SHIPPED / name).read_text()
-        for shipped, here in (
-            ("spackmon:8000", httpx.URL(server.url).netloc.decode()),
-            ("listen 80;", f"listen 127.0.0.1:{plain};"),
-            ("listen 443 ssl http2;", f"listen 127.0.0.1:{encrypted} ssl http2;"),
-            ("listen [::]:80;", ""),
-            ("listen [::]:443 ssl http2;", ""),
-            ("/etc/nginx/tls/", f"{directory}/"),
-            ("/etc/nginx/", f"{directory}/"),
-        ):
-            text = text.replace(shipped, here)
-        (directory / name).write_text(text)
-    (directory / "nginx.conf").write_text(_MAIN.format(directory=directory))
-    process = subprocess.Popen(
-        ["nginx", "-e", "stderr", "-p", directory, "-c", directory / "nginx.conf"], stderr=subprocess.PIPE
-    )
-
-    def answers() -> bool:
-        assert process.poll() is None, process.communicate()[1]
-        with socket.socket() as tried:
-            return tried.connect_ex(("127.0.0.1", encrypted)) == 0
-
-    try:
-        until(answers)
-        yield f"http://127.0.0.1:{plain}", f"https://127.0.0.1:{encrypted}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=GIVE_UP_SECONDS)
 
 
 @pytest.mark.skipif(not shutil.which("nginx") or not shutil.which("curl"), reason="no nginx, or no curl")
 def test_clients_pages_and_streams_pass_through_the_shipped_nginx(sqlite_url: str, tmp_path: Path) -> None:
     with (
         served(sqlite_url, tmp_path) as server,
-        _nginx(server, tmp_path) as (plain, encrypted),
+        nginx(server.url, tmp_path) as (plain, encrypted),
         httpx.Client(verify=False) as client,
     ):
         token = {"Authorization": f"Bearer {server.token}"}
@@ -106,3 +53,33 @@ def _curl(*arguments: str) -> str:
         capture_output=True, text=True, check=True, timeout=GIVE_UP_SECONDS,
     )  # fmt: skip
     return run.stdout
+
+
+@pytest.mark.skipif(not shutil.which("nginx"), reason="no nginx")
+def test_a_report_that_a_killed_process_was_reading_is_answered_by_the_next(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    spec = next(one for one in exchanges("0.17-success") if one["path"].endswith("/specs/new/"))
+    with (
+        served_by_process(sqlite_url, tmp_path) as server,
+        nginx(server.url, tmp_path) as (plain, _),
+        ThreadPoolExecutor() as pool,
+        closing(sqlite3.connect(make_url(sqlite_url).database or "", timeout=GIVE_UP_SECONDS)) as other,
+    ):
+        client = Player(plain, server.user, server.token)
+        assert client.write("/ms1/specs/new/", b"{}")[0] == 400
+        other.execute("BEGIN EXCLUSIVE")
+        worker = worker_of(server)
+        report = pool.submit(client.write, "/ms1/specs/new/", spec["request_body"].encode())
+        until(lambda: _waiting(server) == 1, "a report that waits for the database")
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: not Path(f"/proc/{worker}").exists(), "its end")
+        other.rollback()
+        assert report.result()[0] == 201
+
+
+def _waiting(server: Server) -> int:
+    """How many write, or wait for the lock of the one who does."""
+    lines = server.http.get("/metrics").text.splitlines()
+    (line,) = (line for line in lines if line.startswith('spackmon_database_turns{use="write"}'))
+    return int(float(line.split()[-1]))

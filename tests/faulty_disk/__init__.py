@@ -1,4 +1,4 @@
-"""A disk that is full, read-only, or loses its power: what a test says to the library in faulty_disk.c.
+"""A disk that is full, read-only, slow, or loses its power: what a test says to the library in faulty_disk.c.
 
 The library is loaded into the processes that are to meet it, so that no test needs root or a disk of its
 own. It knows what a power failure leaves: of a file what was there at its last fsync, of a directory the
@@ -16,7 +16,7 @@ from typing import Literal
 _SOURCE = Path(__file__).with_name("faulty_disk.c")
 _SECTOR_BYTES = 512
 
-State = Literal["well", "full", "read-only"]
+State = Literal["well", "full", "read-only", "slow"]
 
 
 def built(directory: Path) -> Path:

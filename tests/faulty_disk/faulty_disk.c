@@ -1,7 +1,8 @@
 /* A disk that fails as a test says: LD_PRELOAD'ed into a process, for the files below one directory.
  *
  * FAULTY_DISK            the directory, as an absolute path without links
- * FAULTY_DISK_STATE      a file whose one word is what the disk is now: `full`, `read-only`, or anything else
+ * FAULTY_DISK_STATE      a file whose one word is what the disk is now: `full`, `read-only`, `slow`, or anything
+ *                        else; what writes to a slow one takes 20 ms
  * FAULTY_DISK_DURABLE    a directory that receives what has been synced: a file's content as <inode>, at
  *                        fsync(file); a directory's entries as <inode>, a line `inode name` each, at
  *                        fsync(directory). Nothing else of the disk survives a loss of power.
@@ -68,6 +69,8 @@ static int failure(void)
         return 0;
     ssize_t length = NEXT(read)(file, word, sizeof word - 1);
     NEXT(close)(file);
+    if (length >= 4 && !strncmp(word, "slow", 4))
+        usleep(20000);
     if (length >= 4 && !strncmp(word, "full", 4))
         return ENOSPC;
     return length >= 9 && !strncmp(word, "read-only", 9) ? EROFS : 0;

@@ -12,9 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, make_url, select
 from structlog.testing import capture_logs
 
+from benchmarks.faults.clients import Client, play, session_of
+from benchmarks.faults.verdict import left_by
+from benchmarks.faults.wire import Cut, wired
 from spackmon.database import Database
 from spackmon.graph.packed_claims import unpack
 from spackmon.models import Closure, Dependency, Spec, SpecDocument, SpecHash
@@ -51,6 +54,26 @@ def test_writes_are_held_while_postgresql_is_away(
             played += 1
         restarting.join()
         assert_whole(server.database_url)
+
+
+def test_a_commit_whose_answer_is_lost_leaves_nothing_twice_and_no_client_dies(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    database = make_url(postgresql_url)
+    with wired(f"{database.query['host']}/.s.PGSQL.5432") as wire:
+        by_wire = f"postgresql://{database.username}@127.0.0.1:{wire.port}/{database.database}"
+        with served(by_wire, tmp_path) as server:
+            client = Client(0, server.url, server.user, server.token)
+            left = []
+            for number, cut in enumerate(Cut):
+                wire.cut, wire.cuts = cut, 0
+                session = play(client, "0.17-fail", number, session_of("0.17-fail", number))
+                assert session.death is None
+                assert (wire.cuts > 0) == (cut is not Cut.NOWHERE)
+                wire.cut = Cut.NOWHERE
+                left.append(left_by(server.url, "0.17-fail", number))
+    assert left[0]
+    assert left == [left[0]] * len(Cut)
 
 
 def is_seen(lines: Sequence[Mapping[str, Any]]) -> bool:
