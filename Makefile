@@ -18,6 +18,9 @@ CLIENTS_INSTALLED := .venv/graphql-clients-installed
 # An OpenID Connect provider, which only the tests need, too.
 PROVIDER := tests/auth/provider
 PROVIDER_INSTALLED := .venv/openid-provider-installed
+# What measures pages as a visitor has them; only `make lighthouse` needs it.
+LIGHTHOUSE := tests/web/lighthouse
+LIGHTHOUSE_INSTALLED := .venv/lighthouse-installed
 
 # What a release is made of.
 DIST := dist
@@ -27,7 +30,7 @@ FAULT_SECONDS ?= 120
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run demo test fuzz simulate lint bench torture screenshots dist sign docs reference
+.PHONY: help install run demo test fuzz simulate lint bench torture screenshots dist sign docs reference lighthouse
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +65,9 @@ bench: install ## run the benchmarks
 
 screenshots: install $(DEMO)/loaded ## every page in four forms, into .screenshots/
 	$(BIN)/python -m tests.web.screenshots $(DEMO)/spackmon.sqlite3 .screenshots
+
+lighthouse: install $(LIGHTHOUSE_INSTALLED) $(DEMO)/loaded ## scores of the demo's pages, each of which must reach 95
+	$(BIN)/python -m tests.web.lighthouse $(DEMO)/spackmon.sqlite3
 
 torture: install ## what others notice of hostile bodies, and what reports lose in faults, on both databases
 	$(BIN)/python -m benchmarks.torture --database sqlite
@@ -107,6 +113,10 @@ $(CLIENTS_INSTALLED): $(CLIENTS)/package-lock.json | $(INSTALLED)
 
 $(PROVIDER_INSTALLED): $(PROVIDER)/package-lock.json | $(INSTALLED)
 	@$(NPM) $(PROVIDER) ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+$(LIGHTHOUSE_INSTALLED): $(LIGHTHOUSE)/package-lock.json | $(INSTALLED)
+	@$(NPM) $(LIGHTHOUSE) ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 $(ASSETS): $(NODE_MODULES) $(ASSET_SOURCES)

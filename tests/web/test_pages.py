@@ -367,7 +367,9 @@ def test_on_a_telephone_nothing_sticks_out_and_everything_can_be_read(
 
 
 _WHAT_AXE_FINDS = """async () => {
-  const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+  const { violations } = await axe.run(document, {
+    resultTypes: ['violations'], rules: { 'target-size': { enabled: true } },
+  });
   return violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]);
 }"""
 
