@@ -34,6 +34,7 @@ from spackmon.http.server import END_STREAMS
 from spackmon.http.traces import Traces
 from spackmon.ops import capacity, changes, migrations, upkeep
 from spackmon.ops.health import Watch
+from spackmon.ops.jobs import Jobs
 from spackmon.ops.log_objects import bucket_of
 from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
@@ -121,6 +122,7 @@ def create_app(settings: Settings) -> Starlette:
             tracing.start(database)
         watch = Watch(database)
         spool = Spool(settings.spool)
+        jobs = Jobs()
         gate = Gate(database, access_tokens, is_open=settings.disable_authentication)
         sessions = Sessions(
             database,
@@ -135,13 +137,13 @@ def create_app(settings: Settings) -> Starlette:
             ):
                 await upkeep.first_look(watch)
                 tasks.start_soon(upkeep.see_end_of_trouble, watch)
-                tasks.start_soon(upkeep.drain, spool, database, reader_of(settings.cdash_projects))
-                tasks.start_soon(upkeep.note_uses, gate, sessions, database)
-                tasks.start_soon(upkeep.learn_keys, gate, database)
+                tasks.start_soon(upkeep.drain, jobs, spool, database, reader_of(settings.cdash_projects))
+                tasks.start_soon(upkeep.note_uses, jobs, gate, sessions, database)
+                tasks.start_soon(upkeep.learn_keys, jobs, gate, database)
                 quota_use = LatestUse()
-                _look_after_database(tasks, settings, database, quota_use)
+                _look_after_database(tasks, jobs, settings, database, quota_use)
                 bucket = bucket_of(settings)
-                tasks.start_soon(upkeep.move_logs, database, bucket, settings)
+                tasks.start_soon(upkeep.move_logs, jobs, database, bucket, settings)
                 known = Changes(reader, driver_dialect(database), partial(changes.number, database))
                 subscriptions = Subscriptions(reader, known, _subscription_limits(settings), bucket)
                 database.on_write.append(subscriptions.wake)
@@ -165,6 +167,7 @@ def create_app(settings: Settings) -> Starlette:
                     "sign_ins": SignIns(settings.signing_key),
                     "signed_in": None,
                     "spool": spool,
+                    "jobs": jobs,
                     "known_nodes": KnownNodes(),
                     "watch": watch,
                     "memory": Memory(),
@@ -197,15 +200,15 @@ def create_app(settings: Settings) -> Starlette:
 
 
 def _look_after_database(
-    tasks: TaskGroup, settings: Settings, database: Database, quota_use: LatestUse
+    tasks: TaskGroup, jobs: Jobs, settings: Settings, database: Database, quota_use: LatestUse
 ) -> None:
     """Begin what is done of a database beside its requests, for as long as the service runs."""
-    tasks.start_soon(upkeep.fold_counts, database)
-    tasks.start_soon(upkeep.end_silent_runs, database, settings.run_silence_seconds)
-    tasks.start_soon(upkeep.seal_contents, database)
-    tasks.start_soon(upkeep.retain, database, settings.retention)
-    tasks.start_soon(upkeep.keep_to_quotas, database, settings.quotas, quota_use)
-    tasks.start_soon(upkeep.pack_all_documents, database)
+    tasks.start_soon(upkeep.fold_counts, jobs, database)
+    tasks.start_soon(upkeep.end_silent_runs, jobs, database, settings.run_silence_seconds)
+    tasks.start_soon(upkeep.seal_contents, jobs, database)
+    tasks.start_soon(upkeep.retain, jobs, database, settings.retention)
+    tasks.start_soon(upkeep.keep_to_quotas, jobs, database, settings.quotas, quota_use)
+    tasks.start_soon(upkeep.pack_all_documents, jobs, database)
     tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
     tasks.start_soon(changes.announce, database)
 

@@ -22,6 +22,9 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "password changed"  # noqa: S105 -- a word of the log
     ROLE_CHANGED = "role changed"
     SIGNED_IN = "signed in"
+    GROUP_ADDED = "group added"
+    MEMBER_ADDED = "member added"
+    MEMBER_REMOVED = "member removed"
     IDENTITY_LINKED = "identity linked"
     IDENTITY_REMOVED = "identity removed"
     SESSION_ENDED = "session ended"

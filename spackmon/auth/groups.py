@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from spackmon.auth.audit import Action, Actor, note
 from spackmon.auth.people import person_named
 from spackmon.errors import Code, Refused
 from spackmon.ingest.locks import lock_packages
@@ -27,7 +28,7 @@ class GroupRecord:
     members: tuple[str, ...]
 
 
-def add_group(connection: Connection, name: str) -> None:
+def add_group(connection: Connection, name: str, by: Actor | None = None) -> None:
     """Add a group without members. Raises Refused GROUP_NAME_INVALID and GROUP_EXISTS."""
     if not _NAME.fullmatch(name):
         raise Refused(
@@ -39,6 +40,7 @@ def add_group(connection: Connection, name: str) -> None:
             connection.execute(insert(Group).values(name=name, created_at=utc_now()))
     except IntegrityError:
         raise Refused(Code.GROUP_EXISTS, f"there is a group named {name!r} already") from None
+    note(connection, by, Action.GROUP_ADDED, name)
 
 
 def group_named(connection: Connection, name: str) -> int:
@@ -51,20 +53,21 @@ def group_named(connection: Connection, name: str) -> int:
     return group_id
 
 
-def add_member(connection: Connection, group: str, person: str) -> None:
+def add_member(connection: Connection, group: str, person: str, by: Actor | None = None) -> None:
     """Let a person see what is for a group. Raises Refused GROUP_UNKNOWN and PERSON_UNKNOWN."""
     member = {"group_id": group_named(connection, group), "person_id": person_named(connection, person)}
     is_there = [getattr(GroupMember, name) == value for name, value in member.items()]
     if connection.execute(select(GroupMember.group_id).where(*is_there)).first() is None:
         connection.execute(insert(GroupMember).values(member))
+        note(connection, by, Action.MEMBER_ADDED, person, group)
 
 
-def remove_member(connection: Connection, group: str, person: str) -> None:
+def remove_member(connection: Connection, group: str, person: str, by: Actor | None = None) -> None:
     """Let a person see no longer what is for a group. Raises Refused as `add_member`."""
     group_id, person_id = group_named(connection, group), person_named(connection, person)
-    connection.execute(
-        delete(GroupMember).where(GroupMember.group_id == group_id, GroupMember.person_id == person_id)
-    )
+    is_it = GroupMember.group_id == group_id, GroupMember.person_id == person_id
+    if connection.execute(delete(GroupMember).where(*is_it)).rowcount:
+        note(connection, by, Action.MEMBER_REMOVED, person, group)
 
 
 def list_groups(connection: Connection) -> list[GroupRecord]:

@@ -57,7 +57,7 @@ def sign_in(connection: Connection, claimed: Claimed, role: str, address: str) -
     if claimed.role is not None:
         set_role(connection, name, claimed.role, by)
     if claimed.groups is not None:
-        _set_groups(connection, name, claimed.groups)
+        _set_groups(connection, name, claimed.groups, by)
     return person_id, name
 
 
@@ -144,11 +144,11 @@ def _possible(names: Sequence[str]) -> Iterator[str]:
         yield f"{named[0]}-{number}"
 
 
-def _set_groups(connection: Connection, person: str, groups: frozenset[str]) -> None:
+def _set_groups(connection: Connection, person: str, groups: frozenset[str], by: Actor) -> None:
     for group in list_groups(connection):
         if (group.name in groups) != (person in group.members):
             change = add_member if group.name in groups else remove_member
-            change(connection, group.name, person)
+            change(connection, group.name, person, by)
 
 
 def _insert(connection: Connection, person_id: int, issuer: str, subject: str, name: str) -> None:

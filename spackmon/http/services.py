@@ -12,6 +12,7 @@ from spackmon.database import Database
 from spackmon.database.replicas import Replica
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.ops.health import Watch
+from spackmon.ops.jobs import Jobs
 from spackmon.ops.memory import Memory
 from spackmon.ops.metrics import Metrics
 from spackmon.ops.quotas import LatestUse
@@ -39,6 +40,7 @@ class Services(State):
     signed_in: SignedIn | None
     new_form_secret: str
     spool: Spool
+    jobs: Jobs
     known_nodes: KnownNodes
     watch: Watch
     memory: Memory

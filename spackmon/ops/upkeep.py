@@ -13,7 +13,6 @@ from spackmon.auth.sessions import Sessions, note_session_uses
 from spackmon.auth.signing_keys import LEARNT_SECONDS
 from spackmon.database import Database
 from spackmon.database.undone import note_undone
-from spackmon.errors import Refused
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.runs import silence
@@ -24,6 +23,7 @@ from spackmon.log_bucket import LogBucket
 from spackmon.models import utc_now
 from spackmon.ops import log_objects, quotas, retention
 from spackmon.ops.health import Watch
+from spackmon.ops.jobs import Job, Jobs
 from spackmon.ops.quotas import LatestUse
 from spackmon.ops.spool import Spool
 from spackmon.quota_rules import QuotaRule
@@ -62,77 +62,65 @@ async def see_end_of_trouble(watch: Watch) -> None:
                 note_undone("database_not_looked_at", error)
 
 
-async def drain(spool: Spool, database: Database, read: Reader) -> None:
+async def drain(jobs: Jobs, spool: Spool, database: Database, read: Reader) -> None:
     """Apply what was spooled, also before this process began, as soon as the database can be used."""
     while True:
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.SPOOL, "spool_not_drained"):
                 await in_thread(spool.drain, database, read)
-            except Exception as error:
-                note_undone("spool_not_drained", error)
         await anyio.sleep(_LOOK_SECONDS)
 
 
-async def note_uses(gate: Gate, sessions: Sessions, database: Database) -> None:
+async def note_uses(jobs: Jobs, gate: Gate, sessions: Sessions, database: Database) -> None:
     """Write down which tokens and sessions were used; what cannot be written now is noted at the next use."""
     while True:
         await anyio.sleep(_LOOK_SECONDS)
         used, used_sessions = gate.take_used(), sessions.take_used()
         if (used or used_sessions) and database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.USES, "uses_not_noted"):
                 await database.write_held(partial(tokens.note_uses, used=used))
                 await database.write_held(partial(note_session_uses, used=used_sessions))
-            except Exception as error:
-                note_undone("uses_not_noted", error)
 
 
-async def learn_keys(gate: Gate, database: Database) -> None:
+async def learn_keys(jobs: Jobs, gate: Gate, database: Database) -> None:
     """Learn of keys of access tokens that were rotated, and know them before an outage."""
     while True:
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.KEYS, "keys_not_read"):
                 await gate.read_keys()
-            except Exception as error:
-                note_undone("keys_not_read", error)
         await anyio.sleep(LEARNT_SECONDS)
 
 
-async def end_silent_runs(database: Database, silence_seconds: float) -> None:
+async def end_silent_runs(jobs: Jobs, database: Database, silence_seconds: float) -> None:
     """Cancel the runs whose clients are gone; 0 seconds: never."""
     while silence_seconds > 0:
         await anyio.sleep(min(_SILENCE_LOOK_SECONDS, silence_seconds / 4))
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.SILENCE, "silent_runs_not_ended"):
                 await _end_all_silent_runs(database, silence_seconds)
-            except Exception as error:
-                note_undone("silent_runs_not_ended", error)
 
 
-async def fold_counts(database: Database) -> None:
+async def fold_counts(jobs: Jobs, database: Database) -> None:
     """Put what reports changed of what is counted into the counts."""
     while True:
         await anyio.sleep(_LOOK_SECONDS)
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.COUNTS, "counts_not_folded"):
                 for folding in (error_groups.FOLDING, facets.FOLDING, totals.FOLDING):
                     if await in_thread(database.look_once, folding.waits):
                         await database.write_held(folding.fold)
-            except Exception as error:
-                note_undone("counts_not_folded", error)
 
 
-async def pack_all_documents(database: Database) -> None:
+async def pack_all_documents(jobs: Jobs, database: Database) -> None:
     """Pack the documents that an older program stored as texts, some at a time, so that nobody waits."""
     packed, is_done = 0, False
     while not is_done:
         await anyio.sleep(_PACK_LOOK_SECONDS)
         if database.condition.trouble is None:
-            try:
+            found = 0
+            with jobs.doing(Job.DOCUMENTS, "documents_not_packed"):
                 is_done = not await in_thread(database.look_once, are_texts)
                 found = 0 if is_done else await database.write_held(_pack_documents, impatient=True)
-            except Exception as error:
-                note_undone("documents_not_packed", error)
-                continue
             packed += found
             if packed and (is_done or packed % _DOCUMENTS_TOLD < found):
                 log.info("documents_packed", documents=packed, is_all=is_done)
@@ -143,59 +131,49 @@ def _pack_documents(connection: Connection) -> int:
     return pack_documents(connection)
 
 
-async def seal_contents(database: Database) -> None:
+async def seal_contents(jobs: Jobs, database: Database) -> None:
     """Put the contents of builds together where they are many; a chunk at a time, so that nobody waits."""
     while True:
         await anyio.sleep(_SEAL_LOOK_SECONDS)
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.CONTENTS, "contents_not_sealed"):
                 for chunk in await in_thread(database.read_once, full_chunks):
                     await database.write_held(partial(seal, chunk=chunk), impatient=True)
-            except Exception as error:
-                note_undone("contents_not_sealed", error)
 
 
-async def retain(database: Database, rules: str) -> None:
+async def retain(jobs: Jobs, database: Database, rules: str) -> None:
     """Remove what the rules of RETENTION say is old, a few runs at a time, so that nobody waits."""
     while rules:
         await anyio.sleep(_RETAIN_LOOK_SECONDS)
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.RETENTION, "old_data_not_removed"):
                 await _retain(database, retention.rules_of(rules))
-            except Exception as error:
-                note_undone("old_data_not_removed", error)
 
 
-async def move_logs(database: Database, bucket: LogBucket | None, settings: Settings) -> None:
+async def move_logs(jobs: Jobs, database: Database, bucket: LogBucket | None, settings: Settings) -> None:
     """Move texts of logs to the bucket, and remove the objects that no log refers to any longer."""
     while bucket is not None and not settings.log_bucket_read_only:
         await anyio.sleep(_MOVE_LOOK_SECONDS)
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.LOGS, "logs_not_moved"):
                 moved = await in_thread(lambda: sum(log_objects.move_all(database, bucket)))
                 removed = await in_thread(
                     lambda: sum(log_objects.remove_unused(database, bucket, settings.log_bucket_kept_days))
                 )
                 if moved or removed:
                     log.info("logs_moved", moved=moved, removed=removed)
-            except Refused as refused:
-                log.warning("logs_not_moved", reason=refused.sentence)
-            except Exception as error:
-                note_undone("logs_not_moved", error)
 
 
-async def keep_to_quotas(database: Database, rules: str, latest: LatestUse) -> None:
+async def keep_to_quotas(jobs: Jobs, database: Database, rules: str, latest: LatestUse) -> None:
     """Remove the oldest beyond QUOTAS, a few at a time, and note how much there is."""
     while rules:
         await anyio.sleep(_QUOTA_LOOK_SECONDS)
         if database.condition.trouble is None:
-            try:
+            with jobs.doing(Job.QUOTAS, "quotas_not_kept"):
                 of_site = quotas.quotas_of(rules)
                 for rule in of_site:
                     await _keep_to(database, rule)
                 latest.used = await in_thread(quotas.use, database, of_site)
-            except Exception as error:
-                note_undone("quotas_not_kept", error)
 
 
 async def _keep_to(database: Database, rule: QuotaRule) -> None:

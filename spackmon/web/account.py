@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.auth.identities import identities_of, unlink
@@ -14,7 +14,7 @@ from spackmon.http.sessions import address_of, posted_form
 from spackmon.models import utc_now
 from spackmon.viewer import SCOPES, SCOPES_OF_ROLES
 from spackmon.web.forms import for_person, form_page, number
-from spackmon.web.pages import PageRequest, wants_json
+from spackmon.web.pages import PageRequest, at
 
 _MOST_DAYS = 36_500
 
@@ -22,24 +22,21 @@ _MOST_DAYS = 36_500
 async def _account(request: PageRequest, signed_in: SignedIn, new_token: str | None = None) -> Response:
     """The page; a token that was just made is on it this once."""
     database = request.state.database
-    tokens = await database.admit_held(partial(list_tokens, person=signed_in.name))
-    sessions = await database.admit_held(partial(list_sessions, person_id=signed_in.person_id))
-    if wants_json(request):
-        return JSONResponse({"name": signed_in.name, "role": signed_in.role})
+    facts = {
+        "name": signed_in.name,
+        "role": signed_in.role,
+        "tokens": await database.admit_held(partial(list_tokens, person=signed_in.name)),
+        "sessions": await database.admit_held(partial(list_sessions, person_id=signed_in.person_id)),
+        "identities": await database.admit_held(partial(identities_of, person_id=signed_in.person_id)),
+        "new_token": new_token,
+    }
     allowed = SCOPES_OF_ROLES[signed_in.role]
-    return form_page(
-        request,
-        "account.html",
-        {
-            "tokens": tokens,
-            "sessions": sessions,
-            "identities": await database.admit_held(partial(identities_of, person_id=signed_in.person_id)),
-            "providers": list(request.state.providers.values()),
-            "scopes": [scope for scope in SCOPES if scope in allowed],
-            "new_token": new_token,
-            "now": utc_now(),
-        },
-    )
+    beside = {
+        "providers": list(request.state.providers.values()),
+        "scopes": [scope for scope in SCOPES if scope in allowed],
+        "now": utc_now(),
+    }
+    return form_page(request, "account.html", facts, beside)
 
 
 async def _new_token(request: PageRequest, signed_in: SignedIn) -> Response:
@@ -89,7 +86,7 @@ async def _unlink(request: PageRequest, signed_in: SignedIn) -> Response:
 
 
 routes = [
-    Route("/account", for_person(_account)),
+    *at("/account", for_person(_account)),
     Route("/account/tokens", for_person(_new_token), methods=["POST"]),
     Route("/account/tokens/revoke", for_person(_revoke), methods=["POST"]),
     Route("/account/identities/remove", for_person(_unlink), methods=["POST"]),

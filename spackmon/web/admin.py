@@ -1,4 +1,4 @@
-"""`/admin`: people and their roles, tokens, the inbox, health, and what was changed of rights."""
+"""`/admin`: people, their roles and groups, tokens, the inbox, jobs, health, and the log of rights."""
 
 from functools import partial
 
@@ -6,6 +6,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.auth.audit import changes_of_rights
+from spackmon.auth.groups import add_group, add_member, list_groups, remove_member
 from spackmon.auth.people import disable_person, enable_person, list_people, set_role
 from spackmon.auth.sessions import SignedIn
 from spackmon.auth.tokens import list_tokens, revoke_token
@@ -13,10 +14,11 @@ from spackmon.errors import Code, Refused
 from spackmon.http.sessions import address_of, posted_form
 from spackmon.ingest import inbox
 from spackmon.models import utc_now
+from spackmon.ops.retention import rules_of
 from spackmon.threads import in_thread
 from spackmon.viewer import SCOPES_OF_ROLES
 from spackmon.web.forms import for_administrator, form_page, number
-from spackmon.web.pages import PageRequest
+from spackmon.web.pages import PageRequest, at
 
 _PAGE = 100
 _SHOWN_BYTES = 100_000
@@ -24,7 +26,7 @@ _SHOWN_BYTES = 100_000
 
 async def _people(request: PageRequest, _: SignedIn) -> Response:
     people = await request.state.database.admit_held(list_people)
-    return form_page(request, "admin_people.html", {"people": people, "roles": list(SCOPES_OF_ROLES)})
+    return form_page(request, "admin_people.html", {"people": people}, {"roles": list(SCOPES_OF_ROLES)})
 
 
 async def _change_person(request: PageRequest, signed_in: SignedIn) -> Response:
@@ -44,9 +46,29 @@ async def _change_person(request: PageRequest, signed_in: SignedIn) -> Response:
     return RedirectResponse("/admin", 303)
 
 
+async def _groups(request: PageRequest, _: SignedIn) -> Response:
+    groups = await request.state.database.admit_held(list_groups)
+    people = await request.state.database.admit_held(list_people)
+    return form_page(request, "admin_groups.html", {"groups": groups}, {"people": people})
+
+
+async def _change_group(request: PageRequest, signed_in: SignedIn) -> Response:
+    fields = await posted_form(request)
+    group, person, change = (fields.get(name, "").strip() for name in ("group", "person", "change"))
+    by = signed_in.acting_from(address_of(request))
+    if change == "add":
+        work = partial(add_group, name=group, by=by)
+    elif change in ("join", "leave"):
+        work = partial(add_member if change == "join" else remove_member, group=group, person=person, by=by)
+    else:
+        raise Refused(Code.FIELD_INVALID, "`change` must be add, join or leave")
+    await request.state.database.write_held(work)
+    return RedirectResponse("/admin/groups", 303)
+
+
 async def _tokens(request: PageRequest, _: SignedIn) -> Response:
     tokens = await request.state.database.admit_held(list_tokens)
-    return form_page(request, "admin_tokens.html", {"tokens": tokens, "now": utc_now()})
+    return form_page(request, "admin_tokens.html", {"tokens": tokens}, {"now": utc_now()})
 
 
 async def _revoke(request: PageRequest, signed_in: SignedIn) -> Response:
@@ -64,9 +86,12 @@ async def _inbox(request: PageRequest, _: SignedIn) -> Response:
 async def _entry(request: PageRequest, _: SignedIn) -> Response:
     entry_id = number(request.path_params["id"], "id")
     entry, body = await request.state.database.admit_held(partial(inbox.show, entry_id=entry_id))
-    shown = body[:_SHOWN_BYTES].decode("utf-8", "replace")
-    values: dict[str, object] = {"entry": entry, "shown": shown, "left_out": len(body) - _SHOWN_BYTES}
-    return form_page(request, "admin_entry.html", values)
+    facts = {
+        "entry": entry,
+        "shown": body[:_SHOWN_BYTES].decode("utf-8", "replace"),
+        "left_out": max(0, len(body) - _SHOWN_BYTES),
+    }
+    return form_page(request, "admin_entry.html", facts)
 
 
 def _replaying(read: inbox.Reader) -> Route:
@@ -81,10 +106,16 @@ def _replaying(read: inbox.Reader) -> Route:
     return Route("/admin/inbox/{id}", for_administrator(replay), methods=["POST"])
 
 
+async def _jobs(request: PageRequest, _: SignedIn) -> Response:
+    rules = rules_of(request.state.settings.retention)
+    facts = {"retention": [str(rule) for rule in rules], "jobs": request.state.jobs.records()}
+    return form_page(request, "admin_jobs.html", facts)
+
+
 async def _health(request: PageRequest, _: SignedIn) -> Response:
     services = request.state
     waiting = await services.database.admit_held(inbox.replay_order)
-    values: dict[str, object] = {
+    facts = {
         "trouble": await services.watch.look(),
         "is_spooled": not services.spool.is_empty(),
         "set_aside": await in_thread(services.spool.set_aside),
@@ -92,7 +123,7 @@ async def _health(request: PageRequest, _: SignedIn) -> Response:
         "kind": services.database.dialect_name,
         "quotas": services.quota_use.used,
     }
-    return form_page(request, "admin_health.html", values)
+    return form_page(request, "admin_health.html", facts)
 
 
 async def _audit(request: PageRequest, _: SignedIn) -> Response:
@@ -102,21 +133,23 @@ async def _audit(request: PageRequest, _: SignedIn) -> Response:
     records = await request.state.database.admit_held(
         partial(changes_of_rights, most=_PAGE + 1, subject=subject, before=before)
     )
-    is_more = len(records) > _PAGE
-    values: dict[str, object] = {"records": records[:_PAGE], "is_more": is_more, "subject": subject or ""}
-    return form_page(request, "admin_audit.html", values)
+    facts = {"records": records[:_PAGE], "is_more": len(records) > _PAGE}
+    return form_page(request, "admin_audit.html", facts, {"subject": subject or ""})
 
 
 def admin_routes(read: inbox.Reader) -> list[Route]:
     """The pages of administrators; `read` reads what is in the inbox."""
     return [
-        Route("/admin", for_administrator(_people)),
+        *at("/admin", for_administrator(_people)),
         Route("/admin/people", for_administrator(_change_person), methods=["POST"]),
-        Route("/admin/tokens", for_administrator(_tokens)),
+        *at("/admin/groups", for_administrator(_groups)),
+        Route("/admin/groups", for_administrator(_change_group), methods=["POST"]),
+        *at("/admin/tokens", for_administrator(_tokens)),
         Route("/admin/tokens", for_administrator(_revoke), methods=["POST"]),
-        Route("/admin/inbox", for_administrator(_inbox)),
-        Route("/admin/inbox/{id}", for_administrator(_entry)),
+        *at("/admin/inbox", for_administrator(_inbox)),
+        *at("/admin/inbox/{id}", for_administrator(_entry)),
         _replaying(read),
-        Route("/admin/health", for_administrator(_health)),
-        Route("/admin/audit", for_administrator(_audit)),
+        *at("/admin/jobs", for_administrator(_jobs)),
+        *at("/admin/health", for_administrator(_health)),
+        *at("/admin/audit", for_administrator(_audit)),
     ]

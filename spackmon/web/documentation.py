@@ -1,10 +1,10 @@
 """`/docs/`: the documents of docs/, as pages, with a search that needs no network."""
 
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.web.documents import documents, files, found, groups
-from spackmon.web.pages import PageRequest, nothing_here, refusal_page, rendered
+from spackmon.web.pages import PageRequest, nothing_here, refusal_page, rendered, wants_json
 
 
 def _address(name: str) -> str:
@@ -13,21 +13,28 @@ def _address(name: str) -> str:
 
 async def _index(request: PageRequest) -> Response:
     words = request.query_params.get("search", "").strip()
-    values = {
-        "groups": groups(),
-        "address_of": _address,
-        "words": words,
-        "found": found(words) if words else [],
-    }
+    hits = found(words) if words else []
+    if wants_json(request):
+        listed = [{"name": one.name, "title": one.title, "summary": one.summary} for one in documents().values()]
+        lines = [
+            {"name": one.document.name, "heading": one.heading, "anchor": one.anchor, "line": one.line}
+            for one in hits
+        ]
+        return JSONResponse({"documents": listed, "found": lines}, headers={"Vary": "Accept"})
+    values = {"groups": groups(), "address_of": _address, "words": words, "found": hits}
     return rendered(request, "documents.html", values)
 
 
 async def _document(request: PageRequest) -> Response:
     if path := files().get(request.path_params["name"]):
         return FileResponse(path)
-    document = documents().get(request.path_params["name"])
+    document = documents().get(request.path_params["name"].removesuffix(".json"))
     if document is None:
         return refusal_page(request, nothing_here(request))
+    if wants_json(request):
+        text = "\n".join(document.lines)
+        twin = {"name": document.name, "title": document.title, "markdown": text}
+        return JSONResponse(twin, headers={"Vary": "Accept"})
     values = {"document": document, "groups": groups(), "address_of": _address}
     return rendered(request, "document.html", values)
 

@@ -1,8 +1,12 @@
 """Pages of people, with forms that change something: who may see them, and what they answer when refused."""
 
+import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import datetime
 from functools import wraps
+from types import MappingProxyType
 from urllib.parse import urlencode
 
 import structlog
@@ -20,6 +24,7 @@ Endpoint = Callable[[PageRequest], Awaitable[Response]]
 
 # Browsers read a backslash as a slash, and leave out what stands for the end of a line.
 _OWN_PATH = re.compile(r"/(?![/\\])[!-\[\]-~]*")
+_NOTHING: Mapping[str, object] = MappingProxyType({})
 log = structlog.get_logger()
 
 
@@ -72,12 +77,33 @@ def for_administrator(endpoint: PersonsPage) -> Endpoint:
     return for_person(answered)
 
 
-def form_page(request: PageRequest, template: str, values: dict[str, object], status: int = 200) -> Response:
-    """A page with forms, which get their key."""
-    response = rendered(request, template, {**values, "form_key": form_key_of(request)}, status)
+def form_page(
+    request: PageRequest,
+    template: str,
+    facts: Mapping[str, object],
+    beside: Mapping[str, object] = _NOTHING,
+    status: int = 200,
+) -> Response:
+    """A page with forms, which get their key; its facts alone for who wants JSON.
+
+    `beside` is what the template needs beside them.
+    """
+    if wants_json(request):
+        text = json.dumps({name: _plain(value) for name, value in facts.items()}, ensure_ascii=False)
+        return Response(text, status, {"Vary": "Accept"}, "application/json")
+    response = rendered(request, template, {**facts, **beside, "form_key": form_key_of(request)}, status)
     if request.state.signed_in is None:
         with_form_key(request, response)
     return response
+
+
+def _plain(value: object) -> object:
+    """Records as objects, moments as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return [_plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def own_path(text: str) -> str:

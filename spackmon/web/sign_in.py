@@ -9,7 +9,7 @@ from spackmon.errors import Code, Refused
 from spackmon.http.answers import retry_after
 from spackmon.http.sessions import address_of, begin_cookie, end_cookie, posted_form
 from spackmon.web.forms import form_page, guarded, own_path
-from spackmon.web.pages import PageRequest
+from spackmon.web.pages import PageRequest, wants_json
 
 _PASSWORD = "password"  # noqa: S105 -- the word of a way to sign in
 
@@ -37,6 +37,8 @@ async def _signed_in(request: PageRequest) -> Response:
         if person_id is None:
             raise Refused(Code.CREDENTIALS_WRONG, "this name and this password do not fit")
     except Refused as refused:
+        if wants_json(request):
+            raise
         values: dict[str, object] = {"next": where, "name": name, "refused": refused}
         response = _form(request, values, refused.status)
         if refused.code.retryable:
@@ -47,7 +49,8 @@ async def _signed_in(request: PageRequest) -> Response:
 
 def _form(request: PageRequest, values: dict[str, object], status: int = 200) -> Response:
     providers = list(request.state.providers.values())
-    return form_page(request, "login.html", {**values, "providers": providers}, status)
+    facts = {"ways": [provider.way for provider in providers]}
+    return form_page(request, "login.html", facts, {**values, "providers": providers}, status)
 
 
 async def begin_session(request: PageRequest, person_id: int, name: str, way: str, where: str) -> Response:

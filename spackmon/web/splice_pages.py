@@ -6,7 +6,7 @@ from typing import Any
 from starlette.responses import Response
 
 from spackmon.errors import Code, Refused
-from spackmon.web.pages import PageRequest, at, page, refusal_page, rendered
+from spackmon.web.pages import PageRequest, at, page, refusal_page, rendered, wants_json
 
 
 def _words(request: PageRequest) -> dict[str, str]:
@@ -55,6 +55,9 @@ async def _splice(request: PageRequest) -> Response:
         return refusal_page(request, Refused(Code.ARGUMENT_INVALID, sentence))
     if "build" in words:
         return await _PARTS(request)
+    if wants_json(request):
+        sentence = "`build` must be the number of a build, or `package` the name of a package"
+        return refusal_page(request, Refused(Code.ARGUMENT_INVALID, sentence))
     return rendered(request, "splice_start.html", {})
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from spackmon.models import RateCount, Session, utc_now
 from spackmon.web.forms import own_path
 from tests.auth.signing_in import PASSWORD, add, browser, form_key, post, sign_in
 from tests.server import USER, Server, in_database, served
+from tests.waiting import until
 
 COOKIE = "spackmon_session"
 WHO = "/account?format=json"
@@ -227,13 +229,70 @@ def test_administrators_change_rights_and_each_change_is_in_the_log(
     assert (records[2].action, records[2].address) == ("person added", "command")
     page = client.get("/admin/audit?subject=carl").text
     assert "writer to reader" in page
-    for path in ("/admin/tokens", "/admin/inbox", "/admin/health"):
-        assert client.get(path).status_code == 200
+    parts = ("", "/groups", "/tokens", "/inbox", "/jobs", "/health", "/audit")
+    for part in parts:
+        assert "<table" in client.get(f"/admin{part}").text or part in ("/inbox", "/health", "/groups")
+        as_json = client.get(f"/admin{part}.json")
+        assert as_json.headers["content-type"] == "application/json"
+        assert as_json.json()
+        assert client.get("/admin" + part, params={"format": "json"}).json().keys() == as_json.json().keys()
     with browser(site) as other:
         sign_in(other, "ada")
-        for page in ("", "/tokens", "/inbox", "/inbox/1", "/health", "/audit"):
-            assert other.get(f"/admin{page}").status_code == 403
+        for part in (*parts, "/inbox/1"):
+            assert other.get(f"/admin{part}").status_code == 403
+            assert other.get(f"/admin{part}.json").json()["error"] == "SCOPE_EXCEEDS_ROLE"
         assert post(other, "/account", "/admin/people", name="root", change="disable").status_code == 403
+
+
+def test_an_administrator_makes_groups_and_says_who_is_in_them(site: Server, client: httpx.Client) -> None:
+    add(site, "dora")
+    sign_in(client, "root")
+
+    def change(**fields: str) -> int:
+        return post(client, "/admin/groups", "/admin/groups", **fields).status_code
+
+    assert change(change="add", group="vault") == 303
+    assert change(change="join", group="vault", person="dora") == 303
+    assert client.get("/admin/groups.json").json() == {"groups": [{"name": "vault", "members": ["dora"]}]}
+    assert 'Remove<span class="unseen"> dora from vault' in client.get("/admin/groups").text
+    assert change(change="leave", group="vault", person="dora") == 303
+    assert change(change="leave", group="vault", person="dora") == 303
+    refused = [
+        {"change": "add", "group": "vault"}, {"change": "add", "group": "<b>"}, {"change": "?"},
+        {"change": "join", "group": "none", "person": "dora"}, {"change": "join", "group": "vault"},
+    ]  # fmt: skip
+    assert [change(**fields) // 100 for fields in refused] == [4] * 5
+    records = in_database(site, lambda c: changes_of_rights(c, 9, subject="dora"))
+    assert [(one.actor, one.action, one.detail) for one in records[:2]] == [
+        ("root", "member removed", "vault"), ("root", "member added", "vault"),
+    ]  # fmt: skip
+    with browser(site) as other:
+        sign_in(other, "ada")
+        fields = {"change": "join", "group": "vault", "person": "ada"}
+        assert post(other, "/account", "/admin/groups", **fields).status_code == 403
+
+
+def test_jobs_and_what_is_removed_are_shown(database_url: str, tmp_path: Path) -> None:
+    with served(database_url, tmp_path, retention="logs 90; runs 365 status:FAILED") as server:
+        add(server, "root", "admin")
+        with browser(server) as client:
+            sign_in(client, "root")
+            until(lambda: _job(client, "counts")["done_at"], "a count")
+            shown = client.get("/admin/jobs.json").json()
+            assert shown["retention"] == ["runs 365 status:FAILED keep:spec", "logs 90 keep:spec"]
+            assert _job(client, "remove what")["done_at"] is None
+            in_database(
+                server, lambda c: c.exec_driver_sql("ALTER TABLE error_group_change RENAME TO elsewhere")
+            )
+            until(lambda: _job(client, "counts")["failed_at"], "a count that fails")
+            page = client.get("/admin/jobs").text
+    assert "<pre>\nruns 365 status:FAILED keep:spec\nlogs 90 keep:spec\n</pre>" in page
+    assert "not yet" in page
+
+
+def _job(client: httpx.Client, words: str) -> Any:
+    (job,) = [one for one in client.get("/admin/jobs.json").json()["jobs"] if words in one["job"]]
+    return job
 
 
 def test_an_administrator_looks_at_the_inbox_and_replays(site: Server, client: httpx.Client) -> None:

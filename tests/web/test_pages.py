@@ -16,7 +16,8 @@ from spackmon.cli.serve import welcome
 from spackmon.database import Database, Reader
 from spackmon.database.sqlite_reader import SqliteReader
 from spackmon.settings import Settings
-from spackmon.web import page_routes
+from spackmon.web import account, page_routes
+from spackmon.web.admin import admin_routes
 from tests import player
 from tests.databases import PostgresqlServer
 from tests.examples import ROOT
@@ -150,6 +151,29 @@ def test_the_answer_behind_a_page_is_there_as_json(reported: Server) -> None:
         reported.http.get(broken, headers={"Accept": "application/json"}),
     ]
     assert [answer.json()["build"]["spec"]["name"] for answer in asked] == ["brokenlib"] * 2
+
+
+# Files, and what has no facts of its own: forms that lead on, and the one to sign in.
+_NO_TWIN = (
+    "/compare/builds", "/compare/specs", "/compare/results", "/complete", "/builds.csv", "/builds.ndjson",
+    "/builds/{id}.txt", "/phases/{id:path}/log", "/analysis-results/{id:path}",
+)  # fmt: skip
+
+
+def test_every_page_is_there_as_json(sqlite_server: Server) -> None:
+    every = [*page_routes.routes, *account.routes, *admin_routes(lambda *_: ())]
+    shown = {route.path for route in every if "GET" in (route.methods or ())}
+    twins = {path for path in shown if path.endswith(".json")}
+    pages = shown - twins - {"/"}
+    assert {path for path in pages if f"{path}.json" not in twins} == set(_NO_TWIN)
+    assert Player(sqlite_server.url, sqlite_server.user, sqlite_server.token).play("0.17-fail") == []
+    for path in ("/", "/docs/", "/docs/pages", *pages_of_all_kinds(sqlite_server)):
+        answer = sqlite_server.http.get(path, headers={"Accept": "application/json"})
+        assert answer.headers["content-type"] == "application/json", path
+        assert answer.json(), path
+    document = sqlite_server.http.get("/docs/pages.json").json()
+    assert document["markdown"].startswith("# The pages")
+    assert sqlite_server.http.get("/login", headers={"Accept": "application/json"}).json() == {"ways": []}
 
 
 def test_nothing_that_a_client_sent_becomes_html_or_moves_the_terminal(server: Server) -> None:
