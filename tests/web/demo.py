@@ -43,7 +43,7 @@ def main_pages(server: Server) -> Mapping[str, str]:
     """The address of each page that everybody may see, by its name: of what failed, where there is such."""
     known = server.ask(_KNOWN)
     failed = next(node for node in known["failed"]["nodes"] if any(map(_is_printed, node["phases"]["nodes"])))
-    phase = next(filter(_is_printed, failed["phases"]["nodes"]))["id"].partition(":")[2]
+    phase = next(filter(_is_printed, reversed(failed["phases"]["nodes"])))["id"].partition(":")[2]
     (other,), (a, b) = known["builds"]["nodes"], (spec["hash"] for spec in known["specs"]["nodes"])
     package, host = (
         quote(name, safe="") for name in (failed["package"]["name"], failed["environment"]["hostname"])
@@ -66,6 +66,7 @@ def main_pages(server: Server) -> Mapping[str, str]:
         "compare specs": f"/compare/specs/{a}/{b}",
         "compare builds": f"/compare/builds/{other['id']}/{failed['id']}",
         "compare runs": "/compare/runs",
+        "splice start": "/splice",
         "splice": f"/splice?build={other['id']}",
         "abi": f"/abi?package={package}",
         "results": "/results",
@@ -86,7 +87,9 @@ def main_pages(server: Server) -> Mapping[str, str]:
 def own_pages() -> Mapping[str, str]:
     """The address of each page of who is signed in as an administrator, by its name."""
     pages = {"account": "/account", "admin": "/admin"}
-    return pages | {f"admin {name}": f"/admin/{name}" for name in ("tokens", "inbox", "health", "audit")}
+    return pages | {
+        f"admin {name}": f"/admin/{name}" for name in ("groups", "tokens", "inbox", "jobs", "health", "audit")
+    }
 
 
 def _is_printed(phase: Mapping[str, Any]) -> bool:

@@ -5,6 +5,8 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import quote
 
+from playwright.sync_api import Locator, Page
+
 from tests.examples import ROOT
 from tests.server import Server
 
@@ -66,6 +68,15 @@ def pages_of_all_kinds(server: Server) -> list[str]:
         "/concretization-failures",
         f"/compare/specs/{a['hash']}/{b['hash']}", f"/compare/builds/{older['id']}/{newer['id']}",
     ]  # fmt: skip
+
+
+def tab_to(page: Page, wanted: Locator, most: int = 60) -> None:
+    """Press Tab until this has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("element => element === document.activeElement"):
+            return
+    raise AssertionError(f"no way by keyboard to {wanted}")
 
 
 class Wellformed(HTMLParser):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from spackmon.cli.serve import welcome
 from spackmon.database import Database, Reader
@@ -24,7 +24,15 @@ from tests.examples import ROOT
 from tests.player import Player
 from tests.server import Server, served
 from tests.web.conftest import NewPage
-from tests.web.reading import build_of, listed, page_of, pages_of_all_kinds, report, with_installs
+from tests.web.reading import (
+    build_of,
+    listed,
+    page_of,
+    pages_of_all_kinds,
+    report,
+    tab_to,
+    with_installs,
+)
 
 HOSTILE = "</title><script>alert(1)</script>'\"&/"
 # The narrowest that anybody holds, and WCAG 2.1, 1.4.10.
@@ -344,24 +352,15 @@ def test_from_the_table_to_the_log_by_keyboard(sqlite_server: Server, new_page: 
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
-    _tab_to(page, "link", "brokenlib@0.1")
+    tab_to(page, page.get_by_role("link", name="brokenlib@0.1").first)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("brokenlib@0.1")
     # The end of the log, where what broke stands, is what one sees first.
     expect(page.get_by_text("make: Target 'all' not remade")).to_be_in_viewport()
-    _tab_to(page, "region", "Log of build")
-    _tab_to(page, "link", "Whole log of build")
+    tab_to(page, page.get_by_role("region", name="Log of build"))
+    tab_to(page, page.get_by_role("link", name="Whole log of build").first)
     page.keyboard.press("Enter")
     expect(page.locator("body")).to_contain_text("compilation terminated.")
-
-
-def _tab_to(page: Page, role: Any, name: str) -> None:
-    wanted = page.get_by_role(role, name=name).first
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        if wanted.evaluate("element => element === document.activeElement"):
-            return
-    raise AssertionError(f"no way by keyboard to the {role} {name!r}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
