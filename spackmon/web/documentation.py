@@ -15,7 +15,8 @@ async def _index(request: PageRequest) -> Response:
     words = request.query_params.get("search", "").strip()
     hits = found(words) if words else []
     if wants_json(request):
-        listed = [{"name": one.name, "title": one.title, "summary": one.summary} for one in documents().values()]
+        every = documents().values()
+        listed = [{"name": one.name, "title": one.title, "summary": one.summary} for one in every]
         lines = [
             {"name": one.document.name, "heading": one.heading, "anchor": one.anchor, "line": one.line}
             for one in hits
@@ -32,8 +33,7 @@ async def _document(request: PageRequest) -> Response:
     if document is None:
         return refusal_page(request, nothing_here(request))
     if wants_json(request):
-        text = "\n".join(document.lines)
-        twin = {"name": document.name, "title": document.title, "markdown": text}
+        twin = {"name": document.name, "title": document.title, "markdown": document.text}
         return JSONResponse(twin, headers={"Vary": "Accept"})
     values = {"document": document, "groups": groups(), "address_of": _address}
     return rendered(request, "document.html", values)
