@@ -113,13 +113,14 @@ def _results(loaded: Loaded, server: Server, rounds: int) -> Iterator[Result]:
         yield _result(loaded, f"{name}: CPU of the first visit of all", first.cpu, "ms")
         yield from _loads(loaded, server, name, path)
     table = _visit(loaded, server, _pages_of_builds(server), rounds, warm=_WARM)
+    yield _result(loaded, f"{_OLD_TABLE_ROWS} builds, in pages: CPU of a visit", table.cpu, "ms")
     yield _result(loaded, f"{_OLD_TABLE_ROWS} builds, in pages: a visitor waits", table.wall, "ms")
     yield _result(loaded, f"{_OLD_TABLE_ROWS} builds: the old server, as it was told", _OLD_TABLE_MS, "ms")
     yield _result(loaded, "two specs compared: the old server, as it was told", _OLD_DIFFERENCE_MS, "ms")
-    yield _result(loaded, "table of builds: times faster", _OLD_TABLE_MS / table.wall, "")
-    yield _result(
-        loaded, "two specs compared: times faster", _OLD_DIFFERENCE_MS / costs["two specs compared"].wall, ""
-    )
+    # By CPU: a client of a busy machine waits longer, and nobody knows how busy theirs was.
+    yield _result(loaded, "table of builds: times faster, by CPU", _OLD_TABLE_MS / table.cpu, "")
+    faster = _OLD_DIFFERENCE_MS / costs["two specs compared"].cpu
+    yield _result(loaded, "two specs compared: times faster, by CPU", faster, "")
 
 
 def _loads(loaded: Loaded, server: Server, name: str, path: str) -> Iterator[Result]:

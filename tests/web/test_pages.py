@@ -357,7 +357,7 @@ def test_from_the_table_to_the_log_by_keyboard(sqlite_server: Server, new_page: 
     expect(page.get_by_role("heading", level=1)).to_contain_text("brokenlib@0.1")
     # The end of the log, where what broke stands, is what one sees first.
     expect(page.get_by_text("make: Target 'all' not remade")).to_be_in_viewport()
-    tab_to(page, page.get_by_role("region", name="Log of build"))
+    tab_to(page, page.get_by_role("region", name="Log of build").first)
     tab_to(page, page.get_by_role("link", name="Whole log of build").first)
     page.keyboard.press("Enter")
     expect(page.locator("body")).to_contain_text("compilation terminated.")
