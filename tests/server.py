@@ -23,6 +23,7 @@ from spackmon.app import create_app
 from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token
 from spackmon.database import Database
+from spackmon.errors import Code, Refused
 from spackmon.http.protocol import BoundedProtocol
 from spackmon.http.server import BoundedServer
 from spackmon.http.websocket_protocol import MAXIMUM_MESSAGE_BYTES, WebSocketProtocol
@@ -179,8 +180,11 @@ def new_token(database_url: str, person: str = USER) -> str:
     """A token of this person, who is added if need be."""
     database = Database(database_url)
     try:
-        with contextlib.suppress(Exception):
+        try:
             database.write(lambda connection: add_person(connection, person))
+        except Refused as refused:
+            if refused.code is not Code.PERSON_EXISTS:
+                raise
         return database.write(lambda connection: create_token(connection, person))
     finally:
         database.close()
