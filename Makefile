@@ -46,8 +46,9 @@ demo: install $(DEMO)/loaded ## serve example builds, from a database of their o
 test: install $(CLIENTS_INSTALLED) $(PROVIDER_INSTALLED) ## run every test, three at a time: some wait
 	$(BIN)/python -m pytest --numprocesses 3 --dist worksteal
 
-fuzz: install ## ask 50,000 operations, other ones each time, and compare three answers
-	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py tests/query/test_visibility.py
+fuzz: install ## ask 50,000 operations, and all addresses, other ones each time
+	HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest tests/query/test_differential.py tests/query/test_visibility.py \
+	  tests/http/test_described.py
 
 simulate: install ## 10,000 true runs, reported by random sources in random orders, against what follows
 	$(BIN)/python -m tests.simulator --runs 10000 --stored 1000 --seed $${SEED:-1}

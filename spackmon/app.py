@@ -25,12 +25,13 @@ from spackmon.database.replicas import by_primary, replicas_of, replicated
 from spackmon.database.roles import WRITER
 from spackmon.errors import Code, Refused
 from spackmon.formats.specs.known_nodes import KnownNodes
-from spackmon.http import answers, health, metrics, token_exchange
+from spackmon.http import answers, health, metrics, openapi, token_exchange
 from spackmon.http.access_log import AccessLog
 from spackmon.http.own_writes import OwnWrites
 from spackmon.http.read_limits import ReadLimits
 from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
+from spackmon.http.short_addresses import ShortAddresses
 from spackmon.http.traces import Traces
 from spackmon.ops import capacity, changes, migrations, upkeep
 from spackmon.ops.health import Watch
@@ -227,7 +228,7 @@ def _replicated(
 
 def _routes(settings: Settings) -> list[BaseRoute]:
     """In the order in which they are tried: most requests are questions."""
-    return [
+    routes: list[BaseRoute] = [
         *graphql_routes,
         *websocket_routes,
         *write_routes(settings.url_api_prefix),
@@ -256,6 +257,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *page_routes.routes,
         Mount("/static", static_files(), name="static"),
     ]
+    return [*routes, *openapi.openapi_routes(routes)]
 
 
 def _middleware(settings: Settings, measured: Metrics, tracing: Tracing | None) -> list[Middleware]:
@@ -267,6 +269,7 @@ def _middleware(settings: Settings, measured: Metrics, tracing: Tracing | None) 
         *traces,
         *own_writes,
         Middleware(SecurityHeaders),
+        Middleware(ShortAddresses),
         Middleware(OtherOrigins, settings.cors_origins),
         Middleware(ReadAccess, settings.url_api_prefix, _read_limits(settings)),
     ]

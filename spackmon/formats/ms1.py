@@ -33,12 +33,12 @@ from spackmon.submission import (
     StatusReport,
 )
 
-__all__ = ["read_analysis", "read_build", "read_json", "read_phase", "read_spec", "read_status"]
+__all__ = ["STATUSES", "read_analysis", "read_build", "read_json", "read_phase", "read_spec", "read_status"]
 
 _ROW_ID_DIGITS = 19
 
-# FAILURE is what the documentation of the old server called FAILED.
-_STATUSES = {**BuildStatus.__members__, "FAILURE": BuildStatus.FAILED}
+STATUSES = {**BuildStatus.__members__, "FAILURE": BuildStatus.FAILED}
+"""FAILURE is what the documentation of the old server called FAILED."""
 
 
 def read_spec(
@@ -103,7 +103,7 @@ def read_status(body: dict[str, Any]) -> StatusReport:
     with named_fields():
         build_id = _build_id(body)
         word = name_of(body, "status")
-        status = _STATUSES.get(word)
+        status = STATUSES.get(word)
         if status is None:
             raise FieldUnfit(f"status must be one of {', '.join(BuildStatus)}")
     return StatusReport(build_id=build_id, status=status)

@@ -3,8 +3,10 @@
 import anyio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from spackmon.errors import Code
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OBJECT, Operation, RestRoute
 from spackmon.http.services import Services
 from spackmon.ops.health import Watch
 
@@ -33,4 +35,9 @@ async def _what_is_missing(watch: Watch) -> str | None:
         return f"the database did not answer within {_PATIENCE_SECONDS:.0f} s"
 
 
-routes = [Route("/healthz", healthz), Route("/readyz", readyz)]
+_ALIVE = Operation("Service", "Whether the process answers.", {JSON: OBJECT}, errors=(), security=())
+_READY = Operation(
+    "Service", "Whether reports and questions can be served.", {JSON: OBJECT},
+    errors=(Code.DATABASE_UNAVAILABLE,), refusals={JSON: OBJECT}, security=(),
+)  # fmt: skip
+routes = [RestRoute("/healthz", healthz, _ALIVE), RestRoute("/readyz", readyz, _READY)]

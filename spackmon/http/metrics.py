@@ -4,9 +4,9 @@ import anyio
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from spackmon.errors import Refused
+from spackmon.http.operations import OF_EVERY_READ, TEXT, Operation, RestRoute
 from spackmon.http.services import Services
 from spackmon.ops.metrics import Now, waiting_entries
 from spackmon.threads import in_thread
@@ -51,4 +51,5 @@ async def _inbox_entries(services: Services) -> int | None:
     return None
 
 
-routes = [Route("/metrics", metrics)]
+_METRICS = Operation("Service", "Counters, for Prometheus.", {"text/plain": TEXT}, errors=OF_EVERY_READ)
+routes = [RestRoute("/metrics", metrics, _METRICS)]

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from spackmon.auth.gate import viewer_with
 from spackmon.auth.sessions import SignedIn
 from spackmon.errors import Code, Refused
+from spackmon.http import openapi
 from spackmon.http.answers import refusal
 from spackmon.http.base_url import base_url
 from spackmon.http.caching import READS, for_one_reader
@@ -29,7 +30,17 @@ CHECKED_SECONDS = 50.0
 _GRAPHQL = "/graphql"
 # These show nothing that was reported, or ask who it is themselves.
 _OPEN_PATHS = frozenset(
-    ("/healthz", "/readyz", "/auth/token", "/auth/token/", "/account", "/admin", "/login", "/logout")
+    (
+        "/healthz",
+        "/readyz",
+        openapi.PATH,
+        "/auth/token",
+        "/auth/token/",
+        "/account",
+        "/admin",
+        "/login",
+        "/logout",
+    )
 )
 _OPEN_BEGINNINGS = ("/static/", "/api/submissions/", "/account/", "/admin/", "/login/", "/complete/")
 

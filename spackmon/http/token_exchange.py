@@ -2,11 +2,12 @@
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.http.answers import refusal
 from spackmon.http.base_url import base_url
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import Operation, RestRoute
 from spackmon.http.services import Services
 from spackmon.http.sessions import address_of
 
@@ -39,5 +40,25 @@ async def token(request: Request[Services]) -> Response:
     )
 
 
+_TOKEN = Operation(
+    "Reports",
+    "An access token for a token or a password.",
+    {
+        JSON: {
+            "type": "object",
+            "required": ["token", "expires_in", "issued_at"],
+            "properties": {
+                "token": {"type": "string"},
+                "expires_in": {"type": "integer", "description": "seconds"},
+                "issued_at": {"type": "string", "format": "date-time"},
+            },
+        }
+    },
+    errors=(
+        Code.BASIC_MALFORMED, Code.UNAUTHENTICATED, Code.CREDENTIALS_WRONG, Code.GUESSES_LIMITED,
+        Code.DATABASE_UNAVAILABLE, Code.SECRET_NOT_MADE,
+    ),
+    security=("basic",),
+)  # fmt: skip
 # Old clients do not follow redirects: both spellings are the address.
-routes = [Route(_REALM_PATH, token), Route(_REALM_PATH.rstrip("/"), token)]
+routes = [RestRoute(path, token, _TOKEN) for path in (_REALM_PATH, _REALM_PATH.rstrip("/"))]

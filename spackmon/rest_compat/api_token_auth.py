@@ -4,25 +4,27 @@ That server showed the one token of a person again. Here the digest alone is sto
 new one, which ends.
 """
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.auth.audit import Actor
 from spackmon.auth.tokens import create_token
 from spackmon.errors import Code, Refused
+from spackmon.formats.bytes.fields import named_fields, required, storable_text
 from spackmon.formats.bytes.json_body import read_json
 from spackmon.http.answers import refusal
 from spackmon.http.body import read_body
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import Operation, RestRoute
 from spackmon.http.services import Services
 from spackmon.http.sessions import address_of
 from spackmon.models import utc_now
 
+_FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 1 << 20
 _LIFETIME = timedelta(days=30)
 
@@ -31,9 +33,10 @@ async def api_token_auth(request: Request[Services]) -> Response:
     """The endpoint: JSON or a form, `username` and `password`."""
     try:
         sent = await _sent(request)
-        name, password = (_text(sent, field) for field in ("username", "password"))
+        with named_fields():
+            name, password = (storable_text(required(sent, word), word) for word in ("username", "password"))
         by = Actor(name, address_of(request))
-        if "\0" in name or await request.state.gate.by_password(name, password, by.address) is None:
+        if await request.state.gate.by_password(name, password, by.address) is None:
             raise Refused(Code.CREDENTIALS_WRONG, "this name and this password do not fit", status=400)
         ends_at = utc_now() + _LIFETIME
         token = await request.state.database.write_held(
@@ -45,9 +48,9 @@ async def api_token_auth(request: Request[Services]) -> Response:
     return JSONResponse(body, headers={"Cache-Control": "no-store"})
 
 
-async def _sent(request: Request[Services]) -> Mapping[str, Any]:
+async def _sent(request: Request[Services]) -> dict[str, Any]:
     body = bytes(await read_body(request, _MOST_BYTES))
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if request.headers.get("content-type", "").startswith(_FORM):
         try:
             return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50))
         except ValueError:
@@ -55,10 +58,31 @@ async def _sent(request: Request[Services]) -> Mapping[str, Any]:
     return read_json(body)
 
 
-def _text(sent: Mapping[str, Any], field: str) -> str:
-    if not isinstance(value := sent.get(field), str):
-        raise Refused(Code.FIELD_MISSING, f"`{field}` must be a text")
-    return value
-
-
-routes = [Route(f"/api-token-auth{slash}", api_token_auth, methods=["POST"]) for slash in ("/", "")]
+_SENT = {
+    "type": "object",
+    "required": ["username", "password"],
+    "properties": {"username": {"type": "string"}, "password": {"type": "string"}},
+}
+_TOKEN = Operation(
+    "Reports",
+    "A token for a name and a password, as the old server gave it.",
+    {
+        JSON: {
+            "type": "object",
+            "required": ["token", "expires_at"],
+            "properties": {
+                "token": {"type": "string"},
+                "expires_at": {"type": "string", "format": "date-time"},
+            },
+        }
+    },
+    errors=(
+        Code.BODY_NOT_JSON, Code.BODY_INVALID, Code.FIELD_MISSING, Code.FIELD_INVALID, Code.BODY_TOO_LARGE, Code.GUESSES_LIMITED,
+        Code.DATABASE_UNAVAILABLE,
+    ),
+    bodies={JSON: _SENT, _FORM: _SENT},
+    security=(),
+)  # fmt: skip
+routes = [
+    RestRoute(f"/api-token-auth{slash}", api_token_auth, _TOKEN, methods=["POST"]) for slash in ("/", "")
+]

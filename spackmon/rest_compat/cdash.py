@@ -15,7 +15,6 @@ from xml.sax.saxutils import escape
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from spackmon.auth.gate import Sender
 from spackmon.database.refusals import PASSES
@@ -25,6 +24,7 @@ from spackmon.formats.reports.cdash import INBOX_KIND, Address, CDashReport, rea
 from spackmon.garbage import uncollected
 from spackmon.http.answers import RETRY_AFTER_SECONDS
 from spackmon.http.body import discard_body, read_body
+from spackmon.http.operations import OF_EVERY_WRITE, TEXT, Operation, RestRoute, words
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
@@ -40,6 +40,7 @@ from spackmon.threads import in_thread
 log = structlog.get_logger()
 
 _SUBMIT = "/submit.php"
+_XML = "text/xml"
 # The CDash whose answers Spack's clients were written for.
 _CDASH_VERSION = "3.1.0"
 # Parsed at once, in several times its size. The log of configure is all that makes a document large.
@@ -159,8 +160,22 @@ async def _stored(request: Request[Services], report: CDashReport, sender: Sende
     return receipt
 
 
-# What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.
-routes = [Route(_SUBMIT + "{rest:path}", submit, methods=["PUT", "POST"])]
+_UPLOAD = Operation(
+    "CDash",
+    "Take a report of `spack install --log-format=cdash`.",
+    {_XML: TEXT},
+    errors=(*OF_EVERY_WRITE, Code.PROJECT_UNKNOWN),
+    refusals={_XML: TEXT},
+    parameters=words(("project", "build", "site", "stamp", "MD5")),
+    bodies={_XML: TEXT},
+    security=("bearer",),
+)
+_METHODS = ["PUT", "POST"]
+routes = [
+    RestRoute(_SUBMIT, submit, _UPLOAD, methods=_METHODS),
+    # What Spack was given as address it continues with `&build=…`, also where there is no `?project=` in it.
+    RestRoute(_SUBMIT + "{rest:path}", submit, {}, methods=_METHODS),
+]
 
 
 def _query(request: Request[Services]) -> str:
@@ -194,4 +209,4 @@ def _answer(
         f'<cdash version="{_CDASH_VERSION}">\n  <status>{status}</status>\n'
         f"  <message>{escape(message)}</message>\n{more}</cdash>\n"
     )
-    return Response(text, http_status, headers, media_type="text/xml")
+    return Response(text, http_status, headers, media_type=_XML)

@@ -11,17 +11,19 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.formats.bytes.json_body import read_json
 from spackmon.formats.reports.cdash import read_registration
 from spackmon.http.body import discard_body, read_body
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OBJECT, OF_EVERY_WRITE, Operation, RestRoute
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
 from spackmon.ingest.receipts import InstallReceipt, Receipt
 
+_FORM = "application/x-www-form-urlencoded"
 _MAXIMUM_BYTES = 1 << 20
 _MAXIMUM_FIELDS = 50
 _NOBODYS = "0"
@@ -67,10 +69,23 @@ async def build_group(request: Request[Services]) -> Response:
     return JSONResponse({"id": _ANY_GROUP, "name": fields.get("newbuildgroup")})
 
 
+def _of_ci(summary: str, statuses: tuple[int, ...] = (200,)) -> Operation:
+    return Operation(
+        "CDash", summary, {JSON: OBJECT}, errors=OF_EVERY_WRITE, statuses=statuses,
+        refusals={JSON: {"type": "object", "required": ["error"]}},
+        bodies={JSON: OBJECT, _FORM: OBJECT}, security=("", "bearer"),
+    )  # fmt: skip
+
+
+_ADD, _RELATE, _GROUP = (
+    _of_ci("Register a build of `spack ci`.", (200, 201)),
+    _of_ci("Relate two builds of `spack ci`; nothing is stored."),
+    _of_ci("Make a group of builds of `spack ci`; nothing is stored."),
+)
 routes = [
-    Route("/api/v1/addBuild.php", add_build, methods=["POST"]),
-    Route("/api/v1/relateBuilds.php", relate_builds, methods=["POST"]),
-    Route("/api/v1/buildgroup.php", build_group, methods=["POST", "PUT"]),
+    RestRoute("/api/v1/addBuild.php", add_build, _ADD, methods=["POST"]),
+    RestRoute("/api/v1/relateBuilds.php", relate_builds, _RELATE, methods=["POST"]),
+    RestRoute("/api/v1/buildgroup.php", build_group, _GROUP, methods=["POST", "PUT"]),
 ]
 
 
@@ -86,7 +101,7 @@ async def _admitted(request: Request[Services]) -> int:
 async def _fields(request: Request[Services]) -> dict[str, Any]:
     """What was sent, as JSON or as a form."""
     body = await read_body(request, _MAXIMUM_BYTES)
-    if "application/x-www-form-urlencoded" not in request.headers.get("content-type", ""):
+    if _FORM not in request.headers.get("content-type", ""):
         return read_json(body)
     try:
         return dict(parse_qsl(str(body, "utf-8", "replace"), max_num_fields=_MAXIMUM_FIELDS))

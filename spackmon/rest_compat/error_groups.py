@@ -4,12 +4,13 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.formats.ms1 import read_json
 from spackmon.http.answers import refusal
 from spackmon.http.body import discard_body, read_body
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OBJECT, OF_EVERY_WRITE, Operation, RestRoute
 from spackmon.http.rulings import action_named, rule_as
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
@@ -35,7 +36,24 @@ async def post(request: Request[Services]) -> Response:
     return JSONResponse({"message": "noted", "code": 200})
 
 
-routes = [Route(PATH, post, methods=["POST"])]
+_RULING = Operation(
+    "Reports",
+    "Say something of a group of errors.",
+    {JSON: OBJECT},
+    errors=(*OF_EVERY_WRITE, Code.ERROR_GROUP_UNKNOWN),
+    bodies={
+        JSON: {
+            "type": "object",
+            "required": ["action"],
+            "properties": {
+                "action": {"enum": [action.value for action in GroupAction]},
+                "value": {"type": ["string", "null"]},
+            },
+        }
+    },
+    security=("bearer",),
+)
+routes = [RestRoute(PATH, post, _RULING, methods=["POST"])]
 
 
 def _ruling(document: dict[str, Any]) -> tuple[GroupAction, str | None]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import LIST, Operation, RestRoute
 from spackmon.http.services import Services
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import fragment
@@ -66,19 +67,25 @@ async def results_to_splice(request: Request[Services]) -> Response:
     return JSONResponse([_attribute(result) async for result in results])
 
 
-def read_routes(prefix: str) -> list[Route]:
+def read_routes(prefix: str) -> list[RestRoute]:
     """Every read under `/prefix`, with and without the slash at its end."""
     reads = {
-        "specs/name/{name}": specs_by_name,
-        "specs/{id}/attributes": attributes_of_spec,
-        "specs/{id}/attributes/{analyzer}": attributes_of_spec,
-        "specs/{id}/splices/contenders": results_to_splice,
-        "attributes/{id}/download": download_attribute,
-        "attributes/{id}/splice/contenders": specs_to_splice,
-        "analysis/splices/attribute/{attribute_id}/spec/{spec_id}": splices,
+        "specs/name/{name}": (specs_by_name, "The specs of a package."),
+        "specs/{id}/attributes": (attributes_of_spec, "A spec's analysis results."),
+        "specs/{id}/attributes/{analyzer}": (attributes_of_spec, "Those of one analyzer."),
+        "specs/{id}/splices/contenders": (results_to_splice, "A spec's results of symbolator."),
+        "attributes/{id}/download": (download_attribute, "The value of a result."),
+        "attributes/{id}/splice/contenders": (specs_to_splice, "Specs that a result may be spliced with."),
+        "analysis/splices/attribute/{attribute_id}/spec/{spec_id}": (splices, "Predictions of splices."),
     }
     return [
-        Route(f"/{prefix}/{path}{slash}", endpoint) for path, endpoint in reads.items() for slash in ("/", "")
+        RestRoute(
+            f"/{prefix}/{path}{slash}",
+            endpoint,
+            Operation("ms1", summary, {JSON: {} if endpoint is download_attribute else LIST}),
+        )
+        for path, (endpoint, summary) in reads.items()
+        for slash in ("/", "")
     ]
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from spackmon.errors import Refused
+from spackmon.errors import Code, Refused
 from spackmon.http.base_url import base_url
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OBJECT, Operation, RestRoute
 from spackmon.http.services import Services
 from spackmon.ops.health import wait_for
 from spackmon.threads import in_thread
@@ -48,6 +49,12 @@ async def service_info(request: Request[Services]) -> Response:
     return JSONResponse(info)
 
 
-def service_info_routes(prefix: str) -> list[Route]:
+_INFO = Operation(
+    "ms1", "What service this is, and whether reports are taken.", {JSON: OBJECT},
+    errors=(Code.DATABASE_UNAVAILABLE,), refusals={JSON: OBJECT}, security=(),
+)  # fmt: skip
+
+
+def service_info_routes(prefix: str) -> list[RestRoute]:
     """With and without the slash at the end: clients follow no redirect."""
-    return [Route(f"/{prefix}/", service_info), Route(f"/{prefix}", service_info)]
+    return [RestRoute(f"/{prefix}{slash}", service_info, _INFO) for slash in ("/", "")]

@@ -12,7 +12,6 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.auth.gate import Sender
 from spackmon.errors import Code, Refused
@@ -21,6 +20,8 @@ from spackmon.formats.bytes.json_body import memory_of
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http.answers import refusal
 from spackmon.http.body import discard_body
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OF_EVERY_WRITE, TEXT, Operation, Parameter, RestRoute
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import batches
@@ -32,6 +33,7 @@ from spackmon.threads import in_thread
 log = structlog.get_logger()
 
 PATH = "/api/submissions"
+_NDJSON = "application/x-ndjson"
 
 # As much as one transaction takes: the writer of an embedded database is everybody's.
 _LINES_AT_ONCE = 50
@@ -50,7 +52,7 @@ async def post(request: Request[Services]) -> Response:
     except Refused as refused:
         await discard_body(request)
         return refusal(refused, _headers(request, refused))
-    return Response("".join(answers), media_type="application/x-ndjson")
+    return Response("".join(answers), media_type=_NDJSON)
 
 
 async def lines_done(request: Request[Services]) -> Response:
@@ -64,9 +66,25 @@ async def lines_done(request: Request[Services]) -> Response:
     return JSONResponse({"lines_done": progress.lines_done})
 
 
+_BATCH = Operation(
+    "Reports",
+    "Take reports, one JSON object a line, and answer each in a line.",
+    {_NDJSON: TEXT},
+    errors=(*OF_EVERY_WRITE, Code.IDEMPOTENCY_KEY_INVALID, Code.CONTENT_ENCODING_UNKNOWN),
+    parameters=tuple(Parameter(name, place="header") for name in ("Idempotency-Key", "Content-Encoding")),
+    bodies={_NDJSON: TEXT},
+    security=("bearer",),
+)
+_PROGRESS = Operation(
+    "Reports",
+    "How many lines of a batch are done.",
+    {JSON: {"type": "object", "required": ["lines_done"], "properties": {"lines_done": {"type": "integer"}}}},
+    errors=(*OF_EVERY_WRITE, Code.IDEMPOTENCY_KEY_INVALID),
+    security=("bearer",),
+)
 routes = [
-    Route(PATH, post, methods=["POST"]),
-    Route(PATH + "/{key:path}", lines_done, methods=["GET"]),
+    RestRoute(PATH, post, _BATCH, methods=["POST"]),
+    RestRoute(PATH + "/{key:path}", lines_done, _PROGRESS, methods=["GET"]),
 ]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.auth.gate import Sender
 from spackmon.database.refusals import PASSES
@@ -20,6 +19,8 @@ from spackmon.formats import ms1
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http.answers import refusal
 from spackmon.http.body import Body, discard_body, memory_for, read_body
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OF_EVERY_WRITE, Operation, RestRoute, Schema
 from spackmon.http.services import Services
 from spackmon.http.token_exchange import challenge
 from spackmon.ingest import store
@@ -27,7 +28,7 @@ from spackmon.ingest.receipts import Receipt
 from spackmon.large_bytes import LargeBytes
 from spackmon.logs.packed import pack
 from spackmon.ops.spool import Spooled
-from spackmon.rest_compat import answers
+from spackmon.rest_compat import answers, ms1_bodies
 from spackmon.rest_compat.inbox import to_inbox
 from spackmon.rest_compat.outages import after_the_spooled, is_its_turn, spool, vouched
 from spackmon.rest_compat.promises import kind_with_promise, with_promise
@@ -44,13 +45,15 @@ Promise = Callable[[Any], tuple[int, dict[str, Any]]]
 class Write:
     """One address: how its body is read, and how the client is answered with the store's receipt.
 
-    `promise` answers a report that was spooled.
+    `promise` answers a report that was spooled; `summary` and `body` describe it to programs.
     """
 
     kind: str
     read: Callable[[dict[str, Any], KnownNodes], Submission]
     answer: Answer
     promise: Promise
+    summary: str
+    body: Schema
 
 
 def _without_specs(
@@ -60,21 +63,48 @@ def _without_specs(
 
 
 WRITES = (
-    Write("specs/new", ms1.read_spec, answers.spec, answers.promised_spec),
-    Write("builds/new", ms1.read_build, answers.build, answers.promised_build),
-    Write("builds/phases/update", _without_specs(ms1.read_phase), answers.phase, answers.promised_phase),
-    Write("builds/update", _without_specs(ms1.read_status), answers.status, answers.promised_status),
-    Write("analyze/builds", _without_specs(ms1.read_analysis), answers.analysis, answers.promised_analysis),
-)
+    Write(
+        "specs/new", ms1.read_spec, answers.spec, answers.promised_spec,
+        "Report a spec.", ms1_bodies.SPEC,
+    ),
+    Write(
+        "builds/new", ms1.read_build, answers.build, answers.promised_build,
+        "Begin a build.", ms1_bodies.BUILD,
+    ),
+    Write(
+        "builds/phases/update", _without_specs(ms1.read_phase), answers.phase, answers.promised_phase,
+        "Report a phase of a build.", ms1_bodies.PHASE,
+    ),
+    Write(
+        "builds/update", _without_specs(ms1.read_status), answers.status, answers.promised_status,
+        "Report how a build ended.", ms1_bodies.STATUS,
+    ),
+    Write(
+        "analyze/builds", _without_specs(ms1.read_analysis), answers.analysis, answers.promised_analysis,
+        "Report what analyzers found.", ms1_bodies.ANALYSIS,
+    ),
+)  # fmt: skip
 
 
-def write_routes(prefix: str) -> list[Route]:
+def write_routes(prefix: str) -> list[RestRoute]:
     """Every write under `/prefix`, with and without the slash at its end: clients follow no redirect."""
     return [
-        Route(f"/{prefix}/{write.kind}{slash}", _endpoint(write), methods=["POST"])
+        RestRoute(f"/{prefix}/{write.kind}{slash}", _endpoint(write), _operation(write), methods=["POST"])
         for write in WRITES
         for slash in ("/", "")
     ]
+
+
+def _operation(write: Write) -> Operation:
+    return Operation(
+        "ms1",
+        write.summary,
+        {JSON: ms1_bodies.ANSWER},
+        errors=(*OF_EVERY_WRITE, Code.BUILD_NOT_YOURS, Code.BUILD_UNKNOWN),
+        bodies={JSON: write.body},
+        statuses=(200, 201),
+        security=("bearer",),
+    )
 
 
 def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:

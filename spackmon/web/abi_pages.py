@@ -37,4 +37,4 @@ async def _abi(request: PageRequest) -> Response:
     return refusal_page(request, Refused(Code.ARGUMENT_INVALID, sentence))
 
 
-routes = at("/abi", _abi)
+routes = at("/abi", _abi, "package", "a", "b", "after")

@@ -10,6 +10,8 @@ from spackmon.web.pages import PageRequest
 
 _SIDES = ("base", "head")
 _DAY = timedelta(days=1)
+RUN_WORDS = tuple(f"{side}{word}" for side in _SIDES for word in ("", "_tag", "_from", "_until"))
+"""The words of a query string that say which runs are compared."""
 
 
 def asked_runs(request: PageRequest) -> Mapping[str, Any]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import Route
 
-from spackmon.web.asked_builds import asked_builds, asked_words
+from spackmon.http.operations import PAGE_ERRORS, TEXT, Operation, RestRoute, words
+from spackmon.web.asked_builds import WORDS, asked_builds, asked_words
 from spackmon.web.pages import PageRequest, answering, rendered
 
+_SVG = "image/svg+xml"
 _ENDED = {"status": {"in": ["SUCCESS", "FAILED", "CANCELLED"]}}
 # White on each has a contrast of 4.5 at least (WCAG 2.2, 1.4.3).
 _WORDS = {
@@ -43,7 +44,7 @@ async def _badge(request: PageRequest, data: Mapping[str, Any]) -> Response:
     spec = builds[0]["spec"] if builds else None
     message = f"{spec['version']} {word}" if spec else word
     values = {"label": _part(request.path_params["package"]), "message": _part(message), "colour": colour}
-    return rendered(request, "badge.svg", values, media_type="image/svg+xml")
+    return rendered(request, "badge.svg", values, media_type=_SVG)
 
 
 def _part(text: str) -> _Part:
@@ -51,4 +52,8 @@ def _part(text: str) -> _Part:
     return _Part(shown, len(shown) * _PIXELS_OF_A_CHARACTER + _PIXELS_FREE)
 
 
-routes = [Route("/badge/{package:path}.svg", answering("badge", _newest_run, _badge))]
+_BADGE = Operation(
+    "Files", "How the newest finished run of a package ended.", {_SVG: TEXT}, refusals=PAGE_ERRORS,
+    parameters=words(word for word in WORDS if word != "package"),
+)  # fmt: skip
+routes = [RestRoute("/badge/{package:path}.svg", answering("badge", _newest_run, _badge), _BADGE)]

@@ -1,10 +1,10 @@
 """`/builds.csv` and `/builds.ndjson`: the whole of a list of builds, by the words of its page."""
 
 from starlette.responses import Response
-from starlette.routing import Route
 
-from spackmon.errors import Refused
-from spackmon.web.asked_builds import asked_builds, asked_words
+from spackmon.errors import Code, Refused
+from spackmon.http.operations import OF_EVERY_QUESTION, PAGE_ERRORS, TEXT, Operation, RestRoute, words
+from spackmon.web.asked_builds import WORDS, asked_builds, asked_words
 from spackmon.web.builds_page import asked_order
 from spackmon.web.export import CSV, NDJSON, export_response
 from spackmon.web.pages import Endpoint, PageRequest, document, refusal_page
@@ -27,4 +27,15 @@ def _file(media_type: str) -> Endpoint:
     return endpoint
 
 
-routes = [Route("/builds.csv", _file(CSV)), Route("/builds.ndjson", _file(NDJSON))]
+def _export(media_type: str) -> Operation:
+    return Operation(
+        "Files", "All builds of any filter.", {media_type: TEXT}, refusals=PAGE_ERRORS,
+        errors=(*OF_EVERY_QUESTION, Code.EXPORTS_BUSY, Code.EXPORT_NEEDS_HTTP_1_1),
+        parameters=words((*WORDS, "sort")),
+    )  # fmt: skip
+
+
+routes = [
+    RestRoute(f"/builds.{suffix}", _file(media_type), _export(media_type))
+    for suffix, media_type in (("csv", CSV), ("ndjson", NDJSON))
+]

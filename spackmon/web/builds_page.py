@@ -9,9 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.spec_words import in_words
-from spackmon.web.asked_builds import asked_builds, asked_words
+from spackmon.web.asked_builds import WORDS, asked_builds, asked_words
 from spackmon.web.build_columns import COLUMNS, USUAL_COLUMNS, Column
-from spackmon.web.pages import PageRequest, Values, at, page, paging, refusal_page
+from spackmon.web.pages import PAGING, PageRequest, Values, at, page, paging, refusal_page
 
 # Of the column that names the build, which is always there.
 _NAME, _VERSION = "package", "version"
@@ -109,4 +109,6 @@ async def to_two_builds(request: PageRequest) -> Response:
     return RedirectResponse(request.url.replace(path=path, query=""), 302)
 
 
-routes = [*at("/builds", page("builds", _builds, values=_shown))]
+routes = [
+    *at("/builds", page("builds", _builds, values=_shown), *WORDS, *PAGING, "columns", "sort", "counts")
+]

@@ -60,4 +60,6 @@ def _lines(text: str) -> list[str]:
     return text.removesuffix("\n").split("\n") if text else []
 
 
-routes: list[Route] = at("/compare/logs/{a}/{b}", answering("compare_logs", _two_phases, _compare_logs))
+routes: list[Route] = at(
+    "/compare/logs/{a}/{b}", answering("compare_logs", _two_phases, _compare_logs), "a_from", "b_from"
+)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.abstract_spec import COMPILER_PACKAGES
@@ -15,6 +14,8 @@ from spackmon.graph.spec_syntax import MAXIMUM_LENGTH
 from spackmon.graph.spec_tokens import DependencySign, Name, SpecSyntaxError, tokens
 from spackmon.graph.spec_words import in_words
 from spackmon.http import answers
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OBJECT, Operation, RestRoute, words
 from spackmon.web.pages import PageRequest, document
 
 _MOST = 20
@@ -148,4 +149,5 @@ _DOCUMENTS = {
     for name in ("complete_package", "complete_version", "complete_parameters", "complete_system")
 }
 
-routes = [Route("/complete", _complete)]
+_COMPLETE = Operation("Files", "How a spec may go on.", {JSON: OBJECT}, parameters=words(["spec"]))
+routes = [RestRoute("/complete", _complete, _COMPLETE)]

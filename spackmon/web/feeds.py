@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.responses import Response
-from starlette.routing import Route
 
-from spackmon.web.asked_builds import asked_builds, asked_words
+from spackmon.http.operations import PAGE_ERRORS, TEXT, Operation, RestRoute, words
+from spackmon.web.asked_builds import WORDS, asked_builds, asked_words
 from spackmon.web.pages import PageRequest, answering, rendered
 
 _MEDIA_TYPE = "application/atom+xml"
@@ -38,7 +38,19 @@ async def _feed_of_groups(request: PageRequest, data: Mapping[str, Any]) -> Resp
     return rendered(request, "feed_errors.atom", {**data, "updated": updated}, media_type=_MEDIA_TYPE)
 
 
+def _feed(summary: str, *names: str) -> Operation:
+    return Operation("Files", summary, {_MEDIA_TYPE: TEXT}, refusals=PAGE_ERRORS, parameters=words(names))
+
+
 routes = [
-    Route("/feeds/builds.atom", answering("feed_builds", _wanted_builds, _feed_of_builds)),
-    Route("/feeds/errors.atom", answering("feed_errors", _newest_groups, _feed_of_groups)),
+    RestRoute(
+        "/feeds/builds.atom",
+        answering("feed_builds", _wanted_builds, _feed_of_builds),
+        _feed("The newest builds of any filter.", *WORDS),
+    ),
+    RestRoute(
+        "/feeds/errors.atom",
+        answering("feed_errors", _newest_groups, _feed_of_groups),
+        _feed("The newest groups of errors."),
+    ),
 ]

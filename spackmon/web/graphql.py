@@ -11,13 +11,13 @@ from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.http.answers import retry_after
 from spackmon.http.body import discard_body
 from spackmon.http.caching import READS, is_unchanged
 from spackmon.http.negotiation import HTML, JSON, preferred
+from spackmon.http.operations import OBJECT, OF_EVERY_READ, TEXT, Operation, RestRoute, words
 from spackmon.http.reading import check_viewer, credentials_of
 from spackmon.http.services import Services
 from spackmon.query.serve.refusals import error_body, graphql_error
@@ -152,4 +152,32 @@ def _from_url(request: Request[Services]) -> GraphQLRequest:
     return read_operation(sent)
 
 
-graphql_routes = [Route("/graphql", graphql, methods=["GET", "POST"])]
+_ANSWERS = {PLAIN_JSON: OBJECT, RESPONSE_JSON: OBJECT, NDJSON: TEXT, CSV: TEXT, EVENT_STREAM: TEXT}
+_MEMBERS = ("query", "variables", "operationName", "extensions")
+_ERRORS = (
+    *OF_EVERY_READ, Code.QUERY_MISSING, Code.VARIABLES_INVALID, Code.NOT_ACCEPTABLE, Code.EXPORTS_BUSY,
+    Code.EXPORT_NEEDS_HTTP_1_1, Code.SUBSCRIPTIONS_BUSY,
+)  # fmt: skip
+_ASKED = Operation(
+    "GraphQL", "Ask a question in the address.", {**_ANSWERS, HTML: TEXT},
+    errors=(*_ERRORS, Code.GRAPHIQL_DISABLED), refusals={PLAIN_JSON: OBJECT}, parameters=words(_MEMBERS),
+    statuses=(200, 304),
+)  # fmt: skip
+_POSTED = Operation(
+    "GraphQL", "Ask a question.", _ANSWERS,
+    errors=(*_ERRORS, Code.BODY_INVALID, Code.BODY_TOO_LARGE, Code.CONTENT_TYPE_UNSUPPORTED),
+    refusals={PLAIN_JSON: OBJECT},
+    bodies={
+        PLAIN_JSON: {
+            "type": "object",
+            "required": ["query"],
+            "properties": {
+                "query": {"type": "string"},
+                "variables": {"type": ["object", "null"]},
+                "operationName": {"type": ["string", "null"]},
+                "extensions": {"type": ["object", "null"]},
+            },
+        }
+    },
+)  # fmt: skip
+graphql_routes = [RestRoute("/graphql", graphql, {"GET": _ASKED, "POST": _POSTED}, methods=["GET", "POST"])]

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OBJECT, PAGE_ERRORS, TEXT, Operation, RestRoute, download, words
 from spackmon.web.log_download import log_response
 from spackmon.web.pages import (
     PageRequest,
@@ -107,9 +108,22 @@ async def _log(request: PageRequest, data: Mapping[str, Any]) -> Response:
     return await log_response(chunks, digest, request.headers, lambda one: refusal_page(request, one))
 
 
+def _of_viewer(summary: str, *names: str) -> Operation:
+    return Operation("Files", summary, {JSON: OBJECT}, refusals=PAGE_ERRORS, parameters=words(names))
+
+
+_LOG = download("The log of a phase, byte for byte.", {"text/plain": TEXT})
 routes = [
-    *at("/phases/{id}/lines", page("lines", _lines, _printed)),
-    Route("/phases/{id}/window.json", answering("log_window", _window, _window_of_viewer)),
-    Route("/phases/{id}/found.json", answering("log_found", _found, _found_by_viewer)),
-    Route("/phases/{id:path}/log", answering("log", in_path, _log)),
+    *at("/phases/{id}/lines", page("lines", _lines, _printed), "from", "search"),
+    RestRoute(
+        "/phases/{id}/window.json",
+        answering("log_window", _window, _window_of_viewer),
+        _of_viewer("Some lines of a log.", "from", "count"),
+    ),
+    RestRoute(
+        "/phases/{id}/found.json",
+        answering("log_found", _found, _found_by_viewer),
+        _of_viewer("The lines of a log with a text.", "search", "from"),
+    ),
+    RestRoute("/phases/{id:path}/log", answering("log", in_path, _log), _LOG),
 ]

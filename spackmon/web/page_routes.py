@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.operations import BYTES, PAGE_ERRORS, TEXT, Operation, RestRoute, download
 from spackmon.web import (
     abi_pages,
     build_files,
@@ -23,8 +24,9 @@ from spackmon.web import (
     splice_pages,
 )
 from spackmon.web.asked_builds import asked_words
-from spackmon.web.asked_runs import asked_runs
+from spackmon.web.asked_runs import RUN_WORDS, asked_runs
 from spackmon.web.pages import (
+    PAGING,
     PageRequest,
     answering,
     at,
@@ -37,8 +39,10 @@ from spackmon.web.pages import (
     rendered,
 )
 from spackmon.web.result_download import result_response
+from spackmon.web.words import whole_number
 
 _DAYS, _MOST_DAYS = 7, 366
+_ERROR_WORDS = ("class", "blame", "text", "package")
 _GREATEST_NUMBER = 2**31 - 1
 _SPECS_OF_TWO = (
     "query ($a: ID!, $b: ID!) { a: build(id: $a) { spec { id } } b: build(id: $b) { spec { id } } }"
@@ -47,17 +51,13 @@ _SPECS_OF_TWO = (
 
 def _period(request: PageRequest) -> Mapping[str, Any]:
     """The whole days that `days` asks for, up to now."""
-    word = request.query_params.get("days", str(_DAYS))
-    if not word.isdecimal() or not 1 <= int(word) <= _MOST_DAYS:
-        raise Refused(Code.ARGUMENT_INVALID, f"`days` must be a whole number from 1 to {_MOST_DAYS}")
+    days = whole_number(request, "days", _DAYS, 1, _MOST_DAYS)
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return {"since": (today - timedelta(days=int(word) - 1)).isoformat()}
+    return {"since": (today - timedelta(days=days - 1)).isoformat()}
 
 
 def _errors(request: PageRequest) -> Mapping[str, Any]:
-    asked = {
-        word: request.query_params.get(word, "").strip() for word in ("class", "blame", "text", "package")
-    }
+    asked = {word: request.query_params.get(word, "").strip() for word in _ERROR_WORDS}
     conditions: list[Mapping[str, Any]] = [{"isMuted": {"eq": False}, "firstSeen": {"isNull": False}}]
     if asked["class"]:
         conditions.append({"errorClass": {"eq": asked["class"]}})
@@ -172,37 +172,45 @@ async def _report(request: PageRequest, data: Mapping[str, Any]) -> Response:
     return rendered(request, "report_of_build.txt", data, media_type="text/plain")
 
 
+_REPORT = Operation("Files", "A build in words.", {"text/plain": TEXT}, refusals=PAGE_ERRORS)
+_RESULT = download("The value of an analysis result, byte for byte.", {"*/*": BYTES})
 routes = [
     Route("/", _home_or_builds),
     *completion.routes,
     *build_files.routes,
     *builds_page.routes,
-    Route("/builds/{id}.txt", answering("build", in_path, _report, takes_gaps=True)),
-    *at("/builds/{id}/files", page("installed", _installed)),
+    RestRoute("/builds/{id}.txt", answering("build", in_path, _report, takes_gaps=True), _REPORT),
+    *at("/builds/{id}/files", page("installed", _installed), "under", "after"),
     *at("/builds/{id}/attempts/{a:int}/{b:int}", page("compare_attempts", _two_attempts, _both_attempts)),
     *at("/builds/{id:path}", page("build", in_path, _present_address, takes_gaps=True)),
-    *at("/errors", page("errors", _errors)),
+    *at("/errors", page("errors", _errors), *_ERROR_WORDS, *PAGING),
     *error_page.routes,
-    *at("/packages", page("packages", _packages)),
-    *at("/packages/{name:path}", package_page.endpoint),
+    *at("/packages", page("packages", _packages), "text", *PAGING),
+    *at("/packages/{name:path}", package_page.endpoint, "columns", "os", "memory"),
     *at("/specs/{hash}", page("spec", in_path)),
     *spec_pages.routes,
-    *at("/hosts", page("hosts", paging)),
+    *at("/hosts", page("hosts", paging), *PAGING),
     *at("/hosts/{name:path}", page("host", in_path)),
-    *at("/environments", page("environments", paging)),
+    *at("/environments", page("environments", paging), *PAGING),
     *at("/environments/{name:path}", page("environment", in_path)),
-    *at("/concretization-failures", page("concretization_failures", _concretization_failures)),
-    *at("/ci", page("ci_runs", paging)),
+    *at(
+        "/concretization-failures",
+        page("concretization_failures", _concretization_failures),
+        "package",
+        "text",
+        *PAGING,
+    ),
+    *at("/ci", page("ci_runs", paging), *PAGING),
     *at("/ci/{id}", page("ci_run", in_path)),
     Route("/compare/specs", _to_two_specs),
     Route("/compare/builds", builds_page.to_two_builds),
     *at("/compare/specs/{a}/{b}", page("compare_specs", in_path)),
     *at("/compare/builds/{a}/{b}", _compare_builds),
     *compare_logs.routes,
-    *at("/compare/runs", page("compare_runs", asked_runs)),
+    *at("/compare/runs", page("compare_runs", asked_runs), *RUN_WORDS),
     *splice_pages.routes,
     *log_pages.routes,
     *abi_pages.routes,
     *result_pages.routes,
-    Route("/analysis-results/{id:path}", answering("result", in_path, _result)),
+    RestRoute("/analysis-results/{id:path}", answering("result", in_path, _result), _RESULT),
 ]

@@ -20,6 +20,7 @@ from spackmon.graph.spec_text import quoted
 from spackmon.http import answers
 from spackmon.http.base_url import site_url
 from spackmon.http.negotiation import HTML, JSON, preferred
+from spackmon.http.operations import OBJECT, PAGE_ERRORS, Operation, RestRoute, words
 from spackmon.http.services import Services
 from spackmon.web.asked_builds import asked_words, narrowed
 from spackmon.web.build_columns import USUAL_COLUMNS
@@ -131,9 +132,20 @@ def page(
     return _answering(name, variables, shown, takes_gaps=takes_gaps)
 
 
-def at(path: str, endpoint: Endpoint) -> list[Route]:
-    """A page at its address, and its values as JSON at the same address with `.json` behind it."""
-    return [Route(f"{path}.json", endpoint), Route(path, endpoint)]
+def at(path: str, endpoint: Endpoint, *names: str) -> list[Route]:
+    """A page at its address, and its values as JSON at the same address with `.json` behind it.
+
+    `names` are those of the query string that it reads.
+    """
+    operation = Operation(
+        "Pages", f"The values of the page {path}.", {JSON: OBJECT}, refusals=PAGE_ERRORS,
+        parameters=words(names), statuses=(200, 301, 302),
+    )  # fmt: skip
+    return [RestRoute(f"{path}.json", endpoint, operation), Route(path, endpoint)]
+
+
+PAGING = ("after", "before")
+"""The names that `paging` reads."""
 
 
 def in_path(request: PageRequest) -> Mapping[str, Any]:

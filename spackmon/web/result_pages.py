@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
-from spackmon.web.pages import PageRequest, Values, at, in_path, page, paging, refusal_page
+from spackmon.web.pages import PAGING, PageRequest, Values, at, in_path, page, paging, refusal_page
 
 _CONDITIONS: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
     "package": lambda value: {"build": {"package": {"name": {"eq": value}}}},
@@ -43,7 +43,7 @@ async def _to_two_results(request: PageRequest) -> Response:
 
 
 routes = [
-    *at("/results", page("results", _results, values=_kept)),
+    *at("/results", page("results", _results, values=_kept), *_CONDITIONS, *PAGING),
     Route("/compare/results", _to_two_results),
     *at("/compare/results/{a}/{b}", page("compare_results", in_path)),
 ]

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import OBJECT, OF_EVERY_QUESTION, PAGE_ERRORS, Operation, RestRoute
 from spackmon.web.pages import PageRequest, answering, at, document, in_path, rendered, wants_json
 from spackmon.web.security import GRAPH_POLICY
 
@@ -49,7 +50,11 @@ async def _spec_document(request: PageRequest, data: Mapping[str, Any]) -> Respo
     return JSONResponse({"spec": whole})
 
 
+_DOCUMENT = Operation(
+    "Files", "A spec with all it depends on, as Spack reads it.", {JSON: OBJECT},
+    errors=(*OF_EVERY_QUESTION, Code.SPEC_UNKNOWN, Code.FORMATS_MIXED), refusals=PAGE_ERRORS,
+)  # fmt: skip
 routes = [
-    Route("/specs/{hash}/spec.json", answering("spec_document", in_path, _spec_document)),
+    RestRoute("/specs/{hash}/spec.json", answering("spec_document", in_path, _spec_document), _DOCUMENT),
     *at("/specs/{hash}/graph", answering("spec_graph", in_path, _spec_graph)),
 ]

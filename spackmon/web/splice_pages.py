@@ -61,4 +61,4 @@ async def _splice(request: PageRequest) -> Response:
     return rendered(request, "splice_start.html", {})
 
 
-routes = at("/splice", _splice)
+routes = at("/splice", _splice, "build", "replace", "with", "package", "after", "afterVersion")

@@ -115,6 +115,10 @@ def test_an_unknown_address_is_a_page_for_a_browser_and_json_for_a_program(long_
     assert "/no/such&lt;b&gt;/page/" in page
     assert long_server.http.get("/no/such/page").json()["code"] == 404
     assert long_server.http.delete("/", headers=HTML).status_code == 405
+    # More digits than Python makes a number of.
+    for path in ("/specs/detail/{}", "/builds/1/attempts/1/{}", "/builds/{}/"):
+        answer = long_server.http.get(path.format("9" * 5_000))
+        assert (answer.status_code, answer.json()["error"]) == (414, "HTTP_REFUSED")
 
 
 def test_the_data_api_s_page_lists_every_noun_with_a_question_that_has_an_answer(reported: Server) -> None:
@@ -125,8 +129,8 @@ def test_the_data_api_s_page_lists_every_noun_with_a_question_that_has_an_answer
         asked = parse_qs(urlsplit(unescape(address)).query)
         (connection,) = reported.ask(asked["query"][0], json.loads(asked["variables"][0])).values()
         assert connection["totalCount"] >= len(connection["edges"])
-    described = reported.http.get("/api/docs/?format=openapi").json()
-    assert {path for path in described["paths"] if "{id}" not in path} == {f"/api/{n}/" for n in names}
+    described = reported.http.get("/api/docs/?format=openapi", follow_redirects=True).json()
+    assert {f"/api/{name}/" for name in names} < set(described["paths"])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

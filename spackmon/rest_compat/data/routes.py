@@ -7,10 +7,11 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from spackmon.errors import Code, Refused
 from spackmon.http.base_url import base_url
+from spackmon.http.negotiation import JSON
+from spackmon.http.operations import ERROR, OBJECT, Operation, Parameter, RestRoute, Schema
 from spackmon.http.services import Services
 from spackmon.rest_compat.data import shapes
 from spackmon.rest_compat.data.sources import (
@@ -22,13 +23,14 @@ from spackmon.rest_compat.data.sources import (
     Variables,
     fragment,
 )
-from spackmon.rest_compat.data.window import page, read_window
+from spackmon.rest_compat.data.window import PAGE, page, read_window, window_words
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _ID_DIGITS = 18
 # Of phases come whole logs, each of many megabytes.
 _LOGS_AT_ONCE = 10
 _OF_KIND = "{{kind: {{eq: {}}}}}".format
+_REFUSED = {"anyOf": [ERROR, {"type": "object", "required": ["detail"]}]}
 _EVENT = fragment("buildevents")
 
 
@@ -74,18 +76,30 @@ NOUNS = (
 Endpoint = Callable[[Request[Services]], Awaitable[Response]]
 
 
-def data_routes() -> list[Route]:
+def data_routes() -> list[RestRoute]:
     """Every address of the data API, with and without the slash at its end, and with `.json`."""
-    routes = [Route(f"/api{slash}", _read_only(_index), methods=_METHODS) for slash in ("/", "")]
+    routes = _both("/api", _index, _operation("The nouns, and where their rows are."))
     for noun in NOUNS:
         path = f"/api/{noun.name}"
-        addresses = {f"{path}": _list(noun), f"{path}.json": _list(noun), f"{path}/{{id}}": _one(noun)}
+        rows = _operation(f"A page of {noun.name}, from the lowest id up.", PAGE, window_words(noun.maximum))
         routes += [
-            Route(f"{address}{slash}", _read_only(endpoint), methods=_METHODS)
-            for address, endpoint in addresses.items()
-            for slash in ("/", "")
+            *_both(path, _list(noun), rows),
+            *_both(f"{path}.json", _list(noun), rows),
+            *_both(f"{path}/{{id}}", _one(noun), _operation(f"One of {noun.name}.")),
         ]
     return routes
+
+
+def _both(path: str, read: Callable[[Request[Services]], Awaitable[Any]], get: Operation) -> list[RestRoute]:
+    spellings = (path, f"{path}/") if path.endswith(".json") else (f"{path}/", path)
+    return [RestRoute(spelt, _read_only(read), {"GET": get}, methods=_METHODS) for spelt in spellings]
+
+
+def _operation(summary: str, schema: Schema = OBJECT, parameters: tuple[Parameter, ...] = ()) -> Operation:
+    return Operation(
+        "Data API", summary, {JSON: schema}, refusals={JSON: _REFUSED},
+        parameters=(*parameters, Parameter("format", {"enum": ["json"]})),
+    )  # fmt: skip
 
 
 def _read_only(read: Callable[[Request[Services]], Awaitable[Any]]) -> Endpoint:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from spackmon.errors import Code, Refused
+from spackmon.http.operations import Parameter, Schema
 from spackmon.rest_compat.data.shapes import Shaped
 
 DEFAULT_LIMIT = 10
@@ -61,6 +62,18 @@ def read_window(query: Mapping[str, str], maximum: int) -> Window:
     return Window(min(limit, maximum), offset, after, before)
 
 
+def window_words(maximum: int) -> tuple[Parameter, ...]:
+    """What `read_window` reads, for programs."""
+    number = {"type": "integer", "minimum": 0}
+    limit = {**number, "minimum": 1, "default": DEFAULT_LIMIT, "description": f"At most {maximum} are given."}
+    return (
+        Parameter("limit", limit),
+        Parameter("offset", {**number, "maximum": MAXIMUM_OFFSET, "default": 0}),
+        Parameter("after"),
+        Parameter("before"),
+    )
+
+
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     text = query.get(name, "")
     if not text:
@@ -69,6 +82,20 @@ def _number(query: Mapping[str, str], name: str, default: int) -> int:
         return int(text)
     code, expected = _UNFIT[name]
     raise Refused(code, f"{name} must be a whole number {expected}, it is {text[:100]!r}")
+
+
+_LINK = {"type": ["string", "null"]}
+PAGE: Schema = {
+    "type": "object",
+    "required": ["count", "next", "previous", "results"],
+    "properties": {
+        "count": {"type": ["integer", "null"]},
+        "next": _LINK,
+        "previous": _LINK,
+        "results": {"type": "array", "items": {"type": "object"}},
+    },
+}
+"""What `page` gives."""
 
 
 def page(listed: Listed, window: Window, address: str, query: Mapping[str, str]) -> dict[str, Any]:

@@ -8,11 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from spackmon.errors import Refused
 from spackmon.http import answers
 from spackmon.http.base_url import site_url
+from spackmon.http.operations import OBJECT, Operation, Parameter, RestRoute, words
 from spackmon.web.bills.cyclonedx import cyclonedx
 from spackmon.web.bills.materials import Bill, components_of
 from spackmon.web.bills.spdx import spdx
@@ -113,8 +113,18 @@ async def _answer(make: _Make, request: PageRequest) -> Response:
     return JSONResponse(write(bill, _VERSION), media_type=media_type)
 
 
+def _bill_of(noun: str, *parameters: Parameter) -> Operation:
+    answers = {media_type.partition(";")[0]: OBJECT for media_type, _ in _FORMATS.values()}
+    summary = f"The bill of materials of {noun}; `format` is one of {', '.join(_FORMATS)}."
+    return Operation("Files", summary, answers, parameters=parameters)
+
+
 routes = [
-    Route("/specs/{hash}/sbom.{format}.json", partial(_answer, _of_spec)),
-    Route("/builds/{id}/sbom.{format}.json", partial(_answer, _of_build)),
-    Route("/environments/{name}/sbom.{format}.json", partial(_answer, _of_environment)),
+    RestRoute("/specs/{hash}/sbom.{format}.json", partial(_answer, _of_spec), _bill_of("a spec")),
+    RestRoute("/builds/{id}/sbom.{format}.json", partial(_answer, _of_build), _bill_of("a build")),
+    RestRoute(
+        "/environments/{name}/sbom.{format}.json",
+        partial(_answer, _of_environment),
+        _bill_of("an environment", *words(["owner"])),
+    ),
 ]
