@@ -42,9 +42,9 @@ def secret_folders() -> list[Path]:
 
 
 def unusable(name: str, value: Any, reason: str) -> Refused:
-    """An error that names the setting and, unless it is a secret, its value."""
+    """An error that names the setting and its value, if it has one that is no secret."""
     reason = reason[:1].lower() + reason[1:]
-    if name.lower() in _SECRET_KEYS:
+    if value is None or name.lower() in _SECRET_KEYS:
         return Refused(Code.SETTING_INVALID, f"{name} is not usable: {reason}")
     # An address may hold a password, and one that is wrong may hold any character unescaped.
     shown = re.sub(r"//.*@", "//***@", str(value), flags=re.DOTALL)

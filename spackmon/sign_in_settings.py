@@ -32,6 +32,18 @@ def _teams(value: frozenset[str]) -> frozenset[str]:
     return value
 
 
+def _domains(value: frozenset[str]) -> frozenset[str]:
+    if any("@" in name or "/" in name for name in value):
+        raise ValueError("expected domains such as example.org")
+    return value
+
+
+def _scopes(value: str) -> str:
+    if "openid" not in value.split():
+        raise ValueError("expected openid among them")
+    return value
+
+
 def _roles(value: object) -> object:
     if not isinstance(value, str):
         return value
@@ -43,6 +55,7 @@ def _roles(value: object) -> object:
 
 
 SmallNames = Annotated[Names, AfterValidator(_small)]
+Domains = Annotated[Names, AfterValidator(_small), AfterValidator(_domains)]
 Teams = Annotated[Names, AfterValidator(_small), AfterValidator(_teams)]
 Roles = Annotated[dict[str, str], NoDecode, BeforeValidator(_roles)]
 
@@ -60,17 +73,19 @@ class SignInSettings(BaseSettings):
         default=None, description="Its secret there. Not set: a public client, which PKCE alone protects."
     )
     oidc_issuer: BaseUrl | None = Field(
-        default=None, description="The OpenID Connect provider, as `https://login.example.org/realms/site`."
+        default=None,
+        validate_default=True,
+        description="The OpenID Connect provider, as `https://login.example.org/realms/site`.",
     )
     oidc_name: str = Field(
         default="OpenID Connect",
         min_length=1,
         description="What the button for it says after `Sign in with`.",
     )
-    oidc_scopes: str = Field(
+    oidc_scopes: Annotated[str, AfterValidator(_scopes)] = Field(
         default="openid profile email", description="What it is asked for, with blanks between."
     )
-    oidc_allowed_domains: SmallNames = Field(
+    oidc_allowed_domains: Domains = Field(
         default=frozenset(),
         description="Domains of the verified mail addresses that are let in, with commas between. Not set: "
         "all.",
@@ -114,8 +129,15 @@ class SignInSettings(BaseSettings):
     @field_validator("oidc_issuer")
     @classmethod
     def _with_client(cls, value: str | None, others: ValidationInfo) -> str | None:
-        if value is not None and not others.data.get("oidc_client_id"):
-            raise ValueError("expected OIDC_CLIENT_ID beside it")
+        if (value is None) != (not others.data.get("oidc_client_id")):
+            raise ValueError("expected OIDC_CLIENT_ID and OIDC_ISSUER together")
+        return value
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _of_claim(cls, value: dict[str, str], others: ValidationInfo) -> dict[str, str]:
+        if value and not others.data.get("oidc_role_claim"):
+            raise ValueError("expected OIDC_ROLE_CLAIM beside it")
         return value
 
     @field_validator("github_secret")

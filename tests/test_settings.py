@@ -163,7 +163,10 @@ def test_authentication_is_disabled_by_any_value_that_does_not_say_no(
         ("DATABASE_DIRECT_URL", "postgresql://host/name"),
         ("DATABASE_URL", "sqlite:///:memory:"), ("URL_API_PREFIX", "graphql"), ("URL_API_PREFIX", "a b"),
         ("AUTH_SERVER", "ftp://host"), ("AUTH_SERVER", 'http://h"ost'), ("DATA_DIR", "/dev/null/x"),
-        ("DOMAIN_PORT", "x"), ("LOG_LEVEL", "LOUD"),
+        ("DOMAIN_PORT", "x"), ("LOG_LEVEL", "LOUD"), ("SIGN_IN_ROLE", "king"), ("OIDC_ISSUER", "ftp://x"),
+        ("OIDC_ISSUER", "https://login.example.org"), ("OIDC_ROLES", "x"), ("OIDC_ROLES", "staff=king"),
+        ("OIDC_ROLES", "staff=admin"), ("OIDC_SCOPES", "email"), ("OIDC_ALLOWED_DOMAINS", "@example.org"),
+        ("GITHUB_URL", "nonsense"), ("GITHUB_TEAMS", "spack"), ("GITHUB_TEAMS", "a/b/c"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_key_in_one_sentence(
@@ -175,6 +178,24 @@ def test_a_wrong_value_is_named_with_its_key_in_one_sentence(
     assert name in refused.value.sentence
     assert repr(value) in refused.value.sentence
     assert "\n" not in refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "both"),
+    [
+        ("GITHUB_KEY", "GITHUB_KEY and GITHUB_SECRET"), ("GITHUB_SECRET", "GITHUB_KEY and GITHUB_SECRET"),
+        ("SOCIAL_AUTH_GITHUB_SECRET", "GITHUB_KEY and GITHUB_SECRET"),
+        ("OIDC_CLIENT_ID", "OIDC_CLIENT_ID and OIDC_ISSUER"),
+    ],
+)  # fmt: skip
+def test_a_half_of_two_settings_is_refused_and_not_shown(
+    name: str, both: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"SPACKMON_{name}", "xyzzy")
+    with pytest.raises(Refused) as refused:
+        load_settings()
+    assert f"expected {both} together" in refused.value.sentence
+    assert "xyzzy" not in refused.value.sentence
 
 
 def test_what_is_no_setting_is_refused_with_a_suggestion(monkeypatch: pytest.MonkeyPatch) -> None:

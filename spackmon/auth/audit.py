@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
-from spackmon.models import AuditEntry, utc_now
+from spackmon.models import AuditEntry, Person, utc_now
 
 _FROM_A_COMMAND = "command"
+# No person has a name with a blank.
+_NOBODY = "nobody known"
 
 
 class Action(StrEnum):
@@ -22,15 +24,20 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "password changed"  # noqa: S105 -- a word of the log
     ROLE_CHANGED = "role changed"
     SIGNED_IN = "signed in"
-    GROUP_ADDED = "group added"
-    MEMBER_ADDED = "member added"
-    MEMBER_REMOVED = "member removed"
+    SIGN_IN_REFUSED = "sign-in refused"
     IDENTITY_LINKED = "identity linked"
     IDENTITY_REMOVED = "identity removed"
     SESSION_ENDED = "session ended"
     TOKEN_CREATED = "token created"  # noqa: S105 -- a word of the log
     KEY_ROTATED = "key rotated"
     TOKEN_REVOKED = "token revoked"  # noqa: S105 -- a word of the log
+    GROUP_ADDED = "group added"
+    MEMBER_ADDED = "member added"
+    MEMBER_REMOVED = "member removed"
+    VISIBILITY_CHANGED = "visibility changed"
+    RULE_ADDED = "rule added"
+    RULE_CHANGED = "rule changed"
+    RULE_REMOVED = "rule removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,20 @@ def note(connection: Connection, by: Actor | None, action: Action, subject: str,
         insert(AuditEntry).values(
             changed_at=utc_now(), actor=actor.name, address=actor.address, action=action, subject=subject,
             detail=detail,
+        )
+    )  # fmt: skip
+
+
+def note_refusal(connection: Connection, address: str, name: str, detail: str) -> None:
+    """Write down that somebody was not let in who said to have this name.
+
+    A name that nobody has is left out, since people type passwords there; it takes the same statement.
+    """
+    known = select(Person.name).where(Person.name == name).scalar_subquery()
+    connection.execute(
+        insert(AuditEntry).values(
+            changed_at=utc_now(), actor=_NOBODY, address=address, action=Action.SIGN_IN_REFUSED,
+            subject=func.coalesce(known, ""), detail=detail,
         )
     )  # fmt: skip
 

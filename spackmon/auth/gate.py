@@ -124,7 +124,7 @@ class Gate:
     async def _viewer(self, authorization: str, address: str) -> Viewer:
         if _is_basic(authorization):
             name, secret = _basic(authorization)
-            claims = await self._claims(name, secret, address)
+            claims = await self._claims(name, secret, address, signs_in=False)
             if claims is None:
                 raise Refused(Code.CREDENTIALS_WRONG, _do_not_fit(name), status=401)
             row = await self._first(_of_claims(claims))
@@ -185,7 +185,7 @@ class Gate:
         too many passwords were.
         """
         name, secret = _basic(authorization)
-        claims = await self._claims(name, secret, address)
+        claims = await self._claims(name, secret, address, signs_in=True)
         await self._wait_for_key()
         if claims is None:
             raise Refused(Code.CREDENTIALS_WRONG, _do_not_fit(name))
@@ -196,14 +196,14 @@ class Gate:
 
         Raises Refused GUESSES_LIMITED.
         """
-        claims = await self._by_password(name, password, address)
+        claims = await self._by_password(name, password, address, signs_in=True)
         row = None if claims is None else await self._first(_of_claims(claims))
         return None if row is None else int(row.person_id)
 
-    async def _claims(self, name: str, secret: str, address: str) -> Claims | None:
+    async def _claims(self, name: str, secret: str, address: str, *, signs_in: bool) -> Claims | None:
         if looks_like_token(secret):
             return await self._by_token(name, secret)
-        return await self._by_password(name, secret, address)
+        return await self._by_password(name, secret, address, signs_in=signs_in)
 
     async def _by_token(self, name: str, secret: str) -> Claims | None:
         statement = _of_token().where(Token.digest == digest(secret), Person.name == name)
@@ -222,7 +222,7 @@ class Gate:
         self._remember(secret, claims)
         return claims
 
-    async def _by_password(self, name: str, secret: str, address: str) -> Claims | None:
+    async def _by_password(self, name: str, secret: str, address: str, *, signs_in: bool) -> Claims | None:
         password_hash, beside = await self._database.admit_held(partial(hashes_to_judge, name=name))
         # With the hash of now: a password that was changed was never judged.
         content = "\0".join((name, password_hash, secret)).encode()
@@ -235,7 +235,7 @@ class Gate:
             await self._guesses.check(name, address)
             is_right = await in_thread(_judge, password_hash, beside, secret)
             if not is_right:
-                await self._guesses.failed(name, address)
+                await self._guesses.failed(name, address, signs_in=signs_in)
         if is_right and is_old(password_hash):
             renew = partial(renew_password, name=name, old_hash=password_hash, password=secret)
             with suppress(Refused):

@@ -85,7 +85,11 @@ def list_groups(connection: Connection) -> list[GroupRecord]:
 
 
 def set_default_visibility(
-    connection: Connection, person: str, visibility: Visibility, group: str | None = None
+    connection: Connection,
+    person: str,
+    visibility: Visibility,
+    group: str | None = None,
+    by: Actor | None = None,
 ) -> None:
     """Say whom a person's reports are for from now on; a group is for PRIVATE ones alone.
 
@@ -96,10 +100,15 @@ def set_default_visibility(
     connection.execute(delete(DefaultAudience).where(DefaultAudience.person_id == person_id))
     if audience_id is not None:
         connection.execute(insert(DefaultAudience).values(person_id=person_id, audience_id=audience_id))
+    note(connection, by, Action.VISIBILITY_CHANGED, person, f"reports: {_in_words(visibility, group)}")
 
 
 def set_build_visibility(
-    connection: Connection, build_id: int, visibility: Visibility, group: str | None = None
+    connection: Connection,
+    build_id: int,
+    visibility: Visibility,
+    group: str | None = None,
+    by: Actor | None = None,
 ) -> None:
     """Say anew who may see a build, with all that was reported of it until now.
 
@@ -115,6 +124,13 @@ def set_build_visibility(
     builds.settle_build(connection, build.id, utc_now(), settled)
     settled.count(connection)
     note_changes(connection, builds=[build.id])
+    owner = connection.execute(select(Person.name).where(Person.id == build.owner_id)).scalar_one()
+    detail = f"build {build.id}: {_in_words(visibility, group)}"
+    note(connection, by, Action.VISIBILITY_CHANGED, owner, detail)
+
+
+def _in_words(visibility: Visibility, group: str | None) -> str:
+    return f"{visibility.value} for {group}" if group else visibility.value
 
 
 def audience_of(

@@ -14,6 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import Connection
 
+from spackmon.auth.audit import note_refusal
 from spackmon.auth.rate_counts import ConnectionStorage
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
@@ -50,13 +51,18 @@ class Guesses:
             sentence = f"too many passwords were wrong: try again in {seconds} seconds"
             raise Refused(Code.GUESSES_LIMITED, sentence, retry_seconds=seconds)
 
-    async def failed(self, name: str, address: str) -> None:
-        """Count a wrong password."""
+    async def failed(self, name: str, address: str, *, signs_in: bool) -> None:
+        """Count a wrong password; where somebody `signs_in` by it, the audit log has it, too.
+
+        A browser sends the password that is for a proxy with all that it reads: that is no sign-in.
+        """
 
         def work(connection: Connection) -> None:
             limiter = FixedWindowRateLimiter(ConnectionStorage(connection))
             for limit, key in _limits(name, address):
                 limiter.hit(limit, key)
+            if signs_in:
+                note_refusal(connection, address, name, "wrong password")
 
         await self._database.write_held(work)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, select, update
 
+from spackmon.auth.audit import Action, note
 from spackmon.auth.old_passwords import is_old
 from spackmon.auth.people import ANONYMOUS, anonymous
 from spackmon.auth.tokens import digest, looks_like_token
@@ -60,6 +61,7 @@ def take_over(connection: Connection, person: OldPerson) -> tuple[int, bool]:
         disabled_at = None if person.is_active else utc_now()
         added = insert(Person).values(**values, disabled_at=disabled_at).returning(Person.id)
         found = connection.execute(added).scalar_one()
+        note(connection, None, Action.PERSON_ADDED, name, f"{person.role}, of the old server")
     elif password_hash is not None:
         lacks = Person.id == found, Person.password_hash.is_(None)
         connection.execute(update(Person).where(*lacks).values(password_hash=password_hash))
@@ -74,4 +76,5 @@ def _take_over_token(connection: Connection, person_id: int, person: OldPerson) 
         values = {"person_id": person_id, "digest": digest(key), "scopes": f"{WRITE} {READ}"}
         created_at = person.token_created_at or utc_now()
         connection.execute(insert(Token).values(**values, created_at=created_at))
+        note(connection, None, Action.TOKEN_CREATED, name_here(person.name), "the token of the old server")
     return True

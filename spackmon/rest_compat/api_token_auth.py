@@ -77,8 +77,8 @@ _TOKEN = Operation(
         }
     },
     errors=(
-        Code.BODY_NOT_JSON, Code.BODY_INVALID, Code.FIELD_MISSING, Code.FIELD_INVALID, Code.BODY_TOO_LARGE, Code.GUESSES_LIMITED,
-        Code.DATABASE_UNAVAILABLE,
+        Code.BODY_NOT_JSON, Code.BODY_INVALID, Code.FIELD_MISSING, Code.FIELD_INVALID, Code.BODY_TOO_LARGE,
+        Code.GUESSES_LIMITED, Code.DATABASE_UNAVAILABLE,
     ),
     bodies={JSON: _SENT, _FORM: _SENT},
     security=(),

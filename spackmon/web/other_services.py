@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from spackmon.auth.audit import Actor
+from spackmon.auth.audit import Actor, note_refusal
 from spackmon.auth.identities import link, sign_in
 from spackmon.auth.providers.claims import Claimed, Provider, no_good
 from spackmon.auth.providers.pending import MINUTES, Pending, use_up
@@ -21,6 +21,8 @@ from spackmon.web.pages import PageRequest
 from spackmon.web.sign_in import begin_session
 
 _MOST_REASON_CHARACTERS = 200
+# What the service there said is believed, and not enough here.
+_NOT_LET_IN = (Code.SIGN_IN_NOT_ALLOWED, Code.PERSON_DISABLED, Code.IDENTITY_TAKEN)
 
 
 @guarded
@@ -60,11 +62,19 @@ async def _complete(request: PageRequest) -> Response:
     )
     await request.state.database.write_held(lambda connection: use_up(connection, proofs))
     _check_said(provider, answer)
-    claimed = await provider.claimed(answer, proofs, _back(request, provider))
-    if pending.person_id is None:
-        response = await _signed_in(request, claimed, pending)
-    else:
-        response = await _linked(request, claimed, pending)
+    try:
+        claimed = await provider.claimed(answer, proofs, _back(request, provider))
+        if pending.person_id is None:
+            response = await _signed_in(request, claimed, pending)
+        else:
+            response = await _linked(request, claimed, pending)
+    except Refused as refused:
+        if refused.code in _NOT_LET_IN:
+            address, reason = address_of(request), f"{provider.way}: {refused.sentence}"
+            await request.state.database.write_held(
+                lambda connection: note_refusal(connection, address, "", reason[:_MOST_REASON_CHARACTERS])
+            )
+        raise
     end_sign_in(request, response)
     return response
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -14,6 +15,8 @@ from typing import Any
 import jwt
 import pytest
 from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
 from sqlalchemy import Connection, Engine, event, insert, select, update
 
 from spackmon.auth import gate
@@ -108,11 +111,40 @@ def test_a_forged_or_stretched_access_token_is_refused(database_url: str, tmp_pa
             ({**claims, "exp": int(time.time()) - 1}, KEY, "HS256"),
             ({**claims, "sub": "somebody"}, KEY, "HS256"),
             ({name: claim for name, claim in claims.items() if name != "exp"}, KEY, "HS256"),
+            (claims, KEY, "HS512"),
+            ({**claims, "aud": "another service"}, KEY, "HS256"),
         ]:
             assert not is_let_in(server, f"Bearer {jwt.encode(changed, key, algorithm)}")
+        # Clocks differ, and nobody else can sign: its end alone counts.
+        early = jwt.encode({**claims, "nbf": claims["exp"], "iat": claims["exp"]}, KEY, "HS256")
+        assert is_let_in(server, f"Bearer {early}")
+        for forged in _signed_by_another(claims):
+            assert not is_let_in(server, f"Bearer {forged}")
         unscoped = jwt.encode({**claims, "access": []}, KEY, "HS256")
         answer = server.http.post(WRITE, json={}, headers={"Authorization": f"Bearer {unscoped}"})
         assert answer.status_code == 403
+
+
+def _signed_by_another(claims: dict[str, Any]) -> Iterator[str]:
+    """By an RSA key that the header brings along, by its public half as a secret, by what a path names."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    public = json.loads(RSAAlgorithm.to_jwk(key.public_key()))
+    for headers in ({}, {"jwk": public}, {"jku": "http://127.0.0.1/keys"}, {"x5u": "http://127.0.0.1/c"}):
+        yield jwt.encode(claims, key, "RS256", headers=headers)
+        yield jwt.encode(claims, public["n"], "HS256", headers=headers)
+    for key_id in ("/dev/null", "../../dev/null", "0", "-1", "01", "1e0"):
+        yield jwt.encode(claims, "", "HS256", headers={"kid": key_id})
+    body = jwt.encode(claims, KEY, "HS256").split(".")[1]
+    for header in (
+        {"alg": "None"},
+        {"alg": "nOnE"},
+        {"alg": ["HS256"]},
+        {"alg": "HS256", "crit": ["x"]},
+        {},
+        [],
+    ):
+        encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=")
+        yield f"{encoded}.{body}."
 
 
 def test_keys_rotate_without_a_pause_and_a_separate_server_s_tokens_are_good_here(

@@ -5,13 +5,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from socket import AF_INET, IPPROTO_TCP, SOCK_STREAM
 from typing import Any
 
+import httpcore
 import pytest
 
 from spackmon.errors import Refused
 from spackmon.ops.notifications import chat, mail
-from spackmon.ops.notifications.addresses import Allowed, check_url
+from spackmon.ops.notifications.addresses import Allowed, CheckedNetwork, check_url
 from spackmon.ops.notifications.mail import MailServer
 from spackmon.ops.notifications.messages import example
 from spackmon.ops.notifications.webhook import Outcome, WebhookSender
@@ -65,6 +67,35 @@ def test_no_request_goes_to_an_address_that_is_none_of_the_internet(receiver: Re
     assert len(receiver.requests) == 3
     for url in ("http://8.8.8.8/", "https://[2606:4700::1111]/", "https://example.org:8443/hook?a=b"):
         check_url(url, Allowed())
+
+
+def test_what_was_checked_is_what_is_connected_to_whatever_the_name_means_a_moment_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connected: list[str] = []
+
+    class Network(httpcore.AnyIOBackend):
+        async def connect_tcp(self, host: str, *_: Any, **__: Any) -> Any:
+            connected.append(host)
+            raise httpcore.ConnectError("nobody is there")
+
+    meanings = [["93.184.216.34"], ["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["::ffff:10.0.0.1"]]
+
+    def looked_up(*_: Any, **__: Any) -> list[Any]:
+        return [(AF_INET, SOCK_STREAM, IPPROTO_TCP, "", (one, 80)) for one in meanings.pop(0)]
+
+    monkeypatch.setattr("socket.getaddrinfo", looked_up)
+    network = CheckedNetwork(Allowed(), Network())
+
+    async def connect() -> None:
+        await network.connect_tcp("rebinding.example", 80)
+
+    with pytest.raises(httpcore.ConnectError):
+        asyncio.run(connect())
+    for _ in range(3):
+        with pytest.raises(Refused, match="no address of the Internet"):
+            asyncio.run(connect())
+    assert (connected, meanings) == (["93.184.216.34"], [])
 
 
 @pytest.mark.parametrize("url", UNUSABLE)

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
+from spackmon.auth.audit import Action, note
 from spackmon.errors import Code, Refused
 from spackmon.models import NotificationChannel, NotificationDelivery, NotificationRule, utc_now
 from spackmon.ops.notifications import chat
@@ -96,6 +97,7 @@ def edit_rule(connection: Connection, name: str, change: RuleChange) -> None:
         _give_up(connection, rule_id)
     if values:
         connection.execute(update(NotificationRule).where(NotificationRule.id == rule_id).values(values))
+    note(connection, None, Action.RULE_CHANGED, name, f"tells of {told.event}")
 
 
 def _from_now_on(connection: Connection) -> dict[str, Any]:

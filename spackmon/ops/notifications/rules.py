@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from spackmon.auth.audit import Action, note
 from spackmon.errors import Code, Refused
 from spackmon.ingest.tables.changes import number_changes
 from spackmon.models import (
@@ -118,6 +119,7 @@ def add_rule(connection: Connection, owner_id: int, rule: NewRule) -> None:
         raise Refused(Code.RULE_EXISTS, f"there is a rule named {rule.name!r} already") from None
     for channel in rule.channels:
         add_channel(connection, rule_id, channel)
+    note(connection, None, Action.RULE_ADDED, rule.name, rule.event)
 
 
 def add_channel(connection: Connection, rule_id: int, channel: Channel) -> None:
@@ -150,6 +152,7 @@ def remove_rule(connection: Connection, name: str) -> None:
     connection.execute(delete(NotificationDelivery).where(NotificationDelivery.channel_id.in_(channels)))
     connection.execute(delete(NotificationChannel).where(NotificationChannel.rule_id == rule_id))
     connection.execute(delete(NotificationRule).where(NotificationRule.id == rule_id))
+    note(connection, None, Action.RULE_REMOVED, name)
 
 
 def list_rules(connection: Connection) -> list[RuleRecord]:
