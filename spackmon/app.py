@@ -34,6 +34,7 @@ from spackmon.http.server import END_STREAMS
 from spackmon.http.short_addresses import ShortAddresses
 from spackmon.http.traces import Traces
 from spackmon.ops import capacity, changes, migrations, upkeep
+from spackmon.ops.default_visibility import show_by
 from spackmon.ops.health import Watch
 from spackmon.ops.jobs import Jobs
 from spackmon.ops.log_objects import bucket_of
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> Starlette:
         _warn(settings)
         classify_by(settings)
         mask_by(settings)
+        show_by(settings)
         database = Database(
             settings.database_url,
             role=WRITER,

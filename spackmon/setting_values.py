@@ -50,6 +50,10 @@ Access = Annotated[
     Literal["public", "authenticated"],
     BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
 ]
+Visible = Annotated[
+    Literal["public", "internal", "private"],
+    BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value),
+]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),

@@ -56,6 +56,7 @@ from spackmon.setting_values import (
     Rate,
     Reachable,
     Truth,
+    Visible,
 )
 from spackmon.settings_file import PREFIX, read_file, secret_folders, unusable
 from spackmon.sign_in_settings import SignInSettings
@@ -148,6 +149,11 @@ class Settings(SignInSettings, LogBucketSettings):
         default="public",
         description="Who sees environment variables and the owners of installed files: `public`, or "
         "`authenticated`.",
+    )
+    default_visibility: Visible = Field(
+        default="public",
+        description="Who sees what people report who are added from now on: `public`, `internal` for all who "
+        "are known, or `private`.",
     )
     secret_names: Names = Field(
         default=frozenset(),

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from spackmon.auth.audit import Action, note
 from spackmon.auth.old_passwords import is_old
-from spackmon.auth.people import ANONYMOUS, anonymous
+from spackmon.auth.people import ANONYMOUS, anonymous, begin_as_site_says
 from spackmon.auth.tokens import digest, looks_like_token
 from spackmon.models import Person, Token, utc_now
 from spackmon.viewer import READ, WRITE, WRITER
@@ -61,6 +61,7 @@ def take_over(connection: Connection, person: OldPerson) -> tuple[int, bool]:
         disabled_at = None if person.is_active else utc_now()
         added = insert(Person).values(**values, disabled_at=disabled_at).returning(Person.id)
         found = connection.execute(added).scalar_one()
+        begin_as_site_says(connection, found)
         note(connection, None, Action.PERSON_ADDED, name, f"{person.role}, of the old server")
     elif password_hash is not None:
         lacks = Person.id == found, Person.password_hash.is_(None)

@@ -14,7 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from spackmon.auth.audit import Action, Actor, note
 from spackmon.auth.old_passwords import OLD_ALGORITHM, is_old, is_old_password
 from spackmon.errors import Code, Refused
-from spackmon.models import Person, Session, utc_now
+from spackmon.ingest.tables.audiences import audience
+from spackmon.models import DefaultAudience, Person, Session, utc_now
+from spackmon.status import Visibility
 from spackmon.viewer import SCOPES_OF_ROLES, WRITER
 
 # Builds that are reported without authentication belong to this person, who therefore cannot sign in.
@@ -25,6 +27,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
 _PASSWORD_MINIMUM_CHARACTERS = 8
 HASHER = PasswordHasher()
 """Says what a guess costs."""
+
+_site_visibility = [Visibility.PUBLIC]
+
+
+def use_for_site(visibility: Visibility) -> None:
+    """Say whom the reports of people are for whom this process adds, until it is said otherwise."""
+    _site_visibility[:] = [visibility]
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +218,17 @@ def _check_role(role: str) -> None:
 
 
 def _insert(connection: Connection, name: str, password_hash: str | None, role: str) -> int:
-    return connection.execute(
+    person_id: int = connection.execute(
         insert(Person)
         .values(name=name, password_hash=password_hash, role=role, created_at=utc_now())
         .returning(Person.id)
     ).scalar_one()
+    begin_as_site_says(connection, person_id)
+    return person_id
+
+
+def begin_as_site_says(connection: Connection, person_id: int) -> None:
+    """Let the reports of somebody who was just added be for whom the site says."""
+    audience_id = audience(connection, _site_visibility[0], person_id)
+    if audience_id is not None:
+        connection.execute(insert(DefaultAudience).values(person_id=person_id, audience_id=audience_id))

@@ -20,6 +20,7 @@ from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.settled import write_hashes
 from spackmon.ingest.specs.settling import settle
 from spackmon.ingest.tables import facets
+from spackmon.ingest.tables.audiences import show_graphs_of_builds
 from spackmon.ingest.tables.build_contents import (
     add_contents,
     forget_contents,
@@ -93,6 +94,13 @@ _OF_NO_SPEC = [
         ),
     ),
     (
+        "who may see specs",
+        Statement(
+            "DELETE FROM spec_audience WHERE NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = spec_id)"
+            " RETURNING spec_id AS id"
+        ),
+    ),
+    (
         "errors of builds",
         Statement(
             "DELETE FROM error_group_build WHERE NOT EXISTS (SELECT 1 FROM build b WHERE b.id = build_id)"
@@ -131,6 +139,10 @@ def _builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, in
     return {"builds": len(wrong)}
 
 
+def _audiences(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
+    return {"who may see specs": len(show_graphs_of_builds(connection, build_ids))}
+
+
 def _errors_of_builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:
     return {"errors of builds": count_errors(connection, build_ids)}
 
@@ -166,6 +178,7 @@ CHECKS = (
     Check("build", _facets_of_builds),
     Check("claim", _runs),
     Check("build", _builds),
+    Check("build", _audiences),
     Check("error_group", _error_groups),
     Check("build", _contents),
     Check("build_facet", _facets),

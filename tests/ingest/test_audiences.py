@@ -4,7 +4,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from spackmon.auth.groups import (
     add_group,
@@ -16,6 +16,7 @@ from spackmon.auth.groups import (
 from spackmon.errors import Refused
 from spackmon.status import Visibility
 from tests.ingest.reports import Site, build_report, graph, spec, spec_report
+from tests.ingest.test_checking import differences
 
 LEAF = spec("zlib", "1.2")
 SECRET = spec("vault", "1", LEAF)
@@ -131,3 +132,20 @@ def test_a_group_is_for_what_is_private_and_has_a_name(site: Site) -> None:
         assert error.value.code == code
     site.database.write_once(lambda c: remove_member(c, "two", "bob"))
     assert site.rows("SELECT group_id FROM group_member") == [(1,)]
+
+
+def test_who_may_see_what_is_checked_and_repaired(site: Site) -> None:
+    build_id = site.apply(build_report(SECRET.hash, graph=graph(SECRET, LEAF)), site.bob).build_id
+    site.phase(build_id, "build", "SUCCESS", b"x", site.bob)
+    shown = site.rows(ASKED)
+    for damage, name in (
+        ("DELETE FROM spec_audience", "who may see specs"),
+        ("INSERT INTO spec_audience (spec_id, audience_id) SELECT 99, id FROM audience", "who may see specs"),
+        ("UPDATE build SET audience_id = NULL", "builds"),
+    ):
+        site.database.write_once(lambda connection, damage=damage: connection.execute(text(damage)))
+        assert differences(site)[name] > 0, damage
+        assert differences(site, repair=True)[name] > 0, damage
+        assert not any(differences(site).values()), damage
+        assert site.rows(ASKED) == shown, damage
+        assert _audience(site, build_id) == "PRIVATE:2:1"

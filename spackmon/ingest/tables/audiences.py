@@ -3,7 +3,7 @@
 A site on which everything is public has no audience, and pays one statement a graph for this.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,17 +24,24 @@ _OF_PERSON = Statement(
     """
 )
 _PRIVATE = "FILTER (WHERE u.visibility = 'PRIVATE')"
-OF_BUILD = f"""(
+
+
+def of_build(build: str) -> str:
+    """In SQL: the narrowest audience of the claims of a row of builds.
+
+    It is the owner's where the claims are for several groups.
+    """
+    return f"""(
     SELECT CASE
         WHEN count(DISTINCT u.id) {_PRIVATE} > 1 THEN COALESCE(
-            (SELECT o.id FROM audience o WHERE o.owner_id = build.owner_id AND o.group_id IS NULL),
+            (SELECT o.id FROM audience o WHERE o.owner_id = {build}.owner_id AND o.group_id IS NULL),
             min(u.id) {_PRIVATE}
         )
         ELSE COALESCE(max(u.id) {_PRIVATE}, max(u.id)) END
     FROM attempt r JOIN claim c ON c.attempt_id = r.id JOIN audience u ON u.id = c.audience_id
-    WHERE r.build_id = build.id
+    WHERE r.build_id = {build}.id
 )"""  # noqa: S608 -- of our own constants
-"""In SQL: the narrowest audience of a `build`'s claims; where they are for several groups, its owner."""
+
 
 _HIDE = over_rows("id bigint", "UPDATE spec SET is_public = false WHERE id IN (SELECT i.id FROM {input} i)")
 _BELOW = """
@@ -66,6 +73,8 @@ _MAY_SEE = Statement(
         OR a.visibility = 'INTERNAL' AND EXISTS (
             SELECT 1 FROM person p WHERE p.id = :person_id AND p.name <> 'anonymous'
         )
+        -- Who reports for an audience finds what was reported for it, `anonymous` too.
+        OR a.id = (SELECT d.audience_id FROM default_audience d WHERE d.person_id = :person_id)
     )
     LIMIT 1
     """
@@ -107,6 +116,11 @@ _SET_OF_CLAIMS = Statement(
     """
 )
 _IS_FOR_SOME = Statement("SELECT 1 FROM build WHERE id = :build_id AND audience_id IS NOT NULL")
+_SPECS_OF_BUILDS = over_rows(
+    "id bigint",
+    "SELECT DISTINCT b.spec_id, b.audience_id FROM {input} i JOIN build b ON b.id = i.id"
+    " WHERE b.spec_id IS NOT NULL AND EXISTS (SELECT 1 FROM audience)",
+)
 _FORGET = Statement("DELETE FROM spec_audience WHERE spec_id = :old_id")
 
 
@@ -148,6 +162,18 @@ def _put(
     _PUT.run(connection, key=key, visibility=visibility.value, owner_id=owner_id, group_id=group_id)
     audience_id: int = _FIND.run(connection, key=key)[0].id
     return audience_id
+
+
+def show_graphs_of_builds(connection: Connection, build_ids: Sequence[int]) -> set[int]:
+    """Let the graphs of some builds be seen by whom the builds are for: the specs that were not.
+
+    Who else may see a spec cannot be told from builds: it may have been reported without one.
+    """
+    found: dict[int | None, list[int]] = {}
+    for row in _SPECS_OF_BUILDS.run(connection, [(one,) for one in build_ids]):
+        found.setdefault(row.audience_id, []).append(row.spec_id)
+    shown = (show_specs(connection, specs, audience_id) for audience_id, specs in found.items())
+    return set().union(*shown)
 
 
 def note_specs(

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
-from spackmon.ingest.tables.audiences import OF_BUILD, show_specs
+from spackmon.ingest.tables.audiences import of_build, show_specs
 from spackmon.ingest.tables.build_contents import add_contents, forget_contents
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.error_groups import count_errors
@@ -181,7 +181,7 @@ _REPEATED = (
 _REPEAT_NEWEST = Statement(
     f"""
     UPDATE build SET updated_at = :now, newest_attempt_id = a.id, facet_id = :facet_id,
-        audience_id = {OF_BUILD}, {", ".join(f"{name} = a.{name}" for name in _REPEATED)}
+        audience_id = {of_build("build")}, {", ".join(f"{name} = a.{name}" for name in _REPEATED)}
     FROM attempt a WHERE a.id = :attempt_id AND build.id = :build_id
     RETURNING audience_id, spec_id, EXISTS (SELECT 1 FROM audience) AS has_audiences
     """  # noqa: S608 -- of our own constants
@@ -192,7 +192,7 @@ _WRONG = over_rows(
     f"""
     SELECT b.id FROM {{input}} i JOIN build b ON b.id = i.id
     LEFT JOIN attempt a ON a.id = b.newest_attempt_id AND a.build_id = b.id
-    WHERE a.id IS NULL
+    WHERE a.id IS NULL OR b.audience_id IS DISTINCT FROM {of_build("b")}
         OR {" OR ".join(f"b.{name} IS DISTINCT FROM a.{name}" for name in _REPEATED)}
         OR EXISTS (
             SELECT 1 FROM attempt o WHERE o.build_id = b.id AND o.id <> a.id
