@@ -29,6 +29,14 @@ def reaped_seconds(process_id: int) -> float:
     return (int(fields[13]) + int(fields[14])) / os.sysconf("SC_CLK_TCK")
 
 
+def _alive_seconds(process_id: int) -> float:
+    """The CPU time of a process; none of one that has ended, whose parent has it (`reaped_seconds`)."""
+    try:
+        return cpu_seconds(process_id)
+    except OSError:
+        return 0.0
+
+
 def _stat(process_id: int) -> list[str]:
     """What stands behind the program's name, which may have blanks in it."""
     return Path(f"/proc/{process_id}/stat").read_text().rpartition(") ")[2].split()
@@ -83,7 +91,8 @@ class Cost:
 class Meter:
     """Takes the cost of pieces of work; `servers` are PostgreSQL's processes, known once they exist.
 
-    What they hand to parallel workers is known when these end, to a hundredth of a second.
+    What they hand to parallel workers is known when these end, to a hundredth of a second, and so is what
+    one used that ends meanwhile, as a connection of a pool may.
     """
 
     def __init__(self, own: int, servers: Sequence[int] = ()) -> None:
@@ -91,7 +100,7 @@ class Meter:
         self._postmasters = {int(_stat(pid)[1]) for pid in servers}
 
     def _now(self) -> tuple[float, float, float]:
-        database = sum(map(cpu_seconds, self._servers)) + sum(map(reaped_seconds, self._postmasters))
+        database = sum(map(_alive_seconds, self._servers)) + sum(map(reaped_seconds, self._postmasters))
         return time.perf_counter(), cpu_seconds(self._own), database
 
     def cost(self, work: Callable[[], Any], runs: int = 1) -> Cost:

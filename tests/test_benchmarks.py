@@ -1,5 +1,8 @@
 """The benchmarks' site: numbers of two runs can be compared only if both measured the same data."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from benchmarks import grow, load, questions, torture
 from benchmarks.against import compare
 from benchmarks.data import Site, Size
 from benchmarks.databases import Loaded
+from benchmarks.measure import Meter
 from benchmarks.runs import Installable, builds
 from benchmarks.server import served
 from spackmon import models
@@ -20,6 +24,13 @@ from spackmon.ingest.tables.build_contents import wrong_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
 
 TINY = Size(specs=700, builds=200)
+
+
+def test_what_a_process_used_that_ends_meanwhile_is_not_lost():
+    work = "input(); sum(range(3_000_000))"
+    with subprocess.Popen([sys.executable, "-c", work], stdin=subprocess.PIPE) as process:
+        cost = Meter(os.getpid(), [process.pid]).cost(lambda: process.communicate(b"\n"))
+    assert cost.database > 0
 
 
 def test_a_seed_gives_the_same_site_each_time_and_another_seed_another():
