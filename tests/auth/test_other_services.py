@@ -91,8 +91,8 @@ def client(site: Site) -> Iterator[httpx.Client]:
 
 
 def who(client: httpx.Client) -> dict[str, str]:
-    told: dict[str, str] = client.get(WHO).json()
-    return told
+    told = client.get(WHO).json()
+    return {"name": told["name"], "role": told["role"]}
 
 
 def refusal(client: httpx.Client, address: str | httpx.URL) -> tuple[int, str]:
