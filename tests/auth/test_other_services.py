@@ -92,7 +92,7 @@ def client(site: Site) -> Iterator[httpx.Client]:
 
 def who(client: httpx.Client) -> dict[str, str]:
     told = client.get(WHO).json()
-    return {"name": told["name"], "role": told["role"]}
+    return {key: told[key] for key in ("name", "role", "error") if key in told}
 
 
 def refusal(client: httpx.Client, address: str | httpx.URL) -> tuple[int, str]:
