@@ -1,8 +1,6 @@
 """Splices asked of what an import stored: by the same rules as on disk, with the system's libraries."""
 
-import json
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.status import SourceKind
 from spackmon.submission import AttributeValue, InstallReport, Source
 from tests.abi.cases import CASES
+from tests.abi.installed_case import Package, describe, installed
 from tests.abi.splicing import Site, build
 from tests.ingest.reports import hash_of, spec
 from tests.query.conftest import AskedSite
@@ -26,63 +25,10 @@ ASK = """query($build: ID!, $with: String!, $replace: String = "x") {
   }
 }"""
 NEW = hash_of("x 2.0")
-_LINK = {"deptypes": ["link"], "virtuals": []}
-
-
-@dataclass(frozen=True)
-class _Package:
-    prefix: Path
-    name: str
-    version: str
-    dependencies: tuple[str, ...] = ()
-
-    @property
-    def hash(self) -> str:
-        return hash_of(f"{self.name} {self.version}")
 
 
 def _installed(site: AskedSite, built: Site, elsewhere: Path | None = None) -> int:
-    """The build of the consumer, once all of a case is imported, of copies that lie `elsewhere`."""
-    others = [_Package(path, f"dep-{path.name}", "1.0") for path in built.others]
-    old = _Package(built.before, "x", "1.0", tuple(one.hash for one in others))
-    new = _Package(built.after, "x", "2.0", tuple(one.hash for one in others))
-    consumer = _Package(built.consumer, "app", "1.0", (old.hash, *old.dependencies))
-    packages = {one.hash: one for one in (consumer, old, new, *others)}
-    builds = {}
-    for one in packages.values():
-        _describe(one, packages)
-        prefix = one.prefix
-        if elsewhere is not None:
-            prefix = shutil.copytree(one.prefix, elsewhere / one.prefix.name, symlinks=True)
-        for report in read_prefix(prefix, None):
-            builds[one.hash] = site.apply(report).build_id
-    return int(builds[consumer.hash])
-
-
-def _describe(package: _Package, packages: dict[str, _Package]) -> None:
-    """What Spack 0.23 leaves in a prefix."""
-    needed = [package.hash, *package.dependencies]
-    nodes = [
-        {
-            "name": one.name, "version": one.version, "hash": one.hash, "namespace": "splice",
-            "parameters": {}, "arch": {"platform": "linux", "platform_os": "debian12", "target": "x86_64"},
-            "compiler": {"name": "gcc", "version": "12.2.0"},
-            "dependencies": [
-                {"name": packages[below].name, "hash": below, "parameters": _LINK}
-                for below in one.dependencies
-            ],
-        }
-        for one in (packages[value] for value in needed)
-    ]  # fmt: skip
-    folder = package.prefix / ".spack"
-    folder.mkdir(exist_ok=True)
-    (folder / "spec.json").write_text(json.dumps({"spec": {"_meta": {"version": 4}, "nodes": nodes}}))
-    manifest = {
-        str(path): {"mode": path.lstat().st_mode, "owner": 0, "group": 0}
-        | ({"dest": str(path.readlink())} if path.is_symlink() else {})
-        for path in package.prefix.rglob("*")
-    }
-    (folder / "install_manifest.json").write_text(json.dumps(manifest))
+    return installed(lambda report: int(site.apply(report).build_id), built, elsewhere)
 
 
 @pytest.mark.parametrize(
@@ -212,10 +158,10 @@ def test_what_is_not_known_is_refused_or_unknown(site: AskedSite, tmp_path: Path
         error = site.error(ASK, **{"build": build_id, "with": NEW, **arguments})
         assert error["extensions"]["code"] == code
     # A spec whose files nobody imported.
-    dependency = _Package(tmp_path, "other", "1.0")
+    dependency = Package(tmp_path, "other", "1.0")
     folder = tmp_path / "other"
     folder.mkdir()
-    _describe(_Package(folder, "other", "1.0"), {dependency.hash: dependency})
+    describe(Package(folder, "other", "1.0"), {dependency.hash: dependency})
     (folder / ".spack" / "install_manifest.json").unlink()
     for report in read_prefix(folder, None):
         site.apply(report)
