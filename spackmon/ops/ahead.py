@@ -130,6 +130,10 @@ class Progress:
 
         step(self.connection, do)
 
+    def is_done(self, part: str) -> bool:
+        """Whether `once` did it."""
+        return step(self.connection, lambda: self._done(part)) > 0
+
     def _done(self, part: str) -> int:
         question = text(f"SELECT done FROM {self.table} WHERE part = :part")  # noqa: S608 -- ours, as below
         return self.connection.scalar(question, {"part": part}) or 0

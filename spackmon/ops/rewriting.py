@@ -87,7 +87,10 @@ class Rewriting:
         step(connection, lambda: self._create(connection, progress))
         self._notes.create(connection)
         for part in self.parts:
-            progress.by_ids(part.table, part.source, _ROWS_AT_ONCE, partial(part.copy_range, connection))
+            # Of what came since all was copied there are notes, and it may have been copied by them.
+            if not progress.is_done(next(iter(part.replacing.indexes))):
+                copy = partial(part.copy_range, connection)
+                progress.by_ids(part.table, part.source, _ROWS_AT_ONCE, copy)
             for name in part.replacing.indexes:
                 tell(f"an index of {part.table}, {name}")
                 progress.once(name, partial(part.replacing.index, connection, name))
@@ -102,7 +105,10 @@ class Rewriting:
         if inspect(connection).has_table(self._progress):
             replaced = [part.table for part in self.parts]
             referred = {name for part in self.parts for name in part.replacing.references.values()}
-            lock(connection, (*replaced, *self.altered), sorted(referred - {*replaced, *self.altered}))
+            # Whoever drops a table takes all from readers of those that it refers to, too: they first, since
+            # a report reads them before it waits for what is replaced.
+            others = sorted(referred - {*replaced, *self.altered})
+            lock(connection, (*others, *replaced, *self.altered), ())
             self._notes.rest(connection, partial(self._again, connection))
             self._notes.drop(connection)
         else:

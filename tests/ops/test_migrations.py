@@ -4,9 +4,11 @@ import hashlib
 import json
 import re
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from threading import Event
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -29,6 +31,7 @@ from tests.formats.corpus import documents
 from tests.ingest.reports import Site
 from tests.ingest.test_any_order import contents
 from tests.ops.landed import upgrade_to
+from tests.waiting import GIVE_UP_SECONDS, until
 
 SEARCHED = re.compile("^(build|log)_event_search|^search_vector$|^ix_(build|log)_event_search_vector$")
 REBUILDS_PERSON = '''
@@ -475,18 +478,53 @@ def test_rows_are_written_with_narrow_numbers_while_others_write(
         run(COPYING)
         seen: list[dict[str, list[tuple[object, ...]]]] = []
 
-        def change(progress: str) -> None:
-            # All tables have been copied by then.
-            if progress == "an index of provided_virtual, pk_provided_virtual":
-                run(COPYING_CHANGES)
-                seen.append(rows())
+        def stop(progress: str) -> None:
+            if progress == "what changed meanwhile":
+                # It is beyond what was copied.
+                run(
+                    [
+                        "INSERT INTO build (id, environment_id, owner_id, status, created_at, updated_at)"
+                        " VALUES (20000, 1, 1, 'SUCCESS', :t, :t)"
+                    ]
+                )
+            elif progress.startswith("dependency"):
+                raise InterruptedError
 
-        upgrade(url, tell=change)
+        with pytest.raises(InterruptedError):
+            upgrade(url, tell=stop)
+        has_read = Event()
+        with ThreadPoolExecutor() as executor:
+
+            def change(progress: str) -> None:
+                # All tables have been copied by then.
+                if progress == "an index of provided_virtual, pk_provided_virtual":
+                    run(COPYING_CHANGES)
+                    seen.append(rows())
+                    reports.append(
+                        executor.submit(database.write_once, partial(_report_in_the_way, has_read))
+                    )
+                    assert has_read.wait(GIVE_UP_SECONDS)
+
+            reports: list[Future[None]] = []
+            upgrade(url, tell=change)
+            reports[0].result()
         assert [rows()] == seen
         assert database.read_once(_differences) == []
         run([COPYING_CHANGES[4].replace("9000", "1")])
         assert [row[0] for row in rows()["phase"]] == [2, 3, 4]
         database.close()
+
+
+def _report_in_the_way(has_read: Event, connection: Connection) -> None:
+    """Read what builds refer to, and write builds once the migration waits for that."""
+    connection.execute(text("SELECT id FROM spec"))
+    has_read.set()
+    waiting = text(
+        "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE d.datname = current_database() AND NOT l.granted AND l.mode = 'AccessExclusiveLock'"
+    )
+    until(lambda: connection.scalar(waiting), "the migration")
+    connection.execute(text("LOCK TABLE build IN ROW EXCLUSIVE MODE"))
 
 
 def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:
