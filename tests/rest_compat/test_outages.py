@@ -1,5 +1,6 @@
 """The database goes away under a write, or the server is killed: nothing acknowledged is lost or halved."""
 
+import asyncio
 import contextlib
 import json
 import re
@@ -7,25 +8,31 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection, make_url, select
+from sqlalchemy import Connection, create_engine, make_url, select, text
 from structlog.testing import capture_logs
 
 from benchmarks.faults.clients import Client, play, session_of
+from benchmarks.faults.overload import READERS
 from benchmarks.faults.verdict import left_by
 from benchmarks.faults.wire import Cut, wired
 from spackmon.database import Database
+from spackmon.database.roles import READER
 from spackmon.graph.packed_claims import unpack
 from spackmon.models import Closure, Dependency, Spec, SpecDocument, SpecHash
 from tests import player
 from tests.databases import PostgresqlServer
 from tests.player import Player
-from tests.server import served, served_by_process
+from tests.server import Server, served, served_by_process
 from tests.waiting import GIVE_UP_SECONDS, until
+
+# No report needs the table that it asks for.
+IN_THE_WAY = "{ advisories(first: 1) { nodes { identifier } } }"
 
 
 @pytest.mark.parametrize("away", [PostgresqlServer.stop, PostgresqlServer.kill])
@@ -74,6 +81,37 @@ def test_a_commit_whose_answer_is_lost_leaves_nothing_twice_and_no_client_dies(
                 left.append(left_by(server.url, "0.17-fail", number))
     assert left[0]
     assert left == [left[0]] * len(Cut)
+
+
+def test_ten_times_as_many_readers_are_refused_while_reports_go_on(
+    postgresql_url: str, tmp_path: Path
+) -> None:
+    with served(postgresql_url, tmp_path, hold_seconds=0.5) as server:
+        refused = asyncio.run(crowded(server))
+        assert {(answer.status_code, answer.headers["Retry-After"]) for answer in refused} == {(503, "5")}
+        codes = {answer.json()["errors"][0]["extensions"]["code"] for answer in refused}
+        assert codes == {"DATABASE_BUSY"}
+        assert server.ask(IN_THE_WAY) == {"advisories": {"nodes": []}}
+
+
+async def crowded(server: Server) -> list[httpx.Response]:
+    """What those readers are answered who get no turn, while a client reports a whole session."""
+    engine = create_engine(Database(server.database_url).url)
+    limits = httpx.Limits(max_connections=READERS)
+    async with httpx.AsyncClient(base_url=server.url, timeout=GIVE_UP_SECONDS, limits=limits) as client:
+        with engine.connect() as connection:
+            connection.execute(text("LOCK TABLE advisory IN ACCESS EXCLUSIVE MODE"))
+            readers = [
+                asyncio.ensure_future(client.post("/graphql", json={"query": IN_THE_WAY}))
+                for _ in range(READERS)
+            ]
+            player = Player(server.url, server.user, server.token)
+            assert await asyncio.to_thread(player.play, "0.17-fail") == []
+            without_turn = islice(asyncio.as_completed(readers), READERS - READER.connections)
+            refused = [await answer for answer in without_turn]
+        await asyncio.gather(*readers)
+    engine.dispose()
+    return refused
 
 
 def is_seen(lines: Sequence[Mapping[str, Any]]) -> bool:

@@ -158,7 +158,8 @@ class QueryService:
     ) -> Answer:
         """The response to one request, within the limits; every failure is an error in it, with a code.
 
-        `explain` adds what it costs to the response's `extensions`. Raises Refused BUSY.
+        `explain` adds what it costs to the response's `extensions`. Raises Refused where the same may be
+        answered another time: proxies and clients see that by its status and `Retry-After`.
         """
         request = Request(query, variables or {}, operation_name, self._limits, self._viewer)
         try:
@@ -166,7 +167,7 @@ class QueryService:
         except InvalidRequestError as invalid:
             return Answer(error_body(invalid.code, invalid.errors), refused=True)
         except Refused as refused:
-            if refused.code is Code.BUSY:
+            if refused.code.retryable:
                 raise
             return Answer(error_body(refused.code, [graphql_error(refused)], with_data=True))
 
