@@ -29,7 +29,7 @@ def with_installs(server: Server) -> Server:
 def report(server: Server, lines: bytes) -> None:
     """What a batch reports is new."""
     answers = server.post("/api/submissions", lines).text.splitlines()
-    assert {json.loads(line)["status"] for line in answers} <= {"created", "changed"}
+    assert {json.loads(line)["status"] for line in answers} <= {"created", "changed"}, answers
 
 
 def listed(text: str) -> list[str]:
