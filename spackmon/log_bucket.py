@@ -83,7 +83,7 @@ class LogBucket:
         except _failures() as error:
             raise _unavailable(key, error) from None
         if stored.digest != written.digest:
-            raise Refused(Code.LOG_UNAVAILABLE, f"the object {key} is not what was written")
+            raise _is_another(key)
         return written.size_bytes
 
     async def parts(self, references: Iterable[Reference]) -> Parts:
@@ -115,7 +115,10 @@ class LogBucket:
             if not isinstance(error, FileNotFoundError):
                 self._away_until_seconds = time.monotonic() + _AWAY_SECONDS
             return _unavailable(reference.key, error)
-        return self._checked(reference, content)
+        if not reference.is_of(content):
+            return _is_another(reference.key)
+        self._cache.put(reference, content, len(content))
+        return content
 
     def content(self, stored: bytes) -> bytes:
         """A chunk's content, wherever it is; for who has no event loop. Raises Refused LOG_UNAVAILABLE."""
@@ -130,15 +133,9 @@ class LogBucket:
             )
         except _failures() as error:
             raise _unavailable(reference.key, error) from None
-        checked = self._checked(reference, bytes(part))
-        if isinstance(checked, Refused):
-            raise checked
-        return checked
-
-    def _checked(self, reference: Reference, content: bytes) -> bytes | Refused:
+        content = bytes(part)
         if not reference.is_of(content):
-            return Refused(Code.LOG_UNAVAILABLE, f"the object {reference.key} is not what was written")
-        self._cache.put(reference, content, len(content))
+            raise _is_another(reference.key)
         return content
 
     def delete(self, keys: Sequence[str]) -> None:
@@ -245,3 +242,7 @@ def _unavailable(key: str, error: Exception) -> Refused:
     kind = "does not have this log" if isinstance(error, FileNotFoundError) else "cannot be reached"
     log.warning("log_store_failed", key=key, error=type(error).__name__)
     return Refused(Code.LOG_UNAVAILABLE, f"the store of logs {kind}")
+
+
+def _is_another(key: str) -> Refused:
+    return Refused(Code.LOG_UNAVAILABLE, f"the object {key} is not what was written")

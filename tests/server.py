@@ -130,6 +130,14 @@ def served(database_url: str, data_dir: Path, **settings: Any) -> Iterator[Serve
 
 
 @contextlib.contextmanager
+def served_from(template: Path, directory: Path) -> Iterator[Server]:
+    """A server over a copy of an empty, migrated SQLite, for tests that share one."""
+    database = shutil.copy(template, directory / "spackmon.db")
+    with served(f"sqlite:///{database}", directory) as server:
+        yield server
+
+
+@contextlib.contextmanager
 def served_by_process(
     database_url: str,
     data_dir: Path,

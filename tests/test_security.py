@@ -3,13 +3,12 @@
 import ast
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server import Server, served
+from tests.server import Server, served_from
 
 ROOT = Path(__file__).parents[1]
 _NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
@@ -37,8 +36,7 @@ _SENT = "a%0d%0aX-Planted:%20yes%0d%0a%0d%0a%3Cscript%3E"
 def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server: no database sees a header."""
     directory = tmp_path_factory.mktemp("attacked")
-    database = shutil.copy(sqlite_template, directory / "spackmon.db")
-    with served(f"sqlite:///{database}", directory) as server:
+    with served_from(sqlite_template, directory) as server:
         yield server
 
 

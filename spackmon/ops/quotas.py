@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -51,20 +52,15 @@ def quotas_of(text: str) -> Sequence[QuotaRule]:
 def works(database: Database, rule: QuotaRule) -> Iterator[Work]:
     """What removes the oldest beyond a rule, a transaction each, which says how many it removed."""
     now = utc_now()
-    if rule.what == "runs":
-        runs = database.look_once(partial(quotas.runs_beyond, most=rule.most, each=rule.per_person))
-        for start in range(0, len(runs), _AT_ONCE):
-            yield partial(_remove_runs, runs=runs[start : start + _AT_ONCE], now=now)
-        return
-    logs = database.look_once(partial(quotas.logs_beyond, most_bytes=rule.most, each=rule.per_person))
-    for start in range(0, len(logs), _AT_ONCE):
-        yield partial(_remove_logs, logs=logs[start : start + _AT_ONCE], now=now)
+    beyond = database.look_once(partial(_beyond, rule=rule))
+    for start in range(0, len(beyond), _AT_ONCE):
+        yield partial(_remove, rule=rule, beyond=beyond[start : start + _AT_ONCE], now=now)
 
 
 def keep_to(database: Database, rule: QuotaRule, *, dry_run: bool = False) -> int:
     """Remove what is too much by a rule, or only count it, for the command line; how many."""
     if dry_run:
-        return database.look_once(partial(_beyond, rule=rule))
+        return len(database.look_once(partial(_beyond, rule=rule)))
     return sum(map(database.write, works(database, rule)))
 
 
@@ -74,11 +70,10 @@ def use(database: Database, rules: Sequence[QuotaRule]) -> list[Used]:
     return [Used(rule, database.look_once(partial(_used, rule=rule)), now) for rule in rules]
 
 
-def _beyond(connection: Connection, rule: QuotaRule) -> int:
-    """How many runs, or texts of logs, are too many."""
-    if rule.what == "runs":
-        return len(quotas.runs_beyond(connection, rule.most, each=rule.per_person))
-    return len(quotas.logs_beyond(connection, rule.most, each=rule.per_person))
+def _beyond(connection: Connection, rule: QuotaRule) -> Sequence[Any]:
+    """The runs, or the texts of logs, that are too many, the oldest first."""
+    find = quotas.runs_beyond if rule.what == "runs" else quotas.logs_beyond
+    return find(connection, rule.most, each=rule.per_person)
 
 
 def _used(connection: Connection, rule: QuotaRule) -> int:
@@ -86,12 +81,11 @@ def _used(connection: Connection, rule: QuotaRule) -> int:
     return count(connection, each=rule.per_person)
 
 
-def _remove_runs(connection: Connection, runs: Sequence[int], now: datetime) -> int:
+def _remove(connection: Connection, rule: QuotaRule, beyond: Sequence[Any], now: datetime) -> int:
+    """Remove some of what is too much; how many there were to remove."""
     if not has_turn(connection, RETENTION):
         return 0
-    remove_runs(connection, runs, now)
-    return len(runs)
-
-
-def _remove_logs(connection: Connection, logs: Sequence[tuple[int, int]], now: datetime) -> int:
-    return quotas.remove_logs(connection, logs, now) if has_turn(connection, RETENTION) else 0
+    if rule.what == "logs":
+        return quotas.remove_logs(connection, beyond, now)
+    remove_runs(connection, beyond, now)
+    return len(beyond)

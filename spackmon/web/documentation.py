@@ -1,5 +1,8 @@
 """`/docs/`: the documents of docs/, as pages, with a search that needs no network."""
 
+from functools import cache
+
+from markupsafe import Markup
 from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
@@ -9,6 +12,12 @@ from spackmon.web.pages import PageRequest, nothing_here, refusal_page, rendered
 
 def _address(name: str) -> str:
     return f"/docs/{name}"
+
+
+@cache
+def _html(name: str) -> Markup:
+    """A document of ours, rendered once: of the longest that takes longer than all the rest of its page."""
+    return documents()[name].html(_address)
 
 
 async def _index(request: PageRequest) -> Response:
@@ -35,7 +44,10 @@ async def _document(request: PageRequest) -> Response:
     if wants_json(request):
         twin = {"name": document.name, "title": document.title, "markdown": document.text}
         return JSONResponse(twin, headers={"Vary": "Accept"})
-    values = {"document": document, "groups": groups(), "address_of": _address}
+    values = {
+        "document": document, "html": _html(document.name), "groups": groups(),
+        "address_of": _address, "index": "",
+    }  # fmt: skip
     return rendered(request, "document.html", values)
 
 

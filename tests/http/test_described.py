@@ -4,7 +4,6 @@ What is generated from it, and from the schema of GraphQL, is answered as they s
 """
 
 import re
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from spackmon.schema import schema
 from spackmon.settings import Settings
 from tests.player import Player
 from tests.rest_compat.test_bad_bodies import recorded_bodies
-from tests.server import Server, served
+from tests.server import Server, served_from
 
 FUZZ = settings.get_current_profile_name() == "fuzz"
 CHECKS = [
@@ -59,8 +58,7 @@ def _as_it_is(_: Any, value: Any) -> bytes:
 def reported(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all examples, in which something was built; what a database refuses others try."""
     directory = tmp_path_factory.mktemp("described")
-    database = shutil.copy(sqlite_template, directory / "spackmon.db")
-    with served(f"sqlite:///{database}", directory) as server:
+    with served_from(sqlite_template, directory) as server:
         assert Player(server.url, server.user, server.token).play("0.17-fail") == []
         yield server
 

@@ -1,7 +1,6 @@
 """GraphiQL as a person meets it, by keyboard and with the network cut."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -10,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.player import Player
-from tests.server import Server, served
+from tests.server import Server, served, served_from
 from tests.web.conftest import NewPage
 
 
@@ -18,8 +17,7 @@ from tests.web.conftest import NewPage
 def server(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An empty site: the tests write nothing, and which database answers is no matter of an editor's."""
     directory = tmp_path_factory.mktemp("graphiql")
-    database = shutil.copy(sqlite_template, directory / "spackmon.db")
-    with served(f"sqlite:///{database}", directory) as running:
+    with served_from(sqlite_template, directory) as running:
         yield running
 
 

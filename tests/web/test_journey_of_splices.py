@@ -12,7 +12,7 @@ from spackmon.submission import InstallReport, SpecReport
 from tests.abi.cases import CASES
 from tests.abi.installed_case import installed
 from tests.abi.splicing import build
-from tests.server import Server, in_database, served
+from tests.server import Server, in_database, served_from
 from tests.web.conftest import NewPage
 from tests.web.reading import tab_to
 
@@ -23,8 +23,7 @@ pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
 def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, int]]:
     """A program, the library it was linked against, and one of a version that lacks a function."""
     directory = tmp_path_factory.mktemp("splices")
-    database = shutil.copy(sqlite_template, directory / "spackmon.db")
-    with served(f"sqlite:///{database}", directory) as server:
+    with served_from(sqlite_template, directory) as server:
 
         def apply(report: SpecReport | InstallReport) -> int:
             return int(in_database(server, lambda c: store.apply(c, report, 1)).build_id)

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.examples import ROOT
-from tests.server import Server, served
+from tests.server import Server, served, served_from
 from tests.web.conftest import NewPage
 from tests.web.reading import report
 
@@ -23,8 +22,7 @@ SCREEN = {"width": 1280, "height": 900}
 def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Four weeks of nightly builds, which no test here changes."""
     directory = tmp_path_factory.mktemp("nightly")
-    database = shutil.copy(sqlite_template, directory / "spackmon.db")
-    with served(f"sqlite:///{database}", directory) as server:
+    with served_from(sqlite_template, directory) as server:
         for name in ("hdf5.jsonl", "nightly.jsonl"):
             report(server, (ROOT / "examples" / name).read_bytes())
         yield server

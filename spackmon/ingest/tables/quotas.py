@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.retention import remove_texts_of
 
-_OWNER = {True: "b.owner_id", False: "0"}
+# A number alone would be the place of a column.
+_OWNER = {True: "b.owner_id", False: "1 = 1"}
 _USED = """
     SELECT {owner} AS owner_id, p.log_id, max(p.id) AS last_phase, max(l.size_bytes) AS size_bytes
     FROM phase p JOIN log l ON l.id = p.log_id
@@ -65,7 +66,7 @@ _RUN_COUNT = {
         ) o
         """  # noqa: S608 -- as above
     )
-    for each, owner in {True: "b.owner_id", False: "1 = 1"}.items()
+    for each, owner in _OWNER.items()
 }
 # Whose text was wanted again meanwhile, or is still written, keeps it.
 _STILL = over_rows(
