@@ -33,18 +33,17 @@ from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
 from spackmon.http.short_addresses import ShortAddresses
 from spackmon.http.traces import Traces
+from spackmon.log_bucket import LogBucket
 from spackmon.ops import capacity, changes, migrations, upkeep
-from spackmon.ops.default_visibility import show_by
+from spackmon.ops.beginning import follow
 from spackmon.ops.health import Watch
 from spackmon.ops.jobs import Jobs
 from spackmon.ops.log_objects import bucket_of
-from spackmon.ops.log_rules import classify_by
 from spackmon.ops.memory import Memory
 from spackmon.ops.metrics import Metrics
 from spackmon.ops.notifications.configured import delivering
 from spackmon.ops.notifications.watch import Watcher
 from spackmon.ops.quotas import LatestUse
-from spackmon.ops.secret_names import mask_by
 from spackmon.ops.slow_operations import SlowOperations
 from spackmon.ops.spool import Spool
 from spackmon.ops.tracing import Tracing
@@ -110,9 +109,7 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         _warn(settings)
-        classify_by(settings)
-        mask_by(settings)
-        show_by(settings)
+        follow(settings)
         database = Database(
             settings.database_url,
             role=WRITER,
@@ -144,9 +141,8 @@ def create_app(settings: Settings) -> Starlette:
                 tasks.start_soon(upkeep.note_uses, jobs, gate, sessions, database)
                 tasks.start_soon(upkeep.learn_keys, jobs, gate, database)
                 quota_use = LatestUse()
-                _look_after_database(tasks, jobs, settings, database, quota_use)
                 bucket = bucket_of(settings)
-                tasks.start_soon(upkeep.move_logs, jobs, database, bucket, settings)
+                _look_after_database(tasks, jobs, settings, database, quota_use, bucket)
                 known = Changes(reader, driver_dialect(database), partial(changes.number, database))
                 subscriptions = Subscriptions(reader, known, _subscription_limits(settings), bucket)
                 database.on_write.append(subscriptions.wake)
@@ -203,7 +199,12 @@ def create_app(settings: Settings) -> Starlette:
 
 
 def _look_after_database(
-    tasks: TaskGroup, jobs: Jobs, settings: Settings, database: Database, quota_use: LatestUse
+    tasks: TaskGroup,
+    jobs: Jobs,
+    settings: Settings,
+    database: Database,
+    quota_use: LatestUse,
+    bucket: LogBucket | None,
 ) -> None:
     """Begin what is done of a database beside its requests, for as long as the service runs."""
     tasks.start_soon(upkeep.fold_counts, jobs, database)
@@ -211,6 +212,7 @@ def _look_after_database(
     tasks.start_soon(upkeep.seal_contents, jobs, database)
     tasks.start_soon(upkeep.retain, jobs, database, settings.retention)
     tasks.start_soon(upkeep.keep_to_quotas, jobs, database, settings.quotas, quota_use)
+    tasks.start_soon(upkeep.move_logs, jobs, database, bucket, settings)
     tasks.start_soon(upkeep.pack_all_documents, jobs, database)
     tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
     tasks.start_soon(changes.announce, database)

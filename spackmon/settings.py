@@ -37,24 +37,21 @@ from spackmon.database_urls import parsed
 from spackmon.errors import Code, Refused
 from spackmon.graph.spack_rules import SpackVersion
 from spackmon.log_bucket_settings import LogBucketSettings
+from spackmon.notification_settings import NotificationSettings
 from spackmon.old_settings import DATABASE_PARTS, IGNORED, database_url, notices
 from spackmon.quota_rules import read_quotas
 from spackmon.retention_rules import read_rules
 from spackmon.secret_file import read_or_create
 from spackmon.setting_values import (
-    MAIL_PORTS,
     AbsolutePath,
     Access,
     Addresses,
     BaseUrl,
     LogLevel,
-    MailAddress,
-    MailSecurity,
     Names,
     Origins,
     PublicUrl,
     Rate,
-    Reachable,
     Truth,
     Visible,
 )
@@ -81,7 +78,7 @@ _PASSING_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _EMBEDDED = "spackmon.sqlite3"
 
 
-class Settings(SignInSettings, LogBucketSettings):
+class Settings(SignInSettings, LogBucketSettings, NotificationSettings):
     """Everything that can be set; docs/settings.md says the same for people."""
 
     model_config = SettingsConfigDict(
@@ -261,42 +258,6 @@ class Settings(SignInSettings, LogBucketSettings):
     changes_kept_seconds: float = Field(
         default=86_400.0, ge=1, description="How long a subscription can go on after a cursor."
     )
-    notification_retry_seconds: float = Field(
-        default=86_400.0,
-        ge=1,
-        description="For how long a message that cannot be delivered is tried again.",
-    )
-    notifications_kept_days: int = Field(
-        default=30,
-        ge=7,
-        description="For how many days messages that were sent, or given up, stay in the log of deliveries.",
-    )
-    notification_secret: SecretStr | None = Field(
-        default=None,
-        description="What the keys that sign webhooks are made of, at least 32 characters; processes over "
-        "one database need the same. Not set: generated once into `DATA_DIR`.",
-    )
-    webhook_private_allowed: Reachable = Field(
-        default=frozenset(),
-        description="Hosts and networks of the site, with commas between, that webhooks may be sent to "
-        "beside addresses of the Internet: `chat.example.org, 10.1.2.0/24`.",
-    )
-    smtp_host: str | None = Field(default=None, description="The server that takes mail.")
-    smtp_port: int | None = Field(
-        default=None,
-        ge=1,
-        le=65535,
-        description="Its port. Not set: 587, 465 or 25, by `SMTP_SECURITY`.",
-    )
-    smtp_security: MailSecurity = Field(
-        default="starttls",
-        description="How the way to it is encrypted: `starttls`, `tls` from the first byte, or `none`.",
-    )
-    smtp_user: str | None = Field(default=None, description="Who signs in there. Not set: nobody.")
-    smtp_password: SecretStr | None = Field(default=None, description="The password of `SMTP_USER`.")
-    mail_from: MailAddress | None = Field(
-        default=None, description="The address that mail comes from, as `spackmon@example.org`."
-    )
     read_limit: Rate | None = Field(
         default=None,
         description="How many questions an address may ask that names nobody, as `600/minute`. Not set: any.",
@@ -417,13 +378,6 @@ class Settings(SignInSettings, LogBucketSettings):
             raise ValueError("expected at least 32 characters")
         return value
 
-    @field_validator("smtp_password")
-    @classmethod
-    def _not_in_clear(cls, value: SecretStr | None, others: ValidationInfo) -> SecretStr | None:
-        if value is not None and others.data.get("smtp_security") == "none":
-            raise ValueError("with SMTP_SECURITY none it would be sent for everybody to read")
-        return value
-
     @model_validator(mode="after")
     def _embedded_database(self) -> Self:
         # Frozen for everybody but this default, which hangs on other settings.
@@ -483,11 +437,6 @@ class Settings(SignInSettings, LogBucketSettings):
         if self.domain_port in (None, implied) or urlsplit(self.domain_name).port is not None:
             return self.domain_name
         return f"{self.domain_name}:{self.domain_port}"
-
-    @property
-    def mail_port(self) -> int:
-        """The port of the server that takes mail."""
-        return self.smtp_port or MAIL_PORTS[self.smtp_security]
 
     @property
     def spool(self) -> Path:

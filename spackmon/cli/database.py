@@ -10,9 +10,7 @@ from spackmon.database import Database, Unprepared
 from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
 from spackmon.ops import migrations
-from spackmon.ops.default_visibility import show_by
-from spackmon.ops.log_rules import classify_by
-from spackmon.ops.secret_names import mask_by
+from spackmon.ops.beginning import follow
 from spackmon.settings import Settings, load_settings
 
 
@@ -23,9 +21,7 @@ def open_database(settings: Settings | None = None) -> Iterator[Database]:
     Raises Refused when the settings are wrong or the database is not at this program's revision.
     """
     settings = settings or load_settings()
-    classify_by(settings)
-    mask_by(settings)
-    show_by(settings)
+    follow(settings)
     database = Database(settings.session_url)
     try:
         ensure_migrated(database)
