@@ -51,5 +51,5 @@ def test_what_new_people_report_is_for_whom_the_setting_says(sqlite_url: str, tm
         DefaultAudience, DefaultAudience.person_id == Person.id
     )
     audiences = audiences.outerjoin(Audience, Audience.id == DefaultAudience.audience_id)
-    found = dict(in_database(server, lambda c: c.execute(audiences).tuples().all()))
+    found = dict(in_database(server, lambda c: c.execute(audiences).all()))
     assert (found["carl"], found["earlier"], found["anonymous"]) == ("INTERNAL", None, "INTERNAL")
