@@ -22,7 +22,7 @@ from benchmarks.faults.site import Site, site
 from benchmarks.faults.verdict import Wrong, judge, left_by
 from tests.server import USER
 
-_PAUSE_SECONDS = 3.0
+_AFTER_FAULT_SECONDS = 3.0
 # Above all that clients have.
 _FIRST_QUIET = 999_000
 _QUIET_TURNS = 1
@@ -52,6 +52,13 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="postgresql")
     parser.add_argument("--clients", type=int, default=100, help="how many at once (default 100)")
     parser.add_argument("--seconds", type=float, default=0, help="for so long; 0: each fault once")
+    parser.add_argument(
+        "--pause-seconds",
+        type=float,
+        default=0,
+        help="between two requests of a client, the mean (default 0)",
+    )
+    parser.add_argument("--quiet-seconds", type=float, default=6, help="before the first fault (default 6)")
     parser.add_argument("--seed", type=int, default=1, help="of the order of the faults (default 1)")
     asked = parser.parse_args()
     with (
@@ -60,8 +67,9 @@ def main() -> int:
     ):
         quiet = _quiet(found)
         print(
-            f"{asked.database}: {asked.clients} clients of {len(found.services)} services; the machine's "
-            f"load is {os.getloadavg()[0]:.1f}\n\n"
+            f"{asked.database}: {asked.clients} clients of {len(found.services)} services, which build for "
+            f"{asked.pause_seconds:g} s between two requests; the machine's load is "
+            f"{os.getloadavg()[0]:.1f}\n\n"
             "| fault | done | updates of phases | the longest, s | clients died |\n|---|---|---|---|---|",
             flush=True,
         )
@@ -70,9 +78,11 @@ def main() -> int:
         return _judged(found, periods, sessions, quiet)
 
 
-def _clients(found: Site, count: int) -> list[Client]:
+def _clients(found: Site, count: int, pause_seconds: float = 0.0) -> list[Client]:
+    fronts = found.fronts
     return [
-        Client(number, found.fronts[number % len(found.fronts)], USER, found.token) for number in range(count)
+        Client(number, fronts[number % len(fronts)], USER, found.token, pause_seconds)
+        for number in range(count)
     ]
 
 
@@ -95,14 +105,15 @@ def _under_faults(found: Site, asked: argparse.Namespace) -> tuple[list[Period],
     first = [name for name in chosen if name not in last]
     luck.shuffle(first)
     periods: list[Period] = []
-    with reporting(_clients(found, asked.clients)) as clients:
+    with reporting(_clients(found, asked.clients, asked.pause_seconds)) as clients:
         began_at = time.monotonic()
-        periods.append(Period("none", began_at, f"for {2 * _PAUSE_SECONDS:g} s"))
-        time.sleep(2 * _PAUSE_SECONDS)
+        periods.append(Period("none", began_at, f"for {asked.quiet_seconds:g} s"))
+        time.sleep(asked.quiet_seconds)
         turns = iter(first)
         while (name := next(turns, None)) is not None or time.monotonic() < began_at + asked.seconds:
             periods.append(_made(found, name or luck.choice(first), chosen))
         periods += [_made(found, name, chosen) for name in last]
+        periods.append(Period("none", time.monotonic(), "the clients finish, without pauses"))
     return periods, clients.sessions
 
 
@@ -111,7 +122,7 @@ def _made(found: Site, name: str, chosen: dict[str, made.Fault]) -> Period:
     period.done = chosen[name](found)
     print(f"made: {name}", file=sys.stderr, flush=True)
     found.wait_until_ready()
-    time.sleep(_PAUSE_SECONDS)
+    time.sleep(_AFTER_FAULT_SECONDS)
     return period
 
 
@@ -128,22 +139,30 @@ def _judged(found: Site, periods: list[Period], sessions: list[Session], quiet: 
             _period_of(periods, session.ended_at).deaths.append(session.death)
     for period in periods:
         print(period.row())
+    print(_waits(periods, sessions, quiet))
     deaths = [death for period in periods for death in period.deaths]
-    phases = sorted(seconds for session in sessions for _, seconds in session.phases)
-    alone = _p99([seconds for session in quiet for _, seconds in session.phases])
     print(
-        f"\n{len(sessions)} sessions, {sum(len(session.acknowledged) for session in sessions)} requests, "
-        f"{len(phases)} updates of phases: p99 {_p99(phases) * 1000:.0f} ms, median "
-        f"{statistics.median(phases) * 1000:.0f} ms; of one client alone p99 {alone * 1000:.0f} ms\n"
         f"{len(deaths)} clients died; {len(wrong.lost)} acknowledged writes lost, "
-        f"{len(wrong.duplicates)} duplicates; "
-        f"{_tracebacks(found)} tracebacks in the logs"
+        f"{len(wrong.duplicates)} duplicates; {_tracebacks(found)} tracebacks in the logs"
     )
     for death, count in Counter(death[:300] for death in deaths).most_common(_SHOWN):
         print(f"  {count} × {death}")
     for one in (wrong.lost + wrong.duplicates)[:_SHOWN]:
         print(f"  {one[:1500]}")
     return int(bool(deaths or wrong.lost or wrong.duplicates))
+
+
+def _waits(periods: list[Period], sessions: list[Session], quiet: list[Session]) -> str:
+    """How long updates of phases took until the clients were told to finish, and before there was a fault."""
+    phases = [seconds for period in periods[:-1] for seconds in period.phases]
+    before = periods[0].phases
+    alone = _p99([seconds for session in quiet for _, seconds in session.phases])
+    return (
+        f"\n{len(sessions)} sessions, {sum(len(session.acknowledged) for session in sessions)} requests, "
+        f"{len(phases)} updates of phases: p99 {_p99(phases) * 1000:.0f} ms, median "
+        f"{statistics.median(phases) * 1000:.0f} ms; before the first fault p99 {_p99(before) * 1000:.0f} ms "
+        f"({_p99(before) / alone:.1f} ×); of one client alone p99 {alone * 1000:.0f} ms"
+    )
 
 
 def _period_of(periods: list[Period], moment: float) -> Period:

@@ -5,10 +5,11 @@ it left can be compared with what a session left while nothing was at fault.
 """
 
 import multiprocessing
+import random
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -29,12 +30,16 @@ _OWN_LETTERS = 6
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who reports where; `number` is different for each client there ever is."""
+    """Who reports where; `number` is different for each client there ever is.
+
+    Between two requests a client builds: for `pause_seconds` in the mean, as chance has it.
+    """
 
     number: int
     url: str
     user: str
     token: str
+    pause_seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -84,12 +89,20 @@ def session_of(capture: str, number: int) -> list[dict[str, Any]]:
     return [{**one, **{text: _LIKE_A_HASH.sub(own, one[text] or "") for text in texts}} for one in found]
 
 
-def play(client: Client, capture: str, number: int, recorded: Sequence[dict[str, Any]]) -> Session:
-    """Play one session to its end, or to the client's."""
-    session = Session(capture, number)
+def play(
+    client: Client,
+    capture: str,
+    number: int,
+    recorded: Sequence[dict[str, Any]],
+    pause: Callable[[float], object] = time.sleep,
+) -> Session:
+    """Play one session to its end, or to the client's; `pause` waits for some seconds, or for less."""
+    session, luck = Session(capture, number), random.Random(number)
     # A report that is spooled is acknowledged in other words, which no client reads.
     player = Player(client.url, client.user, client.token, is_strict=False)
     for exchange in recorded:
+        if client.pause_seconds:
+            pause(luck.expovariate(1 / client.pause_seconds))
         began = time.monotonic()
         try:
             problem = player.play_one(exchange)
@@ -116,7 +129,7 @@ def _report(clients: Sequence[Client], ready: Any, over: Any, queue: Any, sessio
             # The last digits of a session's number are the client's.
             number = turn * 2000 + client.number
             capture = CAPTURES[number % len(CAPTURES)]
-            queue.put(play(client, capture, number, session_of(capture, number)))
+            queue.put(play(client, capture, number, session_of(capture, number), over.wait))
 
     threads = [threading.Thread(target=go_on, args=(client,)) for client in clients]
     for thread in threads:
