@@ -1,10 +1,11 @@
 """How commands write: tables for people that a script can cut, and nothing that steers a terminal."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
-from spackmon.errors import printable
+from spackmon.errors import Refused, printable
 
 # A pipe has no width: a line that were folded there could not be taken apart again.
 _PIPE_COLUMNS = 10_000
@@ -26,6 +27,23 @@ def print_table(headings: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -
 def complain(sentence: str) -> None:
     """Say on stderr what is wrong with one of several inputs."""
     print(f"spackmon: {printable(sentence)}", file=sys.stderr)
+
+
+@contextmanager
+def refusals_said() -> Iterator[None]:
+    """End the process with one sentence on stderr where it is refused, or the database answers an error."""
+    try:
+        yield
+    except Refused as refused:
+        complain(refused.sentence)
+        sys.exit(1)
+    except Exception as error:
+        # Whoever has the client alone has not the library, and whatever raised this is nothing of it.
+        library = sys.modules.get("sqlalchemy.exc")
+        if library is None or not isinstance(error, library.DBAPIError):
+            raise
+        complain(f"the database answered: {str(error.orig).strip().splitlines()[0]}")
+        sys.exit(1)
 
 
 def counted(count: int, noun: str) -> str:

@@ -2,21 +2,19 @@
 
 import asyncio
 import gc
-import os
 import socket
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 
 from spackmon.app import create_app
-from spackmon.cli.database import check_settings_database
-from spackmon.cli.supervisor import READY
+from spackmon.cli.opening import Opened
 from spackmon.http.protocol import BoundedProtocol
 from spackmon.http.server import BoundedServer
 from spackmon.http.websocket_protocol import MAXIMUM_MESSAGE_BYTES, WebSocketProtocol
-from spackmon.ops.logging import configure_logging
-from spackmon.settings import load_settings
 
 # A write may be held so long for its database; a log of 50 MB over a slow line takes as much.
 _LAST_REQUESTS_SECONDS = 30
@@ -28,7 +26,7 @@ _TURN_SECONDS = 0.001
 class GracefulServer(BoundedServer):
     """Says when it serves, and closes no connection on which a request may be under way."""
 
-    ready: int | None = None
+    announce: Callable[[], None]
     thresholds = gc.get_threshold()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -40,8 +38,8 @@ class GracefulServer(BoundedServer):
         gc.freeze()
         # What compiling leaves is in cycles: half as much of it at a time holds up half as long.
         gc.set_threshold(*self.thresholds[:2], 5)
-        if self.ready is not None:
-            os.write(self.ready, READY)
+        if self.started:
+            self.announce()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting; answer what comes on the connections there are, each for the last time."""
@@ -62,15 +60,12 @@ class GracefulServer(BoundedServer):
         await super().shutdown(sockets)
 
 
-def serve(sockets: list[socket.socket], ready: int, thresholds: tuple[int, int, int]) -> None:
+def serve(service: Opened, link: socket.socket, thresholds: tuple[int, int, int]) -> None:
     """Serve until a signal comes, with these thresholds of the garbage collector from then on.
 
-    Raises Refused when the settings or the database forbid it.
+    Raises Refused when a setting forbids it.
     """
-    settings = load_settings()
-    configure_logging(settings.log_level)
-    # The rest is on the screen of whoever started the service, and in the log.
-    check_settings_database(settings, is_quiet=True)
+    settings = service.settings
     config = uvicorn.Config(
         create_app(settings),
         loop="uvloop",
@@ -87,5 +82,5 @@ def serve(sockets: list[socket.socket], ready: int, thresholds: tuple[int, int, 
     sys.setswitchinterval(_TURN_SECONDS)
     server = GracefulServer(config)
     server.maximum_connections = settings.maximum_connections
-    server.ready, server.thresholds = ready, thresholds
-    server.run(sockets=sockets)
+    server.announce, server.thresholds = partial(service.announce, link), thresholds
+    server.run(sockets=list(service.sockets))

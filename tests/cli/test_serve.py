@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from structlog.testing import capture_logs
 
-from spackmon.cli.serve import welcome
+from spackmon.cli.welcome import welcome
 from spackmon.database import Unprepared
 from spackmon.ops.migrations import prepare
 from spackmon.settings import Settings

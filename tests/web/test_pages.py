@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from spackmon.cli.serve import welcome
+from spackmon.cli.welcome import welcome
 from spackmon.database import Database, Reader
 from spackmon.database.sqlite_reader import SqliteReader
 from spackmon.settings import Settings
