@@ -32,9 +32,15 @@ def _free_ports() -> tuple[int, int]:
 
 
 @contextmanager
-def nginx(url: str, directory: Path) -> Iterator[tuple[str, str]]:
-    """The addresses, plain and with TLS, of an nginx with the shipped files before the service at `url`."""
+def nginx(url: str, directory: Path, *, beside_one_away: bool = False) -> Iterator[tuple[str, str]]:
+    """The addresses, plain and with TLS, of an nginx with the shipped files before the service at `url`.
+
+    `beside_one_away`: its name leads to another process, too, which is not there.
+    """
     plain, encrypted = _free_ports()
+    here = httpx.URL(url).netloc.decode()
+    if beside_one_away:
+        here = f"127.0.0.1:{_free_ports()[0]} max_fails=0; server {here}"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
          "-keyout", directory / "key.pem", "-out", directory / "certificate.pem"],
@@ -42,8 +48,8 @@ def nginx(url: str, directory: Path) -> Iterator[tuple[str, str]]:
     )  # fmt: skip
     for shipped_file in SHIPPED.iterdir():
         text = shipped_file.read_text()
-        for shipped, here in (
-            ("spackmon:8000", httpx.URL(url).netloc.decode()),
+        for shipped, replaced in (
+            ("spackmon:8000", here),
             ("listen 80;", f"listen 127.0.0.1:{plain};"),
             ("listen 443 ssl http2;", f"listen 127.0.0.1:{encrypted} ssl http2;"),
             ("listen [::]:80;", ""),
@@ -51,7 +57,7 @@ def nginx(url: str, directory: Path) -> Iterator[tuple[str, str]]:
             ("/etc/nginx/tls/", f"{directory}/"),
             ("/etc/nginx/", f"{directory}/"),
         ):
-            text = text.replace(shipped, here)
+            text = text.replace(shipped, replaced)
         (directory / shipped_file.name).write_text(text)
     (directory / "nginx.conf").write_text(_MAIN.format(directory=directory, user=_USER))
     log = directory / "nginx.log"

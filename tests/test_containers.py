@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 def test_containers_use_settings_and_addresses_that_exist() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     dockerfile = (ROOT / "Dockerfile").read_text()
-    service = compose["services"]["spackmon"]
+    service = compose["services"]["spackmon-a"]
     kubernetes = (ROOT / "deploy" / "kubernetes" / "spackmon.yaml").read_text()
     given = {*service["environment"], *re.findall(r"\bSPACKMON_\w+", dockerfile + kubernetes)}
     secrets = {*service["secrets"], *re.findall(r"--from-literal=(\w+)", kubernetes)}
@@ -40,6 +40,21 @@ def test_the_image_has_what_the_wheel_is_made_of_and_no_more_rights_than_it_need
     assert re.findall(r"^COPY (.*)$", last, re.MULTILINE) == ["--from=installed /opt/spackmon /opt/spackmon"]
     assert last.index("\nUSER spackmon\n") < last.index("\nCMD ")
     assert "apt-get" not in dockerfile
+
+
+def test_an_update_by_compose_replaces_one_process_after_the_other() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+    first, second = services["spackmon-a"], services["spackmon-b"]
+    assert second["depends_on"]["spackmon-a"]["condition"] == "service_healthy"
+    places = [one.pop("networks")["default"] for one in (first, second)]
+    assert len({one["ipv4_address"] for one in places}) == 2
+    name = re.findall(r"server (\S+):8000", (ROOT / "deploy" / "nginx" / "spackmon.conf").read_text())
+    assert set(name) == {alias for one in places for alias in one["aliases"]}
+    # They are the same but for where they are, what lies there, and who is first.
+    disks = [one.pop("volumes") for one in (first, second)]
+    assert disks[0] != disks[1]
+    del first["depends_on"], second["depends_on"]
+    assert first == second
 
 
 def test_what_containers_mount_is_there() -> None:

@@ -24,7 +24,7 @@ from tests.waiting import GIVE_UP_SECONDS, until
 def test_clients_pages_and_streams_pass_through_the_shipped_nginx(sqlite_url: str, tmp_path: Path) -> None:
     with (
         served(sqlite_url, tmp_path) as server,
-        nginx(server.url, tmp_path) as (plain, encrypted),
+        nginx(server.url, tmp_path, beside_one_away=True) as (plain, encrypted),
         httpx.Client(verify=False) as client,
     ):
         token = {"Authorization": f"Bearer {server.token}"}
