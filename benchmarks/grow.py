@@ -90,6 +90,11 @@ _DERIVED: Mapping[Any, Any] = {
     _PARAMETERS.c.parameter_set_id: _SETS,
     _CLAIM.c.client_build_id: _BUILD,
     _BUILD.c.newest_attempt_id: models.Attempt.__table__,
+    **{
+        run.c[f"{shared.name}_id"]: shared
+        for run in (_BUILD, models.Attempt.__table__)
+        for shared in (models.EnvironmentSet.__table__, models.Manifest.__table__)
+    },
 }
 # Builds are known by chunk and place here; in PostgreSQL old ones share rows.
 _COPY_CONTENTS = {

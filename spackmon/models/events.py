@@ -122,7 +122,8 @@ class BuildEvent(Base):
     (docs/decisions/0014-one-notion-of-an-event.md).
 
     `kind` is a word of `spackmon.status.EventKind`, `role` PRIMARY or CONSEQUENCE. `text` is what the source
-    showed, `message` what it says without its place. Only errors have a class, a fingerprint and a group;
+    showed. What it says without its place is how the text ends, from its character `message_at` on;
+    where that is null it is `message`. Only errors have a class, a fingerprint and a group;
     `rule` is the form of line that was recognised, `blanked` JSON of what the fingerprint leaves out. Lines
     count from 1. `is_first` marks the one error of a run to read first. `search_words` is what
     `spackmon.logs.words` makes of its text, its file and, of one in a log, its tool; what finds rows by it
@@ -138,12 +139,22 @@ class BuildEvent(Base):
         COUNTED,
     )
 
+    # The narrow before the wide and texts last: PostgreSQL pads what stands behind something shorter.
     id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    claim_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Claim.id))
-    attempt_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Attempt.id))
     # Derived, as all of such a row is: without a foreign key.
     log_event_id: Mapped[int | None] = mapped_column(RowId)
+    claim_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Claim.id))
+    attempt_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Attempt.id))
+    error_group_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(ErrorGroup.id))
     position: Mapped[int]
+    occurrences: Mapped[int] = mapped_column(server_default="1")
+    message_at: Mapped[int | None]
+    log_line: Mapped[int | None]
+    first_line: Mapped[int | None]
+    last_line: Mapped[int | None]
+    source_line: Mapped[int | None]
+    source_column: Mapped[int | None]
+    is_first: Mapped[bool] = mapped_column(Boolean, server_default=false())
     kind: Mapped[str] = mapped_column(ByteOrderedText)
     role: Mapped[str] = mapped_column(ByteOrderedText, server_default="PRIMARY")
     tool: Mapped[str | None] = mapped_column(ByteOrderedText)
@@ -152,17 +163,9 @@ class BuildEvent(Base):
     fingerprint: Mapped[str | None] = mapped_column(ByteOrderedText)
     rule: Mapped[str | None] = mapped_column(ByteOrderedText)
     blanked: Mapped[str | None] = mapped_column(JsonText)
-    is_first: Mapped[bool] = mapped_column(Boolean, server_default=false())
-    occurrences: Mapped[int] = mapped_column(server_default="1")
     text: Mapped[str] = mapped_column(ByteOrderedText)
     message: Mapped[str] = mapped_column(ByteOrderedText, server_default="")
-    log_line: Mapped[int | None]
-    first_line: Mapped[int | None]
-    last_line: Mapped[int | None]
     source_file: Mapped[str | None] = mapped_column(ByteOrderedText)
-    source_line: Mapped[int | None]
-    source_column: Mapped[int | None]
     pre_context: Mapped[str | None] = mapped_column(ByteOrderedText)
     post_context: Mapped[str | None] = mapped_column(ByteOrderedText)
-    error_group_id: Mapped[int | None] = mapped_column(ForeignKey(ErrorGroup.id))
     search_words: Mapped[str] = mapped_column(ByteOrderedText, server_default="")

@@ -5,7 +5,7 @@ table and in all its indexes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from sqlalchemy import Connection, text
@@ -19,7 +19,7 @@ class Replacing:
 
     `indexes` are what stands behind ON and the table's name, by their names; those that begin with `pk_` or
     `uq_` are constraints. `references` are the tables that its columns refer to. `id_type` is that of `id`,
-    None where the table has none.
+    None where the table has none. `values` are what is copied into columns that are otherwise than they were.
     """
 
     table: str
@@ -27,6 +27,7 @@ class Replacing:
     indexes: Mapping[str, str]
     references: Mapping[str, str]
     id_type: Literal["bigint", "integer"] | None = "bigint"
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def next(self) -> str:

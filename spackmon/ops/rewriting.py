@@ -46,9 +46,11 @@ class Part:
     def copy(self, connection: Connection, which: str, values: Mapping[str, object]) -> None:
         """Copy the rows of which the condition `which` is true."""
         definitions = self.replacing.columns.split(", ")
-        names = ", ".join(["id"] * bool(self.replacing.id_type) + [one.split()[0] for one in definitions])
-        rows = f"SELECT {names} FROM {self.table} WHERE {which} ORDER BY {self.key}"  # noqa: S608 -- our own
-        connection.execute(text(f"INSERT INTO {self.replacing.next} ({names}) {rows}"), values)
+        names = ["id"] * bool(self.replacing.id_type) + [one.split()[0] for one in definitions]
+        copied = ", ".join(self.replacing.values.get(name, name) for name in names)
+        rows = f"SELECT {copied} FROM {self.table} WHERE {which} ORDER BY {self.key}"  # noqa: S608 -- our own
+        into = f"{self.replacing.next} ({', '.join(names)})"
+        connection.execute(text(f"INSERT INTO {into} {rows}"), values)
 
     def copy_range(self, connection: Connection, last: int, after: int) -> None:
         """Copy the rows whose key is above `last` and up to `after`."""

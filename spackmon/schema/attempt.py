@@ -26,7 +26,13 @@ from spackmon.query.rows.events import (
     root_event,
 )
 from spackmon.query.rows.failures import root_failure_of_run
-from spackmon.query.rows.relations import refer_by, share, tags_of_attempt
+from spackmon.query.rows.relations import (
+    files_of_attempt,
+    refer_by,
+    share,
+    tags_of_attempt,
+    variables_of_attempt,
+)
 from spackmon.query.speclang import expressions
 from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.claim import Claim
@@ -63,8 +69,6 @@ _LOG_EVENTS = share(models.Phase.log_id, models.LogEvent.log_id)
 _PHASES = refer_by(models.Phase.attempt_id)
 _EVENTS = refer_by(models.BuildEvent.attempt_id)
 _SOURCES = refer_by(models.Claim.attempt_id)
-_VARIABLES = share(models.Attempt.environment_set_id, models.EnvironmentVariable.environment_set_id)
-_FILES = share(models.Attempt.manifest_id, models.InstallFile.manifest_id)
 _ANALYSES = refer_by(models.Analysis.attempt_id)
 
 
@@ -255,7 +259,7 @@ class Attempt(Node):
     )
     environment_variables: list[EnvironmentVariable] = listing(
         models.EnvironmentVariable,
-        belongs=_VARIABLES,
+        belongs=variables_of_attempt,
         order=[models.EnvironmentVariable.name],
         filters=True,
         has_where=True,
@@ -271,7 +275,7 @@ class Attempt(Node):
     )
     install_folder: InstallFolder = install_folder(models.Attempt.manifest_id, models.Attempt.prefix)
     install_files: InstallFileConnection = connection(
-        models.InstallFile, belongs=_FILES, filters=True, description="What it installed."
+        models.InstallFile, belongs=files_of_attempt, filters=True, description="What it installed."
     )
     analyses: list[_Analysis] = listing(
         models.Analysis,

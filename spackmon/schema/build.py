@@ -28,7 +28,13 @@ from spackmon.query.rows.events import (
 )
 from spackmon.query.rows.failures import last_success, root_failure
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
-from spackmon.query.rows.relations import of_newest_attempt, refer_by, share, tags_of_build
+from spackmon.query.rows.relations import (
+    files_of_build,
+    of_newest_attempt,
+    refer_by,
+    tags_of_build,
+    variables_of_build,
+)
 from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.advisory import Advisory
 from spackmon.schema.analysis import Analysis, AnalysisResult
@@ -61,8 +67,6 @@ _CiRun = Annotated["CiRun", strawberry.lazy("spackmon.schema.ci")]
 _ErrorGroup = Annotated["ErrorGroup", strawberry.lazy("spackmon.schema.event")]
 
 _ATTEMPTS = refer_by(models.Attempt.build_id)
-_VARIABLES = share(models.Build.environment_set_id, models.EnvironmentVariable.environment_set_id)
-_FILES = share(models.Build.manifest_id, models.InstallFile.manifest_id)
 _ANALYSES = of_newest_attempt(models.Analysis.attempt_id)
 _RESULTS = of_newest_attempt(models.Attribute.attempt_id)
 _PHASES = of_newest_attempt(models.Phase.attempt_id)
@@ -247,7 +251,7 @@ class Build(Node):
     )
     environment_variables: list[EnvironmentVariable] = listing(
         models.EnvironmentVariable,
-        belongs=_VARIABLES,
+        belongs=variables_of_build,
         order=[models.EnvironmentVariable.name],
         filters=True,
         has_where=True,
@@ -255,7 +259,10 @@ class Build(Node):
     )
     install_folder: InstallFolder = install_folder(models.Build.manifest_id, models.Build.prefix)
     install_files: InstallFileConnection = connection(
-        models.InstallFile, belongs=_FILES, filters=True, description="What the newest attempt installed."
+        models.InstallFile,
+        belongs=files_of_build,
+        filters=True,
+        description="What the newest attempt installed.",
     )
     analyses: list[Analysis] = listing(
         models.Analysis,

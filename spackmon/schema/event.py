@@ -111,9 +111,7 @@ class BuildEvent(Node):
         filters=True,
         description="What the log says: as it was reported, else the line that says it.",
     )
-    message: str = column(
-        models.BuildEvent.message, filters=True, description="What it says, without its place."
-    )
+    message: str = value(of_events.message, filters=True, description="What it says, without its place.")
     position: int = column(
         models.BuildEvent.position,
         filters=True,

@@ -6,7 +6,7 @@ import strawberry
 
 from spackmon import models
 from spackmon.query.meanings.fields import column, connection, identity
-from spackmon.query.rows.relations import refer_by, share
+from spackmon.query.rows.relations import files_of_attempt, files_of_build, refer_by, share
 from spackmon.schema.connection import Connection
 from spackmon.schema.groups import AttemptConnection, BuildConnection, InstallFileConnection
 from spackmon.schema.node import Node
@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
 _AnalysisResult = Annotated["AnalysisResult", strawberry.lazy("spackmon.schema.analysis")]
 
-_BUILDS = share(models.InstallFile.manifest_id, models.Build.manifest_id)
 _COPIES = share(models.InstallFile.hash, models.InstallFile.hash)
 _RESULTS = refer_by(models.Attribute.install_file_id)
-_ATTEMPTS = share(models.InstallFile.manifest_id, models.Attempt.manifest_id)
 
 
 @noun("installed files, directories and links")
@@ -59,12 +57,12 @@ class InstallFile(Node):
     )
     builds: BuildConnection = connection(
         models.Build,
-        belongs=_BUILDS,
+        belongs=files_of_build.rows,
         filters=True,
         description="The builds whose newest attempt installed it.",
     )
     attempts: AttemptConnection = connection(
-        models.Attempt, belongs=_ATTEMPTS, filters=True, description="The runs that installed it."
+        models.Attempt, belongs=files_of_attempt.rows, filters=True, description="The runs that installed it."
     )
     analysis_results: Connection[_AnalysisResult] = connection(
         models.Attribute, belongs=_RESULTS, filters=True, description="What analyzers found in it."

@@ -23,7 +23,8 @@ REPORTED = (
     Event(EventKind.ERROR, "make: *** [Makefile:6: a.o] Error 1"),
     Event(EventKind.ERROR, "/tmp/stage/src/a.c:77:9: error: 'x' undeclared"),
 )
-OF_RUN = """SELECT kind, role, error_class, blame, tool, message, is_first, position FROM build_event
+OF_RUN = """SELECT kind, role, error_class, blame, tool, COALESCE(substr(text, message_at), message),
+    is_first, position FROM build_event
     WHERE attempt_id IS NOT NULL ORDER BY kind, position"""
 GROUPS = """SELECT g.fingerprint, count(*) FROM build_event v JOIN error_group g ON g.id = v.error_group_id
     WHERE v.attempt_id IS NOT NULL GROUP BY g.fingerprint ORDER BY count(*), g.fingerprint"""

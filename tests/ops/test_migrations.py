@@ -33,7 +33,7 @@ from tests.ingest.test_any_order import contents
 from tests.ops.landed import upgrade_to
 from tests.waiting import GIVE_UP_SECONDS, until
 
-SEARCHED = re.compile("^(build|log)_event_search|^search_vector$|^ix_(build|log)_event_search_vector$")
+SEARCHED = re.compile("^(build|log)_event_search|^ix_(build|log)_event_search_words$")
 REBUILDS_PERSON = '''
 """A revision that SQLite can only do by copying a table that others refer to."""
 import sqlalchemy as sa
@@ -405,6 +405,47 @@ def test_events_are_counted_while_others_write_and_rules_can_be_shown(empty_url:
     assert database.read_once(lambda c: c.scalars(channels).all()) == ["a@b.c", "https://x.y:1/…"]
     since = text("SELECT count(*) FROM notification_rule WHERE tells_since = created_at AND muted_at IS NULL")
     assert database.read_once(lambda c: c.scalar(since)) == 1
+    assert database.read_once(_differences) == []
+    database.close()
+
+
+SAYING = [
+    *ERRING[:4],
+    "INSERT INTO build_event (id, attempt_id, position, kind, text, message) VALUES"
+    " (1, 1, 1, 'ERROR', 'a.c:1: error: no \u2018x\u2019', 'no \u2018x\u2019'),"
+    " (2, 2, 1, 'ERROR', 'a', 'longer than it'),"
+    " (3, 2, 2, 'ERROR', 'the same', 'the same'), (4, 2, 3, 'WARNING', 'nothing', '')",
+    "DELETE FROM attempt WHERE id = 9000",
+    "DELETE FROM build WHERE id = 9000",
+]
+
+
+def test_events_say_their_texts_once_while_others_write(empty_url: str, tmp_path: Path) -> None:
+    upgrade_to(54, empty_url, tmp_path / "before")
+    database = Database(empty_url)
+    moment = {"t": "2024-01-01T00:00:00.000000Z"}
+    for statement in SAYING:
+        database.write_once(partial(_execute, statement, moment if ":t" in statement else {}))
+
+    def change(progress: str) -> None:
+        if progress == "what changed meanwhile" or database.is_sqlite:
+            changed = "UPDATE build_event SET text = 'b: new', message = 'new' WHERE id = 3"
+            database.write_once(partial(_execute, changed, {}))
+
+    if database.is_sqlite:
+        change("")
+    upgrade(empty_url, tell=change)
+    question = text(
+        "SELECT id, COALESCE(substr(text, message_at), message), length(message) FROM build_event ORDER BY id"
+    )
+    assert [tuple(row) for row in database.read_once(lambda c: c.execute(question).all())] == [
+        (1, "no \u2018x\u2019", 0), (2, "longer than it", 14), (3, "new", 0), (4, "", 0),
+    ]  # fmt: skip
+    if database.is_sqlite:
+        # Also of one that is no more.
+        added = ERRING[2].partition("VALUES")[0].replace("(id, ", "(") + "VALUES (1, 1, 1, 'FAILED', :t, :t)"
+        database.write_once(partial(_execute, added, moment))
+        assert database.read_once(lambda c: c.scalar(text("SELECT max(id) FROM build"))) == 9001
     assert database.read_once(_differences) == []
     database.close()
 

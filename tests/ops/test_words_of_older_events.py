@@ -38,7 +38,7 @@ def test_events_of_an_older_revision_are_found_after_the_upgrade(empty_url: str,
     if database.is_sqlite:
         found = "log_event_search WHERE log_event_search MATCH 'l2x1003'"
     else:
-        found = "log_event WHERE search_vector @@ 'l2x1003'"
+        found = "log_event WHERE array_to_tsvector(string_to_array(search_words, ' ')) @@ 'l2x1003'"
     rows = database.read_once(lambda c: c.execute(text(f"SELECT search_words FROM {found}")).all())
     assert [row[0] for row in rows] == ["cannot find - l2x1003 ld"] * 2
     database.close()

@@ -163,6 +163,9 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Build", "warningCount"): _events(newest_attempt, "WARNING"),
     ("CiRun", "commit"): lambda rows, run: run.commit_sha,
     ("LockFileRoot", "group"): lambda rows, root: root.group_name,
+    ("BuildEvent", "message"): lambda _, event: (
+        event.message if event.message_at is None else event.text[event.message_at - 1 :]
+    ),
     ("BuildPhase", "reportedStatus"): lambda rows, phase: phase.status,
     ("BuildPhase", "status"): lambda rows, phase: (
         phase.status if phase.status in ("SUCCESS", "ERROR") else "OTHER"

@@ -67,9 +67,14 @@ _READ_PARTS = over_rows(
     moments=("reported_at",),
 )
 
-_PUT_PHASES = over_rows(
+_OF_INPUT = (
     "name text, position integer, status text, duration_seconds double precision, log_id bigint,"
-    " cpu_seconds double precision, peak_memory_bytes bigint",
+    " cpu_seconds double precision, peak_memory_bytes bigint"
+)
+
+# That each has another name holds by who writes: one at a time, which has read what is there.
+_ADD_PHASES = over_rows(
+    _OF_INPUT,
     """
     INSERT INTO phase (
         attempt_id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
@@ -80,11 +85,20 @@ _PUT_PHASES = over_rows(
     FROM {input} i
     WHERE true
     ORDER BY i.position
-    ON CONFLICT (attempt_id, name) DO UPDATE SET
-        position = excluded.position, status = excluded.status, duration_seconds = excluded.duration_seconds,
-        reported_at = excluded.reported_at, log_id = excluded.log_id, cpu_seconds = excluded.cpu_seconds,
-        peak_memory_bytes = excluded.peak_memory_bytes
     RETURNING id, name
+    """,
+)
+
+_CHANGE_PHASES = over_rows(
+    _OF_INPUT,
+    """
+    UPDATE phase SET
+        position = i.position, status = i.status, duration_seconds = i.duration_seconds,
+        reported_at = :reported_at, log_id = i.log_id, cpu_seconds = i.cpu_seconds,
+        peak_memory_bytes = i.peak_memory_bytes
+    FROM {input} i
+    WHERE phase.attempt_id = :attempt_id AND phase.name = i.name
+    RETURNING phase.id, phase.name
     """,
 )
 
@@ -253,8 +267,12 @@ def write_phases(
             for p in differing
             if p.reported_at == reported_at
         ]
-        put = _PUT_PHASES.run(connection, rows, attempt_id=attempt_id, reported_at=reported_at)
-        ids |= {row.name: row.id for row in put}
+        for statement, some in (
+            (_ADD_PHASES, [row for row in rows if row[0] not in stored]),
+            (_CHANGE_PHASES, [row for row in rows if row[0] in stored]),
+        ):
+            put = statement.run(connection, some, attempt_id=attempt_id, reported_at=reported_at)
+            ids |= {row.name: row.id for row in put}
     logged = [phase.name for phase in differing if _has_new_log(phase, stored.get(phase.name))]
     unchanged = {phase.name: stored[phase.name].id for phase in phases if phase.name in stored}
     return WrittenPhases(

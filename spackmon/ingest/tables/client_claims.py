@@ -69,10 +69,9 @@ _SILENT = Statement(
     WHERE c.status IN ('RUNNING', 'NOTRUN') AND c.kind IN ('MS1', 'EXTENSION')
         AND c.abandoned_at IS NULL AND c.cancelled_at IS NULL AND c.last_reported_at < :silent_since_at
         AND (c.is_live OR c.status = 'RUNNING')
-        AND (c.status = 'RUNNING' OR NOT EXISTS (
-            SELECT 1 FROM claim other
-            WHERE other.owner_id = c.owner_id AND other.environment_id = c.environment_id
-                AND other.last_reported_at >= :silent_since_at))
+        AND (c.status = 'RUNNING' OR (c.owner_id, c.environment_id) NOT IN (
+            SELECT other.owner_id, other.environment_id FROM claim other
+            WHERE other.last_reported_at >= :silent_since_at))
     ORDER BY c.last_reported_at, c.id
     LIMIT :at_once
     """

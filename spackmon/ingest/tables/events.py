@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.tables.event_messages import COLUMNS, stored
 from spackmon.ingest.tables.fingerprints import OF_EVENT, group_of, put_groups, written_out
 from spackmon.logs import event as logs
 from spackmon.logs.groups import blanked
@@ -34,13 +35,13 @@ _INSERT = over_rows(
     f"""
     INSERT INTO build_event (
         claim_id, position, kind, role, tool, error_class, blame, fingerprint, rule, blanked, is_first,
-        occurrences, text, message, log_line, source_file, source_line, source_column, pre_context,
+        occurrences, text, {COLUMNS}, log_line, source_file, source_line, source_column, pre_context,
         post_context, search_words, error_group_id
     )
     SELECT CAST(:claim_id AS bigint), i.position, i.kind, i.role, i.tool, i.error_class, i.blame,
-        i.fingerprint, i.rule, i.blanked, i.is_first = 1, 1, i.text, i.message, i.log_line, i.source_file,
-        i.source_line, i.source_column, i.pre_context, i.post_context,
-        i.search_words, ({OF_EVENT.format(event="i")})
+        i.fingerprint, i.rule, i.blanked, i.is_first = 1, 1, i.text, {stored("i.text", "i.message")},
+        i.log_line, i.source_file, i.source_line, i.source_column, i.pre_context, i.post_context,
+        i.search_words, ({OF_EVENT.format(event="i", message="i.message")})
     FROM {{input}} i
     WHERE true
     ORDER BY i.position

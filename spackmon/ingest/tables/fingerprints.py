@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.rows import over_rows
 from spackmon.ingest.tables.error_groups import count_errors
+from spackmon.ingest.tables.event_messages import MESSAGE
 from spackmon.logs.event import Event
 from spackmon.logs.groups import VERSION, Blanked, normal_form
 
@@ -70,13 +71,13 @@ OF_EVENT = """
         (
             SELECT p.part_id FROM error_group g JOIN error_group_part p ON p.error_group_id = g.id
             WHERE g.fingerprint = {event}.fingerprint
-                AND replace({event}.message, p.words, '') <> {event}.message
+                AND replace({message}, p.words, '') <> {message}
             ORDER BY p.words LIMIT 1
         ),
         (SELECT g.id FROM error_group g WHERE g.fingerprint = {event}.fingerprint)
     )
 """
-"""The group that an event is in, in SQL; `{event}` has its `fingerprint` and its `message`."""
+"""The group that an event is in, in SQL; `{event}` has its `fingerprint`, `{message}` is its message."""
 
 _BUILDS = over_rows(
     "id bigint",
@@ -89,7 +90,7 @@ _BUILDS = over_rows(
 _REASSIGN = over_rows(
     "id bigint",
     f"""
-    UPDATE build_event SET error_group_id = ({OF_EVENT.format(event="build_event")})
+    UPDATE build_event SET error_group_id = ({OF_EVENT.format(event="build_event", message=MESSAGE)})
     WHERE error_group_id IN (SELECT i.id FROM {{input}} i)
     """,  # noqa: S608 -- as above
 )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.error_groups import count_errors
+from spackmon.ingest.tables.event_messages import COLUMNS, MESSAGE, stored
 from spackmon.ingest.tables.fingerprints import OF_EVENT
 from spackmon.logs.groups import VERSION
 
@@ -19,11 +20,11 @@ _OF_LOGS = Statement(
     """
 )
 _REPORTED = Statement(
-    """
+    f"""
     SELECT id, claim_id, text, pre_context, post_context, source_file, source_line, role, tool, error_class,
-        blame, fingerprint, rule, message, blanked
+        blame, fingerprint, rule, {MESSAGE} AS message, blanked
     FROM build_event WHERE id > :after AND claim_id IS NOT NULL AND kind = 'ERROR' ORDER BY id LIMIT :most
-    """
+    """  # noqa: S608 -- of our own constants
 )
 _COUNT = Statement(
     """
@@ -43,7 +44,7 @@ _PUT_OF_RUNS = over_rows(
     "id bigint",
     f"""
     UPDATE build_event SET error_class = e.error_class, blame = e.blame, fingerprint = e.fingerprint,
-        blanked = e.blanked, error_group_id = ({OF_EVENT.format(event="e")})
+        blanked = e.blanked, error_group_id = ({OF_EVENT.format(event="e", message="e.message")})
     FROM log_event e
     WHERE e.id IN (SELECT i.id FROM {{input}} i) AND build_event.log_event_id = e.id
         AND build_event.attempt_id IN (SELECT p.attempt_id FROM phase p WHERE p.log_id = e.log_id)
@@ -54,8 +55,9 @@ _PUT_REPORTED = over_rows(
     "message text, blanked text",
     f"""
     UPDATE build_event SET role = i.role, tool = i.tool, error_class = i.error_class, blame = i.blame,
-        fingerprint = i.fingerprint, rule = i.rule, message = i.message, blanked = i.blanked,
-        error_group_id = ({OF_EVENT.format(event="i")})
+        fingerprint = i.fingerprint, rule = i.rule, blanked = i.blanked,
+        ({COLUMNS}) = ({stored("build_event.text", "i.message")}),
+        error_group_id = ({OF_EVENT.format(event="i", message="i.message")})
     FROM {{input}} i WHERE build_event.id = i.id
     """,  # noqa: S608 -- as above
 )

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.error_groups import count_errors
+from spackmon.ingest.tables.event_messages import COLUMNS, stored
 from spackmon.ingest.tables.fingerprints import OF_EVENT
 from spackmon.runs.facts import Run
 from spackmon.status import EventKind
@@ -68,13 +69,14 @@ _INSERT = over_rows(
     f"""
     INSERT INTO build_event (
         attempt_id, log_event_id, position, kind, role, tool, error_class, blame, fingerprint, rule, blanked,
-        is_first, occurrences, text, message, log_line, first_line, last_line, source_file, source_line,
+        is_first, occurrences, text, {COLUMNS}, log_line, first_line, last_line, source_file, source_line,
         source_column, search_words, error_group_id
     )
     SELECT d.attempt_id, e.id, d.place, e.kind, e.role, e.tool, e.error_class, e.blame, e.fingerprint, e.rule,
         e.blanked, d.is_root, e.occurrences, COALESCE(e.text, e.message),
-        e.message, e.line, e.first_line, e.last_line,
-        e.source_file, e.source_line, e.source_column, e.search_words, ({OF_EVENT.format(event="e")})
+        {stored("COALESCE(e.text, e.message)", "e.message")}, e.line, e.first_line, e.last_line,
+        e.source_file, e.source_line, e.source_column, e.search_words,
+        ({OF_EVENT.format(event="e", message="e.message")})
     FROM {_DESIRED} d JOIN log_event e ON e.id = d.id
     WHERE NOT EXISTS (
         SELECT 1 FROM build_event v WHERE v.attempt_id = d.attempt_id AND v.log_event_id = d.id

@@ -65,6 +65,13 @@ def phase_of(event: Scope) -> ColumnElement[Any]:
     return first.correlate_except(found, phase).scalar_subquery()
 
 
+def message(event: Scope) -> ColumnElement[Any]:
+    """What an event says without its place (`ingest.tables.event_messages`)."""
+    begins = event[BuildEvent.message_at]
+    ending = func.substr(event[BuildEvent.text], begins, type_=Text())
+    return case((begins.is_(None), event[BuildEvent.message]), else_=ending)
+
+
 def normal_form(event: Scope) -> ColumnElement[Any]:
     """What an event's fingerprint is the hash of."""
     group = ErrorGroup.__table__.alias()

@@ -36,7 +36,7 @@ from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
 from spackmon.query.rows.ranges import few_of, newest_within
-from spackmon.query.rows.relations import Shared
+from spackmon.query.rows.relations import Reported, Shared
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique
@@ -245,7 +245,7 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
         name: str, value: Given, row: Scope, filtering: Filtering, is_walked: bool
     ) -> ColumnElement[bool]:
         other = row.beneath(model.__table__).led()
-        belonging = belongs(row, other)
+        belonging = (belongs.found if isinstance(belongs, Reported) else belongs)(row, other)
         conditions = _conditions(input_name, value, other, filtering)
         passes = _all(one.holds for one in conditions)
         sought = _unless(passes) if name == "every" else passes

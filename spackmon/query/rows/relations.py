@@ -6,7 +6,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, literal_column, not_, or_, select
 
-from spackmon.models import Build, BuildcacheEntry, Closure, Spec, SpecCompiler, SpecHash, attempt_tag
+from spackmon.models import (
+    Attempt,
+    Build,
+    BuildcacheEntry,
+    Claim,
+    Closure,
+    EnvironmentVariable,
+    InstallFile,
+    Spec,
+    SpecCompiler,
+    SpecHash,
+    attempt_tag,
+)
 from spackmon.query.sql.conditions import Belongs
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.status import BuildcacheDisagreement
@@ -40,6 +52,37 @@ def refer_by(*path: Attribute) -> Belongs:
 def share(ours: Attribute, theirs: Attribute) -> Belongs:
     """The rows that have the same value in a column."""
     return Shared((theirs,), ours)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a row has of its run: the rows that have in `theirs` what it has in `ours`.
+
+    An index of the claims that reported it, by their column `reported`, finds the runs; these have none.
+    `run_id` is the id of the row's run.
+    """
+
+    ours: Attribute
+    theirs: Attribute
+    reported: Attribute
+    run_id: Callable[[Scope], ColumnElement[Any]]
+
+    def __call__(self, row: Scope, other: Scope) -> ColumnElement[bool]:
+        """`other` belongs to `row`."""
+        return other[self.theirs] == row[self.ours]
+
+    def found(self, row: Scope, other: Scope) -> ColumnElement[bool]:
+        """The same where `other` may be what is looked up first; it stands there once for each claim."""
+        claim = other.attach(Claim.__table__, lambda claim: claim[self.reported] == other[self.theirs])
+        return and_(self(row, other), claim[Claim.attempt_id] == self.run_id(row))
+
+    def rows(self, other: Scope, row: Scope) -> ColumnElement[bool]:
+        """The rows to which `other` belongs."""
+        claim = Claim.__table__.alias()
+        runs = select(claim.c.attempt_id).where(
+            claim.c[self.reported.key] == other[self.theirs], claim.c.attempt_id.is_not(None)
+        )
+        return and_(self(row, other), self.run_id(row).in_(runs.correlate_except(claim)))
 
 
 def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
@@ -125,6 +168,14 @@ def has_tag(attempt_id: Callable[[Scope], ColumnElement[Any]]) -> Belongs:
     return belongs
 
 
+def _reported(run: Any, shared: Attribute, run_id: Callable[[Scope], ColumnElement[Any]]) -> Reported:
+    return Reported(getattr(run, shared.key), shared, getattr(Claim, shared.key), run_id)
+
+
+files_of_build = _reported(Build, InstallFile.manifest_id, newest_attempt_id)
+files_of_attempt = _reported(Attempt, InstallFile.manifest_id, attempt_id)
+variables_of_build = _reported(Build, EnvironmentVariable.environment_set_id, newest_attempt_id)
+variables_of_attempt = _reported(Attempt, EnvironmentVariable.environment_set_id, attempt_id)
 tags_of_build = has_tag(newest_attempt_id)
 tags_of_attempt = has_tag(attempt_id)
 

@@ -57,7 +57,8 @@ def has_words(words: Attribute) -> Predicate:
             for number in range(count)
         ]
         if filtering.dialect_name != "sqlite":
-            vector: ColumnElement[Any] = literal_column(f"{row.source.name}.search_vector")
+            # Written as in the index: PostgreSQL stores what it makes of the words nowhere else.
+            vector = func.array_to_tsvector(func.string_to_array(row[words], constant(" ")))
             sought = cast(filtering.bind(given, Text(), _tsquery), TSQUERY)
             has_all = vector.op("@@", is_comparison=True)(sought)
             return Condition(and_(has_all, *are_side_by_side))

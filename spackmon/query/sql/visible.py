@@ -71,8 +71,7 @@ _ROWS: Mapping[str, str] = {
     "ci_job": _used(("attempt", "ci_job_id")),
     "ci_run": _used(("ci_job", "ci_run_id")),
     "build_environment": _used(("attempt", "environment_id"), ("claim", "environment_id")),
-    **{name: _used(("attempt", f"{name}_id"), ("claim", f"{name}_id"))
-       for name in ("environment_set", "manifest")},
+    **{name: _used(("claim", f"{name}_id")) for name in ("environment_set", "manifest")},
     "environment_variable": _has("environment_set", "environment_set_id"),
     "install_file": _has("manifest", "manifest_id"),
     "log": _used(("phase", "log_id"), ("claim_log", "log_id")),
