@@ -102,7 +102,7 @@ sign: ## sign the checksums in dist/ by an SSH key: make sign KEY=~/.ssh/release
 
 $(INSTALLED): pyproject.toml | .venv/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@$(BIN)/python -m compileall -q spackmon
+	@$(BIN)/python -m compileall -q alembic spackmon
 	@touch $@
 
 $(NODE_MODULES): frontend/package-lock.json | $(INSTALLED)

@@ -34,7 +34,7 @@ from spackmon.http.server import END_STREAMS
 from spackmon.http.short_addresses import ShortAddresses
 from spackmon.http.traces import Traces
 from spackmon.log_bucket import LogBucket
-from spackmon.ops import capacity, changes, migrations, upkeep
+from spackmon.ops import capacity, changes, revisions, upkeep
 from spackmon.ops.beginning import follow
 from spackmon.ops.health import Watch
 from spackmon.ops.jobs import Jobs
@@ -115,7 +115,7 @@ def create_app(settings: Settings) -> Starlette:
             role=WRITER,
             hold_seconds=settings.hold_seconds,
             prepare=partial(_prepare, settings, access_tokens),
-            check=migrations.check_revision,
+            check=revisions.check_revision,
             direct_url=settings.database_direct_url,
         )
         if tracing is not None:
@@ -310,7 +310,7 @@ def _prepare(settings: Settings, access_tokens: AccessTokens) -> None:
         raise Unprepared(f"DATA_DIR cannot be made: {error.strerror}") from error
     except Refused as refused:
         raise Unprepared(refused.sentence) from refused
-    migrations.prepare(settings.session_url)
+    revisions.prepare(settings.session_url)
     if not settings.database_direct_url:
         # How many a pooler opens is its own setting.
         capacity.warn(settings.database_url)

@@ -9,7 +9,7 @@ from spackmon.cli.console import complain
 from spackmon.database import Database, Unprepared
 from spackmon.database.outcome import Outcome, classify
 from spackmon.errors import Code, Refused
-from spackmon.ops import migrations
+from spackmon.ops import revisions
 from spackmon.ops.beginning import follow
 from spackmon.settings import Settings, load_settings
 
@@ -37,7 +37,7 @@ def ensure_migrated(database: Database) -> None:
     """
     try:
         # A check only reads: a command need not wait for a running server's writes.
-        migrations.prepare(database.url.render_as_string(hide_password=False))
+        revisions.prepare(database.url.render_as_string(hide_password=False))
     except Unprepared as unprepared:
         raise Refused(Code.DATABASE_UNPREPARED, str(unprepared)) from None
 
@@ -51,7 +51,7 @@ def check_settings_database(settings: Settings, *, is_quiet: bool = False) -> No
     database = Database(settings.session_url)
     try:
         ensure_migrated(database)
-        if not is_quiet and migrations.has_old_tables(database):
+        if not is_quiet and revisions.has_old_tables(database):
             complain(
                 "the old server's tables in this database stay as they are: "
                 "`spackmon import-old` stores their rows"

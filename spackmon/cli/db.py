@@ -11,7 +11,7 @@ from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.masking import mask_stored
-from spackmon.ops import migrations
+from spackmon.ops import migrations, revisions
 from spackmon.ops.copies.copying import copy, snapshot
 from spackmon.settings import database_address, load_settings
 
@@ -35,7 +35,7 @@ def check(
     """
     database = Database(load_settings().session_url)
     try:
-        if refused := migrations.check(database):
+        if refused := revisions.check(database):
             raise refused
         differences = _differences(database, repair=repair)
     finally:

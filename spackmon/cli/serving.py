@@ -27,17 +27,17 @@ class GracefulServer(BoundedServer):
     """Says when it serves, and closes no connection on which a request may be under way."""
 
     announce: Callable[[], None]
-    thresholds = gc.get_threshold()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept."""
         await super().startup(sockets)
         # The schema and all that was imported live as long as the process: to look through them for garbage
-        # again and again holds every request up for a fifth of a second.
-        gc.collect()
+        # again and again holds every request up for a fifth of a second. What importing left in cycles is no
+        # megabyte, and to look for it a tenth of the start.
         gc.freeze()
         # What compiling leaves is in cycles: half as much of it at a time holds up half as long.
-        gc.set_threshold(*self.thresholds[:2], 5)
+        gc.set_threshold(*gc.get_threshold()[:2], 5)
+        gc.enable()
         if self.started:
             self.announce()
 
@@ -60,8 +60,8 @@ class GracefulServer(BoundedServer):
         await super().shutdown(sockets)
 
 
-def serve(service: Opened, link: socket.socket, thresholds: tuple[int, int, int]) -> None:
-    """Serve until a signal comes, with these thresholds of the garbage collector from then on.
+def serve(service: Opened, link: socket.socket) -> None:
+    """Serve until a signal comes; the garbage collector, which is off while all this begins, runs meanwhile.
 
     Raises Refused when a setting forbids it.
     """
@@ -82,5 +82,5 @@ def serve(service: Opened, link: socket.socket, thresholds: tuple[int, int, int]
     sys.setswitchinterval(_TURN_SECONDS)
     server = GracefulServer(config)
     server.maximum_connections = settings.maximum_connections
-    server.announce, server.thresholds = partial(service.announce, link), thresholds
+    server.announce = partial(service.announce, link)
     server.run(sockets=list(service.sockets))

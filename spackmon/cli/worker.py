@@ -24,8 +24,7 @@ def main() -> None:
     link = socket.socket(fileno=int(number))
     threading.Thread(target=_end_with, args=[link], daemon=True).start()
     # Until it serves it makes what it keeps: to look for garbage among all of it took a third of the start.
-    thresholds = gc.get_threshold()
-    gc.set_threshold(20_000, 20, 1_000)
+    gc.disable()
     from spackmon.cli.console import refusals_said
 
     with refusals_said():
@@ -36,7 +35,7 @@ def main() -> None:
         # Whoever connects while the rest is imported is not refused: the socket is there.
         from spackmon.cli.serving import serve
 
-        serve(service, link, thresholds)
+        serve(service, link)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.database.probe import probe
-from spackmon.ops import migrations
+from spackmon.ops import revisions
 
 
 async def wait_for(database: Database) -> None:
@@ -43,7 +43,7 @@ def look(database: Database) -> str | None:
     try:
         if reason := probe(database):
             return reason
-        refused = database.look_once(migrations.check_revision)
+        refused = database.look_once(revisions.check_revision)
     except Exception as error:
         # The driver's own words name hosts and users: they are for the log of whoever runs it.
         trouble = classify(error)

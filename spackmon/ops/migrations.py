@@ -1,30 +1,21 @@
-"""The schema's history: bringing a database up to it, and checking whether it is there."""
+"""The schema's history: bringing a database up to it."""
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import structlog
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from spackmon.database import Database, Unprepared
+from spackmon.database import Database
 from spackmon.database.outcome import Outcome, classify
 from spackmon.database.roles import MIGRATION
 from spackmon.errors import Code, Refused
 from spackmon.models import Base
-
-log = structlog.get_logger()
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-_INSTALLED = _PACKAGE / "migrations"
-# A checkout has them beside the package.
-SCRIPTS = _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent / "alembic"
+from spackmon.ops.revisions import SCRIPTS, current_revision, known_revisions, too_new
 
 # Any number will do, so long as no other program on the same database takes the same.
 _UPGRADE_LOCK = 7_206_613_411
@@ -64,67 +55,6 @@ def upgrade(
         database.close()
 
 
-def check(database: Database) -> Refused | None:
-    """None when the schema is at the newest revision, otherwise what to say about it."""
-    return database.read_once(check_revision)
-
-
-def check_revision(connection: Connection) -> Refused | None:
-    """`check` in a transaction."""
-    scripts = _known(SCRIPTS)
-    head = scripts.get_current_head()
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current == head:
-        return None
-    return _too_new(current, scripts) or Refused(
-        Code.DATABASE_NOT_MIGRATED,
-        f"the database is at revision {current or 'none'} and this program needs {head}: "
-        "run `spackmon db upgrade`",
-    )
-
-
-def has_old_tables(database: Database) -> bool:
-    """Whether the old server's tables stand in the database, beside ours or alone."""
-    return database.read_once(lambda connection: inspect(connection).has_table("main_buildenvironment"))
-
-
-@cache
-def _known(scripts: Path) -> ScriptDirectory:
-    """The revisions that this program knows, read once: a probe of /readyz comes every few seconds."""
-    found = ScriptDirectory(str(scripts))
-    found.get_current_head()
-    return found
-
-
-def _too_new(current: str | None, scripts: ScriptDirectory) -> Refused | None:
-    """What to say when a newer program has migrated the database; alembic would end in a traceback."""
-    if current is None or current in {script.revision for script in scripts.walk_revisions()}:
-        return None
-    return Refused(
-        Code.DATABASE_TOO_NEW,
-        f"the database is at revision {current}, which this program does not know: update spackmon",
-    )
-
-
-def prepare(url: str) -> None:
-    """Bring an embedded database to the newest revision; a site's PostgreSQL waits for its people.
-
-    Raises Unprepared where somebody has to do something first, and what the database raises.
-    """
-    database = Database(url)
-    try:
-        refused = check(database)
-        if has_old_tables(database):
-            log.warning("the old server's tables stay as they are: `spackmon import-old` stores their rows")
-    finally:
-        database.close()
-    if refused is None:
-        return
-    if not database.is_sqlite or refused.code == Code.DATABASE_TOO_NEW:
-        raise Unprepared(refused.sentence)
-    upgrade(url)
-
-
 def configuration(scripts: Path = SCRIPTS) -> Config:
     """Alembic's configuration without a file, so that it does not matter where the program was started."""
     config = Config()
@@ -140,8 +70,9 @@ def _go_ahead(database: Database, scripts: Path, tell: Callable[[str], None]) ->
     """
     with database.engine.connect() as connection:
         with connection.begin():
-            current = MigrationContext.configure(connection).get_current_revision()
-        later = [one.module for one in _known(scripts).walk_revisions() if one.revision > (current or "")]
+            current = current_revision(connection)
+        all_of_them = ScriptDirectory(str(scripts)).walk_revisions()
+        later = [one.module for one in all_of_them if one.revision > (current or "")]
         able = [one for one in reversed(later) if (current or "") >= getattr(one, "ahead_from", "none")]
         if not able:
             return
@@ -153,7 +84,7 @@ def _go_ahead(database: Database, scripts: Path, tell: Callable[[str], None]) ->
         try:
             # Whoever had the turn before may have migrated.
             with connection.begin():
-                is_waiting = MigrationContext.configure(connection).get_current_revision() == current
+                is_waiting = current_revision(connection) == current
             for module in able if is_waiting else ():
                 module.ahead(connection, tell)
         finally:
@@ -201,7 +132,6 @@ def _upgrade_sqlite(connection: Connection, scripts: Path, revision: str) -> Non
 def _run(connection: Connection, scripts: Path, revision: str) -> None:
     config = configuration(scripts)
     config.attributes["connection"] = connection
-    current = MigrationContext.configure(connection).get_current_revision()
-    if refused := _too_new(current, _known(scripts)):
+    if refused := too_new(current_revision(connection), known_revisions(scripts)):
         raise refused
     command.upgrade(config, revision)

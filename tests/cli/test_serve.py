@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from spackmon.cli.welcome import welcome
 from spackmon.database import Unprepared
-from spackmon.ops.migrations import prepare
+from spackmon.ops.revisions import prepare
 from spackmon.settings import Settings
 from tests.cli.command import PROGRAM, Shell
 from tests.player import Player

@@ -14,7 +14,7 @@ from spackmon.database.probe import probe
 from spackmon.database.roles import WRITER
 from spackmon.errors import Refused
 from spackmon.models import utc_now
-from spackmon.ops import migrations
+from spackmon.ops import revisions
 from tests.waiting import GIVE_UP_SECONDS
 
 
@@ -175,7 +175,7 @@ def test_a_write_into_tables_that_were_upgraded_under_the_program_waits_for_the_
     database_url: str,
 ) -> None:
     """Between `spackmon db upgrade` and the reload: a report goes into the spool and not into a 500."""
-    database = Database(database_url, role=WRITER, hold_seconds=0.0, check=migrations.check_revision)
+    database = Database(database_url, role=WRITER, hold_seconds=0.0, check=revisions.check_revision)
     database.write_once(add("before"))
     with database.engine.begin() as connection:
         connection.execute(text("ALTER TABLE person RENAME TO people"))

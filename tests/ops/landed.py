@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Column, MetaData, text
 
 from spackmon.database import Database
-from spackmon.ops.migrations import SCRIPTS, upgrade
+from spackmon.ops.migrations import upgrade
+from spackmon.ops.revisions import SCRIPTS
 
 _DIRECTORY = Path(__file__).parents[1] / "data" / "migrations"
 ROWS = _DIRECTORY / "revision-0002.json.gz"

@@ -23,7 +23,8 @@ from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.claims import load_claims
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.models import Base
-from spackmon.ops.migrations import SCRIPTS, check, upgrade
+from spackmon.ops.migrations import upgrade
+from spackmon.ops.revisions import SCRIPTS, check, known_revisions
 from spackmon.submission import SpecReport
 from tests.databases import PostgresqlDatabases
 from tests.formats import documents as files
@@ -83,6 +84,11 @@ def _differences(connection: Connection) -> list[object]:
 
 def test_the_migrations_lead_to_exactly_the_models(database: Database) -> None:
     assert database.read_once(_differences) == []
+
+
+def test_the_names_of_the_migrations_files_are_their_history() -> None:
+    newest_first = [one.revision for one in ScriptDirectory(str(SCRIPTS)).walk_revisions()]
+    assert list(reversed(newest_first)) == list(known_revisions())
 
 
 def test_the_migrations_name_every_foreign_key_as_the_models_do(database: Database) -> None:

@@ -8,7 +8,8 @@ from sqlalchemy import MetaData, func, select
 
 from spackmon.database import Database
 from spackmon.ingest.checking import check_database
-from spackmon.ops.migrations import check, upgrade
+from spackmon.ops.migrations import upgrade
+from spackmon.ops.revisions import check
 from tests.ops.landed import RELEASES, fill, revision_of, upgrade_to
 
 # What is counted and told of changes may be folded or forgotten.

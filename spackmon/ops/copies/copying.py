@@ -14,7 +14,7 @@ from spackmon.database import Database
 from spackmon.database.engine import READS_ONLY
 from spackmon.database.roles import COMMAND
 from spackmon.errors import Code, Refused
-from spackmon.ops import migrations
+from spackmon.ops import migrations, revisions
 from spackmon.ops.copies.forms import (
     Content,
     Form,
@@ -74,7 +74,7 @@ def snapshot(url: str) -> Iterator[Snapshot]:
     """The database at `url` as it is now. Raises Refused where it is of another revision."""
     database = Database(url, role=COMMAND)
     try:
-        if refused := migrations.check(database):
+        if refused := revisions.check(database):
             raise refused
         with database.engine.connect() as connection:
             _begin(connection)
