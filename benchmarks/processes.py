@@ -1,11 +1,13 @@
 """`python -m benchmarks.processes`: what one serving process takes on PostgreSQL, and what a second one adds.
 
-How fast phases with a log of 10 kB are taken, by one process and by two in turns; what it takes to start;
-what an idle process has of memory; and whether it grows while recorded clients report.
+How fast phases with a log of 10 kB are taken, of builds of one package and of many, by one process and by two
+in turns; what it takes to start; what an idle process has of memory; and whether it grows while recorded
+clients report.
 """
 
 import argparse
 import compileall
+import copy
 import os
 import statistics
 import time
@@ -21,7 +23,7 @@ from benchmarks.http_load import CLIENTS, EACH, NUMBER, Clients, clients
 from benchmarks.measure import backends, cpu_seconds
 from benchmarks.memory import resident_bytes
 from benchmarks.server import Server, served
-from benchmarks.torture import ENVIRONMENT, begin
+from benchmarks.torture import ENVIRONMENT, HASH, SPEC
 from tests.server import USER, new_token
 
 _LOG_BYTES = 10_000
@@ -67,38 +69,66 @@ def _starts(url: str) -> None:
 
 
 def _phases(url: str, seconds: float) -> None:
-    """The rate of one process and of both, in turns."""
+    """The rates of one process and of both, in turns: each client reports on a build of its own."""
     with ExitStack() as stack:
         servers = [stack.enter_context(served(url)) for _ in range(2)]
         loads = [stack.enter_context(clients()) for _ in servers]
-        builds = [[_build(servers[0], number) for number in range(at, at + CLIENTS)] for at in (0, CLIENTS)]
-        # Plans and pools of both are as they are for good.
-        _rate(servers, loads, builds, seconds)
-        alone, both, costs = [], [], []
-        for _ in range(_ROUNDS):
-            before = _cpu(servers[:1], url)
-            rate, answers = _rate(servers[:1], loads, builds, seconds)
-            alone.append(rate)
-            costs.append([(end - start) * 1000 / answers
-                          for start, end in zip(before, _cpu(servers[:1], url), strict=True)])  # fmt: skip
-            both.append(_rate(servers, loads, builds, seconds)[0])
+        for kind, packages in (("one package", 1), ("many packages", 2 * CLIENTS)):
+            builds = [
+                [_build(servers[0], number, packages) for number in range(at, at + CLIENTS)]
+                for at in (0, CLIENTS)
+            ]
+            _compare(kind, url, servers, loads, builds, seconds)
+
+
+def _compare(
+    kind: str,
+    url: str,
+    servers: Sequence[Server],
+    loads: Sequence[Clients],
+    builds: Sequence[Sequence[str]],
+    seconds: float,
+) -> None:
+    # Plans and pools of both are as they are for good.
+    _rate(servers, loads, builds, seconds)
+    alone, both, costs = [], [], []
+    for _ in range(_ROUNDS):
+        before = _cpu(servers[:1], url)
+        rate, answers = _rate(servers[:1], loads, builds, seconds)
+        alone.append(rate)
+        costs.append([(end - start) * 1000 / answers
+                      for start, end in zip(before, _cpu(servers[:1], url), strict=True)])  # fmt: skip
+        both.append(_rate(servers, loads, builds, seconds)[0])
     own, database = (statistics.median(column) for column in zip(*costs, strict=True))
     one, two = statistics.median(alone), statistics.median(both)
     print(
-        f"phases with {_LOG_BYTES // 1000} kB: one process {one:.0f} a second, "
+        f"phases with {_LOG_BYTES // 1000} kB of builds of {kind}: one process {one:.0f} a second, "
         f"two {two:.0f} ({two / one:.2f} ×); of CPU {own:.2f} ms of "
         f"the process and {database:.2f} ms of PostgreSQL each",
         flush=True,
     )
 
 
-def _build(server: Server, number: int) -> str:
-    """A build of a machine of its own, to report on."""
-    first = begin(server)
-    body = {**ENVIRONMENT, "hostname": f"node{number}", "spack_version": "0.17.0", "tags": None,
-            "full_hash": "torturetorturetorturetorturetort"}  # fmt: skip
+def _build(server: Server, number: int, packages: int) -> str:
+    """A build of a machine of its own, of one of so many packages."""
+    spec = copy.deepcopy(SPEC)
+    (node,) = spec["nodes"]
+    node["name"] = f"package{number % packages}"
+    # Base32 has no 0, 1, 8 and 9.
+    name = f"{number % packages:b}".zfill(8).replace("0", "a").replace("1", "b")
+    for kind in ("hash", "full_hash", "build_hash", "package_hash"):
+        node[kind] = HASH[: -len(name)] + name
+    version = {"spack_version": "0.17.0"}
+    server.http.post("/ms1/specs/new/", json={"spec": spec, **version}).raise_for_status()
+    body = {
+        **ENVIRONMENT,
+        **version,
+        "hostname": f"node{number}",
+        "tags": None,
+        "full_hash": node["full_hash"],
+    }
     answer = server.http.post("/ms1/builds/new/", json=body).raise_for_status()
-    return str(answer.json()["data"]["build"]["build_id"] if number else first)
+    return str(answer.json()["data"]["build"]["build_id"])
 
 
 def _rate(

@@ -36,7 +36,7 @@ ENVIRONMENT = {
     "kernel_version": "6.1",
 }  # fmt: skip
 HASH = "torturetorturetorturetorturetort"
-_SPEC = {
+SPEC: dict[str, Any] = {
     "_meta": {"version": 2},
     "nodes": [
         {
@@ -176,7 +176,7 @@ def _summary(status: int, body: bytes) -> str:
 
 def begin(server: Server) -> int:
     """A build to report on."""
-    spec = {"spec": _SPEC, "spack_version": "0.17.0"}
+    spec = {"spec": SPEC, "spack_version": "0.17.0"}
     server.http.post("/ms1/specs/new/", json=spec).raise_for_status()
     build = {"full_hash": HASH, "spack_version": "0.17.0", "tags": None, **ENVIRONMENT}
     answer = server.http.post("/ms1/builds/new/", json=build)

@@ -23,6 +23,7 @@ from spackmon.auth.sessions import Sessions
 from spackmon.database import Database, Reader, Unprepared
 from spackmon.database.replicas import by_primary, replicas_of, replicated
 from spackmon.database.roles import WRITER
+from spackmon.database.together import Together
 from spackmon.errors import Code, Refused
 from spackmon.formats.specs.known_nodes import KnownNodes
 from spackmon.http import answers, health, metrics, openapi, token_exchange
@@ -33,6 +34,7 @@ from spackmon.http.reading import ReadAccess
 from spackmon.http.server import END_STREAMS
 from spackmon.http.short_addresses import ShortAddresses
 from spackmon.http.traces import Traces
+from spackmon.ingest import store
 from spackmon.log_bucket import LogBucket
 from spackmon.ops import capacity, changes, revisions, upkeep
 from spackmon.ops.beginning import follow
@@ -160,6 +162,7 @@ def create_app(settings: Settings) -> Starlette:
                 yield {
                     "settings": settings,
                     "database": database,
+                    "phases": Together(database, store.apply_phases),
                     "gate": gate,
                     "sessions": sessions,
                     "providers": providers_of(settings),

@@ -121,7 +121,7 @@ def set_build_visibility(
     lock_packages(connection, {build.package_id})
     set_of_claims(connection, build.id, audience_id)
     settled = Settled()
-    builds.settle_build(connection, build.id, utc_now(), settled)
+    builds.settle_builds(connection, [build.id], utc_now(), settled)
     settled.count(connection)
     note_changes(connection, builds=[build.id])
     owner = connection.execute(select(Person.name).where(Person.id == build.owner_id)).scalar_one()

@@ -32,6 +32,7 @@ log = structlog.get_logger()
 HOLD_SECONDS = 30.0
 # An outage is waited for once: whoever comes later than its hold gets so long, for the moment of its end.
 _LATER_HOLD_SECONDS = 2.0
+_TRY_SECONDS = 1.0
 # One writes; the next stands ready.
 _SQLITE_WRITERS = 2
 
@@ -141,6 +142,28 @@ class Database:
         Raises Refused, too, DATABASE_BUSY when others write for so long and STATEMENT_TIMEOUT.
         """
         return await self._held(self.write_once, work, self._writers, impatient)
+
+    async def write_tried(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction, once, in a worker thread: for what is done otherwise if it fails.
+
+        It waits for a turn and for locks only for as long as others do who do not hang. Raises what it met;
+        for a statement that ran into a limit Refused, which nobody should try again.
+        """
+
+        def hurried(connection: Connection) -> Result:
+            if not self.is_sqlite:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(_TRY_SECONDS * 1000)}")
+            return work(connection)
+
+        try:
+            async with self._writers.turn(time.monotonic() + _TRY_SECONDS):
+                return await in_thread(self.write_once, hurried, limiter=self._writers.threads)
+        except Exception as error:
+            trouble = classify(error)
+            self.failed(trouble, error)
+            if trouble.outcome is Outcome.TOO_SLOW:
+                raise refusal(trouble, 0, self._role.statement_seconds) from error
+            raise
 
     async def admit_held(self, work: Callable[[Connection], Result], *, impatient: bool = False) -> Result:
         """Look up who sends something, or how far they have come; held through an outage as a write is.

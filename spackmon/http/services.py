@@ -10,7 +10,9 @@ from spackmon.auth.providers.pending import SignIns
 from spackmon.auth.sessions import Sessions, SignedIn
 from spackmon.database import Database
 from spackmon.database.replicas import Replica
+from spackmon.database.together import Together
 from spackmon.formats.specs.known_nodes import KnownNodes
+from spackmon.ingest.receipts import PhaseReceipt
 from spackmon.ops.health import Watch
 from spackmon.ops.jobs import Jobs
 from spackmon.ops.memory import Memory
@@ -20,6 +22,7 @@ from spackmon.ops.spool import Spool
 from spackmon.query.serve.service import QueryService
 from spackmon.query.serve.trusted_documents import TrustedDocuments
 from spackmon.settings import Settings
+from spackmon.submission import PhaseReport
 
 
 class Services(State):
@@ -30,6 +33,7 @@ class Services(State):
 
     settings: Settings
     database: Database
+    phases: Together[tuple[PhaseReport, int], PhaseReceipt]
     query: QueryService
     replicas: tuple[Replica, ...]
     trusted_documents: TrustedDocuments

@@ -27,7 +27,7 @@ from spackmon.ingest.tables.build_contents import (
     forget_orphans,
     wrong_contents,
 )
-from spackmon.ingest.tables.builds import settle_build, wrong_builds
+from spackmon.ingest.tables.builds import settle_builds, wrong_builds
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.closures import write_closures
 from spackmon.ingest.tables.error_groups import count_errors, recount
@@ -133,7 +133,7 @@ def _builds(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, in
     wrong = wrong_builds(connection, build_ids)
     settled = facets.Settled()
     for build_id in wrong:
-        settle_build(connection, build_id, utc_now(), settled)
+        settle_builds(connection, [build_id], utc_now(), settled)
     settled.count(connection)
     note_changes(connection, builds=wrong)
     return {"builds": len(wrong)}

@@ -154,8 +154,7 @@ def _mask_claims(connection: Connection, rows: Sequence[Any], is_trial: bool) ->
         for stored in claims.load_claims(connection, affected).values()
     ]
     rewrite_all(connection, changes, utc_now())
-    for before, after in changes:
-        claims.release(connection, before, after)
+    claims.release(connection, changes)
     return len(changes)
 
 

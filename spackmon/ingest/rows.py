@@ -228,6 +228,13 @@ class Statement:
         result = connection.execute(chosen, parameters)
         return result.all() if result.returns_rows else ()
 
+    def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Execute for each of some rows of parameters, all sent at once; it gives nothing."""
+        if rows:
+            connection.execute(
+                self._sqlite if connection.dialect.name == "sqlite" else self._postgresql, rows
+            )
+
 
 def get_or_create(
     find: Callable[[], Sequence[Row[*tuple[Any, ...]]]], insert: Callable[[], Sequence[Row[*tuple[Any, ...]]]]

@@ -9,13 +9,14 @@ from sqlalchemy.exc import DataError, DBAPIError
 
 from spackmon.errors import Code, Refused
 from spackmon.ingest.masked import masked_submission
-from spackmon.ingest.receipts import Receipt
+from spackmon.ingest.receipts import PhaseReceipt, Receipt
+from spackmon.ingest.reports import phases
 from spackmon.ingest.reports.bills import apply_bill
 from spackmon.ingest.reports.buildcaches import apply_buildcache
 from spackmon.ingest.reports.concretization import apply_concretization_failure
 from spackmon.ingest.reports.environments import apply_environment
 from spackmon.ingest.reports.installs import apply_install
-from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_phase, apply_status
+from spackmon.ingest.reports.ms1 import apply_analysis, apply_build, apply_status
 from spackmon.ingest.specs.linking import apply_spec, apply_specs
 from spackmon.masking.rules import of_site
 from spackmon.models import utc_now
@@ -86,6 +87,18 @@ def apply_together(
         return apply_specs(connection, reports, person_id, utc_now())
 
 
+def apply_phases(
+    connection: Connection, sent: Sequence[tuple[PhaseReport, int]]
+) -> list[PhaseReceipt | None]:
+    """Write phases of builds of which none is twice there, by one statement a table; each with its person.
+
+    None for a report that has to be written by `apply`. Raises what `apply` raises, and Apart, where each
+    has to be; the caller then rolls back.
+    """
+    with _values_refused():
+        return phases.apply_phases(connection, sent, utc_now())
+
+
 @contextmanager
 def _values_refused() -> Iterator[None]:
     try:
@@ -112,7 +125,7 @@ def _apply(connection: Connection, submission: _OTHERS, person_id: int, now: dat
         case BuildReport():
             return apply_build(connection, submission, person_id, now)
         case PhaseReport():
-            return apply_phase(connection, submission, person_id, now)
+            return phases.apply_phase(connection, submission, person_id, now)
         case StatusReport():
             return apply_status(connection, submission, person_id, now)
         case AnalysisReport():

@@ -37,6 +37,8 @@ from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
+_QUICK_BYTES = 1 << 16
+
 Answer = Callable[[Any, Any], tuple[int, dict[str, Any]]]
 Promise = Callable[[Any], tuple[int, dict[str, Any]]]
 
@@ -45,7 +47,8 @@ Promise = Callable[[Any], tuple[int, dict[str, Any]]]
 class Write:
     """One address: how its body is read, and how the client is answered with the store's receipt.
 
-    `promise` answers a report that was spooled; `summary` and `body` describe it to programs.
+    `promise` answers a report that was spooled; `summary` and `body` describe it to programs. `is_quick`: a
+    small body is read in less time than another thread takes to begin.
     """
 
     kind: str
@@ -54,6 +57,7 @@ class Write:
     promise: Promise
     summary: str
     body: Schema
+    is_quick: bool = False
 
 
 def _without_specs(
@@ -73,11 +77,11 @@ WRITES = (
     ),
     Write(
         "builds/phases/update", _without_specs(ms1.read_phase), answers.phase, answers.promised_phase,
-        "Report a phase of a build.", ms1_bodies.PHASE,
+        "Report a phase of a build.", ms1_bodies.PHASE, is_quick=True,
     ),
     Write(
         "builds/update", _without_specs(ms1.read_status), answers.status, answers.promised_status,
-        "Report how a build ended.", ms1_bodies.STATUS,
+        "Report how a build ended.", ms1_bodies.STATUS, is_quick=True,
     ),
     Write(
         "analyze/builds", _without_specs(ms1.read_analysis), answers.analysis, answers.promised_analysis,
@@ -127,15 +131,11 @@ def _endpoint(write: Write) -> Callable[[Request[Services]], Any]:
 
 
 async def _apply(request: Request[Services], write: Write, sender: Sender, body: Body) -> Response:
-    database = request.state.database
     try:
         if not await is_its_turn(request):
             return await _spool(request, write, body, after_the_spooled())
-        submission = await in_thread(_read, write, body, request.state.known_nodes)
-        submission = await _packed(request, submission)
-        receipt: Receipt = await database.write_held(
-            lambda connection: store.apply(connection, submission, sender.person_id), impatient=True
-        )
+        submission = await _packed(request, await _understood(request, write, body))
+        receipt = await _written(request, submission, sender.person_id)
     except Refused as refused:
         if refused.code in PASSES:
             return await _spool(request, write, body, refused)
@@ -150,11 +150,28 @@ async def _apply(request: Request[Services], write: Write, sender: Sender, body:
     return JSONResponse(answer, status_code=status)
 
 
+async def _written(request: Request[Services], submission: Submission, person_id: int) -> Receipt:
+    """What the store made of a submission; small logs of phases are written with those of others."""
+
+    async def alone() -> Any:
+        return await request.state.database.write_held(
+            lambda connection: store.apply(connection, submission, person_id), impatient=True
+        )
+
+    if isinstance(submission, PhaseReport) and not isinstance(submission.output, LargeBytes):
+        size_bytes = len(submission.output or b"")
+        return await request.state.phases.write(
+            (submission, person_id), submission.build_id, size_bytes, alone
+        )
+    receipt: Receipt = await alone()
+    return receipt
+
+
 async def _spool(request: Request[Services], write: Write, body: Body, away: Refused) -> Response:
     """Acknowledge a report that will be applied; what cannot be read is refused."""
     try:
         claims = vouched(request, away)
-        submission = await in_thread(_read, write, body, request.state.known_nodes)
+        submission = await _understood(request, write, body)
         kind = write.kind
         if isinstance(submission, BuildReport):
             submission = with_promise(submission, claims.person)
@@ -164,6 +181,13 @@ async def _spool(request: Request[Services], write: Write, body: Body, away: Ref
         return refusal(refused, challenge(request) if refused.status == 401 else None)
     status, answer = write.promise(submission)
     return JSONResponse(answer, status_code=status)
+
+
+async def _understood(request: Request[Services], write: Write, body: Body) -> Submission:
+    known = request.state.known_nodes
+    if write.is_quick and len(body) <= _QUICK_BYTES:
+        return _read(write, body, known)
+    return await in_thread(_read, write, body, known)
 
 
 def _read(write: Write, body: Body, known: KnownNodes) -> Submission:

@@ -23,14 +23,13 @@ from spackmon.ingest.tables.elf_files import ElfFiles
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
 from spackmon.ingest.tables.events import add_events, count_unlisted, create_groups, listed, readings
 from spackmon.ingest.tables.fingerprints import put_groups_of_logs
-from spackmon.large_bytes import LargeBytes
 from spackmon.logs.packed import PackedLog
 from spackmon.logs.phases import first_time
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.growth import completed
 from spackmon.runs.phases import WHOLE_LOG
 from spackmon.status import BuildStatus
-from spackmon.submission import Environment, InstallReport
+from spackmon.submission import Environment, InstallPhase, InstallReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +73,14 @@ def apply_install(
         changed |= replace_attributes(connection, claim_id, report.attributes, elf_files, now, by_file=False)
     if not (changed or events_created):
         if known is not None:
-            claims.release(connection, reported, known)
+            claims.release(connection, [(reported, known)])
         return _known(connection, claim_id, specs_created)
     if known is None or stored is None:
         resolved = settle(connection, claim_id, now)
     else:
         resolved = rewrite(connection, known, stored, now)
     if known is not None:
-        for before in (known, reported):
-            claims.release(connection, before, stored or known)
+        claims.release(connection, [(before, stored or known) for before in (known, reported)])
     return InstallReceipt(
         resolved.build_id, resolved.build_created, resolved.attempt_created,
         resolved.changed or changed or specs_created > 0, hash_of_spec(connection, resolved.spec_id),
@@ -177,34 +175,31 @@ def machine_of(environment: Environment) -> Machine:
 
 
 def _phases(connection: Connection, report: InstallReport, now: datetime) -> tuple[PhaseClaim, ...]:
-    phases: dict[str, PhaseClaim] = {}
+    named: dict[str, InstallPhase] = {}
     for phase in report.phases:
-        if phase.name not in phases:
-            seconds = None if phase.duration_seconds is None else float(phase.duration_seconds)
-            claimed = phase_claim(
-                connection, phase.name, len(phases) + 1, phase.status, seconds, phase.output,
-                phase.reported_at or now,
-            )  # fmt: skip
-            phases[phase.name] = replace(
-                claimed, cpu_seconds=phase.cpu_seconds, peak_memory_bytes=phase.peak_memory_bytes
-            )
-    if report.log and WHOLE_LOG not in phases:
-        phases[WHOLE_LOG] = phase_claim(
-            connection, WHOLE_LOG, len(phases) + 1, "SUCCESS", None, report.log, now
+        named.setdefault(phase.name, phase)
+    if report.log and WHOLE_LOG not in named:
+        named[WHOLE_LOG] = InstallPhase(WHOLE_LOG, "SUCCESS", output=report.log)
+    log_ids = contents.logs_of(connection, [phase.output for phase in named.values()])
+    return tuple(
+        replace(
+            phase_claim(phase.name, place, phase.status, phase.output, log_id, phase.reported_at or now),
+            duration_seconds=None if phase.duration_seconds is None else float(phase.duration_seconds),
+            cpu_seconds=phase.cpu_seconds, peak_memory_bytes=phase.peak_memory_bytes,
         )
-    return tuple(phases.values())
+        for place, (phase, log_id) in enumerate(zip(named.values(), log_ids, strict=True), 1)
+    )  # fmt: skip
 
 
 def phase_claim(
-    connection: Connection, name: str, position: int, status: str, seconds: float | None,
-    output: bytes | LargeBytes | PackedLog | None, now: datetime,
-) -> PhaseClaim:  # fmt: skip
-    """A phase as it is reported, its log stored."""
+    name: str, position: int, status: str, output: contents.AnyLog | None, log_id: int | None, now: datetime
+) -> PhaseClaim:
+    """A phase as it is reported, whose log is stored."""
     if not output:
-        return PhaseClaim(name, position, status, seconds, now)
+        return PhaseClaim(name, position, status, None, now)
     began_at = output.began_at if isinstance(output, PackedLog) else first_time(output)
     return PhaseClaim(
-        name, position, status, seconds, now, contents.log_of(connection, output), len(output),
+        name, position, status, None, now, log_id, len(output),
         # A time without its microseconds says too little to tell one run from another.
         began_at.isoformat() if began_at is not None and began_at.microsecond else None,
     )  # fmt: skip

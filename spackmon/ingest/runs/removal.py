@@ -63,7 +63,7 @@ def _settle(connection: Connection, build_ids: Collection[int], now: datetime) -
     empty = [
         build_id
         for build_id in sorted(build_ids)
-        if not builds.settle_build(connection, build_id, now, settled)
+        if not builds.settle_builds(connection, [build_id], now, settled)
     ]
     settled.count(connection)
     count_errors(connection, build_ids)

@@ -75,8 +75,7 @@ def rewrite_all(
     pairs = neighbours(connection, were.values()).pairs
     near = claims.load_claims(connection, {two for _, two in pairs} - set(were))
     earlier = {two for one, two in pairs if two in near and may_decide(were[one], near[two].claim)}
-    for before, after in changes:
-        claims.update_claim(connection, before, after, now)
+    claims.update_claims(connection, changes, now)
     if is_as_read:
         near |= {after.claim.id: after for _, after in changes}
     return _settle_all(connection, list(were), now, earlier, known=near)
@@ -95,7 +94,7 @@ def _rewrite_one(
     connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime
 ) -> dict[int, Resolved]:
     """`rewrite_all` of a claim whose neighbours, as it was and is, are asked for at once."""
-    claims.update_claim(connection, before, after, now)
+    claims.update_claims(connection, [(before, after)], now)
     near = neighbours(connection, [after.claim], window(before.claim))
     known = claims.load_claims(connection, {two for _, two in near.pairs} - {after.claim.id})
     earlier = {two for two, stored in known.items() if may_decide(before.claim, stored.claim)}
@@ -184,19 +183,21 @@ class _Writing:
         phases, tags = attempts.read_parts(self._connection, rows)
         written: list[tuple[int, Run]] = []
         builds_created: set[int] = set()
-        new_phases: dict[int, attempts.WrittenPhases] = {}
         changed: set[int] = set()
         for run, attempt_id in zip(runs, taken, strict=True):
             row = None if attempt_id is None else rows[attempt_id]
             new_id, created, differs = self._write_run(run, row)
             builds_created |= created
-            new_phases[new_id] = attempts.write_phases(
-                self._connection, new_id, run.phases, phases.get(new_id, {})
-            )
-            tags_differ = attempts.write_tags(self._connection, new_id, run.tags, tags.get(new_id, ()))
-            if differs or new_phases[new_id].differed or tags_differ:
+            if differs:
                 changed.add(new_id)
             written.append((new_id, run))
+        new_phases = attempts.write_phases(
+            self._connection, ((new_id, run.phases) for new_id, run in written), phases
+        )
+        for new_id, run in written:
+            tags_differ = attempts.write_tags(self._connection, new_id, run.tags, tags.get(new_id, ()))
+            if new_phases[new_id].differed or tags_differ:
+                changed.add(new_id)
         self._touched |= {self._build_of[one] for one in changed}
         moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
         claims.move_claims(self._connection, moved)
@@ -313,9 +314,12 @@ class _Writing:
             moved = builds.settle_machines(self._connection, spec_id, owner_id, self._now)
             self._touched |= set(moved)
             self._leads |= {build_id: to for build_id, to in moved.items() if build_id != to}
-        for build_id in sorted(self._touched):
-            if build_id not in self._left and not builds.settle_build(
-                self._connection, build_id, self._now, self._settled
+        waiting = sorted(self._touched - self._left)
+        if builds.settle_builds(self._connection, waiting, self._now, self._settled):
+            return
+        for build_id in waiting:
+            if build_id not in self._left and not builds.settle_builds(
+                self._connection, [build_id], self._now, self._settled
             ):
                 self._leave(build_id, self._end_of(build_id))
 
@@ -330,7 +334,7 @@ class _Writing:
         self._leads = {b: build_id if to == target_id else to for b, to in self._leads.items()}
         self._leads.pop(build_id, None)
         self._leads[target_id] = build_id
-        builds.settle_build(self._connection, build_id, self._now, self._settled)
+        builds.settle_builds(self._connection, [build_id], self._now, self._settled)
 
     def _end_of(self, build_id: int) -> int:
         seen = {build_id}

@@ -95,13 +95,14 @@ _FIND_SPEC = Statement(
     """
 )
 
-_NAME = Statement(
+_NAMES = over_rows(
+    "id bigint",
     """
-    SELECT s.hash, p.name FROM spec s
+    SELECT s.id, s.hash, p.name FROM spec s
     JOIN package_version v ON v.id = s.package_version_id
     JOIN package p ON p.id = v.package_id
-    WHERE s.id = :spec_id
-    """
+    WHERE s.id IN (SELECT i.id FROM {input} i)
+    """,
 )
 
 _SPEC_HASH = Statement("SELECT hash FROM spec WHERE id = :spec_id")
@@ -247,9 +248,10 @@ def find_spec(
     return found[0] if found else None
 
 
-def name_of_spec(connection: Connection, spec_id: int) -> Row[*tuple[Any, ...]]:
-    """The `hash` and the `name` of a spec."""
-    return _NAME.run(connection, spec_id=spec_id)[0]
+def names_of_specs(connection: Connection, spec_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """The hashes and the names of specs, by their ids."""
+    rows = _NAMES.run(connection, sorted({(spec_id,) for spec_id in spec_ids}))
+    return {row.id: (row.hash, row.name) for row in rows}
 
 
 def hash_of_spec(connection: Connection, spec_id: int | None) -> str | None:

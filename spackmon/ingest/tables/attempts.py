@@ -68,8 +68,8 @@ _READ_PARTS = over_rows(
 )
 
 _OF_INPUT = (
-    "name text, position integer, status text, duration_seconds double precision, log_id bigint,"
-    " cpu_seconds double precision, peak_memory_bytes bigint"
+    "attempt_id bigint, name text, position integer, status text, duration_seconds double precision,"
+    " log_id bigint, cpu_seconds double precision, peak_memory_bytes bigint"
 )
 
 # That each has another name holds by who writes: one at a time, which has read what is there.
@@ -80,12 +80,12 @@ _ADD_PHASES = over_rows(
         attempt_id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
         peak_memory_bytes
     )
-    SELECT CAST(:attempt_id AS bigint), i.name, i.position, i.status, i.duration_seconds, :reported_at,
+    SELECT i.attempt_id, i.name, i.position, i.status, i.duration_seconds, :reported_at,
         i.log_id, i.cpu_seconds, i.peak_memory_bytes
     FROM {input} i
     WHERE true
-    ORDER BY i.position
-    RETURNING id, name
+    ORDER BY i.attempt_id, i.position
+    RETURNING attempt_id, id, name
     """,
 )
 
@@ -97,8 +97,8 @@ _CHANGE_PHASES = over_rows(
         reported_at = :reported_at, log_id = i.log_id, cpu_seconds = i.cpu_seconds,
         peak_memory_bytes = i.peak_memory_bytes
     FROM {input} i
-    WHERE phase.attempt_id = :attempt_id AND phase.name = i.name
-    RETURNING phase.id, phase.name
+    WHERE phase.attempt_id = i.attempt_id AND phase.name = i.name
+    RETURNING phase.attempt_id, phase.id, phase.name
     """,
 )
 
@@ -246,39 +246,71 @@ class WrittenPhases:
 
 
 def write_phases(
-    connection: Connection, attempt_id: int, phases: Sequence[RunPhase], stored: Mapping[str, Any]
-) -> WrittenPhases:
-    """Make these the phases of an attempt that has `stored`."""
-    gone = [(row.id,) for name, row in stored.items() if name not in {phase.name for phase in phases}]
-    _DELETE_PHASES.run(connection, gone)
-    differing = [phase for phase in phases if not _is_written(phase, stored.get(phase.name))]
-    ids: dict[str, int] = {}
-    for reported_at in sorted({phase.reported_at for phase in differing}):
+    connection: Connection,
+    runs: Iterable[tuple[int, Sequence[RunPhase]]],
+    stored: Mapping[int, Mapping[str, Any]],
+) -> dict[int, WrittenPhases]:
+    """Make these the phases of attempts, of which some have `stored` by their names."""
+    wanted = dict(runs)
+    gone = {
+        attempt_id: [(row.id,) for name, row in stored.get(attempt_id, {}).items()
+                     if name not in {phase.name for phase in phases}]
+        for attempt_id, phases in wanted.items()
+    }  # fmt: skip
+    _DELETE_PHASES.run(connection, [row for rows in gone.values() for row in rows])
+    differing = {
+        attempt_id: [p for p in phases if not _is_written(p, stored.get(attempt_id, {}).get(p.name))]
+        for attempt_id, phases in wanted.items()
+    }
+    ids = _put_phases(connection, differing, stored)
+    return {
+        attempt_id: _written(
+            phases, stored.get(attempt_id, {}), differing[attempt_id], ids.get(attempt_id, {}),
+            differed=bool(gone[attempt_id] or differing[attempt_id]),
+        )
+        for attempt_id, phases in wanted.items()
+    }  # fmt: skip
+
+
+def _put_phases(
+    connection: Connection,
+    differing: Mapping[int, Sequence[RunPhase]],
+    stored: Mapping[int, Mapping[str, Any]],
+) -> dict[int, dict[str, int]]:
+    """Write phases of attempts; their ids by their names."""
+    ids: dict[int, dict[str, int]] = {}
+    for reported_at in sorted({phase.reported_at for phases in differing.values() for phase in phases}):
         rows = [
             (
-                p.name,
-                p.position,
-                p.status,
-                None if p.duration_seconds is None else float(p.duration_seconds),
-                p.log_id,
-                p.cpu_seconds,
+                attempt_id, p.name, p.position, p.status,
+                None if p.duration_seconds is None else float(p.duration_seconds), p.log_id, p.cpu_seconds,
                 p.peak_memory_bytes,
             )
-            for p in differing
-            if p.reported_at == reported_at
-        ]
+            for attempt_id, phases in differing.items() for p in phases if p.reported_at == reported_at
+        ]  # fmt: skip
         for statement, some in (
-            (_ADD_PHASES, [row for row in rows if row[0] not in stored]),
-            (_CHANGE_PHASES, [row for row in rows if row[0] in stored]),
+            (_ADD_PHASES, [row for row in rows if row[1] not in stored.get(row[0], {})]),
+            (_CHANGE_PHASES, [row for row in rows if row[1] in stored.get(row[0], {})]),
         ):
-            put = statement.run(connection, some, attempt_id=attempt_id, reported_at=reported_at)
-            ids |= {row.name: row.id for row in put}
+            for put in statement.run(connection, some, reported_at=reported_at):
+                ids.setdefault(put.attempt_id, {})[put.name] = put.id
+    return ids
+
+
+def _written(
+    phases: Sequence[RunPhase],
+    stored: Mapping[str, Any],
+    differing: Sequence[RunPhase],
+    ids: Mapping[str, int],
+    *,
+    differed: bool,
+) -> WrittenPhases:
     logged = [phase.name for phase in differing if _has_new_log(phase, stored.get(phase.name))]
     unchanged = {phase.name: stored[phase.name].id for phase in phases if phase.name in stored}
     return WrittenPhases(
         {**unchanged, **ids},
         sum(phase.name not in stored for phase in phases),
-        bool(gone or differing),
+        differed,
         list(ids.values()),
         [ids[name] for name in logged],
     )

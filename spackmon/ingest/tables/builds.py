@@ -150,10 +150,12 @@ _MAKE_POSITIVE = Statement(
 
 # What was announced and has not begun hides nothing that ran. With the facet that the build has by it, and
 # whether there is anything to number.
-_NEWEST = Statement(
+_NEWEST = over_rows(
+    "id bigint",
     f"""
-    SELECT a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.owner_id, b.started_at AS before_at,
-        b.duration_seconds AS before_seconds, b.facet_id AS before_id, b.newest_attempt_id AS before_run,
+    SELECT b.id AS build_id, a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.owner_id,
+        b.started_at AS before_at, b.duration_seconds AS before_seconds, b.facet_id AS before_id,
+        b.newest_attempt_id AS before_run,
         b.first_error_group_id AS before_error, b.error_count AS before_errors,
         b.warning_count AS before_warnings,
         a.id AS newest_attempt_id, a.first_error_group_id, a.error_count, a.warning_count,
@@ -166,7 +168,8 @@ _NEWEST = Statement(
         LIMIT 1
     )
     LEFT JOIN spec s ON s.id = b.spec_id LEFT JOIN build_facet f ON {is_facet_of("a")}
-    WHERE b.id = :build_id
+    WHERE b.id IN (SELECT i.id FROM {{input}} i)
+    ORDER BY b.id
     """,  # noqa: S608 -- as above
     moments=("started_at", "before_at"),
 )
@@ -178,13 +181,15 @@ _REPEATED = (
     "warning_count",
 )  # fmt: skip
 
-_REPEAT_NEWEST = Statement(
+_REPEAT_NEWEST = over_rows(
+    "id bigint, attempt_id bigint, facet_id bigint",
     f"""
-    UPDATE build SET updated_at = :now, newest_attempt_id = a.id, facet_id = :facet_id,
+    UPDATE build SET updated_at = :now, newest_attempt_id = a.id, facet_id = i.facet_id,
         audience_id = {of_build("build")}, {", ".join(f"{name} = a.{name}" for name in _REPEATED)}
-    FROM attempt a WHERE a.id = :attempt_id AND build.id = :build_id
-    RETURNING audience_id, spec_id, EXISTS (SELECT 1 FROM audience) AS has_audiences
-    """  # noqa: S608 -- of our own constants
+    FROM {{input}} i JOIN attempt a ON a.id = i.attempt_id
+    WHERE build.id = i.id
+    RETURNING build.audience_id, build.spec_id, EXISTS (SELECT 1 FROM audience) AS has_audiences
+    """,  # noqa: S608 -- of our own constants
 )
 
 _WRONG = over_rows(
@@ -342,7 +347,7 @@ def join_builds(connection: Connection, build_id: int, other_id: int, now: datet
         )
     leave_build(connection, other_id, build_id)
     settled = Settled()
-    settle_build(connection, build_id, now, settled)
+    settle_builds(connection, [build_id], now, settled)
     settled.count(connection)
     count_errors(connection, [build_id, other_id])
     note_changes(connection, builds=[build_id])
@@ -356,27 +361,33 @@ def take_over(connection: Connection, build_id: int, target_id: int) -> None:
     _MOVE_ALL.run(connection, build_id=target_id, target_id=build_id)
 
 
-def settle_build(connection: Connection, build_id: int, now: datetime, settled: Settled) -> bool:
-    """Number a build's runs by their beginnings and repeat the newest one's facts; false if it has none.
+def settle_builds(connection: Connection, build_ids: Sequence[int], now: datetime, settled: Settled) -> bool:
+    """Number the runs of builds by their beginnings and repeat the newest one's facts.
 
-    Whoever may see it may see its spec.
+    Nothing is done and false is given where one of them has no runs. Whoever may see a build may see its
+    spec.
 
     Runs of long ago are reported in any order. What is to be counted otherwise then is added to `settled`.
     """
-    newest = _NEWEST.run(connection, build_id=build_id)
-    if newest and newest[0].is_one_of_several and _renumber(connection, build_id):
-        newest = _NEWEST.run(connection, build_id=build_id)
-    for row in newest:
-        (build,) = _REPEAT_NEWEST.run(
-            connection, build_id=build_id, attempt_id=row.id, facet_id=row.facet_id, now=now
-        )
+    newest = _newest(connection, build_ids)
+    if len(newest) < len(build_ids):
+        return False
+    several = [build_id for build_id, row in newest.items() if row.is_one_of_several]
+    newest |= _newest(connection, [build_id for build_id in several if _renumber(connection, build_id)])
+    rows = [(build_id, row.id, row.facet_id) for build_id, row in newest.items()]
+    for build in _REPEAT_NEWEST.run(connection, rows, now=now):
         if build.has_audiences and build.spec_id is not None:
             show_specs(connection, [build.spec_id], build.audience_id)
+    for build_id, row in newest.items():
         before = row.before_id, row.before_at, row.before_seconds
         after = row.facet_id, row.started_at, row.duration_seconds
         run_before = Newest(row.before_run, row.before_error, row.before_errors, row.before_warnings)
         settled.add(build_id, row.owner_id, before, after, (run_before, newest_of(row)))
-    return bool(newest)
+    return True
+
+
+def _newest(connection: Connection, build_ids: Sequence[int]) -> dict[int, Any]:
+    return {row.build_id: row for row in _NEWEST.run(connection, [(build_id,) for build_id in build_ids])}
 
 
 def _renumber(connection: Connection, build_id: int) -> bool:

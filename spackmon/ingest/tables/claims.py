@@ -76,8 +76,10 @@ _LOADED = f"""
     ORDER BY c.id
 """  # noqa: S608 -- as above
 _LOAD = over_rows("id bigint", _LOADED.format("SELECT i.id FROM {input} i"), moments=_MOMENTS)
-_LOAD_NEWEST = Statement(
-    _LOADED.format("SELECT max(n.id) FROM claim n WHERE n.client_build_id = :build_id"), moments=_MOMENTS
+_LOAD_NEWEST = over_rows(
+    "id bigint",
+    _LOADED.format("SELECT (SELECT max(n.id) FROM claim n WHERE n.client_build_id = i.id) FROM {input} i"),
+    moments=_MOMENTS,
 )
 
 _LOG_BYTES = over_rows("id bigint", "SELECT id, size_bytes FROM log WHERE id IN (SELECT i.id FROM {input} i)")
@@ -168,14 +170,20 @@ def add_claim(connection: Connection, stored: StoredClaim) -> int | None:
     return created[0].id if created else None
 
 
-def update_claim(connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime) -> None:
-    """Write what a report changed of a claim; new phases are reported `now`."""
+def update_claims(
+    connection: Connection, changes: Iterable[tuple[StoredClaim, StoredClaim]], now: datetime
+) -> None:
+    """Write what reports changed of claims, each as it was and is; new phases are reported `now`."""
+    _UPDATE.run_each(connection, [_changed(before, after, now) for before, after in changes])
+
+
+def _changed(before: StoredClaim, after: StoredClaim, now: datetime) -> dict[str, Any]:
     known = {phase.name: phase for phase in before.claim.phases}
     reported = {
         phase.name: replace(phase, reported_at=known[phase.name].reported_at if phase.name in known else now)
         for phase in after.claim.phases
     }
-    _UPDATE.run(connection, id=after.claim.id, **_facts(after, {**known, **reported}.values()))
+    return {"id": after.claim.id, **_facts(after, {**known, **reported}.values())}
 
 
 def _replaced(before: StoredClaim, after: StoredClaim) -> set[int | None]:
@@ -183,15 +191,14 @@ def _replaced(before: StoredClaim, after: StoredClaim) -> set[int | None]:
     return {p.log_id for p in before.claim.phases} - {p.log_id for p in after.claim.phases}
 
 
-def release(connection: Connection, before: StoredClaim, after: StoredClaim) -> None:
-    """Delete what a claim had brought and has no longer, when no run refers to it any more."""
+def release(connection: Connection, changes: Sequence[tuple[StoredClaim, StoredClaim]]) -> None:
+    """Delete what claims, each as it was and is, had brought and have no longer, when no run refers to it."""
     for table, name in _SHARED.items():
-        one, other = getattr(before.claim, name), getattr(after.claim, name)
-        if one != other:
-            delete_unused(connection, table, [one])
-    if before.environment_id != after.environment_id:
-        delete_unused(connection, "build_environment", [before.environment_id])
-    delete_unused(connection, "log", _replaced(before, after))
+        pairs = ((getattr(before.claim, name), getattr(after.claim, name)) for before, after in changes)
+        delete_unused(connection, table, [one for one, other in pairs if one != other])
+    places = ((before.environment_id, after.environment_id) for before, after in changes)
+    delete_unused(connection, "build_environment", [one for one, other in places if one != other])
+    delete_unused(connection, "log", {one for pair in changes for one in _replaced(*pair)})
 
 
 def keep_logs(
@@ -214,10 +221,10 @@ def load_claims(connection: Connection, claim_ids: Iterable[int]) -> dict[int, S
     return _all_stored(connection, _LOAD.run(connection, sorted({(claim_id,) for claim_id in claim_ids})))
 
 
-def load_newest(connection: Connection, client_build_id: int) -> StoredClaim | None:
-    """The newest claim with this number of a client."""
-    found = _all_stored(connection, _LOAD_NEWEST.run(connection, build_id=client_build_id))
-    return next(iter(found.values()), None)
+def load_newest(connection: Connection, client_build_ids: Iterable[int]) -> dict[int, StoredClaim]:
+    """The newest claims with these numbers of clients, by them."""
+    rows = _LOAD_NEWEST.run(connection, sorted({(one,) for one in client_build_ids}))
+    return {one.client_build_id: one for one in _all_stored(connection, rows).values() if one.client_build_id}
 
 
 def _all_stored(connection: Connection, found: Sequence[Any]) -> dict[int, StoredClaim]:

@@ -1,10 +1,11 @@
 """Claims of clients that report as they build: by the numbers that ms1 gave them, and by their silence."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.rows import Statement
+from spackmon.ingest.rows import LARGEST_ROW_ID, Statement, over_rows
 from spackmon.ingest.tables.numbers import build_of_number
 
 # A spec has few claims, and a machine or an owner has all: SQLite would take the index of these two together.
@@ -26,17 +27,16 @@ _OF_CLIENT_BUILD = Statement(
     """
 )
 
-# Its package is locked by the way: who waited for that reads the claim again.
-_LOCK_OF_CLIENT_BUILD = Statement(
-    """
-    SELECT c.id, c.owner_id, c.package_id FROM claim c JOIN package p ON p.id = c.package_id
-    WHERE c.client_build_id = :build_id
-    ORDER BY c.id DESC
-    LIMIT 1
+_NEWEST_OF_CLIENT_BUILDS = """
+    SELECT c.client_build_id, c.owner_id FROM {input} i JOIN claim c ON c.id = (
+        SELECT max(n.id) FROM claim n WHERE n.client_build_id = i.id
+    ) JOIN package p ON p.id = c.package_id
+    ORDER BY p.id
     {lock}
-    """,
-    lock="FOR NO KEY UPDATE OF p",
-)
+"""
+_OF_CLIENT_BUILDS = over_rows("id bigint", _NEWEST_OF_CLIENT_BUILDS)
+# Packages are locked by the way: who waited for one reads the claim again.
+_LOCK_OF_CLIENT_BUILDS = over_rows("id bigint", _NEWEST_OF_CLIENT_BUILDS, lock="FOR NO KEY UPDATE OF p")
 
 _OF_BUILD = Statement(
     """
@@ -91,10 +91,14 @@ def of_build(connection: Connection, build_id: int) -> tuple[int, int, int | Non
     return (rows[0].id, rows[0].owner_id, rows[0].package_id) if rows else None
 
 
-def lock_of_client(connection: Connection, build_id: int) -> int | None:
-    """Lock the package of the claims that have a client's number; whose they are, None where none has it."""
-    rows = _LOCK_OF_CLIENT_BUILD.run(connection, build_id=build_id)
-    return rows[0].owner_id if rows else None
+def owners_of(connection: Connection, build_ids: Iterable[int], *, locks: bool = False) -> dict[int, int]:
+    """Whose the claims are that have these numbers of clients, by them; there may be none of a number.
+
+    `locks`: their packages, too.
+    """
+    statement = _LOCK_OF_CLIENT_BUILDS if locks else _OF_CLIENT_BUILDS
+    rows = statement.run(connection, sorted({(one,) for one in build_ids if 0 < one <= LARGEST_ROW_ID}))
+    return {row.client_build_id: row.owner_id for row in rows}
 
 
 def not_run(

@@ -15,17 +15,32 @@ from sqlalchemy import Connection, text
 from spackmon.ingest.rows import Statement, get_or_create, over_rows
 from spackmon.ingest.tables.log_events import add_events
 from spackmon.large_bytes import LargeBytes, pieces
-from spackmon.logs import chunks
+from spackmon.logs.chunks import split
+from spackmon.logs.event import Report
 from spackmon.logs.packed import PackedLog, digest_of, report_of
 from spackmon.logs.scanner import RULES_VERSION
 from spackmon.submission import InstalledFile
 
 _CHUNKS_AT_ONCE = 16
+_TRIES = 5
+
+AnyLog = bytes | LargeBytes | PackedLog
 
 _FIND = {
     table: Statement(f"SELECT id FROM {table} WHERE digest = :digest {{lock}}", lock="FOR KEY SHARE")  # noqa: S608
-    for table in ("log", "environment_set", "manifest")
+    for table in ("environment_set", "manifest")
 }
+
+_FIND_LOGS = over_rows(
+    "digest bytea",
+    """
+    SELECT l.id, l.digest FROM log l
+    WHERE l.digest IN (SELECT i.digest FROM {input} i)
+    ORDER BY l.digest
+    {lock}
+    """,
+    lock="FOR KEY SHARE OF l",
+)
 
 _RANKS = {
     table: Statement(f"SELECT {rank} AS rank FROM {table} WHERE id = :id")  # noqa: S608 -- of our own constants
@@ -36,18 +51,27 @@ _RANKS = {
     }.items()
 }  # fmt: skip
 
-_INSERT_LOG = Statement(
+# In the order of their digests: two that add the same logs would otherwise wait for each other.
+_INSERT_LOGS = over_rows(
+    "digest bytea, size_bytes bigint",
     """
     INSERT INTO log (digest, size_bytes, rules_version, unlisted_events)
-    VALUES (:digest, :size_bytes, :rules_version, 0)
+    SELECT i.digest, i.size_bytes, CAST(:rules_version AS integer), 0 FROM {input} i
+    WHERE true
+    ORDER BY i.digest
     ON CONFLICT DO NOTHING
-    RETURNING id
-    """
+    RETURNING id, digest
+    """,
 )
 
-# Its text was removed, and is here again.
-_BRING_BACK = Statement(
-    "UPDATE log SET removed_at = NULL WHERE id = :id AND removed_at IS NOT NULL RETURNING id"
+# Their texts were removed, and are here again.
+_BRING_BACK = over_rows(
+    "id bigint",
+    """
+    UPDATE log SET removed_at = NULL
+    WHERE id IN (SELECT i.id FROM {input} i) AND removed_at IS NOT NULL
+    RETURNING id
+    """,
 )
 
 _INSERT_CHUNK = text(
@@ -89,23 +113,57 @@ _INSERT_FILES = over_rows(
 )
 
 
-def log_of(connection: Connection, output: bytes | LargeBytes | PackedLog) -> int:
-    """The id of a log with these bytes."""
-    digest = output.digest if isinstance(output, PackedLog) else digest_of(output)
-    log_id, is_new = _get_or_create(
-        connection, "log", _INSERT_LOG, digest, size_bytes=len(output), rules_version=RULES_VERSION
+def logs_of(connection: Connection, outputs: Sequence[AnyLog | None]) -> list[int | None]:
+    """The id of the log with these bytes for each output, None for one that is empty."""
+    digests = [_digest_of_log(output) if output else None for output in outputs]
+    pairs = zip(digests, outputs, strict=True)
+    ids = _stored(connection, {digest: output for digest, output in pairs if digest and output})
+    return [None if digest is None else ids[digest] for digest in digests]
+
+
+def _stored(connection: Connection, logs: Mapping[bytes, AnyLog]) -> dict[bytes, int]:
+    """The ids of logs by their digests."""
+    known: dict[bytes, int] = {}
+    new: dict[bytes, int] = {}
+
+    def missing() -> list[bytes]:
+        return sorted(digest for digest in logs if digest not in known and digest not in new)
+
+    for _ in range(_TRIES):
+        found = _FIND_LOGS.run(connection, [(digest,) for digest in missing()])
+        known |= {bytes(row.digest): row.id for row in found}
+        rows = [(digest, len(logs[digest])) for digest in missing()]
+        added = _INSERT_LOGS.run(connection, rows, rules_version=RULES_VERSION)
+        new |= {bytes(row.digest): row.id for row in added}
+        # Somebody was faster, for whose commit this waited; a third may delete that row before it is found.
+        if not missing():
+            break
+    else:
+        raise RuntimeError("a log can neither be read nor be inserted")
+    back = {row.id for row in _BRING_BACK.run(connection, sorted((log_id,) for log_id in known.values()))}
+    without_text = new | {digest: log_id for digest, log_id in known.items() if log_id in back}
+    _write_texts(connection, ((log_id, logs[digest]) for digest, log_id in without_text.items()))
+    add_events(connection, {log_id: _report_of(logs[digest]) for digest, log_id in new.items()})
+    return known | new
+
+
+def _digest_of_log(output: AnyLog) -> bytes:
+    return output.digest if isinstance(output, PackedLog) else digest_of(output)
+
+
+def _write_texts(connection: Connection, logs: Iterable[tuple[int, AnyLog]]) -> None:
+    chunks = (
+        {"log_id": log_id, **dataclasses.asdict(chunk)}
+        for log_id, output in logs
+        for chunk in (output.chunks() if isinstance(output, PackedLog) else split(output))
     )
-    is_back = not is_new and bool(_BRING_BACK.run(connection, id=log_id))
-    if is_new or is_back:
-        log = output.chunks() if isinstance(output, PackedLog) else chunks.split(output)
-        # A few chunks at a time: one log may be larger than all else that the server holds.
-        while batch := list(islice(log, _CHUNKS_AT_ONCE)):
-            rows = [{"log_id": log_id, **dataclasses.asdict(chunk)} for chunk in batch]
-            connection.execute(_INSERT_CHUNK, rows)
-    if is_new:
-        report = output.report if isinstance(output, PackedLog) else report_of(pieces(output))
-        add_events(connection, log_id, report)
-    return log_id
+    # A few chunks at a time: one log may be larger than all else that the server holds.
+    while batch := list(islice(chunks, _CHUNKS_AT_ONCE)):
+        connection.execute(_INSERT_CHUNK, batch)
+
+
+def _report_of(output: AnyLog) -> Report:
+    return output.report if isinstance(output, PackedLog) else report_of(pieces(output))
 
 
 def environment_set_of(connection: Connection, variables: Mapping[str, str]) -> int:

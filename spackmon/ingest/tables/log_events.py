@@ -4,7 +4,7 @@ Equal logs are one row, and so are their events: a phase that is reported again 
 log's. `log.rules_version` says which rules read it; null is a log that nobody read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import Connection
 
@@ -20,23 +20,23 @@ from spackmon.logs.scanner import RULES_VERSION
 from spackmon.logs.words import searchable
 
 _INSERT = over_rows(
-    "position integer, kind text, role text, tool text, error_class text, blame text, fingerprint text, "
-    "is_first integer, occurrences integer, message text, line integer, first_line integer, "
-    "last_line integer, source_file text, source_line integer, source_column integer, rule text, "
-    "form_class text, normal_form text, blanked text, text text, search_words text",
+    "log_id bigint, position integer, kind text, role text, tool text, error_class text, blame text, "
+    "fingerprint text, is_first integer, occurrences integer, message text, line integer, "
+    "first_line integer, last_line integer, source_file text, source_line integer, source_column integer, "
+    "rule text, form_class text, normal_form text, blanked text, text text, search_words text",
     """
     INSERT INTO log_event (
         log_id, position, kind, role, tool, error_class, blame, fingerprint, is_first, occurrences, message,
         line, first_line, last_line, source_file, source_line, source_column, rule, form_class, normal_form,
         blanked, text, search_words
     )
-    SELECT CAST(:log_id AS bigint), i.position, i.kind, i.role, i.tool, i.error_class, i.blame, i.fingerprint,
+    SELECT i.log_id, i.position, i.kind, i.role, i.tool, i.error_class, i.blame, i.fingerprint,
         i.is_first = 1, i.occurrences, i.message, i.line, i.first_line, i.last_line, i.source_file,
         i.source_line, i.source_column, i.rule, i.form_class, i.normal_form, i.blanked,
         i.text, i.search_words
     FROM {input} i
     WHERE true
-    ORDER BY i.position
+    ORDER BY i.log_id, i.position
     """,
 )
 # Whoever replaces the last phase with a log deletes that too.
@@ -65,11 +65,17 @@ def stored_chunks(connection: Connection, log_id: int) -> list[bytes]:
     return [bytes(row.content) for row in _ALL_CHUNKS.run(connection, log_id=log_id)]
 
 
-def add_events(connection: Connection, log_id: int, report: Report) -> None:
-    """Add what a new log says, whose row says already that these rules read it and list all."""
-    _INSERT.run(connection, [_row(*placed) for placed in enumerate(report.events, 1)], log_id=log_id)
-    if report.unlisted:
-        _note(connection, log_id, report)
+def add_events(connection: Connection, reports: Mapping[int, Report]) -> None:
+    """Add what new logs say, by their ids, whose rows say already that these rules read them and list all."""
+    rows = [
+        (log_id, *_row(*placed))
+        for log_id, report in reports.items()
+        for placed in enumerate(report.events, 1)
+    ]
+    _INSERT.run(connection, rows)
+    for log_id, report in reports.items():
+        if report.unlisted:
+            _note(connection, log_id, report)
 
 
 def count_unread(connection: Connection) -> int:
@@ -96,7 +102,7 @@ def read_again(connection: Connection, log_id: int, contents: Contents = in_data
     )
     release_log(connection, log_id)
     _DELETE.run(connection, log_id=log_id)
-    add_events(connection, log_id, report)
+    add_events(connection, {log_id: report})
     _note(connection, log_id, report)
     renew_log(connection, log_id)
 
