@@ -18,7 +18,7 @@ from spackmon.formats.installs.install_prefix import read_prefix
 from spackmon.formats.reports.junit import read_junit
 from spackmon.ingest import store
 from spackmon.ingest.tables import claims
-from spackmon.ingest.tables.contents import environment_set_of, log_of, manifest_of
+from spackmon.ingest.tables.contents import environment_set_of, logs_of, manifest_of
 from spackmon.logs import chunks
 from spackmon.logs.phases import first_time
 from spackmon.ops.migrations import upgrade
@@ -261,7 +261,7 @@ def test_equal_contents_are_the_rows_that_a_report_finds(landed: Database) -> No
         log_ids = dict(
             connection.execute(text("SELECT id, log_id FROM phase WHERE log_id IS NOT NULL")).all()
         )
-        assert {phase: log_of(connection, log) for phase, log in logs_before.items()} == log_ids
+        assert dict(zip(logs_before, logs_of(connection, [*logs_before.values()]), strict=True)) == log_ids
         for set_id, of_set in groupby(variables, lambda row: row[0]):
             assert environment_set_of(connection, {name: value for _, name, value in of_set}) == set_id
         for manifest_id, of_manifest in groupby(files, lambda row: row[0]):

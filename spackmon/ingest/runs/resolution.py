@@ -22,7 +22,7 @@ from spackmon.ingest.tables.facets import Settled
 from spackmon.ingest.tables.neighbours import Near, neighbours
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.ingest.tables.run_events import delete_events_of_logs, write_events_of_logs
-from spackmon.runs.claim import Machine
+from spackmon.runs.claim import Claim, Machine
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import may_decide, resolve
 from spackmon.runs.times import window
@@ -69,8 +69,8 @@ def rewrite_all(
     is_as_read: bool = False,
 ) -> dict[int, Resolved]:
     """`rewrite` of several claims, each as it was and is: what they can touch is read and derived once."""
-    if is_as_read and len(changes) == 1 and _has_same_neighbours(*changes[0]):
-        return _rewrite_one(connection, *changes[0], now)
+    if is_as_read and _have_same_neighbours(changes):
+        return _rewrite_as_read(connection, changes, now)
     were = {before.claim.id: before.claim for before, _ in changes}
     pairs = neighbours(connection, were.values()).pairs
     near = claims.load_claims(connection, {two for _, two in pairs} - set(were))
@@ -81,25 +81,40 @@ def rewrite_all(
     return _settle_all(connection, list(were), now, earlier, known=near)
 
 
-def _has_same_neighbours(before: StoredClaim, after: StoredClaim) -> bool:
+def _have_same_neighbours(changes: Sequence[tuple[StoredClaim, StoredClaim]]) -> bool:
+    """Whether what these claims are beside can be asked for at once, as they were and are."""
+    claims_of = [(before.claim, after.claim) for before, after in changes]
+    return all(_has_same_neighbours(*pair) for pair in claims_of) and (
+        len(changes) == 1 or all(_is_within(*pair) for pair in claims_of)
+    )
+
+
+def _has_same_neighbours(before: Claim, after: Claim) -> bool:
     """Whether what a claim is beside changed by its times alone, which it has and had."""
-    one, other = before.claim, after.claim
-    return None not in (one.span, other.span) and all(
-        getattr(one, name) == getattr(other, name)
+    return None not in (before.span, after.span) and all(
+        getattr(before, name) == getattr(after, name)
         for name in ("package_id", "spec_id", "spec_hash", "prefix", "attempt_id")
     )
 
 
-def _rewrite_one(
-    connection: Connection, before: StoredClaim, after: StoredClaim, now: datetime
+def _is_within(before: Claim, after: Claim) -> bool:
+    """Whether all that a claim touched it touches still."""
+    was, now = window(before), window(after)
+    return was is not None and now is not None and now[0] <= was[0] and was[1] <= now[1]
+
+
+def _rewrite_as_read(
+    connection: Connection, changes: Sequence[tuple[StoredClaim, StoredClaim]], now: datetime
 ) -> dict[int, Resolved]:
-    """`rewrite_all` of a claim whose neighbours, as it was and is, are asked for at once."""
-    claims.update_claims(connection, [(before, after)], now)
-    near = neighbours(connection, [after.claim], window(before.claim))
-    known = claims.load_claims(connection, {two for _, two in near.pairs} - {after.claim.id})
-    earlier = {two for two, stored in known.items() if may_decide(before.claim, stored.claim)}
-    known[after.claim.id] = after
-    return _settle_all(connection, [after.claim.id], now, earlier, known=known, near=near)
+    """`rewrite_all` of claims whose neighbours, as they were and are, are asked for at once."""
+    claims.update_claims(connection, changes, now)
+    were = {before.claim.id: before.claim for before, _ in changes}
+    was = window(changes[0][0].claim) if len(changes) == 1 else None
+    near = neighbours(connection, [after.claim for _, after in changes], was)
+    known = claims.load_claims(connection, {two for _, two in near.pairs} - set(were))
+    earlier = {two for one, two in near.pairs if two in known and may_decide(were[one], known[two].claim)}
+    known |= {after.claim.id: after for _, after in changes}
+    return _settle_all(connection, list(were), now, earlier, known=known, near=near)
 
 
 def settle(connection: Connection, claim_id: int, now: datetime) -> Resolved:
