@@ -10,26 +10,32 @@ import pytest
 
 from spackmon.database import Database
 from spackmon.ops.migrations import upgrade
-from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer
+from tests.databases import NAMED_SERVER, PostgresqlDatabases, PostgresqlServer, copy_database
 from tests.faulty_disk import FaultyDisk, built
+from tests.once import made_once
 
 # What whoever runs the tests likes of their terminal is no matter of what commands print to a pipe.
 for _variable in ("CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TTY_COMPATIBLE"):
     os.environ.pop(_variable, None)
 
+_TEMPLATE = "spackmon_template"
+
 pytest_plugins = ["tests.quick", "tests.no_skips", "tests.properties", "tests.server"]
 
 
 @pytest.fixture(scope="session")
-def postgresql_databases() -> Iterator[PostgresqlDatabases]:
+def postgresql_databases(request: pytest.FixtureRequest) -> Iterator[PostgresqlDatabases]:
     """One PostgreSQL server for the whole session, started when the first test wants it."""
-    named = os.environ.get(NAMED_SERVER)
-    server = None if named else _own_server()
-    databases = PostgresqlDatabases(named or server.url)  # type: ignore[union-attr]
+    if named := os.environ.get(NAMED_SERVER):
+        databases = PostgresqlDatabases(named)
+        yield databases
+        databases.close()
+        return
+    server = _own_server(request.getfixturevalue("postgresql_files"))
+    databases = PostgresqlDatabases(server.url, template=_TEMPLATE)
     yield databases
     databases.close()
-    if server is not None:
-        server.remove()
+    server.remove()
 
 
 def _own_server(copied: Path | None = None) -> PostgresqlServer:
@@ -42,13 +48,21 @@ def _own_server(copied: Path | None = None) -> PostgresqlServer:
 
 
 @pytest.fixture(scope="session")
-def postgresql_files() -> Iterator[Path]:
-    """Those of a server with a migrated database: copied in a tenth of the time that making them takes."""
-    server = _own_server()
-    upgrade(server.url)
-    server.stop()
-    yield server.files
-    server.remove()
+def postgresql_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Those of a server with two migrated databases: copied in a tenth of the time that making them takes.
+
+    One is the administrative one, the other a template.
+    """
+
+    def make(directory: Path) -> None:
+        server = _own_server()
+        upgrade(server.url)
+        copy_database(server.url, _TEMPLATE)
+        server.stop()
+        server.copy_files(directory)
+        server.remove()
+
+    return made_once(tmp_path_factory, "postgresql", make)
 
 
 @pytest.fixture
@@ -62,9 +76,11 @@ def private_postgresql(postgresql_files: Path) -> Iterator[PostgresqlServer]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy."""
-    path = tmp_path_factory.mktemp("template") / "template.db"
-    upgrade(f"sqlite:///{path}")
-    return path
+
+    def make(directory: Path) -> None:
+        upgrade(f"sqlite:///{directory / 'template.db'}")
+
+    return made_once(tmp_path_factory, "sqlite", make) / "template.db"
 
 
 @pytest.fixture

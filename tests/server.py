@@ -214,16 +214,30 @@ def server(database_url: str, tmp_path: Path) -> Iterator[Server]:
         yield running
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def long_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One service for a module's tests that leave nothing another would notice, on each kind of database."""
-    directory = tmp_path_factory.mktemp("served")
+@contextlib.contextmanager
+def _of_a_module(request: pytest.FixtureRequest, factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = factory.mktemp("served")
     if request.param == "postgresql":
         with request.getfixturevalue("postgresql_databases").fresh() as url, served(url, directory) as server:
             yield server
         return
-    database = shutil.copy(request.getfixturevalue("sqlite_template"), directory / "spackmon.db")
-    with served(f"sqlite:///{database}", directory) as server:
+    with served_from(request.getfixturevalue("sqlite_template"), directory) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def long_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One service for a module's tests that leave nothing another would notice, on each kind of database."""
+    with _of_a_module(request, tmp_path_factory) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """One more, which a fixture of the module fills once for tests that read it."""
+    with _of_a_module(request, tmp_path_factory) as server:
         yield server
 
 

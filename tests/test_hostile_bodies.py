@@ -3,6 +3,8 @@
 A wait is measured by what the serving process computes meanwhile, not by a clock: it computes nothing while a
 busy machine lets others compute, and they wait for the machine then. What may be is what it takes to add up
 some numbers, here and now.
+
+It computes on while this thread, which asks, waits for a processor; that is no wait for the server.
 """
 
 import threading
@@ -23,7 +25,7 @@ BODIES = [
 # A tenth of a second, by and large.
 _NUMBERS = 8_000_000
 # What stops the others does so each time; a machine that has no processor for them does it now and then.
-_TRIES = 3
+_TRIES = 12
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +63,9 @@ def _longest_wait(server: Server, sent: Sent) -> int:
     sending = threading.Thread(target=send)
     sending.start()
     while sending.is_alive():
-        began = time.clock_gettime_ns(clock)
+        began = time.clock_gettime_ns(clock) - _nanoseconds_without_processor()
         assert server.http.get("/healthz").status_code == 200
-        longest = max(longest, time.clock_gettime_ns(clock) - began)
+        longest = max(longest, time.clock_gettime_ns(clock) - _nanoseconds_without_processor() - began)
     sending.join()
     assert statuses[0] < 500
     return longest
@@ -72,6 +74,11 @@ def _longest_wait(server: Server, sent: Sent) -> int:
 def _clock(server: Server) -> int:
     """The clock of what the process computes that answers: clock_getcpuclockid(3)."""
     return (~worker_of(server) << 3) | 2
+
+
+def _nanoseconds_without_processor() -> int:
+    """How long this thread has waited for one so far (sched-stats in the documentation of Linux)."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1])
 
 
 def _nanoseconds_of_adding() -> int:

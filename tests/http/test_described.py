@@ -1,6 +1,8 @@
 """/openapi.json describes the REST interface as it is: what each address takes, and what it answers.
 
 What is generated from it, and from the schema of GraphQL, is answered as they say; `make fuzz` tries more.
+Who validates and generates is imported where it does: each process of the suite collects these tests, and one
+runs them.
 """
 
 import re
@@ -8,19 +10,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
-from openapi_spec_validator import validate
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 from starlette.routing import Route
 
 from spackmon.app import create_app
@@ -35,9 +28,6 @@ from tests.rest_compat.test_bad_bodies import recorded_bodies
 from tests.server import Server, served_from
 
 FUZZ = settings.get_current_profile_name() == "fuzz"
-CHECKS = [
-    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
-]  # fmt: skip
 # Nouns of the data API are alike, and a page is asked for elsewhere: `make fuzz` tries them all.
 _ALIKE = re.compile(r"/api/(?!builds|environmentvariable)\w+(/|\.json)(\{id\}/)?$|/builds/\{id\}.txt")
 
@@ -49,7 +39,6 @@ _FORMS = re.compile(
 )
 
 
-@schemathesis.serializer("application/x-ndjson", "text/xml")
 def _as_it_is(_: Any, value: Any) -> bytes:
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
 
@@ -71,6 +60,8 @@ def document(reported: Server) -> dict[str, Any]:
 
 
 def test_every_address_that_answers_no_page_is_in_the_document(document: dict[str, Any]) -> None:
+    from openapi_spec_validator import validate
+
     validate(document)
     described = {path.rstrip("/") for path in document["paths"]}
     application = create_app(Settings(data_dir="/nowhere", jwt_server_secret="x" * 32))
@@ -84,6 +75,8 @@ def test_every_address_that_answers_no_page_is_in_the_document(document: dict[st
 
 
 def test_a_body_of_ms1_is_described_as_it_is_read() -> None:
+    import jsonschema
+
     writes = {write.kind: write for write in WRITES}
 
     def is_read(kind: str, body: Mapping[str, Any]) -> bool:
@@ -109,6 +102,15 @@ def test_a_body_of_ms1_is_described_as_it_is_read() -> None:
 def test_no_request_is_answered_otherwise_than_the_document_says(
     reported: Server, document: dict[str, Any]
 ) -> None:
+    import schemathesis
+    from schemathesis import checks
+    from schemathesis.specs.openapi import checks as conformance
+
+    schemathesis.serializer("application/x-ndjson", "text/xml")(_as_it_is)
+    wanted = [
+        checks.not_a_server_error, conformance.status_code_conformance,
+        conformance.content_type_conformance, conformance.response_schema_conformance,
+    ]  # fmt: skip
     node = reported.ask("{ builds(first: 1) { nodes { id spec { hash name } phases { nodes { id } } } } }")
     build = node["builds"]["nodes"][0]
     real = [build["id"], build["spec"]["hash"], build["spec"]["name"], build["phases"]["nodes"][0]["id"]]
@@ -118,13 +120,13 @@ def test_no_request_is_answered_otherwise_than_the_document_says(
 
             @settings(max_examples=200 if FUZZ else 1)
             @given(case=operation.as_strategy(), real_ids=st.sampled_from([*real, None]))
-            def check(case: schemathesis.Case, real_ids: str | None) -> None:
+            def check(case: Any, real_ids: str | None) -> None:
                 if real_ids is not None:
                     case.path_parameters.update(dict.fromkeys(case.path_parameters, real_ids))
                 answer = case.call(
                     base_url=reported.url, headers={"Authorization": f"Bearer {reported.token}"}
                 )
-                case.validate_response(answer, checks=CHECKS)
+                case.validate_response(answer, checks=wanted)
 
             check()
 

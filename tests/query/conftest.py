@@ -17,6 +17,7 @@ from spackmon.query.serve.service import Answer, QueryService
 from spackmon.schema import schema
 from tests.databases import PostgresqlDatabases
 from tests.ingest.reports import Site
+from tests.once import made_once
 from tests.reference.site import copy, furnish
 
 
@@ -106,9 +107,15 @@ def site(database: Database) -> Iterator[AskedSite]:
 @pytest.fixture(scope="session")
 def random_site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A site with some of everything, in SQLite, for all that only ask."""
-    path = shutil.copy(sqlite_template, tmp_path_factory.mktemp("random") / "site.db")
+
+    def make(directory: Path) -> None:
+        path = shutil.copy(sqlite_template, directory / "site.db")
+        with closing(Database(f"sqlite:///{path}")) as database:
+            furnish(database)
+
+    furnished = made_once(tmp_path_factory, "random-site", make) / "site.db"
+    path = shutil.copy(furnished, tmp_path_factory.mktemp("random") / "site.db")
     with closing(Database(f"sqlite:///{path}")) as database:
-        furnish(database)
         yield database
 
 

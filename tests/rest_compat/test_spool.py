@@ -139,8 +139,7 @@ def test_reports_are_applied_once_though_the_server_is_killed_while_it_applies_t
     spool = spool_of(server)
     count = waiting_in(spool)
     with served_by_process(private_postgresql.url, tmp_path, token=token):
-        while waiting_in(spool) == count:
-            pass
+        until(lambda: waiting_in(spool) < count, "the first that is applied")
     with served_by_process(private_postgresql.url, tmp_path, token=token) as server:
         assert settled(server) == undisturbed
 

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cyclonedx.schema import SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 from spdx_tools.spdx.model import RelationshipType
 from spdx_tools.spdx.parser.json.json_parser import parse_from_file
@@ -50,6 +48,9 @@ def graph_of(server: Server) -> tuple[set[tuple[str, str]], set[tuple[str, str, 
 
 
 def test_a_bill_has_the_whole_graph_in_the_forms_own_schemas(reported: Server, tmp_path: Path) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
     nodes, edges = graph_of(reported)
     build = build_of(reported, "demo-top")
     for address in (f"/specs/{TOP}", f"/specs/{TOP[:7]}", build, "/environments/stack"):

@@ -39,11 +39,11 @@ def titles(feed: ElementTree.Element) -> list[str]:
     return [text_of(entry, "title") for entry in feed.findall(f"{ATOM}entry")]
 
 
-@pytest.fixture
-def reported(server: Server) -> Server:
+@pytest.fixture(scope="module")
+def reported(filled_server: Server) -> Server:
     """A server to which a client reported a build that failed two levels below what was asked for."""
-    assert Player(server.url, server.user, server.token).play("0.17-fail") == []
-    return server
+    assert Player(filled_server.url, filled_server.user, filled_server.token).play("0.17-fail") == []
+    return filled_server
 
 
 def test_a_feed_has_the_builds_that_its_address_asks_for(reported: Server) -> None:

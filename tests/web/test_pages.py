@@ -39,11 +39,11 @@ HOSTILE = "</title><script>alert(1)</script>'\"&/"
 TELEPHONE = {"width": 320, "height": 568}
 
 
-@pytest.fixture
-def reported(server: Server) -> Server:
+@pytest.fixture(scope="module")
+def reported(filled_server: Server) -> Server:
     """A server to which a client reported a build that failed two levels below what was asked for."""
-    assert Player(server.url, server.user, server.token).play("0.17-fail") == []
-    return server
+    assert Player(filled_server.url, filled_server.user, filled_server.token).play("0.17-fail") == []
+    return filled_server
 
 
 @pytest.fixture
