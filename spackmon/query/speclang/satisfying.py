@@ -8,14 +8,14 @@ database takes one after a look at how many specs there are (docs/spec-language.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, and_, func, literal_column, not_, select
+from sqlalchemy import ColumnElement, FromClause, and_, func, literal_column, not_, select, true
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.abstract_spec import AbstractSpec
 from spackmon.graph.spack_rules import Rules
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
-from spackmon.models import Build, Closure, Spec
+from spackmon.models import Build, Closure, Package, Spec
 from spackmon.query.speclang.spec_conditions import Lookups, all_of
 from spackmon.query.speclang.spec_dependencies import Dependencies, Found, is_found
 from spackmon.query.sql.among import among
@@ -47,7 +47,7 @@ def build_satisfies(build: Scope, text: str, rules: Rules) -> Ways:
     spec_id, node = build[Build.spec_id], Spec.__table__.alias()
     together = spec_id.in_(select(node.c.id).where(query.conditions(node)))
     its_spec = select(node.c.id).where(query.conditions(node, row_by_row=True))
-    return query.ways_of_builds(spec_id, together, is_found(its_spec, spec_id))
+    return query.ways_of_builds(build, together, is_found(its_spec, spec_id))
 
 
 def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, Found]:
@@ -118,28 +118,37 @@ class _Query:
         return Ways(together, (*ways, Way(all_of(many), one_by_one)))
 
     def ways_of_builds(
-        self, spec_id: ColumnElement[Any], together: ColumnElement[bool], one_by_one: ColumnElement[bool]
+        self, build: Scope, together: ColumnElement[bool], one_by_one: ColumnElement[bool]
     ) -> Ways:
-        """The ways to find builds by their `spec_id`.
+        """The ways to find builds by their specs.
 
         A spec has many builds: few specs are judged before, each once, and their builds are found by them if
-        they are few as well, otherwise among the newest.
+        they are few as well, otherwise among the newest of the package, where one is named.
         """
+        spec_id, of_package = build[Build.spec_id], self._of_package(build)
         ways: list[Way] = []
         many: list[ColumnElement[bool]] = []
         for found, most in self._starts():
             few, is_few = _counted(found, most)
-            node, build = Spec.__table__.alias(), Build.__table__.alias()
+            node, other = Spec.__table__.alias(), Build.__table__.alias()
             judged = select(node.c.id).where(
                 among(node.c.id, few, leads=True), self.conditions(node, row_by_row=True)
             )
             specs = select(*judged.cte().c)
-            theirs = select(build.c.id).where(among(build.c.spec_id, specs, leads=True))
+            theirs = select(other.c.id).where(among(other.c.spec_id, specs, leads=True))
             _, are_few = _counted(theirs, FEW_BUILDS)
             ways.append(Way(and_(*many, is_few, are_few), among(spec_id, specs, leads=True)))
-            ways.append(Way(and_(*many, is_few, not_(are_few)), among(spec_id, specs)))
+            ways.append(Way(and_(*many, is_few, not_(are_few)), and_(of_package, among(spec_id, specs))))
             many.append(not_(is_few))
-        return Ways(together, (*ways, Way(all_of(many), one_by_one)))
+        return Ways(together, (*ways, Way(all_of(many), and_(of_package, one_by_one))))
+
+    def _of_package(self, build: Scope) -> ColumnElement[bool]:
+        """What follows for a build from the name that is asked for, said so that an index has its order."""
+        if self._wanted.name is None:
+            return true()
+        package = Package.__table__.alias()
+        named = select(package.c.id).where(package.c.name == self._wanted.name)
+        return build[Build.package_id] == named.scalar_subquery()
 
     def _starts(self) -> Iterator[tuple[Found, int]]:
         """Selections of specs among which all that satisfy it are, and how many of them are few."""
