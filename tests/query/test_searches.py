@@ -72,11 +72,12 @@ def test_whatever_is_sought_is_found_where_it_is_and_nowhere_else(site: AskedSit
     assert refused > 10
 
 
-@pytest.mark.parametrize("most_read", [2, 10_000])
+@pytest.mark.parametrize(("most_read", "common"), [(2, 1), (10_000, 10)])
 def test_builds_are_found_by_words_that_few_or_many_of_their_errors_have(
-    site: AskedSite, monkeypatch: pytest.MonkeyPatch, most_read: int
+    site: AskedSite, monkeypatch: pytest.MonkeyPatch, most_read: int, common: int
 ) -> None:
-    monkeypatch.setattr(searches, "_MOST_READ", literal_column(str(most_read), BigInteger()))
+    for name, number in (("_MOST_READ", most_read), ("_COMMON", common)):
+        monkeypatch.setattr(searches, name, literal_column(str(number), BigInteger()))
     logs = ["one -lpng16 two", "two", "one", "two", "-lpng16", "four"]
     builds = [site.build(spec(name, "1")) for name in "abcdef"]
     for build, words in zip(builds, logs, strict=True):

@@ -37,6 +37,12 @@ _FEWEST_SHARED = 2
 _WHOLE = _PLACED | {"first"}
 
 
+def _in_ways(conditions: list[Condition]) -> tuple[Ways | None, list[Condition]]:
+    """The forms of the first condition that has several, and the others."""
+    found = next((one for one in conditions if one.ways is not None), None)
+    return None if found is None else found.ways, [one for one in conditions if one is not found]
+
+
 @dataclass(frozen=True, slots=True)
 class Connected(Meaning):
     """A Relay connection over a table; `belongs` as in Listing.
@@ -81,17 +87,18 @@ class Connected(Meaning):
         if self.words is not None and "search" in arguments:
             conditions.append(has_words(self.words)(child, arguments["search"], statement))
         conditions += statement.asked_by(at, "where", child)
-        for condition in conditions:
-            if driver is None and condition.driver is not None and self.belongs is None:
-                driver = condition.driver
-            else:
-                holds.append(condition.holds)
-        if driver is None and self.belongs is None:
-            driver = next((one.among for one in conditions if one.among is not None), None)
         ways = None
         if self.satisfying is not None and "satisfying" in arguments:
             text = statement.decided(arguments["satisfying"])
             ways = self.satisfying(child, text, statement.rules(arguments))
+        if driver is None and self.belongs is None:
+            found = next((one for one in conditions if one.driver is not None), None)
+            driver = None if found is None else found.driver
+            conditions = [one for one in conditions if one is not found]
+            driver = driver or next((one.among for one in conditions if one.among is not None), None)
+            if driver is None and ways is None:
+                ways, conditions = _in_ways(conditions)
+        holds += [one.holds for one in conditions]
         few = next((one.few for one in conditions if one.few is not None), None)
         if few is not None and driver is None and ways is None and self.belongs is None:
             ways = Ways.few_or_many(few)

@@ -37,7 +37,7 @@ from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
 from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Reported, Shared
-from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate
+from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate, Way, Ways
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique
 from spackmon.query.sql.values import Given, plain
@@ -238,12 +238,18 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         asked = dict(_given(given))
         walk = among(row, asked["some"], filtering) if among and "some" in asked else None
-        holds = (quantified(*one, row, filtering, walk is not None) for one in asked.items())
-        return Condition(_all(holds), among=walk)
+        found = [quantified(*one, row, filtering, walk is not None) for one in asked.items()]
+        holds, is_common = _all(one for one, _ in found), found[0][1] if len(found) == 1 else None
+        ways = None
+        if is_common is not None and walk is None and "some" in asked:
+            walked, _ = quantified("some", asked["some"], row, filtering, is_walked=True)
+            ways = Ways(holds, (Way(is_common, walked), Way(not_(is_common), holds)))
+        return Condition(holds, among=walk, ways=ways)
 
     def quantified(
         name: str, value: Given, row: Scope, filtering: Filtering, is_walked: bool
-    ) -> ColumnElement[bool]:
+    ) -> tuple[ColumnElement[bool], ColumnElement[bool] | None]:
+        """The condition, and whether what it seeks is common, if that is known."""
         other = row.beneath(model.__table__).led()
         belonging = (belongs.found if isinstance(belongs, Reported) else belongs)(row, other)
         conditions = _conditions(input_name, value, other, filtering)
@@ -257,7 +263,8 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
         is_few = next((one.is_few for one in conditions if one.is_few is not None), None)
         if is_few is not None and name != "every" and isinstance(belongs, Shared):
             found = case((is_few, has_one_of_few(belongs, value, row, filtering)), else_=found)
-        return found if name == "some" else not_(found)
+        is_common = next((one.is_common for one in conditions if one.is_common is not None), None)
+        return found if name == "some" else not_(found), is_common
 
     def has_one_of_few(
         belongs: Shared, value: Given, row: Scope, filtering: Filtering

@@ -37,6 +37,8 @@ from spackmon.status import EventKind
 
 _MOST_READ = literal_column("10000", BigInteger())
 """Of the rows that SQLite's index finds: these take some milliseconds."""
+_NEWEST, _COMMON = (literal_column(number, BigInteger()) for number in ("1000", "10"))
+"""So many of the newest rows are looked at in PostgreSQL, and words that so many of them have are common."""
 
 
 def search_terms(text: str) -> tuple[Term, ...]:
@@ -52,16 +54,19 @@ def has_words(words: Attribute) -> Predicate:
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         count = filtering.decided(given, lambda text: len(_side_by_side(text)))
-        are_side_by_side = [
-            _contains(row[words], filtering.bind(given, Text(), _phrase(number)), filtering)
-            for number in range(count)
-        ]
+        phrases = [filtering.bind(given, Text(), _phrase(number)) for number in range(count)]
+        are_side_by_side = [_contains(row[words], phrase, filtering) for phrase in phrases]
         if filtering.dialect_name != "sqlite":
-            # Written as in the index: PostgreSQL stores what it makes of the words nowhere else.
-            vector = func.array_to_tsvector(func.string_to_array(row[words], constant(" ")))
             sought = cast(filtering.bind(given, Text(), _tsquery), TSQUERY)
-            has_all = vector.op("@@", is_comparison=True)(sought)
-            return Condition(and_(has_all, *are_side_by_side))
+
+            def holds(text: ColumnElement[Any]) -> ColumnElement[bool]:
+                # Written as in the index: PostgreSQL stores what it makes of the words nowhere else.
+                vector = func.array_to_tsvector(func.string_to_array(text, constant(" ")))
+                has_all = vector.op("@@", is_comparison=True)(sought)
+                return and_(has_all, *(_contains(text, phrase, filtering) for phrase in phrases))
+
+            is_common = _is_common(row, words, holds) if row.is_led else None
+            return Condition(holds(row[words]), is_common=is_common)
         index = _Fts5(row, given, filtering)
         if row.is_led:
             found = or_(
@@ -72,6 +77,22 @@ def has_words(words: Attribute) -> Predicate:
         return Condition(and_(row.row_id.in_(index.ids()), *are_side_by_side), driver)
 
     return predicate
+
+
+def _is_common(
+    row: Scope, words: Attribute, holds: Callable[[ColumnElement[Any]], ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    """Of the newest rows of the table so many are found.
+
+    PostgreSQL takes each word to be in a text whatever the others are: of the four of a usual message it
+    expects a three-hundredth of those that it finds.
+    """
+    other = row.beneath(row.table)
+    newest = select(other[words].label("words")).select_from(other.source)
+    last = newest.order_by(other.row_id.desc()).limit(_NEWEST).subquery(row.new_name())
+    some = select(last).where(holds(last.c.words)).limit(_COMMON).subquery(row.new_name())
+    number = select(func.count().label("number")).select_from(some).cte(row.new_name())
+    return select(number.c.number).scalar_subquery() >= _COMMON
 
 
 class _Fts5:

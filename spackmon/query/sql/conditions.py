@@ -81,7 +81,8 @@ class Condition:
 
     `among` finds these and perhaps others, `newest` is no less than the id of any, and `few` is the form to
     take where they are few. `is_few` tells, whatever the row, that an index finds so few that what they
-    belong to is best found by way of them.
+    belong to is best found by way of them; `is_common` that so many of the newest are found that what they
+    belong to is best walked. `ways` are forms of `holds` for a list of the whole table.
     """
 
     holds: ColumnElement[bool]
@@ -90,6 +91,8 @@ class Condition:
     newest: ColumnElement[Any] | None = None
     is_few: ColumnElement[bool] | None = None
     few: Way | None = None
+    is_common: ColumnElement[bool] | None = None
+    ways: "Ways | None" = None
 
 
 @dataclass(frozen=True, slots=True)
