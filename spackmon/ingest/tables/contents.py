@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from spackmon.ingest.rows import Statement, get_or_create, over_rows
 from spackmon.ingest.tables.log_events import add_events
 from spackmon.large_bytes import LargeBytes, pieces
-from spackmon.logs.chunks import split
+from spackmon.logs import chunks
 from spackmon.logs.event import Report
 from spackmon.logs.packed import PackedLog, digest_of, report_of
 from spackmon.logs.scanner import RULES_VERSION
@@ -152,13 +152,13 @@ def _digest_of_log(output: AnyLog) -> bytes:
 
 
 def _write_texts(connection: Connection, logs: Iterable[tuple[int, AnyLog]]) -> None:
-    chunks = (
+    rows = (
         {"log_id": log_id, **dataclasses.asdict(chunk)}
         for log_id, output in logs
-        for chunk in (output.chunks() if isinstance(output, PackedLog) else split(output))
+        for chunk in (output.chunks() if isinstance(output, PackedLog) else chunks.split(output))
     )
     # A few chunks at a time: one log may be larger than all else that the server holds.
-    while batch := list(islice(chunks, _CHUNKS_AT_ONCE)):
+    while batch := list(islice(rows, _CHUNKS_AT_ONCE)):
         connection.execute(_INSERT_CHUNK, batch)
 
 
