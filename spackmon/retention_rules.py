@@ -1,6 +1,6 @@
 """The rules of RETENTION: what is removed when it is old, as one line says it.
 
-Rules have semicolons between: `logs 90; runs 30 tag:nightly; runs 365 status:FAILED keep:package`. The number
+Rules have semicolons between: `logs 90; runs 30 tag:nightly; runs 365 keep:package; audit 1000`. The number
 is of days.
 """
 
@@ -10,7 +10,8 @@ from typing import Literal
 
 from spackmon.status import FINISHED, BuildStatus
 
-What = Literal["logs", "runs"]
+What = Literal["audit", "logs", "runs"]
+_WHAT: dict[str, What] = {"audit": "audit", "logs": "logs", "runs": "runs"}
 _KEPT = ("spec", "package")
 _MOST_DAYS = 36_500
 
@@ -19,7 +20,7 @@ _MOST_DAYS = 36_500
 class RetentionRule:
     """`what` of runs that ended `days` ago is removed, of those with a status and a tag, empty for any.
 
-    `keep` is `spec` or `package`: the last success of each is kept.
+    `keep` is `spec` or `package`: the last success of each is kept. Of the audit log all that is so old goes.
     """
 
     what: What
@@ -31,7 +32,7 @@ class RetentionRule:
     def __str__(self) -> str:
         words = [self.what, str(self.days)]
         words += [f"{name}:{value}" for name, value in (("status", self.status), ("tag", self.tag)) if value]
-        return shlex.join([*words, f"keep:{self.keep}"])
+        return shlex.join(words if self.what == "audit" else [*words, f"keep:{self.keep}"])
 
 
 def read_rules(text: str) -> tuple[RetentionRule, ...]:
@@ -41,10 +42,12 @@ def read_rules(text: str) -> tuple[RetentionRule, ...]:
 
 def _rule(text: str) -> RetentionRule:
     what, days, *others = [*shlex.split(text), "", ""]
-    if what not in ("logs", "runs"):
+    if what not in _WHAT:
         raise ValueError(f"expected a rule such as `logs 90` or `runs 30 tag:nightly`, not {text.strip()!r}")
     if not (days.isascii() and days.isdecimal() and 0 < int(days[:9]) <= _MOST_DAYS):
         raise ValueError(f"expected a number of days, from 1 on, after {what!r}")
+    if what == "audit" and any(others):
+        raise ValueError("expected a number of days after 'audit', and nothing more")
     values = {"status": "", "tag": "", "keep": _KEPT[0]}
     for other in filter(None, others):
         name, colon, value = other.partition(":")
@@ -56,4 +59,4 @@ def _rule(text: str) -> RetentionRule:
         raise ValueError(f"expected one of {', '.join(ends)} after status:")
     if values["keep"] not in _KEPT:
         raise ValueError(f"expected {' or '.join(_KEPT)} after keep:")
-    return RetentionRule("logs" if what == "logs" else "runs", int(days), **values)
+    return RetentionRule(_WHAT[what], int(days), **values)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from spackmon.models import AuditEntry, Person, utc_now
 
@@ -109,3 +109,26 @@ def changes_of_rights(
         statement = statement.where(AuditEntry.id < before)
     rows = connection.execute(statement.order_by(AuditEntry.id.desc()).limit(most))
     return [AuditRecord(*row) for row in rows]
+
+
+def last_entry(connection: Connection) -> int:
+    """The greatest number of an entry."""
+    return connection.scalar(select(func.max(AuditEntry.id))) or 0
+
+
+def count_expired(connection: Connection, before_at: datetime, after: int, upto: int) -> int:
+    """How many entries of before then there are, of those with these numbers."""
+    return (
+        connection.scalar(select(func.count()).select_from(_expired(before_at, after, upto).subquery())) or 0
+    )
+
+
+def remove_expired(connection: Connection, before_at: datetime, after: int, upto: int, most: int) -> int:
+    """Delete the oldest of them, at most so many; how many."""
+    oldest = _expired(before_at, after, upto).order_by(AuditEntry.id).limit(most)
+    return connection.execute(delete(AuditEntry).where(AuditEntry.id.in_(oldest))).rowcount
+
+
+def _expired(before_at: datetime, after: int, upto: int) -> Select[int]:
+    is_old = AuditEntry.changed_at < before_at
+    return select(AuditEntry.id).where(AuditEntry.id > after, AuditEntry.id <= upto, is_old)

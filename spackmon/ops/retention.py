@@ -1,15 +1,18 @@
-"""What the rules of RETENTION remove: runs first, then texts of logs, some at a time, while others write.
+"""What the rules of RETENTION remove: runs first, then texts of logs, then entries of the audit log.
+
+It goes some at a time, while others write.
 
 Whoever is interrupted goes on where the next begins: what is removed is not found again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 
+from spackmon.auth import audit
 from spackmon.database import Database
 from spackmon.errors import Code, Refused
 from spackmon.ingest.rows import Statement
@@ -18,15 +21,22 @@ from spackmon.ingest.tables import retention
 from spackmon.ingest.tables.retention import IDS_AT_ONCE, Rule
 from spackmon.models import utc_now
 from spackmon.ops.one_at_a_time import RETENTION, has_turn
-from spackmon.retention_rules import RetentionRule, read_rules
+from spackmon.retention_rules import RetentionRule, What, read_rules
 
 # As many as one transaction takes: reports wait for the packages that it locks.
 _AT_ONCE = 100
+# For these nobody waits.
+_ENTRIES_AT_ONCE = 1_000
+_LAST: dict[What, Callable[[Connection], int]] = {
+    "audit": audit.last_entry,
+    "logs": partial(retention.last_id, table="log"),
+    "runs": partial(retention.last_id, table="attempt"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A part of the work of a rule: those of its runs, or logs, whose numbers follow `after`."""
+    """A part of the work of a rule: those of its runs, logs or entries whose numbers follow `after`."""
 
     rule: RetentionRule
     after: int
@@ -59,8 +69,7 @@ def steps(database: Database, rules: Sequence[RetentionRule], now: datetime | No
     """All work of some rules; `now` is for tests."""
     now = now or utc_now()
     for rule in rules:
-        table = "attempt" if rule.what == "runs" else "log"
-        last = database.look_once(partial(retention.last_id, table=table))
+        last = database.look_once(_LAST[rule.what])
         for after in range(0, last, IDS_AT_ONCE):
             yield Step(rule, after, now)
 
@@ -68,6 +77,9 @@ def steps(database: Database, rules: Sequence[RetentionRule], now: datetime | No
 def found(connection: Connection, step: Step) -> Found:
     """What a step would remove."""
     rule = step.rule_of_rows()
+    if step.rule.what == "audit":
+        upto = step.after + IDS_AT_ONCE
+        return Found(step.rule, audit.count_expired(connection, rule.before_at, step.after, upto), 0)
     if step.rule.what == "runs":
         return Found(step.rule, len(retention.expired_runs(connection, rule, step.after)), 0)
     logs = retention.expired_logs(connection, rule, step.after)
@@ -79,6 +91,9 @@ def remove_some(connection: Connection, step: Step) -> int:
     if not has_turn(connection, RETENTION):
         return 0
     rule = step.rule_of_rows()
+    if step.rule.what == "audit":
+        upto = step.after + IDS_AT_ONCE
+        return audit.remove_expired(connection, rule.before_at, step.after, upto, _ENTRIES_AT_ONCE)
     if step.rule.what == "logs":
         return retention.remove_texts(connection, rule, step.after, _AT_ONCE, step.now)
     runs = retention.expired_runs(connection, rule, step.after)[:_AT_ONCE]

@@ -3,19 +3,21 @@
 import gzip
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
+from spackmon.auth.audit import changes_of_rights
 from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.errors import Refused
 from spackmon.ingest.batches import apply_each
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.specs.removal import remove_orphans
-from spackmon.models import utc_now
+from spackmon.models import AuditEntry, utc_now
 from spackmon.ops.old_server.importing import import_old_server
 from spackmon.ops.old_server.tables import opened
 from spackmon.ops.quotas import keep_to, quotas_of, use, works
@@ -165,11 +167,36 @@ def test_texts_of_logs_go_and_what_they_told_stays(
 
 @pytest.mark.parametrize(
     "rules",
-    ["logs", "logs x", "logs 0", "books 3", "runs 3 colour:red", "runs 3 status:SAD", "runs 3 keep:all"],
+    [
+        "logs",
+        "logs x",
+        "logs 0",
+        "books 3",
+        "runs 3 colour:red",
+        "runs 3 status:SAD",
+        "runs 3 keep:all",
+        "audit 3 tag:nightly",
+    ],
 )
 def test_a_rule_that_says_nothing_is_refused(rules: str) -> None:
     with pytest.raises(ValueError, match="expected"):
         read_rules(rules)
+
+
+def test_the_audit_log_is_kept_for_ever_unless_a_rule_says_otherwise(database_url: str) -> None:
+    database = Database(database_url)
+    for name in ("ada", "grace"):
+        database.write(partial(add_person, name=name))
+    subjects = partial(changes_of_rights, most=10)
+    old = update(AuditEntry).where(AuditEntry.subject == "ada").values(changed_at=NOW - timedelta(days=31))
+    database.write(lambda connection: connection.execute(old))
+    assert _remove(database, "runs 1; logs 1") == [0, 0]
+    rules = rules_of("audit 30")
+    assert [one.count for one in find_all(database, rules, NOW)] == [1]
+    assert len(database.read_once(subjects)) == 2
+    assert [_remove(database, "audit 30") for _ in range(2)] == [[1], [0]]
+    assert [one.subject for one in database.read_once(subjects)] == ["grace"]
+    database.close()
 
 
 def test_the_oldest_beyond_a_quota_goes_and_what_its_logs_say_stays(database: Database) -> None:
