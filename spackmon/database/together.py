@@ -117,7 +117,9 @@ class Together(Generic[Item, Result]):
             self._most = max(1, len(taken) // 2)
             note_undone("not_written_together", error)
             for place in taken:
-                place.refused = error if isinstance(error, Refused) and error.code in PASSES else None
+                if isinstance(error, Refused) and error.code in PASSES:
+                    # One for each: an error knows the frames that it went through.
+                    place.refused = Refused(error.code, error.sentence)
         else:
             self._most = min(_MOST, 2 * self._most)
             for place, result in zip(taken, results, strict=True):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from spackmon.database import Database
 from spackmon.database.together import Apart
@@ -125,3 +126,27 @@ def _together(site: Site, sent: Sequence[Sent]) -> list[Any]:
         for one, receipt in zip(some, receipts, strict=True)
     ]
     return answers + _together(site, sent[len(some) :])
+
+
+def test_many_phases_take_as_many_statements_as_two(site: Site) -> None:
+    nodes = [spec(f"p{number}", "1.0") for number in range(9)]
+    builds = [site.build(node) for node in nodes]
+
+    def statements(build_ids: Sequence[int]) -> list[str]:
+        sent = [(PhaseReport(one, "build", "ERROR", b"make: *** [all] Error 1\n%d" % one), Site.ada)
+                for one in build_ids]  # fmt: skip
+        seen: list[str] = []
+
+        def executed(_: Any, __: Any, statement: str, *___: Any) -> None:
+            seen.append(statement)
+
+        engine = site.database.engine
+        event.listen(engine, "before_cursor_execute", executed)
+        try:
+            receipts = site.database.write_once(lambda connection: store.apply_phases(connection, sent))
+        finally:
+            event.remove(engine, "before_cursor_execute", executed)
+        assert [receipt and receipt.build_id for receipt in receipts] == list(build_ids)
+        return seen
+
+    assert statements(builds[2:]) == statements(builds[:2])

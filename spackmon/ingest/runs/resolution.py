@@ -180,6 +180,8 @@ class _Writing:
         self._environments = {one.claim.machine: one.environment_id for one in stored}
         self._with_spare_logs = {one.claim.id for one in stored if one.has_spare_logs}
         self._build_of: dict[int, int] = {}
+        # Of attempts that stay where they are.
+        self._changed: dict[int, dict[str, Any]] = {}
         self._settled = Settled()
 
     def unsettle(self, runs: Iterable[Run]) -> None:
@@ -206,6 +208,7 @@ class _Writing:
             if differs:
                 changed.add(new_id)
             written.append((new_id, run))
+        attempts.update_attempts(self._connection, self._changed)
         new_phases = attempts.write_phases(
             self._connection, ((new_id, run.phases) for new_id, run in written), phases
         )
@@ -255,14 +258,16 @@ class _Writing:
         facts = attempts.facts_of(run, environment_id)
         if row is not None and self._is_in_place(run, row, environment_id):
             self._build_of[row.id] = row.build_id
-            return row.id, set(), attempts.update_attempt(self._connection, row, facts)
+            if differs := attempts.differs(row, facts):
+                self._changed[row.id] = facts
+            return row.id, set(), differs
         build_id, is_created = self._place(run, environment_id, row)
         if row is None:
             attempt_id = attempts.add_attempt(self._connection, build_id, facts)
         else:
             attempt_id = row.id
             builds.move_attempt(self._connection, attempt_id, build_id)
-            attempts.update_attempt(self._connection, row, facts)
+            attempts.update_attempts(self._connection, {attempt_id: facts})
             self._touched.add(row.build_id)
             if build_id != row.build_id:
                 self._leads.setdefault(row.build_id, build_id)

@@ -223,12 +223,14 @@ def add_attempt(connection: Connection, build_id: int, facts: Mapping[str, Any])
     return attempt_id
 
 
-def update_attempt(connection: Connection, row: Any, facts: Mapping[str, Any]) -> bool:
-    """Write what differs from an attempt's row; whether anything did."""
-    if all(getattr(row, name) == value for name, value in facts.items()):
-        return False
-    _UPDATE.run(connection, id=row.id, **facts)
-    return True
+def differs(row: Any, facts: Mapping[str, Any]) -> bool:
+    """Whether an attempt's row says otherwise."""
+    return any(getattr(row, name) != value for name, value in facts.items())
+
+
+def update_attempts(connection: Connection, facts: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write the columns of attempts, by their ids."""
+    _UPDATE.run_each(connection, [{"id": attempt_id, **columns} for attempt_id, columns in facts.items()])
 
 
 @dataclass(frozen=True, slots=True)
