@@ -55,7 +55,14 @@ from spackmon.query.serve.service import QueryService, driver_dialect
 from spackmon.query.serve.subscriptions import SubscriptionLimits, Subscriptions
 from spackmon.query.serve.trusted_documents import TrustedDocuments
 from spackmon.recent import Recent
-from spackmon.rest_compat import api_token_auth, cdash, cdash_api, error_groups, submissions
+from spackmon.rest_compat import (
+    api_token_auth,
+    build_visibility,
+    cdash,
+    cdash_api,
+    error_groups,
+    submissions,
+)
 from spackmon.rest_compat.data.routes import NOUNS, data_routes
 from spackmon.rest_compat.data.window import DEFAULT_LIMIT
 from spackmon.rest_compat.reads import read_routes
@@ -244,6 +251,7 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *data_routes(),
         *api_docs_routes(_documented_nouns(), DEFAULT_LIMIT),
         *submissions.routes,
+        *build_visibility.routes,
         *error_groups.routes,
         *cdash.routes,
         *cdash_api.routes,

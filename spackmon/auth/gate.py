@@ -46,10 +46,11 @@ _USE_NOTED = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The person a request comes from."""
+    """The person a request comes from, and whether what it shows is for everything."""
 
     person_id: int
     name: str
+    administers: bool = False
 
 
 class Gate:
@@ -79,7 +80,7 @@ class Gate:
         row = await self._row_of(_bearer(authorization), impatient)
         _check(row, WRITE)
         self._note_use(row)
-        return Sender(row.person_id, row.name)
+        return Sender(row.person_id, row.name, ADMIN in _scopes(row))
 
     async def viewer(self, authorization: str | None, address: str, *, is_public: bool = False) -> Viewer:
         """Who reads with this header: nobody that is known without one.

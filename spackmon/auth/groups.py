@@ -11,7 +11,7 @@ from spackmon.auth.people import person_named
 from spackmon.errors import Code, Refused
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.tables import builds
-from spackmon.ingest.tables.audiences import audience, set_of_claims
+from spackmon.ingest.tables.audiences import audience, is_for_some, set_of_claims
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.facets import Settled
 from spackmon.models import DefaultAudience, Group, GroupMember, Person, utc_now
@@ -116,7 +116,7 @@ def set_build_visibility(
     """
     build = builds.read_build(connection, build_id)
     if build is None:
-        raise Refused(Code.BUILD_UNKNOWN, f"there is no build {build_id}")
+        raise _unknown(build_id)
     audience_id = audience_of(connection, visibility, build.owner_id, group)
     lock_packages(connection, {build.package_id})
     set_of_claims(connection, build.id, audience_id)
@@ -127,6 +127,35 @@ def set_build_visibility(
     owner = connection.execute(select(Person.name).where(Person.id == build.owner_id)).scalar_one()
     detail = f"build {build.id}: {_in_words(visibility, group)}"
     note(connection, by, Action.VISIBILITY_CHANGED, owner, detail)
+
+
+def set_visibility_of_own(
+    connection: Connection,
+    person_id: int,
+    build_id: int,
+    visibility: Visibility,
+    group: str | None,
+    by: Actor,
+) -> None:
+    """`set_build_visibility` of a build that is this person's, for a group that the person is in.
+
+    Raises Refused as that, and BUILD_NOT_YOURS; what is not everybody's is unknown to all but its owner.
+    """
+    build = builds.read_build(connection, build_id)
+    if build is not None and build.owner_id != person_id:
+        if is_for_some(connection, build.id):
+            raise _unknown(build_id)
+        raise Refused(Code.BUILD_NOT_YOURS, f"build {build_id} belongs to somebody else")
+    if group is not None:
+        theirs = select(Group.id).join(GroupMember, GroupMember.group_id == Group.id)
+        is_one = Group.name == group, GroupMember.person_id == person_id
+        if connection.execute(theirs.where(*is_one)).first() is None:
+            raise Refused(Code.GROUP_UNKNOWN, f"you are in no group named {group!r}")
+    set_build_visibility(connection, build_id, visibility, group, by)
+
+
+def _unknown(build_id: int) -> Refused:
+    return Refused(Code.BUILD_UNKNOWN, f"there is no build {build_id}")
 
 
 def _in_words(visibility: Visibility, group: str | None) -> str:

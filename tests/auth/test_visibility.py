@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import Connection
 
+from spackmon.auth.audit import changes_of_rights
 from spackmon.auth.groups import (
     add_group,
     add_member,
@@ -17,7 +19,7 @@ from spackmon.auth.groups import (
 from spackmon.auth.people import add_person
 from spackmon.auth.tokens import create_token
 from spackmon.status import Visibility
-from spackmon.viewer import READ, WRITE
+from spackmon.viewer import ADMIN, READ, WRITE
 from tests.databases import PostgresqlDatabases
 from tests.player import Player
 from tests.server import Server, in_database, served
@@ -109,3 +111,35 @@ def test_every_address_says_what_it_would_if_nothing_private_had_been_reported(
         for headers in ({}, other):
             assert _plain(private, private.http.get(path, headers=headers)) == expected, path
     assert differ > 20
+
+
+def test_the_owner_of_a_build_and_an_administrator_say_who_may_see_it(server: Server) -> None:
+    in_database(server, _set_up)
+    in_database(server, lambda connection: add_group(connection, "others"))
+    in_database(server, lambda connection: add_person(connection, "root", role="admin"))
+    root = in_database(server, lambda connection: create_token(connection, "root", [ADMIN]))
+    tokens = {name: credentials(server, name)["Authorization"].split()[1] for name in PEOPLE}
+    public = {"visibility": "PUBLIC"}
+    assert Player(server.url, "hidden", tokens["hidden"]).play("0.17-fail") == []
+
+    def count() -> int:
+        return int(server.ask("{ builds { totalCount } }")["builds"]["totalCount"])
+
+    def says(token: str, **wanted: Any) -> Any:
+        return server.post("/api/builds/1/visibility", wanted, token).json()
+
+    assert count() == 0
+    assert says(tokens["friend"], **public)["error"] == "BUILD_UNKNOWN"
+    assert says(tokens["hidden"], **public)["code"] == 200
+    assert count() == 1
+    assert says(tokens["friend"], visibility="PRIVATE")["error"] == "BUILD_NOT_YOURS"
+    assert says(tokens["hidden"], visibility="PRIVATE", group="others")["error"] == "GROUP_UNKNOWN"
+    assert says(tokens["hidden"], visibility="INTERNAL", group="vault")["error"] == "VISIBILITY_INVALID"
+    for wanted in ({}, {"visibility": 1}, {"visibility": "PUBLIC", "group": "a\0"}):
+        assert says(tokens["hidden"], **wanted)["error"] == "FIELD_INVALID"
+    assert count() == 1
+    assert says(root, visibility="PRIVATE", group="others")["code"] == 200
+    assert count() == 0
+    newest = in_database(server, lambda connection: changes_of_rights(connection, 1))[0]
+    assert (newest.actor, newest.address, newest.subject) == ("root", "127.0.0.1", "hidden")
+    assert newest.detail == "build 1: PRIVATE for others"
