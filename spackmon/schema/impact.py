@@ -1,13 +1,9 @@
 """What else is touched when a package changes."""
 
 from spackmon import models
+from spackmon.query.graph.impact import build_is_affected, spec_is_affected
 from spackmon.query.meanings.fields import connection
-from spackmon.query.speclang.satisfying import (
-    build_is_affected,
-    build_satisfies,
-    spec_is_affected,
-    spec_satisfies,
-)
+from spackmon.query.speclang.satisfying import build_satisfies, spec_satisfies
 from spackmon.schema.groups import BuildConnection, SpecConnection
 from spackmon.schema.noun import object_type
 
@@ -24,7 +20,7 @@ class Impact:
     )
     builds: BuildConnection = connection(
         models.Build,
-        belongs=build_is_affected,
+        led=build_is_affected,
         satisfying=build_satisfies,
         description="The builds; `groupBy` counts them by package, status and machine.",
     )

@@ -6,6 +6,7 @@ from spackmon import models
 from spackmon.query.abi import differing, replacing, statements
 from spackmon.query.abi.splicing import files_of_splice, spliced
 from spackmon.query.graph import graph_questions as questions
+from spackmon.query.graph.impact import impact_of
 from spackmon.query.graph.results import MOST_CHANGES, TWO_RESULTS, results_compared
 from spackmon.query.groups import comparison
 from spackmon.query.groups.comparison import changed_since, compared
@@ -38,7 +39,7 @@ from spackmon.query.rows.lookups import (
     package_by_name,
     spec_by_hash_or_id,
 )
-from spackmon.query.speclang.satisfying import build_satisfies, impact_of, spec_satisfies
+from spackmon.query.speclang.satisfying import build_satisfies, spec_satisfies
 from spackmon.schema.abi import AbiDifference, AbiHistory
 from spackmon.schema.advisory import Advisory
 from spackmon.schema.analysis import AnalysisResult, EarlierResult

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from spackmon.formats.specs import spec_json
+from spackmon.query.graph import impact
 from spackmon.submission import SpecReport
 from tests.graph import oracle
 from tests.ingest.reports import spec, spec_report
@@ -168,6 +169,25 @@ def test_a_format_string_that_spack_refuses_is_a_coded_error(small: AskedSite) -
     query = "query($t: String!) { specs(first: 2) { nodes { format(template: $t) } } }"
     assert small.error(query, t="{name")["extensions"]["code"] == "FORMAT_INVALID"
     assert small.ask(query, t="{name}{@version}")["specs"]["nodes"][0]["format"].startswith("app@")
+
+
+def test_builds_of_an_impact_are_the_same_however_they_are_found(
+    small: AskedSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for host in ("a", "b"):
+        small.build(ROOT, HDF5, LIBPNG, ZLIB, LIBC, host=host)
+        small.build(ROOT_NEW, ZLIB_NEW, LIBC, host=host)
+        small.build(LIBC, host=host)
+    query = """query($of: String!) { impact(of: $of) { builds(first: 3) {
+      totalCount nodes { id spec { name } } pageInfo { hasNextPage }
+      groupBy(keys: [HOSTNAME]) { keys { hostname } count } } } }"""
+    by_package = small.ask(query, of="zlib")["impact"]["builds"]
+    assert by_package["totalCount"] == 4
+    assert [build["spec"]["name"] for build in by_package["nodes"]] == ["app"] * 3
+    assert by_package["pageInfo"] == {"hasNextPage": True}
+    assert small.ask(query, of="zlib@0:")["impact"]["builds"] == by_package
+    monkeypatch.setattr(impact, "FEW_BY_THEMSELVES", 1)
+    assert small.ask(query, of="zlib@0.0:")["impact"]["builds"] == by_package
 
 
 def test_an_impact_is_all_that_contains_what_changes(small: AskedSite) -> None:

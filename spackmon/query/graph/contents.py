@@ -82,25 +82,31 @@ class Contents:
 
     def _found(self) -> tuple[ColumnElement[Any], ColumnElement[Any], Select[Any]]:
         """Their chunks and places, in no order, each once."""
-        contained = BuildContent.__table__.alias()
-        source: FromClause = contained
-        if self._is_sqlite:
-            place: ColumnElement[Any] = contained.c.place
-        else:
-            listed = func.unnest(contained.c.places).table_valued("place").render_derived().lateral()
-            source, place = contained.join(listed, true()), listed.c.place
-        found = (
-            select(contained.c.chunk, place.label("place")).select_from(source).where(self._which(contained))
-        )
+        contained, place, source = self._source()
+        chunk = contained.c.chunk
+        found = select(chunk, place.label("place")).select_from(source).where(self._which(contained))
         # A graph may contain several versions of a package.
-        return contained.c.chunk, place, found if self.version_id is not None else found.distinct()
+        return chunk, place, found if self.version_id is not None else found.distinct()
+
+    def _source(self) -> tuple[FromClause, ColumnElement[Any], FromClause]:
+        """The rows, a place that a row has, and both side by side."""
+        contained: FromClause = BuildContent.__table__.alias()
+        if self._is_sqlite:
+            return contained, contained.c.place, contained
+        listed = func.unnest(contained.c.places).table_valued("place").render_derived().lateral()
+        return contained, listed.c.place, contained.join(listed, true())
 
     def _number(self) -> Select[Any]:
         if self.version_id is None:
-            return select(func.count(type_=BigInteger())).select_from(self._found()[2].subquery())
+            # Chunk by chunk, as the index has them: to tell all of them apart takes five times as long.
+            contained, place, source = self._source()
+            apart = select(func.count(place.distinct()).label("number")).select_from(source)
+            counted = apart.where(self._which(contained)).group_by(contained.c.chunk).subquery()
+            number: ColumnElement[Any] = func.sum(counted.c.number)
+            return select(cast(func.coalesce(number, literal_column("0")), BigInteger())).select_from(counted)
         contained = BuildContent.__table__.alias()
         if self._is_sqlite:
-            number: ColumnElement[Any] = func.count(type_=BigInteger())
+            number = func.count(type_=BigInteger())
         else:
             places = func.sum(func.cardinality(contained.c.places))
             number = cast(func.coalesce(places, literal_column("0")), BigInteger())

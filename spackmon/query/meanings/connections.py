@@ -19,7 +19,17 @@ from spackmon.query.rows.relations import builds_tagged
 from spackmon.query.rows.searches import has_words, rank_of
 from spackmon.query.rows.sort_keys import SortKey, sort_key
 from spackmon.query.rows.totals import parts_of, total
-from spackmon.query.sql.conditions import Among, Belongs, Condition, Driver, Path, Satisfying, ValueOf, Ways
+from spackmon.query.sql.conditions import (
+    Among,
+    Belongs,
+    Condition,
+    Driver,
+    Leads,
+    Path,
+    Satisfying,
+    ValueOf,
+    Ways,
+)
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.selection import Selected
@@ -52,7 +62,7 @@ class Connected(Meaning):
     newest first among equals. `rows` is how many there may well be on a page whose size nobody gives. What
     belongs to a row may be found by a `walk` too, and its number be `counted` beforehand. `words` is the
     column that the argument `search` looks at. `among` may know a walk of the rows of which some of what
-    belongs to them passes a filter.
+    belongs to them passes a filter. `led` is in place of `belongs` where rows are found in several ways.
     """
 
     model: Any
@@ -64,6 +74,7 @@ class Connected(Meaning):
     counted: ValueOf | None = None
     words: Attribute | None = None
     among: Among | None = None
+    led: Leads | None = None
 
     def page(self, selected: Selected, measure: "Measure") -> int:
         """See Meaning."""
@@ -83,7 +94,7 @@ class Connected(Meaning):
         driver = None if self.walk is None else self.walk(at.row)
         if self.belongs is not None and driver is None:
             holds.append(self.belongs(at.row, child))
-        conditions: list[Condition] = []
+        conditions = [] if self.led is None else [self.led(at.row, child)]
         if self.words is not None and "search" in arguments:
             conditions.append(has_words(self.words)(child, arguments["search"], statement))
         conditions += statement.asked_by(at, "where", child)
@@ -111,9 +122,14 @@ class Connected(Meaning):
         sole = _sole_column(at, statement) if len(order) == 1 else None
         return Rows(child, holds, driver, order, ways, newest, known, number, sole)
 
+    @property
+    def _may_be_counted(self) -> bool:
+        """Whether facets or totals may know how many there are."""
+        return self.model is Build and self.walk is None and self.led is None
+
     def _facets(self, at: At, statement: "Statement") -> Facets | None:
         """Those whose builds the field's arguments leave, if facets know."""
-        if self.model is not Build or self.walk is not None or "satisfying" in statement.arguments(at):
+        if not self._may_be_counted or "satisfying" in statement.arguments(at):
             return None
 
         def asked(build: Scope) -> list[ColumnElement[bool]]:
@@ -125,7 +141,7 @@ class Connected(Meaning):
     def _total(self, at: At, statement: "Statement") -> ColumnElement[Any] | None:
         """How many builds the field's arguments leave, if totals know."""
         arguments = statement.arguments(at)
-        if self.model is not Build or self.walk is not None or "satisfying" in arguments:
+        if not self._may_be_counted or "satisfying" in arguments:
             return None
         is_of_tag = self.belongs is builds_tagged
         belonging = None if self.belongs is None or is_of_tag else partial(self.belongs, at.row)

@@ -37,6 +37,7 @@ from spackmon.query.sql.conditions import (
     Collects,
     Driver,
     Finder,
+    Leads,
     Limits,
     Make,
     Predicate,
@@ -173,6 +174,7 @@ def connection(
     counted: ValueOf | None = None,
     words: Attribute | None = None,
     among: Among | None = None,
+    led: Leads | None = None,
     filters: bool = False,
 ) -> Any:
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
@@ -188,7 +190,7 @@ def connection(
             argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language."),
             JUDGED_AS,
         ]
-    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted, words, among)
+    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted, words, among, led)
     return _field(meaning, description, arguments=arguments, filters=filters)
 
 

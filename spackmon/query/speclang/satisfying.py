@@ -5,7 +5,7 @@ among the newest rows, the second by its own index. So a condition comes in seve
 database takes one after a look at how many specs there are (docs/spec-language.md).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, func, literal_column, not_, select, true
@@ -15,13 +15,12 @@ from spackmon.graph.abstract_spec import AbstractSpec
 from spackmon.graph.spack_rules import Rules
 from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
-from spackmon.models import Build, Closure, Package, Spec
+from spackmon.models import Build, Package, Spec
 from spackmon.query.speclang.spec_conditions import Lookups, all_of
 from spackmon.query.speclang.spec_dependencies import Dependencies, Found, is_found
 from spackmon.query.sql.among import among
-from spackmon.query.sql.conditions import Filtering, Way, Ways
+from spackmon.query.sql.conditions import Way, Ways
 from spackmon.query.sql.scope import Scope
-from spackmon.query.sql.values import Given
 
 # Up to so many specs that satisfy a part of the query, by themselves or by one dependency, are collected and
 # looked at one by one; where each part has more, the newest rows are walked until a page is full.
@@ -50,12 +49,6 @@ def build_satisfies(build: Scope, text: str, rules: Rules) -> Ways:
     return query.ways_of_builds(build, together, is_found(its_spec, spec_id))
 
 
-def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[str, Found]:
-    """What an impact is limited to: the specs that satisfy the argument `of`."""
-    text = compilation.decided(arguments["of"])
-    return {"of": specs_satisfying(text, compilation.rules(arguments))}
-
-
 def specs_satisfying(text: str, rules: Rules) -> Found:
     """The specs that satisfy what `text` states. Raises Refused SPEC_SYNTAX."""
     return specs_fitting(read_spec(text, rules), rules)
@@ -65,22 +58,6 @@ def specs_fitting(wanted: AbstractSpec, rules: Rules) -> Found:
     """The specs that satisfy an abstract one."""
     node = Spec.__table__.alias()
     return select(node.c.id).where(_Query(wanted, rules).conditions(node))
-
-
-def spec_is_affected(impact: Scope, spec: Scope) -> ColumnElement[bool]:
-    """Something that the impact is of stands anywhere below the spec, by any deptype."""
-    return spec.row_id.in_(_affected(impact))
-
-
-def build_is_affected(impact: Scope, build: Scope) -> ColumnElement[bool]:
-    """Something that the impact is of stands anywhere below the build's spec."""
-    return build[Build.spec_id].in_(_affected(impact))
-
-
-def _affected(impact: Scope) -> Found:
-    below = Closure.__table__.alias()
-    affected = select(below.c.ancestor_id).where(below.c.descendant_id.in_(impact.limits["of"]))
-    return affected.correlate_except(below)
 
 
 def read_spec(text: str, rules: Rules) -> AbstractSpec:
@@ -112,7 +89,7 @@ class _Query:
         ways: list[Way] = []
         many: list[ColumnElement[bool]] = []
         for found, most in self._starts():
-            few, is_few = _counted(found, most)
+            few, is_few = counted(found, most)
             ways.append(Way(and_(*many, is_few), and_(among(spec_id, few, leads=True), one_by_one)))
             many.append(not_(is_few))
         return Ways(together, (*ways, Way(all_of(many), one_by_one)))
@@ -129,14 +106,14 @@ class _Query:
         ways: list[Way] = []
         many: list[ColumnElement[bool]] = []
         for found, most in self._starts():
-            few, is_few = _counted(found, most)
+            few, is_few = counted(found, most)
             node, other = Spec.__table__.alias(), Build.__table__.alias()
             judged = select(node.c.id).where(
                 among(node.c.id, few, leads=True), self.conditions(node, row_by_row=True)
             )
             specs = select(*judged.cte().c)
             theirs = select(other.c.id).where(among(other.c.spec_id, specs, leads=True))
-            _, are_few = _counted(theirs, FEW_BUILDS)
+            _, are_few = counted(theirs, FEW_BUILDS)
             ways.append(Way(and_(*many, is_few, are_few), among(spec_id, specs, leads=True)))
             ways.append(Way(and_(*many, is_few, not_(are_few)), and_(of_package, among(spec_id, specs))))
             many.append(not_(is_few))
@@ -160,7 +137,7 @@ class _Query:
             yield self._together.by_dependency(edge), FEW_BY_DEPENDENCY
 
 
-def _counted(found: Found, most: int) -> tuple[Found, ColumnElement[bool]]:
+def counted(found: Found, most: int) -> tuple[Found, ColumnElement[bool]]:
     """A selection as far as it has been looked at, and whether it has no more than `most` rows."""
     looked_at = found.limit(literal_column(str(most + 1))).cte()
     is_few = select(func.count()).select_from(looked_at).scalar_subquery() <= most
