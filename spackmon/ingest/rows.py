@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Executable, Row, bindparam, text
+from sqlalchemy import Connection
 
 from spackmon.errors import Code, Refused
-from spackmon.models.columns import UtcDateTime
+from spackmon.ingest.direct import Direct, execute_many
 
+Row = Any
+"""A named tuple of what a statement selects or returns; SQL says which columns it has."""
 Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
 LARGEST_ROW_ID = 2**63 - 1
 _TRIES = 5
@@ -40,9 +42,7 @@ class RowStatement:
         self._arrays = _with_moments(statement.format(input=self._unnested(), lock=lock), moments)
         self._json = _with_moments(statement.format(input=self._extracted(), lock=""), moments)
 
-    def run(
-        self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
+    def run(self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any) -> Sequence[Row]:
         """Execute over `rows`; what RETURNING or SELECT gives, or nothing. No rows, no statement.
 
         Raises Refused for a number that the column cannot hold.
@@ -51,16 +51,14 @@ class RowStatement:
             return ()
         self._check(rows)
         if connection.dialect.name == "sqlite":
-            result = connection.execute(self._json, {"input_rows": self._as_json(rows), **scalars})
-        else:
-            arrays = {
-                f"input_{place}": _array(kind, values)
-                for place, ((_, kind), values) in enumerate(
-                    zip(self._columns, zip(*rows, strict=True), strict=True)
-                )
-            }
-            result = connection.execute(self._arrays, {**arrays, **scalars})
-        return result.all() if result.returns_rows else ()
+            return self._json.run(connection, {"input_rows": self._as_json(rows), **scalars})
+        arrays = {
+            f"input_{place}": _array(kind, values)
+            for place, ((_, kind), values) in enumerate(
+                zip(self._columns, zip(*rows, strict=True), strict=True)
+            )
+        }
+        return self._arrays.run(connection, {**arrays, **scalars})
 
     def _unnested(self) -> str:
         # PostgreSQL may not see how long an array is: it takes ten rows where it does not know, so that plans
@@ -114,9 +112,7 @@ class RowInsert(RowStatement):
             for rows in (1, _ROWS_OF_AN_INSERT)
         )
 
-    def run(
-        self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any
-    ) -> Sequence[Row[*tuple[Any, ...]]]:
+    def run(self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any) -> Sequence[Row]:
         """Execute over `rows`; it takes no scalars and gives nothing. Raises Refused as RowStatement's."""
         if connection.dialect.name != "sqlite":
             return super().run(connection, rows, **scalars)
@@ -126,9 +122,9 @@ class RowInsert(RowStatement):
         rest = len(rows) - len(rows) % _ROWS_OF_AN_INSERT
         for start in range(0, rest, _ROWS_OF_AN_INSERT):
             some = rows[start : start + _ROWS_OF_AN_INSERT]
-            connection.exec_driver_sql(self._many, tuple(chain.from_iterable(some)))
+            execute_many(connection, self._many, [tuple(chain.from_iterable(some))])
         if rest < len(rows):
-            connection.exec_driver_sql(self._one, [tuple(row) for row in rows[rest:]])
+            execute_many(connection, self._one, [tuple(row) for row in rows[rest:]])
         return ()
 
     def _numbered(self, values: Mapping[str, str], row: int) -> str:
@@ -222,23 +218,20 @@ class Statement:
         self._postgresql = _with_moments(statement.format(lock=lock), moments)
         self._sqlite = _with_moments(statement.format(lock=""), moments)
 
-    def run(self, connection: Connection, **parameters: Any) -> Sequence[Row[*tuple[Any, ...]]]:
+    def run(self, connection: Connection, **parameters: Any) -> Sequence[Row]:
         """Execute; the rows it gives, or none."""
-        chosen = self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
-        result = connection.execute(chosen, parameters)
-        return result.all() if result.returns_rows else ()
+        return self._for(connection).run(connection, parameters)
 
     def run_each(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Execute for each of some rows of parameters, all sent at once; it gives nothing."""
         if rows:
-            connection.execute(
-                self._sqlite if connection.dialect.name == "sqlite" else self._postgresql, rows
-            )
+            self._for(connection).run_each(connection, rows)
+
+    def _for(self, connection: Connection) -> Direct:
+        return self._sqlite if connection.dialect.name == "sqlite" else self._postgresql
 
 
-def get_or_create(
-    find: Callable[[], Sequence[Row[*tuple[Any, ...]]]], insert: Callable[[], Sequence[Row[*tuple[Any, ...]]]]
-) -> tuple[int, bool]:
+def get_or_create(find: Callable[[], Sequence[Row]], insert: Callable[[], Sequence[Row]]) -> tuple[int, bool]:
     """The id of a row that many share, and whether it is new.
 
     `insert` gives nothing where somebody else was faster, for whose commit it waits; and a third may delete
@@ -253,7 +246,5 @@ def get_or_create(
     raise RuntimeError("a shared row can neither be read nor be inserted")
 
 
-def _with_moments(statement: str, selected: Sequence[str]) -> Executable:
-    given = sorted(set(_MOMENT.findall(statement)))
-    clause = text(statement).bindparams(*[bindparam(name, type_=UtcDateTime()) for name in given])
-    return clause.columns(**{name: UtcDateTime() for name in selected}) if selected else clause
+def _with_moments(statement: str, selected: Sequence[str]) -> Direct:
+    return Direct(statement, sorted(set(_MOMENT.findall(statement))), selected)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
@@ -13,12 +13,12 @@ from spackmon.graph.identity import Key
 from spackmon.graph.packed_claims import unpack
 from spackmon.graph.spec_text import external_path
 from spackmon.graph.versions import version_key
-from spackmon.ingest.rows import RowStatement, insert_rows, over_rows
+from spackmon.ingest.rows import Row, RowStatement, insert_rows, over_rows
 from spackmon.ingest.tables.closures import DEPENDENCIES
 from spackmon.ingest.tables.dimensions import list_text
 from spackmon.ingest.tables.spec_claims import is_older
 
-Claimed = Row[*tuple[Any, ...]]
+Claimed = Row
 """A row of `spec_document`, without the document."""
 
 CLAIMS = over_rows(

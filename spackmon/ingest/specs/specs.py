@@ -8,9 +8,8 @@ would otherwise wait for each other. `locks` says who waits for whom.
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from spackmon.graph.closure import by_ways, descendants, provided
 from spackmon.graph.compilers import compilers_of, main_compiler
@@ -18,7 +17,7 @@ from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.spec_text import external_path
 from spackmon.ingest.locks import own_graphs, share_graphs
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import Row, Statement, over_rows
 from spackmon.ingest.specs.settling import add_hashes, settle
 from spackmon.ingest.tables.audiences import claims_for, note_specs, reporter
 from spackmon.ingest.tables.claims import naming
@@ -238,7 +237,7 @@ def _stored(
 
 def find_spec(
     connection: Connection, shown_hash: str, hash_kind: str | None = None, spec_id: int = 0
-) -> Row[*tuple[Any, ...]] | None:
+) -> Row | None:
     """The spec that a source means by a hash: its `id`, `hash`, `name` and `package_id`.
 
     `hash_kind` is the kind of the hash, if the source says it; `spec_id` which spec it is, if that has the

@@ -6,11 +6,10 @@ A run is as old as its end; where nobody said when that was, as its beginning, e
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import Row, Statement, over_rows
 
 IDS_AT_ONCE = 5_000
 
@@ -103,7 +102,7 @@ def expired_logs(connection: Connection, rule: Rule, after: int) -> Sequence[tup
     return [(row.id, row.size_bytes) for row in _find(_LOGS[rule.same], connection, rule, after)]
 
 
-def _find(statement: Statement, connection: Connection, rule: Rule, after: int) -> Sequence[Row[Any]]:
+def _find(statement: Statement, connection: Connection, rule: Rule, after: int) -> Sequence[Row]:
     return statement.run(
         connection, after=after, upto=after + IDS_AT_ONCE, before_at=rule.before_at, status=rule.status,
         tag=rule.tag,
@@ -162,7 +161,7 @@ _END_CLAIMS = [
 ]
 
 
-def rows_of_runs(connection: Connection, attempt_ids: Collection[int]) -> Sequence[Row[Any]]:
+def rows_of_runs(connection: Connection, attempt_ids: Collection[int]) -> Sequence[Row]:
     """The claims of some runs, each with what it and its run refer to."""
     return _OF_RUNS.run(connection, sorted((one,) for one in attempt_ids))
 
