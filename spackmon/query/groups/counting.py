@@ -138,7 +138,8 @@ class Grouped(Meaning):
             names, nested = statement.names, statement.rows
             return totals.groups_of_all(keys, measured, names, nested, dialect, with_installed=has_all)
         if facets.answer(keys, measured):
-            return facets.groups(counted, keys, measured, statement.rows, dialect)
+            nested = statement.rows
+            return facets.groups(rows, keys, measured, nested, dialect, with_installed=has_all)
         return aggregates.groups(counted, keys, self.facts, measured, statement.rows, dialect)
 
 

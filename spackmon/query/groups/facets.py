@@ -94,16 +94,29 @@ def groups_of_facets(
 
 
 def groups(
-    builds: Rows, keys: Sequence[Key], measured: Sequence[str], nested: Nested, dialect_name: str
+    builds: Rows,
+    keys: Sequence[Key],
+    measured: Sequence[str],
+    nested: Nested,
+    dialect_name: str,
+    *,
+    with_installed: bool,
 ) -> Select[Any]:
-    """The groups of `aggregates.groups` of some builds, each of which is looked at for its facet alone."""
+    """The groups of `aggregates.groups` of some builds, or of those of them that were built.
+
+    Each build is looked at for its facet alone.
+    """
     facet = builds.row.beneath(BuildFacet.__table__)
-    facet_id = builds.row.column("facet_id")
-    weight = func.count(type_=BigInteger()).label("weight")
-    counts = nested(builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id))
+    if builds.by_facet is None:
+        facet_id = builds.row.column("facet_id")
+        weight = func.count(type_=BigInteger()).label("weight")
+        counts = nested(builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id))
+    else:
+        counts = builds.by_facet()
     shown = columns(facet, keys, dialect_name)
     base = counts.join(facet.source, facet.row_id == counts.c["facet_id"])
-    found = select(*shown, counts.c["weight"]).select_from(facet.joined(base))
+    built = [] if with_installed else [was_built(facet[BuildFacet.installed_from])]
+    found = select(*shown, counts.c["weight"]).select_from(facet.joined(base)).where(*built)
     return grouped_by_keys(found, measured, nested)
 
 

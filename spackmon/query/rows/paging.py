@@ -64,7 +64,8 @@ class Rows:
 
     `order` are the keys before the id. `ways` are one more condition. No id is above one of `newest`.
     `facets` finds out which facets they are, if they are all builds of some, and `total` how many, if that is
-    counted. `sorted_by` leads to the column that the only key before the id is, if it is one.
+    counted. `sorted_by` leads to the column that the only key before the id is, if it is one. Of builds that
+    several count `by_facet` gives them counted by `facet_id`, in a column `weight`.
     """
 
     row: Scope
@@ -76,6 +77,7 @@ class Rows:
     facets: Callable[[], Facets | None] = lambda: None
     total: Callable[[], ColumnElement[Any] | None] = lambda: None
     sorted_by: Path | None = None
+    by_facet: Callable[[], FromClause] | None = None
 
     @property
     def keys(self) -> list[SortKey]:
@@ -107,7 +109,7 @@ class Rows:
     def narrowed(self, *conditions: ColumnElement[bool]) -> "Rows":
         """Those of which more holds."""
         conditions = (*self.conditions, *conditions)
-        return replace(self, conditions=conditions, facets=lambda: None, total=lambda: None)
+        return replace(self, conditions=conditions, facets=lambda: None, total=lambda: None, by_facet=None)
 
     @property
     def _every_way(self) -> ColumnElement[bool] | None:
