@@ -60,6 +60,7 @@ class Gate:
         self._database = database
         self._access_tokens = access_tokens
         self._is_open = is_open
+        self._anonymous_id: int | None = None
         self._admitted: dict[bytes, Claims] = {}
         self._used: dict[int, datetime] = {}
         self._passwords = anyio.CapacityLimiter(_PASSWORDS_AT_ONCE)
@@ -261,9 +262,13 @@ class Gate:
         self._access_tokens.use(await self._database.admit_held(stored_keys))
 
     async def _anonymous(self, impatient: bool) -> Sender:
-        row = await self._first(select(Person.id).where(Person.name == ANONYMOUS), impatient)
-        person_id = row.id if row else await self._database.write_held(anonymous, impatient=impatient)
-        return Sender(person_id, ANONYMOUS)
+        # Nobody who was added is ever removed, and nothing of this person is checked.
+        if self._anonymous_id is None:
+            row = await self._first(select(Person.id).where(Person.name == ANONYMOUS), impatient)
+            self._anonymous_id = (
+                row.id if row else await self._database.write_held(anonymous, impatient=impatient)
+            )
+        return Sender(self._anonymous_id, ANONYMOUS)
 
     async def _first(self, statement: Select[*tuple[Any, ...]], impatient: bool = False) -> Any:
         def work(connection: Connection) -> Any:

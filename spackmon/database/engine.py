@@ -36,7 +36,9 @@ def _postgresql_engine(url: URL, role: Role, is_pooled: bool) -> Engine:
     # that a restart killed is noticed and replaced by the retry.
     engine = create_engine(
         url, pool_size=min(8, role.connections), max_overflow=role.connections - min(8, role.connections),
-        pool_timeout=_POOL_SECONDS, isolation_level=ISOLATION, hide_parameters=_NOT_IN_LOGS,
+        pool_timeout=_POOL_SECONDS, hide_parameters=_NOT_IN_LOGS,
+        # A pooler's settings are the transaction's.
+        isolation_level=ISOLATION if role.writes or is_pooled else "AUTOCOMMIT",
         connect_args=connection_parameters(role, url, is_pooled=is_pooled),
     )  # fmt: skip
 

@@ -20,6 +20,8 @@ class Role:
     `connections` are how many one process opens at most; who gets none waits. `lock_seconds` is for how
     long a statement waits for others, SQLite's writers for one another. `sqlite_cache_mb` is how much of
     SQLite's file each of them keeps in memory; what a transaction changes beyond that is written twice.
+    Where nothing `writes` a statement of SQLAlchemy is its own transaction: in READ COMMITTED one around
+    several shows no more, and its beginning and end are two more waits for each request.
     """
 
     name: str
@@ -29,12 +31,15 @@ class Role:
     idle_in_transaction_seconds: float = 0.0
     connect_seconds: int = 5
     sqlite_cache_mb: int = 2
+    writes: bool = True
 
 
 # A client of ms1 waits 60 s for an answer: a write that was stopped is spooled before that.
 WRITER = Role("writer", 17, statement_seconds=30, lock_seconds=10, idle_in_transaction_seconds=60)
 # Who sends a request: one row by an index, while all writers wait for something else.
-ADMISSION = Role("admission", 6, statement_seconds=5, lock_seconds=2, idle_in_transaction_seconds=10)
+ADMISSION = Role(
+    "admission", 6, statement_seconds=5, lock_seconds=2, idle_in_transaction_seconds=10, writes=False
+)
 # How long a question may take is a setting.
 READER = Role("reader", 16, lock_seconds=10)
 EXPORT = Role("export", 4, lock_seconds=10)
