@@ -131,7 +131,7 @@ _UNDECLARED = {
     "package_id": "package", "build_id": "build", "package_version_id": "package_version",
     "ancestor_id": "spec", "descendant_id": "spec", "spec_id": "spec", "attempt_id": "attempt",
     "error_group_id": "error_group", "first_error_group_id": "error_group",
-    "environment_set_id": "environment_set", "manifest_id": "manifest",
+    "environment_set_id": "environment_set", "manifest_id": "manifest", "parameter_set_id": "parameter_set",
 }  # fmt: skip
 
 
