@@ -40,6 +40,8 @@ log = structlog.get_logger()
 
 _ENDING, _ASIDE, _REASON = ".report", ".aside", ".reason"
 _LOCK, _TRIES = "lock", "tries"
+# Of a number in a name, so that names are in the order of their numbers.
+_DIGITS = 20
 # Each pause is twice as long as the one before: half a minute, for which reports that come meanwhile wait.
 _MOST_TRIES = 6
 _OWNER_ALONE = 0o600
@@ -94,10 +96,16 @@ class Spool:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._tries: _Tries | None = None
+        self._last = -1
+        self._waits: Path | None = None
 
     def is_empty(self) -> bool:
         """Whether nothing waits to be applied."""
-        return next(self._waiting(), None) is None
+        # Each report asks: what was there a moment ago is looked for before all that may be there.
+        waits = self._waits
+        if waits is None or not waits.exists():
+            self._waits = waits = next(self._waiting(), None)
+        return waits is None
 
     def count(self) -> tuple[int, int]:
         """How many reports wait to be applied, and how many were set aside."""
@@ -119,12 +127,12 @@ class Spool:
         """Store a report; it is on the disk when this returns. Raises OSError."""
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         head = json.dumps({"kind": spooled.kind, **asdict(spooled.claims)}).encode()
-        with self._locked("order"):
-            name = self._next_name()
+        with self._locked("order") as order:
+            name = self._next_name(order)
             draft = self._directory / f".{name}.{os.getpid()}"
             try:
                 _write(draft, head, spooled.body)
-                draft.rename(self._directory / name)
+                self._waits = draft.rename(self._directory / name)
             except OSError:
                 draft.unlink(missing_ok=True)
                 raise
@@ -190,10 +198,24 @@ class Spool:
         except FileNotFoundError:
             return
 
-    def _next_name(self) -> str:
-        """Later than all there are, though the clock may have been set back."""
-        last = max((path.name for path in self._waiting()), default="0").partition("-")[0]
-        return f"{max(time.time_ns(), int(last) + 1):020d}-{secrets.token_hex(4)}{_ENDING}"
+    def _next_name(self, order: int) -> str:
+        """Later than all there are, though the clock may have been set back.
+
+        The last one's number stands in the file `order`, of all processes; a process looks itself only once.
+        """
+        if self.is_empty():
+            last = 0
+        elif self._last < 0:
+            last = int(max((path.name for path in self._waiting()), default="0").partition("-")[0])
+        else:
+            said = os.pread(order, _DIGITS, 0)
+            last = max(self._last, int(said) if said.isdigit() else 0)
+        self._last = max(time.time_ns(), last + 1)
+        number = f"{self._last:0{_DIGITS}d}"
+        # On a full disk the numbers of one process go on all the same.
+        with suppress(OSError):
+            os.pwrite(order, number.encode(), 0)
+        return f"{number}-{secrets.token_hex(4)}{_ENDING}"
 
     def _begin_try(self, before: _Tries) -> bool:
         """Whether a report may be tried now; a try counts from its beginning, as it may end this process."""
@@ -251,11 +273,12 @@ class Spool:
         log.error("report_set_aside", report=path.stem, reason=reason)
 
     @contextmanager
-    def _locked(self, name: str) -> Iterator[None]:
+    def _locked(self, name: str) -> Iterator[int]:
+        """The descriptor of the file of this name, which nobody else has meanwhile."""
         descriptor = os.open(self._directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ALONE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            yield descriptor
         finally:
             os.close(descriptor)
 
