@@ -7,7 +7,8 @@ of `facts_of`.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -175,13 +176,20 @@ def measure(loaded: Loaded, *, quick: bool) -> list[Result]:
 
 def _cost_or_none(loaded: Loaded, server: Server, question: Question, rounds: int) -> Cost:
     """The cost, or the time after which the service gave up: the other questions are asked all the same."""
-    try:
+    with in_time_or_said(question):
         return _cost(loaded, server, question, rounds)
+    return Cost(_GIVEN_UP_MS, _GIVEN_UP_MS, _GIVEN_UP_MS)
+
+
+@contextmanager
+def in_time_or_said(question: Question) -> Iterator[None]:
+    """Ask within: where the service gives the question up the block ends there, and a line says so."""
+    try:
+        yield
     except RuntimeError as error:
         if "STATEMENT_TIMEOUT" not in str(error):
             raise
         print(f"no answer in time: {question.name}", flush=True)
-        return Cost(_GIVEN_UP_MS, _GIVEN_UP_MS, _GIVEN_UP_MS)
 
 
 def _cost(loaded: Loaded, server: Server, question: Question, rounds: int) -> Cost:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from hashlib import sha256
@@ -322,6 +323,8 @@ def test_claims_take_their_phases_in_while_others_write(empty_url: str, tmp_path
     database.close()
 
 
+_MOMENT: dict[str, object] = {"t": "2024-01-01T00:00:00.000000Z"}
+
 RESULTS = [
     "INSERT INTO person (id, name, created_at) VALUES (1, 'ada', :t)",
     "INSERT INTO build_environment (id, hostname, platform, operating_system, target, kernel_version)"
@@ -336,10 +339,7 @@ RESULTS = [
 
 def test_results_are_said_what_they_are_while_others_write(empty_url: str, tmp_path: Path) -> None:
     upgrade_to(27, empty_url, tmp_path / "before")
-    database = Database(empty_url)
-    moment = {"t": "2024-01-01T00:00:00.000000Z"}
-    for statement in RESULTS:
-        database.write_once(partial(_execute, statement, moment if ":t" in statement else {}))
+    database = _filled(empty_url, RESULTS)
     told: list[str] = []
 
     def change(progress: str) -> None:
@@ -385,11 +385,7 @@ ERRING = [
 
 def test_events_are_counted_while_others_write_and_rules_can_be_shown(empty_url: str, tmp_path: Path) -> None:
     upgrade_to(39, empty_url, tmp_path / "before")
-    database = Database(empty_url)
-    moment = {"t": "2024-01-01T00:00:00.000000Z"}
-    for statement in ERRING:
-        given = moment if ":t" in statement else {}
-        database.write_once(partial(_execute, statement, given))
+    database = _filled(empty_url, ERRING)
     told: list[str] = []
 
     def change(progress: str) -> None:
@@ -428,10 +424,7 @@ SAYING = [
 
 def test_events_say_their_texts_once_while_others_write(empty_url: str, tmp_path: Path) -> None:
     upgrade_to(54, empty_url, tmp_path / "before")
-    database = Database(empty_url)
-    moment = {"t": "2024-01-01T00:00:00.000000Z"}
-    for statement in SAYING:
-        database.write_once(partial(_execute, statement, moment if ":t" in statement else {}))
+    database = _filled(empty_url, SAYING)
 
     def change(progress: str) -> None:
         if progress == "what changed meanwhile" or database.is_sqlite:
@@ -450,7 +443,7 @@ def test_events_say_their_texts_once_while_others_write(empty_url: str, tmp_path
     if database.is_sqlite:
         # Also of one that is no more.
         added = ERRING[2].partition("VALUES")[0].replace("(id, ", "(") + "VALUES (1, 1, 1, 'FAILED', :t, :t)"
-        database.write_once(partial(_execute, added, moment))
+        database.write_once(partial(_execute, added, _MOMENT))
         assert database.read_once(lambda c: c.scalar(text("SELECT max(id) FROM build"))) == 9001
     assert database.read_once(_differences) == []
     database.close()
@@ -572,6 +565,14 @@ def _report_in_the_way(has_read: Event, connection: Connection) -> None:
     )
     until(lambda: connection.scalar(waiting), "the migration")
     connection.execute(text("LOCK TABLE build IN ROW EXCLUSIVE MODE"))
+
+
+def _filled(url: str, statements: Iterable[str]) -> Database:
+    """The database after these statements, whose parameter `:t` is a moment."""
+    database = Database(url)
+    for statement in statements:
+        database.write_once(partial(_execute, statement, _MOMENT if ":t" in statement else {}))
+    return database
 
 
 def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:
