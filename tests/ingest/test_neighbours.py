@@ -81,6 +81,20 @@ def test_claims_read_for_one_more_do_not_grow_with_the_history(
     assert all(count < 10 for count in counts[0])
 
 
+def test_builds_of_a_package_at_one_time_are_not_read_for_another_spec_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(database)
+    at_once = [
+        InstallReport(
+            Source(SourceKind.EXTENSION, f"{spec.hash}"), graph=on_disk(spec), prefix=f"/opt/{spec.hash}",
+            status=BuildStatus.SUCCESS, started_at=START, finished_at=START + timedelta(minutes=5),
+        )
+        for spec in (specs(5, f"{letter}a")["zlib"] for letter in "bcdefgh")
+    ]  # fmt: skip
+    assert claims_read(database, monkeypatch, at_once) == len(at_once)
+
+
 def test_a_claim_without_times_moves_with_the_last_success_until_there_are_two_of_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

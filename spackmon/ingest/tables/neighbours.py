@@ -42,12 +42,27 @@ _TOUCHES = """
     )
 """
 
-# The rows of those that are beside one without times have no id.
+# Claims of two specs contradict each other, unless their DAG hash is one: of a package that many build at a
+# time those of other specs are not even read. The rows of those that are beside one without times have no id.
 _TOUCHING = over_rows(
     "id bigint",
     f"""
     SELECT m.id AS claim_id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.package_id = m.package_id
+    JOIN claim c ON c.spec_id = m.spec_id
+        AND {_TOUCHES}
+    UNION
+    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
+    JOIN spec_hash h ON h.spec_id = m.spec_id AND h.kind = 'hash'
+    JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
+    JOIN claim c ON c.spec_id = o.spec_id
+        AND {_TOUCHES}
+    UNION
+    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.package_id = m.package_id AND c.spec_id IS NULL AND m.spec_id IS NOT NULL
+        AND {_TOUCHES}
+    UNION
+    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
+    JOIN claim c ON c.package_id = m.package_id AND m.spec_id IS NULL
         AND {_TOUCHES}
     UNION
     SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
