@@ -14,7 +14,7 @@ from spackmon.ingest import store
 from spackmon.ingest.tables import claims
 from spackmon.runs.untimed import NEWEST
 from spackmon.status import BuildStatus, SourceKind
-from spackmon.submission import InstallReport, Source
+from spackmon.submission import Environment, InstallReport, Source
 from tests.runs.claims import START
 from tests.simulator.documents import on_disk
 from tests.simulator.histories import specs
@@ -81,16 +81,18 @@ def test_claims_read_for_one_more_do_not_grow_with_the_history(
     assert all(count < 10 for count in counts[0])
 
 
-def test_builds_of_a_package_at_one_time_are_not_read_for_another_spec_of_it(
+def test_builds_of_a_package_at_one_time_are_not_read_for_another_spec_or_host(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people(database)
     at_once = [
         InstallReport(
-            Source(SourceKind.EXTENSION, f"{spec.hash}"), graph=on_disk(spec), prefix=f"/opt/{spec.hash}",
-            status=BuildStatus.SUCCESS, started_at=START, finished_at=START + timedelta(minutes=5),
+            Source(SourceKind.EXTENSION, f"{spec.hash}/{host}"), graph=on_disk(spec), prefix="/opt/zlib",
+            environment=Environment(host, "", "", "", ""), status=BuildStatus.SUCCESS,
+            started_at=START, finished_at=START + timedelta(minutes=5),
         )
-        for spec in (specs(5, f"{letter}a")["zlib"] for letter in "bcdefgh")
+        for spec in (specs(5, f"{letter}a")["zlib"] for letter in "bcd")
+        for host in ("one", "two", "three")
     ]  # fmt: skip
     assert claims_read(database, monkeypatch, at_once) == len(at_once)
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import over_rows
-from spackmon.runs.claim import Claim
+from spackmon.runs.claim import OF_COMMANDS, Claim
 from spackmon.runs.untimed import NEWEST
 from spackmon.status import SourceKind
 
@@ -42,13 +42,24 @@ _TOUCHES = """
     )
 """
 
-# Claims of two specs contradict each other, unless their DAG hash is one: of a package that many build at a
-# time those of other specs are not even read. The rows of those that are beside one without times have no id.
+# Two hosts contradict each other, but where a report of a whole command names one. It is asked by the numbers
+# of their machines first, which are mostly one.
+_COMMANDS = ", ".join(f"'{kind.value}'" for kind in sorted(OF_COMMANDS))
+_ON_ONE_HOST = f"""
+    (c.environment_id = m.environment_id OR m.kind IN ({_COMMANDS}) OR c.kind IN ({_COMMANDS}) OR NOT EXISTS (
+        SELECT 1 FROM build_environment a JOIN build_environment b ON b.id = c.environment_id
+        WHERE a.id = m.environment_id AND a.hostname <> '' AND b.hostname <> '' AND a.hostname <> b.hostname
+    ))
+"""  # noqa: S608 -- our own
+
+# Claims of two specs contradict each other, unless their DAG hash is one, and so do those of two hosts: where
+# many build a package at a time the others are not even read. The rows of those that are beside one without
+# times have no id.
 _TOUCHING = over_rows(
     "id bigint",
     f"""
     SELECT m.id AS claim_id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.spec_id = m.spec_id
+    JOIN claim c ON c.spec_id = m.spec_id AND {_ON_ONE_HOST}
         AND {_TOUCHES}
     UNION
     SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
