@@ -11,6 +11,26 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# structlog draws tracebacks for a terminal with the one, jwt signs by public keys with the other. A service
+# does neither, and both together are 12 MB. Who signs people in by another service imports the second.
+_UNUSED = ("rich", "cryptography")
+
+
+@contextmanager
+def _without(names: tuple[str, ...]) -> Iterator[None]:
+    """As if these libraries were not installed: whoever is imported meanwhile does without them."""
+    modules: dict[str, Any] = sys.modules
+    hidden = [name for name in names if name not in modules]
+    modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del modules[name]
 
 
 def _end_with(link: socket.socket) -> None:
@@ -25,6 +45,9 @@ def main() -> None:
     threading.Thread(target=_end_with, args=[link], daemon=True).start()
     # Until it serves it makes what it keeps: to look for garbage among all of it took a third of the start.
     gc.disable()
+    with _without(_UNUSED):
+        import jwt  # noqa: F401 -- whoever imports them later finds them there
+        import structlog  # noqa: F401
     from spackmon.cli.console import refusals_said
 
     with refusals_said():
