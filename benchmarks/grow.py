@@ -36,7 +36,6 @@ from sqlalchemy import (
     cast,
     column,
     create_engine,
-    false,
     func,
     insert,
     literal,
@@ -47,7 +46,7 @@ from sqlalchemy import (
     true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from benchmarks.load import SPAN, recount_facets, set_sequences, tidy
 from spackmon import models
@@ -194,6 +193,8 @@ def grow(original_url: str, url: str, factor: int) -> None:
             for statement in ("PRAGMA journal_mode = MEMORY", "PRAGMA synchronous = OFF"):
                 connection.exec_driver_sql(statement)
             connection.exec_driver_sql(f"ATTACH ? AS {ORIGINAL}", (make_url(original_url).database,))
+            driver: Any = connection.connection.driver_connection
+            driver.create_function("phases_of_copy", 3, _phases_of_copy, deterministic=True)
             fill(connection, factor)
             connection.commit()
     else:
@@ -338,29 +339,29 @@ def _copied(
 
 
 def _with_logs(connection: Connection, phases: ColumnElement[Any], number: Any, growth: _Growth) -> Any:
-    """Packed phases with the logs of the copy, each of which is the fourth of a phase's list."""
-
-    def copied(log_id: ColumnElement[Any]) -> ColumnElement[Any]:
-        return (log_id - 1) * growth.copies(_LOG) + growth.copy_of(_LOG, number) + 1
-
+    """Packed phases with the logs of the copy: behind the first byte, which counts them, four bytes each."""
+    copy = growth.copy_of(_LOG, number)
     if connection.dialect.name == "sqlite":
-        each = func.json_each(phases).table_valued("value")
-        phase = func.json_replace(each.c.value, "$[3]", copied(func.json_extract(each.c.value, "$[3]")))
-        joined = func.json_group_array(func.json(phase))
-    else:
-        each = (
-            func.jsonb_array_elements(cast(phases, JSONB))
-            .table_valued(column("value", JSONB), with_ordinality="place")
-            .render_derived()
-        )
-        log_id = copied(cast(each.c.value[3].astext, Integer))
-        phase = func.jsonb_set(
-            each.c.value, text("'{3}'"), func.coalesce(func.to_jsonb(log_id), text("'null'")), false()
-        )
-        comma = aggregate_order_by(literal(","), each.c.place)
-        spaced = func.string_agg(cast(phase, String), comma)
-        joined = literal("[").concat(func.replace(spaced, ", ", ",")).concat("]")
-    return select(joined).select_from(each).scalar_subquery()
+        return func.phases_of_copy(phases, growth.copies(_LOG), copy)
+    count = func.get_byte(phases, 0)
+    places = func.generate_series(0, count - 1).table_valued(column("place", Integer)).render_derived()
+    log_id = sum(func.get_byte(phases, 1 + 4 * places.c.place + at) * 256 ** (3 - at) for at in range(4))
+    of_copy = case((log_id == 0, 0), else_=(log_id - 1) * growth.copies(_LOG) + copy + 1)
+    joined = func.string_agg(
+        func.int4send(cast(of_copy, Integer)), aggregate_order_by(literal(b"", LargeBinary), places.c.place)
+    )
+    logs = select(joined).select_from(places).scalar_subquery()
+    return func.substr(phases, 1, 1).concat(logs).concat(func.substr(phases, 2 + 4 * count))
+
+
+def _phases_of_copy(phases: bytes | None, copies: int, copy: int) -> bytes | None:
+    """What `_with_logs` makes, as a function of SQLite."""
+    if phases is None:
+        return None
+    end = 1 + 4 * phases[0]
+    logs = (int.from_bytes(phases[at : at + 4]) for at in range(1, end, 4))
+    copied = ((one - 1) * copies + copy + 1 if one else 0 for one in logs)
+    return phases[:1] + b"".join(one.to_bytes(4) for one in copied) + phases[end:]
 
 
 def _referred(target: Any) -> Any:

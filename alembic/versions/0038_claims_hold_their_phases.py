@@ -16,9 +16,9 @@ from alembic import op
 
 from spackmon.models.columns import RowId, UtcDateTime
 from spackmon.ops.ahead import Ids, Notes, Progress, lock, outside, step
+from spackmon.ops.phases_as_text import pack
 from spackmon.ops.replacing import Replacing
 from spackmon.runs.claim import PhaseClaim
-from spackmon.runs.packed_phases import pack
 
 revision = "0038"
 down_revision = "0037"

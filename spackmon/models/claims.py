@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt, BuildEnvironment, EnvironmentSet, Manifest
@@ -126,7 +126,7 @@ class Claim(Base):
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
     tags: Mapped[str] = mapped_column(JsonText)
     next_run: Mapped[str | None] = mapped_column(JsonText)
-    phases: Mapped[str | None] = mapped_column(JsonText)
+    phases: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ClaimLog(Base):

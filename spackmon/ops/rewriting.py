@@ -17,6 +17,7 @@ _ROWS_AT_ONCE = 5_000
 _KINDS = {
     "int": "integer", "short": "smallint", "long": "bigint", "real": "double precision", "at": "timestamptz",
     "is": "boolean", "text": 'text COLLATE "C"', "json": 'varchar COLLATE "C"',
+    "bytes": "bytea",
 }  # fmt: skip
 
 
@@ -48,9 +49,16 @@ class Part:
         definitions = self.replacing.columns.split(", ")
         names = ["id"] * bool(self.replacing.id_type) + [one.split()[0] for one in definitions]
         copied = ", ".join(self.replacing.values.get(name, name) for name in names)
-        rows = f"SELECT {copied} FROM {self.table} WHERE {which} ORDER BY {self.key}"  # noqa: S608 -- our own
+        source, given = self._source(connection, which, values)
+        rows = f"SELECT {copied} FROM {source} WHERE {which} ORDER BY {self.key}"  # noqa: S608 -- our own
         into = f"{self.replacing.next} ({', '.join(names)})"
-        connection.execute(text(f"INSERT INTO {into} {rows}"), values)
+        connection.execute(text(f"INSERT INTO {into} {rows}"), {**values, **given})
+
+    def _source(
+        self, connection: Connection, which: str, values: Mapping[str, object]
+    ) -> tuple[str, Mapping[str, object]]:
+        """What those rows are copied from, and its parameters: the table, joined to what SQL cannot make."""
+        return self.table, {}
 
     def copy_range(self, connection: Connection, last: int, after: int) -> None:
         """Copy the rows whose key is above `last` and up to `after`."""

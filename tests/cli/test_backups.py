@@ -161,6 +161,9 @@ def test_tables_are_exported_for_other_programs(shell: Shell, tmp_path: Path) ->
     assert all(len(row["digest"]) == 32 for row in digests)
     documents = [json.loads(line) for line in (out / "spec_document.ndjson").read_text().splitlines()]
     assert "autodemo" in {json.loads(one["document"])["name"] for one in documents}
+    claims = parquet.read_table(out / "claim.parquet", columns=["phases"]).to_pylist()
+    phases = [phase for row in claims if row["phases"] for phase in json.loads(row["phases"])]
+    assert {"configure", "install"} < {phase["name"] for phase in phases}
     people = parquet.read_table(out / "person.parquet")
     assert "password_hash" not in people.column_names
     assert not {"token", "session", "signing_key"} & {path.stem for path in out.iterdir()}

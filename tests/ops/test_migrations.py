@@ -453,7 +453,7 @@ COPIED = {
     "build": "id, environment_id, owner_id, newest_attempt_id, status, error_count, created_at, prefix",
     "attempt": "id, build_id, number, environment_id, status, end_is_inferred, reported_at",
     "phase": "id, attempt_id, log_id, position, reported_at, duration_seconds, name, status",
-    "claim": "id, attempt_id, owner_id, key, status, is_live, last_reported_at, tags, phases",
+    "claim": "id, attempt_id, owner_id, key, status, is_live, last_reported_at, tags",
     "attempt_tag": "attempt_id, tag_id",
     "dependency": "parent_id, child_id, virtuals, deptypes",
     "spec_compiler": "spec_id, compiler_id, language, is_main",

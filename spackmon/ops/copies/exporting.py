@@ -1,12 +1,15 @@
 """Tables as files for other programs: JSON objects a line, or Parquet, some rows in memory at a time.
 
-The columns are those of the tables. What is packed there is unpacked: logs and specs' documents are texts.
+The columns are those of the tables. What is packed there is unpacked: logs, specs' documents and, as JSON,
+what claims say of phases are texts.
 What is for signing in, for receivers of messages, or waits to be applied, stays here.
 """
 
 import base64
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +20,7 @@ from spackmon.log_bucket import Contents
 from spackmon.logs.chunks import unpacked
 from spackmon.ops.copies.copying import Snapshot
 from spackmon.ops.copies.forms import Form, Kind
+from spackmon.runs import packed_phases
 
 Format = Literal["ndjson", "parquet"]
 
@@ -29,7 +33,7 @@ _KEPT_BACK = frozenset({
 })  # fmt: skip
 # Secrets, and what is in `document` and `edges` when it is unpacked.
 _HIDDEN = {"person": ("password_hash",), "spec_document": ("packed", "dictionary")}
-_UNPACKED: dict[str, dict[str, Kind]] = {"log_chunk": {"content": "text"}}
+_UNPACKED: dict[str, dict[str, Kind]] = {"log_chunk": {"content": "text"}, "claim": {"phases": "text"}}
 
 
 def export(
@@ -66,7 +70,20 @@ def _rows(source: Snapshot, form: Form, contents: Contents) -> Iterator[dict[str
             row["content"] = unpacked(packed).decode("utf-8", "replace")
         elif form.name == "spec_document" and row["packed"] is not None:
             row["document"], row["edges"] = unpack(base64.b64decode(row["packed"]), row["dictionary"])
+        elif form.name == "claim" and row["phases"] is not None:
+            row["phases"] = _phases(row)
         yield {name: row[name] for name in wanted}
+
+
+def _phases(claim: dict[str, Any]) -> str:
+    """What a claim says of phases, without what it does not know of them."""
+    since = datetime.fromisoformat(claim["first_reported_at"])
+    found = [
+        {**asdict(phase), "reported_at": phase.reported_at.isoformat()}
+        for phase in packed_phases.unpack(base64.b64decode(claim["phases"]), since, defaultdict(int))
+    ]
+    known = [{n: v for n, v in one.items() if v is not None and n != "log_bytes"} for one in found]
+    return json.dumps(known, ensure_ascii=False, separators=(",", ":"))
 
 
 def _write_ndjson(path: Path, columns: Sequence[tuple[str, Kind]], rows: Iterator[dict[str, Any]]) -> int:
