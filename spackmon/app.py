@@ -224,6 +224,7 @@ def _look_after_database(
     tasks.start_soon(upkeep.keep_to_quotas, jobs, database, settings.quotas, quota_use)
     tasks.start_soon(upkeep.move_logs, jobs, database, bucket, settings)
     tasks.start_soon(upkeep.pack_all_documents, jobs, database)
+    tasks.start_soon(upkeep.learn_package_sets, jobs, database)
     tasks.start_soon(changes.forget_old, database, settings.changes_kept_seconds)
     tasks.start_soon(changes.announce, database)
 

@@ -82,7 +82,10 @@ def _derived(connection: Connection, spec_ids: Sequence[int]) -> Mapping[str, in
     except CyclicGraph:
         # Edges that no document states are counted above, and gone before this where they are repaired.
         return {"closure": len(spec_ids)}
-    return {"closure": found.closure, "provided virtuals": found.provided_virtuals}
+    return {
+        "closure": found.closure, "provided virtuals": found.provided_virtuals,
+        "packages below specs": found.package_sets,
+    }  # fmt: skip
 
 
 _OF_NO_SPEC = [

@@ -7,10 +7,12 @@ from spackmon.models.columns import Base, ByteOrderedText, RowId
 
 
 class BuildFacet(Base):
-    """Builds of one package version, compiler and architecture that ended alike, and how many there are.
+    """Builds of one package version, compiler and architecture, with the same packages below, that ended
+    alike, and how many there are.
 
-    What a build has not got is 0 or the empty text here: so a facet is there once. The count is right
-    together with the facet's rows of `build_facet_change`. Derived rows, so without foreign keys.
+    What a build has not got, or is not known yet, is 0 or the empty text here: so a facet is there once. The
+    count is right together with the facet's rows of `build_facet_change`. Derived rows, so without foreign
+    keys.
     """
 
     __tablename__ = "build_facet"
@@ -22,6 +24,7 @@ class BuildFacet(Base):
             "architecture_id",
             "status",
             "installed_from",
+            "package_set_id",
             name="uq_build_facet",
         ),
     )
@@ -34,6 +37,7 @@ class BuildFacet(Base):
     status: Mapped[str] = mapped_column(ByteOrderedText)
     installed_from: Mapped[str] = mapped_column(ByteOrderedText)
     build_count: Mapped[int] = mapped_column(server_default="0")
+    package_set_id: Mapped[int] = mapped_column(RowId, server_default="0")
 
 
 class BuildFacetDuration(Base):

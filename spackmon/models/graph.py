@@ -109,6 +109,28 @@ class Parameter(Base):
     parameter_set_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
 
 
+class PackageSet(Base):
+    """The packages that stand below a spec, as a set; most specs share theirs with many others.
+
+    `digest` is the SHA-1 of their names.
+    """
+
+    __tablename__ = "package_set"
+
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+
+
+class PackageSetMember(Base):
+    """A package of a set. Derived in the transaction that writes the set, so without foreign keys."""
+
+    __tablename__ = "package_set_member"
+    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 -- SQLAlchemy's own form
+
+    package_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    package_set_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
+
+
 class Spec(Base):
     """A concrete spec: what its documents state together.
 
@@ -119,6 +141,8 @@ class Spec(Base):
     otherwise that of C, without one that of C++, else that of Fortran. `built_as` is a hash of the spec that
     a spliced one was built as; that spec need not be here. `external_path` is the path in `external`.
     `is_public`: somebody reported it for everybody; else SpecAudience says who may see it.
+    `package_set_id` are the packages below it, as the closure says; null until a service has looked at a
+    spec that an older version stored. Derived, so without a foreign key.
     """
 
     __tablename__ = "spec"
@@ -153,6 +177,7 @@ class Spec(Base):
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     is_public: Mapped[bool] = mapped_column(server_default=true())
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    package_set_id: Mapped[int | None] = mapped_column(NarrowId, index=True)
 
 
 class SpecRevision(Base):
@@ -300,7 +325,8 @@ class Closure(Base):
 SPEC_TABLES = frozenset(
     model.__tablename__
     for model in (
-        Package, PackageVersion, Compiler, Target, Architecture, ParameterSet, Parameter, Spec, SpecHash,
+        Package, PackageVersion, Compiler, Target, Architecture, ParameterSet, Parameter, PackageSet,
+        PackageSetMember, Spec, SpecHash,
         SpecDocument, SpecCompiler, Dependency, ProvidedVirtual, Closure, SpecRevision,
     )
 )  # fmt: skip

@@ -23,6 +23,7 @@ class Job(StrEnum):
     QUOTAS = "remove the oldest beyond QUOTAS"
     LOGS = "move texts of logs to the bucket"
     DOCUMENTS = "pack documents that an older version stored"
+    PACKAGES = "see which packages are below specs that an older version stored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from spackmon.database.undone import note_undone
 from spackmon.ingest.inbox import Reader
 from spackmon.ingest.locks import own_graphs
 from spackmon.ingest.runs import silence
-from spackmon.ingest.tables import error_groups, facets, totals
+from spackmon.ingest.tables import error_groups, facets, package_sets, totals
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.log_bucket import LogBucket
@@ -124,6 +124,18 @@ async def pack_all_documents(jobs: Jobs, database: Database) -> None:
             packed += found
             if packed and (is_done or packed % _DOCUMENTS_TOLD < found):
                 log.info("documents_packed", documents=packed, is_all=is_done)
+
+
+async def learn_package_sets(jobs: Jobs, database: Database) -> None:
+    """See which packages are below what an older program stored, some at a time, so that nobody waits."""
+    is_done = False
+    while not is_done:
+        await anyio.sleep(_PACK_LOOK_SECONDS)
+        if database.condition.trouble is None:
+            with jobs.doing(Job.PACKAGES, "package_sets_not_learnt"):
+                is_done = not await in_thread(database.look_once, package_sets.are_unknown)
+                if not is_done:
+                    await database.write_held(package_sets.learn_some, impatient=True)
 
 
 def _pack_documents(connection: Connection) -> int:

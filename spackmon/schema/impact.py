@@ -14,7 +14,7 @@ class Impact:
 
     specs: SpecConnection = connection(
         models.Spec,
-        belongs=spec_is_affected,
+        led=spec_is_affected,
         satisfying=spec_satisfies,
         description="The specs; `groupBy` counts them by package.",
     )

@@ -46,6 +46,16 @@ QUESTIONS = {
         SELECT a.hash, d.hash, c.by_caret, c.by_link_run, c.by_build, c.depth FROM closure c
         JOIN spec a ON a.id = c.ancestor_id JOIN spec d ON d.id = c.descendant_id
     """,
+    "packages below": """
+        SELECT s.hash, s.hash_kind, p.name FROM spec s
+        LEFT JOIN package_set_member m ON m.package_set_id = s.package_set_id
+        LEFT JOIN package p ON p.id = m.package_id
+    """,
+    "packages of the closure": """
+        SELECT DISTINCT s.hash, s.hash_kind, p.name FROM spec s
+        LEFT JOIN closure c ON c.ancestor_id = s.id LEFT JOIN spec d ON d.id = c.descendant_id
+        LEFT JOIN package_version v ON v.id = d.package_version_id LEFT JOIN package p ON p.id = v.package_id
+    """,
     "virtuals": """
         SELECT v.virtual, s.hash, c.hash, v.deptypes, v.by_caret FROM provided_virtual v
         JOIN spec s ON s.id = v.spec_id JOIN spec c ON c.id = v.child_id
@@ -76,7 +86,9 @@ TABLES = [
 
 def contents(site: Site) -> dict[str, list[Any]]:
     """What the database says about specs, without numbers of rows."""
-    return {name: sorted(site.rows(question), key=repr) for name, question in QUESTIONS.items()}
+    found = {name: sorted(site.rows(question), key=repr) for name, question in QUESTIONS.items()}
+    assert found["packages below"] == found["packages of the closure"]
+    return found
 
 
 @st.composite

@@ -70,6 +70,7 @@ FACETS_OF_OTHERS = """
         OR f.compiler_id <> COALESCE(s.compiler_id, 0)
         OR f.architecture_id <> COALESCE(s.architecture_id, 0)
         OR f.installed_from <> COALESCE(b.installed_from, '')
+        OR f.package_set_id <> s.package_set_id OR (f.package_set_id = 0) <> (s.package_set_id IS NULL)
 """
 # As counts of days are to be, by what the databases have in common.
 BUILDS = "SELECT started_at, status, COALESCE(installed_from, '') FROM build"
@@ -224,6 +225,7 @@ WRONG = [
     ("counts of error groups", "UPDATE error_group SET event_count = 7"),
     ("counts of error groups", "UPDATE error_group SET first_seen = NULL"),
     ("counts of error groups", "DELETE FROM error_group_change"),
+    ("packages below specs", "UPDATE spec SET package_set_id = 7"),
     ("facets of builds", "UPDATE build SET facet_id = NULL"),
     ("facets of builds", "UPDATE build_facet SET status = 'SUCCESS'"),
     ("counts of facets", "UPDATE build_facet SET build_count = 7"),

@@ -22,6 +22,7 @@ from spackmon.formats.specs import spec_json
 from spackmon.graph.packed_claims import unpack
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.claims import load_claims
+from spackmon.ingest.tables.package_sets import are_unknown, learn_some
 from spackmon.ingest.tables.packing import are_texts, pack_documents
 from spackmon.models import Base
 from spackmon.ops.migrations import upgrade
@@ -615,6 +616,9 @@ def test_documents_of_the_second_revision_are_claims_and_their_specs_have_compil
     upgrade(empty_url)
     assert migrated.write_once(pack_documents) > 100
     assert not migrated.read_once(are_texts)
+    while migrated.write_once(learn_some):
+        pass
+    assert not migrated.read_once(are_unknown)
     now = Site(migrated)
     for name, rows in contents(site).items():
         assert contents(now)[name] == rows, name

@@ -3,8 +3,13 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, select
 
 from spackmon.formats.specs import spec_json
+from spackmon.ingest.checking import check_database
+from spackmon.ingest.tables.facets import count_builds
+from spackmon.ingest.tables.package_sets import learn_some
+from spackmon.models import Build
 from spackmon.query.graph import impact
 from spackmon.submission import SpecReport
 from tests.graph import oracle
@@ -188,6 +193,40 @@ def test_builds_of_an_impact_are_the_same_however_they_are_found(
     assert small.ask(query, of="zlib@0:")["impact"]["builds"] == by_package
     monkeypatch.setattr(impact, "FEW_BY_THEMSELVES", 1)
     assert small.ask(query, of="zlib@0.0:")["impact"]["builds"] == by_package
+
+
+def test_what_older_versions_stored_is_found_before_and_after_it_is_known_what_it_contains(
+    small: AskedSite,
+) -> None:
+    other = spec("app", ROOT.version, ZLIB)
+    for host in ("a", "b", "c"):
+        small.build(ROOT, HDF5, LIBPNG, ZLIB, LIBC, host=host)
+    small.build(other, ZLIB, LIBC)
+    query = """{ impact(of: "hdf5") { specs { totalCount nodes { hash } }
+        builds { totalCount groupBy(keys: [PACKAGE, STATUS]) { count }
+            times: groupBy(keys: [PACKAGE]) { count durations { p50Seconds } } } }
+      specs(where: {dependency: {name: "libpng"}}) { totalCount nodes { hash } } }"""
+    known = small.ask(query)
+    assert known["impact"]["builds"]["totalCount"] == 3
+    small.database.write_once(_forget_package_sets)
+    assert small.ask(query) == known
+    assert len(small.rows("SELECT id FROM build_facet")) == 1
+    while small.database.write_once(learn_some):
+        assert small.ask(query) == known
+    assert len(small.rows("SELECT id FROM build_facet")) == 2
+    found = [one.differences for one in check_database(small.database, repair=False)]
+    assert not any(any(one.values()) for one in found)
+
+
+def _forget_package_sets(connection: Connection) -> None:
+    """As the migration leaves them."""
+    for statement in (
+        "UPDATE spec SET package_set_id = NULL", "DELETE FROM package_set_member", "DELETE FROM package_set",
+        "UPDATE build SET facet_id = NULL", "DELETE FROM build_facet", "DELETE FROM build_facet_change",
+        "DELETE FROM build_total_change", "DELETE FROM build_day", "DELETE FROM build_total",
+    ):  # fmt: skip
+        connection.exec_driver_sql(statement)
+    count_builds(connection, connection.scalars(select(Build.id)).all())
 
 
 def test_an_impact_is_all_that_contains_what_changes(small: AskedSite) -> None:

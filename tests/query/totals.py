@@ -15,6 +15,7 @@ KNOWN: list[dict[str, Any]] = [
     {"spec": {"packageVersion": {"version": {"eq": "1.3"}}}},
     {"spec": {"architecture": {"target": {"name": {"ne": "zen2"}}}}},
     {"spec": {"architecture": {"operatingSystem": {"eq": "debian12"}}}},
+    {"dependency": {"name": "cmake"}}, {"dependency": {"name": "nothing"}},
 ]  # fmt: skip
 """Filters that facets answer."""
 COMPILED: dict[str, Any] = {"spec": {"compiler": {"name": {"eq": "gcc"}}}}

@@ -23,12 +23,13 @@ _NO_FACTS = frozenset({
     "build_total", "build_total_change", "error_group_change", "identity", "inbox_entry",
     "log_object",
     "merged_build", "notification_channel", "notification_delivery", "notification_rule",
+    "package_set", "package_set_member",
     "person", "rate_count", "reported_change", "session", "signing_key", "spec_revision", "submission_batch",
     "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
-    "received_at", "client_build_id", "facet_id",
+    "received_at", "client_build_id", "facet_id", "package_set_id",
 })  # fmt: skip
 
 # What PostgreSQL keeps otherwise, and other columns say: sums that are folded later, places in a list of one.

@@ -30,6 +30,7 @@ from spackmon.ingest.tables.closures import (
     recompute_closures,
 )
 from spackmon.ingest.tables.dimensions import JOINED_DIMENSIONS, digest_of, insert_dimensions, list_text
+from spackmon.ingest.tables.package_sets import digest_of_set, insert_sets
 from spackmon.ingest.tables.revisions import specs_change
 from spackmon.ingest.tables.spec_claims import Claim, claims_of, insert_claims, is_older, set_oldest
 from spackmon.models import utc_now
@@ -51,16 +52,17 @@ _SPECS = over_rows(
     "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
     "compiler_version text, names_compiler integer, platform text, operating_system text, "
     "target_digest bytea, parameters_digest bytea, package_hash text, external text, external_path text, "
-    "built_as text",
+    "built_as text, packages_digest bytea",
     f"""
     INSERT INTO spec (
         hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
         parameter_set_id, package_hash, external, external_path, built_as, format_version, spack_version,
-        recorded_at
+        recorded_at, package_set_id
     )
     SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, i.names_compiler <> 0, a.id, ps.id,
-        i.package_hash, i.external, i.external_path, i.built_as, :format_version, :spack_version, :now
+        i.package_hash, i.external, i.external_path, i.built_as, :format_version, :spack_version, :now, k.id
     {JOINED_DIMENSIONS}
+    LEFT JOIN package_set k ON k.digest = i.packages_digest
     WHERE true
     ORDER BY i.hash, i.hash_kind
     ON CONFLICT DO NOTHING
@@ -339,6 +341,9 @@ def _create(
 ) -> dict[Key, int]:
     """Insert specs; the ids of those that no other transaction wrote in the meantime."""
     rows = []
+    below = descendants(graph.nodes) if missing else {}
+    packages = {claim.key: {graph.nodes[one].name for one in below[claim.node.hash]} for claim in missing}
+    insert_sets(connection, packages.values())
     for claim in missing:
         node = claim.node
         compiler = main_compiler(node.compiler, _compilers_of(graph, node))
@@ -347,7 +352,7 @@ def _create(
             *(compiler or (None, None)), int(node.compiler is not None),
             node.platform, node.operating_system, digest_of(node.target.document),
             digest_of(node.parameters), node.package_hash, node.external, external_path(node.external),
-            node.built_as,
+            node.built_as, digest_of_set(packages[claim.key]),
         ))  # fmt: skip
     written = _SPECS.run(
         connection, rows, format_version=graph.format_version, spack_version=spack_version, now=utc_now()

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from spackmon.graph.closure import ByWay, by_ways, descendants, provided
 from spackmon.ingest.rows import insert_rows, over_rows
 from spackmon.ingest.tables.build_contents import add_contents, change_contents, forget_contents
+from spackmon.ingest.tables.package_sets import write_sets
 
 DEPENDENCIES = insert_rows("dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer")
 
@@ -193,6 +194,7 @@ class Derived:
 
     closure: int = 0
     provided_virtuals: int = 0
+    package_sets: int = 0
 
 
 def recompute_closures(
@@ -232,6 +234,7 @@ def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
             for (virtual, child), deptypes in provided(nodes[spec_id].edges, found[spec_id].virtuals).items()
         }
         differences.provided_virtuals += _write_virtuals(connection, some, virtuals)
+        differences.package_sets += write_sets(connection, {spec_id: below[spec_id] for spec_id in some})
     return differences
 
 

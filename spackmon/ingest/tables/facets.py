@@ -16,7 +16,10 @@ from spackmon.ingest.tables.folding import Folding
 
 _Place = tuple[int, str, float | None]
 
-_NAMES = ("package_id", "package_version_id", "compiler_id", "architecture_id", "status", "installed_from")
+_NAMES = (
+    "package_id", "package_version_id", "compiler_id", "architecture_id", "status", "installed_from",
+    "package_set_id",
+)  # fmt: skip
 
 # One process of a site at a time. The number is any that no other program takes in this database.
 _TURN = Statement("SELECT 1 {lock}", lock=", pg_try_advisory_xact_lock(7311450829166305)")
@@ -34,6 +37,7 @@ def facts_of(run: str) -> dict[str, str]:
         "architecture_id": "COALESCE(s.architecture_id, 0)",
         "status": f"{run}.status",
         "installed_from": f"COALESCE({run}.installed_from, '')",
+        "package_set_id": "COALESCE(s.package_set_id, 0)",
     }
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Text, cast, false, or
 from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype
 from spackmon.models import Build, Closure, Dependency, Package, PackageVersion, Spec
-from spackmon.query.graph.contents import Contents
+from spackmon.query.graph.contents import Contents, builds_containing, specs_containing
 from spackmon.query.rows.filters import deptype_bit, specs_passing
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.speclang.satisfying import specs_satisfying
@@ -37,17 +37,20 @@ def build_contains_dependency(build: Scope, dependency: Given, filtering: Filter
     if not sought.is_of_packages:
         return Condition(build[Build.spec_id].in_(sought.above()))
     members, bind = sought.members, filtering.bind
-    if "version" in members:
-        contents = Contents(filtering.dialect_name, version_id=_package_version_id(members, bind))
-    else:
-        contents = Contents(filtering.dialect_name, package_id=_package_id(members, bind))
+    if "version" not in members:
+        return builds_containing(build, _package_id(members, bind), filtering.dialect_name)
+    contents = Contents(filtering.dialect_name, version_id=_package_version_id(members, bind))
     holds = contents.holds(build.row_id)
     return Condition(holds, contents.driver(holds))
 
 
 def spec_contains_dependency(spec: Scope, dependency: Given, filtering: Filtering) -> Condition:
     """The spec's graph contains what is asked for anywhere below it."""
-    return Condition(spec.row_id.in_(_sought("dependency", dependency, spec, filtering).above()))
+    sought = _sought("dependency", dependency, spec, filtering)
+    is_above = spec.row_id.in_(sought.above())
+    if not sought.is_of_packages or "version" in sought.members:
+        return Condition(is_above)
+    return specs_containing(spec, _package_id(sought.members, filtering.bind), is_above)
 
 
 def build_has_dependent(build: Scope, dependent: Given, filtering: Filtering) -> Condition:

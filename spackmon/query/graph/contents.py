@@ -1,4 +1,4 @@
-"""Builds by what they contain: a walk from the newest, a condition on one, and their number."""
+"""Builds and specs by what they contain: a walk from the newest, a condition on one, and their number."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,16 +8,22 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    and_,
     cast,
     func,
     literal_column,
+    not_,
     select,
     true,
 )
 
-from spackmon.models import BuildContent
+from spackmon.models import Build, BuildContent, PackageSetMember, Spec
 from spackmon.models.builds import BUILDS_OF_CHUNK, SEALED
-from spackmon.query.sql.conditions import Driver, Walk
+from spackmon.query.rows.facets import InCommon
+from spackmon.query.speclang.satisfying import FEW_BY_THEMSELVES, counted
+from spackmon.query.sql.among import among
+from spackmon.query.sql.conditions import Condition, Driver, Walk, Way, Ways
+from spackmon.query.sql.scope import Scope
 
 _BUILDS_OF_CHUNK = literal_column(str(BUILDS_OF_CHUNK), BigInteger())
 
@@ -28,6 +34,38 @@ def _chunk(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _place(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
     return build_id.op("%")(_BUILDS_OF_CHUNK)
+
+
+def builds_containing(build: Scope, package_id: ColumnElement[Any], dialect_name: str) -> Condition:
+    """A build contains any version of a package, by any path."""
+    if isinstance(build, InCommon):
+        return Condition(build.follow(Build.spec_id)[Spec.package_set_id].in_(_sets_with(package_id)))
+    contents = Contents(dialect_name, package_id=package_id)
+    holds = contents.holds(build.row_id)
+    return Condition(holds, contents.driver(holds))
+
+
+def specs_containing(
+    spec: Scope, package_id: ColumnElement[Any], by_closure: ColumnElement[bool]
+) -> Condition:
+    """A spec contains any version of a package, by any path, as `by_closure` says of each spec."""
+    set_id, other, unknown = spec[Spec.package_set_id], Spec.__table__.alias(), Spec.__table__.alias()
+    is_known = not_(select(unknown.c.id).where(unknown.c.package_set_id.is_(None)).exists())
+    theirs = select(other.c.id).where(among(other.c.package_set_id, _sets_with(package_id), leads=True))
+    few, are_few = counted(theirs, FEW_BY_THEMSELVES)
+    ways = (
+        Way(and_(is_known, are_few), among(spec.row_id, few, leads=True)),
+        Way(and_(is_known, not_(are_few)), among(set_id, _sets_with(package_id))),
+        Way(not_(is_known), by_closure),
+    )
+    known = Way(is_known, set_id.in_(_sets_with(package_id)))
+    return Condition(by_closure, ways=Ways(by_closure, ways, known))
+
+
+def _sets_with(package_id: ColumnElement[Any]) -> Select[Any]:
+    member = PackageSetMember.__table__.alias()
+    found = select(member.c.package_set_id).where(member.c.package_id == package_id)
+    return found.correlate_except(member)
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,8 +106,7 @@ class Grouped(Meaning):
 
     def _known(self, rows: Rows, keys: Sequence[Key], measured: Sequence[str]) -> Facets | None:
         """The facets that know all that is asked."""
-        known = rows.facets() if facets.answer(keys, set(measured) - {"durations"}) else None
-        return None if known is None or known.exceptions else known
+        return rows.facets() if facets.answer(keys, set(measured) - {"durations"}) else None
 
     def _found(
         self,
@@ -131,7 +130,9 @@ class Grouped(Meaning):
                 histograms = Histograms(counted, known, statement.rows, dialect)
                 return histograms.groups(keys, measured, with_installed=has_all)
             nested = statement.rows
-            return facets.groups_of_facets(known, keys, measured, nested, dialect, with_installed=has_all)
+            return facets.groups_of_facets(
+                known, rows, keys, measured, nested, dialect, with_installed=has_all
+            )
         if rows.are_all and days.answer(keys, measured):
             return days.groups_of_all(keys, measured, statement.rows, dialect, with_installed=has_all)
         if rows.are_all and totals.answer(keys, measured):

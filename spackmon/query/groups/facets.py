@@ -7,7 +7,18 @@ stands for hundreds of them.
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CompoundSelect,
+    FromClause,
+    Select,
+    func,
+    literal_column,
+    not_,
+    select,
+    union_all,
+)
 
 from spackmon.models import (
     Architecture,
@@ -21,11 +32,12 @@ from spackmon.models import (
 from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys, grouped
 from spackmon.query.groups.group_keys import Key, KeyColumns, compiler_columns, version_columns
 from spackmon.query.rows.facets import Facets, Nested, weighed
-from spackmon.query.rows.paging import Rows
+from spackmon.query.rows.paging import Rows, rows_if
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.status import InstalledFrom
 
+_EVERY: ColumnElement[Any] = literal_column(str(2**62))
 MEASURED = frozenset({"successRate"})
 """What can be said of builds that are counted by their status."""
 
@@ -78,6 +90,7 @@ def answer(keys: Sequence[Key], measured: Collection[str]) -> bool:
 
 def groups_of_facets(
     found: Facets,
+    builds: Rows,
     keys: Sequence[Key],
     measured: Sequence[str],
     nested: Nested,
@@ -85,11 +98,21 @@ def groups_of_facets(
     *,
     with_installed: bool,
 ) -> Select[Any]:
-    """The groups of `aggregates.groups` of all builds of some facets, or of all that were built."""
+    """The groups of `aggregates.groups` of all builds of some facets, or of all that were built.
+
+    `builds` are the same, each of which is looked at where facets do not say it.
+    """
     facet = found.row
     shown = columns(facet, keys, dialect_name)
     source, weight, holds = counted(found, nested, with_installed=with_installed)
     weighted = select(*shown, weight).select_from(facet.joined(source)).where(*holds)
+    if found.exceptions:
+        rows = builds.narrowed(found.fail())
+        looked_at = _weighted(
+            rows, keys, nested, dialect_name, with_installed=with_installed, only_if=found.fail()
+        )
+        both: CompoundSelect[Any] = union_all(weighted.where(not_(found.fail())), looked_at)
+        weighted = select(both.subquery())
     return grouped_by_keys(weighted, measured, nested)
 
 
@@ -106,18 +129,32 @@ def groups(
 
     Each build is looked at for its facet alone.
     """
+    found = _weighted(builds, keys, nested, dialect_name, with_installed=with_installed)
+    return grouped_by_keys(found, measured, nested)
+
+
+def _weighted(
+    builds: Rows,
+    keys: Sequence[Key],
+    nested: Nested,
+    dialect_name: str,
+    *,
+    with_installed: bool,
+    only_if: ColumnElement[bool] | None = None,
+) -> Select[Any]:
+    """The keys' columns of facets, and how many of the builds each has; none unless `only_if` holds."""
     facet = builds.row.beneath(BuildFacet.__table__)
     if builds.by_facet is None:
         facet_id = builds.row.column("facet_id")
         weight = func.count(type_=BigInteger()).label("weight")
-        counts = nested(builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id))
+        by_facet = builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id)
+        counts = nested(by_facet if only_if is None else by_facet.limit(rows_if(only_if, _EVERY)))
     else:
         counts = builds.by_facet()
     shown = columns(facet, keys, dialect_name)
     base = counts.join(facet.source, facet.row_id == counts.c["facet_id"])
     built = [] if with_installed else [was_built(facet[BuildFacet.installed_from])]
-    found = select(*shown, counts.c["weight"]).select_from(facet.joined(base)).where(*built)
-    return grouped_by_keys(found, measured, nested)
+    return select(*shown, counts.c["weight"]).select_from(facet.joined(base)).where(*built)
 
 
 def columns(facet: Scope, keys: Sequence[Key], dialect_name: str) -> list[ColumnElement[Any]]:

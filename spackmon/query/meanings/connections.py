@@ -125,7 +125,7 @@ class Connected(Meaning):
     @property
     def _may_be_counted(self) -> bool:
         """Whether facets or totals may know how many there are."""
-        return self.model is Build and self.walk is None and self.led is None
+        return self.model is Build and self.walk is None
 
     def _facets(self, at: At, statement: "Statement") -> Facets | None:
         """Those whose builds the field's arguments leave, if facets know."""
@@ -134,6 +134,8 @@ class Connected(Meaning):
 
         def asked(build: Scope) -> list[ColumnElement[bool]]:
             belonging = [] if self.belongs is None else [self.belongs(at.row, build)]
+            if self.led is not None:
+                belonging.append(self.led(at.row, build).holds)
             return [*belonging, *statement.holds_by(at, "where", build)]
 
         return facets(statement.names, asked)
@@ -141,7 +143,7 @@ class Connected(Meaning):
     def _total(self, at: At, statement: "Statement") -> ColumnElement[Any] | None:
         """How many builds the field's arguments leave, if totals know."""
         arguments = statement.arguments(at)
-        if not self._may_be_counted or "satisfying" in arguments:
+        if not self._may_be_counted or self.led is not None or "satisfying" in arguments:
             return None
         is_of_tag = self.belongs is builds_tagged
         belonging = None if self.belongs is None or is_of_tag else partial(self.belongs, at.row)

@@ -42,6 +42,10 @@ class Facets:
     conditions: Sequence[ColumnElement[bool]] = ()
     exceptions: Sequence[Select[Any]] = ()
 
+    def fail(self) -> ColumnElement[bool]:
+        """Whether they do not say it."""
+        return or_(*(one.exists() for one in self.exceptions))
+
     def count(self, nested: Nested, one_by_one: ColumnElement[Any]) -> ColumnElement[Any]:
         """How many builds they have; `one_by_one` says so where they do not know."""
         source, weight = weighed(self.row, nested)
@@ -50,7 +54,7 @@ class Facets:
         counted = found.correlate_except(None).scalar_subquery()
         if not self.exceptions:
             return counted
-        return case((or_(*(one.exists() for one in self.exceptions)), one_by_one), else_=counted)
+        return case((self.fail(), one_by_one), else_=counted)
 
 
 def facets(names: Names, asked: Callable[[Scope], Sequence[ColumnElement[bool]]]) -> Facets | None:
@@ -136,6 +140,12 @@ class _SharedSpec(InCommon):
         super().__init__(*arguments)
         self._is_there, self._exceptions = is_there, exceptions
 
+    def column(self, name: str) -> ColumnElement[Any]:
+        """See InCommon."""
+        if name == Spec.package_set_id.key:
+            self._exceptions.append(_of_unknown_packages())
+        return super().column(name)
+
     def is_there(self) -> ColumnElement[bool]:
         """See Scope."""
         return self._is_there
@@ -144,6 +154,14 @@ class _SharedSpec(InCommon):
         """See Scope."""
         self._exceptions.append(spec_ids)
         return literal_column("1") == literal_column("0")
+
+
+def _of_unknown_packages() -> Select[Any]:
+    """Builds of facets that an older version made, of which it is not known yet which packages are below."""
+    facet, build = BuildFacet.__table__.alias(), Build.__table__.alias()
+    nothing: ColumnElement[int] = literal_column("0")
+    unknown = facet.c.package_set_id == nothing, facet.c.package_version_id != nothing
+    return select(build.c.id).where(build.c.facet_id == facet.c.id, *unknown)
 
 
 def _build(facet: Scope, names: Names, exceptions: list[Select[Any]]) -> Scope:
@@ -160,6 +178,7 @@ def _build(facet: Scope, names: Names, exceptions: list[Select[Any]]) -> Scope:
             Spec.package_version_id: version_id,
             Spec.compiler_id: facet[BuildFacet.compiler_id],
             Spec.architecture_id: facet[BuildFacet.architecture_id],
+            Spec.package_set_id: facet[BuildFacet.package_set_id],
         },
         {
             Spec.package_version_id: referred(BuildFacet.package_version_id, PackageVersion),

@@ -91,6 +91,8 @@ _ROWS: Mapping[str, str] = {
     "target": _used(("architecture", "target_id")),
     "parameter_set": _used(("spec", "parameter_set_id")),
     "parameter": _has("parameter_set", "parameter_set_id"),
+    "package_set": _used(("spec", "package_set_id")),
+    "package_set_member": _has("package_set", "package_set_id"),
     "error_group": f"EXISTS ({_WHOLE_GROUP}) OR EXISTS ({_OWN_EVENTS})",
     "error_group_part": f"{_has('error_group', 'error_group_id')} AND {_has('error_group', 'part_id')}",
     "error_group_ruling": _has("error_group", "error_group_id"),
