@@ -1,7 +1,7 @@
 """Recorded Spack clients, each of which gives up at the first answer that it does not know.
 
-They run in processes of their own, one thread a client. Each session reports graphs of its own, so that what
-it left can be compared with what a session left while nothing was at fault.
+They run in processes of their own, one thread a client, and build on a machine each. Each session reports
+graphs of its own, so that what it left can be compared with what a session left while nothing was at fault.
 """
 
 import multiprocessing
@@ -26,6 +26,8 @@ _STATED = re.compile(r'hash"\s*:\s*"([a-z2-7]{32})"')
 _LIKE_A_HASH = re.compile("[a-z2-7]{32}")
 _LETTERS = "abcdefghij"
 _OWN_LETTERS = 6
+_MOST_CLIENTS = 2000
+_MACHINE = "build-host-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +81,18 @@ def hashes_of(capture: str, number: int) -> list[str]:
 
 
 def session_of(capture: str, number: int) -> list[dict[str, Any]]:
-    """The requests and answers of a capture, with hashes of this session's own."""
+    """The requests and answers of a capture, with hashes of this session's own, on its client's machine."""
     found, hashes = _recorded(capture)
+    machine = f"build-host-{number % _MOST_CLIENTS}"
 
     def own(word: re.Match[str]) -> str:
         return word[0][:-_OWN_LETTERS] + ending(number) if word[0] in hashes else word[0]
 
     texts = ("request_body", "response_body")
-    return [{**one, **{text: _LIKE_A_HASH.sub(own, one[text] or "") for text in texts}} for one in found]
+    return [
+        {**one, **{text: _LIKE_A_HASH.sub(own, one[text] or "").replace(_MACHINE, machine) for text in texts}}
+        for one in found
+    ]
 
 
 def play(
@@ -127,7 +133,7 @@ def _report(clients: Sequence[Client], ready: Any, over: Any, queue: Any, sessio
             if over.is_set():
                 return
             # The last digits of a session's number are the client's.
-            number = turn * 2000 + client.number
+            number = turn * _MOST_CLIENTS + client.number
             capture = CAPTURES[number % len(CAPTURES)]
             queue.put(play(client, capture, number, session_of(capture, number), over.wait))
 

@@ -93,7 +93,7 @@ def _has_same_neighbours(before: Claim, after: Claim) -> bool:
     """Whether what a claim is beside changed by its times alone, which it has and had."""
     return None not in (before.span, after.span) and all(
         getattr(before, name) == getattr(after, name)
-        for name in ("package_id", "spec_id", "spec_hash", "prefix", "attempt_id")
+        for name in ("package_id", "spec_id", "spec_hash", "prefix", "attempt_id", "machine")
     )
 
 
