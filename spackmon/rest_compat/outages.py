@@ -14,7 +14,7 @@ from spackmon.threads import in_thread
 
 log = structlog.get_logger()
 
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS, _LONGEST_LOOK_SECONDS = 0.05, 0.5
 
 
 async def is_its_turn(request: Request[Services]) -> bool:
@@ -24,11 +24,13 @@ async def is_its_turn(request: Request[Services]) -> bool:
     next run.
     """
     spool, database = request.state.spool, request.state.database
-    deadline = time.monotonic() + database.hold_seconds
+    deadline, look_seconds = time.monotonic() + database.hold_seconds, _LOOK_SECONDS
     while not spool.is_empty():
         if time.monotonic() > deadline or database.condition.trouble is not None:
             return False
-        await anyio.sleep(_LOOK_SECONDS)
+        await anyio.sleep(look_seconds)
+        # Five hundred who look 20 times a second take a twelfth of a processor from who empties the spool.
+        look_seconds = min(2 * look_seconds, _LONGEST_LOOK_SECONDS)
     return True
 
 
