@@ -135,8 +135,8 @@ class Build(Base):
     __table_args__ = (
         UniqueConstraint("spec_id", "environment_id", "owner_id"),
         Index("ix_build_waiting", "package_id", sqlite_where=_WAITS, postgresql_where=_WAITS),
-        Index(None, "package_id", "id"),
-        Index(None, "package_id", "status", "id"),
+        # Builds of a status are told there without reading the rows of the others.
+        Index(None, "package_id", "id", "status"),
         Index(
             "ix_build_unusual_status",
             "status",
@@ -146,8 +146,9 @@ class Build(Base):
         ),
         Index(None, "environment_id", "id"),
         Index(None, "owner_id", "id"),
-        Index(None, "created_at", "id"),
-        Index(None, "updated_at", "id"),
+        # Few have the same moment: they are sorted by their ids as they are read.
+        Index(None, "created_at"),
+        Index(None, "updated_at"),
         *_counts("build"),
         # The number of a build that was merged into another is never given again.
         {"sqlite_autoincrement": True},
@@ -332,5 +333,6 @@ attempt_tag = Table(
     Base.metadata,
     Column("attempt_id", NarrowId, ForeignKey(Attempt.id), primary_key=True),
     Column("tag_id", NarrowId, ForeignKey(Tag.id), primary_key=True),
-    Index(None, "tag_id", "attempt_id"),
+    # All runs of a tag are few entries, which more columns would make one each.
+    Index(None, "tag_id"),
 )

@@ -225,9 +225,9 @@ def test_rows_are_listed_by_a_count_alike_whether_they_are_few_or_many(
 @pytest.mark.parametrize(
     ("order", "index"),
     [
-        ("{updatedAt: DESC}", "ix_build_updated_at_id"),
+        ("{updatedAt: DESC}", "ix_build_updated_at"),
         ("{startedAt: DESC}", "ix_build_started_at_id"),
-        ("{createdAt: DESC}", "ix_build_created_at_id"),
+        ("{createdAt: DESC}", "ix_build_created_at"),
         ("{finishedAt: DESC}", "ix_build_finished_at_id"),
     ],
 )

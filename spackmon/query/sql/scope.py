@@ -76,11 +76,11 @@ def _leads_an_index(column_: Column[Any]) -> bool:
 
 @cache
 def has_index(*attributes: Attribute) -> bool:
-    """Whether an index of all rows of their table has these columns and no other."""
+    """Whether an index of all rows of their table has these columns before all others."""
     names = [one.property.columns[0].name for one in attributes]
     table: Any = attributes[0].property.columns[0].table
     return any(
-        [one.name for one in index.columns] == names
+        [one.name for one in index.columns][: len(names)] == names
         for index in table.indexes
         if index.dialect_options["postgresql"]["where"] is None
     )
