@@ -12,7 +12,7 @@ from spackmon.ops.rewriting import Part, Rewriting, columns
 from spackmon.runs.packed_phases import pack
 
 revision = "0059"
-down_revision = "0056"
+down_revision = "0057"
 branch_labels = None
 depends_on = None
 
