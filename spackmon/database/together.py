@@ -1,14 +1,16 @@
 """Writes that come while others are written go into one transaction: a commit costs more than a write.
 
-Whoever comes while nobody writes is written at once, by itself. Who comes meanwhile waits for the end of
-that, and the first of those who waited writes all of them. What cannot be written together, for whatever
-reason, is written by itself, as if there were no others, and has an answer of its own.
+Whoever comes while nobody writes is written at once, with those that were read at the same moment. Who comes
+meanwhile waits for the end of that, and the first of those who waited writes all of them. What cannot be
+written together, for whatever reason, is written by itself, as if there were no others, and has an answer of
+its own.
 """
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
 import anyio
+import anyio.lowlevel
 import structlog
 from sqlalchemy import Connection
 
@@ -24,6 +26,8 @@ log = structlog.get_logger()
 _MOST, _MOST_BYTES = 32, 1 << 20
 # Whoever waited for so long begins a transaction beside those that hang, behind a lock or a slow disk.
 _PATIENCE_SECONDS = 0.1
+# The event loop reads all that has come before it serves any of it: two of its turns later all are here.
+_TURNS_OF_A_MOMENT = 2
 
 
 class Apart(Exception):  # noqa: N818 -- not a fault: each is written by itself then
@@ -66,9 +70,13 @@ class Together(Generic[Item, Result]):
         place = _Place[Item, Result](item, key, size_bytes)
         self._waiting.append(place)
         try:
-            if self._writing:
+            if not self._writing:
+                await self._gather()
+            if self._writing and not place.is_taken:
                 with anyio.move_on_after(_PATIENCE_SECONDS):
                     await place.called.wait()
+                if not place.is_taken:
+                    await self._gather()
             if not place.is_taken:
                 return await self._lead(place, alone)
         finally:
@@ -76,6 +84,14 @@ class Together(Generic[Item, Result]):
                 self._waiting.remove(place)
         await place.written.wait()
         return await _outcome(place, alone)
+
+    async def _gather(self) -> None:
+        """Let those come who have been read already: until a moment brings nobody, without any clock."""
+        waiting = quiet = 0
+        while quiet < _TURNS_OF_A_MOMENT and len(self._waiting) < self._most:
+            quiet = quiet + 1 if len(self._waiting) == waiting else 0
+            waiting = len(self._waiting)
+            await anyio.lowlevel.checkpoint()
 
     async def _lead(self, place: _Place[Item, Result], alone: Callable[[], Awaitable[Result]]) -> Result:
         """Write all who wait, as far as they go together, and call the next one."""

@@ -40,6 +40,9 @@ def session_secret(request: Request[Services]) -> str | None:
 
     To a request of another site's page the cookie counts as none.
     """
+    # Clients that report have no cookies; to tell the name of ours costs more than to see that.
+    if "cookie" not in request.headers:
+        return None
     secret = request.cookies.get(_cookie(request, _NAME), "")
     if not 0 < len(secret) <= _MOST_SECRET_CHARACTERS:
         return None

@@ -13,20 +13,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Dialect
 
 from spackmon.errors import Code, Refused
 from spackmon.ingest.direct import Direct, execute_many
+from spackmon.models.columns import UtcDateTime
 
 Row = Any
 """A named tuple of what a statement selects or returns; SQL says which columns it has."""
-Kind = Literal["text", "bytea", "integer", "bigint", "double precision"]
+Kind = Literal["text", "bytea", "boolean", "integer", "bigint", "double precision", "timestamptz"]
 LARGEST_ROW_ID = 2**63 - 1
 _TRIES = 5
 _ROWS_OF_AN_INSERT = 128
 _MOMENT = re.compile(r"(?<!:):(now|\w+_at)\b")
 _OF_ROW = re.compile(r"\bi\.(\w+)")
 _BOUNDS = {"integer": 2**31, "bigint": 2**63}
+_UTC = UtcDateTime()
 
 
 class RowStatement:
@@ -39,6 +41,7 @@ class RowStatement:
         self._checked = [(place, name, _BOUNDS[kind]) for place, (name, kind) in enumerate(columns)
                          if kind in _BOUNDS]  # fmt: skip
         self._has_bytes = any(kind == "bytea" for _, kind in columns)
+        self._moments = [place for place, (_, kind) in enumerate(columns) if kind == "timestamptz"]
         self._arrays = _with_moments(statement.format(input=self._unnested(), lock=lock), moments)
         self._json = _with_moments(statement.format(input=self._extracted(), lock=""), moments)
 
@@ -50,6 +53,8 @@ class RowStatement:
         if not rows:
             return ()
         self._check(rows)
+        if self._moments:
+            rows = [self._with_texts(row, connection.dialect) for row in rows]
         if connection.dialect.name == "sqlite":
             return self._json.run(connection, {"input_rows": self._as_json(rows), **scalars})
         arrays = {
@@ -86,6 +91,14 @@ class RowStatement:
             if values and not (-bound <= min(values) and max(values) < bound):
                 largest = max(values, key=abs)
                 raise Refused(Code.VALUE_REFUSED, f"{name} is {largest}: expected less than {bound}")
+
+    def _with_texts(self, row: Sequence[Any], dialect: Dialect) -> Sequence[Any]:
+        """A row whose moments are texts, as the database reads them."""
+        written = list(row)
+        for place in self._moments:
+            if row[place] is not None:
+                written[place] = str(_UTC.process_bind_param(row[place], dialect))
+        return written
 
     def _as_json(self, rows: Sequence[Sequence[Any]]) -> str:
         if self._has_bytes:
@@ -149,6 +162,8 @@ def _array(kind: Kind, values: Iterable[Any]) -> str:
             elements = (f'"{_escaped(value)}"' if value is not None else "NULL" for value in values)
         case "bytea":
             elements = (rf'"\\x{value.hex()}"' if value is not None else "NULL" for value in values)
+        case "timestamptz":
+            elements = (f'"{value}"' if value is not None else "NULL" for value in values)
         case _:
             elements = (repr(value) if value is not None else "NULL" for value in values)
     return f"{{{','.join(elements)}}}"

@@ -180,7 +180,7 @@ def _phases(connection: Connection, report: InstallReport, now: datetime) -> tup
         named.setdefault(phase.name, phase)
     if report.log and WHOLE_LOG not in named:
         named[WHOLE_LOG] = InstallPhase(WHOLE_LOG, "SUCCESS", output=report.log)
-    log_ids = contents.logs_of(connection, [phase.output for phase in named.values()])
+    log_ids, _ = contents.logs_of(connection, [phase.output for phase in named.values()])
     return tuple(
         replace(
             phase_claim(phase.name, place, phase.status, phase.output, log_id, phase.reported_at or now),

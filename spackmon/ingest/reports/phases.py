@@ -57,8 +57,8 @@ def apply_phases(
 def _phase_claims(connection: Connection, reports: Sequence[PhaseReport], now: datetime) -> list[PhaseClaim]:
     """Phases as they are reported, with their logs and the groups of what is in these."""
     outputs = [report.packed_output or report.output for report in reports]
-    log_ids = contents.logs_of(connection, outputs)
-    put_groups_of_logs(connection, log_ids)
+    log_ids, with_events = contents.logs_of(connection, outputs)
+    put_groups_of_logs(connection, with_events)
     return [
         phase_claim(report.name, 1, report.status, output, log_id, now)
         for report, output, log_id in zip(reports, outputs, log_ids, strict=True)

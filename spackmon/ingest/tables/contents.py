@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, get_or_create, over_rows
 from spackmon.ingest.tables.log_events import add_events
@@ -74,7 +74,7 @@ _BRING_BACK = over_rows(
     """,
 )
 
-_INSERT_CHUNK = text(
+_INSERT_CHUNK = Statement(
     """
     INSERT INTO log_chunk (log_id, number, first_line, size_bytes, content)
     VALUES (:log_id, :number, :first_line, :size_bytes, :content)
@@ -113,16 +113,19 @@ _INSERT_FILES = over_rows(
 )
 
 
-def logs_of(connection: Connection, outputs: Sequence[AnyLog | None]) -> list[int | None]:
-    """The id of the log with these bytes for each output, None for one that is empty."""
+def logs_of(connection: Connection, outputs: Sequence[AnyLog | None]) -> tuple[list[int | None], set[int]]:
+    """The id of the log with these bytes for each output, None for one that is empty.
+
+    Also those of the logs that may have events: new ones that say nothing have none.
+    """
     digests = [_digest_of_log(output) if output else None for output in outputs]
     pairs = zip(digests, outputs, strict=True)
-    ids = _stored(connection, {digest: output for digest, output in pairs if digest and output})
-    return [None if digest is None else ids[digest] for digest in digests]
+    ids, with_events = _stored(connection, {digest: output for digest, output in pairs if digest and output})
+    return [None if digest is None else ids[digest] for digest in digests], with_events
 
 
-def _stored(connection: Connection, logs: Mapping[bytes, AnyLog]) -> dict[bytes, int]:
-    """The ids of logs by their digests."""
+def _stored(connection: Connection, logs: Mapping[bytes, AnyLog]) -> tuple[dict[bytes, int], set[int]]:
+    """The ids of logs by their digests, and of those that may have events."""
     known: dict[bytes, int] = {}
     new: dict[bytes, int] = {}
 
@@ -143,8 +146,10 @@ def _stored(connection: Connection, logs: Mapping[bytes, AnyLog]) -> dict[bytes,
     back = {row.id for row in _BRING_BACK.run(connection, sorted((log_id,) for log_id in known.values()))}
     without_text = new | {digest: log_id for digest, log_id in known.items() if log_id in back}
     _write_texts(connection, ((log_id, logs[digest]) for digest, log_id in without_text.items()))
-    add_events(connection, {log_id: _report_of(logs[digest]) for digest, log_id in new.items()})
-    return known | new
+    reports = {log_id: _report_of(logs[digest]) for digest, log_id in new.items()}
+    add_events(connection, reports)
+    with_events = {log_id for log_id, report in reports.items() if report.events}
+    return known | new, with_events.union(known.values())
 
 
 def _digest_of_log(output: AnyLog) -> bytes:
@@ -159,7 +164,7 @@ def _write_texts(connection: Connection, logs: Iterable[tuple[int, AnyLog]]) -> 
     )
     # A few chunks at a time: one log may be larger than all else that the server holds.
     while batch := list(islice(rows, _CHUNKS_AT_ONCE)):
-        connection.execute(_INSERT_CHUNK, batch)
+        _INSERT_CHUNK.run_each(connection, batch)
 
 
 def _report_of(output: AnyLog) -> Report:
