@@ -13,7 +13,7 @@ import zstandard
 
 from spackmon.formats.specs import spec_json
 from spackmon.graph import packed_claims
-from spackmon.ingest.tables.spec_claims import claims_of
+from spackmon.ingest.tables.spec_claims import claims_of, packed
 from tests.formats.corpus import CORPUS, documents
 
 _BYTES = 64 * 1024
@@ -24,7 +24,7 @@ _SEED = 1
 def texts() -> list[bytes]:
     """Each claim of the corpora once, as it is packed."""
     found = {
-        b"\0".join((claim.node.document.encode(), claim.edges.encode()))
+        packed_claims.unpacked(packed(claim), packed_claims.NEWEST)
         for folder in sorted(path.name for path in CORPUS.iterdir())
         for document in documents(folder)
         for claim in claims_of(spec_json.read(document))

@@ -50,9 +50,10 @@ def _dictionary(version: int) -> zstandard.ZstdCompressionDict:
 _own = _Own()
 
 
-def pack(document: str, edges: str) -> bytes:
-    """A node's JSON and that of its edges, packed by the NEWEST dictionary."""
-    return _own.compressor().compress(_BETWEEN.join((document.encode(), edges.encode())))
+def pack(document: str, edges: str, hashes: str, package_hash: str | None) -> bytes:
+    """A node's JSON, those of its edges and its hashes, and its package's hash, by the NEWEST dictionary."""
+    parts = [document, edges, hashes] + ([] if package_hash is None else [package_hash])
+    return _own.compressor().compress(_BETWEEN.join([part.encode() for part in parts]))
 
 
 def unpack(packed: bytes, dictionary: int) -> tuple[str, str]:
@@ -60,8 +61,14 @@ def unpack(packed: bytes, dictionary: int) -> tuple[str, str]:
 
     Raises FileNotFoundError for a version that this program does not have.
     """
-    document, _, edges = unpacked(packed, dictionary).partition(_BETWEEN)
+    document, edges, *_ = unpacked(packed, dictionary).split(_BETWEEN)
     return document.decode(), edges.decode()
+
+
+def unpack_hashes(packed: bytes, dictionary: int) -> tuple[str, str | None]:
+    """The JSON of the node's hashes, and its package's hash if it has one; raises as `unpack` does."""
+    _, _, hashes, *package_hash = unpacked(packed, dictionary).split(_BETWEEN, 3)
+    return hashes.decode(), package_hash[0].decode() if package_hash else None
 
 
 def unpack_document(packed: bytes, dictionary: int) -> bytes:

@@ -208,8 +208,8 @@ class SpecDocument(Base):
     `digest` is the SHA-1 of `document`, and of `hashes` and `edges` where they depend on more than it
     states. `hashes` is a JSON list of [kind, hash], the strongest first, which names the spec; `edges` one of
     [kind of the child's hash, the hash, deptypes, virtuals]. `states_all_edges`: the spec has no others.
-    `packed` are `document`, of so many `characters`, and `edges` by that version of the `dictionary`
-    (`graph.packed_claims`); older rows have the texts themselves until a service packs them.
+    `packed` are `document`, of so many `characters`, `edges`, `hashes` and `package_hash` by that version of
+    the `dictionary` (`graph.packed_claims`); older rows have the texts themselves until a service packs them.
     The other columns are as those of Spec, and `spack_version` is the oldest that reported it.
     """
 
@@ -222,26 +222,27 @@ class SpecDocument(Base):
         ),
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id))
-    format_version: Mapped[int] = mapped_column(SmallInteger)
-    digest: Mapped[bytes] = mapped_column(LargeBinary)
-    document: Mapped[str | None] = mapped_column(JsonText)
-    hashes: Mapped[str] = mapped_column(JsonText)
-    edges: Mapped[str | None] = mapped_column(JsonText)
-    packed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    dictionary: Mapped[int | None] = mapped_column(SmallInteger)
+    # The narrow before the wide and texts last: PostgreSQL pads what stands behind something shorter.
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    spec_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id))
+    package_version_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(PackageVersion.id))
+    compiler_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Compiler.id))
+    architecture_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Architecture.id))
+    parameter_set_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(ParameterSet.id))
     characters: Mapped[int | None]
+    format_version: Mapped[int] = mapped_column(SmallInteger)
+    dictionary: Mapped[int | None] = mapped_column(SmallInteger)
     states_all_edges: Mapped[bool]
-    package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id))
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    packed: Mapped[bytes | None] = mapped_column(LargeBinary)
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
-    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
-    architecture_id: Mapped[int] = mapped_column(ForeignKey(Architecture.id))
-    parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id))
     package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
+    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
+    document: Mapped[str | None] = mapped_column(JsonText)
+    hashes: Mapped[str | None] = mapped_column(JsonText)
+    edges: Mapped[str | None] = mapped_column(JsonText)
     external: Mapped[str | None] = mapped_column(JsonText)
     built_as: Mapped[str | None] = mapped_column(ByteOrderedWord)
-    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
 class SpecCompiler(Base):

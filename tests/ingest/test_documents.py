@@ -2,12 +2,12 @@
 
 import json
 
-from spackmon.graph.packed_claims import unpack
+from spackmon.graph.packed_claims import unpack, unpack_hashes
 from tests.formats import documents as files
 from tests.ingest.reports import Site
 
 DOCUMENTS = """
-    SELECT d.hashes, d.packed, d.dictionary FROM spec s JOIN spec_document d ON d.spec_id = s.id
+    SELECT d.packed, d.dictionary FROM spec s JOIN spec_document d ON d.spec_id = s.id
 """
 
 
@@ -24,8 +24,8 @@ def test_every_file_goes_in_whole_and_the_second_time_nothing_is_added(site: Sit
         site.apply(report)
     assert counts(site) == before
     stored = {
-        (json.loads(hashes)[0][1], json.dumps(json.loads(unpack(packed, dictionary)[0])))
-        for hashes, packed, dictionary in site.rows(DOCUMENTS)
+        (json.loads(unpack_hashes(*row)[0])[0][1], json.dumps(json.loads(unpack(*row)[0])))
+        for row in site.rows(DOCUMENTS)
     }
     wanted = {
         (node.hash, json.dumps(json.loads(node.document)))

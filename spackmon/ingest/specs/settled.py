@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from spackmon.errors import Code, Refused
 from spackmon.graph.compilers import LANGUAGES, compilers_of
 from spackmon.graph.identity import Key
-from spackmon.graph.packed_claims import unpack
+from spackmon.graph.packed_claims import unpack, unpack_hashes
 from spackmon.graph.spec_text import external_path
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import Row, RowStatement, insert_rows, over_rows
@@ -21,7 +21,7 @@ from spackmon.ingest.tables.spec_claims import is_older
 Claimed = Row
 """A row of `spec_document`, without the document."""
 
-CLAIMS = over_rows(
+_CLAIMS = over_rows(
     "id bigint",
     """
     SELECT d.id, d.spec_id, d.format_version, d.digest, d.hashes, d.edges, d.packed, d.dictionary,
@@ -200,9 +200,21 @@ def write_settled(connection: Connection, spec_ids: Iterable[int]) -> Difference
     return differences
 
 
+def claims_of(connection: Connection, spec_ids: Iterable[int]) -> list[Claimed]:
+    """What documents claim of some specs."""
+    return [_unpacked(row) for row in _CLAIMS.run(connection, ids(spec_ids))]
+
+
+def _unpacked(claim: Claimed) -> Claimed:
+    if claim.packed is None:
+        return claim
+    hashes, package_hash = unpack_hashes(claim.packed, claim.dictionary)
+    return claim._replace(hashes=hashes, package_hash=package_hash)
+
+
 def _claims(connection: Connection, spec_ids: Iterable[int]) -> dict[int, list[Claimed]]:
     claims: dict[int, list[Claimed]] = {}
-    for claim in CLAIMS.run(connection, ids(spec_ids)):
+    for claim in claims_of(connection, spec_ids):
         claims.setdefault(claim.spec_id, []).append(claim)
     for claimed in claims.values():
         claimed.sort(key=rank)

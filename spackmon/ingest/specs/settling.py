@@ -15,10 +15,10 @@ from spackmon.graph.identity import LINKING_KINDS, Key, Stated, owners
 from spackmon.ingest.rows import over_rows
 from spackmon.ingest.specs.moving import end_specs, forget_derived
 from spackmon.ingest.specs.settled import (
-    CLAIMS,
     HASHES,
     Claimed,
     Differences,
+    claims_of,
     ids,
     key_of,
     rank,
@@ -40,12 +40,10 @@ _SPLIT = over_rows(
     """
     INSERT INTO spec (
         hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
-        parameter_set_id, package_hash, external, built_as, format_version, spack_version, is_public,
-        recorded_at
+        parameter_set_id, external, built_as, format_version, spack_version, is_public, recorded_at
     )
     SELECT i.hash, i.hash_kind, d.package_version_id, d.namespace, d.compiler_id, false, d.architecture_id,
-        d.parameter_set_id, d.package_hash, d.external, d.built_as, d.format_version, d.spack_version,
-        s.is_public, :now
+        d.parameter_set_id, d.external, d.built_as, d.format_version, d.spack_version, s.is_public, :now
     FROM {input} i JOIN spec_document d ON d.id = i.document_id JOIN spec s ON s.id = d.spec_id
     WHERE true
     ORDER BY i.hash, i.hash_kind
@@ -111,7 +109,7 @@ def _component(connection: Connection, spec_ids: set[int]) -> list[Claimed]:
     known, seen = set(spec_ids), set[Key]()
     frontier = set(spec_ids)
     while frontier:
-        rows = CLAIMS.run(connection, ids(frontier))
+        rows = claims_of(connection, frontier)
         claims += rows
         hashes = {(kind, value) for row in rows for kind, value in json.loads(row.hashes)} - seen
         seen |= hashes

@@ -9,7 +9,8 @@ _DOCUMENTS_AT_ONCE = 500
 
 _TEXTS = Statement(
     f"""
-    SELECT id, document, edges FROM spec_document WHERE packed IS NULL ORDER BY id LIMIT {_DOCUMENTS_AT_ONCE}
+    SELECT id, document, edges, hashes, package_hash FROM spec_document WHERE packed IS NULL
+    ORDER BY id LIMIT {_DOCUMENTS_AT_ONCE}
     """  # noqa: S608 -- of our own constants
 )
 
@@ -20,7 +21,7 @@ _PACK = over_rows(
     """
     UPDATE spec_document
     SET packed = i.packed, dictionary = CAST(:dictionary AS smallint), characters = i.characters,
-        document = NULL, edges = NULL
+        document = NULL, edges = NULL, hashes = NULL, package_hash = NULL
     FROM {input} i WHERE spec_document.id = i.id
     """,
 )
@@ -36,6 +37,9 @@ def pack_documents(connection: Connection) -> int:
 
     Who calls this owns the graphs (`locks`).
     """
-    rows = [(row.id, pack(row.document, row.edges), len(row.document)) for row in _TEXTS.run(connection)]
+    rows = [
+        (row.id, pack(row.document, row.edges, row.hashes, row.package_hash), len(row.document))
+        for row in _TEXTS.run(connection)
+    ]
     _PACK.run(connection, rows, dictionary=NEWEST)
     return len(rows)

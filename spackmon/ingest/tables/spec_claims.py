@@ -65,18 +65,17 @@ def _version_order(version: str) -> tuple[bytes, str]:
 
 
 _DOCUMENTS = over_rows(
-    "spec_id bigint, digest bytea, packed bytea, characters integer, hashes text, name text, version text, "
+    "spec_id bigint, digest bytea, packed bytea, characters integer, name text, version text, "
     "namespace text, compiler_name text, compiler_version text, platform text, operating_system text, "
-    "target_digest bytea, parameters_digest bytea, package_hash text, external text, "
-    "built_as text",
+    "target_digest bytea, parameters_digest bytea, external text, built_as text",
     f"""
     INSERT INTO spec_document (
-        spec_id, format_version, digest, packed, dictionary, characters, hashes, states_all_edges,
-        package_version_id, namespace, compiler_id, architecture_id, parameter_set_id, package_hash,
-        external, built_as, spack_version
+        spec_id, format_version, digest, packed, dictionary, characters, states_all_edges,
+        package_version_id, namespace, compiler_id, architecture_id, parameter_set_id, external, built_as,
+        spack_version
     )
     SELECT i.spec_id, :format_version, i.digest, i.packed, CAST(:dictionary AS smallint), i.characters,
-        i.hashes, true, v.id, i.namespace, c.id, a.id, ps.id, i.package_hash, i.external, i.built_as,
+        true, v.id, i.namespace, c.id, a.id, ps.id, i.external, i.built_as,
         :spack_version
     {JOINED_DIMENSIONS}
     WHERE true
@@ -108,12 +107,11 @@ def insert_claims(
     """Store claims of specs, given by their ids; what they are made of is there."""
     rows = [
         (
-            spec_id, claim.digest, pack(claim.node.document, claim.edges), len(claim.node.document),
-            json.dumps(claim.hashes, separators=(",", ":")),
+            spec_id, claim.digest, packed(claim), len(claim.node.document),
             claim.node.name, claim.node.version, claim.node.namespace,
             *(claim.node.compiler or (None, None)), claim.node.platform, claim.node.operating_system,
             digest_of(claim.node.target.document), digest_of(claim.node.parameters),
-            claim.node.package_hash, claim.node.external, claim.node.built_as,
+            claim.node.external, claim.node.built_as,
         )
         for spec_id, claim in claims
     ]  # fmt: skip
@@ -124,6 +122,12 @@ def insert_claims(
         dictionary=NEWEST,
         spack_version=spack_version,
     )
+
+
+def packed(claim: Claim) -> bytes:
+    """What is kept of a claim's texts."""
+    hashes = json.dumps(claim.hashes, separators=(",", ":"))
+    return pack(claim.node.document, claim.edges, hashes, claim.node.package_hash)
 
 
 def set_oldest(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from spackmon.errors import Code, Refused
-from spackmon.graph.packed_claims import unpack
+from spackmon.graph.packed_claims import unpack, unpack_hashes
 from spackmon.log_bucket import Contents
 from spackmon.logs.chunks import unpacked
 from spackmon.ops.copies.copying import Snapshot
@@ -31,7 +31,7 @@ _KEPT_BACK = frozenset({
     "identity", "log_object", "rate_count", "reported_change", "session", "signing_key", "submission_batch",
     "token",
 })  # fmt: skip
-# Secrets, and what is in `document` and `edges` when it is unpacked.
+# Secrets, and what is in other columns when it is unpacked.
 _HIDDEN = {"person": ("password_hash",), "spec_document": ("packed", "dictionary")}
 _UNPACKED: dict[str, dict[str, Kind]] = {"log_chunk": {"content": "text"}, "claim": {"phases": "text"}}
 
@@ -69,7 +69,9 @@ def _rows(source: Snapshot, form: Form, contents: Contents) -> Iterator[dict[str
             packed = contents(base64.b64decode(row["content"]))
             row["content"] = unpacked(packed).decode("utf-8", "replace")
         elif form.name == "spec_document" and row["packed"] is not None:
-            row["document"], row["edges"] = unpack(base64.b64decode(row["packed"]), row["dictionary"])
+            packed = base64.b64decode(row["packed"])
+            row["document"], row["edges"] = unpack(packed, row["dictionary"])
+            row["hashes"], row["package_hash"] = unpack_hashes(packed, row["dictionary"])
         elif form.name == "claim" and row["phases"] is not None:
             row["phases"] = _phases(row)
         yield {name: row[name] for name in wanted}
