@@ -6,7 +6,8 @@ database takes one after a look at how many specs there are (docs/spec-language.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, FromClause, and_, func, literal_column, not_, select, true
 
@@ -17,7 +18,7 @@ from spackmon.graph.spec_syntax import parse_spec
 from spackmon.graph.spec_tokens import SpecSyntaxError
 from spackmon.models import Build, Package, Spec
 from spackmon.query.speclang.spec_conditions import Lookups, all_of
-from spackmon.query.speclang.spec_dependencies import Dependencies, Found, is_found
+from spackmon.query.speclang.spec_dependencies import Dependencies, Found, is_found, is_whole
 from spackmon.query.sql.among import among
 from spackmon.query.sql.conditions import Way, Ways
 from spackmon.query.sql.scope import Scope
@@ -35,9 +36,7 @@ _LEVELS_ONE_BY_ONE = 2
 def spec_satisfies(spec: Scope, text: str, rules: Rules) -> Ways:
     """The spec satisfies what `text` states in Spack's language. Raises Refused SPEC_SYNTAX."""
     query = _Query(read_spec(text, rules), rules)
-    return query.ways(
-        spec.row_id, query.conditions(spec.whole()), query.conditions(spec.whole(), row_by_row=True)
-    )
+    return query.ways(spec.row_id, spec.whole())
 
 
 def build_satisfies(build: Scope, text: str, rules: Rules) -> Ways:
@@ -45,7 +44,7 @@ def build_satisfies(build: Scope, text: str, rules: Rules) -> Ways:
     query = _Query(read_spec(text, rules), rules)
     spec_id, node = build[Build.spec_id], Spec.__table__.alias()
     together = spec_id.in_(select(node.c.id).where(query.conditions(node)))
-    its_spec = select(node.c.id).where(query.conditions(node, row_by_row=True))
+    its_spec = select(node.c.id).where(query.judged(node))
     return query.ways_of_builds(build, together, is_found(its_spec, spec_id))
 
 
@@ -69,6 +68,14 @@ def read_spec(text: str, rules: Rules) -> AbstractSpec:
         raise Refused(Code.SPEC_SYNTAX, sentence, position=error.position) from None
 
 
+class _Start(NamedTuple):
+    """Specs among which all are that satisfy a query, how many of them are few, and what is left to ask."""
+
+    found: Found
+    most: int
+    left: AbstractSpec
+
+
 class _Query:
     """One query: what it asks of a spec, and the ways to find the rows of which that holds."""
 
@@ -78,21 +85,24 @@ class _Query:
         self._together = Dependencies(rules, lookups, 0)
         self._one_by_one = Dependencies(rules, lookups, _LEVELS_ONE_BY_ONE)
 
-    def conditions(self, node: FromClause, *, row_by_row: bool = False) -> ColumnElement[bool]:
-        """All that is asked of `node`."""
-        return (self._one_by_one if row_by_row else self._together).all_of(node, self._wanted)
+    def conditions(self, node: FromClause) -> ColumnElement[bool]:
+        """All that is asked of `node`, for many at once."""
+        return self._together.all_of(node, self._wanted)
 
-    def ways(
-        self, spec_id: ColumnElement[Any], together: ColumnElement[bool], one_by_one: ColumnElement[bool]
-    ) -> Ways:
-        """The ways to find the rows whose spec has an id that is asked for, given as both conditions."""
+    def judged(self, node: FromClause, wanted: AbstractSpec | None = None) -> ColumnElement[bool]:
+        """The same for rows that are looked at one by one, or what of it is `wanted`."""
+        return self._one_by_one.all_of(node, self._wanted if wanted is None else wanted)
+
+    def ways(self, spec_id: ColumnElement[Any], node: FromClause) -> Ways:
+        """The ways to find the specs that are asked for, by the id and the source of one."""
         ways: list[Way] = []
         many: list[ColumnElement[bool]] = []
-        for found, most in self._starts():
-            few, is_few = counted(found, most)
-            ways.append(Way(and_(*many, is_few), and_(among(spec_id, few, leads=True), one_by_one)))
+        for start in self._starts():
+            few, is_few = counted(start.found, start.most)
+            holds = and_(among(spec_id, few, leads=True), self.judged(node, start.left))
+            ways.append(Way(and_(*many, is_few), holds))
             many.append(not_(is_few))
-        return Ways(together, (*ways, Way(all_of(many), one_by_one)))
+        return Ways(self.conditions(node), (*ways, Way(all_of(many), self.judged(node))))
 
     def ways_of_builds(
         self, build: Scope, together: ColumnElement[bool], one_by_one: ColumnElement[bool]
@@ -105,12 +115,10 @@ class _Query:
         spec_id, of_package = build[Build.spec_id], self._of_package(build)
         ways: list[Way] = []
         many: list[ColumnElement[bool]] = []
-        for found, most in self._starts():
-            few, is_few = counted(found, most)
+        for start in self._starts():
+            few, is_few = counted(start.found, start.most)
             node, other = Spec.__table__.alias(), Build.__table__.alias()
-            judged = select(node.c.id).where(
-                among(node.c.id, few, leads=True), self.conditions(node, row_by_row=True)
-            )
+            judged = select(node.c.id).where(among(node.c.id, few, leads=True), self.judged(node, start.left))
             specs = select(*judged.cte().c)
             theirs = select(other.c.id).where(among(other.c.spec_id, specs, leads=True))
             _, are_few = counted(theirs, FEW_BUILDS)
@@ -127,14 +135,16 @@ class _Query:
         named = select(package.c.id).where(package.c.name == self._wanted.name)
         return build[Build.package_id] == named.scalar_subquery()
 
-    def _starts(self) -> Iterator[tuple[Found, int]]:
-        """Selections of specs among which all that satisfy it are, and how many of them are few."""
-        by_itself = self._together.by_itself(self._wanted)
+    def _starts(self) -> Iterator[_Start]:
+        wanted = self._wanted
+        by_itself = self._together.by_itself(wanted)
         if by_itself is not None:
-            yield by_itself, FEW_BY_THEMSELVES
-        edges = [edge for edge in self._wanted.edges if edge.when is None]
+            yield _Start(by_itself, FEW_BY_THEMSELVES, AbstractSpec(edges=wanted.edges))
+        edges = [edge for edge in wanted.edges if edge.when is None]
         for edge in sorted(edges, key=lambda edge: edge.is_direct)[:_MOST_STARTS]:
-            yield self._together.by_dependency(edge), FEW_BY_DEPENDENCY
+            others = tuple(other for other in wanted.edges if other is not edge)
+            left = replace(wanted, edges=others) if is_whole(edge) else wanted
+            yield _Start(self._together.by_dependency(edge), FEW_BY_DEPENDENCY, left)
 
 
 def counted(found: Found, most: int) -> tuple[Found, ColumnElement[bool]]:

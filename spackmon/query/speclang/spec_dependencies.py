@@ -81,7 +81,7 @@ class Dependencies:
         return select(node.c.id).where(*conditions) if conditions else None
 
     def by_dependency(self, edge: AbstractEdge) -> Found:
-        """The specs that depend on what `edge` asks for, and perhaps others."""
+        """The specs that depend on what `edge` asks for, and perhaps others unless it `is_whole`."""
         node = Spec.__table__.alias()
         found = self._direct(edge) if edge.is_direct else self._below(edge)
         compiler = self._has_compiler(node, edge) if edge.is_direct else self._compiler_below(node, edge)
@@ -347,6 +347,11 @@ class Dependencies:
                 self._fitting.is_of(child, AbstractSpec(name=name)) | provides_name,
             )
         ]
+
+
+def is_whole(edge: AbstractEdge) -> bool:
+    """Whether all that `by_dependency` selects has the dependency: no more is asked of it."""
+    return not (edge.is_direct or edge.virtuals or edge.spec.edges)
 
 
 def is_found(found: Found, spec_id: ColumnElement[Any]) -> ColumnElement[bool]:
