@@ -22,10 +22,10 @@ _CONDITIONS: Mapping[str, Callable[[str], Condition]] = {
     "target": lambda value: {"environment": {"target": {"eq": value}}},
     "from": lambda value: {"installedFrom": {"eq": value.upper()}},
     "class": lambda value: {"rootFailure": {"rootEvent": {"errorClass": {"eq": value}}}},
-    "since": lambda value: {"startedAt": {"ge": moment("since", value)}},
-    "until": lambda value: {"startedAt": {"lt": moment("until", value)}},
 }
-WORDS = ("name", "version", *_CONDITIONS, "satisfying", "where")
+# Of one range the newest build is found by an index, and the walk begins there.
+_TIMES = {"since": "ge", "until": "lt"}
+WORDS = ("name", "version", *_CONDITIONS, *_TIMES, "satisfying", "where")
 """The words of a query string that say which builds are asked for."""
 
 
@@ -41,6 +41,9 @@ def asked_builds(words: Mapping[str, str]) -> dict[str, Any]:
     Refused where `version` stands alone, `since` or `until` is no time, and `where` no JSON object.
     """
     conditions = [make(words[word]) for word, make in _CONDITIONS.items() if word in words]
+    began = {operator: moment(word, words[word]) for word, operator in _TIMES.items() if word in words}
+    if began:
+        conditions.append({"startedAt": began})
     contained = {word: words[word] for word in ("name", "version") if word in words}
     if contained and "name" not in contained:
         raise Refused(Code.ARGUMENT_INVALID, "`version` needs the `name` of a package beside it")

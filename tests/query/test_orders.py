@@ -198,6 +198,17 @@ def test_what_began_in_a_time_is_listed_page_by_page_wherever_in_the_list_it_is(
         assert listed == [one["id"] for one in every if first <= (one["startedAt"] or "") < end]
 
 
+def test_conditions_in_a_list_lead_to_rows_as_those_of_one_filter_do(furnished: AskedSite) -> None:
+    query = "query ($where: BuildFilter) { builds(where: $where) { totalCount nodes { id } } }"
+    status = {"status": {"ne": "FAILED"}}
+    year = {"startedAt": {"ge": "2026-01-01T00:00:00Z", "lt": "2027-01-01T00:00:00Z"}}
+    contained = {"dependency": {"name": "zlib"}}
+    furnished.ask(query, where={**status, **year, **contained})
+    together = furnished.reader.statements[-1]
+    furnished.ask(query, where={"and": [status, {"and": [year, contained]}]})
+    assert furnished.reader.statements[-1] == together
+
+
 COMPARED: dict[str, Callable[[int, int], bool]] = {"ge": operator.ge, "lt": operator.lt, "eq": operator.eq}
 
 

@@ -97,7 +97,7 @@ class Connected(Meaning):
         conditions = [] if self.led is None else [self.led(at.row, child)]
         if self.words is not None and "search" in arguments:
             conditions.append(has_words(self.words)(child, arguments["search"], statement))
-        conditions += statement.asked_by(at, "where", child)
+        conditions += [part for one in statement.asked_by(at, "where", child) for part in one.each()]
         ways = None
         if self.satisfying is not None and "satisfying" in arguments:
             text = statement.decided(arguments["satisfying"])

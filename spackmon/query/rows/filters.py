@@ -308,8 +308,9 @@ def all_hold(input_name: str) -> Predicate:
     """Every filter of a list holds."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        parts = [_passes(input_name, one, row, filtering) for one in filtering.each(given)]
-        return Condition(and_(*parts) if parts else false())
+        filters = filtering.each(given)
+        parts = [part for one in filters for part in _conditions(input_name, one, row, filtering)]
+        return Condition(_all(part.holds for part in parts) if filters else false(), parts=tuple(parts))
 
     return predicate
 

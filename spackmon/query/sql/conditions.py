@@ -1,6 +1,6 @@
 """What the parts of a statement give to each other: parameters, conditions, row ids, and who makes them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,7 +82,8 @@ class Condition:
     `among` finds these and perhaps others, `newest` is no less than the id of any, and `few` is the form to
     take where they are few. `is_few` tells, whatever the row, that an index finds so few that what they
     belong to is best found by way of them; `is_common` that so many of the newest are found that what they
-    belong to is best walked. `ways` are forms of `holds` for a list of the whole table.
+    belong to is best walked. `ways` are forms of `holds` for a list of the whole table. Conditions that hold
+    together are the `parts` of one.
     """
 
     holds: ColumnElement[bool]
@@ -93,6 +94,14 @@ class Condition:
     few: Way | None = None
     is_common: ColumnElement[bool] | None = None
     ways: "Ways | None" = None
+    parts: tuple["Condition", ...] = ()
+
+    def each(self) -> Iterator["Condition"]:
+        """What holds together, each by itself."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.each()
 
 
 @dataclass(frozen=True, slots=True)
