@@ -273,6 +273,9 @@ def test_what_facets_know_is_counted_without_looking_at_builds(site: AskedSite) 
     for where in [*KNOWN, {"and": [{"not": one} for one in KNOWN]}]:
         site.ask(total, where=where)
         assert "FROM build AS" not in site.reader.statements[-1]
+    site.ask("""{ builds { byStatus: groupBy(keys: [STATUS]) { count }
+        byPackage: groupBy(keys: [PACKAGE]) { count } byTarget: groupBy(keys: [TARGET]) { count } } }""")
+    assert site.reader.statements[-1].count("build_facet AS") == 1
 
 
 def test_groups_inherit_the_filters_of_their_connection_in_one_statement(site: AskedSite) -> None:

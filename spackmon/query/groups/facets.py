@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
+from sqlalchemy import cast as sql_cast
 
 from spackmon.models import (
     Architecture,
@@ -31,7 +32,7 @@ from spackmon.models import (
 )
 from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys, grouped
 from spackmon.query.groups.group_keys import Key, KeyColumns, compiler_columns, version_columns
-from spackmon.query.rows.facets import Facets, Nested, weighed
+from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows, rows_if
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
@@ -83,6 +84,14 @@ _KEYS: dict[str, KeyColumns] = {
 }  # fmt: skip
 
 
+_READ_OFF: dict[str, Attribute] = {
+    "package": BuildFacet.package_id, "version": BuildFacet.package_version_id,
+    "compiler": BuildFacet.compiler_id, "target": BuildFacet.architecture_id,
+    "os": BuildFacet.architecture_id, "status": BuildFacet.status,
+    "installed_from": BuildFacet.installed_from,
+}  # fmt: skip
+
+
 def answer(keys: Sequence[Key], measured: Collection[str]) -> bool:
     """Whether facets know all that builds are grouped by, and all that is measured of them."""
     return all(key.name in _KEYS for key in keys) and MEASURED.issuperset(measured)
@@ -102,10 +111,9 @@ def groups_of_facets(
 
     `builds` are the same, each of which is looked at where facets do not say it.
     """
-    facet = found.row
+    facet = _summed(found, keys, nested, with_installed=with_installed)
     shown = columns(facet, keys, dialect_name)
-    source, weight, holds = counted(found, nested, with_installed=with_installed)
-    weighted = select(*shown, weight).select_from(facet.joined(source)).where(*holds)
+    weighted = select(*shown, facet.column("weight")).select_from(facet.joined())
     if found.exceptions:
         rows = builds.narrowed(found.fail())
         looked_at = _weighted(
@@ -114,6 +122,21 @@ def groups_of_facets(
         both: CompoundSelect[Any] = union_all(weighted.where(not_(found.fail())), looked_at)
         weighted = select(both.subquery())
     return grouped_by_keys(weighted, measured, nested)
+
+
+def _summed(found: Facets, keys: Sequence[Key], nested: Nested, *, with_installed: bool) -> Scope:
+    """As facets, one row for all that have the same of what `keys` are read off, and their `weight`.
+
+    They are thousands, and to look up and compare names takes longer than to add numbers up.
+    """
+    check_keys(keys)
+    facet = found.row
+    source, weight, holds = counted(found, nested, with_installed=with_installed)
+    read_off = [BuildFacet.status, *(_READ_OFF[key.name] for key in keys)]
+    by = [facet[attribute].label(attribute.key) for attribute in dict.fromkeys(read_off)]
+    total = sql_cast(func.sum(weight), BigInteger).label("weight")
+    summed = select(*by, total).select_from(facet.joined(source)).where(*holds).group_by(*by)
+    return facet.beneath(nested(summed))
 
 
 def groups(
@@ -191,7 +214,7 @@ def was_built(installed_from: ColumnElement[Any]) -> ColumnElement[bool]:
 def counted(
     found: Facets, nested: Nested, *, with_installed: bool
 ) -> tuple[FromClause, ColumnElement[int], list[ColumnElement[bool]]]:
-    """Facets as `weighed`, and what holds of those whose builds count."""
-    source, weight = weighed(found.row, nested)
+    """Facets as `Facets.weighed`, and what holds of those whose builds count."""
+    source, weight = found.weighed(nested)
     built = [] if with_installed else [was_built(found.row[BuildFacet.installed_from])]
     return source, weight.label("weight"), [weight > literal_column("0"), *built, *found.conditions]

@@ -1,12 +1,12 @@
 """Connections: the rows that arguments leave, their page, and what is counted of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from graphql import GraphQLObjectType, get_named_type
-from sqlalchemy import ColumnElement, FromClause, and_, case, func, select
+from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, select
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Build
@@ -14,7 +14,7 @@ from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
 from spackmon.query.meanings.row_fields import Column
 from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, read_page
-from spackmon.query.rows.read_once import ReadOnce
+from spackmon.query.rows.read_once import FacetsOnce, ReadOnce
 from spackmon.query.rows.relations import builds_tagged
 from spackmon.query.rows.searches import has_words, rank_of
 from spackmon.query.rows.sort_keys import SortKey, sort_key
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from spackmon.query.meanings.statement import Statement
 
 _PAGED = frozenset({"nodes", "edges", "pageInfo"})
+_NUMBER = "totalCount"
 MOST_RANKED = 200
 _PLACED = frozenset({"after", "before", "last", "orderBy"})
 _FEWEST_SHARED = 2
@@ -180,7 +181,22 @@ class _Connection:
         self._fields = statement.fields(at)
         self._rows = meaning.ranked(at, statement)
         self._reading: set[str] = set()
+        self._facets = self._facets_once()
         self._shared = self._read_once()
+
+    def _facets_once(self) -> FacetsOnce | None:
+        """The facets of its builds for the parts that count these, where several do and facets know."""
+        meanings = self._statement.registry.meanings[self._type.name]
+        counting = [part for part in self._fields.values() if part.name in meanings or part.name == _NUMBER]
+        if len(counting) < _FEWEST_SHARED:
+            return None
+        found = self._meaning.filtered(self._at, self._statement).facets()
+        return None if found is None else FacetsOnce(found, self._statement.names, self._statement.rows)
+
+    def _filtered(self) -> Rows:
+        """Its rows, with joins of their own."""
+        rows = self._meaning.filtered(self._at, self._statement)
+        return rows if self._facets is None else replace(rows, facets=self._facets.again)
 
     def _read_once(self) -> ReadOnce | None:
         """Its rows for the parts that look at each of them, where these are several."""
@@ -188,7 +204,7 @@ class _Connection:
         parts = [(key, part) for key, part in self._fields.items() if part.name in meanings]
         if len(parts) < _FEWEST_SHARED:
             return None
-        rows = self._meaning.filtered(self._at, self._statement)
+        rows = self._filtered()
         self._reading = {
             key
             for key, part in parts
@@ -200,12 +216,25 @@ class _Connection:
         """All that is selected of it."""
         paged = {} if self._is_plain else {k: part for k, part in self._fields.items() if part.name in _PAGED}
         rows = self._page_rows(paged) if paged else None
-        body = braced((key, self._value(key, part, rows)) for key, part in self._fields.items())
+        # How many there are is known once it is known how the others read them.
+        order = sorted(self._fields.items(), key=lambda field: field[1].name == _NUMBER)
+        values = {key: self._value(key, part, rows) for key, part in order}
+        body = braced((key, values[key]) for key in self._fields)
         if rows is None:
-            return body if self._shared is None else scalar(self._shared.before(select(body)))
+            return self._whole(select(body)) if self._is_shared else body
         # The always-true count forces exactly one row, even if only `pageInfo { __typename }` is selected.
         whole = select(case((func.count() >= 0, body))).select_from(rows)
-        return scalar(whole if self._shared is None else self._shared.before(whole))
+        return self._whole(whole)
+
+    @property
+    def _is_shared(self) -> bool:
+        return self._shared is not None or self._facets is not None
+
+    def _whole(self, value: Select[Any]) -> Json:
+        """The value, behind what its parts share."""
+        for shared in (self._shared, self._facets):
+            value = value if shared is None else shared.before(value)
+        return scalar(value)
 
     @property
     def _is_plain(self) -> bool:
@@ -223,13 +252,13 @@ class _Connection:
             if self._shared is not None and key in self._reading:
                 grouped = self._shared.again()
             else:
-                grouped = self._meaning.filtered(self._at, statement)
+                grouped = self._filtered()
             meaning = statement.registry.meanings[self._type.name][part.name]
             listed: Json = meaning.listed(grouped, self._inside(part), statement)
             return listed
         if self._is_plain and part.name == "nodes":
             return self._first(part)
-        if rows is None or part.name == "totalCount":
+        if rows is None or part.name == _NUMBER:
             return statement.json.value(self._total(), nullable=False)
         if part.name == "pageInfo":
             return self._page_info(part, rows)
@@ -239,14 +268,14 @@ class _Connection:
         counted = self._meaning.counted
         if counted is not None and self._statement.arguments(self._at).keys() <= _WHOLE:
             return counted(self._at.row)
-        rows = self._meaning.filtered(self._at, self._statement)
+        rows = self._filtered()
         number, found = scalar(rows.count()), rows.facets()
         if found is not None:
             return found.count(self._statement.rows, number)
         known = rows.total()
         if known is not None:
             return known
-        return number if self._shared is None else scalar(self._shared.again().count())
+        return number if self._shared is None else self._shared.count()
 
     def _inside(self, part: Selected, row: Scope | None = None) -> At:
         """Where a part of the connection stands."""

@@ -36,11 +36,25 @@ class NotShared(Exception):  # noqa: N818 -- no error: another way is taken
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """The facets whose builds pass a filter; that is not so while one of `exceptions` has a row."""
+    """The facets whose builds pass a filter; that is not so while one of `exceptions` has a row.
+
+    Those that are `is_weighed` have in `build_count` all of their builds, what was changed since included.
+    """
 
     row: Scope
     conditions: Sequence[ColumnElement[bool]] = ()
     exceptions: Sequence[Select[Any]] = ()
+    is_weighed: bool = False
+
+    def weighed(self, nested: Nested) -> Weighed:
+        """Every facet, those that have no builds any more among them."""
+        if self.is_weighed:
+            return self.row.source, self.row[BuildFacet.build_count]
+        change = BuildFacetChange.__table__.alias()
+        number = sql_cast(func.sum(change.c.build_count), BigInteger).label("build_count")
+        since = nested(select(change.c.facet_id, number).group_by(change.c.facet_id))
+        weight = self.row[BuildFacet.build_count] + func.coalesce(since.c.build_count, literal_column("0"))
+        return self.row.source.outerjoin(since, since.c.facet_id == self.row.row_id), weight
 
     def fail(self) -> ColumnElement[bool]:
         """Whether they do not say it."""
@@ -48,7 +62,7 @@ class Facets:
 
     def count(self, nested: Nested, one_by_one: ColumnElement[Any]) -> ColumnElement[Any]:
         """How many builds they have; `one_by_one` says so where they do not know."""
-        source, weight = weighed(self.row, nested)
+        source, weight = self.weighed(nested)
         total = sql_cast(func.coalesce(func.sum(weight), literal_column("0")), BigInteger)
         found = select(total).select_from(self.row.joined(source)).where(*self.conditions)
         counted = found.correlate_except(None).scalar_subquery()
@@ -66,15 +80,6 @@ def facets(names: Names, asked: Callable[[Scope], Sequence[ColumnElement[bool]]]
     except NotShared:
         return None
     return Facets(facet, conditions, exceptions)
-
-
-def weighed(facet: Scope, nested: Nested) -> Weighed:
-    """Every facet, those that have no builds any more among them."""
-    change = BuildFacetChange.__table__.alias()
-    number = sql_cast(func.sum(change.c.build_count), BigInteger).label("build_count")
-    since = nested(select(change.c.facet_id, number).group_by(change.c.facet_id))
-    weight = facet[BuildFacet.build_count] + func.coalesce(since.c.build_count, literal_column("0"))
-    return facet.source.outerjoin(since, since.c.facet_id == facet.row_id), weight
 
 
 def all_builds(_: Scope) -> ColumnElement[Any]:

@@ -2,10 +2,24 @@
 
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, column, func, select, table, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    FromClause,
+    Select,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+    true,
+)
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from spackmon.models import BuildFacet
+from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.scope import Names, RowSource, Scope
 
@@ -29,6 +43,16 @@ class ReadOnce:
         row = self._row()
         # A table of which nothing is asked is not said to be all of it.
         return Rows(row, [true()], None, [], facets=self._rows.facets, by_facet=self._by_facet)
+
+    def count(self) -> ColumnElement[Any]:
+        """How many they are: of counts by facets the sum, where these are read."""
+        if not self._is_counted:
+            number = self.again().count()
+        else:
+            counts = self._by_facet()
+            total = func.coalesce(func.sum(counts.c["weight"]), literal_column("0"))
+            number = select(sql_cast(total, BigInteger)).select_from(counts)
+        return number.correlate_except(None).scalar_subquery()
 
     def before(self, value: Select[Any]) -> Select[Any]:
         """The statement of the value, once all that reads the rows has been compiled."""
@@ -63,6 +87,40 @@ class ReadOnce:
         facet_id, number = row.column("facet_id"), func.count(type_=BigInteger())
         counted = select(facet_id.label("facet_id"), number.label("weight")).select_from(row.source)
         return counted.group_by(facet_id)
+
+
+class FacetsOnce:
+    """The facets of a list's builds for all that is counted by them: read once, each with how many it has.
+
+    A page of all builds has six groups of them and their number, each of which read 6,452 facets.
+    """
+
+    def __init__(self, found: Facets, names: Names, nested: Nested) -> None:
+        self._found, self._names, self._nested = found, names, nested
+        self._name = f"t{next(names)}"
+        self._read: list[_Again] = []
+
+    def again(self) -> Facets:
+        """The same facets, as if they were a table; none has no builds."""
+        row = Scope(BuildFacet.__table__, self._names)
+        source = _Again(BuildFacet.__table__, row.source.name, self._name)
+        row.source = source
+        self._read.append(source)
+        return Facets(row, (), self._found.exceptions, is_weighed=True)
+
+    def before(self, value: Select[Any]) -> Select[Any]:
+        """The statement of the value, once all that reads the facets has been compiled."""
+        if not self._read:
+            return value
+        row = self._found.row
+        source, weight = self._found.weighed(self._nested)
+        wanted = sorted(
+            {one.name for source in self._read for one in source.c} - {BuildFacet.build_count.key}
+        )
+        columns = [row.column(name).label(name) for name in wanted]
+        found = select(*columns, weight.label(BuildFacet.build_count.key)).select_from(row.joined(source))
+        found = found.where(weight > literal_column("0"), *self._found.conditions).correlate_except(None)
+        return value.add_cte(found.cte(self._name, nesting=True), nest_here=True)
 
 
 class _Again(RowSource):
