@@ -6,6 +6,7 @@ written together, for whatever reason, is written by itself, as if there were no
 its own.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
@@ -43,7 +44,7 @@ class _Place(Generic[Item, Result]):
     def __init__(self, item: Item, key: Hashable, size_bytes: int) -> None:
         self.item, self.key, self.size_bytes = item, key, size_bytes
         self.is_taken = False
-        self.called, self.written = anyio.Event(), anyio.Event()
+        self.called, self.written = asyncio.Event(), asyncio.Event()
         self.refused: Refused | None = None
         self.result: Result | None = None
 

@@ -36,7 +36,8 @@ class Direct:
         """The rows it gives, as named tuples, or none. Raises as `execute` does."""
         values = self._values(parameters, connection.dialect)
         rows = execute(connection, self._sql, values, self._rows)
-        if rows and self._selected:
+        # Another database's driver gives moments as they are.
+        if rows and self._selected and connection.dialect.name == "sqlite":
             return [self._with_moments(row, connection.dialect) for row in rows]
         return rows
 
