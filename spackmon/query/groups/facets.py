@@ -13,6 +13,7 @@ from sqlalchemy import (
     CompoundSelect,
     FromClause,
     Select,
+    case,
     func,
     literal_column,
     not_,
@@ -33,12 +34,14 @@ from spackmon.models import (
 from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys, grouped
 from spackmon.query.groups.group_keys import Key, KeyColumns, compiler_columns, version_columns
 from spackmon.query.rows.facets import Facets, Nested
-from spackmon.query.rows.paging import Rows, rows_if
+from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.status import InstalledFrom
 
-_EVERY: ColumnElement[Any] = literal_column(str(2**62))
+_NONE: ColumnElement[int]
+_EVERY: ColumnElement[int]
+_NONE, _EVERY = literal_column("0", BigInteger()), literal_column(str(2**62), BigInteger())
 MEASURED = frozenset({"successRate"})
 """What can be said of builds that are counted by their status."""
 
@@ -115,9 +118,8 @@ def groups_of_facets(
     shown = columns(facet, keys, dialect_name)
     weighted = select(*shown, facet.column("weight")).select_from(facet.joined())
     if found.exceptions:
-        rows = builds.narrowed(found.fail())
         looked_at = _weighted(
-            rows, keys, nested, dialect_name, with_installed=with_installed, only_if=found.fail()
+            builds.narrowed(), keys, nested, dialect_name, with_installed=with_installed, only_if=found.fail()
         )
         both: CompoundSelect[Any] = union_all(weighted.where(not_(found.fail())), looked_at)
         weighted = select(both.subquery())
@@ -171,7 +173,8 @@ def _weighted(
         facet_id = builds.row.column("facet_id")
         weight = func.count(type_=BigInteger()).label("weight")
         by_facet = builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id)
-        counts = nested(by_facet if only_if is None else by_facet.limit(rows_if(only_if, _EVERY)))
+        # Where no row is wanted, no build is looked at, and PostgreSQL starts no workers.
+        counts = nested(by_facet if only_if is None else by_facet.limit(case((only_if, _EVERY), else_=_NONE)))
     else:
         counts = builds.by_facet()
     shown = columns(facet, keys, dialect_name)

@@ -178,7 +178,7 @@ class Rows:
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
         limit: ColumnElement[Any] = literal_column(str(page.size + 1))
-        return statement.order_by(*order).limit(limit if way is None else rows_if(way.is_taken, limit))
+        return statement.order_by(*order).limit(limit if way is None else _rows_if(way.is_taken, limit))
 
     def first(self, column: ColumnElement[Any], size: int) -> Select[Any]:
         """One column of the first rows."""
@@ -220,7 +220,7 @@ class Rows:
         return found
 
 
-class rows_if(FunctionElement[int]):  # noqa: N801 -- a function of SQL
+class _rows_if(FunctionElement[int]):  # noqa: N801 -- a function of SQL
     """A LIMIT of that many rows, or of 0 when a condition that does not depend on rows is false.
 
     SQLite asks such a condition of each row that it meets, but looks at no row where none is wanted;
@@ -231,12 +231,12 @@ class rows_if(FunctionElement[int]):  # noqa: N801 -- a function of SQL
     inherit_cache = True
 
 
-@compiles(rows_if)
-def _rows_if_anywhere(element: rows_if, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_rows_if)
+def _rows_if_anywhere(element: _rows_if, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(list(element.clauses)[1], **options)
 
 
-@compiles(rows_if, "sqlite")
-def _rows_if_in_sqlite(element: rows_if, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_rows_if, "sqlite")
+def _rows_if_in_sqlite(element: _rows_if, compiler: SQLCompiler, **options: Any) -> str:
     condition, rows = (compiler.process(clause, **options) for clause in element.clauses)
     return f"CASE WHEN {condition} THEN {rows} ELSE 0 END"
