@@ -39,12 +39,14 @@ class Facets:
     """The facets whose builds pass a filter; that is not so while one of `exceptions` has a row.
 
     Those that are `is_weighed` have in `build_count` all of their builds, what was changed since included.
+    `failing` is where it has been asked already whether one of `exceptions` has a row.
     """
 
     row: Scope
     conditions: Sequence[ColumnElement[bool]] = ()
     exceptions: Sequence[Select[Any]] = ()
     is_weighed: bool = False
+    failing: ColumnElement[bool] | None = None
 
     def weighed(self, nested: Nested) -> Weighed:
         """Every facet, those that have no builds any more among them."""
@@ -58,6 +60,8 @@ class Facets:
 
     def fail(self) -> ColumnElement[bool]:
         """Whether they do not say it."""
+        if self.failing is not None:
+            return self.failing
         return or_(*(one.exists() for one in self.exceptions))
 
     def count(self, nested: Nested, one_by_one: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     FromClause,
     Select,
@@ -97,7 +98,7 @@ class FacetsOnce:
 
     def __init__(self, found: Facets, names: Names, nested: Nested) -> None:
         self._found, self._names, self._nested = found, names, nested
-        self._name = f"t{next(names)}"
+        self._name, self._failing_name = f"t{next(names)}", f"t{next(names)}"
         self._read: list[_Again] = []
 
     def again(self) -> Facets:
@@ -106,7 +107,11 @@ class FacetsOnce:
         source = _Again(BuildFacet.__table__, row.source.name, self._name)
         row.source = source
         self._read.append(source)
-        return Facets(row, (), self._found.exceptions, is_weighed=True)
+        failing = None
+        if self._found.exceptions:
+            asked = table(self._failing_name, column("fails", Boolean()))
+            failing = select(asked.c.fails).scalar_subquery()
+        return Facets(row, (), self._found.exceptions, is_weighed=True, failing=failing)
 
     def before(self, value: Select[Any]) -> Select[Any]:
         """The statement of the value, once all that reads the facets has been compiled."""
@@ -120,7 +125,11 @@ class FacetsOnce:
         columns = [row.column(name).label(name) for name in wanted]
         found = select(*columns, weight.label(BuildFacet.build_count.key)).select_from(row.joined(source))
         found = found.where(weight > literal_column("0"), *self._found.conditions).correlate_except(None)
-        return value.add_cte(found.cte(self._name, nesting=True), nest_here=True)
+        value = value.add_cte(found.cte(self._name, nesting=True), nest_here=True)
+        if not self._found.exceptions:
+            return value
+        fails = select(self._found.fail().label("fails")).correlate_except(None)
+        return value.add_cte(fails.cte(self._failing_name, nesting=True), nest_here=True)
 
 
 class _Again(RowSource):
