@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 from spackmon.ops.ahead import Ids, Notes, Progress, lock, outside, step
 from spackmon.ops.replacing import Replacing
 
-_ROWS_AT_ONCE = 5_000
+_ROWS_AT_ONCE, _ROWS_OF_A_STATEMENT = 5_000, 50_000
 _KINDS = {
     "int": "integer", "short": "smallint", "long": "bigint", "real": "double precision", "at": "timestamptz",
     "is": "boolean", "text": 'text COLLATE "C"', "json": 'varchar COLLATE "C"',
@@ -63,6 +63,12 @@ class Part:
     def copy_range(self, connection: Connection, last: int, after: int) -> None:
         """Copy the rows whose key is above `last` and up to `after`."""
         self.copy(connection, f"{self.key} > :last AND {self.key} <= :after", {"last": last, "after": after})
+
+    def copy_all(self, connection: Connection) -> None:
+        """Copy all rows, so many at a time as memory and a statement's parameters have room for."""
+        greatest = connection.scalar(text(f"SELECT max(id) FROM {self.source}")) or 0  # noqa: S608 -- our own
+        for last in range(0, greatest, _ROWS_OF_A_STATEMENT):
+            self.copy_range(connection, last, last + _ROWS_OF_A_STATEMENT)
 
     def again(self, connection: Connection, ids: Ids) -> None:
         """Copy anew what was noted of the table."""
@@ -124,7 +130,7 @@ class Rewriting:
         else:
             self._create(connection, progress)
             for part in self.parts:
-                part.copy(connection, "true", {})
+                part.copy_all(connection)
                 for name in part.replacing.indexes:
                     part.replacing.index(connection, name)
                 connection.execute(text(f"ANALYZE {part.replacing.next}"))
