@@ -11,7 +11,7 @@ versions, compilers, tags, people) is not copied; logs, files, variables and res
 
 Rows come from the schema or attached database `original`. Copies of one row stand side by side and so have
 neighbouring numbers, and the time between two builds is divided among the copies of the first: numbers follow
-time, as they do where rows are written as they come.
+time, as they do where rows are written as they come. Of specs some hundreds stay together in each copy.
 """
 
 from collections.abc import Iterator, Mapping
@@ -53,6 +53,7 @@ from spackmon import models
 from spackmon.database import Database
 from spackmon.models.builds import BUILDS_OF_CHUNK, SEALED
 from spackmon.models.columns import UtcDateTime
+from spackmon.models.graph import ANCESTORS_OF_CHUNK
 from spackmon.ops.migrations import upgrade
 
 ORIGINAL = "original"
@@ -68,7 +69,7 @@ _BUILD, _CLAIM, _SPEC = models.Build.__table__, models.Claim.__table__, models.S
 _SETS: Any = models.ParameterSet.__table__
 _PARAMETERS: Any = models.Parameter.__table__
 _ENVIRONMENTS = models.BuildEnvironment.__table__
-_CONTENTS = models.BuildContent.__table__
+_CONTENTS, _CLOSURE = models.BuildContent.__table__, models.Closure.__table__
 _GROUP_BUILDS, _GROUP_CHANGES = models.ErrorGroupBuild.__table__, models.ErrorGroupChange.__table__
 _LOG = models.Log.__table__
 _RUNS: frozenset[Any] = frozenset((
@@ -77,15 +78,15 @@ _RUNS: frozenset[Any] = frozenset((
 ))  # fmt: skip
 _SPECS: frozenset[Any] = frozenset((
     _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.SpecCompiler.__table__,
-    models.Dependency.__table__, models.ProvidedVirtual.__table__, models.Closure.__table__,
+    models.Dependency.__table__, models.ProvidedVirtual.__table__, _CLOSURE,
     models.EnvironmentSet.__table__, models.EnvironmentVariable.__table__, models.Manifest.__table__,
     models.InstallFile.__table__, models.Log.__table__, models.LogChunk.__table__,
     models.Analysis.__table__, models.Attribute.__table__,
 ))  # fmt: skip
 # References without a foreign key.
 _DERIVED: Mapping[Any, Any] = {
-    models.Closure.__table__.c.ancestor_id: _SPEC,
-    models.Closure.__table__.c.descendant_id: _SPEC,
+    _CLOSURE.c.ancestor_id: _SPEC,
+    _CLOSURE.c.descendant_id: _SPEC,
     _PARAMETERS.c.parameter_set_id: _SETS,
     _CLAIM.c.client_build_id: _BUILD,
     _BUILD.c.newest_attempt_id: models.Attempt.__table__,
@@ -122,6 +123,28 @@ _COPY_CONTENTS = {
         GROUP BY n.package_version_id, n.package_id, n.id / {BUILDS_OF_CHUNK}
     """,
 }
+# A chunk of specs has its copies, in each of which everything keeps its place (PostgreSQL).
+_SPEC_OF_COPY = (
+    f"({{id}} / {ANCESTORS_OF_CHUNK} * {{copies}} + number) * {ANCESTORS_OF_CHUNK}"
+    f" + {{id}} % {ANCESTORS_OF_CHUNK}"
+)
+_COPY_LISTS = (
+    f"""
+        INSERT INTO descendant_list (ancestor_id, descendants)
+        SELECT {_SPEC_OF_COPY.replace("{id}", "o.ancestor_id")}, ARRAY(
+            SELECT (CAST({_SPEC_OF_COPY.replace("{id}", "(p >> 24)")} AS bigint) << 24) | (p & 16777215)
+            FROM unnest(o.descendants) p
+        )
+        FROM {ORIGINAL}.descendant_list o CROSS JOIN generate_series(0, {{copies}} - 1) AS number
+        ORDER BY 1
+    """,
+    f"""
+        INSERT INTO ancestor_list (descendant_id, chunk, ancestors)
+        SELECT {_SPEC_OF_COPY.replace("{id}", "o.descendant_id")}, o.chunk * {{copies}} + number, o.ancestors
+        FROM {ORIGINAL}.ancestor_list o CROSS JOIN generate_series(0, {{copies}} - 1) AS number
+        ORDER BY 2, 1
+    """,
+)
 # The groups stay the same ones, in more builds: what is counted of them is counted anew.
 _COUNT_ERRORS = (
     """
@@ -258,6 +281,9 @@ def fill(connection: Connection, factor: int) -> None:
     for table in models.Base.metadata.sorted_tables:
         if table is _CONTENTS:
             connection.execute(text(_COPY_CONTENTS[connection.dialect.name].format(runs=growth.runs)))
+        elif table is _CLOSURE and connection.dialect.name == "postgresql":
+            for statement in _COPY_LISTS:
+                connection.execute(text(statement.format(copies=specs)))
         elif table not in (_GROUP_BUILDS, _GROUP_CHANGES):
             _copy(connection, table, growth)
     for statement in _COUNT_ERRORS:
@@ -335,7 +361,15 @@ def _copied(
     copy = number if referred is target.table else growth.copy_of(referred, number)
     if referred is _SETS:
         copy = case((_is_rare(value), copy), else_=0)
+    if referred is _SPEC:
+        return _number_of_spec(value, copies, copy)
     return (value - 1) * copies + copy + 1
+
+
+def _number_of_spec(value: ColumnElement[Any], copies: int, copy: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Specs that are next to each other stay so: a graph is reported at once."""
+    chunk, place = value // ANCESTORS_OF_CHUNK, value % ANCESTORS_OF_CHUNK
+    return (chunk * copies + copy) * ANCESTORS_OF_CHUNK + place
 
 
 def _with_logs(connection: Connection, phases: ColumnElement[Any], number: Any, growth: _Growth) -> Any:

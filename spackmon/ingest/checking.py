@@ -29,6 +29,7 @@ from spackmon.ingest.tables.build_contents import (
 )
 from spackmon.ingest.tables.builds import settle_builds, wrong_builds
 from spackmon.ingest.tables.changes import note_changes
+from spackmon.ingest.tables.closure_pairs import forget_strays
 from spackmon.ingest.tables.closures import write_closures
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.facet_durations import recount_durations
@@ -90,13 +91,6 @@ def _derived(connection: Connection, spec_ids: Sequence[int]) -> Mapping[str, in
 
 _OF_NO_SPEC = [
     (
-        "closure",
-        Statement(
-            "DELETE FROM closure WHERE NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = ancestor_id)"
-            " OR NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = descendant_id) RETURNING ancestor_id"
-        ),
-    ),
-    (
         "who may see specs",
         Statement(
             "DELETE FROM spec_audience WHERE NOT EXISTS (SELECT 1 FROM spec s WHERE s.id = spec_id)"
@@ -115,7 +109,7 @@ _OF_NO_SPEC = [
 
 def _of_no_spec(connection: Connection, _: Sequence[int]) -> Mapping[str, int]:
     found = {name: len(statement.run(connection)) for name, statement in _OF_NO_SPEC}
-    return found | {_CONTENTS: forget_orphans(connection)}
+    return found | {"closure": forget_strays(connection), _CONTENTS: forget_orphans(connection)}
 
 
 def _contents(connection: Connection, build_ids: Sequence[int]) -> Mapping[str, int]:

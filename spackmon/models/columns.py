@@ -107,3 +107,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+class View(DeclarativeBase):
+    """What is read as a table is, and holds no rows of its own: it is neither compared nor copied."""

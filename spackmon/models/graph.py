@@ -13,6 +13,7 @@ from spackmon.models.columns import (
     NarrowId,
     RowId,
     UtcDateTime,
+    View,
 )
 
 
@@ -296,12 +297,26 @@ class ProvidedVirtual(Base):
     by_caret: Mapped[bool]
 
 
-class Closure(Base):
+class _Pair:
+    """Two specs, one of which is below the other."""
+
+    ancestor_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
+    descendant_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
+    by_caret: Mapped[bool]
+    by_link_run: Mapped[bool]
+    by_build: Mapped[bool]
+    depth: Mapped[int] = mapped_column(SmallInteger)
+
+
+class Closure(_Pair, Base):
     """Every spec below a spec, by any path of any deptype; a spec is not below itself.
 
     `by_caret` tells that the spec language's `^` sees it: a path of link and run edges alone leads there,
     or the spec itself needs it to build. `by_link_run`: such a path alone leads there; `by_build`: a path on
     which at least one edge is of deptype build does. `depth` is how many edges the shortest path has.
+
+    Who knows the spec above reads this one, who knows the spec below `closure_above`, which has the same
+    rows. In PostgreSQL both are views over lists of numbers (docs/decisions/0017-closures.md).
 
     Without foreign keys: the rows are derived in the transaction that writes the specs, and checking
     two references for each of them would cost more than all the rest of an ingest.
@@ -315,12 +330,24 @@ class Closure(Base):
         {"sqlite_with_rowid": False},
     )
 
-    ancestor_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    descendant_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
-    by_caret: Mapped[bool]
-    by_link_run: Mapped[bool]
-    by_build: Mapped[bool]
-    depth: Mapped[int] = mapped_column(SmallInteger)
+
+class ClosureAbove(_Pair, View):
+    """The same pairs, to be read by the spec that is below the others."""
+
+    __tablename__ = "closure_above"
+
+
+class ClosureAboveCount(View):
+    """How many pairs of a spec that is below others there are, in parts to be added up."""
+
+    __tablename__ = "closure_above_count"
+
+    descendant_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
+    number: Mapped[int]
+
+
+ANCESTORS_OF_CHUNK = 256
+"""So many ancestors, by their numbers, are in one row of PostgreSQL's lists of what is above a spec."""
 
 
 SPEC_TABLES = frozenset(

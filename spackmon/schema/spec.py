@@ -65,7 +65,7 @@ _COMPILERS = refer_by(models.SpecCompiler.spec_id)
 _DEPENDENCIES = refer_by(models.Dependency.parent_id)
 _DEPENDENTS = refer_by(models.Dependency.child_id)
 _BELOW = refer_by(models.Closure.ancestor_id)
-_ABOVE = refer_by(models.Closure.descendant_id)
+_ABOVE = refer_by(models.ClosureAbove.descendant_id)
 _BUILDS = refer_by(models.Build.spec_id)
 _RESULTS = refer_by(models.Attribute.attempt_id, models.Attempt.build_id, models.Build.spec_id)
 
@@ -299,9 +299,9 @@ class Spec(Node):
         description="What it depends on, at any depth, the nearest first.",
     )
     transitive_dependents: Connection[TransitiveDependency] = connection(
-        models.Closure,
+        models.ClosureAbove,
         belongs=_ABOVE,
-        order=[models.Closure.depth],
+        order=[models.ClosureAbove.depth],
         filters=True,
         description="What depends on it, at any depth, the nearest first.",
     )
@@ -309,7 +309,7 @@ class Spec(Node):
         expressions.dependent_count,
         cost=10,
         filters=True,
-        sorts=True,
+        sorts=expressions.dependent_count_of_all,
         description="How many specs depend on it, at any depth.",
     )
     graph: SpecGraph = embedded(

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import insert, text
@@ -23,6 +25,7 @@ from spackmon.submission import (
     StatusReport,
     Submission,
 )
+from tests.closures import delete_all
 
 LINK = Deptype.BUILD | Deptype.LINK
 
@@ -123,6 +126,10 @@ class Site:
         return self.database.read_once(
             lambda c: [tuple(row) for row in c.execute(text(statement), parameters)]
         )
+
+    def delete_all(self, tables: Iterable[str]) -> None:
+        """Delete the rows of tables."""
+        self.database.write_once(partial(delete_all, tables=tables))
 
     def attempts(self, build_id: int) -> list[tuple[str, list[str]]]:
         """Each attempt's status and the names of its phases."""

@@ -84,9 +84,14 @@ TABLES = [
 ]  # fmt: skip
 
 
-def contents(site: Site) -> dict[str, list[Any]]:
+def stored(site: Site) -> dict[str, list[Any]]:
     """What the database says about specs, without numbers of rows."""
-    found = {name: sorted(site.rows(question), key=repr) for name, question in QUESTIONS.items()}
+    return {name: sorted(site.rows(question), key=repr) for name, question in QUESTIONS.items()}
+
+
+def contents(site: Site) -> dict[str, list[Any]]:
+    """The same, of which one part follows from another."""
+    found = stored(site)
     assert found["packages below"] == found["packages of the closure"]
     return found
 
@@ -194,7 +199,7 @@ def test_which_spec_a_hash_means_and_what_number_a_run_has_do_not_depend_on_the_
 
 
 def _runs_after(site: Site, reports: list[SpecReport | InstallReport]) -> dict[str, list[Any]]:
-    site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
+    site.delete_all(TABLES)
     for report in reports:
         site.apply(report, arrived_at=after(90000))
     return {**contents(site), "runs": sorted(site.rows(RUNS), key=repr)}
@@ -260,7 +265,7 @@ def test_a_spec_that_another_document_names_by_a_weaker_hash_is_new_once(site: S
     strong = spec("zlib", "1", hash="f" * 32, hash_kind="full_hash", hashes=shown)
     weak = dataclasses.replace(strong, hash="d" * 32, hash_kind="build_hash", hashes=shown[1:], document="{}")
     for nodes in ((weak, strong), (strong, weak)):
-        site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
+        site.delete_all(TABLES)
         receipts = [site.apply(SpecReport(graph(one, format_version=1), "0.16.0")) for one in nodes]
         assert [(one.created, one.specs_created) for one in receipts] == [(True, 1), (False, 0)]
 
@@ -290,7 +295,7 @@ def test_builds_of_two_specs_that_are_one_are_of_that_one(site: Site) -> None:
 
 
 def _after(site: Site, reports: list[tuple[SpecGraph, str]]) -> dict[str, list[Any]]:
-    site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
+    site.delete_all(TABLES)
     for document, version in reports:
         site.apply(SpecReport(document, version))
         if document.nodes[document.root].hash_kind == "full_hash":

@@ -69,8 +69,7 @@ def test_a_spec_is_everybodys_once_anybody_says_so_in_whatever_order(site: Site)
         rows = [(hash_, bool(is_public), key if hash_ == SECRET.hash else None)
                 for hash_, is_public, key in site.rows(ASKED)]  # fmt: skip
         found.add(tuple(sorted(set(rows), key=repr)))
-        for table in TABLES:
-            site.database.write_once(lambda c, table=table: c.exec_driver_sql(f"DELETE FROM {table}"))
+        site.delete_all(TABLES)
     expected = ((SECRET.hash, False, "PRIVATE:2:1"), (LEAF.hash, True, None), (OPEN.hash, True, None))
     assert found == {tuple(sorted(expected, key=repr))}
 

@@ -64,12 +64,13 @@ def test_eight_writers_of_overlapping_graphs_lose_nothing_and_repeat_nothing(sit
         "JOIN spec c ON c.id = d.child_id"
     )
     assert sorted(stored) == sorted(edges)
-    parallel = site.rows(
-        "SELECT a.hash, d.hash FROM closure c JOIN spec a ON a.id = c.ancestor_id "
-        "JOIN spec d ON d.id = c.descendant_id"
-    )
-    assert len(parallel) == len(set(parallel))
-    assert set(parallel) == closure_of(nodes)
+    for pairs in ("closure", "closure_above"):
+        parallel = site.rows(
+            f"SELECT a.hash, d.hash FROM {pairs} c JOIN spec a ON a.id = c.ancestor_id "
+            "JOIN spec d ON d.id = c.descendant_id"
+        )
+        assert len(parallel) == len(set(parallel))
+        assert set(parallel) == closure_of(nodes)
 
 
 def in_some_order(nodes: list[SpecNode], seed: int) -> list[SpecNode]:
@@ -108,6 +109,23 @@ def test_large_graphs_from_eight_writers_in_eight_orders_are_stored_once(site: S
         assert sum(receipt.created for receipt in receipts) == 1
     for table, count in (("spec", 3204), ("spec_document", 3204), ("dependency", 3200), ("closure", 3200)):
         assert site.rows(f"SELECT count(*) FROM {table}") == [(count,)]
+
+
+def test_eight_writers_of_specs_above_the_same_ones_do_not_wait_for_each_other(site: Site) -> None:
+    together = Barrier(WRITERS)
+    leaves = [spec(f"leaf-{number}", "1.0") for number in range(100)]
+    site.apply(spec_report(spec("first", "1.0", *leaves), *leaves))
+
+    def post(report: SpecReport) -> None:
+        site.rows("SELECT 1")
+        together.wait(timeout=GIVE_UP_SECONDS)
+        site.apply(report)
+
+    roots = [spec(f"root-{number}", "1.0", *leaves) for number in range(4 * WRITERS)]
+    with ThreadPoolExecutor(WRITERS) as threads:
+        list(threads.map(post, [spec_report(root, *leaves) for root in roots]))
+    for pairs in ("closure", "closure_above"):
+        assert site.rows(f"SELECT count(*) FROM {pairs}") == [(100 * (4 * WRITERS + 1),)]
 
 
 def test_documents_that_complete_each_other_at_the_same_moment_give_the_whole_graph(site: Site) -> None:

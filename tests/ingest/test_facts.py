@@ -21,6 +21,7 @@ from spackmon.ingest.tables import error_groups, facets, totals
 from spackmon.models import Base, utc_now
 from spackmon.status import BuildStatus, EventKind
 from spackmon.submission import Event
+from tests.closures import delete_all
 from tests.ingest.installs import EVERYTHING, START, after, cdash, live, prefix
 from tests.ingest.reports import Site, graph, spec
 from tests.properties import examples
@@ -197,8 +198,7 @@ def emptied(database: Database) -> Iterator[AskedSite]:
             yield site
     finally:
         with database.engine.begin() as connection:
-            for table in reversed(Base.metadata.sorted_tables):
-                connection.execute(table.delete())
+            delete_all(connection, [table.name for table in reversed(Base.metadata.sorted_tables)])
 
 
 @pytest.mark.hypothesis

@@ -6,6 +6,7 @@ from functools import partial
 from spackmon.graph.spec import Edge
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.build_contents import add_contents, forget_contents
+from spackmon.ingest.tables.closure_pairs import how, insert_pairs
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.submission import SpecReport
 from tests.ingest.reports import LINK, Site, build_report, graph, spec, spec_report
@@ -66,11 +67,10 @@ def test_a_check_finds_what_sealed_builds_do_not_contain(site: Site) -> None:
     filled(site)
     site.apply(spec_report(CURL))
     before = contained(site)
-    wrong = """
-        INSERT INTO closure (ancestor_id, descendant_id, by_caret, by_link_run, by_build, depth)
-        SELECT t.id, c.id, true, true, true, 1 FROM spec t, spec c WHERE t.hash = '{}' AND c.hash = '{}'
-    """
-    site.database.write_once(lambda c: c.exec_driver_sql(wrong.format(TOP.hash, CURL.hash)))
+    top, curl = (
+        site.rows("SELECT id FROM spec WHERE hash = :hash", hash=node.hash)[0][0] for node in (TOP, CURL)
+    )
+    site.database.write_once(partial(insert_pairs, rows=[(top, curl, how(1, True, True, True))]))
     for build, spec_id in site.rows("SELECT id, spec_id FROM build"):
         site.database.write_once(partial(add_contents, build_id=build, spec_id=spec_id))
     assert len(contained(site)) == len(before) + 2

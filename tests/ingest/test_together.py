@@ -69,7 +69,7 @@ def test_together_is_as_one_after_the_other(site: Site) -> None:
 
 
 def _after(site: Site, before: list[SpecReport], transactions: list[list[SpecReport]]) -> Any:
-    site.database.write_once(lambda c: [c.exec_driver_sql(f"DELETE FROM {table}") for table in TABLES])
+    site.delete_all(TABLES)
     outcomes = []
     for some in [[report] for report in before] + transactions:
         write = partial(apply_each, reports=some, person_id=Site.ada, across_owners=False)

@@ -10,7 +10,7 @@ from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.facets import count_builds
 from spackmon.ingest.tables.package_sets import learn_some
 from spackmon.models import Build
-from spackmon.query.graph import impact
+from spackmon.query.graph import gathering
 from spackmon.submission import SpecReport
 from tests.graph import oracle
 from tests.ingest.reports import spec, spec_report
@@ -191,7 +191,7 @@ def test_builds_of_an_impact_are_the_same_however_they_are_found(
     assert [build["spec"]["name"] for build in by_package["nodes"]] == ["app"] * 3
     assert by_package["pageInfo"] == {"hasNextPage": True}
     assert small.ask(query, of="zlib@0:")["impact"]["builds"] == by_package
-    monkeypatch.setattr(impact, "FEW_BY_THEMSELVES", 1)
+    monkeypatch.setattr(gathering, "FEW_BY_THEMSELVES", 1)
     assert small.ask(query, of="zlib@0.0:")["impact"]["builds"] == by_package
 
 

@@ -16,6 +16,7 @@ from spackmon.ingest import store
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.revisions import specs_change
 from spackmon.submission import ConcretizationFailureReport, InstallReport, SpecReport
+from tests.closures import delete_all
 from tests.ingest.installs import after
 from tests.ingest.reports import build_report, spec, spec_report
 from tests.ingest.test_any_order import TABLES, documents_and_runs
@@ -62,8 +63,7 @@ def test_a_kept_answer_is_what_a_fresh_one_would_be(
 ) -> None:
     def clear(connection: Connection) -> None:
         specs_change(connection)
-        for table in TABLES:
-            connection.exec_driver_sql(f"DELETE FROM {table}")
+        delete_all(connection, TABLES)
 
     writer.write_once(clear)
     for report in reports:

@@ -79,6 +79,7 @@ def ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str
     if request.param == "few are many":
         monkeypatch.setattr(satisfying, "FEW_BY_THEMSELVES", 3)
         monkeypatch.setattr(satisfying, "FEW_BY_DEPENDENCY", 3)
+        monkeypatch.setattr(satisfying, "FEW_TO_COUNT", 3)
     way: str = request.param
     return way
 

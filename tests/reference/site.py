@@ -42,6 +42,7 @@ from spackmon.submission import (
     EnvironmentRoot,
     InstalledFile,
 )
+from tests.closures import insert_all
 from tests.ingest.reports import Site, build_report, hash_of, spec, spec_report
 from tests.query.installs import install_report
 
@@ -278,8 +279,7 @@ def copy(source: Database, target: Database) -> None:
 
     def write(connection: Connection) -> None:
         for table, content in found.items():
-            if content:
-                connection.execute(insert(table), content)
+            insert_all(connection, table, content)
             if content and "id" in table.columns and connection.dialect.name == "postgresql":
                 sequence = func.pg_get_serial_sequence(table.name, "id")
                 connection.execute(select(func.setval(sequence, func.max(table.c.id))))

@@ -170,9 +170,9 @@ def test_what_nobody_signed_is_not_kept(server: Server) -> None:
 def test_a_fault_of_the_server_is_json_and_loses_nothing(server: Server) -> None:
     recorded = next(e for e in player.exchanges("0.17-success") if e["path"].endswith("specs/new/"))
     rename = "ALTER TABLE {} RENAME TO {}"
-    execute(server, rename.format("closure", "elsewhere"))
+    execute(server, rename.format("dependency", "elsewhere"))
     answer = server.post("/ms1/specs/new/", recorded["request_body"].encode())
-    execute(server, rename.format("elsewhere", "closure"))
+    execute(server, rename.format("elsewhere", "dependency"))
     assert (answer.status_code, answer.json()["code"]) == (500, 500)
     assert answer.headers["X-Request-ID"] in answer.json()["message"]
     ((entry, kept),) = in_inbox(server)

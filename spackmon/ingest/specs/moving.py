@@ -10,6 +10,7 @@ from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.runs.resolution import settle_moved
 from spackmon.ingest.tables import builds
 from spackmon.ingest.tables.audiences import lead_specs
+from spackmon.ingest.tables.closure_pairs import forget_pairs
 from spackmon.models import (
     Base,
     Closure,
@@ -28,9 +29,8 @@ DERIVED = (Closure, Dependency, ProvidedVirtual, SpecCompiler, SpecHash)
 _FORGET = [
     over_rows("id bigint", f"DELETE FROM {table} WHERE {column} IN (SELECT i.id FROM {{input}} i)")  # noqa: S608
     for table, column in (
-        ("closure", "ancestor_id"), ("closure", "descendant_id"), ("dependency", "parent_id"),
-        ("dependency", "child_id"), ("provided_virtual", "spec_id"), ("provided_virtual", "child_id"),
-        ("spec_compiler", "spec_id"), ("spec_hash", "spec_id"),
+        ("dependency", "parent_id"), ("dependency", "child_id"), ("provided_virtual", "spec_id"),
+        ("provided_virtual", "child_id"), ("spec_compiler", "spec_id"), ("spec_hash", "spec_id"),
     )
 ]  # fmt: skip
 
@@ -72,6 +72,7 @@ def references() -> list[tuple[Table, Column[Any]]]:
 def forget_derived(connection: Connection, spec_ids: Iterable[int]) -> None:
     """Delete what follows from the documents of some specs, whose documents are other specs' now."""
     rows = sorted((spec_id,) for spec_id in spec_ids)
+    forget_pairs(connection, [spec_id for (spec_id,) in rows])
     for statement in _FORGET:
         statement.run(connection, rows)
 

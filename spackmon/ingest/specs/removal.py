@@ -38,7 +38,7 @@ _COUNT = Statement(
     f"""
     SELECT count(*) AS specs FROM spec s
     WHERE s.recorded_at < :before_at AND {_UNUSED} AND NOT EXISTS (
-        SELECT 1 FROM closure c JOIN spec u ON u.id = c.ancestor_id
+        SELECT 1 FROM closure_above c JOIN spec u ON u.id = c.ancestor_id
         WHERE c.descendant_id = s.id AND NOT (u.recorded_at < :before_at AND {_UNUSED_ABOVE})
     )
     """  # noqa: S608 -- as above

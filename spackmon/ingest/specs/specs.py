@@ -8,6 +8,7 @@ would otherwise wait for each other. `locks` says who waits for whom.
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import Connection
 
@@ -21,9 +22,9 @@ from spackmon.ingest.rows import Row, Statement, over_rows
 from spackmon.ingest.specs.settling import add_hashes, settle
 from spackmon.ingest.tables.audiences import claims_for, note_specs, reporter
 from spackmon.ingest.tables.claims import naming
+from spackmon.ingest.tables.closure_pairs import insert_pairs
 from spackmon.ingest.tables.closures import (
     closure_of,
-    insert_closures,
     insert_compilers,
     insert_dependencies,
     insert_provided_virtuals,
@@ -398,9 +399,8 @@ def _relate(
         return
     found = by_ways(graph.nodes, descendants(graph.nodes))
     ordered = sorted((id_of[node.hash], node.hash) for node in ours)
-    insert_closures(
-        connection, (closure_of(spec_id, found[hash_], id_of.__getitem__) for spec_id, hash_ in ordered)
-    )
+    pairs = (closure_of(spec_id, found[hash_], id_of.__getitem__) for spec_id, hash_ in ordered)
+    insert_pairs(connection, chain.from_iterable(pairs))
     insert_provided_virtuals(
         connection,
         (

@@ -7,7 +7,6 @@ all above them; who calls it owns the graphs (`locks`), or has just created thes
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
@@ -15,6 +14,7 @@ from sqlalchemy import Connection
 from spackmon.graph.closure import ByWay, by_ways, descendants, provided
 from spackmon.ingest.rows import insert_rows, over_rows
 from spackmon.ingest.tables.build_contents import add_contents, change_contents, forget_contents
+from spackmon.ingest.tables.closure_pairs import ClosureRow, how, replace_pairs
 from spackmon.ingest.tables.package_sets import write_sets
 
 DEPENDENCIES = insert_rows("dependency", "parent_id bigint, child_id bigint, virtuals text, deptypes integer")
@@ -28,22 +28,6 @@ _PROVIDED_VIRTUALS = insert_rows(
     },
 )  # fmt: skip
 
-# How two specs are connected, in one number: a graph has thousands of such rows, and each column costs.
-_BY_CARET, _BY_LINK_RUN, _BY_BUILD, _DEPTH = 1, 2, 4, 8
-
-_CLOSURE = insert_rows(
-    "closure",
-    "ancestor_id bigint, descendant_id bigint, how integer",
-    {
-        "ancestor_id": "i.ancestor_id",
-        "descendant_id": "i.descendant_id",
-        "by_caret": f"(i.how & {_BY_CARET}) <> 0",
-        "by_link_run": f"(i.how & {_BY_LINK_RUN}) <> 0",
-        "by_build": f"(i.how & {_BY_BUILD}) <> 0",
-        "depth": f"i.how / {_DEPTH}",
-    },
-)
-
 _COMPILERS = over_rows(
     "spec_id bigint, language text, name text, version text",
     """
@@ -56,7 +40,7 @@ _COMPILERS = over_rows(
 
 _ANCESTORS = over_rows(
     "id bigint",
-    "SELECT DISTINCT c.ancestor_id FROM {input} i JOIN closure c ON c.descendant_id = i.id",
+    "SELECT DISTINCT c.ancestor_id FROM {input} i JOIN closure_above c ON c.descendant_id = i.id",
 )
 
 _EDGES = over_rows(
@@ -65,29 +49,10 @@ _EDGES = over_rows(
     "JOIN dependency d ON d.parent_id = i.id",
 )
 
-_STORED_CLOSURE = over_rows(
-    "id bigint",
-    f"""
-    SELECT c.ancestor_id, c.descendant_id, CAST(c.by_caret AS integer) * {_BY_CARET}
-        + CAST(c.by_link_run AS integer) * {_BY_LINK_RUN} + CAST(c.by_build AS integer) * {_BY_BUILD}
-        + c.depth * {_DEPTH}
-    FROM {{input}} i JOIN closure c ON c.ancestor_id = i.id
-    """,  # noqa: S608 -- of our own constants
-)
-
 _STORED_VIRTUALS = over_rows(
     "id bigint",
     "SELECT v.virtual, v.spec_id, v.child_id, v.deptypes, v.by_caret FROM {input} i "
     "JOIN provided_virtual v ON v.spec_id = i.id",
-)
-
-_DELETE_CLOSURE = over_rows(
-    "ancestor_id bigint, descendant_id bigint",
-    """
-    DELETE FROM closure WHERE (ancestor_id, descendant_id) IN (
-        SELECT i.ancestor_id, i.descendant_id FROM {input} i
-    )
-    """,
 )
 
 _DELETE_VIRTUALS = over_rows(
@@ -104,12 +69,6 @@ _BUILDS = over_rows("id bigint", "SELECT b.id, b.spec_id FROM {input} i JOIN bui
 # Nobody's whole graph, but a part of a database can have any number of descendants.
 _ANY_NUMBER = 1 << 62
 _SPECS_AT_ONCE = 500
-_ROWS_AT_ONCE = 100_000
-_ANCESTORS_AT_ONCE = 32
-
-
-ClosureRow = tuple[int, int, int]
-"""An ancestor, a descendant, and how they are connected."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -146,36 +105,11 @@ def closure_of(parent: int, found: ByWay[Key], id_of: Callable[[Key], int]) -> l
         (
             parent,
             id_of(child),
-            depth * _DEPTH
-            + (child in by_caret) * _BY_CARET
-            + (child in by_link_run) * _BY_LINK_RUN
-            + (child in by_build) * _BY_BUILD,
+            how(depth, child in by_caret, child in by_link_run, child in by_build),
         )
         for depth, level in enumerate(found.by_depth, 1)
         for child in level
     ]
-
-
-def insert_closures(connection: Connection, rows_of_specs: Iterable[list[ClosureRow]]) -> None:
-    """Insert what `closure_of` gives of each spec, in the order of their ids."""
-    some: list[ClosureRow] = []
-    for rows in rows_of_specs:
-        some += rows
-        # A chain of 2,000 specs has two million pairs.
-        if len(some) >= _ROWS_AT_ONCE:
-            _insert_closure(connection, some)
-            some = []
-    _insert_closure(connection, some)
-
-
-def _insert_closure(connection: Connection, rows: Iterable[ClosureRow]) -> None:
-    ordered = sorted(rows)
-    if connection.dialect.name == "sqlite":
-        # What one index has beside each other, the other has far apart. A few ancestors with the same
-        # descendants stay within what a processor holds of both, which halves the time of a long chain.
-        ordered.sort(key=itemgetter(1))
-        ordered.sort(key=lambda row: row[0] // _ANCESTORS_AT_ONCE)
-    _CLOSURE.run(connection, ordered)
 
 
 def insert_provided_virtuals(connection: Connection, rows: Iterable[tuple[str, int, int, int, bool]]) -> None:
@@ -239,12 +173,7 @@ def write_closures(connection: Connection, spec_ids: Iterable[int]) -> Derived:
 
 
 def _write_closure(connection: Connection, spec_ids: Sequence[int], closure: set[ClosureRow]) -> int:
-    stored = {(row[0], row[1], row[2]) for row in _STORED_CLOSURE.run(connection, _ids(spec_ids))}
-    wrong = {row[:2] for row in stored - closure}
-    missing = closure - stored
-    _DELETE_CLOSURE.run(connection, sorted(wrong))
-    _insert_closure(connection, missing)
-    there = {row[:2] for row in missing}
+    wrong, there = replace_pairs(connection, spec_ids, closure)
     change_contents(connection, wrong - there, there - wrong)
     return len(wrong | there)
 

@@ -1,7 +1,7 @@
 """The form of a table and of its rows, which both databases read and write: a JSON list of values a line.
 
 A moment is ISO 8601 in UTC with microseconds, bytes are base64. What a build contains has a row for each
-place, as SQLite has it: PostgreSQL seals it again.
+place, as SQLite has it: PostgreSQL seals it again. So has the closure for each pair: PostgreSQL makes lists.
 """
 
 import base64
@@ -10,10 +10,12 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Literal
 
 from sqlalchemy import Boolean, Connection, Float, Integer, LargeBinary
 
+from spackmon.ingest.tables.closure_pairs import WAYS, how, insert_pairs
 from spackmon.models import Base
 from spackmon.models.columns import UtcDateTime
 
@@ -21,6 +23,8 @@ Kind = Literal["text", "integer", "float", "boolean", "moment", "bytes"]
 Row = list[Any]
 
 _SEALED_TABLE = "build_content"
+_PAIRS_TABLE = "closure"
+_PAIRS_AT_ONCE = 100_000
 _ROWS_AT_ONCE = 500
 _DIGEST_BYTES = 16
 
@@ -131,6 +135,8 @@ def write_lines(connection: Connection, form: Form, lines: Iterable[bytes]) -> C
     rows = _rows(lines, content)
     if connection.dialect.name == "sqlite":
         _insert(connection, form, rows)
+    elif form.name == _PAIRS_TABLE and _is_view(connection, form):
+        _append(connection, form, rows)
     else:
         _copy(connection, form, rows)
     return content
@@ -158,6 +164,24 @@ def _copy(connection: Connection, form: Form, rows: Iterable[Row]) -> None:
     with cursor.copy(f'COPY "{form.name}" ({names}) FROM STDIN') as copy:
         for row in _read(form, rows):
             copy.write_row([*row, [row[place]]] if is_sealed else row)
+
+
+def _is_view(connection: Connection, form: Form) -> bool:
+    # A backup of before revision 0062 has the table of that time.
+    is_view = f"SELECT relkind = 'v' FROM pg_class WHERE oid = '{form.name}'::regclass"  # noqa: S608 -- as above
+    return bool(connection.exec_driver_sql(is_view).scalar_one())
+
+
+def _append(connection: Connection, form: Form, rows: Iterator[Row]) -> None:
+    names = [name for name, _ in form.columns]
+    while some := [dict(zip(names, row, strict=True)) for row in islice(rows, _PAIRS_AT_ONCE)]:
+        insert_pairs(
+            connection,
+            (
+                (row["ancestor_id"], row["descendant_id"], how(row["depth"], *(row[way] for way in WAYS)))
+                for row in some
+            ),
+        )
 
 
 def _read(form: Form, rows: Iterable[Row]) -> Iterator[Sequence[Any]]:

@@ -17,7 +17,7 @@ from sqlalchemy import (
 )
 
 from spackmon.errors import Code, Refused
-from spackmon.models import Closure, Dependency, Package, PackageVersion, Spec, SpecHash
+from spackmon.models import ClosureAbove, Dependency, Package, PackageVersion, Spec, SpecHash
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.values import Given
 
@@ -148,7 +148,7 @@ def users_of(ids: Select[Any], bits: int) -> Select[Any]:
 def above(ids: Select[Any]) -> Select[Any]:
     """The ids of all specs above these that link or run them."""
     return (
-        select(Closure.ancestor_id.label("id"))
-        .where(Closure.descendant_id.in_(ids), Closure.by_link_run)
+        select(ClosureAbove.ancestor_id.label("id"))
+        .where(ClosureAbove.descendant_id.in_(ids), ClosureAbove.by_link_run)
         .distinct()
     )

@@ -12,14 +12,16 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Text, cast, false, or
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype
-from spackmon.models import Build, Closure, Dependency, Package, PackageVersion, Spec
+from spackmon.models import Build, Closure, ClosureAbove, Dependency, Package, PackageVersion, Spec
 from spackmon.query.graph.contents import Contents, builds_containing, specs_containing
+from spackmon.query.graph.gathering import build_is_among, each_once, spec_is_among
 from spackmon.query.rows.filters import deptype_bit, specs_passing
 from spackmon.query.rows.lookups import without_nul
-from spackmon.query.speclang.satisfying import specs_satisfying
-from spackmon.query.speclang.spec_dependencies import Found
+from spackmon.query.speclang.satisfying import read_spec, specs_satisfying
+from spackmon.query.speclang.spec_dependencies import Found, is_found
+from spackmon.query.sql.among import among, gathered
 from spackmon.query.sql.conditions import Bind, Condition, Filtering
-from spackmon.query.sql.scope import Scope
+from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.query.sql.values import Given
 
 ANY, LINK_RUN, BUILD, DIRECT = "ANY", "LINK_RUN", "BUILD", "DIRECT"
@@ -35,7 +37,8 @@ def build_contains_dependency(build: Scope, dependency: Given, filtering: Filter
     """
     sought = _sought("dependency", dependency, build, filtering)
     if not sought.is_of_packages:
-        return Condition(build[Build.spec_id].in_(sought.above()))
+        spec_id = build[Build.spec_id]
+        return build_is_among(spec_id, sought.above(), sought.is_above(spec_id))
     members, bind = sought.members, filtering.bind
     if "version" not in members:
         return builds_containing(build, _package_id(members, bind), filtering.dialect_name)
@@ -47,10 +50,10 @@ def build_contains_dependency(build: Scope, dependency: Given, filtering: Filter
 def spec_contains_dependency(spec: Scope, dependency: Given, filtering: Filtering) -> Condition:
     """The spec's graph contains what is asked for anywhere below it."""
     sought = _sought("dependency", dependency, spec, filtering)
-    is_above = spec.row_id.in_(sought.above())
     if not sought.is_of_packages or "version" in sought.members:
-        return Condition(is_above)
-    return specs_containing(spec, _package_id(sought.members, filtering.bind), is_above)
+        return spec_is_among(spec.row_id, sought.above())
+    package_id = _package_id(sought.members, filtering.bind)
+    return specs_containing(spec, package_id, gathered(spec.row_id, sought.above()))
 
 
 def build_has_dependent(build: Scope, dependent: Given, filtering: Filtering) -> Condition:
@@ -81,18 +84,35 @@ class _Sought:
         """Whether it is a package or a version of it, by any path."""
         return self.way == ANY and self.bits is None and not self.members.keys() & {"satisfying", "where"}
 
+    @property
+    def _is_of_one_package(self) -> bool:
+        if "name" in self.members or "satisfying" not in self.members:
+            return "name" in self.members
+        text = self.filtering.decided(self.members["satisfying"])
+        return read_spec(text, self.filtering.rules(self.members)).name is not None
+
     def above(self) -> Found:
         """The specs that depend on it."""
-        return self._connected(Closure.descendant_id.key, Closure.ancestor_id.key, _upwards)
+        found = self._connected(ClosureAbove.descendant_id, ClosureAbove.ancestor_id, _upwards)
+        return each_once(found, is_of_one=self._is_of_one_package)
+
+    def is_above(self, spec_id: ColumnElement[Any]) -> ColumnElement[bool] | None:
+        """A spec depends on it, by what is below the spec; None where each edge of the way matters."""
+        if self.bits is not None or self.way == DIRECT:
+            return None
+        closure = Closure.__table__.alias()
+        found = select(closure.c.ancestor_id).where(among(closure.c.descendant_id, self._specs()))
+        found = found if self.way == ANY else found.where(closure.c[_BY_WAY[self.way]])
+        return is_found(found.correlate_except(closure), spec_id)
 
     def below(self) -> Found:
         """The specs that it depends on."""
-        return self._connected(Closure.ancestor_id.key, Closure.descendant_id.key, _downwards)
+        return self._connected(Closure.ancestor_id, Closure.descendant_id, _downwards)
 
-    def _connected(self, near: str, far: str, ends: "_Ends") -> Found:
+    def _connected(self, near: Attribute, far: Attribute, ends: "_Ends") -> Found:
         if self.bits is None and self.way != DIRECT:
-            closure = Closure.__table__.alias()
-            found = select(closure.c[far]).where(closure.c[near].in_(self._specs()))
+            closure = near.class_.__table__.alias()
+            found = select(closure.c[far.key]).where(closure.c[near.key].in_(self._specs()))
             return found if self.way == ANY else found.where(closure.c[_BY_WAY[self.way]])
         edge = Dependency.__table__.alias()
         here, there = ends(edge)

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import not_, select
+from sqlalchemy import select
 
 from spackmon.graph.abstract_spec import AbstractSpec
-from spackmon.models import Build, Closure, Package
+from spackmon.models import Build, Closure, ClosureAbove, Package
 from spackmon.query.graph.contents import builds_containing, specs_containing
-from spackmon.query.speclang.satisfying import FEW_BY_THEMSELVES, counted, read_spec, specs_fitting
+from spackmon.query.graph.gathering import build_is_among, each_once, spec_is_among
+from spackmon.query.speclang.satisfying import read_spec, specs_fitting
 from spackmon.query.speclang.spec_dependencies import Found, is_found
-from spackmon.query.sql.among import among
-from spackmon.query.sql.conditions import Condition, Filtering, Way, Ways
+from spackmon.query.sql.among import among, gathered
+from spackmon.query.sql.conditions import Condition, Filtering
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
 
@@ -23,7 +24,7 @@ def impact_of(arguments: Mapping[str, Given], compilation: Filtering) -> dict[st
     """
     rules = compilation.rules(arguments)
     wanted = read_spec(compilation.decided(arguments["of"]), rules)
-    limits: dict[str, Any] = {"of": specs_fitting(wanted, rules)}
+    limits: dict[str, Any] = {"of": specs_fitting(wanted, rules), "is_named": wanted.name is not None}
     if wanted.name is not None and wanted == AbstractSpec(name=wanted.name):
         package_id = select(Package.id).where(Package.name == wanted.name).scalar_subquery()
         limits |= {"package_id": package_id, "dialect_name": compilation.dialect_name}
@@ -35,10 +36,10 @@ def spec_is_affected(impact: Scope, spec: Scope) -> Condition:
 
     Specs know which packages they contain.
     """
-    is_affected = spec.row_id.in_(_affected(impact))
     if "package_id" in impact.limits:
-        return specs_containing(spec, impact.limits["package_id"], is_affected)
-    return Condition(is_affected)
+        by_closure = gathered(spec.row_id, _affected(impact))
+        return specs_containing(spec, impact.limits["package_id"], by_closure)
+    return spec_is_among(spec.row_id, _affected(impact))
 
 
 def build_is_affected(impact: Scope, build: Scope) -> Condition:
@@ -50,16 +51,13 @@ def build_is_affected(impact: Scope, build: Scope) -> Condition:
     if "package_id" in impact.limits:
         return builds_containing(build, impact.limits["package_id"], impact.limits["dialect_name"])
     spec_id = build[Build.spec_id]
-    is_affected = spec_id.in_(_affected(impact))
     below = Closure.__table__.alias()
-    few, is_few = counted(_affected(impact), FEW_BY_THEMSELVES)
     contains = select(below.c.ancestor_id).where(among(below.c.descendant_id, impact.limits["of"]))
-    by_specs = Way(is_few, among(spec_id, few, leads=True))
-    one_by_one = Way(not_(is_few), is_found(contains.correlate_except(below), spec_id))
-    return Condition(is_affected, ways=Ways(is_affected, (by_specs, one_by_one)))
+    one_by_one = is_found(contains.correlate_except(below), spec_id)
+    return build_is_among(spec_id, _affected(impact), one_by_one)
 
 
 def _affected(impact: Scope) -> Found:
-    above = Closure.__table__.alias()
+    above = ClosureAbove.__table__.alias()
     affected = select(above.c.ancestor_id).where(above.c.descendant_id.in_(impact.limits["of"]))
-    return affected.correlate_except(above)
+    return each_once(affected.correlate_except(above), is_of_one=impact.limits["is_named"])

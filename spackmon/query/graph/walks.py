@@ -8,7 +8,7 @@ from sqlalchemy import CompoundSelect, Integer, Select, literal_column, select, 
 from spackmon.errors import Code, Refused
 from spackmon.graph.spec import Deptype, Edge
 from spackmon.graph.traverse import ALL_DEPTYPES, Node, Order, Turned, traverse, turned
-from spackmon.models import Closure
+from spackmon.models import ClosureAbove
 from spackmon.query.graph.spec_nodes import GRAPH, deptypes, graph_nodes
 from spackmon.query.speclang.expressions import itself_and_descendants
 from spackmon.query.sql.conditions import Filtering
@@ -62,7 +62,7 @@ def walked(
     """The ids of all specs that a walk may visit."""
     if compilation.decided(arguments["direction"]) != _DEPENDENTS:
         return itself_and_descendants(row)
-    closure = Closure.__table__.alias()
+    closure = ClosureAbove.__table__.alias()
     above = select(closure.c.ancestor_id.label("id")).where(closure.c.descendant_id == row.row_id)
     depth = arguments.get("maximumDepth")
     if depth is not None and depth.value is not None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, sele
 from spackmon.errors import Code, Refused
 from spackmon.models import Build
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
-from spackmon.query.meanings.row_fields import Column
+from spackmon.query.meanings.row_fields import Column, Expression
 from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, read_page
 from spackmon.query.rows.read_once import FacetsOnce, ReadOnce
@@ -29,6 +29,7 @@ from spackmon.query.sql.conditions import (
     Satisfying,
     ValueOf,
     Ways,
+    leading,
 )
 from spackmon.query.sql.json_text import NULL, Json, braced, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
@@ -49,7 +50,10 @@ _WHOLE = _PLACED | {"first"}
 
 
 def _in_ways(conditions: list[Condition]) -> tuple[Ways | None, list[Condition]]:
-    """The forms of the first condition that has several, and the others."""
+    """The forms of the first condition that has several, or of all that lead together, and the others."""
+    leads = leading(conditions)
+    if leads is not None:
+        return Ways.led(and_(*(one.holds for one in conditions)), leads), []
     found = next((one for one in conditions if one.ways is not None), None)
     return None if found is None else found.ways, [one for one in conditions if one is not found]
 
@@ -103,6 +107,9 @@ class Connected(Meaning):
         if self.satisfying is not None and "satisfying" in arguments:
             text = statement.decided(arguments["satisfying"])
             ways = self.satisfying(child, text, statement.rules(arguments))
+            if statement.dialect_name == "sqlite":
+                # Its parser has no room for a count in two forms.
+                ways = replace(ways, few=None)
         if driver is None and self.belongs is None:
             found = next((one for one in conditions if one.driver is not None), None)
             driver = None if found is None else found.driver
@@ -114,7 +121,7 @@ class Connected(Meaning):
         few = next((one.few for one in conditions if one.few is not None), None)
         if few is not None and driver is None and ways is None and self.belongs is None:
             ways = Ways.few_or_many(few)
-        order = ordered(at, child, statement)
+        order = ordered(at, child, statement, are_all=not holds and driver is None and ways is None)
         if "orderBy" not in arguments:
             for path in self.order:
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
@@ -330,14 +337,14 @@ class _Connection:
         return braced((key, value(one.name)) for key, one in self._statement.fields(at).items())
 
 
-def ordered(at: At, row: Scope, statement: "Statement") -> list[SortKey]:
-    """The keys of the field's argument `orderBy`."""
+def ordered(at: At, row: Scope, statement: "Statement", *, are_all: bool = False) -> list[SortKey]:
+    """The keys of the field's argument `orderBy`; `are_all` says that nothing leaves rows out."""
     arguments = statement.arguments(at)
     if "orderBy" not in arguments:
         return []
     input_name = get_named_type(at.definition.args["orderBy"].type).name
     elements = statement.each(arguments["orderBy"])
-    return [_sort_key(input_name, one, row, statement) for one in elements]
+    return [_sort_key(input_name, one, row, statement, are_all) for one in elements]
 
 
 def _sole_column(at: At, statement: "Statement") -> Path | None:
@@ -352,14 +359,17 @@ def _sole_column(at: At, statement: "Statement") -> Path | None:
     return (*meaning.steps, meaning.attribute) if isinstance(meaning, Column) else None
 
 
-def _sort_key(input_name: str, given: Given, row: Scope, statement: "Statement") -> SortKey:
+def _sort_key(input_name: str, given: Given, row: Scope, statement: "Statement", are_all: bool) -> SortKey:
     """The key of one element of `orderBy`, which names one value and its direction."""
     named = [(name, statement.decided(value)) for name, value in given.members().items()]
     if len(named) != 1 or named[0][1] is None:
         raise Refused(Code.ORDER_INVALID, f"each {input_name} in `orderBy` must have exactly one field")
     ((name, direction),) = named
-    value = statement.registry.meanings[input_name][name].value_of(row)
-    return sort_key(value, descending=direction == "DESC")
+    meaning = statement.registry.meanings[input_name][name]
+    # SQLite walks an index for each row as fast as for all.
+    is_of_all = are_all and statement.dialect_name == "postgresql" and isinstance(meaning, Expression)
+    value_of = (meaning.of_all if is_of_all else None) or meaning.value_of
+    return sort_key(value_of(row), descending=direction == "DESC")
 
 
 def edge(at: At, row: Scope, cursor: Json, statement: "Statement") -> Json:

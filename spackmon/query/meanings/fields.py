@@ -100,10 +100,16 @@ def _column(path: Sequence[Attribute]) -> Column:
 
 
 def value(
-    value_of: ValueOf, *, description: str, cost: int = 1, filters: bool = False, sorts: bool = False
+    value_of: ValueOf,
+    *,
+    description: str,
+    cost: int = 1,
+    filters: bool = False,
+    sorts: bool | ValueOf = False,
 ) -> Any:
-    """A field that SQL computes of its row."""
-    meaning = Expression(value_of, cost)
+    """A field that SQL computes of its row; all rows are sorted by what `sorts` computes of them together."""
+    of_all = None if isinstance(sorts, bool) else sorts
+    meaning = Expression(value_of, cost, of_all)
     return _field(meaning, description, filters=filters, sorts=meaning if sorts else None)
 
 

@@ -37,10 +37,14 @@ class Column(Meaning):
 
 @dataclass(frozen=True, slots=True)
 class Expression(Meaning):
-    """A value that SQL computes of the row; `cost` is relative to a plain column, which costs 1."""
+    """A value that SQL computes of the row; `cost` is relative to a plain column, which costs 1.
+
+    `of_all` is the same where it is asked of all rows of the table.
+    """
 
     value_of: ValueOf
     cost: int = 1
+    of_all: ValueOf | None = None
 
     @property
     def own_cost(self) -> int:

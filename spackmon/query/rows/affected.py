@@ -13,6 +13,7 @@ from spackmon.models import (
     AdvisoryVariant,
     Build,
     Closure,
+    ClosureAbove,
     Dependency,
     Package,
     PackageVersion,
@@ -61,7 +62,7 @@ def _specs_with(advisory: Scope) -> Select[Any]:
 
 def _is_concerned(advisory: Scope, spec_id: ColumnElement[Any]) -> ColumnElement[bool]:
     """A spec has the defect, or contains one that has."""
-    above = Closure.__table__.alias()
+    above = ClosureAbove.__table__.alias()
     containing = select(above.c.ancestor_id).where(above.c.descendant_id.in_(_specs_with(advisory)))
     return or_(spec_id.in_(_specs_with(advisory)), spec_id.in_(containing.correlate_except(above)))
 

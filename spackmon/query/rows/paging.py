@@ -129,6 +129,8 @@ class Rows:
     def count(self) -> Select[Any]:
         """Counts them."""
         number = func.count(type_=BigInteger())
+        if self.ways is not None and self.ways.counting is not None:
+            return self._select(self.ways.counting, number)
         if self.ways is not None and self.ways.few is not None:
             few = self.ways.few
             found = (self._select(condition, number) for condition in (few.condition, self.ways.whole))
@@ -170,7 +172,7 @@ class Rows:
         order = self._ordered(from_end=page.from_end)
         sort_values = [key.value.label(f"key{number}") for number, key in enumerate(keys)]
         position = func.row_number().over(order_by=order).label("position")
-        condition = None if way is None else and_(way.is_taken, way.condition)
+        condition = None if way is None else and_(way.is_taken, self._form(way))
         statement = self._between(self._select(condition, position, *sort_values), page, bind)
         if self.driver is None and not self.order and not page.from_end:
             # Where these are all old, the walk begins with them: PostgreSQL thinks that they are everywhere.
@@ -179,6 +181,11 @@ class Rows:
         # plan anew on every run.
         limit: ColumnElement[Any] = literal_column(str(page.size + 1))
         return statement.order_by(*order).limit(limit if way is None else _rows_if(way.is_taken, limit))
+
+    def _form(self, way: Way) -> ColumnElement[bool]:
+        if way.walked is None or self.driver is not None or self.order:
+            return way.condition
+        return way.walked
 
     def first(self, column: ColumnElement[Any], size: int) -> Select[Any]:
         """One column of the first rows."""

@@ -12,6 +12,7 @@ from spackmon.models import (
     BuildcacheEntry,
     Claim,
     Closure,
+    ClosureAbove,
     EnvironmentVariable,
     InstallFile,
     Spec,
@@ -94,7 +95,7 @@ def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
 
 def depends_on(spec: Scope, other: Scope) -> ColumnElement[bool]:
     """The specs that depend on a spec, at any depth."""
-    above = Closure.__table__.alias()
+    above = ClosureAbove.__table__.alias()
     ancestors = select(above.c.ancestor_id).where(above.c.descendant_id == spec.row_id)
     return other.row_id.in_(ancestors.correlate_except(above))
 

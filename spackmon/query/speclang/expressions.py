@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from spackmon.graph.spec import Deptype
-from spackmon.models import Closure, Dependency, InstallFile, Phase, SpecDocument
+from spackmon.models import Closure, ClosureAboveCount, Dependency, InstallFile, Phase, SpecDocument
 from spackmon.query.sql.conditions import Filtering, ValueOf
 from spackmon.query.sql.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
@@ -129,9 +129,20 @@ def installed_bytes(manifest_id: Attribute) -> ValueOf:
 
 def dependent_count(spec: Scope) -> ColumnElement[Any]:
     """How many specs depend on a spec, at any depth."""
-    above = Closure.__table__.alias()
-    count = select(func.count(type_=BigInteger())).select_from(above)
+    above = ClosureAboveCount.__table__.alias()
+    count = select(cast(func.coalesce(func.sum(above.c.number), 0), BigInteger))
     return count.where(above.c.descendant_id == spec.row_id).correlate_except(above).scalar_subquery()
+
+
+def dependent_count_of_all(spec: Scope) -> ColumnElement[Any]:
+    """The same of every spec: what is above all of them is read once."""
+    above = ClosureAboveCount.__table__.alias()
+    number = cast(func.sum(above.c.number), BigInteger).label("number")
+    every = select(above.c.descendant_id, number).group_by(above.c.descendant_id).cte()
+    # Else each of several parallel workers would read and count all of them.
+    counts = every.prefix_with("MATERIALIZED", dialect="postgresql")
+    found = spec.attach(counts, lambda one: one.column("descendant_id") == spec.row_id)
+    return cast(func.coalesce(found.column("number"), 0), BigInteger)
 
 
 def node_count(spec: Scope) -> ColumnElement[Any]:

@@ -5,7 +5,7 @@ among the newest rows, the second by its own index. So a condition comes in seve
 database takes one after a look at how many specs there are (docs/spec-language.md).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -28,6 +28,8 @@ from spackmon.query.sql.scope import Scope
 FEW_BY_THEMSELVES = 2_000
 FEW_BY_DEPENDENCY = 12_000
 FEW_BUILDS = 20_000
+# Up to so many are looked at one by one where they are counted, too, rather than all that have a dependency.
+FEW_TO_COUNT = 12_000
 _MOST_STARTS = 2
 # A dependency and what it depends on are looked up row by row; SQLite's parser has no room for a third level.
 _LEVELS_ONE_BY_ONE = 2
@@ -102,7 +104,10 @@ class _Query:
             holds = and_(among(spec_id, few, leads=True), self.judged(node, start.left))
             ways.append(Way(and_(*many, is_few), holds))
             many.append(not_(is_few))
-        return Ways(self.conditions(node), (*ways, Way(all_of(many), self.judged(node))))
+        counting = self._few_to_count(
+            lambda few, left: and_(among(spec_id, few, leads=True), self.judged(node, left))
+        )
+        return Ways(self.conditions(node), (*ways, Way(all_of(many), self.judged(node))), counting)
 
     def ways_of_builds(
         self, build: Scope, together: ColumnElement[bool], one_by_one: ColumnElement[bool]
@@ -117,15 +122,29 @@ class _Query:
         many: list[ColumnElement[bool]] = []
         for start in self._starts():
             few, is_few = counted(start.found, start.most)
-            node, other = Spec.__table__.alias(), Build.__table__.alias()
-            judged = select(node.c.id).where(among(node.c.id, few, leads=True), self.judged(node, start.left))
-            specs = select(*judged.cte().c)
+            other, specs = Build.__table__.alias(), select(*self._satisfying(few, start.left).cte().c)
             theirs = select(other.c.id).where(among(other.c.spec_id, specs, leads=True))
             _, are_few = counted(theirs, FEW_BUILDS)
             ways.append(Way(and_(*many, is_few, are_few), among(spec_id, specs, leads=True)))
             ways.append(Way(and_(*many, is_few, not_(are_few)), and_(of_package, among(spec_id, specs))))
             many.append(not_(is_few))
-        return Ways(together, (*ways, Way(all_of(many), and_(of_package, one_by_one))))
+        counting = self._few_to_count(
+            lambda few, left: among(spec_id, self._satisfying(few, left), leads=True)
+        )
+        return Ways(together, (*ways, Way(all_of(many), and_(of_package, one_by_one))), counting)
+
+    def _satisfying(self, few: Found, left: AbstractSpec) -> Found:
+        """Those of a few specs of which holds what is left to ask."""
+        node = Spec.__table__.alias()
+        return select(node.c.id).where(among(node.c.id, few, leads=True), self.judged(node, left))
+
+    def _few_to_count(self, condition_of: Callable[[Found, AbstractSpec], ColumnElement[bool]]) -> Way | None:
+        """The form in which rows are counted by the few specs that are as it says by themselves."""
+        by_itself, edges = self._together.by_itself(self._wanted), self._wanted.edges
+        if by_itself is None or all(edge.is_direct for edge in edges):
+            return None
+        few, is_few = counted(by_itself, FEW_TO_COUNT)
+        return Way(is_few, condition_of(few, AbstractSpec(edges=edges)))
 
     def _of_package(self, build: Scope) -> ColumnElement[bool]:
         """What follows for a build from the name that is asked for, said so that an index has its order."""

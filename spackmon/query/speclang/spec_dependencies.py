@@ -27,7 +27,7 @@ from spackmon.graph.abstract_spec import NO_DEPTYPES, AbstractEdge, AbstractSpec
 from spackmon.graph.spack_rules import Rules
 from spackmon.graph.spec import Deptype
 from spackmon.graph.spec_text import LANGUAGES
-from spackmon.models import Closure, Dependency, Package, PackageVersion, ProvidedVirtual, Spec
+from spackmon.models import Closure, ClosureAbove, Dependency, Package, PackageVersion, ProvidedVirtual, Spec
 from spackmon.query.speclang.spec_conditions import Fitting, Lookups, all_of, is_reread, joined, one_of
 from spackmon.query.sql.among import among
 
@@ -216,7 +216,8 @@ class Dependencies:
     def _below(self, edge: AbstractEdge) -> list[Found]:
         """The specs that see, by a caret, what is called or provides what is asked for and is as it says."""
         percents = [percent for percent in edge.spec.edges if not self._is_roots(edge.spec, percent)]
-        named, closure = Spec.__table__.alias(), Closure.__table__.alias()
+        named, pairs = Spec.__table__.alias(), Closure if self._row_by_row else ClosureAbove
+        closure = pairs.__table__.alias()
         has_deptypes = self._has_deptypes(closure.c.ancestor_id, named, edge)
         if has_deptypes:
             has_percents = (self._inner._has(named, percent) for percent in percents)

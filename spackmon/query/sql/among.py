@@ -29,6 +29,37 @@ class among(FunctionElement[bool]):  # noqa: N801 -- a function of SQL
         return self
 
 
+class gathered(FunctionElement[bool]):  # noqa: N801 -- a function of SQL
+    """The column has one of the values of a selection, however many PostgreSQL expects these to be.
+
+    What is above specs that nearly everything contains it takes for a tenth of what it is, sorts, and tells
+    apart before it joins. So all values are gathered first, and each row's is looked up in a hash of them.
+    """
+
+    type = Boolean()
+    inherit_cache = False
+
+    def __init__(self, column: ColumnElement[Any], found: Select[Any]) -> None:
+        super().__init__(column, found.scalar_subquery())
+
+    def self_group(self, against: Any = None) -> "gathered":
+        """As it is, see `among`."""
+        return self
+
+
+@compiles(gathered)
+def _gathered(element: gathered, compiler: SQLCompiler, **options: Any) -> str:
+    column, found = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} IN {found}"
+
+
+@compiles(gathered, "postgresql")
+def _gathered_postgresql(element: gathered, compiler: SQLCompiler, **options: Any) -> str:
+    column, found = (compiler.process(clause, **options) for clause in element.clauses)
+    # A selection that it expects to be too large for its memory PostgreSQL would run again for each row.
+    return f"({column} IN (SELECT unnest(ARRAY{found}))) IS TRUE"
+
+
 @compiles(among)
 def _among(element: among, compiler: SQLCompiler, **options: Any) -> str:
     column, found = (compiler.process(clause, **options) for clause in element.clauses)

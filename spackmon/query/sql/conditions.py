@@ -1,10 +1,10 @@
 """What the parts of a statement give to each other: parameters, conditions, row ids, and who makes them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select, not_, true
+from sqlalchemy import ColumnElement, CompoundSelect, FromClause, Select, and_, not_, true
 
 from spackmon.errors import Code
 from spackmon.graph.spack_rules import Rules
@@ -69,10 +69,14 @@ class Driver:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A form of a condition; `is_taken` tells, whatever the row, whether it is the one to use."""
+    """A form of a condition; `is_taken` tells, whatever the row, whether it is the one to use.
+
+    `walked` is the same where rows are looked at one by one, from the newest, until a page is full.
+    """
 
     is_taken: ColumnElement[bool]
     condition: ColumnElement[bool]
+    walked: ColumnElement[bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,9 @@ class Condition:
     `among` finds these and perhaps others, `newest` is no less than the id of any, and `few` is the form to
     take where they are few. `is_few` tells, whatever the row, that an index finds so few that what they
     belong to is best found by way of them; `is_common` that so many of the newest are found that what they
-    belong to is best walked. `ways` are forms of `holds` for a list of the whole table. Conditions that hold
-    together are the `parts` of one.
+    belong to is best walked. `ways` are forms of `holds` for a list of the whole table. A form that `leads`
+    finds the rows of such a list where nothing else is asked of them, or only what leads as well. Conditions
+    that hold together are the `parts` of one.
     """
 
     holds: ColumnElement[bool]
@@ -94,6 +99,7 @@ class Condition:
     few: Way | None = None
     is_common: ColumnElement[bool] | None = None
     ways: "Ways | None" = None
+    leads: ColumnElement[bool] | None = None
     parts: tuple["Condition", ...] = ()
 
     def each(self) -> Iterator["Condition"]:
@@ -109,17 +115,29 @@ class Ways:
     """A condition for which the database has several plans, each good for other data.
 
     `whole` is the condition itself. `ways` are several forms of it, exactly one of which is taken. `few`
-    is one of them that counts rows faster, too.
+    is one of them that counts rows faster, too, and `counting` is a form that counts all faster.
     """
 
     whole: ColumnElement[bool]
     ways: tuple[Way, ...]
     few: Way | None = None
+    counting: ColumnElement[bool] | None = None
+
+    @classmethod
+    def led(cls, whole: ColumnElement[bool], leads: ColumnElement[bool]) -> "Ways":
+        """Those of a condition that has a form by which rows are found, whatever their number."""
+        return cls(whole, (Way(true(), leads),), counting=leads)
 
     @classmethod
     def few_or_many(cls, few: Way) -> "Ways":
         """Those of a condition that is asked anyway: rows are found by it where they are few."""
         return cls(true(), (few, Way(not_(few.is_taken), true())), few)
+
+
+def leading(conditions: Sequence[Condition]) -> ColumnElement[bool] | None:
+    """The form of all together that leads, if each has one."""
+    leads = [one.leads for one in conditions if one.leads is not None]
+    return and_(*leads) if conditions and len(leads) == len(conditions) else None
 
 
 class Filtering(Protocol):

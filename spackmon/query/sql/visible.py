@@ -14,6 +14,7 @@ from typing import Any
 
 from spackmon.history.rounded_durations import BOUNDS, ROUNDED
 from spackmon.models import Base
+from spackmon.models.columns import View
 from spackmon.status import TotalOf
 from spackmon.viewer import Viewer
 
@@ -64,7 +65,9 @@ _ROWS: Mapping[str, str] = {
     "buildcache_entry": _has("buildcache", "buildcache_id"),
     **{name: _has("spec", "spec_id") for name in ("spec_hash", "spec_document", "spec_compiler")},
     "dependency": f"{_has('spec', 'parent_id')} AND {_has('spec', 'child_id')}",
-    "closure": f"{_has('spec', 'ancestor_id')} AND {_has('spec', 'descendant_id')}",
+    **dict.fromkeys(
+        ("closure", "closure_above"), f"{_has('spec', 'ancestor_id')} AND {_has('spec', 'descendant_id')}"
+    ),
     "provided_virtual": f"{_has('spec', 'spec_id')} AND {_has('spec', 'child_id')}",
     # What many share, and is known by what refers to it.
     "tag": "EXISTS (SELECT 1 FROM attempt_tag v WHERE v.tag_id = t.id)",
@@ -161,6 +164,7 @@ def _whole(dialect_name: str) -> dict[str, str]:
                 )
         """,
         "build_content": _CONTENT[dialect_name],
+        "closure_above_count": "SELECT c.descendant_id, 1 AS number FROM closure_above c",
         "build_day": f"""
             SELECT COALESCE({_DAY[dialect_name]}, '') AS day, b.status,
                 COALESCE(b.installed_from, '') AS installed_from, CAST(count(*) AS integer) AS build_count
@@ -197,7 +201,7 @@ def _whole(dialect_name: str) -> dict[str, str]:
 
 OPEN = frozenset(("advisory", "advisory_range", "advisory_variant", "person", "spec_revision"))
 """Tables that say nothing of what was reported: everybody sees all of them."""
-EVERY = frozenset(Base.metadata.tables)
+EVERY = frozenset({*Base.metadata.tables, *View.metadata.tables})
 SHOWN = frozenset({*_ROWS, *_whole("sqlite")} - {_AUDIENCES})
 """Tables of which something may be seen."""
 _NAME = re.compile(r"\b(?:{})\b".format("|".join(sorted({*EVERY, _AUDIENCES} - OPEN, key=len, reverse=True))))
