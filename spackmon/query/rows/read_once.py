@@ -24,6 +24,13 @@ from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.scope import Names, RowSource, Scope
 
+_COUNT = BuildFacet.build_count.key
+_OF_PACKAGES = {
+    one.key for one in (BuildFacet.id, BuildFacet.package_id, BuildFacet.package_version_id,
+                        BuildFacet.package_set_id)
+}  # fmt: skip
+_FEWEST_READERS = 2
+
 
 class ReadOnce:
     """The rows of a connection, by a name within its value: a WITH clause of that has them.
@@ -98,7 +105,7 @@ class FacetsOnce:
 
     def __init__(self, found: Facets, names: Names, nested: Nested) -> None:
         self._found, self._names, self._nested = found, names, nested
-        self._name, self._failing_name = f"t{next(names)}", f"t{next(names)}"
+        self._name, self._few_name, self._failing_name = (f"t{next(names)}" for _ in range(3))
         self._read: list[_Again] = []
 
     def again(self) -> Facets:
@@ -119,17 +126,32 @@ class FacetsOnce:
             return value
         row = self._found.row
         source, weight = self._found.weighed(self._nested)
-        wanted = sorted(
-            {one.name for source in self._read for one in source.c} - {BuildFacet.build_count.key}
-        )
+        wanted = sorted({one.name for source in self._read for one in source.c} - {_COUNT})
         columns = [row.column(name).label(name) for name in wanted]
-        found = select(*columns, weight.label(BuildFacet.build_count.key)).select_from(row.joined(source))
+        found = select(*columns, weight.label(_COUNT)).select_from(row.joined(source))
         found = found.where(weight > literal_column("0"), *self._found.conditions).correlate_except(None)
         value = value.add_cte(found.cte(self._name, nesting=True), nest_here=True)
+        few = self._added_up()
+        value = value if few is None else value.add_cte(few.cte(self._few_name, nesting=True), nest_here=True)
         if not self._found.exceptions:
             return value
         fails = select(self._found.fail().label("fails")).correlate_except(None)
         return value.add_cte(fails.cte(self._failing_name, nesting=True), nest_here=True)
+
+    def _added_up(self) -> Select[Any] | None:
+        """One row for all that are alike but for their packages, where several ask of nothing else.
+
+        A site has thousands of facets, and a handful of compilers and targets.
+        """
+        sources = [source for source in self._read if _OF_PACKAGES.isdisjoint(one.name for one in source.c)]
+        names = sorted({one.name for source in sources for one in source.c} - {_COUNT})
+        if len(sources) < _FEWEST_READERS or not names:
+            return None
+        for source in sources:
+            source.rows_name = self._few_name
+        every = table(self._name, *(column(name) for name in names), column(_COUNT, BigInteger()))
+        by = [every.c[name] for name in names]
+        return select(*by, sql_cast(func.sum(every.c[_COUNT]), BigInteger).label(_COUNT)).group_by(*by)
 
 
 class _Again(RowSource):
