@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -112,6 +113,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 def wired(socket_path: str) -> Iterator[Wire]:
     """A wire to the PostgreSQL that listens at this path, for as long as the block."""
     wire = Wire(socket_path)
+    # Each message of a service waits for this thread: not for as long as another may compute (5 ms).
+    sys.setswitchinterval(0.0002)
     wire._loop.run_until_complete(wire._serve())
     thread = threading.Thread(target=wire._loop.run_forever, daemon=True)
     thread.start()
