@@ -13,6 +13,7 @@ from typing import cast
 
 import jwt
 
+from spackmon.auth.clock_jumps import ClockJumps
 from spackmon.auth.signing_keys import FIRST_KEY, Keys, StoredKey
 from spackmon.errors import Code, Refused
 
@@ -48,6 +49,8 @@ class AccessTokens:
         self.has_read_keys = False
         """Whether the keys are those of the database; before that there is the secret itself."""
         self._lifetime_seconds = lifetime_seconds
+        # For longer none lives that was issued before a jump.
+        self._jumps = ClockJumps(lifetime_seconds)
 
     @property
     def is_open(self) -> bool:
@@ -103,6 +106,7 @@ class AccessTokens:
                 encoded,
                 key,
                 algorithms=[_ALGORITHM],
+                leeway=self._jumps.ahead_seconds(),
                 # A second process's clock may be ahead of ours: only the end of the time counts.
                 options={"require": ["exp", "sub", "access"], "verify_nbf": False, "verify_iat": False},
             )
