@@ -17,6 +17,7 @@ from spackmon.ingest import store
 from spackmon.ingest.checking import check_database
 from spackmon.models import Base
 from spackmon.submission import PhaseReport
+from tests.closures import delete_all
 from tests.ingest.installs import START, ZLIB, after
 from tests.ingest.reports import Site, build_report, spec
 from tests.properties import examples
@@ -71,8 +72,7 @@ def test_together_is_as_one_after_the_other(database: Database, monkeypatch: pyt
 def _after(database: Database, rounds: Sequence[Round], write: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(store, "utc_now", lambda: START)
     with database.engine.begin() as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
+        delete_all(connection, [table.name for table in reversed(Base.metadata.sorted_tables)])
     site = Site(database)
     builds = [
         site.build(ZLIB), site.build(ZLIB, host="node-2"), site.build(HDF5, ZLIB),
