@@ -152,9 +152,7 @@ class Database:
 
         def hurried(connection: Connection) -> Result:
             if not self.is_sqlite:
-                # SQLAlchemy's own way takes twice as long, and it is one more for each of these.
-                cursor = connection.connection.cursor()
-                cursor.execute(f"SET LOCAL lock_timeout = {round(_TRY_SECONDS * 1000)}")
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(_TRY_SECONDS * 1000)}")
             return work(connection)
 
         try:
