@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert
 
-from spackmon.ingest.tables.closure_pairs import WAYS, how, insert_pairs
+from spackmon.ingest.tables.closure_pairs import insert_pairs, pair_of
 
 _LISTS = ("descendant_list", "ancestor_list")
 
@@ -24,9 +24,6 @@ def delete_all(connection: Connection, tables: Iterable[str]) -> None:
 def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows into a table, of which none is there."""
     if _is_listed(connection, table.name):
-        pairs = (
-            (r["ancestor_id"], r["descendant_id"], how(r["depth"], *(r[way] for way in WAYS))) for r in rows
-        )
-        insert_pairs(connection, pairs)
+        insert_pairs(connection, map(pair_of, rows))
     elif rows:
         connection.execute(insert(table), rows)

@@ -8,7 +8,7 @@ from alembic import op
 from spackmon.models.columns import UtcDateTime
 from spackmon.ops.phases_as_text import unpack
 from spackmon.ops.replacing import Replacing
-from spackmon.ops.rewriting import Part, Rewriting, columns
+from spackmon.ops.rewriting import Repacked, Rewriting, columns, ranges
 from spackmon.runs.packed_phases import pack
 
 revision = "0059"
@@ -66,25 +66,24 @@ _CLAIM = Replacing(
         "manifest_id": "manifest", "ci_job_id": "ci_job",
     },
     "integer",
-    {"phases": "packed"},
+    {"phases": "repacked"},
 )  # fmt: skip
 
 
-class _Claims(Part):
-    """Claims, whose phases are packed by the program."""
-
-    def _source(
-        self, connection: sa.Connection, which: str, values: Mapping[str, object]
-    ) -> tuple[str, Mapping[str, object]]:
-        found = _packed(connection, which, values)
-        packed = "unnest(CAST(:claim_ids AS bigint[]), CAST(:packed AS bytea[])) w(claim_id, packed)"
-        given = {"claim_ids": [one for one, _ in found], "packed": [phases for _, phases in found]}
-        return f"claim LEFT JOIN {packed} ON claim_id = id", given
+def _packed(
+    connection: sa.Connection, which: str, values: Mapping[str, object]
+) -> list[tuple[int, bytes | None]]:
+    """The numbers of claims that have phases, with these as they are kept from now on."""
+    question = sa.text(_PHASES.format(which)).columns(first_reported_at=UtcDateTime())
+    return [
+        (row.id, pack(unpack(row.phases, row.first_reported_at), row.first_reported_at))
+        for row in connection.execute(question, values)
+    ]
 
 
 _REWRITING = Rewriting(
     "phases_of_claims",
-    (_Claims(_CLAIM, "id", "claim"),),
+    (Repacked(_CLAIM, "id", "claim", _packed),),
     ("build_event", "analysis", "ruling", "claim_log"),
 )
 
@@ -100,22 +99,8 @@ def upgrade() -> None:
         _REWRITING.put(connection)
         return
     op.add_column("claim", sa.Column("packed", sa.LargeBinary))
-    last, greatest = 0, connection.scalar(sa.text("SELECT max(id) FROM claim")) or 0
-    while last < greatest:
-        found = _packed(connection, "id > :last AND id <= :after", {"last": last, "after": last + _AT_ONCE})
-        if found:
+    for last, after in ranges(connection, "claim", _AT_ONCE):
+        if found := _packed(connection, "id > :last AND id <= :after", {"last": last, "after": after}):
             connection.execute(_UPDATE, [{"id": one, "packed": phases} for one, phases in found])
-        last += _AT_ONCE
     op.drop_column("claim", "phases")
     op.alter_column("claim", "packed", new_column_name="phases")
-
-
-def _packed(
-    connection: sa.Connection, which: str, values: Mapping[str, object]
-) -> list[tuple[int, bytes | None]]:
-    """The numbers of claims that have phases, with these as they are kept from now on."""
-    question = sa.text(_PHASES.format(which)).columns(first_reported_at=UtcDateTime())
-    return [
-        (row.id, pack(unpack(row.phases, row.first_reported_at), row.first_reported_at))
-        for row in connection.execute(question, values)
-    ]

@@ -7,7 +7,7 @@ from alembic import op
 
 from spackmon.graph.packed_claims import pack, unpack
 from spackmon.ops.replacing import Replacing
-from spackmon.ops.rewriting import Part, Rewriting, columns
+from spackmon.ops.rewriting import Repacked, Rewriting, columns, ranges
 
 revision = "0061"
 down_revision = "0060"
@@ -43,27 +43,21 @@ _DOCUMENT = Replacing(
     },
     "integer",
     {
-        "packed": "with_hashes",
+        "packed": "repacked",
         **{name: f"CASE WHEN packed IS NULL THEN {name} END" for name in ("hashes", "package_hash")},
     },
 )  # fmt: skip
 
 
-class _Documents(Part):
-    """Documents, whose hashes the program packs with them."""
-
-    def _source(
-        self, connection: sa.Connection, which: str, values: Mapping[str, object]
-    ) -> tuple[str, Mapping[str, object]]:
-        found = _with_hashes(connection, which, values)
-        packed = (
-            "unnest(CAST(:document_ids AS bigint[]), CAST(:packed AS bytea[])) w(document_id, with_hashes)"
-        )
-        given = {"document_ids": [one for one, _ in found], "packed": [packed for _, packed in found]}
-        return f"spec_document LEFT JOIN {packed} ON document_id = id", given
+def _with_hashes(
+    connection: sa.Connection, which: str, values: Mapping[str, object]
+) -> list[tuple[int, bytes]]:
+    """The numbers of documents that are packed, with these as they are kept from now on."""
+    rows = connection.execute(sa.text(_PACKED.format(which)), values)
+    return [(row.id, pack(*unpack(row.packed, row.dictionary), row.hashes, row.package_hash)) for row in rows]
 
 
-_REWRITING = Rewriting("documents", (_Documents(_DOCUMENT, "id", "spec_document"),))
+_REWRITING = Rewriting("documents", (Repacked(_DOCUMENT, "id", "spec_document", _with_hashes),))
 
 
 def ahead(connection: sa.Connection, tell: Callable[[str], None]) -> None:
@@ -81,17 +75,6 @@ def upgrade() -> None:
         table.alter_column("hashes", nullable=True)
     where = sa.text(_NOT_PACKED)
     op.create_index(_INDEX, "spec_document", ["id"], sqlite_where=where)
-    last, greatest = 0, connection.scalar(sa.text("SELECT max(id) FROM spec_document")) or 0
-    while last < greatest:
-        range_ = {"last": last, "after": last + _AT_ONCE}
-        if found := _with_hashes(connection, "id > :last AND id <= :after", range_):
+    for last, after in ranges(connection, "spec_document", _AT_ONCE):
+        if found := _with_hashes(connection, "id > :last AND id <= :after", {"last": last, "after": after}):
             connection.execute(_UPDATE, [{"id": one, "packed": packed} for one, packed in found])
-        last += _AT_ONCE
-
-
-def _with_hashes(
-    connection: sa.Connection, which: str, values: Mapping[str, object]
-) -> list[tuple[int, bytes]]:
-    """The numbers of documents that are packed, with these as they are kept from now on."""
-    rows = connection.execute(sa.text(_PACKED.format(which)), values)
-    return [(row.id, pack(*unpack(row.packed, row.dictionary), row.hashes, row.package_hash)) for row in rows]

@@ -14,7 +14,7 @@ _STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class ClockJumps:
-    """What this process sees of them: whoever asks seldom hears of a jump late, and for as long."""
+    """What this process sees of them: a jump is noticed when somebody asks, and remembered from then on."""
 
     def __init__(self, remembered_seconds: float) -> None:
         self._remembered_seconds = remembered_seconds

@@ -4,7 +4,7 @@ All of them are copied beside the old ones with their indexes, what changes mean
 place in one transaction.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -29,6 +29,12 @@ def columns(described: str) -> str:
         for name in names.split():
             found.append(f"{name.rstrip('!')} {_KINDS[kind]}{' NOT NULL' * name.endswith('!')}")
     return ", ".join(found)
+
+
+def ranges(connection: Connection, table: str, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges of so many ids, which together are all of a table: above the one and up to the other."""
+    greatest = connection.scalar(text(f"SELECT max(id) FROM {table}")) or 0  # noqa: S608 -- our own
+    return ((last, last + size) for last in range(0, greatest, size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,8 @@ class Part:
 
     def copy_all(self, connection: Connection) -> None:
         """Copy all rows, so many at a time as memory and a statement's parameters have room for."""
-        greatest = connection.scalar(text(f"SELECT max(id) FROM {self.source}")) or 0  # noqa: S608 -- our own
-        for last in range(0, greatest, _ROWS_OF_A_STATEMENT):
-            self.copy_range(connection, last, last + _ROWS_OF_A_STATEMENT)
+        for last, after in ranges(connection, self.source, _ROWS_OF_A_STATEMENT):
+            self.copy_range(connection, last, after)
 
     def again(self, connection: Connection, ids: Ids) -> None:
         """Copy anew what was noted of the table."""
@@ -76,6 +81,24 @@ class Part:
         values = {"ids": sorted(ids[self.table])}
         connection.execute(text(f"DELETE FROM {self.replacing.next} WHERE {among}"), values)  # noqa: S608
         self.copy(connection, among, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Repacked(Part):
+    """A table with a column that the program makes: copied as `repacked`, which is null where there is none.
+
+    `repack` gives the ids of rows of which a condition is true, each with that value.
+    """
+
+    repack: Callable[[Connection, str, Mapping[str, object]], Sequence[tuple[int, bytes | None]]]
+
+    def _source(
+        self, connection: Connection, which: str, values: Mapping[str, object]
+    ) -> tuple[str, Mapping[str, object]]:
+        found = self.repack(connection, which, values)
+        made = "unnest(CAST(:made_ids AS bigint[]), CAST(:made AS bytea[])) w(made_id, repacked)"
+        given = {"made_ids": [one for one, _ in found], "made": [value for _, value in found]}
+        return f"{self.table} LEFT JOIN {made} ON made_id = id", given
 
 
 @dataclass(frozen=True, slots=True)

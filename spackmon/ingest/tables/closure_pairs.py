@@ -11,9 +11,10 @@ each other. Who takes pairs out owns the graphs (`locks`).
 
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -22,7 +23,7 @@ from spackmon.models.graph import ANCESTORS_OF_CHUNK
 
 # How two specs are connected, in one number: a graph has thousands of pairs, and each column costs.
 _BY_CARET, _BY_LINK_RUN, _BY_BUILD, _DEPTH = 1, 2, 4, 8
-WAYS = ("by_caret", "by_link_run", "by_build")
+_WAYS = ("by_caret", "by_link_run", "by_build")
 
 Pair = tuple[int, int]
 """An ancestor and a descendant."""
@@ -170,6 +171,11 @@ _ABOVE_ALONE = Statement(
 def how(depth: int, by_caret: bool, by_link_run: bool, by_build: bool) -> int:
     """How two specs are connected, as a number."""
     return depth * _DEPTH + by_caret * _BY_CARET + by_link_run * _BY_LINK_RUN + by_build * _BY_BUILD
+
+
+def pair_of(row: Mapping[str, Any]) -> ClosureRow:
+    """What `insert_pairs` takes, of a row of the view."""
+    return row["ancestor_id"], row["descendant_id"], how(row["depth"], *(row[way] for way in _WAYS))
 
 
 def insert_pairs(connection: Connection, rows: Iterable[ClosureRow]) -> None:

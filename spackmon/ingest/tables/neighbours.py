@@ -69,11 +69,7 @@ _TOUCHING = over_rows(
         AND {_TOUCHES}
     UNION
     SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.package_id = m.package_id AND c.spec_id IS NULL AND m.spec_id IS NOT NULL
-        AND {_TOUCHES}
-    UNION
-    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
-    JOIN claim c ON c.package_id = m.package_id AND m.spec_id IS NULL
+    JOIN claim c ON c.package_id = m.package_id AND (c.spec_id IS NULL OR m.spec_id IS NULL)
         AND {_TOUCHES}
     UNION
     SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id

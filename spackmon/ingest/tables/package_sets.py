@@ -61,12 +61,13 @@ _BELOW = over_rows(
     """,
 )
 
-_MIXED = """
+_FACET = Statement(
+    """
     SELECT f.id, f.package_id FROM build_facet f WHERE f.package_set_id = 0 AND f.package_version_id <> 0
         AND EXISTS (SELECT 1 FROM build b WHERE b.facet_id = f.id)
     ORDER BY f.id LIMIT 1
-"""
-_FACET = Statement(_MIXED)
+    """
+)
 
 # The most common first.
 _SETS_OF_FACET = Statement(
@@ -124,10 +125,7 @@ def write_sets(connection: Connection, below: Mapping[int, Set[int]]) -> int:
     """
     every = set(below).union(*below.values())
     name_of = {row.id: row.name for row in _NAMES.run(connection, sorted((one,) for one in every))}
-    return _write(connection, {one: {name_of[other] for other in under} for one, under in below.items()})
-
-
-def _write(connection: Connection, names_below: Mapping[int, Set[str]]) -> int:
+    names_below = {one: {name_of[other] for other in under} for one, under in below.items()}
     others = _differing(connection, names_below)
     count_builds_of(connection, [spec_id for spec_id, _, _ in others])
     return sum(was_known for _, _, was_known in others)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Boolean, Connection, Float, Integer, LargeBinary
 
-from spackmon.ingest.tables.closure_pairs import WAYS, how, insert_pairs
+from spackmon.ingest.tables.closure_pairs import insert_pairs, pair_of
 from spackmon.models import Base
 from spackmon.models.columns import UtcDateTime
 
@@ -175,13 +175,7 @@ def _is_view(connection: Connection, form: Form) -> bool:
 def _append(connection: Connection, form: Form, rows: Iterator[Row]) -> None:
     names = [name for name, _ in form.columns]
     while some := [dict(zip(names, row, strict=True)) for row in islice(rows, _PAIRS_AT_ONCE)]:
-        insert_pairs(
-            connection,
-            (
-                (row["ancestor_id"], row["descendant_id"], how(row["depth"], *(row[way] for way in WAYS)))
-                for row in some
-            ),
-        )
+        insert_pairs(connection, map(pair_of, some))
 
 
 def _read(form: Form, rows: Iterable[Row]) -> Iterator[Sequence[Any]]:
