@@ -99,6 +99,7 @@ def measure(loaded: Loaded, size: Size, *, quick: bool) -> list[Result]:
 
 def _one_writer(loaded: Loaded, database: Database, graphs: Graphs, rounds: int) -> list[Result]:
     runs = 10
+    database.write(peers.make_tables)
     known = graphs.again("known")
     for body in (known, graphs.new()):
         _store(database, report_of(body))

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Connection, MetaData, func, or_, select
 from sqlalchemy.orm import Session, joinedload, registry, relationship, selectinload
 
 from spackmon import models
@@ -111,8 +111,19 @@ class Build(_Row):
     """A Build."""
 
 
+# What spackmon reads as rows and stores otherwise: an ORM's service would store the rows.
+_ROWS = MetaData(naming_convention=models.Base.metadata.naming_convention)
+
+
 def _map(cls: type[_Row], model: Any, **relations: Any) -> None:
     mapping.map_imperatively(cls, model.__table__, properties=relations)
+
+
+def _map_rows(cls: type[_Row], model: Any) -> None:
+    rows = model.__table__.to_metadata(_ROWS, name=f"{model.__tablename__}_row")
+    for index in rows.indexes:
+        index.name = f"{index.name}_row"
+    mapping.map_imperatively(cls, rows)
 
 
 _DEPENDENCY = models.Dependency.__table__.c
@@ -123,7 +134,7 @@ _map(Target, models.Target)
 _map(Architecture, models.Architecture, target=relationship(Target))
 _map(ParameterSet, models.ParameterSet)
 _map(Parameter, models.Parameter)
-_map(Closure, models.Closure)
+_map_rows(Closure, models.Closure)
 _map(SpecHash, models.SpecHash)
 _map(SpecDocument, models.SpecDocument)
 _map(SpecCompiler, models.SpecCompiler)
@@ -299,6 +310,11 @@ def _moment(moment: datetime) -> str:
 
 def _body(data: dict[str, Any]) -> bytes:
     return json.dumps({"data": data}, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def make_tables(connection: Connection) -> None:
+    """Make the tables that `store_row_by_row` fills and spackmon has no more."""
+    _ROWS.create_all(connection)
 
 
 def store_row_by_row(session: Session, graph: SpecGraph) -> None:

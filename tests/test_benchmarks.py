@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, select
+from sqlalchemy.orm import Session
 
-from benchmarks import grow, load, questions, torture
+from benchmarks import grow, load, peers, questions, torture
 from benchmarks.against import compare
 from benchmarks.data import Site, Size
 from benchmarks.databases import Loaded
+from benchmarks.ingest import Graphs, report_of
 from benchmarks.measure import Meter
 from benchmarks.runs import Installable, builds
 from benchmarks.server import served
 from spackmon import models
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
+from spackmon.graph.closure import descendants
 from spackmon.ingest.checking import check_database
 from spackmon.ingest.tables.build_contents import wrong_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
@@ -87,6 +90,16 @@ def _ask_every_question(site: Loaded) -> None:
         assert len({question.name for question in asked}) == len(asked)
         for question in asked:
             question.ask(server.http)
+
+
+def test_an_orm_stores_a_graph_as_rows_also_where_we_store_none(database: Database):
+    graph = report_of(Graphs(TINY).new()).graph
+    database.write(peers.make_tables)
+    with Session(database.engine) as session:
+        peers.store_row_by_row(session, graph)
+        pairs = session.scalar(select(func.count()).select_from(peers.Closure))
+        assert session.scalar(select(func.count()).select_from(models.Spec)) == len(graph.nodes)
+        assert pairs == sum(len(below) for below in descendants(graph.nodes).values())
 
 
 def test_a_hostile_body_is_sent_while_others_are_answered(database_url: str, tmp_path: Path) -> None:
