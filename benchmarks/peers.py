@@ -170,8 +170,8 @@ def _spec_parts(path: Any) -> Sequence[Any]:
 def builds_with(session: Session, name: str, version: str, *, eager: bool) -> bytes:
     """The question of issue 2's item 7: the newest 100 builds that contain a dependency version."""
     below = (
-        select(models.Closure.ancestor_id)
-        .join(models.Spec, models.Spec.id == models.Closure.descendant_id)
+        select(models.ClosureAbove.ancestor_id)
+        .join(models.Spec, models.Spec.id == models.ClosureAbove.descendant_id)
         .join(models.PackageVersion)
         .join(models.Package)
         .where(models.Package.name == name, models.PackageVersion.version == version)
