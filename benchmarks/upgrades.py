@@ -1,0 +1,106 @@
+"""`python -m benchmarks.upgrades`: how long those who report wait while a site is upgraded, on PostgreSQL.
+
+The program of before serves the site and is reported to all the time: a graph with new specs, a build of its
+root, a phase and the end, one request after the other. Beside it `spackmon db upgrade` of this checkout runs.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.data import Size
+from benchmarks.ingest import Graphs
+from tests.server import PROGRAM, Server, served_by_process
+
+Wait = tuple[float, float, int]
+"""When a report was sent, how many seconds it took, and the status of its answer."""
+
+
+def main() -> int:
+    """Print how long the upgrade took and how long reports waited; 1 if one was refused."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.upgrades", description=__doc__)
+    parser.add_argument("url", help="the site's database, as the program of before left it")
+    parser.add_argument("before", type=Path, help="a checkout of the program of before, installed")
+    asked = parser.parse_args()
+    environment = {"SPACKMON_DISABLE_AUTHENTICATION": "true"}
+    with tempfile.TemporaryDirectory(prefix="spackmon-upgrades-") as directory:
+        program = asked.before / ".venv" / "bin" / "spackmon"
+        with served_by_process(asked.url, Path(directory), environment, program=program) as server:
+            quiet: list[Wait] = []
+            with _reporting(server, quiet, "quiet"):
+                time.sleep(10)
+            beside: list[Wait] = []
+            with _reporting(server, beside, "beside"):
+                began = time.monotonic()
+                variables = {**os.environ, "SPACKMON_DATABASE_URL": asked.url}
+                subprocess.run([PROGRAM, "db", "upgrade"], env=variables, check=True)
+                took = time.monotonic() - began
+    print(f"the upgrade took {took:.0f} s; the machine's load is {os.getloadavg()[0]:.1f}")
+    for name, waits in (("before", quiet), ("beside", beside)):
+        print(f"{name}: {_described(waits, began)}")
+    return int(any(status != 200 for *_, status in beside))
+
+
+def _described(waits: list[Wait], began: float) -> str:
+    refused = sum(status not in (200, 201) for *_, status in waits)
+    middle = statistics.median(seconds for _, seconds, _ in waits)
+    longest = sorted(waits, key=lambda wait: -wait[1])[:5]
+    shown = ", ".join(f"{seconds:.1f} s (sent at {sent - began:.0f} s)" for sent, seconds, _ in longest)
+    return f"{len(waits)} reports, {refused} refused, median {middle * 1000:.0f} ms, longest {shown}"
+
+
+@contextmanager
+def _reporting(server: Server, waits: list[Wait], label: str) -> Iterator[None]:
+    """Somebody who reports all the time; what each report waited is appended to `waits`."""
+    over, graphs = threading.Event(), Graphs(Size(specs=3_000, builds=1_000))
+
+    def send(path: str, body: bytes) -> dict[str, object]:
+        began = time.monotonic()
+        answer = server.http.post(path, content=body, headers={"Content-Type": "application/json"})
+        waits.append((began, time.monotonic() - began, answer.status_code))
+        return answer.json() if answer.status_code in (200, 201) else {}
+
+    def report(number: int) -> None:
+        graph = graphs.new(f"{label}-{os.getpid()}-{number}-")
+        send("/ms1/specs/new/", graph)
+        root = json.loads(graph)["spec"]["nodes"][0]["hash"]
+        build = {
+            "full_hash": root, "spack_version": "0.17.0", "tags": "nightly", "host_os": "debian12",
+            "platform": "linux", "host_target": "zen2", "hostname": "upgraded", "kernel_version": "6.1",
+        }  # fmt: skip
+        found = send("/ms1/builds/new/", json.dumps(build).encode())
+        known = found.get("data", {})
+        if not isinstance(known, dict) or "build" not in known:
+            return
+        number_of_build = known["build"]["build_id"]
+        phase = {"build_id": number_of_build, "phase_name": "build", "status": "SUCCESS", "output": "made"}
+        send("/ms1/builds/phases/update/", json.dumps(phase).encode())
+        end = {"build_id": number_of_build, "status": "SUCCESS"}
+        send("/ms1/builds/update/", json.dumps(end).encode())
+
+    def go_on() -> None:
+        number = 0
+        while not over.is_set():
+            report(number)
+            number += 1
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
