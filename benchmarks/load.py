@@ -31,6 +31,8 @@ from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.logs.groups import VERSION, digest
+from spackmon.logs.reported import event_of
+from spackmon.logs.taxonomy import of_site
 from spackmon.logs.words import searchable
 from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.runs.packed_phases import pack
@@ -230,6 +232,7 @@ class _Rows:
     def _errors(self, attempt_id: int, claim_id: int, errors: Sequence[Error]) -> Iterator[_Row]:
         for position, error in enumerate(errors, 1):
             print_ = fingerprint(error.text)
+            message_at, message = _message(error)
             row = {
                 "fingerprint": digest(print_), "version": VERSION, "normal_form": print_, "tool": "gcc",
                 "error_class": "compile", "blame": "PACKAGE", "text": error.text, "is_muted": False,
@@ -242,7 +245,7 @@ class _Rows:
                 "source_line": error.source_line, "pre_context": error.pre_context,
                 "post_context": error.post_context, "error_group_id": group_id, "role": "PRIMARY",
                 "tool": "gcc", "error_class": "compile", "blame": "PACKAGE", "fingerprint": digest(print_),
-                "is_first": position == 1, "occurrences": 1, "message": error.text,
+                "is_first": position == 1, "occurrences": 1, "message_at": message_at, "message": message,
                 "search_words": searchable(error.text, error.source_file),
             }  # fmt: skip
 
@@ -305,6 +308,17 @@ def _ran(run: Run, began: datetime) -> dict[str, Any]:
         "finished_at": began + timedelta(seconds=run.duration_seconds),
         "duration_seconds": run.duration_seconds,
     }  # fmt: skip
+
+
+def _message(error: Error) -> tuple[int | None, str]:
+    """What an error says without its place, as it is stored (`ingest.tables.event_messages`)."""
+    read = event_of(
+        "error", error.text, error.pre_context, error.post_context, error.source_file, error.source_line,
+        of_site(),
+    )  # fmt: skip
+    if error.text.endswith(read.message):
+        return len(error.text) - len(read.message) + 1, ""
+    return None, read.message
 
 
 def _claim(claim_id: int, owner_id: int, key: str, run: Mapping[str, Any]) -> Claim:
