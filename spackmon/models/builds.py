@@ -182,9 +182,15 @@ class Build(Base):
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
-# What was never started is last where the newest are first; in SQLite so without a word in an index.
-Index("ix_build_started_at_id", Build.started_at.desc().nulls_last(), Build.id.desc())
-Index("ix_build_finished_at_id", Build.finished_at.desc().nulls_last(), Build.id.desc())
+# What was never started is last where the newest are first; in SQLite so without a word in an index. The
+# newest are behind all others, as in the indexes by reports, where PostgreSQL fills its pages.
+Index("ix_build_started_at", Build.started_at.asc().nulls_first())
+Index("ix_build_finished_at", Build.finished_at.asc().nulls_first())
+# Those without a moment may be many: they have the order of their ids from here.
+for name in ("started_at", "finished_at"):
+    none = text(f"{name} IS NULL")
+    Index(f"ix_build_no_{name}", Build.id, sqlite_where=none, postgresql_where=none)
+# As many as there are of a source that says whole seconds may have taken as long.
 Index("ix_build_duration_seconds_id", Build.duration_seconds.desc().nulls_last(), Build.id.desc())
 # The newest build of a facet.
 Index(

@@ -16,7 +16,14 @@ from spackmon.query.rows.sort_keys import SortKey, beyond, sort_key, sort_value
 from spackmon.query.sql.among import among
 from spackmon.query.sql.conditions import Bind, Path
 from spackmon.query.sql.json_text import constant
-from spackmon.query.sql.scope import Attribute, Scope, has_index, is_never_null, referred_table
+from spackmon.query.sql.scope import (
+    Attribute,
+    Scope,
+    has_index,
+    has_index_of_nulls,
+    is_never_null,
+    referred_table,
+)
 from spackmon.query.sql.values import Given
 
 _ABOVE_ALL, _BELOW_ALL = (literal_column(one, BigInteger()) for one in (str(2**63 - 1), "-1"))
@@ -61,8 +68,10 @@ def parts_of(row: Scope, path: Path, keys: Sequence[SortKey], page: Placed, bind
     column, id_ = columns[-1], path[0].class_.id
     if len(path) == 1 and "values" in column.info:
         return parts.of_values(column.info["values"])
+    if len(path) == 1 and keys[0].may_be_null and has_index_of_nulls(path[0]):
+        return parts.with_value_and_without(nulls_by_id=True)
     if len(path) == 1 and keys[0].may_be_null and has_index(path[0], id_):
-        return parts.with_value_and_without()
+        return parts.with_value_and_without(nulls_by_id=False)
     if len(path) == 2 and has_index(path[0], id_):
         return parts.of_references(path[1])
     return []
@@ -84,8 +93,11 @@ class _Parts:
         by_id = [number.ordered(from_end=self.page.from_end)]
         return [self._part(self.keys, by_id, value.value == constant(one)) for one in values]
 
-    def with_value_and_without(self) -> list[Select[Any]]:
-        """The rows that have a value, and those that have none, which stand last."""
+    def with_value_and_without(self, *, nulls_by_id: bool) -> list[Select[Any]]:
+        """The rows that have a value, and those that have none, which stand last.
+
+        `nulls_by_id` says that an index has the ids of these alone.
+        """
         key, number = self.keys
         extreme = _extreme(key)
         if extreme is None:
@@ -97,7 +109,7 @@ class _Parts:
         without = key.value.asc().nulls_first() if self.page.from_end else key.value.desc().nulls_last()
         return [
             self._part([known, number], [value, by_id], key.value.is_not(None)),
-            self._part(self.keys, [without, by_id], key.value.is_(None)),
+            self._part(self.keys, [by_id] if nulls_by_id else [without, by_id], key.value.is_(None)),
         ]
 
     def of_references(self, attribute: Attribute) -> list[Select[Any]]:

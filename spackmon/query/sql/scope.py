@@ -86,6 +86,15 @@ def has_index(*attributes: Attribute) -> bool:
     )
 
 
+@cache
+def has_index_of_nulls(attribute: Attribute) -> bool:
+    """Whether an index has the ids of the rows without this value: one of its values needs no ids then."""
+    column_: Column[Any] = attribute.property.columns[0]
+    table: Any = column_.table
+    wheres = (index.dialect_options["postgresql"]["where"] for index in table.indexes)
+    return any(str(where) == f"{column_.name} IS NULL" for where in wheres)
+
+
 def is_never_null(value: ColumnElement[Any]) -> bool:
     """Whether a value is a column that is declared NOT NULL, of a row that is always there."""
     source = getattr(value, "table", None)
