@@ -5,7 +5,7 @@ place in one transaction.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy import Connection, inspect, text
@@ -39,11 +39,15 @@ def ranges(connection: Connection, table: str, size: int) -> Iterator[tuple[int,
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A table that is written anew; `key` is the column by whose ranges that is done, ids of `source`."""
+    """A table that is written anew; `key` is the column by whose ranges that is done, ids of `source`.
+
+    Parts of one `source` are copied again together. `kept` is true of the rows that are copied at all.
+    """
 
     replacing: Replacing
     key: str
     source: str
+    kept: str = field(default="true", kw_only=True)
 
     @property
     def table(self) -> str:
@@ -56,7 +60,8 @@ class Part:
         names = ["id"] * bool(self.replacing.id_type) + [one.split()[0] for one in definitions]
         copied = ", ".join(self.replacing.values.get(name, name) for name in names)
         source, given = self._source(connection, which, values)
-        rows = f"SELECT {copied} FROM {source} WHERE {which} ORDER BY {self.key}"  # noqa: S608 -- our own
+        where = f"({which}) AND {self.kept}"
+        rows = f"SELECT {copied} FROM {source} WHERE {where} ORDER BY {self.key}"  # noqa: S608 -- our own
         into = f"{self.replacing.next} ({', '.join(names)})"
         connection.execute(text(f"INSERT INTO {into} {rows}"), {**values, **given})
 
@@ -76,9 +81,9 @@ class Part:
             self.copy_range(connection, last, after)
 
     def again(self, connection: Connection, ids: Ids) -> None:
-        """Copy anew what was noted of the table."""
+        """Copy anew what was noted of its source."""
         among = f"{self.key} = ANY (CAST(:ids AS bigint[]))"
-        values = {"ids": sorted(ids[self.table])}
+        values = {"ids": sorted(ids[self.source])}
         connection.execute(text(f"DELETE FROM {self.replacing.next} WHERE {among}"), values)  # noqa: S608
         self.copy(connection, among, values)
 
@@ -114,7 +119,7 @@ class Rewriting:
 
     @property
     def _notes(self) -> Notes:
-        return Notes(f"{self.name}_note", tuple((one.table, one.key, one.table) for one in self.parts))
+        return Notes(f"{self.name}_note", tuple((one.table, one.key, one.source) for one in self.parts))
 
     @property
     def _progress(self) -> str:
