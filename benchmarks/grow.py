@@ -77,7 +77,7 @@ _RUNS: frozenset[Any] = frozenset((
     models.BuildEvent.__table__,
 ))  # fmt: skip
 _SPECS: frozenset[Any] = frozenset((
-    _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.SpecCompiler.__table__,
+    _SPEC, models.SpecHash.__table__, models.SpecDocument.__table__, models.OtherCompiler.__table__,
     models.Dependency.__table__, models.ProvidedVirtual.__table__, _CLOSURE,
     models.EnvironmentSet.__table__, models.EnvironmentVariable.__table__, models.Manifest.__table__,
     models.InstallFile.__table__, models.Log.__table__, models.LogChunk.__table__,

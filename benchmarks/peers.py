@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload, registry, relationship, selectin
 
 from spackmon import models
 from spackmon.graph.closure import by_ways, descendants
-from spackmon.graph.compilers import LANGUAGES
+from spackmon.graph.compilers import LANGUAGE_BITS
 from spackmon.graph.parameters import parameter_rows
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.versions import version_key
@@ -67,6 +67,10 @@ class Parameter(_Row):
     """An element of them."""
 
 
+class PackageHash(_Row):
+    """The hash of a recipe."""
+
+
 class Dependency(_Row):
     """An edge."""
 
@@ -85,10 +89,6 @@ class SpecHash(_Row):
 
 class SpecDocument(_Row):
     """Its document."""
-
-
-class SpecCompiler(_Row):
-    """Its compiler for a language."""
 
 
 class Environment(_Row):
@@ -137,7 +137,7 @@ _map(Parameter, models.Parameter)
 _map_rows(Closure, models.Closure)
 _map(SpecHash, models.SpecHash)
 _map(SpecDocument, models.SpecDocument)
-_map(SpecCompiler, models.SpecCompiler)
+_map(PackageHash, models.PackageHash)
 _map(
     Spec, models.Spec, package_version=relationship(PackageVersion), compiler=relationship(Compiler),
     architecture=relationship(Architecture),
@@ -364,25 +364,24 @@ def _spec(session: Session, node: SpecNode, format_version: int) -> Any:
     )  # fmt: skip
     for name, value in parameter_rows(node.parameters):
         _get_or_create(session, Parameter, {"name": name, "value": value, "parameter_set_id": parameters.id})
+    recipe = _get_or_create(session, PackageHash, {"value": node.package_hash})
     facts = {
         "package_version_id": version.id, "namespace": node.namespace, "compiler_id": compiler.id,
         "architecture_id": architecture.id, "parameter_set_id": parameters.id,
-        "package_hash": node.package_hash, "external": node.external, "format_version": format_version,
+        "external": node.external, "format_version": format_version,
     }  # fmt: skip
     spec = _get_or_create(
         session, Spec, {"hash": node.hash, "hash_kind": node.hash_kind}, names_compiler=True,
+        compiler_languages=sum(LANGUAGE_BITS.values()), package_hash_id=recipe.id,
         recorded_at=models.utc_now(), **facts,
     )  # fmt: skip
-    for language in LANGUAGES:
-        key = {"spec_id": spec.id, "language": language, "compiler_id": compiler.id}
-        _get_or_create(session, SpecCompiler, key, is_main=True)
     for kind, value in node.hashes:
         _get_or_create(session, SpecHash, {"value": value, "kind": kind, "spec_id": spec.id})
     edges = [["hash", edge.child, int(edge.deptypes), edge.virtuals] for edge in node.edges]
     key = {"spec_id": spec.id, "digest": _digest(node.document)}
     _get_or_create(
         session, SpecDocument, key, document=node.document, hashes=json.dumps(node.hashes),
-        edges=json.dumps(edges), states_all_edges=True, **facts,
+        edges=json.dumps(edges), states_all_edges=True, package_hash=node.package_hash, **facts,
     )  # fmt: skip
     return spec
 

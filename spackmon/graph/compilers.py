@@ -10,6 +10,9 @@ from collections.abc import Iterable, Sequence
 LANGUAGES = ("c", "cxx", "fortran")
 """The first one that a spec has says which of its compilers is *the* compiler (`main_compiler`)."""
 
+LANGUAGE_BITS = {language: 1 << place for place, language in enumerate(LANGUAGES)}
+"""Languages as the bits of a number."""
+
 Compiler = tuple[str, str]
 """Name and version."""
 
@@ -33,3 +36,8 @@ def main_compiler(named: Compiler | None, compilers: Sequence[tuple[str, Compile
     if named is not None:
         return named
     return compilers[0][1] if compilers else None
+
+
+def languages_of(compiler: Compiler | None, compilers: Iterable[tuple[str, Compiler]]) -> int:
+    """The sum of LANGUAGE_BITS of what one of the compilers of a spec compiles for it."""
+    return sum(LANGUAGE_BITS[language] for language, one in compilers if one == compiler)

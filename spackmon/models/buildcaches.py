@@ -39,7 +39,7 @@ class BuildcacheEntry(Base):
     buildcache_id: Mapped[int] = mapped_column(ForeignKey(Buildcache.id))
     layout_version: Mapped[int]
     spec_hash: Mapped[str] = mapped_column(ByteOrderedWord)
-    spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id), index=True)
+    spec_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Spec.id), index=True)
     in_index: Mapped[bool | None]
     has_spec_file: Mapped[bool | None]
     has_archive: Mapped[bool | None]

@@ -48,6 +48,6 @@ class LockFileRoot(Base):
     position: Mapped[int]
     abstract_spec: Mapped[str] = mapped_column(ByteOrderedText)
     spec_hash: Mapped[str] = mapped_column(ByteOrderedText)
-    spec_id: Mapped[int | None] = mapped_column(ForeignKey(Spec.id), index=True)
+    spec_id: Mapped[int | None] = mapped_column(RowId, ForeignKey(Spec.id), index=True)
     group_name: Mapped[str | None] = mapped_column(ByteOrderedText)
     included_from: Mapped[str | None] = mapped_column(ByteOrderedText)

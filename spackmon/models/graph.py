@@ -132,6 +132,15 @@ class PackageSetMember(Base):
     package_set_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
 
 
+class PackageHash(Base):
+    """The hash of a package's recipe, which all specs that are built by that recipe share."""
+
+    __tablename__ = "package_hash"
+
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    value: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
+
+
 class Spec(Base):
     """A concrete spec: what its documents state together.
 
@@ -139,8 +148,10 @@ class Spec(Base):
     in format v1 or v2 states (`full_hash`, `build_hash`, `hash`), the DAG `hash` from v3 on
     (`graph.identity`). Where documents differ, the values are those of the oldest format's longest document.
     `compiler_id` is the compiler that a document names (`names_compiler`), as formats before v5 do,
-    otherwise that of C, without one that of C++, else that of Fortran. `built_as` is a hash of the spec that
-    a spliced one was built as; that spec need not be here. `external_path` is the path in `external`.
+    otherwise that of C, without one that of C++, else that of Fortran; `compiler_languages` are those that
+    it compiles (`graph.compilers.LANGUAGE_BITS`), and OtherCompiler has what compiles others. `built_as` is a
+    hash of the spec that a spliced one was built as; that spec need not be here. `external_path` is the path
+    in `external`.
     `is_public`: somebody reported it for everybody; else SpecAudience says who may see it.
     `package_set_id` are the packages below it, as the closure says; null until a service has looked at a
     spec that an older version stored. Derived, so without a foreign key.
@@ -161,24 +172,26 @@ class Spec(Base):
         ),
     )  # fmt: skip
 
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    # The narrow before the wide and texts last: PostgreSQL pads what stands behind something shorter.
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    package_version_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(PackageVersion.id))
+    compiler_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Compiler.id))
+    architecture_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Architecture.id), index=True)
+    parameter_set_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(ParameterSet.id), index=True)
+    package_hash_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(PackageHash.id))
+    package_set_id: Mapped[int | None] = mapped_column(NarrowId, index=True)
+    format_version: Mapped[int] = mapped_column(SmallInteger)
+    compiler_languages: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    names_compiler: Mapped[bool]
+    is_public: Mapped[bool] = mapped_column(server_default=true())
     hash: Mapped[str] = mapped_column(ByteOrderedWord)
     hash_kind: Mapped[str] = mapped_column(ByteOrderedWord)
-    package_version_id: Mapped[int] = mapped_column(ForeignKey(PackageVersion.id))
     namespace: Mapped[str | None] = mapped_column(ByteOrderedText)
-    compiler_id: Mapped[int | None] = mapped_column(ForeignKey(Compiler.id))
-    names_compiler: Mapped[bool]
-    architecture_id: Mapped[int] = mapped_column(ForeignKey(Architecture.id), index=True)
-    parameter_set_id: Mapped[int] = mapped_column(ForeignKey(ParameterSet.id), index=True)
-    package_hash: Mapped[str | None] = mapped_column(ByteOrderedText)
+    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     external: Mapped[str | None] = mapped_column(JsonText)
     external_path: Mapped[str | None] = mapped_column(ByteOrderedText)
     built_as: Mapped[str | None] = mapped_column(ByteOrderedWord)
-    format_version: Mapped[int] = mapped_column(SmallInteger)
-    spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
-    is_public: Mapped[bool] = mapped_column(server_default=true())
-    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    package_set_id: Mapped[int | None] = mapped_column(NarrowId, index=True)
 
 
 class SpecRevision(Base):
@@ -200,7 +213,7 @@ class SpecHash(Base):
 
     value: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
     kind: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
-    spec_id: Mapped[int] = mapped_column(ForeignKey(Spec.id), primary_key=True, index=True)
+    spec_id: Mapped[int] = mapped_column(RowId, ForeignKey(Spec.id), primary_key=True, index=True)
 
 
 class SpecDocument(Base):
@@ -246,26 +259,32 @@ class SpecDocument(Base):
     built_as: Mapped[str | None] = mapped_column(ByteOrderedWord)
 
 
-class SpecCompiler(Base):
-    """A compiler of a spec and the language (c, cxx, fortran) that it compiles for it.
+class OtherCompiler(Base):
+    """A compiler of a spec that is not its own `compiler_id`, and a language that it compiles for it.
 
-    One that a document of before format v5 names is that of all three. `is_main`: it is the spec's own
-    `compiler_id`, by which all but the specs of mixed toolchains are found.
+    Specs of mixed toolchains alone have some.
     """
 
-    __tablename__ = "spec_compiler"
-    __table_args__ = (
-        Index(
-            "ix_spec_compiler_others", "compiler_id", "spec_id",
-            sqlite_where=text("is_main = 0"), postgresql_where=text("NOT is_main"),
-        ),
-        {"sqlite_with_rowid": False},
-    )  # fmt: skip
+    __tablename__ = "other_compiler"
+    __table_args__ = (Index(None, "compiler_id", "spec_id"), {"sqlite_with_rowid": False})
 
     spec_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id), primary_key=True)
     language: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
     compiler_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Compiler.id), primary_key=True)
-    is_main: Mapped[bool]
+
+
+class SpecCompiler(View):
+    """A compiler of a spec and a language (c, cxx, fortran) that it compiles for it: its own one and others.
+
+    One that a document of before format v5 names is that of all three. Who looks for the specs of a compiler
+    reads Spec and OtherCompiler, which have indexes.
+    """
+
+    __tablename__ = "spec_compiler"
+
+    spec_id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    language: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
+    compiler_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Compiler.id), primary_key=True)
 
 
 class Dependency(Base):
@@ -354,8 +373,8 @@ SPEC_TABLES = frozenset(
     model.__tablename__
     for model in (
         Package, PackageVersion, Compiler, Target, Architecture, ParameterSet, Parameter, PackageSet,
-        PackageSetMember, Spec, SpecHash,
-        SpecDocument, SpecCompiler, Dependency, ProvidedVirtual, Closure, SpecRevision,
+        PackageSetMember, PackageHash, Spec, SpecHash,
+        SpecDocument, OtherCompiler, Dependency, ProvidedVirtual, Closure, SpecRevision,
     )
 )  # fmt: skip
 """Where specs are: a transaction that changes one of these adds to SpecRevision."""

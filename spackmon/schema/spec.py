@@ -255,7 +255,10 @@ class Spec(Node):
         models.Spec, belongs=is_built_as, filters=True, description="The spliced specs that were built as it."
     )
     package_hash: str | None = column(
-        models.Spec.package_hash, filters=True, description="The hash of the package's recipe."
+        models.Spec.package_hash_id,
+        models.PackageHash.value,
+        filters=True,
+        description="The hash of the package's recipe.",
     )
     format_version: int = column(
         models.Spec.format_version, filters=True, description="The version of the spec JSON's format."

@@ -23,7 +23,7 @@ SECRET = spec("vault", "1", LEAF)
 OPEN = spec("hdf5", "1", LEAF)
 TABLES = [
     "build_content", "claim", "attempt", "build", "closure", "provided_virtual", "dependency",
-    "spec_compiler", "spec_hash", "spec_document", "spec_audience", "spec",
+    "other_compiler", "spec_hash", "spec_document", "spec_audience", "spec",
 ]  # fmt: skip
 ASKED = """
     SELECT s.hash, s.is_public, a.key FROM spec s

@@ -20,6 +20,9 @@ ZLIB = dataclasses.replace(
     spec("zlib", "1.3", compiler=None), edges=(Edge(GCC.hash, Deptype.BUILD, ("c", "cxx")),)
 )
 HDF5 = spec("hdf5", "1.14", ZLIB)
+# Of a mixed toolchain.
+HDF5 = dataclasses.replace(HDF5, edges=(*HDF5.edges, Edge(GCC.hash, Deptype.BUILD, ("fortran",))),
+                           package_hash="recipe")  # fmt: skip
 TOP = spec("top", "1", HDF5, GCC)
 
 _ID_OF = "(SELECT o.id FROM spec o WHERE o.hash = '{}')"
@@ -61,12 +64,13 @@ DAMAGES = {
         "DELETE FROM build_content",
         "INSERT INTO build_content (package_version_id, chunk, place, package_id) VALUES (1, 0, 99, 1)",
     ],
-    "compilers of specs": ["DELETE FROM spec_compiler", "UPDATE spec_compiler SET language = 'fortran' "
-        "WHERE language = 'c' AND spec_id = (SELECT max(spec_id) FROM spec_compiler WHERE language = 'c' "
-        "AND spec_id NOT IN (SELECT k.spec_id FROM spec_compiler k WHERE k.language = 'fortran'))"],
+    "compilers of specs": ["DELETE FROM other_compiler", "UPDATE other_compiler SET language = 'c'",
+        "INSERT INTO other_compiler (spec_id, language, compiler_id)"
+        " SELECT s.id, 'cxx', s.compiler_id FROM spec s WHERE s.compiler_id IS NOT NULL"],
     "hashes of specs": ["DELETE FROM spec_hash", "UPDATE spec_hash SET kind = 'build_hash'"],
     "values of specs": ["UPDATE spec SET compiler_id = NULL", "UPDATE spec SET format_version = 5",
-        "UPDATE spec SET built_as = hash"],
+        "UPDATE spec SET built_as = hash", "UPDATE spec SET compiler_languages = 2",
+        "UPDATE spec SET package_hash_id = NULL"],
     "runs": [
         "UPDATE attempt SET status = 'FAILED'", "DELETE FROM phase", "UPDATE attempt SET prefix = '/other'",
         "UPDATE attempt SET started_at = NULL",

@@ -100,8 +100,9 @@ def test_every_value_of_a_node_comes_back_as_it_was(site: Site) -> None:
     )  # fmt: skip
     site.apply(spec_report(node, spack_version="1.0"))
     (row,) = site.rows(
-        "SELECT ps.document, s.external, s.package_hash, s.namespace, s.compiler_id, d.packed FROM spec s "
-        "JOIN spec_document d ON d.spec_id = s.id JOIN parameter_set ps ON ps.id = s.parameter_set_id"
+        "SELECT ps.document, s.external, h.value, s.namespace, s.compiler_id, d.packed FROM spec s "
+        "JOIN spec_document d ON d.spec_id = s.id JOIN parameter_set ps ON ps.id = s.parameter_set_id "
+        "JOIN package_hash h ON h.id = s.package_hash_id"
     )
     assert row[:-1] == (node.parameters, node.external, node.package_hash, None, None)
     assert unpack(row[-1], NEWEST) == (node.document, "[]")

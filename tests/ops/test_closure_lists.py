@@ -58,7 +58,8 @@ def test_pairs_are_lists_whatever_changes_meanwhile(
                 raise InterruptedError
 
         def change(progress: str) -> None:
-            if progress == "what changed meanwhile" and before == 61:
+            # Later migrations say it, too.
+            if progress == "what changed meanwhile" and before == 61 and len(seen) == 1:
                 database.write_once(partial(_execute, CHANGES))
                 seen.append(_pairs(database, "closure"))
 

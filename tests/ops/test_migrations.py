@@ -463,17 +463,17 @@ COPIED = {
     "claim": "id, attempt_id, owner_id, key, status, is_live, last_reported_at, tags",
     "attempt_tag": "attempt_id, tag_id",
     "dependency": "parent_id, child_id, virtuals, deptypes",
-    "spec_compiler": "spec_id, compiler_id, language, is_main",
+    "spec_compiler": "spec_id, compiler_id, language",
     "provided_virtual": "spec_id, child_id, virtual, deptypes, by_caret",
     "error_group_build": "build_id, error_group_id, event_count, run_count, first_seen, last_seen",
 }
 COPYING = [
     *ERRING[:4],
     *FILLED[1:6],
-    "INSERT INTO spec (id, hash, hash_kind, package_version_id, names_compiler, architecture_id,"
-    " parameter_set_id, format_version, recorded_at)"
-    " VALUES (1, 'a', 'hash', 1, true, 1, 1, 3, :t), (2, 'b', 'hash', 2, true, 1, 1, 3, :t)",
     "INSERT INTO compiler (id, name, version, version_key) VALUES (1, 'gcc', '9', :b)",
+    "INSERT INTO spec (id, hash, hash_kind, package_version_id, names_compiler, architecture_id,"
+    " parameter_set_id, format_version, recorded_at, compiler_id)"
+    " VALUES (1, 'a', 'hash', 1, true, 1, 1, 3, :t, 1), (2, 'b', 'hash', 2, true, 1, 1, 3, :t, NULL)",
     "INSERT INTO dependency (parent_id, child_id, virtuals, deptypes) VALUES (2, 1, '[\"z-api\"]', 6)",
     "INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main) VALUES (1, 'c', 1, true)",
     "INSERT INTO provided_virtual (virtual, spec_id, child_id, deptypes, by_caret)"
@@ -646,7 +646,9 @@ def _copy(site: Site, name: str, connection: Connection) -> None:
     """The rows of a table, as far as its columns are there."""
     table = Table(name, MetaData(), autoload_with=connection)
     columns = [column.name for column in table.columns]
-    rows = site.rows(f"SELECT {', '.join(columns)} FROM {name}")
+    interned = "(SELECT h.value FROM package_hash h WHERE h.id = spec.package_hash_id)"
+    selected = [interned if (name, one) == ("spec", "package_hash") else one for one in columns]
+    rows = site.rows(f"SELECT {', '.join(selected)} FROM {name}")
     values = [dict(zip(columns, row, strict=True)) for row in rows]
     if name == "spec_document":
         packed = site.rows("SELECT packed, dictionary FROM spec_document")

@@ -204,6 +204,9 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("Log", "text"): lambda _, log: log.text(),
     ("Spec", "document"): _document,
     ("Spec", "name"): lambda rows, spec: package_of(rows, spec).name,
+    ("Spec", "packageHash"): lambda rows, spec: (
+        None if spec.package_hash_id is None else rows.get(models.PackageHash, spec.package_hash_id).value
+    ),
     ("Spec", "parameters"): lambda rows, spec: json.loads(
         rows.get(models.ParameterSet, spec.parameter_set_id).document
     ),

@@ -70,7 +70,7 @@ def node(rows: Rows, spec: Any) -> SpecNode:
         document="",
         namespace=spec.namespace,
         compiler=(compiler.name, compiler.version) if spec.names_compiler else None,
-        package_hash=spec.package_hash,
+        package_hash=fields.value(rows, "Spec", "packageHash", spec),
         external=spec.external,
         built_as=build_spec.hash if build_spec else spec.built_as,
         edges=tuple(edge(row) for row in rows.by(models.Dependency, "parent_id", spec.id)),

@@ -9,6 +9,7 @@ from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from spackmon.database import Database
+from spackmon.graph.compilers import LANGUAGE_BITS
 from spackmon.models import (
     Analysis,
     Attribute,
@@ -19,6 +20,9 @@ from spackmon.models import (
     NotificationChannel,
     NotificationDelivery,
     NotificationRule,
+    OtherCompiler,
+    Spec,
+    SpecCompiler,
     attempt_tag,
 )
 from spackmon.viewer import OPERATOR, Viewer
@@ -43,6 +47,17 @@ class Rows:
                 session.expunge_all()
 
         database.read_once(load)
+        own = [
+            (spec.id, language, spec.compiler_id)
+            for spec in self._tables[Spec]
+            for language, bit in LANGUAGE_BITS.items()
+            if spec.compiler_languages & bit
+        ]
+        others = [(one.spec_id, one.language, one.compiler_id) for one in self._tables[OtherCompiler]]
+        self._tables[SpecCompiler] = [
+            SpecCompiler(spec_id=spec_id, language=language, compiler_id=compiler_id)
+            for spec_id, language, compiler_id in own + others
+        ]
         if not viewer.sees_details:
             self._tables[EnvironmentVariable] = []
             for file in self._tables[InstallFile]:

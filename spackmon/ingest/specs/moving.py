@@ -15,22 +15,22 @@ from spackmon.models import (
     Base,
     Closure,
     Dependency,
+    OtherCompiler,
     ProvidedVirtual,
     Spec,
-    SpecCompiler,
     SpecDocument,
     SpecHash,
     utc_now,
 )
 
-DERIVED = (Closure, Dependency, ProvidedVirtual, SpecCompiler, SpecHash)
+DERIVED = (Closure, Dependency, OtherCompiler, ProvidedVirtual, SpecHash)
 """Tables whose rows follow from documents, and are written anew."""
 
 _FORGET = [
     over_rows("id bigint", f"DELETE FROM {table} WHERE {column} IN (SELECT i.id FROM {{input}} i)")  # noqa: S608
     for table, column in (
         ("dependency", "parent_id"), ("dependency", "child_id"), ("provided_virtual", "spec_id"),
-        ("provided_virtual", "child_id"), ("spec_compiler", "spec_id"), ("spec_hash", "spec_id"),
+        ("provided_virtual", "child_id"), ("other_compiler", "spec_id"), ("spec_hash", "spec_id"),
     )
 ]  # fmt: skip
 

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from spackmon.errors import Code, Refused
-from spackmon.graph.compilers import LANGUAGES, compilers_of
+from spackmon.graph.compilers import LANGUAGES, compilers_of, languages_of, main_compiler
 from spackmon.graph.identity import Key
 from spackmon.graph.packed_claims import unpack, unpack_hashes
 from spackmon.graph.spec_text import external_path
 from spackmon.graph.versions import version_key
 from spackmon.ingest.rows import Row, RowStatement, insert_rows, over_rows
 from spackmon.ingest.tables.closures import DEPENDENCIES
-from spackmon.ingest.tables.dimensions import list_text
+from spackmon.ingest.tables.dimensions import insert_package_hashes, list_text
 from spackmon.ingest.tables.spec_claims import is_older
 
 Claimed = Row
@@ -47,22 +47,24 @@ _SHOWING = over_rows(
 _VALUES = over_rows(
     "id bigint",
     """
-    SELECT s.id, s.package_version_id, s.namespace, s.compiler_id, s.names_compiler, s.architecture_id,
-        s.parameter_set_id, s.package_hash, s.external, s.external_path, s.built_as, s.format_version,
-        s.spack_version
-    FROM {input} i JOIN spec s ON s.id = i.id
+    SELECT s.id, s.package_version_id, s.namespace, s.compiler_id, s.compiler_languages, s.names_compiler,
+        s.architecture_id, s.parameter_set_id, h.value AS package_hash, s.external, s.external_path,
+        s.built_as, s.format_version, s.spack_version
+    FROM {input} i JOIN spec s ON s.id = i.id LEFT JOIN package_hash h ON h.id = s.package_hash_id
     """,
 )
 
 _SET_VALUES = over_rows(
-    "id bigint, package_version_id bigint, namespace text, compiler_id bigint, names_compiler integer, "
-    "architecture_id bigint, parameter_set_id bigint, package_hash text, external text, "
-    "external_path text, built_as text, format_version integer, spack_version text",
+    "id bigint, package_version_id bigint, namespace text, compiler_id bigint, compiler_languages integer, "
+    "names_compiler integer, architecture_id bigint, parameter_set_id bigint, package_hash text, "
+    "external text, external_path text, built_as text, format_version integer, spack_version text",
     """
     UPDATE spec SET package_version_id = i.package_version_id, namespace = i.namespace,
-        compiler_id = i.compiler_id, names_compiler = i.names_compiler <> 0,
+        compiler_id = i.compiler_id, compiler_languages = i.compiler_languages,
+        names_compiler = i.names_compiler <> 0,
         architecture_id = i.architecture_id, parameter_set_id = i.parameter_set_id,
-        package_hash = i.package_hash, external = i.external, external_path = i.external_path,
+        package_hash_id = (SELECT h.id FROM package_hash h WHERE h.value = i.package_hash),
+        external = i.external, external_path = i.external_path,
         built_as = i.built_as, format_version = i.format_version, spack_version = i.spack_version
     FROM {input} i WHERE spec.id = i.id
     """,
@@ -146,20 +148,16 @@ EDGES = _Table(
     ),
 )
 
-COMPILERS = _Table(
+OTHER_COMPILERS = _Table(
     over_rows(
         "id bigint",
-        "SELECT c.spec_id, c.language, c.compiler_id, CAST(c.is_main AS integer) FROM {input} i "
-        "JOIN spec_compiler c ON c.spec_id = i.id",
+        "SELECT c.spec_id, c.language, c.compiler_id FROM {input} i "
+        "JOIN other_compiler c ON c.spec_id = i.id",
     ),
+    insert_rows("other_compiler", "spec_id bigint, language text, compiler_id bigint"),
     over_rows(
-        "spec_id bigint, language text, compiler_id bigint, is_main integer",
-        "INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main) "
-        "SELECT i.spec_id, i.language, i.compiler_id, i.is_main <> 0 FROM {input} i",
-    ),
-    over_rows(
-        "spec_id bigint, language text, compiler_id bigint, is_main integer",
-        "DELETE FROM spec_compiler WHERE (spec_id, language, compiler_id) IN "
+        "spec_id bigint, language text, compiler_id bigint",
+        "DELETE FROM other_compiler WHERE (spec_id, language, compiler_id) IN "
         "(SELECT i.spec_id, i.language, i.compiler_id FROM {input} i)",
     ),
 )
@@ -312,28 +310,27 @@ def _write_compilers_and_values(
             providing.setdefault(parent, []).append((languages, child))
     of_child = _named(_PACKAGES, connection, {child for some in providing.values() for _, child in some})
     of_id = _named(_COMPILERS, connection, {id_ for id_ in named.values() if id_ is not None})
+    named_compiler = {spec_id: None if id_ is None else of_id[id_] for spec_id, id_ in named.items()}
     compilers = {
         spec_id: compilers_of(
-            None if id_ is None else of_id[id_],
-            [(languages, of_child[child]) for languages, child in providing.get(spec_id, ())],
+            compiler, [(languages, of_child[child]) for languages, child in providing.get(spec_id, ())]
         )
-        for spec_id, id_ in named.items()
+        for spec_id, compiler in named_compiler.items()
     }
     id_of = _compiler_ids(connection, {one for some in compilers.values() for _, one in some})
-    main = {
-        spec_id: named[spec_id] or (id_of[some[0][1]] if some else None)
-        for spec_id, some in compilers.items()
-    }
+    main = {spec_id: main_compiler(named_compiler[spec_id], some) for spec_id, some in compilers.items()}
     rows = {
-        (spec_id, language, id_of[one], int(id_of[one] == main[spec_id]))
+        (spec_id, language, id_of[one])
         for spec_id, some in compilers.items()
         for language, one in some
+        if one != main[spec_id]
     }
-    differences.compilers = len(COMPILERS.write(connection, claims, rows))
+    differences.compilers = len(OTHER_COMPILERS.write(connection, claims, rows))
     values = {
         (
             spec_id, claimed[0].package_version_id, _first(claimed, "namespace"),
-            main[spec_id],
+            None if (compiler := main[spec_id]) is None else id_of[compiler],
+            languages_of(main[spec_id], compilers[spec_id]),
             int(named[spec_id] is not None),
             claimed[0].architecture_id, claimed[0].parameter_set_id, _first(claimed, "package_hash"),
             external, external_path(external), _first(claimed, "built_as"), claimed[0].format_version,
@@ -343,8 +340,10 @@ def _write_compilers_and_values(
         for external in (_first(claimed, "external"),)
     }  # fmt: skip
     stored = {tuple(row) for row in _VALUES.run(connection, ids(claims))}
-    differences.values = len(values - stored)
-    _SET_VALUES.run(connection, sorted(values - stored))
+    differing = sorted(values - stored)
+    differences.values = len(differing)
+    insert_package_hashes(connection, (_first(claims[spec_id], "package_hash") for spec_id, *_ in differing))
+    _SET_VALUES.run(connection, differing)
 
 
 def _named(statement: RowStatement, connection: Connection, wanted: set[int]) -> dict[int, tuple[str, str]]:

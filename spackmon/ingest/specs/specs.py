@@ -13,7 +13,7 @@ from itertools import chain
 from sqlalchemy import Connection
 
 from spackmon.graph.closure import by_ways, descendants, provided
-from spackmon.graph.compilers import compilers_of, main_compiler
+from spackmon.graph.compilers import Compiler, compilers_of, languages_of, main_compiler
 from spackmon.graph.identity import LINKING_KINDS, Key
 from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.spec_text import external_path
@@ -25,8 +25,8 @@ from spackmon.ingest.tables.claims import naming
 from spackmon.ingest.tables.closure_pairs import insert_pairs
 from spackmon.ingest.tables.closures import (
     closure_of,
-    insert_compilers,
     insert_dependencies,
+    insert_other_compilers,
     insert_provided_virtuals,
     recompute_closures,
 )
@@ -51,18 +51,20 @@ _KNOWN = over_rows(
 
 _SPECS = over_rows(
     "hash text, hash_kind text, name text, version text, namespace text, compiler_name text, "
-    "compiler_version text, names_compiler integer, platform text, operating_system text, "
-    "target_digest bytea, parameters_digest bytea, package_hash text, external text, external_path text, "
-    "built_as text, packages_digest bytea",
+    "compiler_version text, compiler_languages integer, names_compiler integer, platform text, "
+    "operating_system text, target_digest bytea, parameters_digest bytea, package_hash text, external text, "
+    "external_path text, built_as text, packages_digest bytea",
     f"""
     INSERT INTO spec (
-        hash, hash_kind, package_version_id, namespace, compiler_id, names_compiler, architecture_id,
-        parameter_set_id, package_hash, external, external_path, built_as, format_version, spack_version,
-        recorded_at, package_set_id
+        hash, hash_kind, package_version_id, namespace, compiler_id, compiler_languages, names_compiler,
+        architecture_id, parameter_set_id, package_hash_id, external, external_path, built_as,
+        format_version, spack_version, recorded_at, package_set_id
     )
-    SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, i.names_compiler <> 0, a.id, ps.id,
-        i.package_hash, i.external, i.external_path, i.built_as, :format_version, :spack_version, :now, k.id
+    SELECT i.hash, i.hash_kind, v.id, i.namespace, c.id, i.compiler_languages, i.names_compiler <> 0,
+        a.id, ps.id, h.id, i.external, i.external_path, i.built_as,
+        :format_version, :spack_version, :now, k.id
     {JOINED_DIMENSIONS}
+    LEFT JOIN package_hash h ON h.value = i.package_hash
     LEFT JOIN package_set k ON k.digest = i.packages_digest
     WHERE true
     ORDER BY i.hash, i.hash_kind
@@ -347,10 +349,11 @@ def _create(
     insert_sets(connection, packages.values())
     for claim in missing:
         node = claim.node
-        compiler = main_compiler(node.compiler, _compilers_of(graph, node))
+        compilers = _compilers_of(graph, node)
+        compiler = main_compiler(node.compiler, compilers)
         rows.append((
             node.hash, node.hash_kind, node.name, node.version, node.namespace,
-            *(compiler or (None, None)), int(node.compiler is not None),
+            *(compiler or (None, None)), languages_of(compiler, compilers), int(node.compiler is not None),
             node.platform, node.operating_system, digest_of(node.target.document),
             digest_of(node.parameters), node.package_hash, node.external, external_path(node.external),
             node.built_as, digest_of_set(packages[claim.key]),
@@ -361,12 +364,18 @@ def _create(
     return {(hash_kind, hash_): spec_id for hash_, hash_kind, spec_id in written}
 
 
-def _compilers_of(graph: SpecGraph, node: SpecNode) -> list[tuple[str, tuple[str, str]]]:
+def _compilers_of(graph: SpecGraph, node: SpecNode) -> list[tuple[str, Compiler]]:
     children = [(edge.virtuals, graph.nodes[edge.child]) for edge in node.edges if edge.virtuals]
     return compilers_of(node.compiler, [(virtuals, (c.name, c.version)) for virtuals, c in children])
 
 
-def _compilers(graph: SpecGraph, claims: Iterable[Claim]) -> set[tuple[str, str]]:
+def _other_compilers_of(graph: SpecGraph, node: SpecNode) -> list[tuple[str, Compiler]]:
+    compilers = _compilers_of(graph, node)
+    main = main_compiler(node.compiler, compilers)
+    return [(language, compiler) for language, compiler in compilers if compiler != main]
+
+
+def _compilers(graph: SpecGraph, claims: Iterable[Claim]) -> set[Compiler]:
     return {compiler for claim in claims for _, compiler in _compilers_of(graph, claim.node)}
 
 
@@ -390,9 +399,9 @@ def _relate(
             row = id_of[node.hash], id_of[edge.child], list_text(edge.virtuals)
             edges[row] = edges.get(row, 0) | int(edge.deptypes)
     insert_dependencies(connection, edges)
-    insert_compilers(
+    insert_other_compilers(
         connection,
-        [(id_of[node.hash], *named) for node in ours for named in _compilers_of(graph, node)],
+        [(id_of[node.hash], *named) for node in ours for named in _other_compilers_of(graph, node)],
     )
     if not as_stated:
         recompute_closures(connection, created.values())

@@ -28,13 +28,12 @@ _PROVIDED_VIRTUALS = insert_rows(
     },
 )  # fmt: skip
 
-_COMPILERS = over_rows(
+_OTHER_COMPILERS = over_rows(
     "spec_id bigint, language text, name text, version text",
     """
-    INSERT INTO spec_compiler (spec_id, language, compiler_id, is_main)
-    SELECT i.spec_id, i.language, c.id, s.compiler_id = c.id FROM {input} i
+    INSERT INTO other_compiler (spec_id, language, compiler_id)
+    SELECT i.spec_id, i.language, c.id FROM {input} i
     JOIN compiler c ON c.name = i.name AND c.version = i.version
-    JOIN spec s ON s.id = i.spec_id
     """,
 )
 
@@ -93,9 +92,12 @@ def insert_dependencies(connection: Connection, edges: Mapping[tuple[int, int, s
     DEPENDENCIES.run(connection, [(*edge, deptypes) for edge, deptypes in sorted(edges.items())])
 
 
-def insert_compilers(connection: Connection, compilers: Iterable[tuple[int, str, tuple[str, str]]]) -> None:
-    """Insert the compilers of specs, each for a language; the compilers are there."""
-    _COMPILERS.run(connection, sorted((spec_id, language, *named) for spec_id, language, named in compilers))
+def insert_other_compilers(
+    connection: Connection, compilers: Iterable[tuple[int, str, tuple[str, str]]]
+) -> None:
+    """Insert what compiles a language of a spec beside its own compiler; the compilers are there."""
+    rows = sorted((spec_id, language, *named) for spec_id, language, named in compilers)
+    _OTHER_COMPILERS.run(connection, rows)
 
 
 def closure_of(parent: int, found: ByWay[Key], id_of: Callable[[Key], int]) -> list[ClosureRow]:

@@ -77,6 +77,8 @@ _PARAMETER_SETS = insert_missing(
     "parameter_set", "digest bytea, document text", ["digest"], returning="digest, id"
 )
 
+_PACKAGE_HASHES = insert_missing("package_hash", "value text", ["value"])
+
 _PACKAGE_ID = Statement("SELECT id FROM package WHERE name = :name")
 
 _PARAMETERS = insert_rows("parameter", "name text, value text, parameter_set_id bigint")
@@ -106,7 +108,13 @@ def insert_dimensions(
         for document in {n.target.document for n in nodes} | {n.parameters for n in nodes}
     }
     _insert_named(connection, nodes, compilers, digests)
+    insert_package_hashes(connection, (node.package_hash for node in nodes))
     _insert_parameters(connection, {node.parameters: digests[node.parameters] for node in nodes})
+
+
+def insert_package_hashes(connection: Connection, values: Iterable[str | None]) -> None:
+    """Make sure that these hashes of packages are there."""
+    _PACKAGE_HASHES.run(connection, sorted({(value,) for value in values if value is not None}))
 
 
 def _insert_parameters(connection: Connection, digests: Mapping[str, bytes]) -> None:

@@ -33,7 +33,7 @@ from spackmon.errors import Code, Refused
 from spackmon.graph.parameters import indexed_name, indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
-from spackmon.models import Compiler, MergedBuild, Spec, SpecCompiler
+from spackmon.models import Compiler, MergedBuild, OtherCompiler, Spec
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
 from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Reported, Shared
@@ -289,8 +289,8 @@ def compiler_passes(input_name: str) -> Predicate:
             passes = _passes(input_name, given, compiler, filtering)
             return select(compiler.row_id).select_from(compiler.joined()).where(passes)
 
-        other = SpecCompiler.__table__.alias()
-        mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id.in_(passing()))
+        other = OtherCompiler.__table__.alias()
+        mixed = select(other.c.spec_id).where(other.c.compiler_id.in_(passing()))
         # Nearly every spec has one compiler, which an index of its own finds.
         return Condition(or_(row[Spec.compiler_id].in_(passing()), row.is_exception(mixed)))
 

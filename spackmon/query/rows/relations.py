@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, literal_column, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, literal_column, or_, select
 
 from spackmon.models import (
     Attempt,
@@ -15,8 +15,8 @@ from spackmon.models import (
     ClosureAbove,
     EnvironmentVariable,
     InstallFile,
+    OtherCompiler,
     Spec,
-    SpecCompiler,
     SpecHash,
     attempt_tag,
 )
@@ -88,8 +88,8 @@ class Reported:
 
 def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
     """The specs of which a compiler compiles a language."""
-    other = SpecCompiler.__table__.alias()
-    mixed = select(other.c.spec_id).where(not_(other.c.is_main), other.c.compiler_id == compiler.row_id)
+    other = OtherCompiler.__table__.alias()
+    mixed = select(other.c.spec_id).where(other.c.compiler_id == compiler.row_id)
     return or_(spec[Spec.compiler_id] == compiler.row_id, spec.row_id.in_(mixed.correlate_except(other)))
 
 

@@ -63,7 +63,9 @@ _ROWS: Mapping[str, str] = {
     **{name: _has("analysis", "analysis_id") for name in ("attribute", "earlier_attribute", "analysis_host")},
     "lock_file_root": _has("lock_file", "lock_file_id"),
     "buildcache_entry": _has("buildcache", "buildcache_id"),
-    **{name: _has("spec", "spec_id") for name in ("spec_hash", "spec_document", "spec_compiler")},
+    **dict.fromkeys(
+        ("spec_hash", "spec_document", "spec_compiler", "other_compiler"), _has("spec", "spec_id")
+    ),
     "dependency": f"{_has('spec', 'parent_id')} AND {_has('spec', 'child_id')}",
     **dict.fromkeys(
         ("closure", "closure_above"), f"{_has('spec', 'ancestor_id')} AND {_has('spec', 'descendant_id')}"
@@ -88,12 +90,13 @@ _ROWS: Mapping[str, str] = {
     "package": _used(*((one, "package_id") for one in
                        ("package_version", "build", "claim", "concretization_failure"))),
     "package_version": _used(("spec", "package_version_id")),
-    "compiler": _used(("spec", "compiler_id"))
-    + " OR EXISTS (SELECT 1 FROM spec_compiler v WHERE v.compiler_id = t.id AND NOT v.is_main)",
+    "compiler": _used(("spec", "compiler_id"), ("other_compiler", "compiler_id")),
     "architecture": _used(("spec", "architecture_id")),
     "target": _used(("architecture", "target_id")),
     "parameter_set": _used(("spec", "parameter_set_id")),
     "parameter": _has("parameter_set", "parameter_set_id"),
+    # It says nothing of a spec, and nobody gets there but by one: to look for it would be to read all specs.
+    "package_hash": "true",
     "package_set": _used(("spec", "package_set_id")),
     "package_set_member": _has("package_set", "package_set_id"),
     "error_group": f"EXISTS ({_WHOLE_GROUP}) OR EXISTS ({_OWN_EVENTS})",
