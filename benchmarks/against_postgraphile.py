@@ -39,7 +39,7 @@ _THEIR_NEWEST = """
       }
       environment: buildEnvironmentByEnvironmentId { hostname operatingSystem kernelVersion }
       attempts: attemptsByBuildIdList(first: 1, orderBy: NUMBER_DESC) {
-        tags: attemptTagsByAttemptIdList { tag: tagByTagId { name } }
+        set: tagSetByTagSetId { tags: tagSetMembersByTagSetIdList { tag: tagByTagId { name } } }
         phases: phasesByAttemptIdList(orderBy: PRIMARY_KEY_ASC) { name status reportedAt }
         errors: buildEventsByAttemptId(condition: {kind: "ERROR"}) { totalCount }
       }
@@ -198,7 +198,8 @@ def _builds(data: Any) -> Any:
             "spec": {**build["spec"], **_named(build["spec"])},
             "tags": {
                 "nodes": sorted(
-                    (given["tag"] for given in build["attempts"][0]["tags"]), key=lambda tag: str(tag["name"])
+                    (one["tag"] for one in (build["attempts"][0]["set"] or {"tags": []})["tags"]),
+                    key=lambda tag: str(tag["name"]),
                 )
             },
             "phases": {

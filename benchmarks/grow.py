@@ -73,7 +73,7 @@ _CONTENTS, _CLOSURE = models.BuildContent.__table__, models.Closure.__table__
 _GROUP_BUILDS, _GROUP_CHANGES = models.ErrorGroupBuild.__table__, models.ErrorGroupChange.__table__
 _LOG = models.Log.__table__
 _RUNS: frozenset[Any] = frozenset((
-    _BUILD, models.Attempt.__table__, models.attempt_tag, models.Phase.__table__, _CLAIM,
+    _BUILD, models.Attempt.__table__, models.Phase.__table__, _CLAIM,
     models.BuildEvent.__table__,
 ))  # fmt: skip
 _SPECS: frozenset[Any] = frozenset((

@@ -7,7 +7,7 @@ benchmark does not; their rows are written here as the store would write them.
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,6 +28,7 @@ from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.facet_durations import recount_durations
 from spackmon.ingest.tables.sealing import full_chunks, seal
+from spackmon.ingest.tables.tag_sets import digest_of, document_of
 from spackmon.logs import chunks
 from spackmon.logs.fingerprint import fingerprint
 from spackmon.logs.groups import VERSION, digest
@@ -128,10 +129,11 @@ def set_sequences(connection: Connection, tables: Iterable[Any]) -> None:
 
 # In the order of their references.
 _TABLES: tuple[Any, ...] = (
-    models.Tag.__table__, models.BuildEnvironment.__table__, models.EnvironmentSet.__table__,
+    models.Tag.__table__, models.TagSet.__table__, models.TagSetMember.__table__,
+    models.BuildEnvironment.__table__, models.EnvironmentSet.__table__,
     models.EnvironmentVariable.__table__, models.Manifest.__table__, models.InstallFile.__table__,
     models.Log.__table__, models.LogChunk.__table__, models.Build.__table__, models.Attempt.__table__,
-    models.attempt_tag, models.Phase.__table__, models.Claim.__table__, models.ErrorGroup.__table__,
+    models.Phase.__table__, models.Claim.__table__, models.ErrorGroup.__table__,
     models.BuildEvent.__table__, models.Analysis.__table__, models.Attribute.__table__,
 )  # fmt: skip
 
@@ -167,25 +169,23 @@ class _Rows:
         shared = {"environment_id": environment_id, "configure_arguments": "--enable-shared"}
         shared["environment_set_id"] = yield from self._variables(build.variables)
         manifest_id, file_ids = yield from self._manifest(build.files)
+        tag_set_id = yield from self._tag_set(build.tags)
         yield models.Build.__table__, {
             "id": build_id, "spec_id": spec_id, "package_id": package_id,
             "owner_id": self._person_ids[build.owner], "newest_attempt_id": attempt_ids[-1],
-            "manifest_id": manifest_id, "created_at": first, "updated_at": newest_run["finished_at"],
-            **shared, **newest_run,
+            "manifest_id": manifest_id, "tag_set_id": tag_set_id, "created_at": first,
+            "updated_at": newest_run["finished_at"], **shared, **newest_run,
         }  # fmt: skip
         for place, one in enumerate(build.runs):
             newest = place == len(attempt_ids) - 1
             run = {
                 **shared, **_ran(one, began[place]), "spack_version": SPACK_VERSION,
-                "manifest_id": manifest_id if newest else None,
+                "manifest_id": manifest_id if newest else None, "tag_set_id": tag_set_id,
             }  # fmt: skip
             yield models.Attempt.__table__, {
                 "id": attempt_ids[place], "build_id": build_id, "number": place + 1, **run,
                 "end_is_inferred": False, "reported_at": began[place],
             }  # fmt: skip
-            for tag in build.tags:
-                tag_id = yield from self._once(models.Tag.__table__, tag, {"name": tag})
-                yield models.attempt_tag, {"attempt_id": attempt_ids[place], "tag_id": tag_id}
             claim_id = self._next(models.Claim)
             claim = _claim(claim_id, self._person_ids[build.owner], f"{series}/{place + 1}", run)
             phases = yield from self._phases(attempt_ids[place], one, began[place])
@@ -195,7 +195,7 @@ class _Rows:
                 "owner_is_certain": True, "kind": claim.kind, "key": claim.key, "package_id": package_id,
                 "spec_id": spec_id, "is_live": True, "time_uncertainty_seconds": 0.0,
                 "times_enclose_run": False, "window_begins_at": begins_at, "window_ends_at": ends_at,
-                "tags": json.dumps(sorted(build.tags)), "client_build_id": build_id,
+                "client_build_id": build_id,
                 "phases": pack(phases, claim.first_reported_at),
                 "first_reported_at": claim.first_reported_at, "last_reported_at": claim.last_reported_at,
             }  # fmt: skip
@@ -259,6 +259,19 @@ class _Rows:
                 models.EnvironmentVariable.__table__,
                 {"environment_set_id": set_id, "name": name, "value": value},
             )
+        return set_id
+
+    def _tag_set(self, tags: Collection[str]) -> Any:
+        """The id of their set."""
+        if not tags:
+            return None
+        document = document_of(tags)
+        is_new = (models.TagSet.__table__, document) not in self._known
+        row = {"digest": digest_of(document), "names": document}
+        set_id = yield from self._once(models.TagSet.__table__, document, row)
+        for tag in tags if is_new else ():
+            tag_id = yield from self._once(models.Tag.__table__, tag, {"name": tag})
+            yield models.TagSetMember.__table__, {"tag_set_id": set_id, "tag_id": tag_id}
         return set_id
 
     def _manifest(self, paths: Sequence[str]) -> Any:

@@ -127,6 +127,7 @@ def _map_rows(cls: type[_Row], model: Any) -> None:
 
 
 _DEPENDENCY = models.Dependency.__table__.c
+_MEMBER: Any = models.TagSetMember.__table__
 _map(Package, models.Package)
 _map(PackageVersion, models.PackageVersion, package=relationship(Package))
 _map(Compiler, models.Compiler)
@@ -149,7 +150,15 @@ _map(Tag, models.Tag)
 _map(Phase, models.Phase)
 _map(
     Attempt, models.Attempt, phases=relationship(Phase, order_by=models.Phase.__table__.c.position),
-    tags=relationship(Tag, secondary=models.attempt_tag, order_by=models.Tag.__table__.c.name),
+    tags=relationship(
+        Tag,
+        secondary=_MEMBER,
+        primaryjoin=_MEMBER.c.tag_set_id == models.Attempt.__table__.c.tag_set_id,
+        secondaryjoin=_MEMBER.c.tag_id == models.Tag.__table__.c.id,
+        order_by=models.Tag.__table__.c.name,
+        foreign_keys=[_MEMBER.c.tag_set_id, _MEMBER.c.tag_id],
+        viewonly=True,
+    ),
 )  # fmt: skip
 _map(
     Build, models.Build, spec=relationship(Spec), environment=relationship(Environment),

@@ -25,7 +25,8 @@ from spackmon.models.builds import (
     Manifest,
     Phase,
     Tag,
-    attempt_tag,
+    TagSet,
+    TagSetMember,
 )
 from spackmon.models.changes import ReportedChange
 from spackmon.models.ci import CiJob, CiRun
@@ -97,5 +98,5 @@ __all__ = [
     "ProvidedVirtual", "RateCount", "ReportedChange", "Ruling", "Session", "SigningKey", "SpackEnvironment",
     "Spec", "SpecAudience", "SpecCompiler",
     "SpecDocument", "SpecHash", "SpecRevision", "SubmissionBatch", "SymbolSet", "SystemLibrary", "Tag",
-    "Target", "Token", "attempt_tag", "utc_now",
+    "TagSet", "TagSetMember", "Target", "Token", "utc_now",
 ]  # fmt: skip

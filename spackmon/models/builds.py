@@ -6,14 +6,12 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     Boolean,
-    Column,
     Float,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
     SmallInteger,
-    Table,
     Text,
     UniqueConstraint,
     text,
@@ -120,6 +118,38 @@ class InstallFile(Base):
     destination: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
+class Tag(Base):
+    """A word that a client gave to runs."""
+
+    __tablename__ = "tag"
+
+    id: Mapped[int] = mapped_column(RowId, primary_key=True)
+    name: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
+
+
+class TagSet(Base):
+    """The tags of a run, as a set by content; most runs share theirs with many others. None is empty.
+
+    `names` is the sorted JSON list of its tags, `digest` the SHA-256 of that.
+    """
+
+    __tablename__ = "tag_set"
+
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    names: Mapped[str] = mapped_column(JsonText)
+
+
+class TagSetMember(Base):
+    """A tag of a set. Derived in the transaction that writes the set, so without foreign keys."""
+
+    __tablename__ = "tag_set_member"
+    __table_args__ = (Index(None, "tag_id"), {"sqlite_with_rowid": False})
+
+    tag_set_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
+    tag_id: Mapped[int] = mapped_column(NarrowId, primary_key=True, autoincrement=False)
+
+
 class Build(Base):
     """What the runs of one spec on one machine by one owner have in common, and the newest of them.
 
@@ -167,6 +197,8 @@ class Build(Base):
     error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     first_error_group_id: Mapped[int | None] = mapped_column(NarrowId)
+    # All builds of a set are few entries, which more columns would make one each.
+    tag_set_id: Mapped[int | None] = mapped_column(NarrowId, index=True)
     facet_id: Mapped[int | None] = mapped_column(NarrowId)
     audience_id: Mapped[int | None] = mapped_column(NarrowId)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -235,7 +267,8 @@ class Attempt(Base):
 
     `number` counts the runs of a build by their beginnings, from 1. `started_at` is null where no source said
     when it ran. `end_is_inferred` tells that `finished_at` is when it was last heard of, not a reported end.
-    `first_error_group_id` is the group of the first of its errors. `cpu_seconds` are those of its phases
+    `first_error_group_id` is the group of the first of its errors. `tag_set_id` are all tags that its claims
+    have, null where they have none: derived, so without a foreign key. `cpu_seconds` are those of its phases
     together, `peak_memory_bytes` the most of any, as far as that is known.
     """
 
@@ -263,6 +296,8 @@ class Attempt(Base):
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
+    # Here the four bytes need no padding.
+    tag_set_id: Mapped[int | None] = mapped_column(NarrowId, index=True)
     end_is_inferred: Mapped[bool] = mapped_column(Boolean)
     status: Mapped[str] = mapped_column(ByteOrderedText)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
@@ -323,22 +358,3 @@ class ConcretizationFailure(Base):
     target: Mapped[str | None] = mapped_column(ByteOrderedText)
     audience_id: Mapped[int | None] = mapped_column(RowId)
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class Tag(Base):
-    """A word that a client gave to runs."""
-
-    __tablename__ = "tag"
-
-    id: Mapped[int] = mapped_column(RowId, primary_key=True)
-    name: Mapped[str] = mapped_column(ByteOrderedText, unique=True)
-
-
-attempt_tag = Table(
-    "attempt_tag",
-    Base.metadata,
-    Column("attempt_id", NarrowId, ForeignKey(Attempt.id), primary_key=True),
-    Column("tag_id", NarrowId, ForeignKey(Tag.id), primary_key=True),
-    # All runs of a tag are few entries, which more columns would make one each.
-    Index(None, "tag_id"),
-)

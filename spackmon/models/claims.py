@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import Boolean, Float, ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from spackmon.models.builds import Attempt, BuildEnvironment, EnvironmentSet, Manifest
+from spackmon.models.builds import Attempt, BuildEnvironment, EnvironmentSet, Manifest, TagSet
 from spackmon.models.ci import CiJob
 from spackmon.models.columns import Base, ByteOrderedText, JsonText, NarrowId, RowId, UtcDateTime
 from spackmon.models.graph import Package, Spec
@@ -111,6 +111,8 @@ class Claim(Base):
     window_ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     cancelled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     abandoned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Here the four bytes need no padding.
+    tag_set_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(TagSet.id))
     owner_is_certain: Mapped[bool] = mapped_column(Boolean)
     is_live: Mapped[bool] = mapped_column(Boolean)
     times_enclose_run: Mapped[bool] = mapped_column(Boolean)
@@ -124,7 +126,6 @@ class Claim(Base):
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
-    tags: Mapped[str] = mapped_column(JsonText)
     next_run: Mapped[str | None] = mapped_column(JsonText)
     phases: Mapped[bytes | None] = mapped_column(LargeBinary)
 

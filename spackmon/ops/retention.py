@@ -19,6 +19,7 @@ from spackmon.ingest.rows import Statement
 from spackmon.ingest.runs.removal import remove_runs
 from spackmon.ingest.tables import retention
 from spackmon.ingest.tables.retention import IDS_AT_ONCE, Rule
+from spackmon.ingest.tables.tag_sets import delete_unused_sets
 from spackmon.models import utc_now
 from spackmon.ops.one_at_a_time import RETENTION, has_turn
 from spackmon.retention_rules import RetentionRule, What, read_rules
@@ -36,11 +37,15 @@ _LAST: dict[What, Callable[[Connection], int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A part of the work of a rule: those of its runs, logs or entries whose numbers follow `after`."""
+    """A part of the work of a rule: those of its runs, logs or entries whose numbers follow `after`.
+
+    One that `ends` the work of a rule of runs removes the sets of tags that no run has any longer.
+    """
 
     rule: RetentionRule
     after: int
     now: datetime
+    ends: bool = False
 
     def rule_of_rows(self) -> Rule:
         """The rule, as statements take it."""
@@ -72,6 +77,8 @@ def steps(database: Database, rules: Sequence[RetentionRule], now: datetime | No
         last = database.look_once(_LAST[rule.what])
         for after in range(0, last, IDS_AT_ONCE):
             yield Step(rule, after, now)
+        if rule.what == "runs":
+            yield Step(rule, last, now, ends=True)
 
 
 def found(connection: Connection, step: Step) -> Found:
@@ -89,6 +96,9 @@ def found(connection: Connection, step: Step) -> Found:
 def remove_some(connection: Connection, step: Step) -> int:
     """Remove the next of a step; how many, 0 where none is left or another process does it."""
     if not has_turn(connection, RETENTION):
+        return 0
+    if step.ends:
+        delete_unused_sets(connection)
         return 0
     rule = step.rule_of_rows()
     if step.rule.what == "audit":

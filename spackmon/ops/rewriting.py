@@ -7,6 +7,7 @@ place in one transaction.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 from sqlalchemy import Connection, inspect, text
 
@@ -92,16 +93,18 @@ class Part:
 class Repacked(Part):
     """A table with a column that the program makes: copied as `repacked`, which is null where there is none.
 
-    `repack` gives the ids of rows of which a condition is true, each with that value.
+    `repack` gives the ids of rows of which a condition is true, each with that value, of `made_type`.
     """
 
-    repack: Callable[[Connection, str, Mapping[str, object]], Sequence[tuple[int, bytes | None]]]
+    repack: Callable[[Connection, str, Mapping[str, object]], Sequence[tuple[int, bytes | int | None]]]
+    made_type: Literal["bytea", "integer"] = "bytea"
 
     def _source(
         self, connection: Connection, which: str, values: Mapping[str, object]
     ) -> tuple[str, Mapping[str, object]]:
         found = self.repack(connection, which, values)
-        made = "unnest(CAST(:made_ids AS bigint[]), CAST(:made AS bytea[])) w(made_id, repacked)"
+        values_made = f"CAST(:made AS {self.made_type}[])"
+        made = f"unnest(CAST(:made_ids AS bigint[]), {values_made}) w(made_id, repacked)"
         given = {"made_ids": [one for one, _ in found], "made": [value for _, value in found]}
         return f"{self.table} LEFT JOIN {made} ON made_id = id", given
 
@@ -111,15 +114,18 @@ class Rewriting:
     """Tables that are written anew together, in the order of their references.
 
     `name` begins the names of the tables that it needs meanwhile. `altered` are others, which refer to these.
+    `watched` are (table, column, part) of others: a change of one is a change of the row of this number.
     """
 
     name: str
     parts: tuple[Part, ...]
     altered: tuple[str, ...] = ()
+    watched: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def _notes(self) -> Notes:
-        return Notes(f"{self.name}_note", tuple((one.table, one.key, one.source) for one in self.parts))
+        own = ((one.table, one.key, one.source) for one in self.parts)
+        return Notes(f"{self.name}_note", (*own, *self.watched))
 
     @property
     def _progress(self) -> str:

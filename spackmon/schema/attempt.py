@@ -30,9 +30,9 @@ from spackmon.query.rows.relations import (
     files_of_attempt,
     refer_by,
     share,
-    tags_of_attempt,
     variables_of_attempt,
 )
+from spackmon.query.rows.tags import tags_of_attempt
 from spackmon.query.speclang import expressions
 from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.claim import Claim

@@ -32,9 +32,9 @@ from spackmon.query.rows.relations import (
     files_of_build,
     of_newest_attempt,
     refer_by,
-    tags_of_build,
     variables_of_build,
 )
+from spackmon.query.rows.tags import tags_of_build
 from spackmon.query.speclang.expressions import installed_bytes
 from spackmon.schema.advisory import Advisory
 from spackmon.schema.analysis import Analysis, AnalysisResult

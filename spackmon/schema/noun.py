@@ -24,10 +24,12 @@ from spackmon.query.rows.filters import (
     compares_ids,
     compares_value,
     has_element,
+    has_tags,
     related,
     through,
     through_chosen,
 )
+from spackmon.query.rows.tags import Tags
 from spackmon.schema import derived
 from spackmon.schema.filters import (
     BooleanFilter,
@@ -194,6 +196,9 @@ def _by(declared: type, field: str, meaning: object) -> By:
         case Chosen(model, row_id):
             name = f"{noun_of(annotation)}Filter"
             return By(input_of(name), through_chosen(name, model, row_id))
+        case Connected(_, Tags() as tags):
+            name = f"{noun_of(annotation)}Filter"
+            return By(quantified(name), has_tags(name, tags))
         case Listing(model, belongs) | Connected(model, belongs) if belongs is not None:
             name = f"{noun_of(annotation)}Filter"
             among = meaning.among if isinstance(meaning, Connected) else None

@@ -22,10 +22,12 @@ TRUTH = json.loads((DATA / "shared-truth.json").read_text())
 
 _BUILDS = """
     SELECT s.hash, e.hostname, c.status AS claimed, a.status, p.name AS owner, a.reported_at, a.started_at,
-        a.spack_version, c.tags, c.id AS claim_id, c.manifest_id, c.environment_set_id, a.id AS attempt_id
+        a.spack_version, k.names AS tags, c.id AS claim_id, c.manifest_id, c.environment_set_id,
+        a.id AS attempt_id
     FROM claim c JOIN attempt a ON a.id = c.attempt_id JOIN build b ON b.id = a.build_id
     JOIN spec s ON s.id = b.spec_id JOIN person p ON p.id = b.owner_id
     JOIN build_environment e ON e.id = b.environment_id
+    LEFT JOIN tag_set k ON k.id = c.tag_set_id
 """
 _OF_BUILD = {
     "phases": "SELECT p.name, p.status, l.size_bytes, l.digest FROM phase p"
@@ -94,7 +96,7 @@ def _check_build(build: Mapping[str, Any], row: Any, of_build: Mapping[str, Any]
     # What broke in a phase has failed, though its client said no more.
     is_broken = row.claimed == "NOTRUN" and any(phase["status"] == "ERROR" for phase in build["phases"])
     assert row.status == ("FAILED" if is_broken else build["status"])
-    assert sorted(json.loads(row.tags)) == sorted(build["tags"])
+    assert sorted(json.loads(row.tags or "[]")) == sorted(build["tags"])
     # A row was written when it was reported; it ran before that, if it is known when.
     assert str(row.reported_at).replace("T", " ")[:26] == build["add_date"]
     assert row.started_at is None or str(row.started_at) < build["add_date"]

@@ -127,7 +127,7 @@ def told_about(site: Site, node: SpecNode) -> dict[str, list[tuple[Any, ...]]]:
             JOIN claim c ON c.attempt_id = a.id""",
         "variable": f"""SELECT v.name, v.value {of_package}
             JOIN environment_variable v ON v.environment_set_id = a.environment_set_id""",
-        "tag": f"""SELECT t.name {of_package} JOIN attempt_tag g ON g.attempt_id = a.id
+        "tag": f"""SELECT t.name {of_package} JOIN tag_set_member g ON g.tag_set_id = a.tag_set_id
             JOIN tag t ON t.id = g.tag_id""",
     }
     return {

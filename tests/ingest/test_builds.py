@@ -88,7 +88,10 @@ def test_the_tags_of_a_run_are_those_of_its_own_announcement(site: Site) -> None
     site.apply(spec_report(ZLIB))
     for tags in (("ci", "nightly"), ("ci", "release")):
         site.apply(build_report(ZLIB.hash, tags=tags))
-    tags = "SELECT name FROM tag t JOIN attempt_tag b ON b.tag_id = t.id ORDER BY name"
+    tags = """
+        SELECT name FROM tag t JOIN tag_set_member m ON m.tag_id = t.id
+        JOIN attempt a ON a.tag_set_id = m.tag_set_id ORDER BY name
+    """
     assert site.rows(tags) == [("ci",), ("release",)]
 
 

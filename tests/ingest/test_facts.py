@@ -88,7 +88,8 @@ TOTALS = """
     FROM build b GROUP BY 2, 3, 4
     UNION ALL
     SELECT 'TAG', t.tag_id, b.status, COALESCE(b.installed_from, ''), count(*)
-    FROM build b JOIN attempt_tag t ON t.attempt_id = b.newest_attempt_id GROUP BY 2, 3, 4
+    FROM build b JOIN attempt a ON a.id = b.newest_attempt_id
+    JOIN tag_set_member t ON t.tag_set_id = a.tag_set_id GROUP BY 2, 3, 4
     UNION ALL
     SELECT 'FIRST_ERROR', b.first_error_group_id, b.status, COALESCE(b.installed_from, ''), count(*)
     FROM build b WHERE b.first_error_group_id IS NOT NULL GROUP BY 2, 3, 4

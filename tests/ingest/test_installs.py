@@ -267,7 +267,7 @@ def test_each_run_keeps_what_it_was_run_with_and_the_build_shows_the_newest(site
     newest = ("-O2", "-O2", "/opt/2")
     assert site.rows(facts.format(of="attempt")) == [("-march=native", "-march=native", "/opt/1"), newest]
     assert site.rows(facts.format(of="build")) == [newest]
-    tags = """SELECT a.number, t.name FROM attempt a JOIN attempt_tag g ON g.attempt_id = a.id
+    tags = """SELECT a.number, t.name FROM attempt a JOIN tag_set_member g ON g.tag_set_id = a.tag_set_id
         JOIN tag t ON t.id = g.tag_id ORDER BY a.number"""
     assert site.rows(tags) == [(1, "week1"), (2, "week2")]
     assert len(site.attempts(build_id)) == 2

@@ -17,8 +17,8 @@ from tests.ingest.reports import Site, build_report, spec, spec_report
 
 ORDER = (
     ("spec_revision",), ("package_version", "spec", "spec_document", "package"),
-    ("log", "environment_set", "manifest"), ("error_group",), ("tag",), ("locked packages",),
-    ("build_environment",),
+    ("log", "environment_set", "manifest"), ("error_group",), ("locked packages",),
+    ("build_environment",), ("tag", "tag_set"),
 )  # fmt: skip
 """As `spackmon.ingest.locks` states it, after the graphs; tables of one place have one of their own."""
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Column, MetaData, text
+from sqlalchemy import JSON, Boolean, Column, MetaData, Table, Text, text
 
 from spackmon.database import Database
 from spackmon.ops.migrations import upgrade
@@ -26,6 +26,14 @@ ROWS = _DIRECTORY / "revision-0002.json.gz"
 RELEASES = sorted(set(_DIRECTORY.glob("revision-*.json.gz")) - {ROWS})
 HIGHEST_BUILD = 100
 """The last number that was given to a build, which was merged into another."""
+
+
+def as_before(table: Table) -> Table:
+    """A table to insert into as it was before the tags of claims were sets: none has any."""
+    former = table.to_metadata(MetaData())
+    if table.name == "claim":
+        former.append_column(Column("tags", Text, default="[]"))
+    return former
 
 
 def upgrade_to(revision: int, url: str, folder: Path) -> None:

@@ -11,7 +11,7 @@ from spackmon.ops.migrations import upgrade
 from spackmon.submission import AttributeValue
 from tests.abi.packing import elf, packed_first
 from tests.ingest.reports import Site, spec
-from tests.ops.landed import upgrade_to
+from tests.ops.landed import as_before, upgrade_to
 
 A, B = elf("/opt/a"), elf("/opt/b")
 FOUND = {
@@ -76,4 +76,4 @@ def _copy(site: Site, connection: Connection) -> None:
                 lambda c, columns=columns: [dict(row) for row in c.execute(select(*columns)).mappings()]
             )
             if rows:
-                connection.execute(insert(table), rows)
+                connection.execute(insert(as_before(table)), rows)

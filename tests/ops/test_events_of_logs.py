@@ -18,7 +18,7 @@ from spackmon.status import BuildStatus
 from tests.ingest.installs import cdash
 from tests.ingest.reports import Site, spec
 from tests.ingest.test_run_events import BROKEN, GROUPS, OF_RUN, REPORTED, ZLIB
-from tests.ops.landed import upgrade_to
+from tests.ops.landed import as_before, upgrade_to
 
 _NEW = frozenset({"error_group", "build_event", "spec_document"})
 _REPORTED_BEFORE = frozenset({"log_event", "phase"})
@@ -46,7 +46,7 @@ def _carry(site: Site, is_meant: Callable[[str], bool], connection: Connection) 
         columns = [column for column in table.columns if column.name in there.columns]
         rows = site.database.read_once(lambda c, columns=columns: [dict(r) for r in _rows(c, columns)])
         if rows:
-            connection.execute(insert(table), rows)
+            connection.execute(insert(as_before(table)), rows)
 
 
 def _report(site: Site, connection: Connection) -> None:

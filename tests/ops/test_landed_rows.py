@@ -130,7 +130,7 @@ CARRIED = {
             SELECT build_id, tag_id FROM build_tag
         """,
         """
-            SELECT a.build_id, t.tag_id FROM attempt_tag t JOIN attempt a ON a.id = t.attempt_id
+            SELECT a.build_id, t.tag_id FROM tag_set_member t JOIN attempt a ON a.tag_set_id = t.tag_set_id
         """,
     ),
     "event": (
@@ -338,7 +338,7 @@ def test_a_client_that_announced_its_next_run_goes_on_with_that(landed: Database
         next_run = json.loads(written)
         question = f"""
             SELECT a.started_at, a.spack_version, a.status, t.name FROM attempt a
-            LEFT JOIN attempt_tag at ON at.attempt_id = a.id LEFT JOIN tag t ON t.id = at.tag_id
+            LEFT JOIN tag_set_member m ON m.tag_set_id = a.tag_set_id LEFT JOIN tag t ON t.id = m.tag_id
             WHERE a.build_id = {build_id} AND a.status = 'RUNNING'
         """
         before = rows(landed, question)

@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import MetaData, func, select
+from sqlalchemy import MetaData, func, select, text
 
 from spackmon.database import Database
 from spackmon.ingest.checking import check_database
@@ -14,6 +14,9 @@ from tests.ops.landed import RELEASES, fill, revision_of, upgrade_to
 
 # What is counted and told of changes may be folded or forgotten.
 FOLDED = ("build_day", "build_facet", "build_total", "error_group_change", "reported_change")
+
+# A tag of a run was a row once.
+_TAGS_OF_RUNS = text("SELECT count(*) FROM attempt a JOIN tag_set_member m ON m.tag_set_id = a.tag_set_id")
 
 
 def _counts(database: Database) -> dict[str, int]:
@@ -27,6 +30,8 @@ def _counts(database: Database) -> dict[str, int]:
             for table in metadata.sorted_tables
             if not table.name.startswith(FOLDED) and "_search" not in table.name
         }
+        if "attempt_tag" not in counts:
+            counts["attempt_tag"] = connection.scalar(_TAGS_OF_RUNS) or 0
     return {name: count for name, count in counts.items() if count}
 
 

@@ -51,7 +51,7 @@ REPORTS = (
     _run("s50", LIBZETA, BuildStatus.SUCCESS, 50),
     _run("f40", LIBZETA, BuildStatus.FAILED, 40, "nightly"),
     _run("f3", LIBZETA, BuildStatus.FAILED, 3, "nightly"),
-    _run("t200", TOPBROKEN, BuildStatus.FAILED, 200),
+    _run("t200", TOPBROKEN, BuildStatus.FAILED, 200, "trial"),
 )
 
 
@@ -106,8 +106,13 @@ def test_old_runs_go_by_their_tags_and_status_and_the_last_success_stays(databas
     assert _remove(database, "runs 30 status:SUCCESS") == [2]
     assert _keys(database) == {"f3", "t200"}
     builds = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
+    sets = text("SELECT names FROM tag_set ORDER BY 1")
+    before = database.read_once(lambda c: c.scalars(sets).all())
+    assert '["nightly"]' in before
     assert _remove(database, "runs 150") == [1]
     assert _keys(database) == {"f3"}
+    after = database.read_once(lambda c: c.scalars(sets).all())
+    assert set(before) - set(after) == {'["trial"]'}
     left = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
     assert left == builds - 1
     _is_right(database)

@@ -74,9 +74,9 @@ def test_the_server_does_it_by_itself_and_finished_runs_stay(database_url: str, 
 
 CLAIMS = """
     INSERT INTO claim (owner_id, owner_is_certain, kind, key, environment_id, status, is_live,
-        time_uncertainty_seconds, times_enclose_run, tags, first_reported_at, last_reported_at, abandoned_at)
+        time_uncertainty_seconds, times_enclose_run, first_reported_at, last_reported_at, abandoned_at)
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count)
-    SELECT 1, true, 'MS1', :status || i, 1, :status, true, 0, false, '[]', :at, :at, :abandoned_at FROM n
+    SELECT 1, true, 'MS1', :status || i, 1, :status, true, 0, false, :at, :at, :abandoned_at FROM n
 """
 
 

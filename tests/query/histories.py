@@ -1,5 +1,6 @@
 """Random histories of a small site: what ran, when, where, and how it ended, as plain Python knows it."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -8,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from spackmon.ingest.tables import error_groups
-from spackmon.models import Attempt, BuildEvent, ErrorGroup, Phase, Tag, attempt_tag
+from spackmon.models import Attempt, BuildEvent, ErrorGroup, Phase, Tag, TagSet, TagSetMember
 from tests.ingest.reports import Site, spec
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -75,13 +76,14 @@ def history(site: Site, dice: Random, runs: int, *, days: int = 12, errors: int 
 
 
 def _write(connection: Connection, rows: list[dict[str, Any]], ran: list[Ran], errors: int) -> None:
-    connection.execute(insert(Attempt), rows)
-    connection.execute(insert(Tag), [{"id": 1, "name": "nightly"}, {"id": 2, "name": "ci"}])
-    tags = [
-        {"attempt_id": row["id"], "tag_id": 1 if run.tag == "nightly" else 2}
-        for row, run in zip(rows, ran, strict=True)
-    ]
-    connection.execute(insert(attempt_tag), tags)
+    tag_ids = {"nightly": 1, "ci": 2}
+    tagged = [{**row, "tag_set_id": tag_ids.get(run.tag, 2)} for row, run in zip(rows, ran, strict=True)]
+    connection.execute(insert(Attempt), tagged)
+    for name, tag_id in tag_ids.items():
+        connection.execute(insert(Tag), {"id": tag_id, "name": name})
+        tag_set = {"id": tag_id, "digest": name.encode(), "names": json.dumps([name])}
+        connection.execute(insert(TagSet), tag_set)
+        connection.execute(insert(TagSetMember), {"tag_set_id": tag_id, "tag_id": tag_id})
     ends = {"FAILED": "ERROR", "SUCCESS": "SUCCESS"}
     phases = [
         {"attempt_id": row["id"], "name": "build", "position": 1, "status": ends[row["status"]],

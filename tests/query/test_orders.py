@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from spackmon.query.rows import ranges
+from spackmon.query.rows import ranges, tags
 from spackmon.schema import schema
 from tests.ingest.reports import spec
 from tests.query.conftest import AskedSite
@@ -232,6 +232,30 @@ def test_rows_are_listed_by_a_count_alike_whether_they_are_few_or_many(
             found = furnished.ask(query, count=count)[noun]
             assert [one["id"] for one in found["nodes"]] == listed
             assert found["totalCount"] == len(listed)
+
+
+@pytest.mark.parametrize(("common", "most"), [(0, 0), (1, 0), (500, 0), (500, 60_000)])
+@pytest.mark.parametrize("noun", ["builds", "attempts"])
+def test_rows_are_listed_by_their_tags_alike_whether_the_newest_have_them_or_not(
+    furnished: AskedSite, monkeypatch: pytest.MonkeyPatch, common: int, most: int, noun: str
+) -> None:
+    monkeypatch.setattr(tags, "_COMMON", common)
+    monkeypatch.setattr(tags, "_MOST", most)
+    listed = f"{noun}(first: 500) {{ nodes {{ id tags {{ nodes {{ name }} }} }} }}"
+    every = furnished.ask(f"query all_{common}_{most} {{ {listed} }}")[noun]["nodes"]
+    named = {one["id"]: {tag["name"] for tag in one["tags"]["nodes"]} for one in every}
+    # The name is another one for each form of the statement, as what is compiled is kept.
+    query = f"""query tagged_{common}_{most}($tag: String!) {{
+      {noun}(first: 500, where: {{tags: {{some: {{name: {{eq: $tag}}}}}}}}) {{ totalCount nodes {{ id }} }}
+    }}"""
+    words = set().union(*named.values())
+    assert words
+    for word in (*words, "of nobody"):
+        found = furnished.ask(query, tag=word)[noun]
+        assert [one["id"] for one in found["nodes"]] == [
+            one for one, of_row in named.items() if word in of_row
+        ]
+        assert found["totalCount"] == len(found["nodes"])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from spackmon.database import Database
 from spackmon.graph.compilers import LANGUAGE_BITS
 from spackmon.models import (
     Analysis,
+    Attempt,
     Attribute,
     Base,
     BuildEvent,
@@ -23,7 +24,7 @@ from spackmon.models import (
     OtherCompiler,
     Spec,
     SpecCompiler,
-    attempt_tag,
+    TagSetMember,
 )
 from spackmon.viewer import OPERATOR, Viewer
 
@@ -43,7 +44,6 @@ class Rows:
                     # Those of a claim that another one knows better are nobody's.
                     counted = [row for row in self._tables[model] if row.attempt_id is not None]
                     self._tables[model] = counted
-                self._attempt_tags = [tuple(pair) for pair in session.execute(select(attempt_tag))]
                 session.expunge_all()
 
         database.read_once(load)
@@ -89,8 +89,9 @@ class Rows:
     def tags_of_attempts(self) -> dict[int, set[int]]:
         """The ids of a run's tags."""
         found: dict[int, set[int]] = defaultdict(set)
-        for attempt_id, tag_id in self._attempt_tags:
-            found[attempt_id].add(tag_id)
+        for attempt in self._tables[Attempt]:
+            members = self.by(TagSetMember, "tag_set_id", attempt.tag_set_id)
+            found[attempt.id].update(member.tag_id for member in members)
         return found
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from spackmon.logs import chunks
-from spackmon.models import Base
+from spackmon.models import Base, TagSet
 from spackmon.models.builds import BUILDS_OF_CHUNK
 from spackmon.runs.packed_phases import unpack
 
@@ -25,7 +25,7 @@ _NO_FACTS = frozenset({
     "merged_build", "notification_channel", "notification_delivery", "notification_rule",
     "package_set", "package_set_member",
     "person", "rate_count", "reported_change", "session", "signing_key", "spec_revision", "submission_batch",
-    "token",
+    "tag_set", "tag_set_member", "token",
 })  # fmt: skip
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
@@ -49,6 +49,7 @@ def canonical_dump(connection: Connection) -> dict[str, list[Any]]:
 class _Dump:
     def __init__(self, connection: Connection, tables: list[Table]) -> None:
         self._logs = _logs(connection)
+        self._tags = {row.id: row.names for row in connection.execute(select(TagSet.id, TagSet.names))}
         self._tables = [table for table in tables if table.name != "log_chunk"]
         self._rows = {table.name: [dict(row._mapping) for row in connection.execute(select(table))]
                       for table in self._tables}  # fmt: skip
@@ -75,6 +76,8 @@ class _Dump:
             if (table.name, name) == ("build_content", "place"):
                 # It goes by the build's number, and is told by the build.
                 name, value = "build", self._reference("build", row["chunk"] * BUILDS_OF_CHUNK + value)
+            if name == "tag_set_id":
+                value = self._tags.get(value)
             if (table.name, name) == ("claim", "phases"):
                 value = self._phases(row)
             if name == "newest_attempt_id":

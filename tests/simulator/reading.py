@@ -96,9 +96,7 @@ def _facts(connection: Connection, found: dict[int, StoredAttempt]) -> None:
             "variables": sets.get(row.environment_set_id, {}), "files": manifests.get(row.manifest_id, set()),
             "tags": set(),
         }  # fmt: skip
-    for row in _rows(
-        connection, "SELECT x.attempt_id, t.name FROM attempt_tag x JOIN tag t ON t.id = x.tag_id"
-    ):
+    for row in _rows(connection, _TAGS):
         found[row.attempt_id].facts["tags"].add(row.name)
 
 
@@ -113,7 +111,10 @@ _SOURCES = """
     SELECT attempt_id, owner_id, kind, key, first_reported_at AS first, last_reported_at AS last
     FROM claim WHERE attempt_id IS NOT NULL ORDER BY id
 """
-_TAGS = "SELECT x.attempt_id, t.name FROM attempt_tag x JOIN tag t ON t.id = x.tag_id"
+_TAGS = """
+    SELECT a.id AS attempt_id, t.name FROM attempt a JOIN tag_set_member m ON m.tag_set_id = a.tag_set_id
+    JOIN tag t ON t.id = m.tag_id
+"""
 _EVENTS = "SELECT attempt_id, text FROM build_event WHERE attempt_id IS NOT NULL ORDER BY position"
 _column = UtcDateTime()
 

@@ -14,7 +14,6 @@ from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.specs import find_spec, hash_of_spec, store_graph
 from spackmon.ingest.tables import claims, contents
 from spackmon.ingest.tables.analysis import replace_attributes
-from spackmon.ingest.tables.attempts import create_tags
 from spackmon.ingest.tables.audiences import may_see
 from spackmon.ingest.tables.ci_jobs import ci_job_of
 from spackmon.ingest.tables.claims import StoredClaim
@@ -56,7 +55,6 @@ def apply_install(
     read = readings(events)
     put_groups_of_logs(connection, [phase.log_id for phase in claim.phases])
     create_groups(connection, read)
-    create_tags(connection, report.tags)
     found_id = claims.find_claim(connection, report.source, person_id)
     found = claims.load_claims(connection, [found_id]) if found_id is not None else {}
     packages = {subject.package_id, *(one.claim.package_id for one in found.values())}

@@ -18,7 +18,6 @@ from spackmon.ingest.specs.linking import link
 from spackmon.ingest.specs.specs import find_spec, store_graph
 from spackmon.ingest.tables import claims, client_claims, contents, numbers
 from spackmon.ingest.tables.analysis import replace_attributes
-from spackmon.ingest.tables.attempts import create_tags
 from spackmon.ingest.tables.audiences import may_see
 from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.elf_files import ElfFiles
@@ -44,7 +43,6 @@ def apply_build(connection: Connection, report: BuildReport, owner_id: int, now:
         raise Refused(
             Code.SPEC_UNKNOWN, f"no spec has the hash {report.spec_hash!r}: post it to specs/new/ first"
         )
-    create_tags(connection, report.tags)
     link(connection, waiting, (spec.package_id,), now)
     environment_id, environment_created = get_or_create_environment(connection, report.environment)
     newest_id = client_claims.newest(connection, spec.id, owner_id, environment_id)

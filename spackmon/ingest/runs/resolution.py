@@ -22,6 +22,7 @@ from spackmon.ingest.tables.facets import Settled
 from spackmon.ingest.tables.neighbours import Near, neighbours
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.ingest.tables.run_events import delete_events_of_logs, write_events_of_logs
+from spackmon.ingest.tables.tag_sets import tag_sets_of
 from spackmon.runs.claim import Claim, Machine
 from spackmon.runs.facts import Run, run_of
 from spackmon.runs.resolve import may_decide, resolve
@@ -178,6 +179,9 @@ class _Writing:
         self._left: set[int] = set()
         # As its claim refers to a machine, nobody deletes that.
         self._environments = {one.claim.machine: one.environment_id for one in stored}
+        # So it is with the tags of a run that are those of one of its claims.
+        self._known_tag_sets = {one.tag_set for one in stored}
+        self._tag_sets: Mapping[frozenset[str], int | None] = {}
         self._with_spare_logs = {one.claim.id for one in stored if one.has_spare_logs}
         self._build_of: dict[int, int] = {}
         # Of attempts that stay where they are.
@@ -197,7 +201,11 @@ class _Writing:
             self._connection, {c.attempt_id for run in runs for c in run.claims if c.attempt_id is not None}
         )
         taken = _attempts_of(runs)
-        phases, tags = attempts.read_parts(self._connection, rows)
+        phases = attempts.read_phases(self._connection, rows)
+        for run in runs:
+            # All machines come before all sets of tags (locks.py).
+            self._environment_of(run.machine)
+        self._tag_sets = tag_sets_of(self._connection, {run.tags for run in runs}, self._known_tag_sets)
         written: list[tuple[int, Run]] = []
         builds_created: set[int] = set()
         changed: set[int] = set()
@@ -212,10 +220,7 @@ class _Writing:
         new_phases = attempts.write_phases(
             self._connection, ((new_id, run.phases) for new_id, run in written), phases
         )
-        for new_id, run in written:
-            tags_differ = attempts.write_tags(self._connection, new_id, run.tags, tags.get(new_id, ()))
-            if new_phases[new_id].differed or tags_differ:
-                changed.add(new_id)
+        changed |= {new_id for new_id, _ in written if new_phases[new_id].differed}
         self._touched |= {self._build_of[one] for one in changed}
         moved = [(c.id, new_id) for new_id, run in written for c in run.claims if c.attempt_id != new_id]
         claims.move_claims(self._connection, moved)
@@ -255,7 +260,7 @@ class _Writing:
     def _write_run(self, run: Run, row: Any | None) -> tuple[int, set[int], bool]:
         """The attempt of a run, written; the builds that were made for it, and whether anything differs."""
         environment_id = self._environment_of(run.machine)
-        facts = attempts.facts_of(run, environment_id)
+        facts = attempts.facts_of(run, environment_id, self._tag_sets[run.tags])
         if row is not None and self._is_in_place(run, row, environment_id):
             self._build_of[row.id] = row.build_id
             if differs := attempts.differs(row, facts):

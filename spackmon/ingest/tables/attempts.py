@@ -1,14 +1,13 @@
-"""Every statement of attempts, their phases and tags: what runs are written as."""
+"""Every statement of attempts and their phases: what runs are written as."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.rows import Statement, insert_missing, over_rows
+from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.hanging import OF_ATTEMPT, End, referring
-from spackmon.ingest.tables.totals import change_tags, forget_tags
 from spackmon.runs.facts import Run
 from spackmon.runs.phases import RunPhase
 
@@ -16,6 +15,7 @@ _FACTS = (
     "environment_id", "status", "started_at", "finished_at", "end_is_inferred", "duration_seconds",
     "cpu_seconds", "peak_memory_bytes", "reported_at", "spack_version", "spack_revision", "installed_from",
     "prefix", "configure_arguments", "environment_set_id", "manifest_id", "ci_job_id",
+    "tag_set_id",
 )  # fmt: skip
 
 _OF_PHASE = (
@@ -52,17 +52,12 @@ _UPDATE = Statement(
     f"UPDATE attempt SET {', '.join(f'{name} = :{name}' for name in _FACTS)} WHERE id = :id"  # noqa: S608 -- as above
 )
 
-# Of phases and tags together, which have a name alone: a statement less for each report.
-_READ_PARTS = over_rows(
+_READ_PHASES = over_rows(
     "id bigint",
     """
     SELECT attempt_id, id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
         peak_memory_bytes
     FROM phase WHERE attempt_id IN (SELECT i.id FROM {input} i)
-    UNION ALL
-    SELECT a.attempt_id, NULL, t.name, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-    FROM attempt_tag a JOIN tag t ON t.id = a.tag_id
-    WHERE a.attempt_id IN (SELECT i.id FROM {input} i)
     """,
     moments=("reported_at",),
 )
@@ -103,27 +98,6 @@ _CHANGE_PHASES = over_rows(
 )
 
 _DELETE_PHASES = over_rows("id bigint", "DELETE FROM phase WHERE id IN (SELECT i.id FROM {input} i)")
-
-_TAGS = insert_missing("tag", "name text", ["name"])
-
-_TAG = over_rows(
-    "name text",
-    """
-    INSERT INTO attempt_tag (attempt_id, tag_id)
-    SELECT CAST(:attempt_id AS bigint), t.id FROM {input} i JOIN tag t ON t.name = i.name
-    WHERE true
-    ORDER BY t.id
-    ON CONFLICT DO NOTHING
-    """,
-)
-
-_UNTAG = over_rows(
-    "name text",
-    """
-    DELETE FROM attempt_tag
-    WHERE attempt_id = :attempt_id AND tag_id IN (SELECT t.id FROM {input} i JOIN tag t ON t.name = i.name)
-    """,
-)
 
 # Those that are counted as they are stay untouched: their rows are long, and there may be thousands.
 _COUNT_EVENTS = over_rows(
@@ -179,21 +153,15 @@ def builds_of(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, i
     return {row.id: row.build_id for row in rows}
 
 
-def read_parts(
-    connection: Connection, attempt_ids: Iterable[int]
-) -> tuple[dict[int, dict[str, Any]], dict[int, set[str]]]:
-    """Of attempts that have some the rows of their phases by name, and their tags."""
+def read_phases(connection: Connection, attempt_ids: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Of attempts that have some the rows of their phases by name."""
     phases: dict[int, dict[str, Any]] = {}
-    tags: dict[int, set[str]] = {}
-    for row in _READ_PARTS.run(connection, sorted({(one,) for one in attempt_ids})):
-        if row.id is None:
-            tags.setdefault(row.attempt_id, set()).add(row.name)
-        else:
-            phases.setdefault(row.attempt_id, {})[row.name] = row
-    return phases, tags
+    for row in _READ_PHASES.run(connection, sorted({(one,) for one in attempt_ids})):
+        phases.setdefault(row.attempt_id, {})[row.name] = row
+    return phases
 
 
-def facts_of(run: Run, environment_id: int) -> dict[str, Any]:
+def facts_of(run: Run, environment_id: int, tag_set_id: int | None) -> dict[str, Any]:
     """The columns of the attempt that a run is."""
     times = run.times
     return {
@@ -214,6 +182,7 @@ def facts_of(run: Run, environment_id: int) -> dict[str, Any]:
         "environment_set_id": run.environment_set_id,
         "manifest_id": run.manifest_id,
         "ci_job_id": run.ci_job_id,
+        "tag_set_id": tag_set_id,
     }
 
 
@@ -328,24 +297,8 @@ def _is_written(phase: RunPhase, row: Any) -> bool:
 
 def phase_id(connection: Connection, attempt_id: int, name: str) -> int:
     """The id of a phase of an attempt, which has it."""
-    found: int = read_parts(connection, [attempt_id])[0][attempt_id][name].id
+    found: int = read_phases(connection, [attempt_id])[attempt_id][name].id
     return found
-
-
-def create_tags(connection: Connection, tags: Collection[str]) -> None:
-    """Make sure that there are these tags, which claims then have."""
-    _TAGS.run(connection, sorted({(tag,) for tag in tags}))
-
-
-def write_tags(
-    connection: Connection, attempt_id: int, tags: Collection[str], stored: Collection[str]
-) -> bool:
-    """Make these, which exist, the tags of an attempt that has `stored`; whether any differed."""
-    gone, added = set(stored) - set(tags), set(tags) - set(stored)
-    _UNTAG.run(connection, sorted((tag,) for tag in gone), attempt_id=attempt_id)
-    _TAG.run(connection, sorted((tag,) for tag in added), attempt_id=attempt_id)
-    change_tags(connection, attempt_id, gone, added)
-    return bool(gone or added)
 
 
 def count_findings(connection: Connection, runs: Iterable[tuple[int, Run]]) -> None:
@@ -370,7 +323,6 @@ def count_findings(connection: Connection, runs: Iterable[tuple[int, Run]]) -> N
 def delete_attempts(connection: Connection, attempt_ids: Iterable[int]) -> None:
     """Delete attempts of which no claim speaks any longer."""
     ids = sorted({(one,) for one in attempt_ids})
-    forget_tags(connection, ids)
     for statement in _DELETE_PARTS:
         statement.run(connection, ids)
     _DELETE.run(connection, ids)

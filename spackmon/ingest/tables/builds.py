@@ -155,10 +155,10 @@ _NEWEST = over_rows(
     f"""
     SELECT b.id AS build_id, a.id, a.started_at, a.duration_seconds, f.id AS facet_id, b.owner_id,
         b.started_at AS before_at, b.duration_seconds AS before_seconds, b.facet_id AS before_id,
-        b.newest_attempt_id AS before_run,
+        b.tag_set_id AS before_tags,
         b.first_error_group_id AS before_error, b.error_count AS before_errors,
         b.warning_count AS before_warnings,
-        a.id AS newest_attempt_id, a.first_error_group_id, a.error_count, a.warning_count,
+        a.tag_set_id, a.first_error_group_id, a.error_count, a.warning_count,
         a.number <> 1 OR EXISTS (
             SELECT 1 FROM attempt o WHERE o.build_id = b.id AND o.id <> a.id
         ) AS is_one_of_several
@@ -178,7 +178,7 @@ _REPEATED = (
     "status", "started_at", "finished_at", "duration_seconds", "cpu_seconds", "peak_memory_bytes",
     "installed_from", "prefix",
     "configure_arguments", "environment_set_id", "manifest_id", "first_error_group_id", "error_count",
-    "warning_count",
+    "warning_count", "tag_set_id",
 )  # fmt: skip
 
 _REPEAT_NEWEST = over_rows(
@@ -381,7 +381,7 @@ def settle_builds(connection: Connection, build_ids: Sequence[int], now: datetim
     for build_id, row in newest.items():
         before = row.before_id, row.before_at, row.before_seconds
         after = row.facet_id, row.started_at, row.duration_seconds
-        run_before = Newest(row.before_run, row.before_error, row.before_errors, row.before_warnings)
+        run_before = Newest(row.before_tags, row.before_error, row.before_errors, row.before_warnings)
         settled.add(build_id, row.owner_id, before, after, (run_before, newest_of(row)))
     return True
 

@@ -1,6 +1,5 @@
 """Every statement of claims: rows in, and out as what `spackmon.runs` takes."""
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,6 +10,7 @@ from sqlalchemy import Connection
 from spackmon.ingest.rows import Statement, insert_missing, over_rows
 from spackmon.ingest.tables.audiences import OF_OWNER
 from spackmon.ingest.tables.orphans import delete_unused
+from spackmon.ingest.tables.tag_sets import NO_TAGS, TagSet, read_tag_set, tag_sets_of
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
 from spackmon.runs.packed_phases import logs_of, pack, unpack
 from spackmon.runs.times import window
@@ -22,7 +22,7 @@ _FACTS = (
     "started_at", "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run",
     "window_begins_at", "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision",
     "prefix", "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "ci_job_id",
-    "tags", "client_build_id", "next_run", "phases", "last_reported_at",
+    "tag_set_id", "client_build_id", "next_run", "phases", "last_reported_at",
 )  # fmt: skip
 """The columns that a report may change."""
 
@@ -55,7 +55,7 @@ _KINDS = {
     **dict.fromkeys(
         (
             "package_id", "spec_id", "environment_id", "environment_set_id", "manifest_id", "ci_job_id",
-            "client_build_id",
+            "tag_set_id", "client_build_id",
         ),
         "bigint",
     ),
@@ -93,8 +93,9 @@ _LOADED = f"""
         s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
             SELECT 1 FROM spec_hash o WHERE o.value = c.spec_hash AND o.spec_id <> c.spec_id
         ) AS is_weak_spec,
-        s.external IS NOT NULL AS is_external
+        s.external IS NOT NULL AS is_external, k.names AS tags
     FROM claim c JOIN build_environment e ON e.id = c.environment_id
+    LEFT JOIN tag_set k ON k.id = c.tag_set_id
     LEFT JOIN spec s ON s.id = c.spec_id
     WHERE c.id IN ({{0}})
     ORDER BY c.id
@@ -159,6 +160,9 @@ _DROP_LOGS = over_rows(
 )
 _KEEP_LOGS = insert_missing("claim_log", "claim_id bigint, log_id bigint", ["claim_id", "log_id"])
 
+TagSets = Mapping[frozenset[str], int | None]
+"""The rows of sets of tags."""
+
 _SHARED = {"environment_set": "environment_set_id", "manifest": "manifest_id"}
 
 
@@ -166,7 +170,8 @@ _SHARED = {"environment_set": "environment_set_id", "manifest": "manifest_id"}
 class StoredClaim:
     """A claim with what only the store knows of it: `client_build_id` and `next_run` are the table's.
 
-    Whether it had rulings and logs that its run does not show when it was read: of most nobody need ask.
+    `tag_set` is one whose row is known, most often that of the claim's tags. Whether it had rulings and logs
+    that its run does not show when it was read: of most nobody need ask.
     """
 
     claim: Claim
@@ -175,6 +180,7 @@ class StoredClaim:
     next_run: str | None = None
     has_rulings: bool = False
     has_spare_logs: bool = False
+    tag_set: TagSet = NO_TAGS
 
 
 def find_claim(connection: Connection, source: Source, owner_id: int) -> int | None:
@@ -189,7 +195,8 @@ def add_claim(connection: Connection, stored: StoredClaim) -> int | None:
     phases = [replace(phase, reported_at=claim.first_reported_at) for phase in claim.phases]
     created = _INSERT.run(
         connection, owner_id=claim.owner_id, owner_is_certain=claim.owner_is_certain, kind=claim.kind.value,
-        key=claim.key, first_reported_at=claim.first_reported_at, **_facts(stored, phases),
+        key=claim.key, first_reported_at=claim.first_reported_at,
+        **_facts(stored, phases, _tag_sets(connection, [stored])),
     )  # fmt: skip
     return created[0].id if created else None
 
@@ -198,20 +205,26 @@ def update_claims(
     connection: Connection, changes: Iterable[tuple[StoredClaim, StoredClaim]], now: datetime
 ) -> None:
     """Write what reports changed of claims, each as it was and is; new phases are reported `now`."""
-    rows = [_changed(before, after, now) for before, after in changes]
+    pairs = list(changes)
+    tag_sets = _tag_sets(connection, [after for _, after in pairs])
+    rows = [_changed(before, after, now, tag_sets) for before, after in pairs]
     if connection.dialect.name == "sqlite":
         _UPDATE_EACH.run_each(connection, rows)
     else:
         _UPDATE.run(connection, [tuple(row.values()) for row in rows])
 
 
-def _changed(before: StoredClaim, after: StoredClaim, now: datetime) -> dict[str, Any]:
+def _tag_sets(connection: Connection, stored: Sequence[StoredClaim]) -> TagSets:
+    return tag_sets_of(connection, {one.claim.tags for one in stored}, {one.tag_set for one in stored})
+
+
+def _changed(before: StoredClaim, after: StoredClaim, now: datetime, tag_sets: TagSets) -> dict[str, Any]:
     known = {phase.name: phase for phase in before.claim.phases}
     reported = {
         phase.name: replace(phase, reported_at=known[phase.name].reported_at if phase.name in known else now)
         for phase in after.claim.phases
     }
-    facts = _facts(after, {**known, **reported}.values())
+    facts = _facts(after, {**known, **reported}.values(), tag_sets)
     return {"id": after.claim.id, **{name: facts[name] for name in _FACTS}}
 
 
@@ -280,7 +293,7 @@ def where_is(connection: Connection, claim_id: int) -> Any:
     return _WHERE.run(connection, claim_id=claim_id)[0]
 
 
-def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim]) -> dict[str, Any]:
+def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim], tag_sets: TagSets) -> dict[str, Any]:
     claim = stored.claim
     begins_at, ends_at = window(claim) or (None, None)
     return {
@@ -289,7 +302,7 @@ def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim]) -> dict[str, Any]:
         "is_live": claim.is_live,
         "times_enclose_run": claim.times_enclose_run,
         "installed_from": None if claim.installed_from is None else claim.installed_from.value,
-        "tags": json.dumps(sorted(claim.tags)),
+        "tag_set_id": tag_sets[claim.tags],
         "window_begins_at": begins_at,
         "window_ends_at": ends_at,
         "environment_id": stored.environment_id,
@@ -300,6 +313,7 @@ def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim]) -> dict[str, Any]:
 
 
 def _stored(row: Any, log_bytes: Mapping[int, int], analyzers: frozenset[str]) -> StoredClaim:
+    tag_set = read_tag_set(row.tag_set_id, row.tags)
     claim = Claim(
         id=row.id,
         attempt_id=row.attempt_id,
@@ -314,7 +328,7 @@ def _stored(row: Any, log_bytes: Mapping[int, int], analyzers: frozenset[str]) -
         is_live=bool(row.is_live),
         times_enclose_run=bool(row.times_enclose_run),
         installed_from=None if row.installed_from is None else InstalledFrom(row.installed_from),
-        tags=frozenset(json.loads(row.tags)),
+        tags=tag_set.names,
         phases=unpack(row.phases, row.first_reported_at, log_bytes),
         event_kinds=frozenset(kind for kind in EventKind if getattr(row, f"has_{kind.lower()}")),
         dag_hash=row.dag_hash,
@@ -324,5 +338,5 @@ def _stored(row: Any, log_bytes: Mapping[int, int], analyzers: frozenset[str]) -
     )
     return StoredClaim(
         claim, row.environment_id, row.client_build_id, row.next_run, bool(row.has_rulings),
-        bool(row.has_spare_logs),
+        bool(row.has_spare_logs), tag_set,
     )  # fmt: skip

@@ -97,7 +97,7 @@ _COUNT_OF_RUNS = over_rows(
 _OTHERWISE = over_rows(
     "id bigint",
     """
-    SELECT b.id, b.owner_id, b.facet_id, b.newest_attempt_id, b.first_error_group_id, b.error_count,
+    SELECT b.id, b.owner_id, b.facet_id, b.tag_set_id, b.first_error_group_id, b.error_count,
         b.warning_count, a.first_error_group_id AS group_id, COALESCE(a.error_count, 0) AS errors,
         COALESCE(a.warning_count, 0) AS warnings
     FROM build b LEFT JOIN attempt a ON a.id = b.newest_attempt_id
@@ -205,7 +205,7 @@ def _repeat_counts(connection: Connection, ids: Sequence[tuple[int]]) -> int:
         counted = [one for one in builds if one.facet_id is not None]
         before = [(one.owner_id, *newest_of(one), one.facet_id, -1) for one in counted]
         after = [
-            (one.owner_id, one.newest_attempt_id, one.group_id, one.errors, one.warnings, one.facet_id, 1)
+            (one.owner_id, one.tag_set_id, one.group_id, one.errors, one.warnings, one.facet_id, 1)
             for one in counted
         ]
         totals.change(connection, [*before, *after])

@@ -52,7 +52,7 @@ _WRONG = over_rows(
     "id bigint",
     f"""
     SELECT b.id AS build_id, b.owner_id, b.started_at, b.duration_seconds, b.facet_id AS before_id,
-        f.id AS facet_id, b.newest_attempt_id, b.first_error_group_id, b.error_count, b.warning_count
+        f.id AS facet_id, b.tag_set_id, b.first_error_group_id, b.error_count, b.warning_count
     {_BUILDS} LEFT JOIN build_facet f ON {is_facet_of("b")}
     WHERE b.id IN (SELECT i.id FROM {{input}} i) AND (f.id IS NULL OR b.facet_id IS DISTINCT FROM f.id)
     ORDER BY b.id
@@ -87,7 +87,7 @@ _OF_SPECS = over_rows("id bigint", "SELECT b.id FROM build b WHERE b.spec_id IN 
 _OF_BUILD = Statement(
     """
     SELECT owner_id, facet_id, started_at, duration_seconds,
-        newest_attempt_id, first_error_group_id, error_count, warning_count
+        tag_set_id, first_error_group_id, error_count, warning_count
     FROM build WHERE id = :build_id AND facet_id IS NOT NULL
     """,
     moments=("started_at",),
@@ -260,9 +260,9 @@ def uncount_build(connection: Connection, build_id: int) -> None:
 
 
 def newest_of(build: Any) -> totals.Newest:
-    """A build's newest run, of its row."""
+    """What a build's row repeats of its newest run."""
     counts = build.error_count, build.warning_count
-    return totals.Newest(build.newest_attempt_id, build.first_error_group_id, *counts)
+    return totals.Newest(build.tag_set_id, build.first_error_group_id, *counts)
 
 
 def _put(connection: Connection, changes: Sequence[Any]) -> None:

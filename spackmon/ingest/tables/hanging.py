@@ -29,7 +29,6 @@ OF_BUILD: Mapping[tuple[str, str], End] = {
 }
 OF_ATTEMPT: Mapping[tuple[str, str], End] = {
     ("analysis", "attempt_id"): End.COUNTED_BEFORE,
-    ("attempt_tag", "attempt_id"): End.DELETED,
     ("attribute", "attempt_id"): End.COUNTED_BEFORE,
     ("build", "newest_attempt_id"): End.COUNTED_BEFORE,
     ("build_event", "attempt_id"): End.COUNTED_BEFORE,

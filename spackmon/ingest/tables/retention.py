@@ -22,9 +22,8 @@ def _is_expired(same: str) -> str:
     return f"""
         a.status <> 'RUNNING' AND {_RAN_AT.format("a")} < :before_at
         AND (CAST(:status AS text) = '' OR a.status = :status)
-        AND (CAST(:tag AS text) = '' OR EXISTS (
-            SELECT 1 FROM attempt_tag t JOIN tag g ON g.id = t.tag_id
-            WHERE t.attempt_id = a.id AND g.name = :tag
+        AND (CAST(:tag AS text) = '' OR a.tag_set_id IN (
+            SELECT t.tag_set_id FROM tag_set_member t JOIN tag g ON g.id = t.tag_id WHERE g.name = :tag
         ))
         AND (a.status <> 'SUCCESS' OR EXISTS (
             SELECT 1 FROM build o JOIN attempt s ON s.build_id = o.id

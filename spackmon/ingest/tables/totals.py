@@ -5,7 +5,7 @@ A build counts to its owner and to what its newest run has, with the status and 
 Whoever changes one of these says so here, where it changes.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -27,7 +27,7 @@ _OF_EVENTS = (
 """What is counted of a run's events, in which column it is, and which runs have it."""
 
 _CHANGE = over_rows(
-    "owner_id bigint, attempt_id bigint, first_error_group_id bigint, error_count integer,"
+    "owner_id bigint, tag_set_id bigint, first_error_group_id bigint, error_count integer,"
     " warning_count integer, facet_id bigint, build_count integer",
     f"""
     {_INTO}
@@ -43,7 +43,7 @@ _CHANGE = over_rows(
     }
         UNION ALL
         SELECT '{TotalOf.TAG}', t.tag_id, i.facet_id, i.build_count
-        FROM {{input}} i JOIN attempt_tag t ON t.attempt_id = i.attempt_id
+        FROM {{input}} i JOIN tag_set_member t ON t.tag_set_id = i.tag_set_id
     ) c
     GROUP BY c.kind, c.key_id, c.facet_id HAVING sum(c.build_count) <> 0
     """,  # noqa: S608 -- of our own constants
@@ -59,26 +59,6 @@ _CHANGE_OWNER = Statement(
     ) c ON b.owner_id <> :owner_id
     WHERE b.id = :build_id AND b.facet_id IS NOT NULL
     """  # noqa: S608 -- as above
-)
-
-_CHANGE_TAGS = over_rows(
-    "name text, build_count integer",
-    f"""
-    {_INTO}
-    SELECT '{TotalOf.TAG}', t.id, b.facet_id, i.build_count
-    FROM {{input}} i JOIN tag t ON t.name = i.name JOIN build b ON b.newest_attempt_id = :attempt_id
-    WHERE b.facet_id IS NOT NULL
-    """,  # noqa: S608 -- as above
-)
-
-_FORGET_TAGS = over_rows(
-    "id bigint",
-    f"""
-    {_INTO}
-    SELECT '{TotalOf.TAG}', t.tag_id, b.facet_id, -1
-    FROM {{input}} i JOIN build b ON b.newest_attempt_id = i.id JOIN attempt_tag t ON t.attempt_id = i.id
-    WHERE b.facet_id IS NOT NULL
-    """,  # noqa: S608 -- as above
 )
 
 _WAITING = Statement("SELECT id FROM build_total_change ORDER BY id LIMIT :most")
@@ -110,7 +90,7 @@ _COUNTED = f"""(
 }
         UNION ALL
         SELECT '{TotalOf.TAG}', t.tag_id, b.facet_id
-        FROM build b JOIN attempt_tag t ON t.attempt_id = b.newest_attempt_id
+        FROM build b JOIN tag_set_member t ON t.tag_set_id = b.tag_set_id
     ) c JOIN build_facet f ON f.id = c.facet_id
     GROUP BY c.kind, c.key_id, f.status, f.installed_from
 )"""  # noqa: S608 -- as above
@@ -140,20 +120,20 @@ _RECOUNT = (
 
 
 class Newest(NamedTuple):
-    """A build's newest run, and what the build repeats of its events."""
+    """What a build repeats of its newest run: its tags, and what is counted of its events."""
 
-    attempt_id: int | None
+    tag_set_id: int | None
     first_error_group_id: int | None
     error_count: int
     warning_count: int
 
 
 Counted = tuple[int, int | None, int | None, int, int, int, int]
-"""An owner, a build's newest run as in Newest, its facet, and how many builds more are counted so."""
+"""An owner, what a build repeats as in Newest, its facet, and how many builds more are counted so."""
 
 
 def change(connection: Connection, changes: Iterable[Counted]) -> None:
-    """Count some builds more or less, whose runs have their tags."""
+    """Count some builds more or less."""
     rows = list(changes)
     if rows:
         _CHANGE.run(connection, rows)
@@ -164,23 +144,6 @@ def change_owner(connection: Connection, build_id: int, owner_id: int) -> None:
     """Count a build to another owner, which is about to be written."""
     _CHANGE_OWNER.run(connection, build_id=build_id, owner_id=owner_id)
     _fold_alone(connection)
-
-
-def change_tags(
-    connection: Connection, attempt_id: int, gone: Collection[str], added: Collection[str]
-) -> None:
-    """Count the builds whose newest run this is to the tags that it gets, no more to those that it loses."""
-    rows = [*((tag, -1) for tag in gone), *((tag, 1) for tag in added)]
-    if rows:
-        _CHANGE_TAGS.run(connection, sorted(rows), attempt_id=attempt_id)
-        _fold_alone(connection)
-
-
-def forget_tags(connection: Connection, attempt_ids: Sequence[tuple[int]]) -> None:
-    """Count builds to no tag of their newest runs, which are about to be deleted."""
-    if attempt_ids:
-        _FORGET_TAGS.run(connection, attempt_ids)
-        _fold_alone(connection)
 
 
 def _fold_alone(connection: Connection) -> None:

@@ -35,7 +35,7 @@ from spackmon.models import (
     ProvidedVirtual,
     Spec,
     Tag,
-    attempt_tag,
+    TagSetMember,
 )
 from spackmon.query.rows.events import first_error_group_id, is_first_failed, is_root
 from spackmon.query.sql.json_text import constant
@@ -124,13 +124,13 @@ def through(key: Attribute, columns: KeyColumns) -> KeyColumns:
     return lambda row, dialect_name: columns(row.follow(key), dialect_name)
 
 
-def tag(attempt_id: ValueOf) -> KeyColumns:
-    """Each of the tags of a run: the row is there for every one."""
+def tag(tag_set_id: Attribute) -> KeyColumns:
+    """Each of the tags of a run, whose set is in a column: the row is there for every one."""
 
     def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-        attempt = attempt_id(row)
-        given = row.attach(attempt_tag, lambda given: given.column("attempt_id") == attempt)
-        word = given.attach(Tag.__table__, lambda word: word.row_id == given.column("tag_id"))
+        own = row[tag_set_id]
+        given = row.attach(TagSetMember.__table__, lambda given: given[TagSetMember.tag_set_id] == own)
+        word = given.attach(Tag.__table__, lambda word: word.row_id == given[TagSetMember.tag_id])
         return [word[Tag.name]]
 
     return columns

@@ -15,9 +15,9 @@ from spackmon.query.meanings.row_fields import Column, Expression
 from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, read_page
 from spackmon.query.rows.read_once import FacetsOnce, ReadOnce
-from spackmon.query.rows.relations import builds_tagged
 from spackmon.query.rows.searches import has_words, rank_of
 from spackmon.query.rows.sort_keys import SortKey, sort_key
+from spackmon.query.rows.tags import builds_tagged
 from spackmon.query.rows.totals import parts_of, total
 from spackmon.query.sql.conditions import (
     Among,

@@ -33,10 +33,11 @@ from spackmon.errors import Code, Refused
 from spackmon.graph.parameters import indexed_name, indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
-from spackmon.models import Compiler, MergedBuild, OtherCompiler, Spec
+from spackmon.models import Compiler, MergedBuild, OtherCompiler, Spec, Tag
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
 from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Reported, Shared
+from spackmon.query.rows.tags import Tags, sets_of
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate, Way, Ways
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique
@@ -276,6 +277,30 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
         owners = select(owner).select_from(other.joined())
         owners = owners.where(passes, owner.is_not(None), *other.is_counted())
         return func.coalesce(belongs.of_row(row).in_(owners.correlate(None)), false())
+
+    return predicate
+
+
+def has_tags(input_name: str, tags: Tags) -> Predicate:
+    """Of the tags of a row `some`, `none` or `every` one passes."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        asked = _given(given)
+        holds = _all(quantified(*one, row, filtering) for one in asked)
+        is_some = [name for name, _ in asked] == ["some"] and not row.is_led and row.is_found_by(tags.ours)
+        return Condition(holds, few=tags.found(row, sets(*asked[0], row, filtering)) if is_some else None)
+
+    def sets(name: str, value: Given, row: Scope, filtering: Filtering) -> Select[Any]:
+        """Those that have a tag that passes, or does not where `every` one is to."""
+        tag = row.beneath(Tag.__table__)
+        found = sets_of(tag)
+        passes = _passes(input_name, value, tag, filtering)
+        sought = _unless(passes) if name == "every" else passes
+        return select(found).select_from(tag.joined()).where(sought, *tag.is_counted()).correlate(None)
+
+    def quantified(name: str, value: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
+        have_one = tags.have_one(row, sets(name, value, row, filtering))
+        return have_one if name == "some" else not_(have_one)
 
     return predicate
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, case, literal_column, or_, select
 
 from spackmon.models import (
     Attempt,
@@ -18,7 +18,6 @@ from spackmon.models import (
     OtherCompiler,
     Spec,
     SpecHash,
-    attempt_tag,
 )
 from spackmon.query.sql.conditions import Belongs
 from spackmon.query.sql.scope import Attribute, Scope
@@ -159,16 +158,6 @@ def attempt_id(attempt: Scope) -> ColumnElement[Any]:
     return attempt.row_id
 
 
-def has_tag(attempt_id: Callable[[Scope], ColumnElement[Any]]) -> Belongs:
-    """The tags of the attempt that `attempt_id` finds."""
-
-    def belongs(row: Scope, tag: Scope) -> ColumnElement[bool]:
-        given = tag.behind(attempt_tag, "tag_id")
-        return given.column("attempt_id") == attempt_id(row)
-
-    return belongs
-
-
 def _reported(run: Any, shared: Attribute, run_id: Callable[[Scope], ColumnElement[Any]]) -> Reported:
     return Reported(getattr(run, shared.key), shared, getattr(Claim, shared.key), run_id)
 
@@ -177,15 +166,3 @@ files_of_build = _reported(Build, InstallFile.manifest_id, newest_attempt_id)
 files_of_attempt = _reported(Attempt, InstallFile.manifest_id, attempt_id)
 variables_of_build = _reported(Build, EnvironmentVariable.environment_set_id, newest_attempt_id)
 variables_of_attempt = _reported(Attempt, EnvironmentVariable.environment_set_id, attempt_id)
-tags_of_build = has_tag(newest_attempt_id)
-tags_of_attempt = has_tag(attempt_id)
-
-
-def builds_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:
-    """The builds whose newest attempt has a tag."""
-    return newest_attempt_id(build).in_(_tagged(tag))
-
-
-def _tagged(tag: Scope) -> Select[Any]:
-    given = attempt_tag.alias()
-    return select(given.c.attempt_id).where(given.c.tag_id == tag.row_id).correlate_except(given)

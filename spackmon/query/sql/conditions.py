@@ -71,12 +71,14 @@ class Driver:
 class Way:
     """A form of a condition; `is_taken` tells, whatever the row, whether it is the one to use.
 
-    `walked` is the same where rows are looked at one by one, from the newest, until a page is full.
+    `walked` is the same where rows are looked at one by one, from the newest, until a page is full, and
+    `counting` where all are counted, whether this is the form to use or not.
     """
 
     is_taken: ColumnElement[bool]
     condition: ColumnElement[bool]
     walked: ColumnElement[bool] | None = None
+    counting: ColumnElement[bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Ways:
     @classmethod
     def few_or_many(cls, few: Way) -> "Ways":
         """Those of a condition that is asked anyway: rows are found by it where they are few."""
-        return cls(true(), (few, Way(not_(few.is_taken), true())), few)
+        return cls(true(), (few, Way(not_(few.is_taken), true())), few, few.counting)
 
 
 def leading(conditions: Sequence[Condition]) -> ColumnElement[bool] | None:

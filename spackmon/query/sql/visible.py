@@ -56,7 +56,7 @@ _ROWS: Mapping[str, str] = {
     f" AND s.audience_id IN (SELECT a.id FROM {_AUDIENCES} a))",
     # What belongs to it.
     **{name: _has("build", "build_id") for name in ("attempt", "error_group_build", "merged_build")},
-    **{name: _has("attempt", "attempt_id") for name in ("phase", "claim", "attempt_tag")},
+    **{name: _has("attempt", "attempt_id") for name in ("phase", "claim")},
     **{name: _has("claim", "claim_id") for name in ("claim_log", "analysis")},
     "ruling": f"{_has('claim', 'claim_id')} AND {_has('claim', 'other_claim_id')}",
     "build_event": f"{_has('attempt', 'attempt_id')} OR t.attempt_id IS NULL AND {_has('claim', 'claim_id')}",
@@ -72,7 +72,9 @@ _ROWS: Mapping[str, str] = {
     ),
     "provided_virtual": f"{_has('spec', 'spec_id')} AND {_has('spec', 'child_id')}",
     # What many share, and is known by what refers to it.
-    "tag": "EXISTS (SELECT 1 FROM attempt_tag v WHERE v.tag_id = t.id)",
+    "tag": "EXISTS (SELECT 1 FROM tag_set_member v WHERE v.tag_id = t.id)",
+    "tag_set": _used(("attempt", "tag_set_id")),
+    "tag_set_member": _has("tag_set", "tag_set_id"),
     "ci_job": _used(("attempt", "ci_job_id")),
     "ci_run": _used(("ci_job", "ci_run_id")),
     "build_environment": _used(("attempt", "environment_id"), ("claim", "environment_id")),
@@ -190,7 +192,7 @@ def _whole(dialect_name: str) -> dict[str, str]:
                 FROM build b WHERE b.warning_count > 0
                 UNION ALL
                 SELECT '{TotalOf.TAG}', g.tag_id, b.status, b.installed_from
-                FROM build b JOIN attempt_tag g ON g.attempt_id = b.newest_attempt_id
+                FROM build b JOIN tag_set_member g ON g.tag_set_id = b.tag_set_id
             ) c GROUP BY 1, 2, 3, 4
         """,
         "build_facet_duration": f"""

@@ -1,0 +1,68 @@
+"""Which tags rows have, by the sets that runs share: of few sets it is asked which have a tag, of no run."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, case, false, func, literal_column, select
+
+from spackmon.models import Attempt, Build, TagSetMember
+from spackmon.query.sql.among import among
+from spackmon.query.sql.conditions import Way
+from spackmon.query.sql.scope import Attribute, Scope
+
+_MEMBER: Any = TagSetMember.__table__
+# Where so many of the newest have a tag, a page of them is found soon by walking.
+_NEWEST, _COMMON = 1_000, 10
+_MOST = 60_000
+_NONE = literal_column("0", Integer())
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags of a row, whose set is in its column `ours`, which has an index."""
+
+    ours: Attribute
+
+    def __call__(self, row: Scope, tag: Scope) -> ColumnElement[bool]:
+        """`tag` belongs to `row`."""
+        return tag.behind(_MEMBER, "tag_id").column("tag_set_id") == row[self.ours]
+
+    def have_one(self, row: Scope, sets: Select[Any]) -> ColumnElement[bool]:
+        """Whether the row's set is one of these."""
+        return func.coalesce(among(row[self.ours], sets), false())
+
+    def found(self, row: Scope, sets: Select[Any]) -> Way:
+        """The rows that have one of these sets by their index: where hardly any of the newest has, and of all
+        no more than 60,000. PostgreSQL thinks that they are everywhere.
+        """
+        new, every = (row.beneath(row.table).led() for _ in range(2))
+        newest = select(new[self.ours]).select_from(new.source).order_by(new.row_id.desc())
+        some = newest.limit(literal_column(str(_NEWEST))).correlate(None).subquery(row.new_name())
+        is_one = among(some.c[self.ours.key], sets)
+        of_newest: Select[Any] = select(literal_column("1")).select_from(some).where(is_one)
+        common = of_newest.limit(literal_column(str(_COMMON))).subquery(row.new_name())
+        number = select(func.count(type_=BigInteger())).select_from(common).scalar_subquery()
+        own = every[self.ours]
+        indexed = select(every.row_id).select_from(every.source).where(among(own, sets, leads=True))
+        # In the order of the index, or it would look for them in the table.
+        ids = indexed.order_by(own).limit(literal_column(str(_MOST + 1))).correlate(None).cte(row.new_name())
+        of_all = select(func.count(type_=BigInteger())).select_from(ids).scalar_subquery()
+        is_taken = case((number >= _COMMON, false()), else_=of_all <= _MOST)
+        is_one_of_few = among(row.row_id, select(*ids.c), leads=True)
+        return Way(is_taken, is_one_of_few, counting=among(row[self.ours], sets, leads=True))
+
+
+tags_of_build = Tags(Build.tag_set_id)
+tags_of_attempt = Tags(Attempt.tag_set_id)
+
+
+def sets_of(tag: Scope) -> ColumnElement[Any]:
+    """The sets that a tag is in; a statement of tags then begins with these."""
+    return tag.behind(_MEMBER, "tag_id").column("tag_set_id")
+
+
+def builds_tagged(tag: Scope, build: Scope) -> ColumnElement[bool]:
+    """The builds whose newest attempt has a tag."""
+    member = _MEMBER.alias()
+    sets = select(member.c.tag_set_id).where(member.c.tag_id == tag.row_id)
+    return build[Build.tag_set_id].in_(sets.correlate_except(member))
