@@ -40,7 +40,9 @@ _THEIR_NEWEST = """
       environment: buildEnvironmentByEnvironmentId { hostname operatingSystem kernelVersion }
       attempts: attemptsByBuildIdList(first: 1, orderBy: NUMBER_DESC) {
         set: tagSetByTagSetId { tags: tagSetMembersByTagSetIdList { tag: tagByTagId { name } } }
-        phases: phasesByAttemptIdList(orderBy: PRIMARY_KEY_ASC) { name status reportedAt }
+        phases: phasesByAttemptIdList(orderBy: PRIMARY_KEY_ASC) {
+          kind: phaseKindByKindId { name status } reportedAt
+        }
         errors: buildEventsByAttemptId(condition: {kind: "ERROR"}) { totalCount }
       }
     }
@@ -204,7 +206,7 @@ def _builds(data: Any) -> Any:
             },
             "phases": {
                 "nodes": [
-                    {**phase, "reportedAt": _moment(phase["reportedAt"])}
+                    {**phase["kind"], "reportedAt": _moment(phase["reportedAt"])}
                     for phase in build["attempts"][0]["phases"]
                 ]
             },

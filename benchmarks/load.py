@@ -133,8 +133,9 @@ _TABLES: tuple[Any, ...] = (
     models.BuildEnvironment.__table__, models.EnvironmentSet.__table__,
     models.EnvironmentVariable.__table__, models.Manifest.__table__, models.InstallFile.__table__,
     models.Log.__table__, models.LogChunk.__table__, models.Build.__table__, models.Attempt.__table__,
-    models.Phase.__table__, models.Claim.__table__, models.ErrorGroup.__table__,
-    models.BuildEvent.__table__, models.Analysis.__table__, models.Attribute.__table__,
+    models.PhaseKind.__table__, models.Phase.__table__, models.Claim.__table__,
+    models.ErrorGroup.__table__, models.BuildEvent.__table__, models.Analysis.__table__,
+    models.Attribute.__table__,
 )  # fmt: skip
 
 _Row = tuple[Any, dict[str, Any]]
@@ -213,10 +214,11 @@ class _Rows:
             reported_at = began + timedelta(seconds=seconds * position)
             one = PhaseClaim(phase.name, position, phase.status, seconds, reported_at, log_id, len(phase.log))
             claimed.append(one)
+            kind = {"name": one.name, "position": position, "status": one.status}
+            kind_id = yield from self._once(models.PhaseKind.__table__, tuple(kind.values()), kind)
             yield models.Phase.__table__, {
-                "id": self._next(models.Phase), "attempt_id": attempt_id, "name": one.name,
-                "position": position, "status": one.status, "log_id": log_id, "duration_seconds": seconds,
-                "reported_at": reported_at,
+                "id": self._next(models.Phase), "attempt_id": attempt_id, "kind_id": kind_id,
+                "log_id": log_id, "duration_seconds": seconds, "reported_at": reported_at,
             }  # fmt: skip
         return claimed
 

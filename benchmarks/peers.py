@@ -99,6 +99,10 @@ class Tag(_Row):
     """A word."""
 
 
+class PhaseKind(_Row):
+    """Its name, its place and how it ended."""
+
+
 class Phase(_Row):
     """A phase."""
 
@@ -147,9 +151,10 @@ _map(
 _map(Dependency, models.Dependency, child=relationship(Spec, foreign_keys=_DEPENDENCY.child_id))
 _map(Environment, models.BuildEnvironment)
 _map(Tag, models.Tag)
-_map(Phase, models.Phase)
+_map(PhaseKind, models.PhaseKind)
+_map(Phase, models.Phase, kind=relationship(PhaseKind, lazy="joined"))
 _map(
-    Attempt, models.Attempt, phases=relationship(Phase, order_by=models.Phase.__table__.c.position),
+    Attempt, models.Attempt, phases=relationship(Phase),
     tags=relationship(
         Tag,
         secondary=_MEMBER,
@@ -166,6 +171,10 @@ _map(
 )  # fmt: skip
 
 _VERSION = joinedload(Spec.package_version).joinedload(PackageVersion.package)
+
+
+def _in_order(phases: Sequence[Any]) -> Sequence[Any]:
+    return sorted(phases, key=lambda phase: phase.kind.position)
 
 
 def _spec_parts(path: Any) -> Sequence[Any]:
@@ -193,7 +202,9 @@ def builds_with(session: Session, name: str, version: str, *, eager: bool) -> by
     nodes = [
         {
             "id": str(one.id), "status": one.status, "spec": _named(one.spec),
-            "phases": {"nodes": [{"name": p.name, "status": p.status} for p in one.attempts[-1].phases]},
+            "phases": {"nodes": [
+                {"name": p.kind.name, "status": p.kind.status} for p in _in_order(one.attempts[-1].phases)
+            ]},
         }
         for one in found[:100]
     ]  # fmt: skip
@@ -272,8 +283,8 @@ def _listed(build: Any, errors: Mapping[int, int]) -> dict[str, Any]:
         **_one(build),
         "tags": {"nodes": [{"name": tag.name} for tag in build.attempts[-1].tags]},
         "phases": {"nodes": [
-            {"name": p.name, "status": p.status, "reportedAt": _moment(p.reported_at)}
-            for p in build.attempts[-1].phases
+            {"name": p.kind.name, "status": p.kind.status, "reportedAt": _moment(p.reported_at)}
+            for p in _in_order(build.attempts[-1].phases)
         ]},
         "errorCount": errors.get(build.attempts[-1].id, 0),
     }  # fmt: skip

@@ -307,8 +307,23 @@ class Attempt(Base):
     configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
+class PhaseKind(Base):
+    """What phases of many runs have in common; `position` counts from 1 in the order in which they ran.
+
+    Never changed: a phase that ends otherwise has another one.
+    """
+
+    __tablename__ = "phase_kind"
+    __table_args__ = (UniqueConstraint("name", "position", "status"),)
+
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    position: Mapped[int]
+    name: Mapped[str] = mapped_column(ByteOrderedText)
+    status: Mapped[str] = mapped_column(ByteOrderedText)
+
+
 class Phase(Base):
-    """A phase of an attempt; `position` counts from 1 in the order in which they ran.
+    """A phase of an attempt: `kind_id` says its name, its place and how it ended.
 
     `cpu_seconds` are those of all processors, `peak_memory_bytes` is the resident memory of its largest
     process.
@@ -316,17 +331,16 @@ class Phase(Base):
 
     __tablename__ = "phase"
 
+    # Eight columns: PostgreSQL would begin a row of more with eight bytes else, where any of them is null.
     id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
     # Without its name the entries of a run's phases are one: a third of the room.
     attempt_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Attempt.id), index=True)
     log_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Log.id), index=True)
-    position: Mapped[int]
+    kind_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(PhaseKind.id))
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
-    name: Mapped[str] = mapped_column(ByteOrderedText)
-    status: Mapped[str] = mapped_column(ByteOrderedText)
 
 
 class ConcretizationFailure(Base):

@@ -125,16 +125,26 @@ class BuildPhase(Node):
 
     id: strawberry.ID = identity(models.Phase)
     name: str = column(
-        models.Phase.name, filters=True, sorts=True, description="Its name, as Spack reports it."
+        models.Phase.kind_id,
+        models.PhaseKind.name,
+        filters=True,
+        sorts=True,
+        description="Its name, as Spack reports it.",
     )
     status: PhaseStatus = value(
         expressions.phase_status, filters=True, sorts=True, description="How it ended."
     )
     reported_status: str = column(
-        models.Phase.status, filters=True, description="The client's own word for that."
+        models.Phase.kind_id,
+        models.PhaseKind.status,
+        filters=True,
+        description="The client's own word for that.",
     )
     position: int = column(
-        models.Phase.position, filters=True, description="Its place among the phases, from 1."
+        models.Phase.kind_id,
+        models.PhaseKind.position,
+        filters=True,
+        description="Its place among the phases, from 1.",
     )
     duration_seconds: float | None = column(
         models.Phase.duration_seconds,
@@ -289,7 +299,7 @@ class Attempt(Node):
         models.Phase,
         belongs=_PHASES,
         rows=5,
-        order=[models.Phase.position],
+        order=[(models.Phase.kind_id, models.PhaseKind.position)],
         filters=True,
         description="Its phases in their order.",
     )

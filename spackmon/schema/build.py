@@ -164,7 +164,7 @@ class Build(Node):
         models.Phase,
         belongs=_PHASES,
         rows=5,
-        order=[models.Phase.position],
+        order=[(models.Phase.kind_id, models.PhaseKind.position)],
         filters=True,
         description="The newest attempt's phases in their order.",
     )

@@ -162,7 +162,7 @@ def _keys_of_run(attempt: Attribute) -> dict[str, GroupKey]:
 
 
 _PHASE_KEYS = {
-    "NAME": GroupKey(value_of(models.Phase.name), "The phase's name."),
+    "NAME": GroupKey(value_of(models.Phase.kind_id, models.PhaseKind.name), "The phase's name."),
     "STATUS": GroupKey(lambda phase, _: [phase_status(phase)], "How it ended.", PhaseStatus),
     **_keys_of_run(models.Phase.attempt_id),
 }
@@ -237,7 +237,7 @@ class AttemptConnection(Connection[_Attempt]):
     "phases",
     _PHASE_KEYS,
     facts={
-        "status": lambda phase: phase[models.Phase.status],
+        "status": lambda phase: phase.follow(models.Phase.kind_id)[models.PhaseKind.status],
         "duration_seconds": lambda phase: phase[models.Phase.duration_seconds],
         "cpu_seconds": lambda phase: phase[models.Phase.cpu_seconds],
         "peak_memory_bytes": lambda phase: phase[models.Phase.peak_memory_bytes],

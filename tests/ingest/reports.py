@@ -134,7 +134,10 @@ class Site:
     def attempts(self, build_id: int) -> list[tuple[str, list[str]]]:
         """Each attempt's status and the names of its phases."""
         attempts = self.rows("SELECT id, status FROM attempt WHERE build_id = :b ORDER BY number", b=build_id)
-        phases = "SELECT name FROM phase WHERE attempt_id = :a ORDER BY position"
+        phases = """
+            SELECT k.name FROM phase p JOIN phase_kind k ON k.id = p.kind_id WHERE p.attempt_id = :a
+            ORDER BY k.position
+        """
         return [
             (status, [name for (name,) in self.rows(phases, a=attempt_id)]) for attempt_id, status in attempts
         ]

@@ -8,8 +8,9 @@ BROKEN = b"""a.c:3:1: error: 'x' undeclared
 w.c:4:1: warning: unused variable 'y' [-Wunused-variable]
 make: *** [Makefile:6: a.o] Error 1
 """
-EVENTS = """SELECT p.name, e.kind, e.role, e.error_class, e.line, e.source_file, e.source_line, e.is_first
-    FROM log_event e JOIN phase p ON p.log_id = e.log_id ORDER BY p.position, e.position"""
+EVENTS = """SELECT k.name, e.kind, e.role, e.error_class, e.line, e.source_file, e.source_line, e.is_first
+    FROM log_event e JOIN phase p ON p.log_id = e.log_id JOIN phase_kind k ON k.id = p.kind_id
+    ORDER BY k.position, e.position"""
 
 
 def test_a_phase_comes_with_its_errors_and_has_those_of_its_last_log(site: Site) -> None:

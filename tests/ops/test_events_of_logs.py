@@ -25,11 +25,16 @@ _REPORTED_BEFORE = frozenset({"log_event", "phase"})
 _COLUMNS = ("claim_id", "attempt_id", "position", "kind", "text")
 _OLD_EVENT = f"""INSERT INTO build_event ({", ".join(_COLUMNS)}, error_group_id)
     SELECT {", ".join(f":{name}" for name in _COLUMNS)}, g.id FROM error_group g WHERE g.text = :text"""
-# What a claim says of its phases had rows of its own before 0038.
-_OF_PHASE = "name, position, status, duration_seconds, reported_at, log_id"
-_SELECTED = ", ".join(f"p.{name}" for name in _OF_PHASE.split(", "))
-_OLD_PHASE = f"""INSERT INTO claim_phase (claim_id, {_OF_PHASE})
-    VALUES (:claim_id, {", ".join(f":{name}" for name in _OF_PHASE.split(", "))})"""
+# What a claim says of its phases had rows of its own before 0038, and a phase its own name before 0071.
+_OF_PHASE = ("name", "position", "status", "duration_seconds", "reported_at", "log_id")
+_PHASES = """SELECT k.name, k.position, k.status, p.duration_seconds, p.reported_at, p.log_id, p.id,
+    p.attempt_id, c.id
+    FROM phase p JOIN phase_kind k ON k.id = p.kind_id JOIN claim c ON c.attempt_id = p.attempt_id"""
+_VALUES = ", ".join(f":{name}" for name in _OF_PHASE)
+_OLD_PHASES = [
+    f"INSERT INTO phase (id, attempt_id, {', '.join(_OF_PHASE)}) VALUES (:id, :attempt_id, {_VALUES})",
+    f"INSERT INTO claim_phase (claim_id, {', '.join(_OF_PHASE)}) VALUES (:claim_id, {_VALUES})",
+]
 FIRST = """SELECT b.id, a.id, g.fingerprint FROM build b JOIN attempt a ON a.build_id = b.id
     JOIN error_group g ON g.id = b.first_error_group_id AND g.id = a.first_error_group_id ORDER BY b.id"""
 _OLD_GROUPS = "SELECT DISTINCT text FROM build_event WHERE claim_id IS NOT NULL ORDER BY text"
@@ -51,13 +56,11 @@ def _carry(site: Site, is_meant: Callable[[str], bool], connection: Connection) 
 
 def _report(site: Site, connection: Connection) -> None:
     """What sources reported of errors and in logs, and the groups, as a program of before writes it."""
-    _carry(site, _REPORTED_BEFORE.__contains__, connection)
-    for row in site.rows(
-        f"SELECT c.id, {_SELECTED} FROM phase p JOIN claim c ON c.attempt_id = p.attempt_id"
-    ):
-        connection.execute(
-            text(_OLD_PHASE), dict(zip(("claim_id", *_OF_PHASE.split(", ")), row, strict=True))
-        )
+    _carry(site, lambda name: name == "log_event", connection)
+    for row in site.rows(_PHASES):
+        values = dict(zip((*_OF_PHASE, "id", "attempt_id", "claim_id"), row, strict=True))
+        for statement in _OLD_PHASES:
+            connection.execute(text(statement), values)
     for (shown,) in site.rows(_OLD_GROUPS):
         connection.execute(
             text("INSERT INTO error_group (fingerprint, text) VALUES (:fingerprint, :text)"),

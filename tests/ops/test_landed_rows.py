@@ -46,16 +46,19 @@ UNCHANGED = {
     "attempt": """
         SELECT id, build_id, number, status, spack_version, spack_revision, started_at FROM attempt
     """,
-    "phase": """
-        SELECT id, attempt_id, name, position, status, duration_seconds, reported_at FROM phase
-    """,
     "merged build": """
         SELECT id, build_id FROM merged_build
     """,
 }
 """What is asked before and afterwards, and gives the same rows."""
 
+_PHASES_BEFORE = "SELECT id, attempt_id, name, position, status, duration_seconds, reported_at FROM phase"
+_PHASES = """
+    SELECT p.id, p.attempt_id, k.name, k.position, k.status, p.duration_seconds, p.reported_at
+    FROM phase p JOIN phase_kind k ON k.id = p.kind_id
+"""
 CARRIED = {
+    "phase": (_PHASES_BEFORE, _PHASES),
     "reported end": (
         """
             SELECT id, finished_at, duration_seconds FROM attempt WHERE finished_at IS NOT NULL AND status
@@ -285,7 +288,9 @@ def test_claims_have_the_windows_and_marks_that_today_s_program_gives_them(lande
     got = {row[0]: tuple(map(_moment, row[1:])) for row in rows(landed, windows)}
     assert got == expected
     marks = {f"{c.attempt_id}{p.name}": p.mark for c in claims_of(landed) for p in c.phases}
-    names = dict(rows(landed, "SELECT id, attempt_id || name FROM phase"))
+    names = dict(
+        rows(landed, "SELECT p.id, p.attempt_id || k.name FROM phase p JOIN phase_kind k ON k.id = p.kind_id")
+    )
     logged = logs(landed, "log_id = p.log_id")
     assert marks == {name: _mark(logged.get(phase, b"")) for phase, name in names.items()}
     assert len(set(marks.values())) > 20

@@ -560,6 +560,13 @@ def test_rows_are_written_with_narrow_numbers_while_others_write(
         assert [row[0] for row in rows()["phase"]] == [2, 3, 4]
         upgrade(url)
         assert database.read_once(_differences) == []
+        kinds = (
+            "SELECT p.id, k.name, k.position, k.status FROM phase p JOIN phase_kind k ON k.id = p.kind_id"
+            " ORDER BY p.id"
+        )
+        assert database.read_once(lambda c: [tuple(row) for row in c.execute(text(kinds))]) == [
+            (2, "install", 1, "SUCCESS"), (3, "a", 1, "x"), (4, "a", 1, "x"),
+        ]  # fmt: skip
         database.close()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, insert
 
 from spackmon.ingest.tables import error_groups
-from spackmon.models import Attempt, BuildEvent, ErrorGroup, Phase, Tag, TagSet, TagSetMember
+from spackmon.models import Attempt, BuildEvent, ErrorGroup, Phase, PhaseKind, Tag, TagSet, TagSetMember
 from tests.ingest.reports import Site, spec
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -84,12 +84,16 @@ def _write(connection: Connection, rows: list[dict[str, Any]], ran: list[Ran], e
         tag_set = {"id": tag_id, "digest": name.encode(), "names": json.dumps([name])}
         connection.execute(insert(TagSet), tag_set)
         connection.execute(insert(TagSetMember), {"tag_set_id": tag_id, "tag_id": tag_id})
-    ends = {"FAILED": "ERROR", "SUCCESS": "SUCCESS"}
+    kinds = {"FAILED": (101, "ERROR"), "SUCCESS": (102, "SUCCESS")}
+    built = [
+        {"id": number, "name": "build", "position": 101, "status": end} for number, end in kinds.values()
+    ]
+    connection.execute(insert(PhaseKind), built)
     phases = [
-        {"attempt_id": row["id"], "name": "build", "position": 1, "status": ends[row["status"]],
-         "reported_at": BEGIN, "duration_seconds": row["duration_seconds"] / 2}
+        {"attempt_id": row["id"], "kind_id": kinds[row["status"]][0], "reported_at": BEGIN,
+         "duration_seconds": row["duration_seconds"] / 2}
         for row in rows
-        if row["status"] in ends
+        if row["status"] in kinds
     ]  # fmt: skip
     connection.execute(insert(Phase), phases)
     groups = [{"id": 1 + error, "fingerprint": f"f{error}", "text": "no"} for error in range(errors)]

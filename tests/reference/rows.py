@@ -22,6 +22,8 @@ from spackmon.models import (
     NotificationDelivery,
     NotificationRule,
     OtherCompiler,
+    Phase,
+    PhaseKind,
     Spec,
     SpecCompiler,
     TagSetMember,
@@ -58,6 +60,9 @@ class Rows:
             SpecCompiler(spec_id=spec_id, language=language, compiler_id=compiler_id)
             for spec_id, language, compiler_id in own + others
         ]
+        for phase in self._tables[Phase]:
+            kind = self.get(PhaseKind, phase.kind_id)
+            phase.name, phase.position, phase.status = kind.name, kind.position, kind.status
         if not viewer.sees_details:
             self._tables[EnvironmentVariable] = []
             for file in self._tables[InstallFile]:

@@ -74,7 +74,7 @@ def attempts(connection: Connection) -> list[StoredAttempt]:
     logs: dict[int, list[bytes]] = defaultdict(list)
     for row in _rows(connection, "SELECT log_id, content FROM log_chunk ORDER BY log_id, number"):
         logs[row.log_id].append(bytes(row.content))
-    for row in _rows(connection, "SELECT * FROM phase ORDER BY position, id"):
+    for row in _rows(connection, _PHASES):
         log = chunks.join(logs.get(row.log_id, ()))
         found[row.attempt_id].phases.append(StoredPhase(row.name, row.status, row.duration_seconds, log))
     for row in _rows(connection, _EVENTS):
@@ -110,6 +110,10 @@ _ATTEMPTS = """
 _SOURCES = """
     SELECT attempt_id, owner_id, kind, key, first_reported_at AS first, last_reported_at AS last
     FROM claim WHERE attempt_id IS NOT NULL ORDER BY id
+"""
+_PHASES = """
+    SELECT p.attempt_id, p.log_id, p.duration_seconds, k.name, k.status
+    FROM phase p JOIN phase_kind k ON k.id = p.kind_id ORDER BY k.position, p.id
 """
 _TAGS = """
     SELECT a.id AS attempt_id, t.name FROM attempt a JOIN tag_set_member m ON m.tag_set_id = a.tag_set_id

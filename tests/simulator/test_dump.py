@@ -16,7 +16,7 @@ from tests.simulator.trials import Fresh, people
 CHANGES = [
     "UPDATE attempt SET spack_version = 'another' WHERE id = (SELECT max(id) FROM attempt)",
     "UPDATE attempt SET finished_at = started_at WHERE finished_at IS NOT NULL",
-    "UPDATE phase SET position = position + 1 WHERE id = (SELECT max(id) FROM phase)",
+    "UPDATE phase_kind SET position = position + 1 WHERE id = (SELECT max(kind_id) FROM phase)",
     "DELETE FROM log_chunk WHERE log_id = (SELECT max(log_id) FROM log_chunk)",
     "DELETE FROM build_event WHERE id = (SELECT max(id) FROM build_event)",
     "DELETE FROM closure WHERE ancestor_id = (SELECT max(ancestor_id) FROM closure)",

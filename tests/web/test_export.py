@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, select, text, update
 
 from spackmon.database import Database
 from spackmon.ingest import store
-from spackmon.models import Attempt, Build, BuildEnvironment, Log, LogChunk, Phase, utc_now
+from spackmon.models import Attempt, Build, BuildEnvironment, Log, LogChunk, Phase, PhaseKind, utc_now
 from tests.databases import PostgresqlServer
 from tests.ingest.reports import Site, build_report, spec, spec_report
 from tests.server import Server, in_database, served
@@ -228,8 +228,12 @@ def test_an_error_on_the_way_cuts_the_answer(builds: Server, accept: str) -> Non
         ).one()
         chunk = {"number": 0, "first_line": 1, "size_bytes": 9, "content": b"not zstd!"}
         connection.execute(insert(LogChunk).values(log_id=log_id, **chunk))
-        phase = {"name": "build", "position": 1, "status": "SUCCESS", "log_id": log_id}
-        connection.execute(insert(Phase).values(attempt_id=attempt, reported_at=utc_now(), **phase))
+        kind = insert(PhaseKind).values(name="build", position=1, status="SUCCESS")
+        phase = {
+            "attempt_id": attempt, "log_id": log_id, "reported_at": utc_now(),
+            "kind_id": connection.execute(kind).inserted_primary_key[0],
+        }  # fmt: skip
+        connection.execute(insert(Phase).values(**phase))
 
     in_database(builds, add_a_broken_log)
     query = "{ builds { nodes { id phases { nodes { log { text } } } } } }"

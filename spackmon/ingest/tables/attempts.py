@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.rows import Statement, over_rows
+from spackmon.ingest.rows import RowStatement, Statement, insert_missing, over_rows
 from spackmon.ingest.tables.hanging import OF_ATTEMPT, End, referring
 from spackmon.runs.facts import Run
 from spackmon.runs.phases import RunPhase
@@ -21,6 +22,7 @@ _FACTS = (
 _OF_PHASE = (
     "position", "status", "duration_seconds", "reported_at", "log_id", "cpu_seconds", "peak_memory_bytes",
 )  # fmt: skip
+_KIND = "k.name = i.name AND k.position = i.position AND k.status = i.status"
 
 _READ = over_rows(
     "id bigint",
@@ -55,46 +57,50 @@ _UPDATE = Statement(
 _READ_PHASES = over_rows(
     "id bigint",
     """
-    SELECT attempt_id, id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
-        peak_memory_bytes
-    FROM phase WHERE attempt_id IN (SELECT i.id FROM {input} i)
+    SELECT p.attempt_id, p.id, k.name, k.position, k.status, p.duration_seconds, p.reported_at, p.log_id,
+        p.cpu_seconds, p.peak_memory_bytes
+    FROM phase p JOIN phase_kind k ON k.id = p.kind_id
+    WHERE p.attempt_id IN (SELECT i.id FROM {input} i)
     """,
     moments=("reported_at",),
 )
 
+# `id` is null of what is new.
 _OF_INPUT = (
-    "attempt_id bigint, name text, position integer, status text, duration_seconds double precision,"
-    " log_id bigint, cpu_seconds double precision, peak_memory_bytes bigint"
+    "id bigint, attempt_id bigint, name text, position integer, status text,"
+    " duration_seconds double precision, log_id bigint, cpu_seconds double precision,"
+    " peak_memory_bytes bigint"
+)
+_NAME = "(SELECT n.name FROM phase_kind n WHERE n.id = phase.kind_id)"
+_PUT = f"RETURNING phase.attempt_id, phase.id, {_NAME} AS name"
+_KINDS = insert_missing(
+    "phase_kind", "name text, position integer, status text", ["name", "position", "status"]
 )
 
 # That each has another name holds by who writes: one at a time, which has read what is there.
 _ADD_PHASES = over_rows(
     _OF_INPUT,
-    """
+    f"""
     INSERT INTO phase (
-        attempt_id, name, position, status, duration_seconds, reported_at, log_id, cpu_seconds,
-        peak_memory_bytes
+        attempt_id, kind_id, duration_seconds, reported_at, log_id, cpu_seconds, peak_memory_bytes
     )
-    SELECT i.attempt_id, i.name, i.position, i.status, i.duration_seconds, :reported_at,
-        i.log_id, i.cpu_seconds, i.peak_memory_bytes
-    FROM {input} i
-    WHERE true
+    SELECT i.attempt_id, k.id, i.duration_seconds, :reported_at, i.log_id, i.cpu_seconds, i.peak_memory_bytes
+    FROM {{input}} i JOIN phase_kind k ON {_KIND}
     ORDER BY i.attempt_id, i.position
-    RETURNING attempt_id, id, name
-    """,
+    {_PUT}
+    """,  # noqa: S608 -- of our own constants
 )
 
 _CHANGE_PHASES = over_rows(
     _OF_INPUT,
-    """
+    f"""
     UPDATE phase SET
-        position = i.position, status = i.status, duration_seconds = i.duration_seconds,
-        reported_at = :reported_at, log_id = i.log_id, cpu_seconds = i.cpu_seconds,
-        peak_memory_bytes = i.peak_memory_bytes
-    FROM {input} i
-    WHERE phase.attempt_id = i.attempt_id AND phase.name = i.name
-    RETURNING phase.attempt_id, phase.id, phase.name
-    """,
+        kind_id = k.id, duration_seconds = i.duration_seconds, reported_at = :reported_at, log_id = i.log_id,
+        cpu_seconds = i.cpu_seconds, peak_memory_bytes = i.peak_memory_bytes
+    FROM {{input}} i JOIN phase_kind k ON {_KIND}
+    WHERE phase.id = i.id
+    {_PUT}
+    """,  # noqa: S608 -- as above
 )
 
 _DELETE_PHASES = over_rows("id bigint", "DELETE FROM phase WHERE id IN (SELECT i.id FROM {input} i)")
@@ -253,19 +259,32 @@ def _put_phases(
     for reported_at in sorted({phase.reported_at for phases in differing.values() for phase in phases}):
         rows = [
             (
-                attempt_id, p.name, p.position, p.status,
-                None if p.duration_seconds is None else float(p.duration_seconds), p.log_id, p.cpu_seconds,
-                p.peak_memory_bytes,
+                getattr(stored.get(attempt_id, {}).get(p.name), "id", None), attempt_id, p.name, p.position,
+                p.status, None if p.duration_seconds is None else float(p.duration_seconds), p.log_id,
+                p.cpu_seconds, p.peak_memory_bytes,
             )
             for attempt_id, phases in differing.items() for p in phases if p.reported_at == reported_at
         ]  # fmt: skip
         for statement, some in (
-            (_ADD_PHASES, [row for row in rows if row[1] not in stored.get(row[0], {})]),
-            (_CHANGE_PHASES, [row for row in rows if row[1] in stored.get(row[0], {})]),
+            (_ADD_PHASES, [row for row in rows if row[0] is None]),
+            (_CHANGE_PHASES, [row for row in rows if row[0] is not None]),
         ):
-            for put in statement.run(connection, some, reported_at=reported_at):
+            for put in _put(connection, statement, some, reported_at):
                 ids.setdefault(put.attempt_id, {})[put.name] = put.id
     return ids
+
+
+def _put(connection: Connection, statement: RowStatement, rows: Sequence[Any], reported_at: datetime) -> Any:
+    """Write rows of phases; what is returned of each. Nearly always there are all of their kinds."""
+    written = list(statement.run(connection, rows, reported_at=reported_at))
+    if len(written) < len(rows):
+        done = {(put.attempt_id, put.name) for put in written}
+        missing = [row for row in rows if (row[1], row[2]) not in done]
+        _KINDS.run(
+            connection, sorted({(name, position, status) for _, _, name, position, status, *_ in missing})
+        )
+        written += statement.run(connection, missing, reported_at=reported_at)
+    return written
 
 
 def _written(

@@ -27,10 +27,11 @@ _DESIRED = """(
         SELECT p.attempt_id, e.id, e.is_first AND p.failed = 1 AS can_be_first,
             row_number() OVER (PARTITION BY p.attempt_id ORDER BY p.position, e.log_id, e.position) AS place
         FROM {input} i JOIN (
-            SELECT attempt_id, log_id, min(position) AS position,
-                max(CASE WHEN status = 'ERROR' THEN 1 ELSE 0 END) AS failed
-            FROM phase WHERE attempt_id IN (SELECT n.id FROM {input} n) AND log_id IS NOT NULL
-            GROUP BY attempt_id, log_id
+            SELECT h.attempt_id, h.log_id, min(k.position) AS position,
+                max(CASE WHEN k.status = 'ERROR' THEN 1 ELSE 0 END) AS failed
+            FROM phase h JOIN phase_kind k ON k.id = h.kind_id
+            WHERE h.attempt_id IN (SELECT n.id FROM {input} n) AND h.log_id IS NOT NULL
+            GROUP BY h.attempt_id, h.log_id
         ) p ON p.attempt_id = i.id JOIN log_event e ON e.log_id = p.log_id
         WHERE e.role = 'PRIMARY' AND (CASE e.kind WHEN 'ERROR' THEN i.errors ELSE i.warnings END) = 1
     ) o

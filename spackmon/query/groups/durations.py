@@ -17,6 +17,7 @@ from spackmon.models import (
     BuildEnvironment,
     Package,
     Phase,
+    PhaseKind,
     Spec,
     Target,
 )
@@ -59,10 +60,11 @@ def rows_of_durations(at: At, statement: "Statement", arguments: Mapping[str, Gi
     across = bool(statement.decided(arguments["acrossMachines"]))
     phase = at.row.beneath(Phase.__table__)
     of_phase, whole = phase.follow(Phase.attempt_id), at.row.beneath(Attempt.__table__)
-    succeeded = phase[Phase.status] == constant("SUCCESS")
+    kind = phase.follow(Phase.kind_id)
+    succeeded = kind[PhaseKind.status] == constant("SUCCESS")
     whole_succeeded = whole[Attempt.status] == constant(BuildStatus.SUCCESS)
     both = union_all(
-        _timed(phase, of_phase, phase[Phase.name], succeeded, across, at, statement),
+        _timed(phase, of_phase, kind[PhaseKind.name], succeeded, across, at, statement),
         _timed(whole, whole, None, whole_succeeded, across, at, statement),
     ).cte(statement.new_name())
     keys = [column for column in both.c if column.name.startswith("kind")]

@@ -32,6 +32,7 @@ from spackmon.models import (
     PackageVersion,
     Parameter,
     Phase,
+    PhaseKind,
     ProvidedVirtual,
     Spec,
     Tag,
@@ -165,7 +166,7 @@ def failed_phase(attempt_id: ValueOf) -> KeyColumns:
 
     def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
         phase = row.attach(Phase.__table__, lambda phase: is_first_failed(attempt_id(row), phase))
-        return [phase[Phase.name]]
+        return [phase.follow(Phase.kind_id)[PhaseKind.name]]
 
     return columns
 

@@ -29,9 +29,11 @@ from spackmon.models import (
     ErrorGroupChange,
     LogEvent,
     Phase,
+    PhaseKind,
 )
 from spackmon.models.columns import UtcDateTime
 from spackmon.query.rows.lookups import without_nul
+from spackmon.query.sql.among import among
 from spackmon.query.sql.conditions import Driver, Filtering
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Scope
@@ -55,14 +57,15 @@ def root_event(attempt: Scope) -> ColumnElement[Any]:
 
 def phase_of(event: Scope) -> ColumnElement[Any]:
     """The id of the phase whose log an event was read in: of equal logs the first."""
-    found, phase = LogEvent.__table__.alias(), Phase.__table__.alias()
+    found, phase, kind = LogEvent.__table__.alias(), Phase.__table__.alias(), PhaseKind.__table__.alias()
     phases: Select[Any] = select(phase.c.id).where(
         found.c.id == event[BuildEvent.log_event_id],
         phase.c.attempt_id == event[BuildEvent.attempt_id],
         phase.c.log_id == found.c.log_id,
+        kind.c.id == phase.c.kind_id,
     )
-    first = phases.order_by(phase.c.position, phase.c.id).limit(literal_column("1"))
-    return first.correlate_except(found, phase).scalar_subquery()
+    first = phases.order_by(kind.c.position, phase.c.id).limit(literal_column("1"))
+    return first.correlate_except(found, phase, kind).scalar_subquery()
 
 
 def message(event: Scope) -> ColumnElement[Any]:
@@ -245,19 +248,30 @@ def _is_of(group: Scope, change: FromClause) -> ColumnElement[bool]:
 def is_first_failed(attempt_id: ColumnElement[Any], phase: Scope) -> ColumnElement[bool]:
     """The phase is the first of an attempt that failed."""
     earlier = Phase.__table__.alias()
+    its, own = _position(earlier.c.kind_id), _position(phase[Phase.kind_id])
     before = select(constant("")).where(
         earlier.c.attempt_id == phase[Phase.attempt_id],
-        earlier.c.status == constant("ERROR"),
-        or_(
-            earlier.c.position < phase[Phase.position],
-            and_(earlier.c.position == phase[Phase.position], earlier.c.id < phase[Phase.id]),
-        ),
+        _has_failed(earlier.c.kind_id),
+        # Nearly always there is no other, of which places would be looked up.
+        earlier.c.id != phase[Phase.id],
+        or_(its < own, and_(its == own, earlier.c.id < phase[Phase.id])),
     )
     return and_(
         phase[Phase.attempt_id] == attempt_id,
-        phase[Phase.status] == constant("ERROR"),
+        _has_failed(phase[Phase.kind_id]),
         ~before.correlate_except(earlier).exists(),
     )
+
+
+def _has_failed(kind_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    kind = PhaseKind.__table__.alias()
+    return among(kind_id, select(kind.c.id).where(kind.c.status == constant("ERROR")), leads=True)
+
+
+def _position(kind_id: ColumnElement[Any]) -> ColumnElement[Any]:
+    kind = PhaseKind.__table__.alias()
+    found: Select[Any] = select(kind.c.position).where(kind.c.id == kind_id)
+    return found.correlate_except(kind).scalar_subquery()
 
 
 def is_root(attempt_id: ColumnElement[Any], event: Scope) -> ColumnElement[bool]:

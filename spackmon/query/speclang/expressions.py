@@ -21,7 +21,15 @@ from sqlalchemy import (
 )
 
 from spackmon.graph.spec import Deptype
-from spackmon.models import Closure, ClosureAboveCount, Dependency, InstallFile, Phase, SpecDocument
+from spackmon.models import (
+    Closure,
+    ClosureAboveCount,
+    Dependency,
+    InstallFile,
+    Phase,
+    PhaseKind,
+    SpecDocument,
+)
 from spackmon.query.sql.conditions import Filtering, ValueOf
 from spackmon.query.sql.json_text import MARK, JsonWriter, constant, joined
 from spackmon.query.sql.scope import Attribute, Scope
@@ -110,7 +118,7 @@ def is_followed(spec: Scope, edge: Scope) -> ColumnElement[bool]:
 
 def phase_status(phase: Scope) -> ColumnElement[Any]:
     """How a phase ended, as one of the three words of the schema."""
-    status = phase[Phase.status]
+    status = phase.follow(Phase.kind_id)[PhaseKind.status]
     known = or_(status == constant("SUCCESS"), status == constant("ERROR"))
     return case((known, status), else_=constant("OTHER"))
 

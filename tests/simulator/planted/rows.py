@@ -88,8 +88,7 @@ def _write_runs(connection: Connection, truth: Truth, owners: list[str]) -> None
         group_id = None
         if run.error is not None:
             group_id = groups.of(run.error, fingerprint=run.error, text=run.error)
-            phases.append({"attempt_id": number, "name": "build", "position": 1, "status": "ERROR",
-                           "reported_at": moment(run.night)})  # fmt: skip
+            phases.append({"attempt_id": number, "kind_id": 1, "reported_at": moment(run.night)})
             events.append({"attempt_id": number, "position": 1, "kind": "ERROR", "is_first": True,
                            "text": run.error, "error_group_id": group_id})  # fmt: skip
         ended = _ended(run, machine_id, set_id)
@@ -107,6 +106,7 @@ def _write_runs(connection: Connection, truth: Truth, owners: list[str]) -> None
     for model, rows in (
         (models.BuildEnvironment, machines.rows), (models.EnvironmentSet, sets.rows),
         (models.EnvironmentVariable, variables), (models.Build, builds.rows), (models.Attempt, attempts),
+        (models.PhaseKind, [{"id": 1, "name": "build", "position": 1, "status": "ERROR"}]),
         (models.Phase, phases), (models.ErrorGroup, groups.rows), (models.BuildEvent, events),
     ):  # fmt: skip
         for first in range(0, len(rows), _AT_ONCE):
