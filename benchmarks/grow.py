@@ -64,6 +64,8 @@ MOST_SPECS = 10
 _HABIT = 10
 # The last two become the copy's number: it begins with 0, which is not in a hash's alphabet.
 _UNCHANGED_CHARACTERS = 30
+# A copy's number in three digits.
+_CHARACTERS_OF_KEY, _LEAST_NUMBER = 8, 100
 
 _BUILD, _CLAIM, _SPEC = models.Build.__table__, models.Claim.__table__, models.Spec.__table__
 _SETS: Any = models.ParameterSet.__table__
@@ -347,12 +349,13 @@ def _copied(
         return case((number == 0, value), else_=func.substr(value, 1, _UNCHANGED_CHARACTERS).concat(suffix))
     if target in _DIGESTS:
         return case((number == 0, value), else_=_extended(connection, value, number))
-    if target is _CLAIM.c.key or target is _ENVIRONMENTS.c.hostname:
+    if target is _ENVIRONMENTS.c.hostname:
         return case((number == 0, value), else_=value.concat("-").concat(cast(number, String)))
     if target is _SETS.c.document:
         return case((number == 0, value), else_=_with_experiment(value, number))
-    if target is _CLAIM.c.phases:
-        return _with_logs(connection, value, number, growth)
+    if target in (_CLAIM.c.key, _CLAIM.c.phases):
+        is_key = target is _CLAIM.c.key
+        return _key_of_copy(value, number) if is_key else _with_logs(connection, value, number, growth)
     if target.table in _RUNS and isinstance(target.type, UtcDateTime):
         return _later(connection, value, number, growth)
     copies = growth.copies(referred)
@@ -364,6 +367,12 @@ def _copied(
     if referred is _SPEC:
         return _number_of_spec(value, copies, copy)
     return (value - 1) * copies + copy + 1
+
+
+def _key_of_copy(key: ColumnElement[Any], number: Any) -> ColumnElement[Any]:
+    """As long as a client's, as indexes are as large as keys: the number for 3 of 11 random characters."""
+    numbered = func.substr(key, 1, _CHARACTERS_OF_KEY).concat(cast(number + _LEAST_NUMBER, String))
+    return numbered.concat(func.substr(key, _CHARACTERS_OF_KEY + 4))
 
 
 def _number_of_spec(value: ColumnElement[Any], copies: int, copy: ColumnElement[Any]) -> ColumnElement[Any]:
