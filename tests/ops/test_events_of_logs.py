@@ -25,7 +25,7 @@ _REPORTED_BEFORE = frozenset({"log_event", "phase"})
 _COLUMNS = ("claim_id", "attempt_id", "position", "kind", "text")
 _OLD_EVENT = f"""INSERT INTO build_event ({", ".join(_COLUMNS)}, error_group_id)
     SELECT {", ".join(f":{name}" for name in _COLUMNS)}, g.id FROM error_group g WHERE g.text = :text"""
-# What a claim says of its phases had rows of its own before 0038, and a phase its own name before 0071.
+# What a claim says of its phases had rows of its own before 0038, and a phase its own name before 0072.
 _OF_PHASE = ("name", "position", "status", "duration_seconds", "reported_at", "log_id")
 _PHASES = """SELECT k.name, k.position, k.status, p.duration_seconds, p.reported_at, p.log_id, p.id,
     p.attempt_id, c.id

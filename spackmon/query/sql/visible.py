@@ -97,7 +97,8 @@ _ROWS: Mapping[str, str] = {
     "target": _used(("architecture", "target_id")),
     "parameter_set": _used(("spec", "parameter_set_id")),
     "parameter": _has("parameter_set", "parameter_set_id"),
-    # They say nothing of a spec or a run, and nobody gets there but by one: looking for it would read them all.
+    # They say nothing of a spec or a run, and nobody gets there but by one: to look for it would be to read
+    # all of these.
     **dict.fromkeys(("package_hash", "phase_kind"), "true"),
     "package_set": _used(("spec", "package_set_id")),
     "package_set_member": _has("package_set", "package_set_id"),
