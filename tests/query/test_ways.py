@@ -205,6 +205,23 @@ def test_what_is_above_is_a_list_of_its_own(asked: AskedSite) -> None:
     assert [one["name"] for one in found["allDependents"]["nodes"]] == ["cmake", "hdf5", "python"]
 
 
+def test_specs_are_found_by_what_is_above_them(asked: AskedSite) -> None:
+    every = asked.ask("{ specs { nodes { hash allDependents { nodes { name } } } } }")["specs"]["nodes"]
+    above = {one["hash"]: [spec["name"] for spec in one["allDependents"]["nodes"]] for one in every}
+    query = "query($above: SpecListFilter!) { specs(where: {allDependents: $above}) { nodes { hash } } }"
+
+    def found(quantifier: str, name: str) -> set[str]:
+        nodes = asked.ask(query, above={quantifier: {"name": {"eq": name}}})["specs"]["nodes"]
+        return {one["hash"] for one in nodes}
+
+    for name in ("hdf5", "python", "zlib"):
+        some = {hash_ for hash_, names in above.items() if name in names}
+        assert found("some", name) == some
+        assert found("none", name) == above.keys() - some
+        assert found("every", name) == {one for one, names in above.items() if {name}.issuperset(names)}
+    assert found("some", "hdf5")
+
+
 @pytest.mark.parametrize(
     ("sought", "code"),
     [

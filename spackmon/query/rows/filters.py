@@ -36,7 +36,7 @@ from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, OtherCompiler, Spec, Tag
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
 from spackmon.query.rows.ranges import few_of, newest_within
-from spackmon.query.rows.relations import Reported, Shared
+from spackmon.query.rows.relations import Above, Reported, Shared
 from spackmon.query.rows.tags import Tags, sets_of
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate, Way, Ways
 from spackmon.query.sql.json_text import constant
@@ -261,6 +261,10 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
             # PostgreSQL asks it of a row at a time: else it joins all rows before it shows the first.
             rows = rows.limit(_ONE).offset(literal_column("0"))
         found: ColumnElement[bool] = rows.correlate_except(None).exists()
+        if isinstance(belongs, Above) and filtering.dialect_name == "postgresql":
+            # Over lists it cannot begin with those that pass, and would look each spec's up.
+            passing = select(other.row_id).select_from(other.joined()).where(sought, *other.is_counted())
+            found = belongs.has_one_of(row, passing.correlate(None))
         is_few = next((one.is_few for one in conditions if one.is_few is not None), None)
         if is_few is not None and name != "every" and isinstance(belongs, Shared):
             found = case((is_few, has_one_of_few(belongs, value, row, filtering)), else_=found)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, literal_column, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, literal_column, or_, select
 
 from spackmon.models import (
     Attempt,
@@ -19,6 +19,7 @@ from spackmon.models import (
     Spec,
     SpecHash,
 )
+from spackmon.query.sql.among import gathered
 from spackmon.query.sql.conditions import Belongs
 from spackmon.query.sql.scope import Attribute, Scope
 from spackmon.status import BuildcacheDisagreement
@@ -92,11 +93,24 @@ def is_compiled_by(compiler: Scope, spec: Scope) -> ColumnElement[bool]:
     return or_(spec[Spec.compiler_id] == compiler.row_id, spec.row_id.in_(mixed.correlate_except(other)))
 
 
-def depends_on(spec: Scope, other: Scope) -> ColumnElement[bool]:
+@dataclass(frozen=True, slots=True)
+class Above:
     """The specs that depend on a spec, at any depth."""
-    above = ClosureAbove.__table__.alias()
-    ancestors = select(above.c.ancestor_id).where(above.c.descendant_id == spec.row_id)
-    return other.row_id.in_(ancestors.correlate_except(above))
+
+    def __call__(self, spec: Scope, other: Scope) -> ColumnElement[bool]:
+        """`other` does on `spec`."""
+        above = ClosureAbove.__table__.alias()
+        ancestors = select(above.c.ancestor_id).where(above.c.descendant_id == spec.row_id)
+        return other.row_id.in_(ancestors.correlate_except(above))
+
+    def has_one_of(self, spec: Scope, others: Select[Any]) -> ColumnElement[bool]:
+        """One of these depends on `spec`: what is below them is gathered once, for all specs."""
+        below = Closure.__table__.alias()
+        found = select(below.c.descendant_id).where(below.c.ancestor_id.in_(others)).distinct()
+        return gathered(spec.row_id, found.correlate_except(below))
+
+
+depends_on = Above()
 
 
 def build_spec_id(spec: Scope) -> ColumnElement[Any]:
