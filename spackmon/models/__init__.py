@@ -47,6 +47,7 @@ from spackmon.models.facets import (
     BuildFacet,
     BuildFacetChange,
     BuildFacetDuration,
+    BuildFacetTotal,
     BuildTotal,
     BuildTotalChange,
 )
@@ -84,7 +85,8 @@ __all__ = [
     "SPEC_TABLES", "Advisory", "AdvisoryRange", "AdvisoryVariant", "Analysis", "AnalysisHost", "Architecture",
     "Attempt", "Attribute", "Audience", "AuditEntry", "Base", "Build", "BuildContent", "BuildDay",
     "BuildEnvironment",
-    "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "BuildTotal", "BuildTotalChange",
+    "BuildEvent", "BuildFacet", "BuildFacetChange", "BuildFacetDuration", "BuildFacetTotal",
+    "BuildTotal", "BuildTotalChange",
     "Buildcache", "BuildcacheEntry",
     "CiJob", "CiRun", "Claim", "ClaimLog", "Closure", "ClosureAbove", "ClosureAboveCount", "Compiler",
     "ConcretizationFailure",

@@ -88,10 +88,20 @@ class BuildTotal(Base):
     build_count: Mapped[int]
 
 
+class BuildFacetTotal(Base):
+    """Builds of one facet that a total counts together, and how many there are; as BuildTotal."""
+
+    __tablename__ = "build_facet_total"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    kind: Mapped[str] = mapped_column(ByteOrderedText, primary_key=True)
+    key_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    facet_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    build_count: Mapped[int]
+
+
 class BuildTotalChange(Base):
-    """How many builds a report made more or less of a total, for its facet's status and source; as
-    BuildFacetChange.
-    """
+    """How many builds a report made more or less of a total and a facet; as BuildFacetChange."""
 
     __tablename__ = "build_total_change"
 

@@ -18,7 +18,8 @@ DATA = Path(__file__).parents[1] / "data"
 # PostgreSQL's form of the closure, which is a view of them there.
 _LISTS = ("ancestor_list", "descendant_list", "closure_above_count")
 _FOLDED_OR_TOLD = (
-    "build_day", "build_facet", "build_facet_change", "build_facet_duration", "build_total",
+    "build_day", "build_facet", "build_facet_change", "build_facet_duration", "build_facet_total",
+    "build_total",
     "build_total_change", "error_group_change",
     "reported_change",
 )  # fmt: skip

@@ -79,7 +79,7 @@ RUNS = """
 TABLES = [
     "build_content", "merged_build", "claim_log", "claim", "attempt", "build", "build_total",
     "build_total_change", "build_facet_change",
-    "build_facet", "build_facet_duration", "build_day", "closure", "provided_virtual",
+    "build_facet", "build_facet_duration", "build_facet_total", "build_day", "closure", "provided_virtual",
     "dependency", "other_compiler", "spec_hash", "spec_document", "spec",
 ]  # fmt: skip
 

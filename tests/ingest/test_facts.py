@@ -103,6 +103,21 @@ TOTALS = """
 TOTALS_KEPT = (
     "SELECT kind, key_id, status, installed_from, build_count FROM build_total WHERE build_count <> 0"
 )
+OF_FACETS = """
+    SELECT 'OWNER', b.owner_id, b.facet_id, count(*) FROM build b GROUP BY 2, 3
+    UNION ALL
+    SELECT 'TAG', t.tag_id, b.facet_id, count(*)
+    FROM build b JOIN tag_set_member t ON t.tag_set_id = b.tag_set_id GROUP BY 2, 3
+    UNION ALL
+    SELECT 'FIRST_ERROR', b.first_error_group_id, b.facet_id, count(*)
+    FROM build b WHERE b.first_error_group_id IS NOT NULL GROUP BY 2, 3
+    UNION ALL
+    SELECT 'ERRORS', b.error_count, b.facet_id, count(*) FROM build b WHERE b.error_count > 0 GROUP BY 2, 3
+    UNION ALL
+    SELECT 'WARNINGS', b.warning_count, b.facet_id, count(*)
+    FROM build b WHERE b.warning_count > 0 GROUP BY 2, 3
+"""
+OF_FACETS_KEPT = "SELECT kind, key_id, facet_id, build_count FROM build_facet_total WHERE build_count <> 0"
 
 ZLIB, OTHER = spec("zlib", "1.3"), spec("zlib", "1.4")
 COUNTED_BY_ALL = error_groups, facets, totals
@@ -163,6 +178,7 @@ def assert_counted(site: Site) -> None:
         while site.database.write_once(counted.FOLDING.fold):
             pass
     assert set(site.rows(TOTALS_KEPT)) == set(site.rows(TOTALS))
+    assert set(site.rows(OF_FACETS_KEPT)) == set(site.rows(OF_FACETS))
     assert site.rows(FACETS_KEPT) == site.rows(FACETS)
     assert site.rows(FACETS_OF_OTHERS) == []
     assert {row[:3]: row[3] for row in site.rows(DAYS_KEPT)} == days_of(site.rows(BUILDS))
@@ -237,6 +253,8 @@ WRONG = [
     ("counts of days", "DELETE FROM build_facet_change"),
     ("counts of owners and tags", "UPDATE build_total SET build_count = 7 WHERE kind = 'TAG'"),
     ("counts of owners and tags", "UPDATE build_total SET key_id = 7 WHERE kind = 'OWNER'"),
+    ("counts of owners and tags", "UPDATE build_facet_total SET build_count = 7 WHERE kind = 'TAG'"),
+    ("counts of owners and tags", "UPDATE build_facet_total SET facet_id = 7 WHERE kind = 'ERRORS'"),
     ("counts of owners and tags", "DELETE FROM build_total_change"),
 ]
 

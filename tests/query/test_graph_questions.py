@@ -224,6 +224,7 @@ def _forget_package_sets(connection: Connection) -> None:
         "UPDATE spec SET package_set_id = NULL", "DELETE FROM package_set_member", "DELETE FROM package_set",
         "UPDATE build SET facet_id = NULL", "DELETE FROM build_facet", "DELETE FROM build_facet_change",
         "DELETE FROM build_total_change", "DELETE FROM build_day", "DELETE FROM build_total",
+        "DELETE FROM build_facet_total",
     ):  # fmt: skip
         connection.exec_driver_sql(statement)
     count_builds(connection, connection.scalars(select(Build.id)).all())

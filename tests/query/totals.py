@@ -40,9 +40,14 @@ OTHERS: list[dict[str, Any]] = [
 _TOTALS = """query ($where: BuildFilter!) { builds(first: 500, where: $where) {
     totalCount groupBy(keys: [VERSION], includeInstalled: true) { count } nodes { id }
     errors: groupBy(keys: [ERROR_GROUP, STATUS], includeInstalled: true) { count }
+    times: groupBy(keys: [OS], includeInstalled: true) { count durations { p95Seconds } }
     owners: groupBy(keys: [OWNER], includeInstalled: true) { count } }
-  people { nodes { builds(where: $where) { totalCount nodes { id } } } }
-  tags { nodes { builds(where: $where) { totalCount nodes { id } } } } }"""
+  matrix(where: $where, rows: PACKAGE, columns: STATUS, includeInstalled: true) { cells { count } }
+  people { nodes { id builds(where: $where) { totalCount nodes { id } } } }
+  tags { nodes { id builds(where: $where) { totalCount nodes { id } } } } }"""
+_OF_ONE = """query ($id: ID!, $where: BuildFilter!) { node(id: $id) {
+  ... on Person { builds(where: $where) { groupBy(keys: [PACKAGE], includeInstalled: true) { count } } }
+  ... on Tag { builds(where: $where) { groupBy(keys: [PACKAGE], includeInstalled: true) { count } } } } }"""
 
 
 def filters() -> st.SearchStrategy[dict[str, Any]]:
@@ -61,9 +66,14 @@ def filters() -> st.SearchStrategy[dict[str, Any]]:
 def assert_totals(site: AskedSite, where: dict[str, Any]) -> None:
     """A list's total and the sum of its groups are how long it is, whatever is folded."""
     answer = site.ask(_TOTALS, where=where)
-    for one in (*answer["people"]["nodes"], *answer["tags"]["nodes"]):
+    people, tags = answer["people"]["nodes"], answer["tags"]["nodes"]
+    for one in (*people, *tags):
         assert one["builds"]["totalCount"] == len(one["builds"]["nodes"])
+    for one in (*people[-1:], *tags[-1:]):
+        grouped = site.ask(_OF_ONE, id=one["id"], where=where)["node"]["builds"]["groupBy"]
+        assert one["builds"]["totalCount"] == sum(group["count"] for group in grouped)
     builds = answer["builds"]
-    for groups in ("groupBy", "errors", "owners"):
+    assert sum(cell["count"] for cell in answer["matrix"]["cells"]) == builds["totalCount"]
+    for groups in ("groupBy", "errors", "times", "owners"):
         counts = [group["count"] for group in builds[groups]]
         assert builds["totalCount"] == sum(counts) == len(builds["nodes"])

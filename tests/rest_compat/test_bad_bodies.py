@@ -99,6 +99,7 @@ def counts(long_server: Server) -> Iterator[Counts]:
         "build_day",
         "build_facet_change",
         "build_facet_duration",
+        "build_facet_total",
         "build_total",
         "build_total_change",
         "error_group_change",

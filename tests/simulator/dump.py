@@ -19,7 +19,7 @@ from spackmon.runs.packed_phases import unpack
 # What says when or how often something was reported, or helps the next report; no answer about what ran.
 _NO_FACTS = frozenset({
     "alembic_version", "audit_entry", "build_day", "build_facet", "build_facet_change",
-    "build_facet_duration",
+    "build_facet_duration", "build_facet_total",
     "build_total", "build_total_change", "error_group_change", "identity", "inbox_entry",
     "log_object",
     "merged_build", "notification_channel", "notification_delivery", "notification_rule",

@@ -1,8 +1,8 @@
 """How many builds each person has, each tag, each first error, and each number of errors and of warnings:
 docs/decisions/0012-facts.md.
 
-A build counts to its owner and to what its newest run has, with the status and the source of its facet.
-Whoever changes one of these says so here, where it changes.
+A build counts to its owner and to what its newest run has: once with the status and the source of its
+facet, once with the facet. Whoever changes one of these says so here, where it changes.
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,46 +76,68 @@ _PUT = over_rows(
     """,
 )
 
+_PUT_OF_FACETS = over_rows(
+    "id bigint",
+    """
+    INSERT INTO build_facet_total (kind, key_id, facet_id, build_count)
+    SELECT c.kind, c.key_id, c.facet_id, sum(c.build_count)
+    FROM {input} i JOIN build_total_change c ON c.id = i.id
+    GROUP BY 1, 2, 3 HAVING sum(c.build_count) <> 0
+    ORDER BY 1, 2, 3
+    ON CONFLICT (kind, key_id, facet_id) DO UPDATE
+    SET build_count = build_facet_total.build_count + excluded.build_count
+    """,
+)
+
 _FOLDED = over_rows("id bigint", "DELETE FROM build_total_change WHERE id IN (SELECT i.id FROM {input} i)")
 
-_COUNTED = f"""(
-    SELECT c.kind, c.key_id, f.status, f.installed_from, count(*) AS build_count
-    FROM (
-        SELECT '{TotalOf.OWNER}' AS kind, owner_id AS key_id, facet_id FROM build
-        {
+_BY_FACET = f"""
+    SELECT '{TotalOf.OWNER}' AS kind, owner_id AS key_id, facet_id FROM build
+    {
     " ".join(
         f"UNION ALL SELECT '{kind}', {column}, facet_id FROM build WHERE {column} {is_there}"
         for kind, column, is_there in _OF_EVENTS
     )
 }
-        UNION ALL
-        SELECT '{TotalOf.TAG}', t.tag_id, b.facet_id
-        FROM build b JOIN tag_set_member t ON t.tag_set_id = b.tag_set_id
-    ) c JOIN build_facet f ON f.id = c.facet_id
-    GROUP BY c.kind, c.key_id, f.status, f.installed_from
-)"""  # noqa: S608 -- as above
+    UNION ALL
+    SELECT '{TotalOf.TAG}', t.tag_id, b.facet_id
+    FROM build b JOIN tag_set_member t ON t.tag_set_id = b.tag_set_id
+"""  # noqa: S608 -- as above
 
-_SAME = " AND ".join(
-    f"c.{name} = build_total.{name}" for name in ("kind", "key_id", "status", "installed_from")
-)
+
+def _recounted(table: str, keys: Sequence[str]) -> tuple[Statement, Statement]:
+    """What counts a table of totals with these keys anew: what has no builds goes, what differs is put in."""
+    names = ", ".join(keys)
+    counted = f"""(
+        SELECT {names}, count(*) AS build_count FROM (
+            SELECT c.kind, c.key_id, c.facet_id, f.status, f.installed_from
+            FROM ({_BY_FACET}) c JOIN build_facet f ON f.id = c.facet_id
+        ) d GROUP BY {names}
+    )"""  # noqa: S608 -- as above
+    is_same = " AND ".join(f"c.{name} = {table}.{name}" for name in keys)
+    return (
+        Statement(
+            f"""
+            DELETE FROM {table} WHERE build_count <> 0
+                AND NOT EXISTS (SELECT 1 FROM {counted} c WHERE {is_same})
+            RETURNING key_id
+            """  # noqa: S608 -- as above
+        ),
+        Statement(
+            f"""
+            INSERT INTO {table} ({names}, build_count)
+            SELECT {names}, build_count FROM {counted} c WHERE true
+            ON CONFLICT ({names}) DO UPDATE SET build_count = excluded.build_count
+            WHERE {table}.build_count <> excluded.build_count
+            RETURNING key_id
+            """  # noqa: S608 -- as above
+        ),
+    )
+
 
 _RECOUNT = (
-    Statement(
-        f"""
-        DELETE FROM build_total WHERE build_count <> 0
-            AND NOT EXISTS (SELECT 1 FROM {_COUNTED} c WHERE {_SAME})
-        RETURNING key_id
-        """  # noqa: S608 -- as above
-    ),
-    Statement(
-        f"""
-        INSERT INTO build_total (kind, key_id, status, installed_from, build_count)
-        SELECT c.kind, c.key_id, c.status, c.installed_from, c.build_count FROM {_COUNTED} c WHERE true
-        ON CONFLICT (kind, key_id, status, installed_from) DO UPDATE SET build_count = excluded.build_count
-        WHERE build_total.build_count <> excluded.build_count
-        RETURNING key_id
-        """  # noqa: S608 -- as above
-    ),
+    *_recounted("build_total", ("kind", "key_id", "status", "installed_from")),
+    *_recounted("build_facet_total", ("kind", "key_id", "facet_id")),
 )
 
 
@@ -155,6 +177,7 @@ def _fold_alone(connection: Connection) -> None:
 def _put(connection: Connection, changes: Sequence[Any]) -> None:
     ids = [(row.id,) for row in changes]
     _PUT.run(connection, ids)
+    _PUT_OF_FACETS.run(connection, ids)
     _FOLDED.run(connection, ids)
 
 

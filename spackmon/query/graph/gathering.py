@@ -39,5 +39,5 @@ def build_is_among(
     few, is_few = counted(found, FEW_BY_THEMSELVES)
     by_specs = Way(is_few, among(spec_id, few, leads=True))
     whole, counting = gathered(spec_id, found), among(spec_id, found, leads=True)
-    ways = Ways(whole, (by_specs, Way(not_(is_few), whole, one_by_one)), counting=counting)
+    ways = Ways(whole, (by_specs, Way(not_(is_few), whole, one_by_one)), by_specs, counting)
     return Condition(whole, ways=ways)

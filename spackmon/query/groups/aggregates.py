@@ -106,7 +106,7 @@ def groups(
     needed = {_NEEDED[name] for name in measured}
     values = [value_of(rows.row).label(name) for name, value_of in facts.items() if name in needed]
     # SQLite has no SELECT without a column.
-    source = nested(rows.whole(*labelled, *values, _number(1).label("each")))
+    source = nested(rows.each(*labelled, *values, _number(1).label("each")))
     placed = [_NEEDED[name] for name in measured if name in _OF_PLACES]
     if placed:
         source = nested(ranked(source, names, placed))

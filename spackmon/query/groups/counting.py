@@ -105,8 +105,11 @@ class Grouped(Meaning):
         return keys, aggregates.measures_of(self.facts, names)
 
     def _known(self, rows: Rows, keys: Sequence[Key], measured: Sequence[str]) -> Facets | None:
-        """The facets that know all that is asked."""
-        return rows.facets() if facets.answer(keys, set(measured) - {"durations"}) else None
+        """The facets that know all that is asked; durations they know of all of their builds alone."""
+        if not facets.answer(keys, set(measured) - {"durations"}):
+            return None
+        found = rows.facets()
+        return None if found is None or ("durations" in measured and not found.are_whole) else found
 
     def _found(
         self,

@@ -169,14 +169,9 @@ def _weighted(
 ) -> Select[Any]:
     """The keys' columns of facets, and how many of the builds each has; none unless `only_if` holds."""
     facet = builds.row.beneath(BuildFacet.__table__)
-    if builds.by_facet is None:
-        facet_id = builds.row.column("facet_id")
-        weight = func.count(type_=BigInteger()).label("weight")
-        by_facet = builds.whole(facet_id.label("facet_id"), weight).group_by(facet_id)
-        # Where no row is wanted, no build is looked at, and PostgreSQL starts no workers.
-        counts = nested(by_facet if only_if is None else by_facet.limit(case((only_if, _EVERY), else_=_NONE)))
-    else:
-        counts = builds.by_facet()
+    by_facet = builds.number_of_each(builds.row.column("facet_id").label("facet_id"))
+    # Where no row is wanted, no build is looked at, and PostgreSQL starts no workers.
+    counts = nested(by_facet if only_if is None else by_facet.limit(case((only_if, _EVERY), else_=_NONE)))
     shown = columns(facet, keys, dialect_name)
     base = counts.join(facet.source, facet.row_id == counts.c["facet_id"])
     built = [] if with_installed else [was_built(facet[BuildFacet.installed_from])]

@@ -109,7 +109,7 @@ class Tabulated(Meaning):
         if asked.package is not None:
             is_of_package = partial(aggregates.is_of_package, name=asked.package, bind=statement.bind)
         known = builds.facets() if table.is_by_facet else None
-        if known is not None and not known.exceptions:
+        if known is not None and known.are_whole and not known.exceptions:
             return table.of_facets(known, is_of_package, with_installed=asked.with_installed)
         return table.of(_counted(builds, asked, statement))
 

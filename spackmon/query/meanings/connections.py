@@ -18,7 +18,7 @@ from spackmon.query.rows.read_once import FacetsOnce, ReadOnce
 from spackmon.query.rows.searches import has_words, rank_of
 from spackmon.query.rows.sort_keys import SortKey, sort_key
 from spackmon.query.rows.tags import builds_tagged
-from spackmon.query.rows.totals import parts_of, total
+from spackmon.query.rows.totals import Counted, parts_of
 from spackmon.query.sql.conditions import (
     Among,
     Belongs,
@@ -107,9 +107,6 @@ class Connected(Meaning):
         if self.satisfying is not None and "satisfying" in arguments:
             text = statement.decided(arguments["satisfying"])
             ways = self.satisfying(child, text, statement.rules(arguments))
-            if statement.dialect_name == "sqlite":
-                # Its parser has no room for a count in two forms.
-                ways = replace(ways, few=None)
         if driver is None and self.belongs is None:
             found = next((one for one in conditions if one.driver is not None), None)
             driver = None if found is None else found.driver
@@ -117,6 +114,9 @@ class Connected(Meaning):
             driver = driver or next((one.among for one in conditions if one.among is not None), None)
             if driver is None and ways is None:
                 ways, conditions = _in_ways(conditions)
+        if ways is not None and statement.dialect_name == "sqlite":
+            # Its parser has no room for a count in two forms.
+            ways = replace(ways, few=None)
         holds += [one.holds for one in conditions]
         few = next((one.few for one in conditions if one.few is not None), None)
         if few is not None and driver is None and ways is None and self.belongs is None:
@@ -136,7 +136,7 @@ class Connected(Meaning):
         return self.model is Build and self.walk is None
 
     def _facets(self, at: At, statement: "Statement") -> Facets | None:
-        """Those whose builds the field's arguments leave, if facets know."""
+        """Those whose builds the field's arguments leave, or with how many it does, if facets know."""
         if not self._may_be_counted or "satisfying" in statement.arguments(at):
             return None
 
@@ -146,10 +146,17 @@ class Connected(Meaning):
                 belonging.append(self.led(at.row, build).holds)
             return [*belonging, *statement.holds_by(at, "where", build)]
 
-        return facets(statement.names, asked)
+        found = facets(statement.names, asked)
+        counted = self._counted(at, statement) if found is None else None
+        return found if counted is None else counted.facets(statement.names, statement.rows)
 
     def _total(self, at: At, statement: "Statement") -> ColumnElement[Any] | None:
         """How many builds the field's arguments leave, if totals know."""
+        counted = self._counted(at, statement)
+        return None if counted is None else counted.number(statement.names)
+
+    def _counted(self, at: At, statement: "Statement") -> Counted | None:
+        """The builds that the field's arguments leave, as totals may know them."""
         arguments = statement.arguments(at)
         if not self._may_be_counted or self.led is not None or "satisfying" in arguments:
             return None
@@ -162,7 +169,7 @@ class Connected(Meaning):
 
         parts = [] if where is None else list(parts_of(where, statement))
         tag_id = at.row.row_id if is_of_tag else None
-        return total(statement.names, parts, asked, statement, belonging, tag_id)
+        return Counted.by(parts, asked, statement, belonging, tag_id)
 
     def ranked(self, at: At, statement: "Statement") -> Rows:
         """The same; of those in which words are sought the latest ones, the best of them first.
@@ -217,7 +224,9 @@ class _Connection:
             for key, part in parts
             if meanings[part.name].reads_rows(rows, self._inside(part), self._statement)
         }
-        return ReadOnce(rows, self._statement.names) if len(self._reading) >= _FEWEST_SHARED else None
+        if len(self._reading) < _FEWEST_SHARED:
+            return None
+        return ReadOnce(rows, self._statement.names, self._statement.rows)
 
     def json(self) -> Json:
         """All that is selected of it."""
@@ -277,11 +286,11 @@ class _Connection:
             return counted(self._at.row)
         rows = self._filtered()
         number, found = scalar(rows.count()), rows.facets()
-        if found is not None:
-            return found.count(self._statement.rows, number)
-        known = rows.total()
+        known = None if found is not None and found.are_whole else rows.total()
         if known is not None:
             return known
+        if found is not None:
+            return found.count(self._statement.rows, number)
         return number if self._shared is None else self._shared.count()
 
     def _inside(self, part: Selected, row: Scope | None = None) -> At:

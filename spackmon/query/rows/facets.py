@@ -40,6 +40,8 @@ class Facets:
 
     Those that are `is_weighed` have in `build_count` all of their builds, what was changed since included.
     `failing` is where it has been asked already whether one of `exceptions` has a row.
+    Of a facet may be only a `part` what is asked for: then these are rows with a `facet_id` and a
+    `build_count`.
     """
 
     row: Scope
@@ -47,11 +49,20 @@ class Facets:
     exceptions: Sequence[Select[Any]] = ()
     is_weighed: bool = False
     failing: ColumnElement[bool] | None = None
+    part: FromClause | None = None
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether all builds of each are what is asked for."""
+        return self.part is None
 
     def weighed(self, nested: Nested) -> Weighed:
         """Every facet, those that have no builds any more among them."""
         if self.is_weighed:
             return self.row.source, self.row[BuildFacet.build_count]
+        if self.part is not None:
+            is_of = self.row.row_id == self.part.c["facet_id"]
+            return self.row.source.join(self.part, is_of), self.part.c["build_count"]
         change = BuildFacetChange.__table__.alias()
         number = sql_cast(func.sum(change.c.build_count), BigInteger).label("build_count")
         since = nested(select(change.c.facet_id, number).group_by(change.c.facet_id))
@@ -80,7 +91,7 @@ def facets(names: Names, asked: Callable[[Scope], Sequence[ColumnElement[bool]]]
     facet = Scope(BuildFacet.__table__, names)
     exceptions: list[Select[Any]] = []
     try:
-        conditions = asked(_build(facet, names, exceptions))
+        conditions = asked(build_of(facet, names, exceptions))
     except NotShared:
         return None
     return Facets(facet, conditions, exceptions)
@@ -173,8 +184,17 @@ def _of_unknown_packages() -> Select[Any]:
     return select(build.c.id).where(build.c.facet_id == facet.c.id, *unknown)
 
 
-def _build(facet: Scope, names: Names, exceptions: list[Select[Any]]) -> Scope:
-    """A build of a facet."""
+def build_of(
+    facet: Scope,
+    names: Names,
+    exceptions: list[Select[Any]],
+    columns: Mapping[Attribute, ColumnElement[Any]] | None = None,
+    references: Mapping[Attribute, Callable[[], Scope]] | None = None,
+) -> Scope:
+    """A build of a facet, of which some more columns and references may be known.
+
+    What must have no row, so that the facet says what is asked of its builds, is added to `exceptions`.
+    """
 
     def referred(key: Attribute, model: Any) -> Callable[[], Scope]:
         return lambda: facet.attach(model.__table__, lambda row: row.row_id == facet[key])
@@ -206,9 +226,11 @@ def _build(facet: Scope, names: Names, exceptions: list[Select[Any]]) -> Scope:
             Build.installed_from: func.nullif(
                 facet[BuildFacet.installed_from], constant(""), type_=Build.installed_from.type
             ),
+            **(columns or {}),
         },
         {
             Build.package_id: referred(BuildFacet.package_id, Package),
             Build.spec_id: lambda: spec,
+            **(references or {}),
         },
     )

@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
+    not_,
     select,
     union_all,
 )
@@ -63,9 +64,9 @@ class Rows:
     """The rows a connection is about: a table's row, what holds of it, and what to walk to find it.
 
     `order` are the keys before the id. `ways` are one more condition. No id is above one of `newest`.
-    `facets` finds out which facets they are, if they are all builds of some, and `total` how many, if that is
-    counted. `sorted_by` leads to the column that the only key before the id is, if it is one. Of builds that
-    several count `by_facet` gives them counted by `facet_id`, in a column `weight`.
+    `facets` finds out which facets they are, if they are all builds of some or these know how many, and
+    `total` how many, if that is counted. `sorted_by` leads to the column that the only key before the id is,
+    if it is one.
     """
 
     row: Scope
@@ -77,7 +78,6 @@ class Rows:
     facets: Callable[[], Facets | None] = lambda: None
     total: Callable[[], ColumnElement[Any] | None] = lambda: None
     sorted_by: Path | None = None
-    by_facet: Callable[[], FromClause] | None = None
 
     @property
     def keys(self) -> list[SortKey]:
@@ -101,6 +101,29 @@ class Rows:
         rows = replace(self, driver=None, conditions=[*self.conditions, self.driver.holds])
         return rows._select(self._every_way, *columns)
 
+    def each(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """The same, in that form which finds them faster, if there is one, or does where they are few."""
+        few, form = self._forms
+        if few is None:
+            return self.whole(*columns) if form is None else self._select(form, *columns)
+        some = self._select(few.condition, *columns).where(few.is_taken)
+        return select(union_all(some, self.whole(*columns).where(not_(few.is_taken))).subquery())
+
+    def number_of_each(self, column: ColumnElement[Any]) -> Select[Any]:
+        """The values of a column, which has a name, and in `weight` how many of the rows have each."""
+        weight = func.count(type_=BigInteger()).label("weight")
+        if self._forms == (None, None):
+            return self.whole(column, weight).group_by(column)
+        values = self.each(column).subquery().c
+        return select(*values, weight).group_by(*values)
+
+    @property
+    def _forms(self) -> tuple[Way | None, ColumnElement[bool] | None]:
+        """The form that finds them where they are few, or else the one that counts them."""
+        if self.driver is not None or self.ways is None:
+            return None, None
+        return self.ways.few, self.ways.counting if self.ways.few is None else None
+
     @property
     def are_all(self) -> bool:
         """Whether they are all rows of their table."""
@@ -109,7 +132,7 @@ class Rows:
     def narrowed(self, *conditions: ColumnElement[bool]) -> "Rows":
         """Those of which more holds."""
         conditions = (*self.conditions, *conditions)
-        return replace(self, conditions=conditions, facets=lambda: None, total=lambda: None, by_facet=None)
+        return replace(self, conditions=conditions, facets=lambda: None, total=lambda: None)
 
     @property
     def _every_way(self) -> ColumnElement[bool] | None:

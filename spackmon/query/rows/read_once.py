@@ -19,7 +19,7 @@ from sqlalchemy import cast as sql_cast
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from spackmon.models import BuildFacet
+from spackmon.models import Build, BuildFacet
 from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.scope import Names, RowSource, Scope
@@ -39,26 +39,26 @@ class ReadOnce:
     find the builds. Those that count by facets take one count of these, too: each took 12 ms for 55,000.
     """
 
-    def __init__(self, rows: Rows, names: Names) -> None:
-        self._rows, self._names = rows, names
+    def __init__(self, rows: Rows, names: Names, nested: Nested) -> None:
+        self._rows, self._names, self._nested = rows, names, nested
         self.name = f"t{next(names)}"
         self._read: list[_Again] = []
         self._counts_name = f"t{next(names)}"
-        self._is_counted = False
+        self._facets: FacetsOnce | None = None
 
     def again(self) -> Rows:
         """The same rows, as if they were a table."""
         row = self._row()
         # A table of which nothing is asked is not said to be all of it.
-        return Rows(row, [true()], None, [], facets=self._rows.facets, by_facet=self._by_facet)
+        return Rows(row, [true()], None, [], facets=self._facets_again)
 
     def count(self) -> ColumnElement[Any]:
         """How many they are: of counts by facets the sum, where these are read."""
-        if not self._is_counted:
+        if self._facets is None:
             number = self.again().count()
         else:
             counts = self._by_facet()
-            total = func.coalesce(func.sum(counts.c["weight"]), literal_column("0"))
+            total = func.coalesce(func.sum(counts.c[_COUNT]), literal_column("0"))
             number = select(sql_cast(total, BigInteger)).select_from(counts)
         return number.correlate_except(None).scalar_subquery()
 
@@ -69,11 +69,12 @@ class ReadOnce:
         if not self._read:
             return value
         columns: list[ColumnElement[Any]] = [self._rows.row.column(name).label(name) for name in wanted]
-        found = self._rows.whole(*columns).correlate_except(None)
+        found = self._rows.each(*columns).correlate_except(None)
         value = value.add_cte(found.cte(self.name, nesting=True), nest_here=True)
-        if counts is None:
+        if counts is None or self._facets is None:
             return value
-        return value.add_cte(counts.cte(self._counts_name, nesting=True), nest_here=True)
+        value = value.add_cte(counts.cte(self._counts_name, nesting=True), nest_here=True)
+        return self._facets.before(value)
 
     def _row(self) -> Scope:
         row = Scope(self._rows.row.table, self._names)
@@ -82,18 +83,27 @@ class ReadOnce:
         self._read.append(source)
         return row
 
+    def _facets_again(self) -> Facets | None:
+        """The facets that say it of all of their builds, if any do, or those that the rows are of."""
+        known = self._rows.facets()
+        if known is not None or self._rows.row.table is not Build.__table__:
+            return known
+        if self._facets is None:
+            row = Scope(BuildFacet.__table__, self._names)
+            self._facets = FacetsOnce(Facets(row, part=self._by_facet()), self._names, self._nested)
+        return self._facets.again()
+
     def _by_facet(self) -> FromClause:
-        self._is_counted = True
-        counts = table(self._counts_name, column("facet_id", BigInteger()), column("weight", BigInteger()))
+        counts = table(self._counts_name, column("facet_id", BigInteger()), column(_COUNT, BigInteger()))
         return counts.alias(f"t{next(self._names)}")
 
     def _counts(self) -> Select[Any] | None:
         """How many of the rows each facet has, if anything asks for that."""
-        if not self._is_counted:
+        if self._facets is None:
             return None
         row = self._row()
         facet_id, number = row.column("facet_id"), func.count(type_=BigInteger())
-        counted = select(facet_id.label("facet_id"), number.label("weight")).select_from(row.source)
+        counted = select(facet_id.label("facet_id"), number.label(_COUNT)).select_from(row.source)
         return counted.group_by(facet_id)
 
 
@@ -118,7 +128,8 @@ class FacetsOnce:
         if self._found.exceptions:
             asked = table(self._failing_name, column("fails", Boolean()))
             failing = select(asked.c.fails).scalar_subquery()
-        return Facets(row, (), self._found.exceptions, is_weighed=True, failing=failing)
+        found = self._found
+        return Facets(row, (), found.exceptions, is_weighed=True, failing=failing, part=found.part)
 
     def before(self, value: Select[Any]) -> Select[Any]:
         """The statement of the value, once all that reads the facets has been compiled."""

@@ -1,8 +1,9 @@
-"""How many builds a person has, a tag, a first error, or so many errors, that ended in some way: they are
-counted already.
+"""How many builds a person has, a tag, a first error, or so many errors, that ended in some way, or are of
+some facet: they are counted already.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -22,12 +23,13 @@ from spackmon.models import (
     Build,
     BuildFacet,
     BuildFacetChange,
+    BuildFacetTotal,
     BuildTotal,
     BuildTotalChange,
     Person,
     Tag,
 )
-from spackmon.query.rows.facets import InCommon, NotShared
+from spackmon.query.rows.facets import Facets, InCommon, Nested, NotShared, build_of
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.conditions import Filtering
 from spackmon.query.sql.json_text import constant
@@ -45,41 +47,80 @@ _NUMBERS: Mapping[TotalOf, Attribute] = {
 _MOSTLY_0 = frozenset({TotalOf.FIRST_ERROR, *_NUMBERS})
 
 
-def total(
-    names: Names,
-    parts: Sequence[Given],
-    asked: Asked,
-    filtering: Filtering,
-    belonging: Callable[[Scope], ColumnElement[bool]] | None,
-    tag_id: ColumnElement[Any] | None,
-) -> ColumnElement[Any] | None:
-    """How many builds fulfil all `parts` of a filter; None where these ask what totals do not know.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Builds that fulfil all `parts` of a filter, which totals may know.
 
     They are those that `belonging` holds of, or those with the tag of this id.
     """
-    tag_names = [name for name in map(_tag_name, parts) if name is not None]
-    if len(tag_names) + (tag_id is not None) > 1:
+
+    parts: Sequence[Given]
+    asked: Asked
+    belonging: Callable[[Scope], ColumnElement[bool]] | None
+    tag_id: ColumnElement[Any] | None
+
+    @classmethod
+    def by(
+        cls,
+        parts: Sequence[Given],
+        asked: Asked,
+        filtering: Filtering,
+        belonging: Callable[[Scope], ColumnElement[bool]] | None,
+        tag_id: ColumnElement[Any] | None,
+    ) -> "Counted | None":
+        """The same, of which at most one part asks for a tag; None where these are several."""
+        tag_names = [name for name in map(_tag_name, parts) if name is not None]
+        if len(tag_names) + (tag_id is not None) > 1:
+            return None
+        for name in tag_names:
+            text = filtering.bind(name, Text(), lambda one: without_nul("name", one))
+            tag_id = select(Tag.id).where(Tag.name == text).scalar_subquery()
+        others = [part for part in parts if _tag_name(part) is None]
+        return cls(others, asked, belonging, tag_id)
+
+    def number(self, names: Names) -> ColumnElement[Any] | None:
+        """How many they are; None where they are asked what totals do not know."""
+        for kind in self._kinds:
+            counted = Scope(counts(kind), names)
+            number = counted[BuildTotal.build_count]
+            try:
+                holds = self._holds(_build(counted, names, kind))
+            except NotShared:
+                continue
+            total = sql_cast(func.coalesce(func.sum(number), literal_column("0")), BigInteger)
+            only = [] if self.tag_id is None else [counted[BuildTotal.key_id] == self.tag_id]
+            found = select(total).select_from(counted.joined()).where(*only, *holds)
+            return found.correlate_except(None).scalar_subquery()
         return None
-    for name in tag_names:
-        text = filtering.bind(name, Text(), lambda one: without_nul("name", one))
-        tag_id = select(Tag.id).where(Tag.name == text).scalar_subquery()
-    kinds = (TotalOf.OWNER, TotalOf.ERRORS, TotalOf.WARNINGS) if tag_id is None else (TotalOf.TAG,)
-    for kind in kinds:
-        counted = Scope(counts(kind), names)
-        build = _build(counted, names, kind)
-        holds = [] if tag_id is None else [counted[BuildTotal.key_id] == tag_id]
-        try:
-            holds += [] if belonging is None else [belonging(build)]
-            for part in parts:
-                holds += [] if _tag_name(part) is not None else asked(build, part)
-        except NotShared:
-            continue
-        number = sql_cast(
-            func.coalesce(func.sum(counted[BuildTotal.build_count]), literal_column("0")), BigInteger
-        )
-        found = select(number).select_from(counted.joined()).where(*holds)
-        return found.correlate_except(None).scalar_subquery()
-    return None
+
+    def facets(self, names: Names, nested: Nested) -> Facets | None:
+        """The facets that have some, each with how many; None where it is asked what these do not know."""
+        for kind in self._kinds:
+            every = counts_of_facets(kind)
+            by = every.c["facet_id"], every.c["key_id"]
+            total = sql_cast(func.sum(every.c["build_count"]), BigInteger).label("build_count")
+            only = [] if self.tag_id is None else [every.c["key_id"] == self.tag_id]
+            part = nested(select(*by, total).where(*only).group_by(*by))
+            facet, exceptions = Scope(BuildFacet.__table__, names), list[Select[Any]]()
+            known = _known(facet, part.c["key_id"], kind)
+            try:
+                holds = self._holds(build_of(facet, names, exceptions, *known))
+            except NotShared:
+                continue
+            return Facets(facet, holds, exceptions, part=part)
+        return None
+
+    @property
+    def _kinds(self) -> Sequence[TotalOf]:
+        by_owner_or_number = TotalOf.OWNER, TotalOf.ERRORS, TotalOf.WARNINGS
+        return by_owner_or_number if self.tag_id is None else (TotalOf.TAG,)
+
+    def _holds(self, build: Scope) -> list[ColumnElement[bool]]:
+        """What is asked of a build of a total, or of its facet, beside its tag. Raises NotShared."""
+        holds = [] if self.belonging is None else [self.belonging(build)]
+        for part in self.parts:
+            holds += self.asked(build, part)
+        return holds
 
 
 def parts_of(where: Given, filtering: Filtering) -> Iterator[Given]:
@@ -133,19 +174,56 @@ def _counted(kind: TotalOf) -> list[Select[Any]]:
     ]
 
 
+def counts_of_facets(kind: TotalOf) -> FromClause:
+    """The same by facet: `key_id`, `facet_id` and `build_count`."""
+    rows = _counted_of_facets(kind)
+    if kind in _MOSTLY_0:
+        facet, change, none = (
+            BuildFacet.__table__,
+            BuildFacetChange.__table__,
+            literal_column("0", BigInteger()),
+        )
+        rows += [
+            select(none, facet.c.id, facet.c.build_count),
+            select(none, change.c.facet_id, change.c.build_count),
+        ]
+        for counted in _counted_of_facets(kind):
+            _, facet_id, number = counted.selected_columns
+            shown: list[ColumnElement[Any]] = [none, facet_id, -number]
+            rows.append(counted.with_only_columns(*shown))
+    return union_all(*rows).subquery()
+
+
+def _counted_of_facets(kind: TotalOf) -> list[Select[Any]]:
+    tables = BuildFacetTotal.__table__.alias(), BuildTotalChange.__table__.alias()
+    return [
+        select(one.c.key_id, one.c.facet_id, one.c.build_count).where(one.c.kind == constant(kind))
+        for one in tables
+    ]
+
+
 def _build(counted: Scope, names: Names, kind: TotalOf) -> Scope:
     """A build of a total."""
-    key_id = counted[BuildTotal.key_id]
-    columns: dict[Attribute, ColumnElement[Any]] = {
+    ends: dict[Attribute, ColumnElement[Any]] = {
         Build.status: counted[BuildTotal.status],
         Build.installed_from: func.nullif(
             counted[BuildTotal.installed_from], constant(""), type_=Build.installed_from.type
         ),
     }
+    columns, references = _known(counted, counted[BuildTotal.key_id], kind)
+    return InCommon(counted, names, {**ends, **columns}, references)
+
+
+def _known(
+    counted: Scope, key_id: ColumnElement[Any], kind: TotalOf
+) -> tuple[Mapping[Attribute, ColumnElement[Any]], Mapping[Attribute, Callable[[], Scope]]]:
+    """What builds of a total of this kind are known to have: columns, and what these refer to."""
     if kind in _NUMBERS:
-        columns[_NUMBERS[kind]] = key_id
+        return {_NUMBERS[kind]: key_id}, {}
     if kind is not TotalOf.OWNER:
-        return InCommon(counted, names, columns, {})
-    columns[Build.owner_id] = key_id
-    owner = {Build.owner_id: lambda: counted.attach(Person.__table__, lambda row: row.row_id == key_id)}
-    return InCommon(counted, names, columns, owner)
+        return {}, {}
+
+    def owner() -> Scope:
+        return counted.attach(Person.__table__, lambda row: row.row_id == key_id)
+
+    return {Build.owner_id: key_id}, {Build.owner_id: owner}

@@ -159,6 +159,20 @@ _CONTENT = {
 }
 
 
+_ENDED = "b.status, b.installed_from, b.facet_id FROM build b"
+_TOTALS = f"""
+    SELECT '{TotalOf.OWNER}' AS kind, b.owner_id AS key_id, {_ENDED}
+    UNION ALL
+    SELECT '{TotalOf.FIRST_ERROR}', b.first_error_group_id, {_ENDED} WHERE b.first_error_group_id IS NOT NULL
+    UNION ALL
+    SELECT '{TotalOf.ERRORS}', b.error_count, {_ENDED} WHERE b.error_count > 0
+    UNION ALL
+    SELECT '{TotalOf.WARNINGS}', b.warning_count, {_ENDED} WHERE b.warning_count > 0
+    UNION ALL
+    SELECT '{TotalOf.TAG}', g.tag_id, {_ENDED} JOIN tag_set_member g ON g.tag_set_id = b.tag_set_id
+"""
+
+
 def _whole(dialect_name: str) -> dict[str, str]:
     """Tables of which what may be seen is counted, or put together, from others."""
     return {
@@ -179,22 +193,11 @@ def _whole(dialect_name: str) -> dict[str, str]:
         "build_total": f"""
             SELECT c.kind, c.key_id, c.status, COALESCE(c.installed_from, '') AS installed_from,
                 CAST(count(*) AS integer) AS build_count
-            FROM (
-                SELECT '{TotalOf.OWNER}' AS kind, b.owner_id AS key_id, b.status, b.installed_from
-                FROM build b
-                UNION ALL
-                SELECT '{TotalOf.FIRST_ERROR}', b.first_error_group_id, b.status, b.installed_from
-                FROM build b WHERE b.first_error_group_id IS NOT NULL
-                UNION ALL
-                SELECT '{TotalOf.ERRORS}', b.error_count, b.status, b.installed_from
-                FROM build b WHERE b.error_count > 0
-                UNION ALL
-                SELECT '{TotalOf.WARNINGS}', b.warning_count, b.status, b.installed_from
-                FROM build b WHERE b.warning_count > 0
-                UNION ALL
-                SELECT '{TotalOf.TAG}', g.tag_id, b.status, b.installed_from
-                FROM build b JOIN tag_set_member g ON g.tag_set_id = b.tag_set_id
-            ) c GROUP BY 1, 2, 3, 4
+            FROM ({_TOTALS}) c GROUP BY 1, 2, 3, 4
+        """,
+        "build_facet_total": f"""
+            SELECT c.kind, c.key_id, c.facet_id, CAST(count(*) AS integer) AS build_count
+            FROM ({_TOTALS}) c WHERE c.facet_id IS NOT NULL GROUP BY 1, 2, 3
         """,
         "build_facet_duration": f"""
             SELECT b.facet_id, {_SECONDS[dialect_name]} AS rounded_seconds,
