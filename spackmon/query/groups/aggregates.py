@@ -108,7 +108,7 @@ def groups(
     # SQLite has no SELECT without a column.
     source = nested(rows.each(*labelled, *values, _number(1).label("each")))
     placed = [_NEEDED[name] for name in measured if name in _OF_PLACES]
-    if placed:
+    if placed and dialect_name != "postgresql":
         source = nested(ranked(source, names, placed))
     return grouped(source, names, measured)
 
@@ -295,7 +295,16 @@ def ranked(rows: FromClause, names: Sequence[str], facts: Sequence[str]) -> Sele
 
 def _percentiles(rows: FromClause, fact: str, unit: str) -> list[ColumnElement[Any]]:
     """How many rows have a fact, and by nearest rank which value so many percent of them are up to."""
-    value, rank, known = (rows.c[name] for name in (fact, f"{fact}_rank", f"{fact}_known"))
+    value = rows.c[fact]
+    if f"{fact}_rank" not in rows.c:
+        # Of PostgreSQL, which sorts each group once. It multiplies doubles, and finds the same places.
+        ordered: list[ColumnElement[Any]] = []
+        for percent in _PERCENTS:
+            share: ColumnElement[float] = literal_column(str(percent / 100))
+            at_share = func.percentile_disc(share, type_=value.type).within_group(value)
+            ordered.append(at_share.label(f"p{percent}_{unit}"))
+        return [_known(rows, value).label(f"{fact}_count"), *ordered]
+    rank, known = rows.c[f"{fact}_rank"], rows.c[f"{fact}_known"]
     alike = rows.c.get("alike")
     # The last of those that are rounded alike has this rank.
     first = rank if alike is None else rank - alike + _number(1)
