@@ -147,6 +147,18 @@ _COPY_LISTS = (
         ORDER BY 2, 1
     """,
 )
+_COPY_OTHER_HASHES = f"""
+    INSERT INTO spec_other_hash (value, kind, spec_id)
+    SELECT CASE WHEN number = 0 THEN o.value
+        ELSE substr(o.value, 1, {_UNCHANGED_CHARACTERS}) || '0' || number END,
+        o.kind, {_SPEC_OF_COPY.replace("{id}", "o.spec_id")}
+    FROM {ORIGINAL}.spec_other_hash o CROSS JOIN generate_series(0, {{copies}} - 1) AS number
+    ORDER BY 1, 2
+"""
+# What PostgreSQL stores otherwise than it shows.
+_COPY_STORED: Mapping[Any, tuple[str, ...]] = {
+    _CLOSURE: _COPY_LISTS, models.SpecHash.__table__: (_COPY_OTHER_HASHES,)
+}  # fmt: skip
 # The groups stay the same ones, in more builds: what is counted of them is counted anew.
 _COUNT_ERRORS = (
     """
@@ -283,8 +295,8 @@ def fill(connection: Connection, factor: int) -> None:
     for table in models.Base.metadata.sorted_tables:
         if table is _CONTENTS:
             connection.execute(text(_COPY_CONTENTS[connection.dialect.name].format(runs=growth.runs)))
-        elif table is _CLOSURE and connection.dialect.name == "postgresql":
-            for statement in _COPY_LISTS:
+        elif table in _COPY_STORED and connection.dialect.name == "postgresql":
+            for statement in _COPY_STORED[table]:
                 connection.execute(text(statement.format(copies=specs)))
         elif table not in (_GROUP_BUILDS, _GROUP_CHANGES):
             _copy(connection, table, growth)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, MetaData, func, or_, select
+from sqlalchemy import Column, Connection, Index, MetaData, Table, func, or_, select
 from sqlalchemy.orm import Session, joinedload, registry, relationship, selectinload
 
 from spackmon import models
@@ -124,9 +124,15 @@ def _map(cls: type[_Row], model: Any, **relations: Any) -> None:
 
 
 def _map_rows(cls: type[_Row], model: Any) -> None:
-    rows = model.__table__.to_metadata(_ROWS, name=f"{model.__tablename__}_row")
-    for index in rows.indexes:
-        index.name = f"{index.name}_row"
+    rows = Table(
+        f"{model.__tablename__}_row",
+        _ROWS,
+        *(
+            Column(one.name, one.type, primary_key=one.primary_key, autoincrement=False)
+            for one in model.__table__.columns
+        ),
+        *(Index(f"{index.name}_row", *index.columns.keys()) for index in model.__table__.indexes),
+    )
     mapping.map_imperatively(cls, rows)
 
 
@@ -140,7 +146,7 @@ _map(Architecture, models.Architecture, target=relationship(Target))
 _map(ParameterSet, models.ParameterSet)
 _map(Parameter, models.Parameter)
 _map_rows(Closure, models.Closure)
-_map(SpecHash, models.SpecHash)
+_map_rows(SpecHash, models.SpecHash)
 _map(SpecDocument, models.SpecDocument)
 _map(PackageHash, models.PackageHash)
 _map(

@@ -15,8 +15,8 @@ _OF_BUILDS = (
     "build_event", "error_group_build",
 )  # fmt: skip
 _OF_SPECS = (
-    "descendant_list", "ancestor_list", "spec_document", "dependency", "spec", "spec_hash", "other_compiler",
-    "provided_virtual", "package_hash", "parameter", "parameter_set",
+    "descendant_list", "ancestor_list", "spec_document", "dependency", "spec", "spec_other_hash",
+    "other_compiler", "provided_virtual", "package_hash", "parameter", "parameter_set",
 )  # fmt: skip
 _MOST_OF_BUILD, _MOST_OF_SPEC = 1_600, 2_500
 _TABLE = text("SELECT pg_table_size(CAST(:name AS regclass))")

@@ -207,13 +207,16 @@ class SpecRevision(Base):
 
 
 class SpecHash(Base):
-    """Every hash under which a client showed a spec, with its kind; one value may name several specs."""
+    """Every hash under which a client showed a spec, with its kind; one value may name several specs.
+
+    In PostgreSQL it is a view: a spec's own hash is stored with the spec alone (`ingest.tables.spec_hashes`).
+    """
 
     __tablename__ = "spec_hash"
 
     value: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
     kind: Mapped[str] = mapped_column(ByteOrderedWord, primary_key=True)
-    spec_id: Mapped[int] = mapped_column(RowId, ForeignKey(Spec.id), primary_key=True, index=True)
+    spec_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Spec.id), primary_key=True, index=True)
 
 
 class SpecDocument(Base):

@@ -24,6 +24,10 @@ HDF5 = spec("hdf5", "1.14", ZLIB)
 HDF5 = dataclasses.replace(HDF5, edges=(*HDF5.edges, Edge(GCC.hash, Deptype.BUILD, ("fortran",))),
                            package_hash="recipe")  # fmt: skip
 TOP = spec("top", "1", HDF5, GCC)
+OLD = dataclasses.replace(
+    spec("old", "1"), hash="f" * 32, hash_kind="full_hash",
+    hashes=(("full_hash", "f" * 32), ("hash", "d" * 32)),
+)  # fmt: skip
 
 _ID_OF = "(SELECT o.id FROM spec o WHERE o.hash = '{}')"
 DAMAGES = {
@@ -68,6 +72,10 @@ DAMAGES = {
         "INSERT INTO other_compiler (spec_id, language, compiler_id)"
         " SELECT s.id, 'cxx', s.compiler_id FROM spec s WHERE s.compiler_id IS NOT NULL"],
     "hashes of specs": ["DELETE FROM spec_hash", "UPDATE spec_hash SET kind = 'build_hash'"],
+    "other hashes": [
+        "DELETE FROM spec_other_hash", "UPDATE spec_other_hash SET kind = 'build_hash'",
+        "INSERT INTO spec_other_hash (value, kind, spec_id) SELECT hash, hash_kind, id FROM spec",
+    ],
     "values of specs": ["UPDATE spec SET compiler_id = NULL", "UPDATE spec SET format_version = 5",
         "UPDATE spec SET built_as = hash", "UPDATE spec SET compiler_languages = 2",
         "UPDATE spec SET package_hash_id = NULL"],
@@ -80,6 +88,8 @@ DAMAGES = {
     ],
     "builds": ["UPDATE build SET status = 'FAILED'", "UPDATE build SET newest_attempt_id = NULL"],
 }  # fmt: skip
+STORED_OTHERWISE = {"closure": "lists", "hashes of specs": "other hashes"}
+"""What PostgreSQL stores otherwise, and the damages of that."""
 
 
 def differences(site: Site, *, repair: bool = False) -> Counter[str]:
@@ -91,18 +101,18 @@ def differences(site: Site, *, repair: bool = False) -> Counter[str]:
 
 def test_damage_is_counted_and_repaired(site: Site) -> None:
     site.apply(spec_report(TOP, HDF5, ZLIB, GCC))
+    site.apply(spec_report(OLD))
     for node in (TOP, HDF5):
         site.phase(site.apply(build_report(node.hash)).build_id, "build")
     right = contents(site)
     assert not any(differences(site).values())
     # What one repair leaves is what the next damage is done to.
-    # PostgreSQL's closure is lists.
-    is_sqlite = site.database.is_sqlite
-    done_by = {("closure" if name == "lists" else name): damages for name, damages in DAMAGES.items()
-               if name != ("lists" if is_sqlite else "closure")}  # fmt: skip
-    for name, damage in ((name, damage) for name, damages in done_by.items() for damage in damages):
+    ours = {name: damages for name, damages in DAMAGES.items() if name not in STORED_OTHERWISE.values()}
+    if not site.database.is_sqlite:
+        ours |= {name: DAMAGES[stored] for name, stored in STORED_OTHERWISE.items()}
+    for name, damage in ((name, damage) for name, damages in ours.items() for damage in damages):
         site.database.write_once(partial(_damage, damage))
-        if damage == done_by[name][0]:
+        if damage == ours[name][0]:
             damaged = stored(site)
             assert differences(site)[name] > 0, damage
             assert stored(site) == damaged, damage

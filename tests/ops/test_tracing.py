@@ -108,7 +108,7 @@ def test_a_request_its_operation_and_its_sql_are_one_trace(
         span["id"] for span in spans if span["name"] == "transaction" and span["parent"] == reports[0]["id"]
     ]
     summaries = {span["name"] for span in spans if span["parent"] in transactions}
-    assert {"INSERT spec", "INSERT spec_hash"} <= summaries
+    assert {"INSERT spec", "INSERT spec_document"} <= summaries
     assert [span["trace"] == TRACE for span in spans if span["name"] == "GET /ms1/"] == [False]
     assert [span["name"] for span in spans].count("graphql Named") == 1
     assert not [body for body in collector.bodies if SECRET.encode() in body]

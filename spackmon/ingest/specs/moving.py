@@ -11,6 +11,7 @@ from spackmon.ingest.runs.resolution import settle_moved
 from spackmon.ingest.tables import builds
 from spackmon.ingest.tables.audiences import lead_specs
 from spackmon.ingest.tables.closure_pairs import forget_pairs
+from spackmon.ingest.tables.spec_hashes import forget_hashes
 from spackmon.models import (
     Base,
     Closure,
@@ -30,7 +31,7 @@ _FORGET = [
     over_rows("id bigint", f"DELETE FROM {table} WHERE {column} IN (SELECT i.id FROM {{input}} i)")  # noqa: S608
     for table, column in (
         ("dependency", "parent_id"), ("dependency", "child_id"), ("provided_virtual", "spec_id"),
-        ("provided_virtual", "child_id"), ("other_compiler", "spec_id"), ("spec_hash", "spec_id"),
+        ("provided_virtual", "child_id"), ("other_compiler", "spec_id"),
     )
 ]  # fmt: skip
 
@@ -73,6 +74,7 @@ def forget_derived(connection: Connection, spec_ids: Iterable[int]) -> None:
     """Delete what follows from the documents of some specs, whose documents are other specs' now."""
     rows = sorted((spec_id,) for spec_id in spec_ids)
     forget_pairs(connection, [spec_id for (spec_id,) in rows])
+    forget_hashes(connection, [spec_id for (spec_id,) in rows])
     for statement in _FORGET:
         statement.run(connection, rows)
 

@@ -17,6 +17,7 @@ from spackmon.ingest.rows import Row, RowStatement, insert_rows, over_rows
 from spackmon.ingest.tables.closures import DEPENDENCIES
 from spackmon.ingest.tables.dimensions import insert_package_hashes, list_text
 from spackmon.ingest.tables.spec_claims import is_older
+from spackmon.ingest.tables.spec_hashes import replace_hashes
 
 Claimed = Row
 """A row of `spec_document`, without the document."""
@@ -122,18 +123,6 @@ class _Table:
         return stored ^ rows
 
 
-HASHES = _Table(
-    over_rows(
-        "id bigint", "SELECT h.value, h.kind, h.spec_id FROM {input} i JOIN spec_hash h ON h.spec_id = i.id"
-    ),
-    insert_rows("spec_hash", "value text, kind text, spec_id bigint", ending="ON CONFLICT DO NOTHING"),
-    over_rows(
-        "value text, kind text, spec_id bigint",
-        "DELETE FROM spec_hash WHERE (value, kind, spec_id) IN "
-        "(SELECT i.value, i.kind, i.spec_id FROM {input} i)",
-    ),
-)
-
 EDGES = _Table(
     over_rows(
         "id bigint",
@@ -226,7 +215,7 @@ def _write_hashes(connection: Connection, claims: Mapping[int, Sequence[Claimed]
         for claim in claimed
         for kind, value in json.loads(claim.hashes)
     }
-    return len(HASHES.write(connection, claims, hashes))
+    return replace_hashes(connection, sorted(claims), hashes)
 
 
 def key_of(claim: Claimed) -> Key:

@@ -15,7 +15,6 @@ from spackmon.graph.identity import LINKING_KINDS, Key, Stated, owners
 from spackmon.ingest.rows import over_rows
 from spackmon.ingest.specs.moving import end_specs, forget_derived
 from spackmon.ingest.specs.settled import (
-    HASHES,
     Claimed,
     Differences,
     claims_of,
@@ -60,11 +59,6 @@ _MOVE_CLAIMS = over_rows(
 _PARENTS = over_rows(
     "id bigint", "SELECT DISTINCT d.parent_id FROM {input} i JOIN dependency d ON d.child_id = i.id"
 )
-
-
-def add_hashes(connection: Connection, hashes: Iterable[tuple[str, str, int]]) -> None:
-    """Insert (value, kind, spec) as far as it is not there."""
-    HASHES.insert.run(connection, sorted(hashes))
 
 
 def settle(connection: Connection, spec_ids: Iterable[int], created: Iterable[int] = ()) -> Differences:

@@ -19,7 +19,7 @@ from spackmon.graph.spec import SpecGraph, SpecNode
 from spackmon.graph.spec_text import external_path
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.rows import Row, Statement, over_rows
-from spackmon.ingest.specs.settling import add_hashes, settle
+from spackmon.ingest.specs.settling import settle
 from spackmon.ingest.tables.audiences import claims_for, note_specs, reporter
 from spackmon.ingest.tables.claims import naming
 from spackmon.ingest.tables.closure_pairs import insert_pairs
@@ -34,6 +34,7 @@ from spackmon.ingest.tables.dimensions import JOINED_DIMENSIONS, digest_of, inse
 from spackmon.ingest.tables.package_sets import digest_of_set, insert_sets
 from spackmon.ingest.tables.revisions import specs_change
 from spackmon.ingest.tables.spec_claims import Claim, claims_of, insert_claims, is_older, set_oldest
+from spackmon.ingest.tables.spec_hashes import add_hashes
 from spackmon.models import utc_now
 
 # Who shows a hash that is nobody's own may be one to whom documents with this key belong.
@@ -291,7 +292,8 @@ def _store(
     hashes = sorted({(value, kind, spec_id) for spec_id, claim in new for kind, value in claim.hashes})
     shown = {value for value, _, _ in hashes}
     known_before: set[int] = set()
-    add_hashes(connection, hashes)
+    own = {(claim.node.hash, claim.node.hash_kind, spec_id) for spec_id, claim in new}
+    add_hashes(connection, hashes, own)
     is_new_alone = (
         len(new) == len(created)
         and not known.older

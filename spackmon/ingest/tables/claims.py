@@ -89,7 +89,9 @@ _LOADED = f"""
         EXISTS (SELECT 1 FROM ruling r WHERE r.claim_id = c.id)
             OR EXISTS (SELECT 1 FROM ruling r WHERE r.other_claim_id = c.id) AS has_rulings,
         EXISTS (SELECT 1 FROM claim_log l WHERE l.claim_id = c.id) AS has_spare_logs,
-        (SELECT min(h.value) FROM spec_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash') AS dag_hash,
+        CASE WHEN s.hash_kind = 'hash' THEN s.hash ELSE (
+            SELECT min(h.value) FROM spec_other_hash h WHERE h.spec_id = c.spec_id AND h.kind = 'hash'
+        ) END AS dag_hash,
         s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
             SELECT 1 FROM spec_hash o WHERE o.value = c.spec_hash AND o.spec_id <> c.spec_id
         ) AS is_weak_spec,
@@ -124,7 +126,7 @@ _NAMING = over_rows(
     """
     SELECT c.id FROM {input} i JOIN claim c ON c.spec_hash = i.value AND c.spec_id IS NULL
     UNION
-    SELECT c.id FROM {input} i JOIN spec_hash h ON h.value = i.value
+    SELECT c.id FROM {input} i JOIN spec_other_hash h ON h.value = i.value
     JOIN spec_hash o ON o.value = h.value AND o.spec_id <> h.spec_id
     JOIN spec s ON s.id = h.spec_id AND s.hash <> i.value
     JOIN claim c ON c.spec_id = h.spec_id AND c.spec_hash = i.value

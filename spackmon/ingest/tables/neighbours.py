@@ -18,6 +18,20 @@ from spackmon.status import SourceKind
 
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 
+# Two specs that share a DAG hash: the one's own is one that the other was shown by, or both were shown by it.
+# Which specs `o` these are, and the column that says whose.
+_SHARING = (
+    (
+        "spec_other_hash o JOIN spec s ON s.hash = o.value AND s.hash_kind = 'hash' AND o.kind = 'hash'",
+        "s.id",
+    ),
+    (
+        "spec_other_hash h JOIN spec_hash o"
+        " ON o.value = h.value AND o.kind = 'hash' AND h.kind = 'hash' AND o.spec_id <> h.spec_id",
+        "h.spec_id",
+    ),
+)
+
 # Whether there is any claim without times beside `m`. Nearly always there is none, and to look for that costs
 # a third of looking for the first and the last one of each kind. A window has both ends or none: whatever
 # index is taken has one of them.
@@ -26,8 +40,10 @@ _IS_BESIDE_UNTIMED = " OR ".join(
     f"EXISTS (SELECT 1 FROM {found} AND {_IS_UNTIMED} AND x.id <> m.id)"  # noqa: S608 -- our own
     for found in (
         "claim x WHERE x.spec_id = m.spec_id",
-        """spec_hash h JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
-            JOIN claim x ON x.spec_id = o.spec_id WHERE h.spec_id = m.spec_id AND h.kind = 'hash'""",
+        *(
+            f"{specs} JOIN claim x ON x.spec_id = o.spec_id WHERE {own} = m.spec_id"
+            for specs, own in _SHARING
+        ),
         "claim x WHERE x.spec_hash = m.spec_hash AND x.spec_id IS NULL AND m.spec_id IS NULL",
         "claim x WHERE x.package_id = m.package_id AND x.prefix = m.prefix",
     )
@@ -52,48 +68,60 @@ _ON_ONE_HOST = f"""
     ))
 """  # noqa: S608 -- our own
 
+_TOUCHING_BY_HASH = " UNION ".join(
+    f"""
+    SELECT m.id, c.id FROM m JOIN ({specs}) ON {own} = m.spec_id
+    JOIN claim c ON c.spec_id = o.spec_id AND {_TOUCHES}
+    """  # noqa: S608 -- our own
+    for specs, own in _SHARING
+)
 # Claims of two specs contradict each other, unless their DAG hash is one, and so do those of two hosts: where
 # many build a package at a time the others are not even read. The rows of those that are beside one without
 # times have no id.
 _TOUCHING = over_rows(
     "id bigint",
     f"""
-    SELECT m.id AS claim_id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
+    WITH m AS MATERIALIZED (
+        SELECT m.id, m.spec_id, m.spec_hash, m.package_id, m.prefix, m.kind, m.environment_id, m.attempt_id,
+            m.window_begins_at, m.window_ends_at
+        FROM {{input}} i JOIN claim m ON m.id = i.id
+    )
+    SELECT m.id AS claim_id, c.id FROM m
     JOIN claim c ON c.spec_id = m.spec_id AND {_ON_ONE_HOST}
         AND {_TOUCHES}
     UNION
-    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
-    JOIN spec_hash h ON h.spec_id = m.spec_id AND h.kind = 'hash'
-    JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
-    JOIN claim c ON c.spec_id = o.spec_id
-        AND {_TOUCHES}
+    {_TOUCHING_BY_HASH}
     UNION
-    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
+    SELECT m.id, c.id FROM m
     JOIN claim c ON c.package_id = m.package_id AND (c.spec_id IS NULL OR m.spec_id IS NULL)
         AND {_TOUCHES}
     UNION
-    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id
+    SELECT m.id, c.id FROM m
     JOIN claim c ON c.spec_hash = m.spec_hash AND c.spec_id IS NULL AND m.spec_id IS NULL
         AND {_TOUCHES}
     UNION
-    SELECT m.id, c.id FROM {{input}} i JOIN claim m ON m.id = i.id JOIN claim c ON c.attempt_id = m.attempt_id
+    SELECT m.id, c.id FROM m JOIN claim c ON c.attempt_id = m.attempt_id
     UNION ALL
-    SELECT m.id, NULL FROM {{input}} i JOIN claim m ON m.id = i.id WHERE {_IS_BESIDE_UNTIMED}
+    SELECT m.id, NULL FROM m WHERE {_IS_BESIDE_UNTIMED}
     """,  # noqa: S608 -- as above
 )
 
+_OWN_SPEC = """
+    SELECT m.id AS claim_id, m.spec_id AS thing, 0 AS package_id, true AS is_own
+    FROM {input} i JOIN claim m ON m.id = i.id WHERE m.spec_id IS NOT NULL
+"""
+_SPECS_BY_HASH = tuple(
+    f"""
+    SELECT m.id, o.spec_id, 0, false
+    FROM {{input}} i JOIN claim m ON m.id = i.id JOIN ({specs}) ON {own} = m.spec_id
+    """  # noqa: S608 -- as above
+    for specs, own in _SHARING
+)
 # What a claim is of: its spec, those that share its DAG hash, the hash of one that is not stored, and what is
 # at its prefix. `x` is another claim of the same.
 _THINGS = {
     "spec": (
-        """
-        SELECT m.id AS claim_id, m.spec_id AS thing, 0 AS package_id, true AS is_own
-        FROM {input} i JOIN claim m ON m.id = i.id WHERE m.spec_id IS NOT NULL
-        UNION
-        SELECT m.id, o.spec_id, 0, false FROM {input} i JOIN claim m ON m.id = i.id
-        JOIN spec_hash h ON h.spec_id = m.spec_id AND h.kind = 'hash'
-        JOIN spec_hash o ON o.value = h.value AND o.kind = 'hash' AND o.spec_id <> h.spec_id
-        """,
+        " UNION ".join((_OWN_SPEC, *_SPECS_BY_HASH)),
         "{x}.spec_id = t.thing",
     ),
     "hash": (

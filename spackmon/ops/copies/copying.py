@@ -20,6 +20,7 @@ from spackmon.ops.copies.forms import (
     Form,
     content_of,
     forms,
+    is_empty,
     last_numbers,
     lines_of,
     set_last_numbers,
@@ -127,24 +128,19 @@ def copy(source: Source, target_url: str, tell: Tell) -> dict[str, int]:
 def _check_unused(target: Database, source: Source, form: Form) -> None:
     """Raises Refused COPY_TARGET_USED where a table has other rows than an earlier try wrote."""
     with target.engine.connect() as connection:
-        if not _is_empty(connection, form):
+        if not is_empty(connection, form):
             _check_same(form, content_of(connection, form), source.content(form))
 
 
 def _fill(target: Database, source: Source, form: Form) -> int:
     """Write a table, unless an earlier try did, and read it back; how many rows it has."""
     with target.engine.begin() as connection:
-        is_empty = _is_empty(connection, form)
-        wanted = write_lines(connection, form, source.lines(form)) if is_empty else source.content(form)
+        is_new = is_empty(connection, form)
+        wanted = write_lines(connection, form, source.lines(form)) if is_new else source.content(form)
     with target.engine.connect() as connection:
         stored = content_of(connection, form)
     _check_same(form, stored, wanted)
     return stored.rows
-
-
-def _is_empty(connection: Connection, form: Form) -> bool:
-    any_row = f'SELECT 1 FROM "{form.name}" LIMIT 1'  # noqa: S608 -- of our own constants
-    return connection.exec_driver_sql(any_row).first() is None
 
 
 def _check_same(form: Form, stored: Content, wanted: Content) -> None:

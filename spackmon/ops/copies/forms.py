@@ -2,12 +2,13 @@
 
 A moment is ISO 8601 in UTC with microseconds, bytes are base64. What a build contains has a row for each
 place, as SQLite has it: PostgreSQL seals it again. So has the closure for each pair: PostgreSQL makes lists.
+And a spec's own hash has one: PostgreSQL stores it with the spec alone.
 """
 
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import Boolean, Connection, Float, Integer, LargeBinary
 
 from spackmon.ingest.tables.closure_pairs import insert_pairs, pair_of
+from spackmon.ingest.tables.spec_hashes import add_hashes
 from spackmon.models import Base
 from spackmon.models.columns import UtcDateTime
 
@@ -23,8 +25,7 @@ Kind = Literal["text", "integer", "float", "boolean", "moment", "bytes"]
 Row = list[Any]
 
 _SEALED_TABLE = "build_content"
-_PAIRS_TABLE = "closure"
-_PAIRS_AT_ONCE = 100_000
+_ROWS_OF_VIEW_AT_ONCE = 100_000
 _ROWS_AT_ONCE = 500
 _DIGEST_BYTES = 16
 
@@ -129,13 +130,20 @@ def content_of(connection: Connection, form: Form) -> Content:
     return content
 
 
+def is_empty(connection: Connection, form: Form) -> bool:
+    """Whether no rows were written into a table."""
+    stored = _VIEWS[form.name][0] if _is_view(connection, form) else form.name
+    any_row = f'SELECT 1 FROM "{stored}" LIMIT 1'  # noqa: S608 -- of our own constants
+    return connection.exec_driver_sql(any_row).first() is None
+
+
 def write_lines(connection: Connection, form: Form, lines: Iterable[bytes]) -> Content:
     """Insert rows into a table that has none; what they are. Raises what the database raises."""
     content = Content()
     rows = _rows(lines, content)
     if connection.dialect.name == "sqlite":
         _insert(connection, form, rows)
-    elif form.name == _PAIRS_TABLE and _is_view(connection, form):
+    elif _is_view(connection, form):
         _append(connection, form, rows)
     else:
         _copy(connection, form, rows)
@@ -167,15 +175,32 @@ def _copy(connection: Connection, form: Form, rows: Iterable[Row]) -> None:
 
 
 def _is_view(connection: Connection, form: Form) -> bool:
-    # A backup of before revision 0062 has the table of that time.
+    if form.name not in _VIEWS or connection.dialect.name == "sqlite":
+        return False
+    # A backup of before revisions 0062 and 0074 has the tables of that time.
     is_view = f"SELECT relkind = 'v' FROM pg_class WHERE oid = '{form.name}'::regclass"  # noqa: S608 -- as above
     return bool(connection.exec_driver_sql(is_view).scalar_one())
 
 
 def _append(connection: Connection, form: Form, rows: Iterator[Row]) -> None:
-    names = [name for name, _ in form.columns]
-    while some := [dict(zip(names, row, strict=True)) for row in islice(rows, _PAIRS_AT_ONCE)]:
-        insert_pairs(connection, map(pair_of, some))
+    names, append = [name for name, _ in form.columns], _VIEWS[form.name][1]
+    while some := [dict(zip(names, row, strict=True)) for row in islice(rows, _ROWS_OF_VIEW_AT_ONCE)]:
+        append(connection, some)
+
+
+def _append_pairs(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    insert_pairs(connection, map(pair_of, rows))
+
+
+def _append_hashes(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    add_hashes(connection, ((row["value"], row["kind"], row["spec_id"]) for row in rows))
+
+
+# What PostgreSQL stores otherwise than it shows: a table that has rows if any were written, and how they are.
+_VIEWS: Mapping[str, tuple[str, Callable[[Connection, Iterable[Mapping[str, Any]]], None]]] = {
+    "closure": ("descendant_list", _append_pairs),
+    "spec_hash": ("spec_other_hash", _append_hashes),
+}
 
 
 def _read(form: Form, rows: Iterable[Row]) -> Iterator[Sequence[Any]]:

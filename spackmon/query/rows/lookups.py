@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, literal_column, select
 
 from spackmon.errors import Code, Refused
 from spackmon.models import Advisory, Build, ErrorGroup, InstallFile, MergedBuild, Package, Spec, SpecHash
@@ -103,18 +103,24 @@ def spec_by_hash_or_id(arguments: Mapping[str, Given], filtering: Filtering, arg
         return Found(of_build.scalar_subquery())
     value = filtering.bind(arguments["hash"], Text, partial(_whole_or_prefix, argument))
     is_identity = exists().where(Spec.id == SpecHash.spec_id, Spec.hash_kind == SpecHash.kind)
+    one: ColumnElement[Any] = literal_column("1")
     whole = (
         select(SpecHash.spec_id)
         .where(SpecHash.value == value)
         .order_by(case((is_identity, 0), else_=1), SpecHash.spec_id.desc())
-        .limit(1)
+        .limit(one)
     )
-    starts_so = SpecHash.value >= value, SpecHash.value < value.concat(_HIGHEST_CHARACTER)
-    some = select(func.min(SpecHash.spec_id)).where(*starts_so)
-    several = select(func.count(SpecHash.spec_id.distinct()) > 1).where(*starts_so)
+    # One row is read of each, and PostgreSQL knows that: it would plan a statement that adds all up anew for
+    # each prefix, which costs more than the answer.
+    starting = SpecHash.__table__.alias().c
+    starts_so = starting.value >= value, starting.value < value.concat(_HIGHEST_CHARACTER)
+    some = select(starting.spec_id).where(*starts_so).order_by(starting.value).limit(one).scalar_subquery()
+    other = exists().where(
+        SpecHash.value >= value, SpecHash.value < value.concat(_HIGHEST_CHARACTER), SpecHash.spec_id != some
+    )
     return Found(
-        func.coalesce(whole.scalar_subquery(), some.scalar_subquery()),
-        ~exists().where(SpecHash.value == value) & several.scalar_subquery(),
+        func.coalesce(whole.scalar_subquery(), some),
+        ~exists().where(SpecHash.value == value) & other,
         Code.SPEC_HASH_AMBIGUOUS,
         "several specs have a hash that starts so: give more of its characters",
     )
