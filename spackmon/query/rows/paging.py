@@ -112,7 +112,7 @@ class Rows:
     def number_of_each(self, column: ColumnElement[Any]) -> Select[Any]:
         """The values of a column, which has a name, and in `weight` how many of the rows have each."""
         weight = func.count(type_=BigInteger()).label("weight")
-        if self._forms == (None, None):
+        if all(form is None for form in self._forms):
             return self.whole(column, weight).group_by(column)
         values = self.each(column).subquery().c
         return select(*values, weight).group_by(*values)
