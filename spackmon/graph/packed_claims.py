@@ -14,7 +14,8 @@ import zstandard
 NEWEST = 1
 """The version of the dictionary that packs."""
 
-_LEVEL = 3
+# A document of 1,750 bytes becomes 377 in 23 µs; level 3 makes 399 of it in 6, level 9 363 in 37.
+_LEVEL = 6
 # In no JSON text.
 _BETWEEN = b"\0"
 
