@@ -21,6 +21,8 @@ from benchmarks.data import Size
 from benchmarks.ingest import Graphs
 from tests.server import PROGRAM, Server, served_by_process
 
+_HERE = Path(__file__).parents[1]
+
 Wait = tuple[float, float, int]
 """When a report was sent, how many seconds it took, and the status of its answer."""
 
@@ -32,8 +34,11 @@ def main() -> int:
     parser.add_argument("before", type=Path, help="a checkout of the program of before, installed")
     asked = parser.parse_args()
     environment = {"SPACKMON_DISABLE_AUTHENTICATION": "true"}
+    before = asked.before.resolve()
+    # A worker takes its modules from the directory that it is started in.
+    os.chdir(before)
     with tempfile.TemporaryDirectory(prefix="spackmon-upgrades-") as directory:
-        program = asked.before / ".venv" / "bin" / "spackmon"
+        program = before / ".venv" / "bin" / "spackmon"
         with served_by_process(asked.url, Path(directory), environment, program=program) as server:
             quiet: list[Wait] = []
             with _reporting(server, quiet, "quiet"):
@@ -42,7 +47,7 @@ def main() -> int:
             with _reporting(server, beside, "beside"):
                 began = time.monotonic()
                 variables = {**os.environ, "SPACKMON_DATABASE_URL": asked.url}
-                subprocess.run([PROGRAM, "db", "upgrade"], env=variables, check=True)
+                subprocess.run([PROGRAM, "db", "upgrade"], env=variables, cwd=_HERE, check=True)
                 took = time.monotonic() - began
     print(f"the upgrade took {took:.0f} s; the machine's load is {os.getloadavg()[0]:.1f}")
     for name, waits in (("before", quiet), ("beside", beside)):
