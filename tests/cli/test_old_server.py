@@ -30,8 +30,9 @@ _BUILDS = """
     LEFT JOIN tag_set k ON k.id = c.tag_set_id
 """
 _OF_BUILD = {
-    "phases": "SELECT p.name, p.status, l.size_bytes, l.digest FROM phase p"
-    " LEFT JOIN log l ON l.id = p.log_id WHERE p.attempt_id = :attempt_id ORDER BY p.position",
+    "phases": "SELECT k.name, k.status, l.size_bytes, l.digest FROM phase p"
+    " JOIN phase_kind k ON k.id = p.kind_id LEFT JOIN log l ON l.id = p.log_id"
+    " WHERE p.attempt_id = :attempt_id ORDER BY k.position",
     "files": "SELECT path FROM install_file WHERE manifest_id = :manifest_id ORDER BY path",
     "variables": "SELECT name, value FROM environment_variable"
     " WHERE environment_set_id = :environment_set_id",
