@@ -16,6 +16,7 @@ depends_on = None
 
 # The columns are what they are since then.
 ahead_from = "0050"
+locked = ("build",)
 
 _MOMENTS = "started_at", "finished_at"
 

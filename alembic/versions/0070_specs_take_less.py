@@ -137,6 +137,8 @@ _REWRITING = Rewriting(
     ),
 )  # fmt: skip
 
+locked = _REWRITING.locked
+
 
 def ahead(connection: sa.Connection, tell: Callable[[str], None]) -> None:
     """Write specs and other compilers anew beside the old ones."""

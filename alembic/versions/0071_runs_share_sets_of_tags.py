@@ -217,6 +217,8 @@ _REWRITING = Rewriting(
     (("attempt_tag", "attempt_id", "attempt"),),
 )
 
+locked = _REWRITING.locked
+
 
 def _create_sets(connection: sa.Connection) -> None:
     if sa.inspect(connection).has_table("tag_set"):

@@ -71,6 +71,8 @@ _REWRITING = Rewriting(
     ),
 )
 
+locked = _REWRITING.locked
+
 
 def _create_kinds(connection: sa.Connection) -> None:
     dialect_name = connection.dialect.name

@@ -18,6 +18,7 @@ branch_labels = None
 depends_on = None
 
 ahead_from = "0062"
+locked = ("build_total_change",)
 
 # That of who folds these counts (spackmon.ingest.tables.totals): nobody does meanwhile.
 _TURN = 7311450829166306

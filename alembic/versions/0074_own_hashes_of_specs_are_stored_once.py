@@ -56,6 +56,8 @@ _REWRITING = Rewriting(
     ),
 )
 
+locked = _REWRITING.locked
+
 
 def ahead(connection: sa.Connection, tell: Callable[[str], None]) -> None:
     """Copy the others beside all."""

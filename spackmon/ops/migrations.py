@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from spackmon.database import Database
@@ -15,6 +16,7 @@ from spackmon.database.outcome import Outcome, classify
 from spackmon.database.roles import MIGRATION
 from spackmon.errors import Code, Refused
 from spackmon.models import Base
+from spackmon.ops.ahead import lock
 from spackmon.ops.revisions import SCRIPTS, current_revision, known_revisions, too_new
 
 # Any number will do, so long as no other program on the same database takes the same.
@@ -71,9 +73,8 @@ def _go_ahead(database: Database, scripts: Path, tell: Callable[[str], None]) ->
     with database.engine.connect() as connection:
         with connection.begin():
             current = current_revision(connection)
-        all_of_them = ScriptDirectory(str(scripts)).walk_revisions()
-        later = [one.module for one in all_of_them if one.revision > (current or "")]
-        able = [one for one in reversed(later) if (current or "") >= getattr(one, "ahead_from", "none")]
+            later = _later(connection, scripts)
+        able = [one for one in later if (current or "") >= getattr(one, "ahead_from", "none")]
         if not able:
             return
         key = {"key": _UPGRADE_LOCK}
@@ -99,7 +100,29 @@ def _upgrade_postgresql(connection: Connection, scripts: Path, revision: str) ->
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _UPGRADE_LOCK})
         connection.execute(text(f"SET LOCAL lock_timeout = '{MIGRATION.lock_seconds:g}s'"))
+        _lock_all(connection, scripts)
         _run(connection, scripts, revision)
+
+
+def _lock_all(connection: Connection, scripts: Path) -> None:
+    """Lock what following revisions say they change (`locked`) before the first of them changes any.
+
+    Each by itself would hold its own tables while it waits for more, which a report may use that waits for
+    the first: then one of the two is undone.
+    """
+    names = {name for one in _later(connection, scripts) for name in getattr(one, "locked", ())}
+    names.intersection_update(inspect(connection).get_table_names())
+    # A report, too, begins with what others refer to.
+    known = {table.name: place for place, table in enumerate(Base.metadata.sorted_tables)}
+    if names:
+        lock(connection, sorted(names, key=lambda name: (known.get(name, len(known)), name)), ())
+
+
+def _later(connection: Connection, scripts: Path) -> list[ModuleType]:
+    """The revisions that the database does not have, the first of them first."""
+    current = current_revision(connection) or ""
+    every = ScriptDirectory(str(scripts)).walk_revisions()
+    return [one.module for one in every if one.revision > current][::-1]
 
 
 def _validate(connection: Connection) -> None:

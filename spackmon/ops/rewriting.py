@@ -128,6 +128,16 @@ class Rewriting:
         return Notes(f"{self.name}_note", (*own, *self.watched))
 
     @property
+    def locked(self) -> tuple[str, ...]:
+        """The tables that nobody else uses while the new ones are put in their places."""
+        replaced = [part.table for part in self.parts]
+        referred = {name for part in self.parts for name in part.replacing.references.values()}
+        # Whoever drops a table takes all from readers of those that it refers to, too: they first, since
+        # a report reads them before it waits for what is replaced.
+        others = sorted(referred - {*replaced, *self.altered})
+        return (*others, *replaced, *self.altered)
+
+    @property
     def _progress(self) -> str:
         return f"{self.name}_progress"
 
@@ -153,12 +163,7 @@ class Rewriting:
         """In the transaction of the migration: put the new tables in the places of the old ones."""
         progress = Progress(connection, self._progress, lambda _: None)
         if inspect(connection).has_table(self._progress):
-            replaced = [part.table for part in self.parts]
-            referred = {name for part in self.parts for name in part.replacing.references.values()}
-            # Whoever drops a table takes all from readers of those that it refers to, too: they first, since
-            # a report reads them before it waits for what is replaced.
-            others = sorted(referred - {*replaced, *self.altered})
-            lock(connection, (*others, *replaced, *self.altered), ())
+            lock(connection, self.locked, ())
             self._notes.rest(connection, partial(self._again, connection))
             self._notes.drop(connection)
         else:

@@ -573,9 +573,30 @@ def test_rows_are_written_with_narrow_numbers_while_others_write(
         database.close()
 
 
-def _report_in_the_way(has_read: Event, connection: Connection) -> None:
-    """Read what builds refer to, and write builds once the migration waits for that."""
-    connection.execute(text("SELECT id FROM spec"))
+def test_a_report_that_reads_builds_and_then_writes_them_stops_no_upgrade(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path
+) -> None:
+    has_read = Event()
+    with postgresql_databases.empty() as url, ThreadPoolExecutor() as executor:
+        upgrade_to(62, url, tmp_path / "before")
+        database = Database(url)
+        report = partial(_report_in_the_way, has_read, of="build")
+        reports: list[Future[None]] = []
+
+        def begin(progress: str) -> None:
+            # Nothing is made ahead after this that waits for who reads.
+            if progress == "an index of spec_hash, ix_spec_other_hash_spec_id":
+                reports.append(executor.submit(database.write_once, report))
+                assert has_read.wait(GIVE_UP_SECONDS)
+
+        upgrade(url, tell=begin)
+        reports[0].result()
+        database.close()
+
+
+def _report_in_the_way(has_read: Event, connection: Connection, of: str = "spec") -> None:
+    """Read what builds refer to, or builds, and write builds once the migration waits for that."""
+    connection.execute(text(f"SELECT id FROM {of}"))
     has_read.set()
     waiting = text(
         "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
