@@ -12,9 +12,9 @@ from spackmon.query.sql.scope import Attribute, Scope
 
 _MEMBER: Any = TagSetMember.__table__
 # Where so many of the newest have a tag, a page of them is found soon by walking.
-_NEWEST, _COMMON = 1_000, 10
+_NEWEST, _COMMON = 10_000, 10
 _MOST = 60_000
-_NONE = literal_column("0", Integer())
+_NONE, _ONE = (literal_column(number, Integer()) for number in "01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Tags:
         return tag.behind(_MEMBER, "tag_id").column("tag_set_id") == row[self.ours]
 
     def have_one(self, row: Scope, sets: Select[Any]) -> ColumnElement[bool]:
-        """Whether the row's set is one of these."""
-        return func.coalesce(among(row[self.ours], sets), false())
+        """Whether the row's set is one of these: of equal numbers PostgreSQL expects few, of a set half."""
+        return case((among(row[self.ours], sets), _ONE), else_=_NONE) == _ONE
 
     def found(self, row: Scope, sets: Select[Any]) -> Way:
         """The rows that have one of these sets by their index: where hardly any of the newest has, and of all
