@@ -41,7 +41,9 @@ class Tags:
         is_one = among(some.c[self.ours.key], sets)
         of_newest: Select[Any] = select(literal_column("1")).select_from(some).where(is_one)
         common = of_newest.limit(literal_column(str(_COMMON))).subquery(row.new_name())
-        number = select(func.count(type_=BigInteger())).select_from(common).scalar_subquery()
+        # A name of its own, since whether this way is taken is asked by both ways.
+        counted = select(func.count(type_=BigInteger()).label("number")).select_from(common)
+        number = select(counted.correlate(None).cte(row.new_name()).c.number).scalar_subquery()
         own = every[self.ours]
         indexed = select(every.row_id).select_from(every.source).where(among(own, sets, leads=True))
         # In the order of the index, or it would look for them in the table.
