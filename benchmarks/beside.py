@@ -101,11 +101,11 @@ def _works(primary: PostgresqlServer, standby: Standby, directory: Path) -> dict
 
     works: dict[str, Beside] = {
         "a replica that stands still": lambda: _standing_still(standby),
-        "VACUUM (ANALYZE)": lambda: _again_and_again(vacuum),
-        "retention": lambda: _again_and_again(
+        "VACUUM (ANALYZE)": lambda: again_and_again(vacuum),
+        "retention": lambda: again_and_again(
             lambda: command("retention", "run", SPACKMON_RETENTION=f"logs {max(1, next(days))}")
         ),
-        "a backup": lambda: _again_and_again(lambda: command("backup", str(directory / "backup"))),
+        "a backup": lambda: again_and_again(lambda: command("backup", str(directory / "backup"))),
     }
     every = list(works.values())
     return {_NONE: ExitStack, **works, "all of them": lambda: _all(every)}
@@ -121,7 +121,8 @@ def _standing_still(standby: Standby) -> Iterator[None]:
 
 
 @contextmanager
-def _again_and_again(work: Callable[[], None]) -> Iterator[None]:
+def again_and_again(work: Callable[[], None]) -> Iterator[None]:
+    """Do `work` in a thread, time after time; its error is raised at the end."""
     over = threading.Event()
     failures: list[Exception] = []
 

@@ -13,14 +13,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
+from itertools import count
 from pathlib import Path
 
 import httpx
 
+from benchmarks.beside import again_and_again
 from benchmarks.data import Size
 from benchmarks.ingest import Graphs
 from tests.server import PROGRAM, Server, served_by_process, worker_of
@@ -77,24 +77,22 @@ def _described(waits: list[Wait], began: float) -> str:
     return f"{len(waits)} reports, {refused} refused, median {middle * 1000:.0f} ms, longest {shown}"
 
 
-@contextmanager
-def _reporting(server: Server, waits: list[Wait], label: str) -> Iterator[None]:
+def _reporting(server: Server, waits: list[Wait], label: str) -> AbstractContextManager[None]:
     """Somebody who reports all the time; what each report waited is appended to `waits`."""
-    over, graphs = threading.Event(), Graphs(Size(specs=3_000, builds=1_000))
+    graphs, numbers = Graphs(Size(specs=3_000, builds=1_000)), count()
 
     def send(path: str, body: bytes) -> dict[str, object]:
-        began = time.monotonic()
-        status, found = 0, {}
-        try:
+        began, status, found = time.monotonic(), 0, {}
+        with suppress(httpx.HTTPError):
             answer = server.http.post(path, content=body, headers={"Content-Type": "application/json"})
             status, found = answer.status_code, answer.json()
-        except httpx.HTTPError:
-            over.set()
         waits.append((began, time.monotonic() - began, status))
         return found if status in (200, 201) else {}
 
-    def report(number: int) -> None:
-        graph = graphs.new(f"{label}-{os.getpid()}-{number}-")
+    def report() -> None:
+        if waits and waits[-1][-1] == 0:
+            return  # The program was killed.
+        graph = graphs.new(f"{label}-{os.getpid()}-{next(numbers)}-")
         send("/ms1/specs/new/", graph)
         root = json.loads(graph)["spec"]["nodes"][0]["hash"]
         build = {
@@ -111,19 +109,7 @@ def _reporting(server: Server, waits: list[Wait], label: str) -> Iterator[None]:
         end = {"build_id": number_of_build, "status": "SUCCESS"}
         send("/ms1/builds/update/", json.dumps(end).encode())
 
-    def go_on() -> None:
-        number = 0
-        while not over.is_set():
-            report(number)
-            number += 1
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
+    return again_and_again(report)
 
 
 if __name__ == "__main__":
