@@ -22,7 +22,7 @@ from spackmon.ingest import store
 TOPIC = "prices"
 _PERSON_ID = 1
 LINES = 200
-_SETTLING = 6
+_SETTLING = 24
 MACHINE = {
     "host_os": "debian12", "platform": "linux", "host_target": "zen2", "hostname": "node-07",
     "kernel_version": "6.1",

@@ -3,8 +3,9 @@
     HASHES = over_rows("value text, spec_id bigint", "INSERT INTO … SELECT i.value … FROM {input} i …")
 
 PostgreSQL takes the rows as one array a column, so that the statement's text never changes and stays
-prepared; SQLite as one JSON text. Both are one round trip and one plan. Rows that are only inserted are
-SQLite's own VALUES (`insert_rows`), which cost it half.
+prepared; SQLite as one JSON text. Both are one round trip and one plan. A row by itself, as most reports
+bring, is parameters of its own in PostgreSQL: thirty arrays of one value cost it twice what the statement
+does. Rows that are only inserted are SQLite's own VALUES (`insert_rows`), which cost it half.
 """
 
 import json
@@ -43,6 +44,7 @@ class RowStatement:
         self._has_bytes = any(kind == "bytea" for _, kind in columns)
         self._moments = [place for place, (_, kind) in enumerate(columns) if kind == "timestamptz"]
         self._arrays = _with_moments(statement.format(input=self._unnested(), lock=lock), moments)
+        self._scalars = _with_moments(statement.format(input=self._of_one(), lock=lock), moments)
         self._json = _with_moments(statement.format(input=self._extracted(), lock=""), moments)
 
     def run(self, connection: Connection, rows: Sequence[Sequence[Any]], **scalars: Any) -> Sequence[Row]:
@@ -57,17 +59,27 @@ class RowStatement:
             rows = [self._with_texts(row, connection.dialect) for row in rows]
         if connection.dialect.name == "sqlite":
             return self._json.run(connection, {"input_rows": self._as_json(rows), **scalars})
-        arrays = {
-            f"input_{place}": _array(kind, values)
-            for place, ((_, kind), values) in enumerate(
-                zip(self._columns, zip(*rows, strict=True), strict=True)
-            )
-        }
-        return self._arrays.run(connection, {**arrays, **scalars})
+        kinds = [kind for _, kind in self._columns]
+        if len(rows) == 1:
+            written = map(_scalar, kinds, rows[0])
+            statement = self._scalars
+        else:
+            written = map(_array, kinds, zip(*rows, strict=True))
+            statement = self._arrays
+        given = {f"input_{place}": value for place, value in enumerate(written)}
+        return statement.run(connection, {**given, **scalars})
+
+    def _of_one(self) -> str:
+        # PostgreSQL may not see the values: it would plan for each report anew where a plan for one of them
+        # looks cheaper than one for all.
+        values = ", ".join(
+            f"(SELECT CAST(:input_{place} AS {kind})) AS {name}"
+            for place, (name, kind) in enumerate(self._columns)
+        )
+        return f"(SELECT {values})"
 
     def _unnested(self) -> str:
-        # PostgreSQL may not see how long an array is: it takes ten rows where it does not know, so that plans
-        # for fewer look cheaper than one for all, and it would plan for each report anew.
+        # Nor how long an array is: it takes ten rows where it does not know, and plans for fewer are cheaper.
         arrays = ", ".join(
             f"(SELECT CAST(:input_{place} AS {kind}[]))" for place, (_, kind) in enumerate(self._columns)
         )
@@ -149,6 +161,19 @@ class RowInsert(RowStatement):
 
 def _nul_refused() -> Refused:
     return Refused(Code.VALUE_REFUSED, "a text holds a NUL character, which the database cannot")
+
+
+def _scalar(kind: Kind, value: Any) -> str | None:
+    """PostgreSQL's text form; of numbers too, as psycopg prepares a statement for each size of number."""
+    match kind:
+        case _ if value is None:
+            return None
+        case "text" | "timestamptz":
+            return str(value)
+        case "bytea":
+            return rf"\x{value.hex()}"
+        case _:
+            return repr(value)
 
 
 def _array(kind: Kind, values: Iterable[Any]) -> str:
