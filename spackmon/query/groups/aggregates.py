@@ -99,9 +99,7 @@ def groups(
     Raises Refused when a key is there twice.
     """
     check_keys(keys)
-    labelled = [
-        column for key in keys for column in key.labelled(rows.row, dialect_name, KEY_PREFIX + key.name)
-    ]
+    labelled = [column for key in keys for column in _told_apart_by(key, rows.row, dialect_name)]
     names = [column.name for column in labelled]
     needed = {_NEEDED[name] for name in measured}
     values = [value_of(rows.row).label(name) for name, value_of in facts.items() if name in needed]
@@ -110,7 +108,34 @@ def groups(
     placed = [_NEEDED[name] for name in measured if name in _OF_PLACES]
     if placed and dialect_name != "postgresql":
         source = nested(ranked(source, names, placed))
-    return grouped(source, names, measured)
+    if not any(key.reached for key in keys):
+        return grouped(source, names, measured)
+    by = [source.c[name] for name in names]
+    counted = select(*by, *_measured(source, measured)).select_from(source).group_by(*by)
+    return _named(rows.row.beneath(nested(counted)), keys, names)
+
+
+def _told_apart_by(key: Key, row: Scope, dialect_name: str) -> list[ColumnElement[Any]]:
+    """A key's columns, or the foreign key that stands for them.
+
+    Numbers are compared faster than names, and names looked up for each group alone: of a month of 55,000
+    builds by package, with durations, that was a fifth of all.
+    """
+    name = KEY_PREFIX + key.name
+    return [key.reached.reference(row).label(name)] if key.reached else key.labelled(row, dialect_name, name)
+
+
+def _named(group: Scope, keys: Sequence[Key], names: Sequence[str]) -> Select[Any]:
+    """The groups of `groups`, of which some have foreign keys for what is shown."""
+    reached = {KEY_PREFIX + key.name: key.reached for key in keys}
+    by = {
+        name: group.column(name) if (known := reached.get(name)) is None else known.of(group, name)
+        for name in names
+    }
+    measures = [column for column in group.source.c if column.name not in by]
+    place = _place(group.column("count"), list(by.values()))
+    keys_shown = [shown(column).label(name) for name, column in by.items()]
+    return select(place, *keys_shown, *measures).select_from(group.joined())
 
 
 def check_keys(keys: Sequence[Key]) -> None:
@@ -121,13 +146,20 @@ def check_keys(keys: Sequence[Key]) -> None:
 
 def grouped(source: FromClause, names: Sequence[str], measured: Sequence[str]) -> Select[Any]:
     """The groups of `groups`, of rows with the keys' columns of these names; each stands for its `weight`."""
-    measures = [column for name in measured for column in _MEASURES[name](source)]
     by = [source.c[name] for name in names]
-    count = _number_of(source)
-    order = [count.desc(), *_ascending(by)]
-    place = func.row_number().over(order_by=order).label("place")
-    keys_shown = [shown(column) for column in by]
-    return select(place, *keys_shown, count.label("count"), *measures).select_from(source).group_by(*by)
+    place = _place(_number_of(source), by)
+    measures = _measured(source, measured)
+    return select(place, *map(shown, by), *measures).select_from(source).group_by(*by)
+
+
+def _place(count: ColumnElement[int], by: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
+    return func.row_number().over(order_by=[count.desc(), *_ascending(by)]).label("place")
+
+
+def _measured(source: FromClause, measured: Sequence[str]) -> list[ColumnElement[Any]]:
+    """How many rows a group has, and what is measured of them."""
+    measures = [column for name in measured for column in _MEASURES[name](source)]
+    return [_number_of(source).label("count"), *measures]
 
 
 def axes(row: Scope, row_key: Key, column_key: Key, dialect_name: str) -> list[ColumnElement[Any]]:
@@ -361,7 +393,9 @@ def _peak_memory(rows: FromClause) -> list[ColumnElement[Any]]:
 def _success_rate(rows: FromClause) -> list[ColumnElement[Any]]:
     """Of builds, runs and phases: a phase that failed is an ERROR."""
     status = rows.c["status"]
-    has_ended = or_(*(status == constant(one) for one in (*sorted(FINISHED), "ERROR")))
+    # SUCCESS is the first of them: of what has it, as most have, no more is asked.
+    ended = (*sorted(FINISHED, reverse=True), "ERROR")
+    has_ended = or_(*(status == constant(one) for one in ended))
     finished = _number_of(rows, has_ended)
     succeeded = sql_cast(_number_of(rows, status == constant(BuildStatus.SUCCESS)), _DOUBLE)
     return [(succeeded / func.nullif(finished, _number(0))).cast(_DOUBLE).label("success_rate")]

@@ -40,7 +40,7 @@ from spackmon.models import (
 )
 from spackmon.query.rows.events import first_error_group_id, is_first_failed, is_root
 from spackmon.query.sql.json_text import constant
-from spackmon.query.sql.scope import Attribute, Scope
+from spackmon.query.sql.scope import Attribute, Scope, is_seen_by_all, is_unique, referred_table
 
 
 class Period(DateTime):
@@ -86,14 +86,41 @@ class Key:
         named = [column.label(f"{prefix}_{number}") for number, column in enumerate(sorting)]
         return [*named, shown.label(prefix)]
 
+    @property
+    def reached(self) -> "Reached | None":
+        """What it is read off, if rows may be grouped by a foreign key instead."""
+        return self.columns if isinstance(self.columns, Reached) and self.columns.is_of_one else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A column at the end of a path of foreign keys."""
+
+    path: tuple[Attribute, ...]
+
+    def __call__(self, row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
+        """See KeyColumns."""
+        return [row.along(self.path[:-1])[self.path[-1]]]
+
+    @property
+    def is_of_one(self) -> bool:
+        """Whether the last foreign key says as much: no two rows that it refers to have the same value."""
+        return len(self.path) > 1 and is_unique(self.path[-1]) and is_seen_by_all(self.path[-1])
+
+    def reference(self, row: Scope) -> ColumnElement[Any]:
+        """The last foreign key."""
+        return row.along(self.path[:-2])[self.path[-2]]
+
+    def of(self, group: Scope, name: str) -> ColumnElement[Any]:
+        """The value, where a group has the last foreign key as the column `name`."""
+        reference = group.column(name)
+        found = group.attach(referred_table(self.path[-2]), lambda row: row.row_id == reference)
+        return found[self.path[-1]]
+
 
 def value_of(*path: Attribute) -> KeyColumns:
     """A column, reached by foreign keys."""
-
-    def columns(row: Scope, dialect_name: str) -> Sequence[ColumnElement[Any]]:
-        return [row.along(path[:-1])[path[-1]]]
-
-    return columns
+    return Reached(path)
 
 
 package_name = value_of(Spec.package_version_id, PackageVersion.package_id, Package.name)

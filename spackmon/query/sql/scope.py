@@ -67,6 +67,12 @@ def is_unique(attribute: Attribute) -> bool:
     return bool(attribute.property.columns[0].unique)
 
 
+def is_seen_by_all(attribute: Attribute) -> bool:
+    """Whether every viewer sees a column, and all rows of its table."""
+    column_: Column[Any] = attribute.property.columns[0]
+    return "seen_by" not in column_.info and "seen_by" not in column_.table.info
+
+
 @cache
 def _leads_an_index(column_: Column[Any]) -> bool:
     table: Any = column_.table
