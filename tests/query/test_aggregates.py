@@ -43,6 +43,8 @@ SPEC_KEYS = BUILD_KEYS[:5]
 # What is counted as reports come.
 FACET_KEYS = [*SPEC_KEYS, "STATUS", "INSTALLED_FROM"]
 DAY_KEYS = ["DAY", "WEEK", "MONTH", "STATUS", "INSTALLED_FROM"]
+# What builds refer to.
+REFERENCE_KEYS = ["TAG", "OWNER", "HOSTNAME", "ERROR_GROUP", "STATUS", "INSTALLED_FROM"]
 
 SPEC_FACTS = """fragment spec on Spec {
   name version compiler { name version } namesCompiler architecture { operatingSystem target { name } }
@@ -148,7 +150,7 @@ def test_groups_of_builds_are_those_of_a_plain_loop(site: AskedSite) -> None:
 
     @MANY
     @given(
-        st.sampled_from([BUILD_KEYS, FACET_KEYS, DAY_KEYS]).flatmap(
+        st.sampled_from([BUILD_KEYS, FACET_KEYS, DAY_KEYS, REFERENCE_KEYS]).flatmap(
             lambda keys: st.lists(st.sampled_from(keys), unique=True, max_size=4)
         ),
         st.sampled_from([1, 3, 500]),
@@ -276,6 +278,25 @@ def test_what_facets_know_is_counted_without_looking_at_builds(site: AskedSite) 
     site.ask("""{ builds { byStatus: groupBy(keys: [STATUS]) { count }
         byPackage: groupBy(keys: [PACKAGE]) { count } byTarget: groupBy(keys: [TARGET]) { count } } }""")
     assert site.reader.statements[-1].count("build_facet AS") == 1
+
+
+def test_the_walk_of_a_page_begins_where_its_groups_have_met_the_newest(site: AskedSite) -> None:
+    furnish(site)
+    page = "nodes { id } pageInfo { hasNextPage }"
+    groups = "a: groupBy(keys: [STATUS]) { count } b: groupBy(keys: [PACKAGE]) { count }"
+    for where, walks in (
+        ({"environment": {"hostname": {"eq": "node-2"}}}, True),
+        ({"startedAt": {"ge": "2020-01-01T00:00:00Z", "lt": "2025-01-01T00:00:00Z"}}, True),
+        ({"durationSeconds": {"gt": 1e9}}, True),
+        # It has several forms, which stand before the statement.
+        ({"errorCount": {"ge": 1}}, False),
+    ):
+        for place in ("first: 3", "first: 100", "last: 3"):
+            query = f"query ($where: BuildFilter!) {{ builds(where: $where, {place}) {{ {page} %s }} }}"
+            alone, beside = (site.ask(query % more, where=where)["builds"] for more in ("", groups))
+            assert {name: beside[name] for name in alone} == alone
+            is_bounded = "AS newest" in site.reader.statements[-1]
+            assert is_bounded == (walks and "last" not in place)
 
 
 def test_groups_inherit_the_filters_of_their_connection_in_one_statement(site: AskedSite) -> None:

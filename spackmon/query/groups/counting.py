@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import strawberry
 from sqlalchemy import Select, literal_column, select
 
-from spackmon.query.groups import aggregates, days, facets, totals
+from spackmon.query.groups import aggregates, days, facets, references, totals
 from spackmon.query.groups.aggregates import DEFAULT_GROUPS, MAXIMUM_GROUPS
 from spackmon.query.groups.group_keys import Key
 from spackmon.query.groups.histograms import Histograms
-from spackmon.query.meanings.connections import ordered
 from spackmon.query.meanings.fields import SQL, argument
 from spackmon.query.meanings.meaning import At, Meaning, object_type
+from spackmon.query.meanings.order_by import ordered
 from spackmon.query.rows.facets import Facets
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.conditions import ValueOf
@@ -144,6 +144,9 @@ class Grouped(Meaning):
         if facets.answer(keys, measured):
             nested = statement.rows
             return facets.groups(rows, keys, measured, nested, dialect, with_installed=has_all)
+        if references.answer(keys, measured):
+            names, nested = statement.names, statement.rows
+            return references.groups(counted, keys, measured, names, nested, dialect)
         return aggregates.groups(counted, keys, self.facts, measured, statement.rows, dialect)
 
 

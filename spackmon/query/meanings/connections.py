@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLObjectType, get_named_type
+from graphql import GraphQLObjectType
 from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, select
 
-from spackmon.errors import Code, Refused
 from spackmon.models import Build
 from spackmon.query.meanings.meaning import At, Meaning, object_type, scalar
-from spackmon.query.meanings.row_fields import Column, Expression
+from spackmon.query.meanings.order_by import ordered, sole_column
 from spackmon.query.rows.facets import Facets, facets
 from spackmon.query.rows.paging import DEFAULT_PAGE, Page, Rows, read_page
 from spackmon.query.rows.read_once import FacetsOnce, ReadOnce
@@ -25,7 +24,6 @@ from spackmon.query.sql.conditions import (
     Condition,
     Driver,
     Leads,
-    Path,
     Satisfying,
     ValueOf,
     Ways,
@@ -75,7 +73,7 @@ class Connected(Meaning):
     satisfying: Satisfying | None = None
     order: tuple[tuple[Attribute, ...], ...] = ()
     rows: int | None = None
-    walk: Callable[[Scope], Driver] | None = None
+    walk: Callable[[Scope, Scope], Driver] | None = None
     counted: ValueOf | None = None
     words: Attribute | None = None
     among: Among | None = None
@@ -96,7 +94,7 @@ class Connected(Meaning):
         arguments = statement.arguments(at)
         child = at.row.beneath(self.model.__table__)
         holds = child.is_counted()
-        driver = None if self.walk is None else self.walk(at.row)
+        driver = None if self.walk is None else self.walk(at.row, child)
         if self.belongs is not None and driver is None:
             holds.append(self.belongs(at.row, child))
         conditions = [] if self.led is None else [self.led(at.row, child)]
@@ -127,7 +125,7 @@ class Connected(Meaning):
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
         newest = [one.newest for one in conditions if one.newest is not None and self.belongs is None]
         known, number = partial(self._facets, at, statement), partial(self._total, at, statement)
-        sole = _sole_column(at, statement) if len(order) == 1 else None
+        sole = sole_column(at, statement) if len(order) == 1 else None
         return Rows(child, holds, driver, order, ways, newest, known, number, sole)
 
     @property
@@ -231,10 +229,13 @@ class _Connection:
     def json(self) -> Json:
         """All that is selected of it."""
         paged = {} if self._is_plain else {k: part for k, part in self._fields.items() if part.name in _PAGED}
+        meanings = self._statement.registry.meanings[self._type.name]
+        # How the groups read the rows decides how their number is found, and where their walk begins.
+        groups = {key: part for key, part in self._fields.items() if part.name in meanings}
+        values: dict[str, Json | str] = {key: self._groups(key, part) for key, part in groups.items()}
         rows = self._page_rows(paged) if paged else None
-        # How many there are is known once it is known how the others read them.
-        order = sorted(self._fields.items(), key=lambda field: field[1].name == _NUMBER)
-        values = {key: self._value(key, part, rows) for key, part in order}
+        others = {key: part for key, part in self._fields.items() if key not in groups}
+        values |= {key: self._value(key, part, rows) for key, part in others.items()}
         body = braced((key, values[key]) for key in self._fields)
         if rows is None:
             return self._whole(select(body)) if self._is_shared else body
@@ -259,19 +260,18 @@ class _Connection:
         is_placed = self._statement.arguments(self._at).keys() & _PLACED
         return bool(self._meaning.order) and not (names & (_PAGED - {"nodes"}) or is_placed)
 
+    def _groups(self, key: str, part: Selected) -> Json:
+        # Rows of their own: keys join to them, and a build stands there once for every tag.
+        shared = self._shared if key in self._reading else None
+        rows = self._filtered() if shared is None else shared.again()
+        meaning = self._statement.registry.meanings[self._type.name][part.name]
+        listed: Json = meaning.listed(rows, self._inside(part), self._statement)
+        return listed
+
     def _value(self, key: str, part: Selected, rows: FromClause | None) -> Json | str:
         statement = self._statement
         if part.name == "__typename":
             return f'"{self._type.name}"'
-        if part.name in statement.registry.meanings[self._type.name]:
-            # Rows of their own: keys join to them, and a build stands there once for every tag.
-            if self._shared is not None and key in self._reading:
-                grouped = self._shared.again()
-            else:
-                grouped = self._filtered()
-            meaning = statement.registry.meanings[self._type.name][part.name]
-            listed: Json = meaning.listed(grouped, self._inside(part), statement)
-            return listed
         if self._is_plain and part.name == "nodes":
             return self._first(part)
         if rows is None or part.name == _NUMBER:
@@ -309,7 +309,7 @@ class _Connection:
         Columns: `position`, `cursor`, `is_last` (of the page), and one for each list under its key.
         """
         statement, page = self._statement, self._page
-        ids = statement.rows(self._rows.page(page, statement.bind))
+        ids = statement.rows(self._walked().page(page, statement.bind))
         cursor = cursor_of([ids.c[f"key{number}"] for number in range(len(self._rows.keys))], statement)
         child = self._at.row.beneath(self._rows.row.table)
         shown = func.count().over()
@@ -323,6 +323,15 @@ class _Connection:
         source = child.joined(ids.join(child.source, self._rows.identified(ids, child)))
         order = ids.c["position"].desc() if page.from_end else ids.c["position"]
         return statement.rows(select(*columns).select_from(source).order_by(order))
+
+    def _walked(self) -> Rows:
+        """Its rows for the page: where others have read them all, their greatest id is known."""
+        rows = self._rows
+        # Forms of a walk stand before the whole statement, from where nothing is seen that is read here.
+        if self._shared is None or rows.ways is not None or not rows.begin_with_newest(self._page):
+            return rows
+        newest = self._shared.newest()
+        return rows if newest is None else replace(rows, newest=[newest])
 
     def _page_info(self, part: Selected, rows: FromClause) -> Json:
         page, at = self._page, self._inside(part)
@@ -344,41 +353,6 @@ class _Connection:
                     return func.coalesce(func.max(rows.c["cursor"]).filter(ends[name]), constant(NULL))
 
         return braced((key, value(one.name)) for key, one in self._statement.fields(at).items())
-
-
-def ordered(at: At, row: Scope, statement: "Statement", *, are_all: bool = False) -> list[SortKey]:
-    """The keys of the field's argument `orderBy`; `are_all` says that nothing leaves rows out."""
-    arguments = statement.arguments(at)
-    if "orderBy" not in arguments:
-        return []
-    input_name = get_named_type(at.definition.args["orderBy"].type).name
-    elements = statement.each(arguments["orderBy"])
-    return [_sort_key(input_name, one, row, statement, are_all) for one in elements]
-
-
-def _sole_column(at: At, statement: "Statement") -> Path | None:
-    """Where the column is by which the only element of the field's argument `orderBy` sorts, if by one."""
-    arguments = statement.arguments(at)
-    elements = statement.each(arguments["orderBy"]) if "orderBy" in arguments else []
-    if len(elements) != 1:
-        return None
-    input_name = get_named_type(at.definition.args["orderBy"].type).name
-    (name,) = elements[0].members()
-    meaning = statement.registry.meanings[input_name][name]
-    return (*meaning.steps, meaning.attribute) if isinstance(meaning, Column) else None
-
-
-def _sort_key(input_name: str, given: Given, row: Scope, statement: "Statement", are_all: bool) -> SortKey:
-    """The key of one element of `orderBy`, which names one value and its direction."""
-    named = [(name, statement.decided(value)) for name, value in given.members().items()]
-    if len(named) != 1 or named[0][1] is None:
-        raise Refused(Code.ORDER_INVALID, f"each {input_name} in `orderBy` must have exactly one field")
-    ((name, direction),) = named
-    meaning = statement.registry.meanings[input_name][name]
-    # SQLite walks an index for each row as fast as for all.
-    is_of_all = are_all and statement.dialect_name == "postgresql" and isinstance(meaning, Expression)
-    value_of = (meaning.of_all if is_of_all else None) or meaning.value_of
-    return sort_key(value_of(row), descending=direction == "DESC")
 
 
 def edge(at: At, row: Scope, cursor: Json, statement: "Statement") -> Json:

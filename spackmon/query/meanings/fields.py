@@ -176,7 +176,7 @@ def connection(
     satisfying: Satisfying | None = None,
     order: Sequence[Attribute | tuple[Attribute, ...]] = (),
     rows: int | None = None,
-    walk: Callable[[Scope], Driver] | None = None,
+    walk: Callable[[Scope, Scope], Driver] | None = None,
     counted: ValueOf | None = None,
     words: Attribute | None = None,
     among: Among | None = None,

@@ -109,12 +109,12 @@ class Rows:
         some = self._select(few.condition, *columns).where(few.is_taken)
         return select(union_all(some, self.whole(*columns).where(not_(few.is_taken))).subquery())
 
-    def number_of_each(self, column: ColumnElement[Any]) -> Select[Any]:
-        """The values of a column, which has a name, and in `weight` how many of the rows have each."""
+    def number_of_each(self, *columns: ColumnElement[Any]) -> Select[Any]:
+        """The values of columns, which have names, and in `weight` how many of the rows have each."""
         weight = func.count(type_=BigInteger()).label("weight")
         if all(form is None for form in self._forms):
-            return self.whole(column, weight).group_by(column)
-        values = self.each(column).subquery().c
+            return self.whole(*columns, weight).group_by(*columns)
+        values = self.each(*columns).subquery().c
         return select(*values, weight).group_by(*values)
 
     @property
@@ -197,13 +197,17 @@ class Rows:
         position = func.row_number().over(order_by=order).label("position")
         condition = None if way is None else and_(way.is_taken, self._form(way))
         statement = self._between(self._select(condition, position, *sort_values), page, bind)
-        if self.driver is None and not self.order and not page.from_end:
+        if self.begin_with_newest(page):
             # Where these are all old, the walk begins with them: PostgreSQL thinks that they are everywhere.
             statement = statement.where(*(self.row.row_id <= one for one in self.newest))
         # The number of rows is written into the statement: as a parameter it would make PostgreSQL
         # plan anew on every run.
         limit: ColumnElement[Any] = literal_column(str(page.size + 1))
         return statement.order_by(*order).limit(limit if way is None else _rows_if(way.is_taken, limit))
+
+    def begin_with_newest(self, page: Page) -> bool:
+        """Whether the walk of a page goes by the rows' ids, from the greatest."""
+        return self.driver is None and not self.order and not page.from_end
 
     def _form(self, way: Way) -> ColumnElement[bool]:
         if way.walked is None or self.driver is not None or self.order:

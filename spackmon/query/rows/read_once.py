@@ -24,7 +24,7 @@ from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows
 from spackmon.query.sql.scope import Names, RowSource, Scope
 
-_COUNT = BuildFacet.build_count.key
+_COUNT, _NEWEST = BuildFacet.build_count.key, "newest"
 _OF_PACKAGES = {
     one.key for one in (BuildFacet.id, BuildFacet.package_id, BuildFacet.package_version_id,
                         BuildFacet.package_set_id)
@@ -45,6 +45,7 @@ class ReadOnce:
         self._read: list[_Again] = []
         self._counts_name = f"t{next(names)}"
         self._facets: FacetsOnce | None = None
+        self._is_newest_asked = False
 
     def again(self) -> Rows:
         """The same rows, as if they were a table."""
@@ -61,6 +62,15 @@ class ReadOnce:
             total = func.coalesce(func.sum(counts.c[_COUNT]), literal_column("0"))
             number = select(sql_cast(total, BigInteger)).select_from(counts)
         return number.correlate_except(None).scalar_subquery()
+
+    def newest(self) -> ColumnElement[Any] | None:
+        """The greatest id of the rows, where they are counted by facet: who counts them has met it."""
+        if self._facets is None:
+            return None
+        self._is_newest_asked = True
+        counts = self._by_facet(column(_NEWEST, BigInteger()))
+        newest = select(func.max(counts.c[_NEWEST])).select_from(counts)
+        return newest.correlate_except(None).scalar_subquery()
 
     def before(self, value: Select[Any]) -> Select[Any]:
         """The statement of the value, once all that reads the rows has been compiled."""
@@ -93,9 +103,9 @@ class ReadOnce:
             self._facets = FacetsOnce(Facets(row, part=self._by_facet()), self._names, self._nested)
         return self._facets.again()
 
-    def _by_facet(self) -> FromClause:
-        counts = table(self._counts_name, column("facet_id", BigInteger()), column(_COUNT, BigInteger()))
-        return counts.alias(f"t{next(self._names)}")
+    def _by_facet(self, *more: Any) -> FromClause:
+        known = column("facet_id", BigInteger()), column(_COUNT, BigInteger())
+        return table(self._counts_name, *known, *more).alias(f"t{next(self._names)}")
 
     def _counts(self) -> Select[Any] | None:
         """How many of the rows each facet has, if anything asks for that."""
@@ -103,7 +113,8 @@ class ReadOnce:
             return None
         row = self._row()
         facet_id, number = row.column("facet_id"), func.count(type_=BigInteger())
-        counted = select(facet_id.label("facet_id"), number.label(_COUNT)).select_from(row.source)
+        newest = [func.max(row.row_id).label(_NEWEST)] if self._is_newest_asked else []
+        counted = select(facet_id.label("facet_id"), number.label(_COUNT), *newest).select_from(row.source)
         return counted.group_by(facet_id)
 
 

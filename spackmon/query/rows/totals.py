@@ -224,6 +224,7 @@ def _known(
         return {}, {}
 
     def owner() -> Scope:
-        return counted.attach(Person.__table__, lambda row: row.row_id == key_id)
+        # Who is asked for by name is compared with the key, and totals of others are not added up.
+        return counted.attach_referred(Person.__table__, key_id)
 
     return {Build.owner_id: key_id}, {Build.owner_id: owner}

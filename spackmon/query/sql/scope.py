@@ -274,6 +274,12 @@ class Scope:
         self._trunk._joins.append((other.source, and_(condition(other), *other._sees())))
         return other
 
+    def attach_referred(self, table: FromClause, reference: ColumnElement[Any]) -> "Scope":
+        """The row of a table that has this id, which is there, joined from the left."""
+        other = self.attach(table, lambda row: row.row_id == reference)
+        other.reference = reference
+        return other
+
     def attach_each(self, rows: FromClause) -> FromClause:
         """Rows that are made of this one, joined from the left: this row stands beside each."""
         self._trunk._joins.append((rows, true()))
