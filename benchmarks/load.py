@@ -23,7 +23,7 @@ from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest import store
-from spackmon.ingest.tables import facets, totals
+from spackmon.ingest.tables import configure_arguments, facets, totals
 from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.facet_durations import recount_durations
@@ -130,6 +130,7 @@ def set_sequences(connection: Connection, tables: Iterable[Any]) -> None:
 # In the order of their references.
 _TABLES: tuple[Any, ...] = (
     models.Tag.__table__, models.TagSet.__table__, models.TagSetMember.__table__,
+    models.ConfigureArguments.__table__,
     models.BuildEnvironment.__table__, models.EnvironmentSet.__table__,
     models.EnvironmentVariable.__table__, models.Manifest.__table__, models.InstallFile.__table__,
     models.Log.__table__, models.LogChunk.__table__, models.Build.__table__, models.Attempt.__table__,
@@ -167,7 +168,8 @@ class _Rows:
         began = [first + place * _BETWEEN_RUNS for place in range(len(attempt_ids))]
         spec_id, package_id = self._spec_ids[build.spec_hash]
         newest_run = _ran(build.runs[-1], began[-1])
-        shared = {"environment_id": environment_id, "configure_arguments": "--enable-shared"}
+        shared = {"environment_id": environment_id}
+        shared["configure_arguments_id"] = yield from self._arguments("--enable-shared")
         shared["environment_set_id"] = yield from self._variables(build.variables)
         manifest_id, file_ids = yield from self._manifest(build.files)
         tag_set_id = yield from self._tag_set(build.tags)
@@ -262,6 +264,11 @@ class _Rows:
                 {"environment_set_id": set_id, "name": name, "value": value},
             )
         return set_id
+
+    def _arguments(self, text: str) -> Any:
+        """The id of their row."""
+        row = {"digest": configure_arguments.digest_of(text), "text": text}
+        return (yield from self._once(models.ConfigureArguments.__table__, text, row))
 
     def _tag_set(self, tags: Collection[str]) -> Any:
         """The id of their set."""

@@ -20,6 +20,7 @@ from spackmon.ingest.rows import Statement
 from spackmon.ingest.runs.resolution import rewrite_all
 from spackmon.ingest.tables import claims, contents
 from spackmon.ingest.tables.claims import StoredClaim
+from spackmon.ingest.tables.configure_arguments import delete_unused_arguments
 from spackmon.masking.bodies import masked_body
 from spackmon.masking.rules import of_site
 from spackmon.masking.texts import masked_text, masked_variables
@@ -46,12 +47,14 @@ class _Kind:
     name: str
     rows: Statement
     mask: _Step
+    end: Callable[[Connection], None] | None = None
 
 
 _CLAIMS = Statement(
     """
-    SELECT c.id, c.environment_set_id, c.configure_arguments FROM claim c
-    WHERE c.id > :after AND (c.environment_set_id IS NOT NULL OR c.configure_arguments IS NOT NULL)
+    SELECT c.id, c.environment_set_id, g.text AS configure_arguments
+    FROM claim c LEFT JOIN configure_arguments g ON g.id = c.configure_arguments_id
+    WHERE c.id > :after AND (c.environment_set_id IS NOT NULL OR c.configure_arguments_id IS NOT NULL)
     ORDER BY c.id LIMIT :most
     """
 )
@@ -115,6 +118,8 @@ def mask_stored(database: Database, *, is_trial: bool = False) -> Iterator[Progr
                 break
             last = some.last_id
             looked_at, masked = looked_at + some.looked_at, masked + some.masked
+        if kind.end is not None and not is_trial:
+            database.write(kind.end)
         yield Progress(kind.name, looked_at, masked)
 
 
@@ -126,8 +131,7 @@ class _Some:
 
 
 def _some(connection: Connection, *, kind: _Kind, after: int, is_trial: bool) -> _Some:
-    if connection.dialect.name == "sqlite":
-        _OVERWRITE.run(connection)
+    _overwrite(connection)
     rows = kind.rows.run(connection, after=after, most=_ROWS_AT_ONCE)
     if not rows:
         return _Some(after, 0, 0)
@@ -156,6 +160,17 @@ def _mask_claims(connection: Connection, rows: Sequence[Any], is_trial: bool) ->
     rewrite_all(connection, changes, utc_now())
     claims.release(connection, changes)
     return len(changes)
+
+
+def _forget_arguments(connection: Connection) -> None:
+    """Delete the arguments that no claim has any longer, as they were before."""
+    _overwrite(connection)
+    delete_unused_arguments(connection)
+
+
+def _overwrite(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        _OVERWRITE.run(connection)
 
 
 def _masked_set(connection: Connection, environment_set_id: int | None) -> Mapping[str, str] | None:
@@ -234,7 +249,7 @@ def _mask_entries(connection: Connection, rows: Sequence[Any], is_trial: bool) -
 
 
 _KINDS = (
-    _Kind("reports with variables or arguments", _CLAIMS, _mask_claims),
+    _Kind("reports with variables or arguments", _CLAIMS, _mask_claims, _forget_arguments),
     _Kind("results of analyzers", _ATTRIBUTES, partial(_mask_attributes, _PUT_ATTRIBUTE)),
     _Kind("earlier results", _EARLIER_ATTRIBUTES, partial(_mask_attributes, _PUT_EARLIER_ATTRIBUTE)),
     _Kind("failed concretizations", _FAILURES, _mask_failures),

@@ -87,6 +87,20 @@ class EnvironmentVariable(Base):
     value: Mapped[str] = mapped_column(ByteOrderedText)
 
 
+class ConfigureArguments(Base):
+    """The arguments of a configure phase, by content; `digest` is the SHA-256 of `text`."""
+
+    __tablename__ = "configure_arguments"
+
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    text: Mapped[str] = mapped_column(ByteOrderedText)
+
+
+# What follows a column without a foreign key goes there.
+_OF_ARGUMENTS = {"refers": ConfigureArguments.__table__}
+
+
 class Manifest(Base):
     """What an install left on disk, by content; `digest` is the SHA-256 of its files' rows."""
 
@@ -194,6 +208,7 @@ class Build(Base):
     # Of a claim that is counted to the run, which has the indexes: derived, so without foreign keys.
     environment_set_id: Mapped[int | None] = mapped_column(NarrowId)
     manifest_id: Mapped[int | None] = mapped_column(NarrowId)
+    configure_arguments_id: Mapped[int | None] = mapped_column(NarrowId, info=_OF_ARGUMENTS)
     error_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     warning_count: Mapped[int] = mapped_column(server_default="0", info=MOSTLY_0)
     first_error_group_id: Mapped[int | None] = mapped_column(NarrowId)
@@ -211,7 +226,6 @@ class Build(Base):
     status: Mapped[str] = mapped_column(ByteOrderedText, info={"values": tuple(BuildStatus)})
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
-    configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
 # What was never started is last where the newest are first; in SQLite so without a word in an index. The
@@ -298,13 +312,13 @@ class Attempt(Base):
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
     # Here the four bytes need no padding.
     tag_set_id: Mapped[int | None] = mapped_column(NarrowId, index=True)
+    configure_arguments_id: Mapped[int | None] = mapped_column(NarrowId, info=_OF_ARGUMENTS)
     end_is_inferred: Mapped[bool] = mapped_column(Boolean)
     status: Mapped[str] = mapped_column(ByteOrderedText)
     spack_version: Mapped[str | None] = mapped_column(ByteOrderedText)
     spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
-    configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
 
 
 class PhaseKind(Base):

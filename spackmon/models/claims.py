@@ -113,6 +113,8 @@ class Claim(Base):
     abandoned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # Here the four bytes need no padding.
     tag_set_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(TagSet.id))
+    # Without a foreign key: who deletes one would look through all claims, which have no index of them.
+    configure_arguments_id: Mapped[int | None] = mapped_column(NarrowId)
     owner_is_certain: Mapped[bool] = mapped_column(Boolean)
     is_live: Mapped[bool] = mapped_column(Boolean)
     times_enclose_run: Mapped[bool] = mapped_column(Boolean)
@@ -125,7 +127,6 @@ class Claim(Base):
     spack_revision: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
-    configure_arguments: Mapped[str | None] = mapped_column(ByteOrderedText)
     next_run: Mapped[str | None] = mapped_column(JsonText)
     phases: Mapped[bytes | None] = mapped_column(LargeBinary)
 

@@ -8,6 +8,7 @@ import strawberry
 from spackmon import models
 from spackmon.query.meanings.fields import (
     argument,
+    by,
     chosen,
     column,
     connection,
@@ -26,6 +27,7 @@ from spackmon.query.rows.events import (
     root_event,
 )
 from spackmon.query.rows.failures import root_failure_of_run
+from spackmon.query.rows.filters import compares_shared
 from spackmon.query.rows.relations import (
     files_of_attempt,
     refer_by,
@@ -39,6 +41,7 @@ from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
 from spackmon.schema.event import BuildEvent
+from spackmon.schema.filters import StringFilter
 from spackmon.schema.groups import BuildEventConnection, BuildPhaseConnection, InstallFileConnection
 from spackmon.schema.install_folder import InstallFolder, install_folder
 from spackmon.schema.log_event import LogEvent
@@ -66,6 +69,7 @@ _Tag = Annotated["Tag", strawberry.lazy("spackmon.schema.tag")]
 
 
 _LOG_EVENTS = share(models.Phase.log_id, models.LogEvent.log_id)
+_ARGUMENTS = models.ConfigureArguments.text
 _PHASES = refer_by(models.Phase.attempt_id)
 _EVENTS = refer_by(models.BuildEvent.attempt_id)
 _SOURCES = refer_by(models.Claim.attempt_id)
@@ -263,8 +267,9 @@ class Attempt(Node):
         models.Attempt.prefix, filters=True, description="Where it was installed; null if unknown."
     )
     configure_arguments: str | None = column(
-        models.Attempt.configure_arguments,
-        filters=True,
+        models.Attempt.configure_arguments_id,
+        _ARGUMENTS,
+        filters=by(StringFilter, compares_shared(models.Attempt.configure_arguments_id, _ARGUMENTS)),
         description="The arguments of its configure phase.",
     )
     environment_variables: list[EnvironmentVariable] = listing(

@@ -9,6 +9,7 @@ from spackmon import models
 from spackmon.query.graph.build_changes import CHANGES, build_changes, specs_of_changes
 from spackmon.query.graph.containment import build_contains_dependency, build_has_dependent
 from spackmon.query.meanings.fields import (
+    by,
     chosen,
     column,
     computed,
@@ -27,6 +28,7 @@ from spackmon.query.rows.events import (
     first_error_group_id,
 )
 from spackmon.query.rows.failures import last_success, root_failure
+from spackmon.query.rows.filters import compares_shared
 from spackmon.query.rows.neighbours import next_build, previous_build, previous_success
 from spackmon.query.rows.relations import (
     files_of_build,
@@ -43,6 +45,7 @@ from spackmon.schema.changes import BuildChanges
 from spackmon.schema.claim import Claim
 from spackmon.schema.connection import Connection
 from spackmon.schema.environment import BuildEnvironment, EnvironmentVariable
+from spackmon.schema.filters import StringFilter
 from spackmon.schema.groups import (
     AttemptConnection,
     BuildEventConnection,
@@ -66,6 +69,7 @@ if TYPE_CHECKING:
 _CiRun = Annotated["CiRun", strawberry.lazy("spackmon.schema.ci")]
 _ErrorGroup = Annotated["ErrorGroup", strawberry.lazy("spackmon.schema.event")]
 
+_ARGUMENTS = models.ConfigureArguments.text
 _ATTEMPTS = refer_by(models.Attempt.build_id)
 _ANALYSES = of_newest_attempt(models.Analysis.attempt_id)
 _RESULTS = of_newest_attempt(models.Attribute.attempt_id)
@@ -245,8 +249,9 @@ class Build(Node):
         description="The claims of its runs' sources, oldest first.",
     )
     configure_arguments: str | None = column(
-        models.Build.configure_arguments,
-        filters=True,
+        models.Build.configure_arguments_id,
+        _ARGUMENTS,
+        filters=by(StringFilter, compares_shared(models.Build.configure_arguments_id, _ARGUMENTS)),
         description="The arguments of the newest attempt's configure phase.",
     )
     environment_variables: list[EnvironmentVariable] = listing(

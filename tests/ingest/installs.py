@@ -116,9 +116,10 @@ def told_about(site: Site, node: SpecNode) -> dict[str, list[tuple[Any, ...]]]:
     questions = {
         "build": f"""SELECT DISTINCT s.hash, e.hostname, e.platform, e.operating_system, e.target,
             e.kernel_version, b.status, b.started_at, b.finished_at, b.duration_seconds, b.prefix,
-            b.configure_arguments {of_package}""",
+            (SELECT g.text FROM configure_arguments g WHERE g.id = b.configure_arguments_id) {of_package}""",
         "attempt": f"""SELECT a.number, a.status, a.started_at, a.finished_at, a.duration_seconds,
-            a.spack_version, a.spack_revision, a.prefix, a.configure_arguments {of_package}""",
+            a.spack_version, a.spack_revision, a.prefix,
+            (SELECT g.text FROM configure_arguments g WHERE g.id = a.configure_arguments_id) {of_package}""",
         "phase": f"""SELECT k.position, k.name, k.status, h.duration_seconds, c.content {of_package}
             JOIN phase h ON h.attempt_id = a.id JOIN phase_kind k ON k.id = h.kind_id
             LEFT JOIN log_chunk c ON c.log_id = h.log_id""",

@@ -57,9 +57,8 @@ def test_everything_that_a_report_tells_is_kept(site: Site) -> None:
     assert (receipt.spec_hash, receipt.specs_created) == (ZLIB.hash, 1)
     assert (receipt.phases_created, receipt.events_created) == (2, 2)
     assert site.attempts(receipt.build_id) == [("FAILED", ["configure", "build"])]
-    assert site.rows("SELECT prefix, status, duration_seconds, configure_arguments FROM build") == [
-        ("/opt/zlib", "FAILED", 90.0, "--prefix=/opt/zlib")
-    ]
+    assert site.rows("SELECT prefix, status, duration_seconds FROM build") == [("/opt/zlib", "FAILED", 90.0)]
+    assert site.rows("SELECT text FROM configure_arguments") == [("--prefix=/opt/zlib",)]
     assert site.rows("SELECT name, value FROM environment_variable") == [("CC", "gcc")]
     files = "SELECT f.path, value FROM install_file f JOIN attribute a ON a.install_file_id = f.id"
     assert site.rows(files) == [("/opt/zlib/lib/libz.so", "inflate")]
@@ -261,7 +260,8 @@ def test_each_run_keeps_what_it_was_run_with_and_the_build_shows_the_newest(site
                 install_files=(InstalledFile(f"/opt/{run}"),), prefix="/opt/zlib",
             )
         ).build_id  # fmt: skip
-    facts = """SELECT {of}.configure_arguments, v.value, f.path FROM {of}
+    facts = """SELECT g.text, v.value, f.path FROM {of}
+        JOIN configure_arguments g ON g.id = {of}.configure_arguments_id
         JOIN environment_variable v ON v.environment_set_id = {of}.environment_set_id
         JOIN install_file f ON f.manifest_id = {of}.manifest_id ORDER BY {of}.started_at"""
     newest = ("-O2", "-O2", "/opt/2")

@@ -18,7 +18,7 @@ from tests.ingest.reports import Site, build_report, spec, spec_report
 ORDER = (
     ("spec_revision",), ("package_version", "spec", "spec_document", "package"),
     ("log", "environment_set", "manifest"), ("error_group",), ("locked packages",),
-    ("build_environment",), ("tag", "tag_set"),
+    ("build_environment",), ("tag", "tag_set"), ("configure_arguments",),
 )  # fmt: skip
 """As `spackmon.ingest.locks` states it, after the graphs; tables of one place have one of their own."""
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
@@ -60,8 +60,11 @@ def test_every_kind_of_report_takes_what_others_share_in_the_order_that_is_decla
         build_id = site.apply(build_report(hdf5.hash, tags=("nightly", "ci"))).build_id
         site.phase(build_id, "configure", output=b"checking for gcc\n")
         site.status(build_id, "SUCCESS")
+        configured = {"configure_arguments": "--x", "has_configure_arguments": True}
         found = {"abi": (AttributeValue("soname", None, value="libhdf5.so"),)}
-        site.analysis(build_id, install_files=FILES, environment_variables={"CC": "gcc"}, attributes=found)
+        site.analysis(
+            build_id, install_files=FILES, environment_variables={"CC": "gcc"}, attributes=found, **configured
+        )
         site.apply(build_report(hdf5.hash, tags=("again",)))
         site.phase(build_id, "configure", "ERROR", output=b"checking for cc\n")
         site.apply(

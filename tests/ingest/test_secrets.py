@@ -76,7 +76,7 @@ def test_no_secret_is_stored_and_what_is_beside_it_is(site: Site) -> None:
     report_everything(site)
     assert SECRET not in everything(site)
     assert dict(site.rows("SELECT DISTINCT name, value FROM environment_variable")) == MASKED
-    arguments = {text for (text,) in site.rows("SELECT configure_arguments FROM attempt")}
+    arguments = {text for (text,) in site.rows("SELECT text FROM configure_arguments")}
     assert arguments == {"--prefix=/opt/zlib --with-api-key=[masked]"}
     assert len(site.rows("SELECT id FROM environment_set")) == 1
     ((body,),) = site.rows("SELECT body FROM inbox_entry")
@@ -102,7 +102,7 @@ def test_what_was_stored_before_is_masked_as_if_it_came_now(
     report_everything(fresh)
     for table, columns in (
         ("environment_variable", "name, value"), ("environment_set", "digest"),
-        ("attempt", "configure_arguments"), ("build", "configure_arguments"),
+        ("configure_arguments", "digest, text"),
         ("attribute", "name, value, json_value, binary_value"),
         ("concretization_failure", "abstract_spec, message, digest"),
     ):  # fmt: skip

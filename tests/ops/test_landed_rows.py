@@ -114,8 +114,8 @@ CARRIED = {
             configure_arguments IS NOT NULL
         """,
         """
-            SELECT build_id, prefix, configure_arguments FROM attempt WHERE prefix IS NOT NULL OR
-            configure_arguments IS NOT NULL
+            SELECT a.build_id, a.prefix, g.text FROM attempt a LEFT JOIN configure_arguments g
+            ON g.id = a.configure_arguments_id WHERE a.prefix IS NOT NULL OR g.id IS NOT NULL
         """,
     ),
     "arguments as claimed": (
@@ -124,8 +124,9 @@ CARRIED = {
             configure_arguments IS NOT NULL
         """,
         """
-            SELECT a.build_id, c.prefix, c.configure_arguments FROM claim c JOIN attempt a ON a.id =
-            c.attempt_id WHERE c.prefix IS NOT NULL OR c.configure_arguments IS NOT NULL
+            SELECT a.build_id, c.prefix, g.text FROM claim c JOIN attempt a ON a.id = c.attempt_id
+            LEFT JOIN configure_arguments g ON g.id = c.configure_arguments_id
+            WHERE c.prefix IS NOT NULL OR g.id IS NOT NULL
         """,
     ),
     "tag": (

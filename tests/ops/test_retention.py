@@ -42,7 +42,7 @@ def _run(key: str, spec_hash: str, status: BuildStatus, days_ago: int, tag: str 
         Source(SourceKind.EXTENSION, key), spec_hash=spec_hash, environment=MACHINE, status=status,
         started_at=ended_at - timedelta(hours=1), finished_at=ended_at, tags=(tag,) if tag else (),
         phases=(InstallPhase("build", phase, output=log if phase == "ERROR" else b"fine " + log[20:]),),
-        environment_variables={"KEY": key},
+        environment_variables={"KEY": key}, configure_arguments=f"--{tag}" if tag else None,
     )  # fmt: skip
 
 
@@ -106,13 +106,13 @@ def test_old_runs_go_by_their_tags_and_status_and_the_last_success_stays(databas
     assert _remove(database, "runs 30 status:SUCCESS") == [2]
     assert _keys(database) == {"f3", "t200"}
     builds = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
-    sets = text("SELECT names FROM tag_set ORDER BY 1")
+    sets = text("SELECT names FROM tag_set UNION SELECT text FROM configure_arguments ORDER BY 1")
     before = database.read_once(lambda c: c.scalars(sets).all())
     assert '["nightly"]' in before
     assert _remove(database, "runs 150") == [1]
     assert _keys(database) == {"f3"}
     after = database.read_once(lambda c: c.scalars(sets).all())
-    assert set(before) - set(after) == {'["trial"]'}
+    assert set(before) - set(after) == {'["trial"]', "--trial"}
     left = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
     assert left == builds - 1
     _is_right(database)

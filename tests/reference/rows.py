@@ -15,7 +15,9 @@ from spackmon.models import (
     Attempt,
     Attribute,
     Base,
+    Build,
     BuildEvent,
+    ConfigureArguments,
     EnvironmentVariable,
     InstallFile,
     NotificationChannel,
@@ -60,6 +62,9 @@ class Rows:
             SpecCompiler(spec_id=spec_id, language=language, compiler_id=compiler_id)
             for spec_id, language, compiler_id in own + others
         ]
+        for run in (*self._tables[Attempt], *self._tables[Build]):
+            arguments = self.get(ConfigureArguments, run.configure_arguments_id)
+            run.configure_arguments = arguments and arguments.text
         for phase in self._tables[Phase]:
             kind = self.get(PhaseKind, phase.kind_id)
             phase.name, phase.position, phase.status = kind.name, kind.position, kind.status

@@ -90,9 +90,9 @@ def _facts(connection: Connection, found: dict[int, StoredAttempt]) -> None:
     manifests: dict[int, set[str]] = defaultdict(set)
     for row in _rows(connection, "SELECT manifest_id, path FROM install_file"):
         manifests[row.manifest_id].add(row.path)
-    for row in _rows(connection, "SELECT * FROM attempt"):
+    for row in _rows(connection, _RUNS):
         found[row.id].facts = {
-            "prefix": row.prefix, "arguments": row.configure_arguments, "installed_from": row.installed_from,
+            "prefix": row.prefix, "arguments": row.arguments, "installed_from": row.installed_from,
             "variables": sets.get(row.environment_set_id, {}), "files": manifests.get(row.manifest_id, set()),
             "tags": set(),
         }  # fmt: skip
@@ -114,6 +114,10 @@ _SOURCES = """
 _PHASES = """
     SELECT p.attempt_id, p.log_id, p.duration_seconds, k.name, k.status
     FROM phase p JOIN phase_kind k ON k.id = p.kind_id ORDER BY k.position, p.id
+"""
+_RUNS = """
+    SELECT a.*, g.text AS arguments
+    FROM attempt a LEFT JOIN configure_arguments g ON g.id = a.configure_arguments_id
 """
 _TAGS = """
     SELECT a.id AS attempt_id, t.name FROM attempt a JOIN tag_set_member m ON m.tag_set_id = a.tag_set_id

@@ -16,6 +16,7 @@ from spackmon.ingest.runs.neighbourhood import neighbourhood
 from spackmon.ingest.tables import attempts, builds, claims, numbers
 from spackmon.ingest.tables.changes import note_changes
 from spackmon.ingest.tables.claims import StoredClaim
+from spackmon.ingest.tables.configure_arguments import arguments_of
 from spackmon.ingest.tables.environments import get_or_create_environment
 from spackmon.ingest.tables.error_groups import count_errors
 from spackmon.ingest.tables.facets import Settled
@@ -179,9 +180,11 @@ class _Writing:
         self._left: set[int] = set()
         # As its claim refers to a machine, nobody deletes that.
         self._environments = {one.claim.machine: one.environment_id for one in stored}
-        # So it is with the tags of a run that are those of one of its claims.
+        # So it is with the tags and arguments of a run that are those of one of its claims.
         self._known_tag_sets = {one.tag_set for one in stored}
+        self._known_arguments = {one.arguments for one in stored}
         self._tag_sets: Mapping[frozenset[str], int | None] = {}
+        self._arguments: Mapping[str | None, int | None] = {}
         self._with_spare_logs = {one.claim.id for one in stored if one.has_spare_logs}
         self._build_of: dict[int, int] = {}
         # Of attempts that stay where they are.
@@ -203,9 +206,12 @@ class _Writing:
         taken = _attempts_of(runs)
         phases = attempts.read_phases(self._connection, rows)
         for run in runs:
-            # All machines come before all sets of tags (locks.py).
+            # All machines come before all sets of tags, and these before arguments (locks.py).
             self._environment_of(run.machine)
         self._tag_sets = tag_sets_of(self._connection, {run.tags for run in runs}, self._known_tag_sets)
+        self._arguments = arguments_of(
+            self._connection, {run.configure_arguments for run in runs}, self._known_arguments
+        )
         written: list[tuple[int, Run]] = []
         builds_created: set[int] = set()
         changed: set[int] = set()
@@ -260,7 +266,9 @@ class _Writing:
     def _write_run(self, run: Run, row: Any | None) -> tuple[int, set[int], bool]:
         """The attempt of a run, written; the builds that were made for it, and whether anything differs."""
         environment_id = self._environment_of(run.machine)
-        facts = attempts.facts_of(run, environment_id, self._tag_sets[run.tags])
+        facts = attempts.facts_of(
+            run, environment_id, self._tag_sets[run.tags], self._arguments[run.configure_arguments]
+        )
         if row is not None and self._is_in_place(run, row, environment_id):
             self._build_of[row.id] = row.build_id
             if differs := attempts.differs(row, facts):

@@ -15,8 +15,8 @@ from spackmon.runs.phases import RunPhase
 _FACTS = (
     "environment_id", "status", "started_at", "finished_at", "end_is_inferred", "duration_seconds",
     "cpu_seconds", "peak_memory_bytes", "reported_at", "spack_version", "spack_revision", "installed_from",
-    "prefix", "configure_arguments", "environment_set_id", "manifest_id", "ci_job_id",
-    "tag_set_id",
+    "prefix", "environment_set_id", "manifest_id", "ci_job_id",
+    "tag_set_id", "configure_arguments_id",
 )  # fmt: skip
 
 _OF_PHASE = (
@@ -167,7 +167,9 @@ def read_phases(connection: Connection, attempt_ids: Iterable[int]) -> dict[int,
     return phases
 
 
-def facts_of(run: Run, environment_id: int, tag_set_id: int | None) -> dict[str, Any]:
+def facts_of(
+    run: Run, environment_id: int, tag_set_id: int | None, configure_arguments_id: int | None
+) -> dict[str, Any]:
     """The columns of the attempt that a run is."""
     times = run.times
     return {
@@ -184,11 +186,11 @@ def facts_of(run: Run, environment_id: int, tag_set_id: int | None) -> dict[str,
         "spack_revision": run.spack_revision,
         "installed_from": None if run.installed_from is None else run.installed_from.value,
         "prefix": run.prefix,
-        "configure_arguments": run.configure_arguments,
         "environment_set_id": run.environment_set_id,
         "manifest_id": run.manifest_id,
         "ci_job_id": run.ci_job_id,
         "tag_set_id": tag_set_id,
+        "configure_arguments_id": configure_arguments_id,
     }
 
 

@@ -177,7 +177,7 @@ _NEWEST = over_rows(
 _REPEATED = (
     "status", "started_at", "finished_at", "duration_seconds", "cpu_seconds", "peak_memory_bytes",
     "installed_from", "prefix",
-    "configure_arguments", "environment_set_id", "manifest_id", "first_error_group_id", "error_count",
+    "configure_arguments_id", "environment_set_id", "manifest_id", "first_error_group_id", "error_count",
     "warning_count", "tag_set_id",
 )  # fmt: skip
 

@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, insert_missing, over_rows
 from spackmon.ingest.tables.audiences import OF_OWNER
+from spackmon.ingest.tables.configure_arguments import NO_ARGUMENTS, Arguments, arguments_of
 from spackmon.ingest.tables.orphans import delete_unused
 from spackmon.ingest.tables.tag_sets import NO_TAGS, TagSet, read_tag_set, tag_sets_of
 from spackmon.runs.claim import Claim, Machine, PhaseClaim
@@ -21,7 +22,7 @@ _FACTS = (
     "package_id", "spec_id", "spec_hash", "spec_hash_kind", "environment_id", "status", "is_live",
     "started_at", "finished_at", "duration_seconds", "time_uncertainty_seconds", "times_enclose_run",
     "window_begins_at", "window_ends_at", "cancelled_at", "abandoned_at", "spack_version", "spack_revision",
-    "prefix", "installed_from", "environment_set_id", "manifest_id", "configure_arguments", "ci_job_id",
+    "prefix", "installed_from", "environment_set_id", "manifest_id", "configure_arguments_id", "ci_job_id",
     "tag_set_id", "client_build_id", "next_run", "phases", "last_reported_at",
 )  # fmt: skip
 """The columns that a report may change."""
@@ -55,7 +56,7 @@ _KINDS = {
     **dict.fromkeys(
         (
             "package_id", "spec_id", "environment_id", "environment_set_id", "manifest_id", "ci_job_id",
-            "tag_set_id", "client_build_id",
+            "tag_set_id", "configure_arguments_id", "client_build_id",
         ),
         "bigint",
     ),
@@ -95,9 +96,10 @@ _LOADED = f"""
         s.format_version < 3 AND s.hash_kind <> 'full_hash' OR c.spec_hash <> s.hash AND EXISTS (
             SELECT 1 FROM spec_hash o WHERE o.value = c.spec_hash AND o.spec_id <> c.spec_id
         ) AS is_weak_spec,
-        s.external IS NOT NULL AS is_external, k.names AS tags
+        s.external IS NOT NULL AS is_external, k.names AS tags, g.text AS configure_arguments
     FROM claim c JOIN build_environment e ON e.id = c.environment_id
     LEFT JOIN tag_set k ON k.id = c.tag_set_id
+    LEFT JOIN configure_arguments g ON g.id = c.configure_arguments_id
     LEFT JOIN spec s ON s.id = c.spec_id
     WHERE c.id IN ({{0}})
     ORDER BY c.id
@@ -162,18 +164,22 @@ _DROP_LOGS = over_rows(
 )
 _KEEP_LOGS = insert_missing("claim_log", "claim_id bigint, log_id bigint", ["claim_id", "log_id"])
 
-TagSets = Mapping[frozenset[str], int | None]
-"""The rows of sets of tags."""
-
 _SHARED = {"environment_set": "environment_set_id", "manifest": "manifest_id"}
+
+
+class _Shared(NamedTuple):
+    """The rows of what claims share."""
+
+    tag_sets: Mapping[frozenset[str], int | None]
+    arguments: Mapping[str | None, int | None]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredClaim:
     """A claim with what only the store knows of it: `client_build_id` and `next_run` are the table's.
 
-    `tag_set` is one whose row is known, most often that of the claim's tags. Whether it had rulings and logs
-    that its run does not show when it was read: of most nobody need ask.
+    `tag_set` and `arguments` are some whose rows are known, most often those of the claim. Whether it had
+    rulings and logs that its run does not show when it was read: of most nobody need ask.
     """
 
     claim: Claim
@@ -183,6 +189,7 @@ class StoredClaim:
     has_rulings: bool = False
     has_spare_logs: bool = False
     tag_set: TagSet = NO_TAGS
+    arguments: Arguments = NO_ARGUMENTS
 
 
 def find_claim(connection: Connection, source: Source, owner_id: int) -> int | None:
@@ -198,7 +205,7 @@ def add_claim(connection: Connection, stored: StoredClaim) -> int | None:
     created = _INSERT.run(
         connection, owner_id=claim.owner_id, owner_is_certain=claim.owner_is_certain, kind=claim.kind.value,
         key=claim.key, first_reported_at=claim.first_reported_at,
-        **_facts(stored, phases, _tag_sets(connection, [stored])),
+        **_facts(stored, phases, _shared(connection, [stored])),
     )  # fmt: skip
     return created[0].id if created else None
 
@@ -208,25 +215,30 @@ def update_claims(
 ) -> None:
     """Write what reports changed of claims, each as it was and is; new phases are reported `now`."""
     pairs = list(changes)
-    tag_sets = _tag_sets(connection, [after for _, after in pairs])
-    rows = [_changed(before, after, now, tag_sets) for before, after in pairs]
+    shared = _shared(connection, [after for _, after in pairs])
+    rows = [_changed(before, after, now, shared) for before, after in pairs]
     if connection.dialect.name == "sqlite":
         _UPDATE_EACH.run_each(connection, rows)
     else:
         _UPDATE.run(connection, [tuple(row.values()) for row in rows])
 
 
-def _tag_sets(connection: Connection, stored: Sequence[StoredClaim]) -> TagSets:
-    return tag_sets_of(connection, {one.claim.tags for one in stored}, {one.tag_set for one in stored})
+def _shared(connection: Connection, stored: Sequence[StoredClaim]) -> _Shared:
+    return _Shared(
+        tag_sets_of(connection, {one.claim.tags for one in stored}, {one.tag_set for one in stored}),
+        arguments_of(
+            connection, {one.claim.configure_arguments for one in stored}, {one.arguments for one in stored}
+        ),
+    )
 
 
-def _changed(before: StoredClaim, after: StoredClaim, now: datetime, tag_sets: TagSets) -> dict[str, Any]:
+def _changed(before: StoredClaim, after: StoredClaim, now: datetime, shared: _Shared) -> dict[str, Any]:
     known = {phase.name: phase for phase in before.claim.phases}
     reported = {
         phase.name: replace(phase, reported_at=known[phase.name].reported_at if phase.name in known else now)
         for phase in after.claim.phases
     }
-    facts = _facts(after, {**known, **reported}.values(), tag_sets)
+    facts = _facts(after, {**known, **reported}.values(), shared)
     return {"id": after.claim.id, **{name: facts[name] for name in _FACTS}}
 
 
@@ -295,7 +307,7 @@ def where_is(connection: Connection, claim_id: int) -> Any:
     return _WHERE.run(connection, claim_id=claim_id)[0]
 
 
-def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim], tag_sets: TagSets) -> dict[str, Any]:
+def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim], shared: _Shared) -> dict[str, Any]:
     claim = stored.claim
     begins_at, ends_at = window(claim) or (None, None)
     return {
@@ -304,7 +316,8 @@ def _facts(stored: StoredClaim, phases: Iterable[PhaseClaim], tag_sets: TagSets)
         "is_live": claim.is_live,
         "times_enclose_run": claim.times_enclose_run,
         "installed_from": None if claim.installed_from is None else claim.installed_from.value,
-        "tag_set_id": tag_sets[claim.tags],
+        "tag_set_id": shared.tag_sets[claim.tags],
+        "configure_arguments_id": shared.arguments[claim.configure_arguments],
         "window_begins_at": begins_at,
         "window_ends_at": ends_at,
         "environment_id": stored.environment_id,
@@ -340,5 +353,5 @@ def _stored(row: Any, log_bytes: Mapping[int, int], analyzers: frozenset[str]) -
     )
     return StoredClaim(
         claim, row.environment_id, row.client_build_id, row.next_run, bool(row.has_rulings),
-        bool(row.has_spare_logs), tag_set,
+        bool(row.has_spare_logs), tag_set, Arguments(row.configure_arguments, row.configure_arguments_id),
     )  # fmt: skip

@@ -43,7 +43,7 @@ _EDGES = over_rows(
 _BUILDS = over_rows(
     "owner_id bigint, key text",
     """
-    SELECT c.key, c.configure_arguments, c.phases,
+    SELECT c.key, c.configure_arguments_id, c.phases,
         (SELECT count(*) FROM tag_set_member m WHERE m.tag_set_id = c.tag_set_id) AS tags,
         (SELECT count(*) FROM install_file f WHERE f.manifest_id = c.manifest_id) AS files,
         (SELECT count(*) FROM environment_variable v WHERE v.environment_set_id = c.environment_set_id)
@@ -142,7 +142,7 @@ def count_builds(
         here.update({
             BUILDS: 1, PHASES: len(phases), LOGS: len(of_build), FILES: row.files, RESULTS: row.results,
             VARIABLES: row.variables, TAGS: row.tags,
-            ARGUMENTS: int(row.configure_arguments is not None),
+            ARGUMENTS: int(row.configure_arguments_id is not None),
         })  # fmt: skip
     if not any(build.events for _, _, build in builds):
         return here, []

@@ -38,9 +38,10 @@ from spackmon.query.rows.lookups import number_of_id, present_number, without_nu
 from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Above, Reported, Shared
 from spackmon.query.rows.tags import Tags, sets_of
+from spackmon.query.sql.among import among
 from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, Predicate, Way, Ways
 from spackmon.query.sql.json_text import constant
-from spackmon.query.sql.scope import Attribute, Scope, is_unique
+from spackmon.query.sql.scope import Attribute, Scope, is_unique, referred_table
 from spackmon.query.sql.values import Given, plain
 
 # Above every character in byte order, as UTF-8 goes.
@@ -76,6 +77,26 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
         newest = newest_within(row, path, given, lambda other: predicate(other, given, filtering).holds)
         every = _all(holds(name, value) for name, value in _given(given))
         return Condition(every, newest=newest, few=few_of(row, path, of_value))
+
+    return predicate
+
+
+def compares_shared(reference: Attribute, attribute: Attribute) -> Predicate:
+    """A text that many rows share, which `reference` is the number of, is compared once for all of them."""
+
+    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "isNull":
+                return row[reference].is_(None) == filtering.bind(value, Boolean())
+            if name in ("ne", "notIn"):
+                return _unless(holds("eq" if name == "ne" else "in", value))
+            text = row.beneath(referred_table(reference))
+            passes = _operator(name, text[attribute], value, _checked, filtering)
+            found = select(text.row_id).select_from(text.source).where(passes).correlate(None)
+            # Where no text passes, no row is looked at.
+            return and_(found.exists(), among(row[reference], found))
+
+        return Condition(_all(holds(name, value) for name, value in _given(given)))
 
     return predicate
 

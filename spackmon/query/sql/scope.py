@@ -34,9 +34,10 @@ _REPEATED: Mapping[tuple[Attribute, ...], Attribute] = {
 
 
 def referred_table(foreign_key: Attribute) -> FromClause:
-    """The table whose rows' ids `foreign_key` holds."""
-    (key,) = foreign_key.property.columns[0].foreign_keys
-    table: FromClause = key.column.table
+    """The table whose rows' ids `foreign_key` holds, which may be none of the database's own (`refers`)."""
+    holder = foreign_key.property.columns[0]
+    tables = {key.column.table for key in holder.foreign_keys} or {holder.info["refers"]}
+    table: FromClause = tables.pop()
     return table
 
 
