@@ -2,7 +2,8 @@
 
 The names are those of the old server's settings.yml where it had one, so that a site keeps its file. A
 service that starts with a setting it did not understand is found out too late: whatever is wrong, the
-start stops with one sentence.
+start stops with one sentence. Settings are one table, a field each; those of signing in, of the bucket of
+logs and of notifications, of which a site has all or none, have files of their own.
 """
 
 import difflib

@@ -105,8 +105,8 @@ def groups(
 ) -> Callable[[Declared], Declared]:
     """Makes a connection one whose rows are counted by groups, in its field `groupBy`.
 
-    `facts` are what groups measure of a row (`query.aggregates`). `key_type` is the enum of the keys, where
-    it is used elsewhere, too. `faceted` rows are builds (`query.groups.facets`).
+    `facts` are what groups measure of a row (`query.groups.measures`). `key_type` is the enum of the keys,
+    where it is used elsewhere, too. `faceted` rows are builds (`query.groups.facets`).
     """
 
     def declare(declared: Declared) -> Declared:

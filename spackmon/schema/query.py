@@ -1,4 +1,4 @@
-"""The root of every question."""
+"""The root of every question: one type, whose fields stand together as clients read them."""
 
 import strawberry
 

@@ -12,7 +12,7 @@ from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import BillReceipt
 from spackmon.ingest.reports.ms1 import apply_analysis
 from spackmon.ingest.rows import Statement
-from spackmon.ingest.specs.specs import find_spec
+from spackmon.ingest.specs.finding import find_spec
 from spackmon.ingest.tables.audiences import may_see
 from spackmon.submission import AnalysisReport, BillReport
 

@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from spackmon.ingest.locks import own_graphs, share_graphs
 from spackmon.ingest.receipts import InstallReceipt
 from spackmon.ingest.runs.resolution import rewrite, settle
+from spackmon.ingest.specs.finding import find_spec, hash_of_spec
 from spackmon.ingest.specs.linking import link
-from spackmon.ingest.specs.specs import find_spec, hash_of_spec, store_graph
+from spackmon.ingest.specs.specs import store_graph
 from spackmon.ingest.tables import claims, contents
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.audiences import may_see

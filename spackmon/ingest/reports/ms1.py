@@ -14,8 +14,9 @@ from spackmon.ingest.receipts import AnalysisReceipt, BuildReceipt, StatusReceip
 from spackmon.ingest.reports import newest_claims
 from spackmon.ingest.reports.installs import machine_of
 from spackmon.ingest.runs.resolution import Resolved, rewrite, rewrite_all, settle
+from spackmon.ingest.specs.finding import find_spec
 from spackmon.ingest.specs.linking import link
-from spackmon.ingest.specs.specs import find_spec, store_graph
+from spackmon.ingest.specs.specs import store_graph
 from spackmon.ingest.tables import claims, client_claims, contents, numbers
 from spackmon.ingest.tables.analysis import replace_attributes
 from spackmon.ingest.tables.audiences import may_see

@@ -11,7 +11,7 @@ from spackmon.errors import Code, Refused
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.rows import LARGEST_ROW_ID
 from spackmon.ingest.runs.resolution import Resolved
-from spackmon.ingest.specs.specs import names_of_specs
+from spackmon.ingest.specs.finding import names_of_specs
 from spackmon.ingest.tables import builds, claims, client_claims
 from spackmon.ingest.tables.audiences import is_for_some
 from spackmon.ingest.tables.claims import StoredClaim

@@ -12,7 +12,7 @@ from spackmon.ingest.receipts import PhaseReceipt
 from spackmon.ingest.reports import newest_claims
 from spackmon.ingest.reports.installs import phase_claim
 from spackmon.ingest.runs.resolution import Resolved, rewrite_all
-from spackmon.ingest.specs.specs import names_of_specs
+from spackmon.ingest.specs.finding import names_of_specs
 from spackmon.ingest.tables import claims, client_claims, contents
 from spackmon.ingest.tables.attempts import phase_id
 from spackmon.ingest.tables.claims import StoredClaim

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from spackmon.ingest.locks import lock_packages
 from spackmon.ingest.receipts import SpecReceipt
 from spackmon.ingest.runs.resolution import rewrite
-from spackmon.ingest.specs.specs import StoredSpec, find_spec, store_graph, store_graphs
+from spackmon.ingest.specs.finding import find_spec
+from spackmon.ingest.specs.specs import StoredSpec, store_graph, store_graphs
 from spackmon.ingest.tables import claims
 from spackmon.ingest.tables.audiences import may_see
 from spackmon.submission import SpecReport

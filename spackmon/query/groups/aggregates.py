@@ -1,24 +1,19 @@
 """Counting: what `groupBy` and `matrix` are in SQL.
 
 The rows come as a connection filters them, a build with several tags once for each where tags are a key.
-Percentiles are by nearest rank and sums are of whole microseconds, so that both databases give equal
-numbers.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Float,
     FromClause,
-    Integer,
     Select,
     Text,
     case,
     func,
-    literal_column,
     null,
     or_,
     select,
@@ -29,6 +24,16 @@ from sqlalchemy import cast as sql_cast
 from spackmon.errors import Code, Refused
 from spackmon.models import Build, Package
 from spackmon.query.groups.group_keys import Key, shown
+from spackmon.query.groups.measures import (
+    DOUBLE,
+    NEEDED,
+    OF_PLACES,
+    all_measured,
+    number_of,
+    ranked,
+    success_rate,
+    whole_number,
+)
 from spackmon.query.meanings.fields import json_value, value
 from spackmon.query.rows.facets import Nested
 from spackmon.query.rows.lookups import without_nul
@@ -37,11 +42,10 @@ from spackmon.query.sql.conditions import Bind, ValueOf
 from spackmon.query.sql.json_text import JsonWriter, constant
 from spackmon.query.sql.scope import Scope
 from spackmon.query.sql.values import Given
-from spackmon.status import FINISHED, BuildStatus, InstalledFrom
+from spackmon.status import BuildStatus, InstalledFrom
 
 DEFAULT_GROUPS, MAXIMUM_GROUPS = 100, 500
 MAXIMUM_GROUPS_BEFORE = 100_000
-_DOUBLE = Float(53)
 KEY_PREFIX = "key_"
 
 
@@ -101,17 +105,17 @@ def groups(
     check_keys(keys)
     labelled = [column for key in keys for column in _told_apart_by(key, rows.row, dialect_name)]
     names = [column.name for column in labelled]
-    needed = {_NEEDED[name] for name in measured}
+    needed = {NEEDED[name] for name in measured}
     values = [value_of(rows.row).label(name) for name, value_of in facts.items() if name in needed]
     # SQLite has no SELECT without a column.
-    source = nested(rows.each(*labelled, *values, _number(1).label("each")))
-    placed = [_NEEDED[name] for name in measured if name in _OF_PLACES]
+    source = nested(rows.each(*labelled, *values, whole_number(1).label("each")))
+    placed = [NEEDED[name] for name in measured if name in OF_PLACES]
     if placed and dialect_name != "postgresql":
         source = nested(ranked(source, names, placed))
     if not any(key.reached for key in keys):
         return grouped(source, names, measured)
     by = [source.c[name] for name in names]
-    counted = select(*by, *_measured(source, measured)).select_from(source).group_by(*by)
+    counted = select(*by, *all_measured(source, measured)).select_from(source).group_by(*by)
     return _named(rows.row.beneath(nested(counted)), keys, names)
 
 
@@ -147,19 +151,13 @@ def check_keys(keys: Sequence[Key]) -> None:
 def grouped(source: FromClause, names: Sequence[str], measured: Sequence[str]) -> Select[Any]:
     """The groups of `groups`, of rows with the keys' columns of these names; each stands for its `weight`."""
     by = [source.c[name] for name in names]
-    place = _place(_number_of(source), by)
-    measures = _measured(source, measured)
+    place = _place(number_of(source), by)
+    measures = all_measured(source, measured)
     return select(place, *map(shown, by), *measures).select_from(source).group_by(*by)
 
 
 def _place(count: ColumnElement[int], by: Sequence[ColumnElement[Any]]) -> ColumnElement[int]:
     return func.row_number().over(order_by=[count.desc(), *_ascending(by)]).label("place")
-
-
-def _measured(source: FromClause, measured: Sequence[str]) -> list[ColumnElement[Any]]:
-    """How many rows a group has, and what is measured of them."""
-    measures = [column for name in measured for column in _MEASURES[name](source)]
-    return [_number_of(source).label("count"), *measures]
 
 
 def axes(row: Scope, row_key: Key, column_key: Key, dialect_name: str) -> list[ColumnElement[Any]]:
@@ -209,10 +207,10 @@ def cells(
     counted = nested(
         select(
             *(shown(column) for column in by),
-            _number_of(aged).label("count"),
-            _number_of(aged, status == constant(BuildStatus.SUCCESS)).label("succeeded"),
-            _number_of(aged, status == constant(BuildStatus.FAILED)).label("failed"),
-            *_success_rate(aged),
+            number_of(aged).label("count"),
+            number_of(aged, status == constant(BuildStatus.SUCCESS)).label("succeeded"),
+            number_of(aged, status == constant(BuildStatus.FAILED)).label("failed"),
+            *success_rate(aged),
             func.max(case((aged.c["age"] == 1, status)), type_=Text()).label("latest_status"),
             sql_cast(null(), BigInteger).label("failed_to_concretize"),
         ).group_by(*by)
@@ -230,8 +228,8 @@ def _with_failures(
     by = [failures.c[name] for name in names]
     failed = select(
         *by,
-        *(sql_cast(_number(0), BigInteger).label(name) for name in ("count", "succeeded", "failed")),
-        sql_cast(null(), _DOUBLE).label("success_rate"),
+        *(sql_cast(whole_number(0), BigInteger).label(name) for name in ("count", "succeeded", "failed")),
+        sql_cast(null(), DOUBLE).label("success_rate"),
         sql_cast(null(), Text).label("latest_status"),
         number.label("failed_to_concretize"),
     )
@@ -239,7 +237,7 @@ def _with_failures(
     every = union_all(select(*own), failed.group_by(*by)).subquery()
     both = nested(select(*every.c))
     summed = [
-        sql_cast(func.coalesce(func.sum(both.c[name]), _number(0)), BigInteger).label(name)
+        sql_cast(func.coalesce(func.sum(both.c[name]), whole_number(0)), BigInteger).label(name)
         for name in ("count", "succeeded", "failed", "failed_to_concretize")
     ]
     facts = [func.max(both.c[name]).label(name) for name in ("success_rate", "latest_status")]
@@ -270,7 +268,7 @@ def is_of_package(package: Scope, name: Given, bind: Bind) -> ColumnElement[bool
 def _largest(cells: FromClause, names: Sequence[str], first: int, nested: Nested) -> Select[Any]:
     """The cells in the rows and in the columns that have most builds."""
     by_axis = [[name for name in names if name.startswith(axis)] for axis in ("row", "column")]
-    size = cells.c["count"] + func.coalesce(cells.c["failed_to_concretize"], _number(0))
+    size = cells.c["count"] + func.coalesce(cells.c["failed_to_concretize"], whole_number(0))
     totals = [
         func.sum(size).over(partition_by=[cells.c[name] for name in axis]).label(f"total{number}")
         for number, axis in enumerate(by_axis)
@@ -283,7 +281,9 @@ def _largest(cells: FromClause, names: Sequence[str], first: int, nested: Nested
         for number, axis in enumerate(by_axis)
     ]
     ranked = nested(select(summed, *ranks))
-    return select(ranked).where(ranked.c["rank0"] <= _number(first), ranked.c["rank1"] <= _number(first))
+    return select(ranked).where(
+        ranked.c["rank0"] <= whole_number(first), ranked.c["rank1"] <= whole_number(first)
+    )
 
 
 def labels(axis: str, *, description: str) -> Any:
@@ -306,162 +306,6 @@ def order_of_cells(cells: Scope) -> list[ColumnElement[Any]]:
 
 def _axis(cells: Scope, axis: str) -> list[ColumnElement[Any]]:
     return [column for column in cells.source.c if column.key.startswith(axis)]
-
-
-# Measures ---------------------------------------------------------------------------------------------
-
-_PERCENTS = (50, 95)
-
-
-def ranked(rows: FromClause, names: Sequence[str], facts: Sequence[str]) -> Select[Any]:
-    """The rows with their places by some facts in their groups; those without one are last."""
-    by = [rows.c[name] for name in names]
-    places = []
-    for fact in facts:
-        value = rows.c[fact]
-        place = func.row_number().over(partition_by=by, order_by=value.nulls_last())
-        known = func.count(value, type_=Integer()).over(partition_by=by)
-        places += [place.label(f"{fact}_rank"), known.label(f"{fact}_known")]
-    return select(rows, *places)
-
-
-def _percentiles(rows: FromClause, fact: str, unit: str) -> list[ColumnElement[Any]]:
-    """How many rows have a fact, and by nearest rank which value so many percent of them are up to."""
-    value = rows.c[fact]
-    if f"{fact}_rank" not in rows.c:
-        # Of PostgreSQL, which sorts each group once. It multiplies doubles, and finds the same places.
-        ordered: list[ColumnElement[Any]] = []
-        for percent in _PERCENTS:
-            share: ColumnElement[float] = literal_column(str(percent / 100))
-            at_share = func.percentile_disc(share, type_=value.type).within_group(value)
-            ordered.append(at_share.label(f"p{percent}_{unit}"))
-        return [_known(rows, value).label(f"{fact}_count"), *ordered]
-    rank, known = rows.c[f"{fact}_rank"], rows.c[f"{fact}_known"]
-    alike = rows.c.get("alike")
-    # The last of those that are rounded alike has this rank.
-    first = rank if alike is None else rank - alike + _number(1)
-
-    def at(percent: int) -> ColumnElement[Any]:
-        sought = (known * _number(percent) + _number(99)) // _number(100)
-        return func.max(case((sought.between(first, rank), value)), type_=value.type)
-
-    found = [at(percent).label(f"p{percent}_{unit}") for percent in _PERCENTS]
-    return [_known(rows, value).label(f"{fact}_count"), *found]
-
-
-def _known(rows: FromClause, value: ColumnElement[Any]) -> ColumnElement[int]:
-    """How many have a value; of rows that stand for several, each for those that are rounded `alike`."""
-    alike = rows.c.get("alike")
-    return func.count(value) if alike is None else _sum_of(alike)
-
-
-def _sum_of(numbers: ColumnElement[int]) -> ColumnElement[int]:
-    return sql_cast(func.coalesce(func.sum(numbers), _number(0)), BigInteger)
-
-
-def microseconds(duration: ColumnElement[Any]) -> ColumnElement[int]:
-    """A duration as it is summed up: sums of doubles depend on the order they are added in."""
-    return sql_cast(func.round(duration * _number(1_000_000)), BigInteger)
-
-
-def _total_and_mean(
-    rows: FromClause, fact: str, unit: str
-) -> tuple[ColumnElement[float], ColumnElement[float]]:
-    value, summed = rows.c[fact], rows.c.get("microseconds")
-    total = sql_cast(func.sum(microseconds(value) if summed is None else summed), _DOUBLE)
-    mean = (total / (func.nullif(_known(rows, value), _number(0)) * _number(1_000_000))).cast(_DOUBLE)
-    return (total / _number(1_000_000)).cast(_DOUBLE).label(f"total_{unit}"), mean.label(f"mean_{unit}")
-
-
-def _durations(rows: FromClause) -> list[ColumnElement[Any]]:
-    _, mean = _total_and_mean(rows, "duration_seconds", "seconds")
-    marked = rows.c.get("is_rounded")
-    is_rounded = (_number(0) if marked is None else func.max(marked)) == _number(1)
-    return [*_percentiles(rows, "duration_seconds", "seconds"), mean, is_rounded.label("is_rounded")]
-
-
-def _cpu_times(rows: FromClause) -> list[ColumnElement[Any]]:
-    both = _total_and_mean(rows, "cpu_seconds", "cpu_seconds")
-    return [*_percentiles(rows, "cpu_seconds", "cpu_seconds"), *both]
-
-
-def _peak_memory(rows: FromClause) -> list[ColumnElement[Any]]:
-    most = func.max(rows.c["peak_memory_bytes"]).label("maximum_memory_bytes")
-    return [*_percentiles(rows, "peak_memory_bytes", "memory_bytes"), most]
-
-
-def _success_rate(rows: FromClause) -> list[ColumnElement[Any]]:
-    """Of builds, runs and phases: a phase that failed is an ERROR."""
-    status = rows.c["status"]
-    # SUCCESS is the first of them: of what has it, as most have, no more is asked.
-    ended = (*sorted(FINISHED, reverse=True), "ERROR")
-    has_ended = or_(*(status == constant(one) for one in ended))
-    finished = _number_of(rows, has_ended)
-    succeeded = sql_cast(_number_of(rows, status == constant(BuildStatus.SUCCESS)), _DOUBLE)
-    return [(succeeded / func.nullif(finished, _number(0))).cast(_DOUBLE).label("success_rate")]
-
-
-def _total_bytes(rows: FromClause) -> list[ColumnElement[Any]]:
-    total = sql_cast(func.coalesce(func.sum(rows.c["size_bytes"]), _number(0)), BigInteger)
-    return [total.label("total_bytes")]
-
-
-def _parameter_sets(rows: FromClause) -> list[ColumnElement[Any]]:
-    return [func.count(rows.c["parameter_set_id"].distinct(), type_=BigInteger()).label("parameter_sets")]
-
-
-def _owners(rows: FromClause) -> list[ColumnElement[Any]]:
-    return [func.count(rows.c["owner_id"].distinct(), type_=BigInteger()).label("owners")]
-
-
-_MEASURES: Mapping[str, Callable[[FromClause], list[ColumnElement[Any]]]] = {
-    "successRate": _success_rate,
-    "durations": _durations,
-    "cpuTimes": _cpu_times,
-    "peakMemory": _peak_memory,
-    "totalBytes": _total_bytes,
-    "parameterSets": _parameter_sets,
-    "owners": _owners,
-}
-# What each of them needs to know of a row.
-_NEEDED = {
-    "successRate": "status", "durations": "duration_seconds", "cpuTimes": "cpu_seconds",
-    "peakMemory": "peak_memory_bytes", "totalBytes": "size_bytes", "parameterSets": "parameter_set_id",
-    "owners": "owner_id",
-}  # fmt: skip
-# Those that are computed of places, and what groups are compared by where that is not the measure itself.
-_OF_PLACES = {
-    "durations": {"p50Seconds", "p95Seconds", "meanSeconds"},
-    "cpuTimes": {"p50CpuSeconds", "p95CpuSeconds", "meanCpuSeconds", "totalCpuSeconds"},
-    "peakMemory": {"p50MemoryBytes", "p95MemoryBytes", "maximumMemoryBytes"},
-}
-
-
-def measures_of(facts: Mapping[str, ValueOf], names: Collection[str]) -> list[str]:
-    """What is measured of rows with these facts where fields, filters and orders have these names."""
-    return [
-        name
-        for name, fact in _NEEDED.items()
-        if fact in facts and not _OF_PLACES.get(name, {name}).union({name}).isdisjoint(names)
-    ]
-
-
-def _number_of(rows: FromClause, condition: ColumnElement[bool] | None = None) -> ColumnElement[int]:
-    """How many there are that fulfil a condition, where a row stands for its `weight` if it has one."""
-    weight = rows.c.get("weight")
-    if weight is None:
-        return func.count(type_=BigInteger()) if condition is None else _count_of(condition)
-    total = func.sum(weight) if condition is None else func.sum(weight).filter(condition)
-    return sql_cast(func.coalesce(total, _number(0)), BigInteger)
-
-
-def _count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.count(type_=BigInteger()).filter(condition)
-
-
-def _number(value: int) -> ColumnElement[int]:
-    # Written into the statement: parameters would make PostgreSQL plan anew on every run.
-    return literal_column(str(value), Integer())
 
 
 def _ascending(columns: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:

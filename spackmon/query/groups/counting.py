@@ -11,6 +11,7 @@ from spackmon.query.groups import aggregates, days, facets, references, totals
 from spackmon.query.groups.aggregates import DEFAULT_GROUPS, MAXIMUM_GROUPS
 from spackmon.query.groups.group_keys import Key
 from spackmon.query.groups.histograms import Histograms
+from spackmon.query.groups.measures import measures_of
 from spackmon.query.meanings.fields import SQL, argument
 from spackmon.query.meanings.meaning import At, Meaning, object_type
 from spackmon.query.meanings.order_by import ordered
@@ -102,7 +103,7 @@ class Grouped(Meaning):
         names = {part.name for part in statement.fields(at).values()}
         for name in arguments.keys() & {"having", "orderBy"}:
             names |= arguments[name].names()
-        return keys, aggregates.measures_of(self.facts, names)
+        return keys, measures_of(self.facts, names)
 
     def _known(self, rows: Rows, keys: Sequence[Key], measured: Sequence[str]) -> Facets | None:
         """The facets that know all that is asked; durations they know of all of their builds alone."""

@@ -26,9 +26,10 @@ from sqlalchemy import (
 from sqlalchemy import cast as sql_cast
 
 from spackmon.models import Build, BuildFacet, BuildFacetChange, BuildFacetDuration
-from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys, grouped, microseconds, ranked
+from spackmon.query.groups.aggregates import KEY_PREFIX, check_keys, grouped
 from spackmon.query.groups.facets import columns, columns_of, counted
 from spackmon.query.groups.group_keys import Key
+from spackmon.query.groups.measures import microseconds, ranked
 from spackmon.query.rows.facets import Facets, Nested
 from spackmon.query.rows.paging import Rows
 

@@ -5,10 +5,8 @@ gives exactly the other rows. An empty list, wherever it stands, matches nothing
 """
 
 import json
-import operator
 from collections.abc import Callable, Iterable
 from functools import reduce
-from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
 from sqlalchemy import (
@@ -35,6 +33,7 @@ from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, OtherCompiler, Spec, Tag
 from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
+from spackmon.query.rows.operators import checked, compared, contains, unless
 from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Above, Reported, Shared
 from spackmon.query.rows.tags import Tags, sets_of
@@ -43,9 +42,6 @@ from spackmon.query.sql.conditions import Among, Belongs, Condition, Filtering, 
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.scope import Attribute, Scope, is_unique, referred_table
 from spackmon.query.sql.values import Given, plain
-
-# Above every character in byte order, as UTF-8 goes.
-_HIGHEST_CHARACTER = constant("\U0010ffff")
 
 _ONE = literal_column("1", Integer())
 
@@ -61,17 +57,16 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
 
         def holds(name: str, value: Given) -> ColumnElement[bool]:
             if name == "eq" and holder.reference is not None and holder.is_found_by(attribute):
-                operand = filtering.bind(value, holder[attribute].type, convert or _checked)
+                operand = filtering.bind(value, holder[attribute].type, convert or checked)
                 # Of two indexes SQLite takes either: a row has few that belong to it, a person has many.
                 leads = filtering.dialect_name != "sqlite" or not holder.is_led
                 reference = holder.reference if leads else holder.reference + literal_column("0", Integer())
                 return _refers(reference, holder, attribute, operand)
-            return _operator(name, holder[attribute], value, convert or _checked, filtering)
+            return compared(name, holder[attribute], value, convert or checked, filtering)
 
         def of_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
             return _all(
-                _operator(name, column, value, convert or _checked, filtering)
-                for name, value in _given(given)
+                compared(name, column, value, convert or checked, filtering) for name, value in _given(given)
             )
 
         newest = newest_within(row, path, given, lambda other: predicate(other, given, filtering).holds)
@@ -110,8 +105,7 @@ def compares_value(
         column = value_of(row)
         return Condition(
             _all(
-                _operator(name, column, value, convert or _checked, filtering)
-                for name, value in _given(given)
+                compared(name, column, value, convert or checked, filtering) for name, value in _given(given)
             )
         )
 
@@ -167,7 +161,7 @@ def has_element(*path: Attribute) -> Predicate:
             element = filtering.bind(
                 value, Text(), lambda text: "," + json.dumps(without_nul("contains", text))
             )
-            return _contains(elements, element, filtering)
+            return contains(elements, element, filtering)
 
         return Condition(_all(holds(name, value) for name, value in _given(given)))
 
@@ -276,7 +270,7 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
         belonging = (belongs.found if isinstance(belongs, Reported) else belongs)(row, other)
         conditions = _conditions(input_name, value, other, filtering)
         passes = _all(one.holds for one in conditions)
-        sought = _unless(passes) if name == "every" else passes
+        sought = unless(passes) if name == "every" else passes
         rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
         if is_walked:
             # PostgreSQL asks it of a row at a time: else it joins all rows before it shows the first.
@@ -320,7 +314,7 @@ def has_tags(input_name: str, tags: Tags) -> Predicate:
         tag = row.beneath(Tag.__table__)
         found = sets_of(tag)
         passes = _passes(input_name, value, tag, filtering)
-        sought = _unless(passes) if name == "every" else passes
+        sought = unless(passes) if name == "every" else passes
         return select(found).select_from(tag.joined()).where(sought, *tag.is_counted()).correlate(None)
 
     def quantified(name: str, value: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
@@ -380,7 +374,7 @@ def does_not_hold(input_name: str) -> Predicate:
     """A filter does not hold."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        return Condition(_unless(_passes(input_name, given, row, filtering)))
+        return Condition(unless(_passes(input_name, given, row, filtering)))
 
     return predicate
 
@@ -416,70 +410,9 @@ def _all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
     return and_(true(), *conditions)
 
 
-def _unless(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return not_(func.coalesce(condition, false()))
-
-
 def _given(given: Given) -> list[tuple[str, Given]]:
     members = list(given.members().items())
     for name, value in members:
         if value.value is None:
             raise Refused(Code.FILTER_NULL, f"`{name}` must not be null: leave it out, or use `isNull`")
     return members
-
-
-def _contains(
-    text: ColumnElement[Any], part: ColumnElement[Any], filtering: Filtering
-) -> ColumnElement[bool]:
-    position = func.instr if filtering.dialect_name == "sqlite" else func.strpos
-    return position(text, part, type_=Integer()) > 0
-
-
-def _checked(value: Any) -> Any:
-    value = plain(value)
-    return without_nul("a filter's value", value) if isinstance(value, str) else value
-
-
-def _ends_with(text: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[bool]:
-    start = func.length(text, type_=Integer()) - func.length(end, type_=Integer()) + _ONE
-    return and_(start >= _ONE, func.substr(text, start) == end)
-
-
-_COMPARISONS: dict[str, Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[bool]]] = {
-    "eq": operator.eq,
-    "ne": lambda column, value: column.is_distinct_from(value),
-    "lt": operator.lt,
-    "le": operator.le,
-    "gt": operator.gt,
-    "ge": operator.ge,
-    "startsWith": lambda column, value: and_(column >= value, column < value.concat(_HIGHEST_CHARACTER)),
-    "endsWith": _ends_with,
-}
-_INSENSITIVE = "Insensitive"
-_LOWER_ASCII = str.maketrans(ascii_uppercase, ascii_lowercase)
-
-
-def _operator(
-    name: str,
-    column: ColumnElement[Any],
-    given: Given,
-    convert: Callable[[Any], Any],
-    filtering: Filtering,
-) -> ColumnElement[bool]:
-    if name == "isNull":
-        return column.is_(None) == filtering.bind(given, Boolean())
-    if name == "in":
-        return filtering.is_among(column, given, convert)
-    if name == "notIn":
-        return _unless(filtering.is_among(column, given, convert))
-    if name.endswith(_INSENSITIVE):
-        # SQLite lowers ASCII letters alone; so does PostgreSQL where texts are in the order of bytes.
-        lowered = func.lower(column, type_=column.type)
-        sensitive = name.removesuffix(_INSENSITIVE)
-        return _operator(
-            sensitive, lowered, given, lambda value: convert(value).translate(_LOWER_ASCII), filtering
-        )
-    operand = filtering.bind(given, column.type, convert)
-    if name == "contains":
-        return _contains(column, operand, filtering)
-    return _COMPARISONS[name](column, operand)
