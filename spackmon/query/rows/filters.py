@@ -84,9 +84,9 @@ def compares_shared(reference: Attribute, attribute: Attribute) -> Predicate:
             if name == "isNull":
                 return row[reference].is_(None) == filtering.bind(value, Boolean())
             if name in ("ne", "notIn"):
-                return _unless(holds("eq" if name == "ne" else "in", value))
+                return unless(holds("eq" if name == "ne" else "in", value))
             text = row.beneath(referred_table(reference))
-            passes = _operator(name, text[attribute], value, _checked, filtering)
+            passes = compared(name, text[attribute], value, checked, filtering)
             found = select(text.row_id).select_from(text.source).where(passes).correlate(None)
             # Where no text passes, no row is looked at.
             return and_(found.exists(), among(row[reference], found))
