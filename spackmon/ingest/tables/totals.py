@@ -5,6 +5,7 @@ A build counts to its owner and to what its newest run has: once with the status
 facet, once with the facet. Whoever changes one of these says so here, where it changes.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,26 +27,15 @@ _OF_EVENTS = (
 )
 """What is counted of a run's events, in which column it is, and which runs have it."""
 
+# Of tags the set is given.
 _CHANGE = over_rows(
-    "owner_id bigint, tag_set_id bigint, first_error_group_id bigint, error_count integer,"
-    " warning_count integer, facet_id bigint, build_count integer",
+    "kind text, key_id bigint, facet_id bigint, build_count integer",
     f"""
     {_INTO}
-    SELECT c.kind, c.key_id, c.facet_id, sum(c.build_count)
-    FROM (
-        SELECT '{TotalOf.OWNER}' AS kind, i.owner_id AS key_id, i.facet_id, i.build_count FROM {{input}} i
-        {
-        " ".join(
-            f"UNION ALL SELECT '{kind}', i.{column}, i.facet_id, i.build_count FROM {{input}} i"
-            f" WHERE i.{column} {is_there}"
-            for kind, column, is_there in _OF_EVENTS
-        )
-    }
-        UNION ALL
-        SELECT '{TotalOf.TAG}', t.tag_id, i.facet_id, i.build_count
-        FROM {{input}} i JOIN tag_set_member t ON t.tag_set_id = i.tag_set_id
-    ) c
-    GROUP BY c.kind, c.key_id, c.facet_id HAVING sum(c.build_count) <> 0
+    SELECT i.kind, i.key_id, i.facet_id, i.build_count FROM {{input}} i WHERE i.kind <> '{TotalOf.TAG}'
+    UNION ALL
+    SELECT i.kind, t.tag_id, i.facet_id, i.build_count
+    FROM {{input}} i JOIN tag_set_member t ON t.tag_set_id = i.key_id WHERE i.kind = '{TotalOf.TAG}'
     """,  # noqa: S608 -- of our own constants
 )
 
@@ -156,7 +146,20 @@ Counted = tuple[int, int | None, int | None, int, int, int, int]
 
 def change(connection: Connection, changes: Iterable[Counted]) -> None:
     """Count some builds more or less."""
-    rows = list(changes)
+    counts: Counter[tuple[TotalOf, int, int]] = Counter()
+    for owner_id, tag_set_id, first_error_group_id, error_count, warning_count, facet_id, count in changes:
+        for kind, key_id in (
+            (TotalOf.OWNER, owner_id),
+            (TotalOf.TAG, tag_set_id),
+            (TotalOf.FIRST_ERROR, first_error_group_id),
+            (TotalOf.ERRORS, error_count or None),
+            (TotalOf.WARNINGS, warning_count or None),
+        ):
+            if key_id is not None:
+                counts[kind, key_id, facet_id] += count
+    rows = [
+        (kind.value, key_id, facet_id, count) for (kind, key_id, facet_id), count in counts.items() if count
+    ]
     if rows:
         _CHANGE.run(connection, rows)
         _fold_alone(connection)
