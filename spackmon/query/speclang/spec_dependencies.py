@@ -147,9 +147,20 @@ class Dependencies:
     def _direct(self, edge: AbstractEdge) -> list[Found]:
         """The specs with an edge to what is called as is asked for, and those with one that provides it."""
         found = [self._with_edge(edge, edge.virtuals, by_name=True)]
-        if edge.spec.name is not None:
-            found.append(self._with_edge(edge, (edge.spec.name,), by_name=False))
+        name = edge.spec.name
+        if name is not None:
+            found.append(self._with_edge(edge, (name,), by_name=False).where(*self._is_virtual(name)))
         return found
+
+    def _is_virtual(self, name: str) -> list[ColumnElement[bool]]:
+        """Anything provides what is called so, which is asked once: of most names nothing is looked up."""
+        if not self._row_by_row:
+            return []
+        provided = _PROVIDED.c
+        # The first by the index: to find any, PostgreSQL would read the whole table where there is none.
+        first = select(provided.spec_id).where(provided.virtual == name).order_by(provided.spec_id)
+        known = self._lookups.of(("virtual", name), lambda: first.limit(literal_column("1")))
+        return [known.scalar_subquery().is_not(None)]
 
     def _with_edge(self, edge: AbstractEdge, virtuals: tuple[str, ...], *, by_name: bool) -> Found:
         """The specs that have such an edge, which provides one of these virtuals and those of `edge`."""
@@ -233,6 +244,7 @@ class Dependencies:
         judging = self._inner if self._row_by_row else self._judging()
         provider, provided = Spec.__table__.alias(), ProvidedVirtual.__table__.alias()
         by_virtual = select(provided.c.spec_id).where(
+            *self._is_virtual(edge.spec.name),
             provided.c.virtual == edge.spec.name,
             provided.c.by_caret,
             provided.c.child_id == provider.c.id,
