@@ -58,17 +58,21 @@ class Histograms:
         are_many = self.facets.count(self.nested, _ZERO) > literal_column(str(MOST_EXACT))
         whole = self._facets(keys, with_installed=with_installed)
         names = [column.name for column in whole.c if column.name.startswith(KEY_PREFIX)]
-        found = union_all(
-            self._one_by_one(keys, names, not_(are_many)),
-            self._counted(whole, names).where(are_many),
-            self._timed(whole, names, are_many),
-        )
-        return grouped(self.nested(select(found.subquery())), names, measured)
+        builds = self._builds(keys, not_(are_many))
+        many = self._counted(whole, names).where(are_many), self._timed(whole, names, are_many)
+        if self.dialect_name != "postgresql":
+            return self._grouped([self._placed(builds, names), *many], names, measured)
+        # It sorts durations within each group, in a third of the time that places take.
+        few = grouped(builds, names, measured).having(not_(are_many))
+        return select(union_all(few, self._grouped(many, names, measured).having(are_many)).subquery())
 
-    def _one_by_one(
-        self, keys: Sequence[Key], names: Sequence[str], are_few: ColumnElement[bool]
+    def _grouped(
+        self, rows: Sequence[Select[Any]], names: Sequence[str], measured: Sequence[str]
     ) -> Select[Any]:
-        """Each build by its place among the durations of its group."""
+        return grouped(self.nested(select(union_all(*rows).subquery())), names, measured)
+
+    def _builds(self, keys: Sequence[Key], are_few: ColumnElement[bool]) -> FromClause:
+        """Each build."""
         rows = self.builds.narrowed(are_few)
         own = rows.row.column("facet_id")
         # Facets are thousands, and the specs of builds hundreds of thousands.
@@ -79,12 +83,16 @@ class Histograms:
             for column in columns_of(facet, key, self.dialect_name, KEY_PREFIX + key.name)
         ]
         facts = [rows.row[fact].label(fact.key) for fact in (Build.status, Build.duration_seconds)]
-        builds = self.nested(ranked(self.nested(rows.whole(*labelled, *facts)), names, ["duration_seconds"]))
-        duration = builds.c["duration_seconds"]
+        return self.nested(rows.whole(*labelled, *facts))
+
+    def _placed(self, builds: FromClause, names: Sequence[str]) -> Select[Any]:
+        """Each build by its place among the durations of its group."""
+        placed = self.nested(ranked(builds, names, ["duration_seconds"]))
+        duration = placed.c["duration_seconds"]
         return _row(
-            builds, names, builds.c["status"], weight=_ONE, duration_seconds=duration,
-            duration_seconds_rank=builds.c["duration_seconds_rank"],
-            duration_seconds_known=builds.c["duration_seconds_known"],
+            placed, names, placed.c["status"], weight=_ONE, duration_seconds=duration,
+            duration_seconds_rank=placed.c["duration_seconds_rank"],
+            duration_seconds_known=placed.c["duration_seconds_known"],
             alike=case((duration.is_(None), _ZERO), else_=_ONE),
             microseconds=func.coalesce(microseconds(duration), _ZERO), is_rounded=_ZERO,
         )  # fmt: skip
