@@ -54,6 +54,7 @@ class BuildEnvironment(Base):
 _HASHED = text("hash IS NOT NULL")
 _WAITS = text("spec_id IS NULL")
 # Who looks for what most builds have, finds it anywhere.
+_STATUS = {"values": tuple(BuildStatus), "usual": BuildStatus.SUCCESS}
 _IS_UNUSUAL = text("status <> 'SUCCESS'")
 _OF_CI = text("ci_job_id IS NOT NULL")
 
@@ -223,7 +224,7 @@ class Build(Base):
     duration_seconds: Mapped[float | None] = mapped_column(Float(53))
     cpu_seconds: Mapped[float | None] = mapped_column(Float(53))
     peak_memory_bytes: Mapped[int | None] = mapped_column(RowId)
-    status: Mapped[str] = mapped_column(ByteOrderedText, info={"values": tuple(BuildStatus)})
+    status: Mapped[str] = mapped_column(ByteOrderedText, info=_STATUS)
     installed_from: Mapped[str | None] = mapped_column(ByteOrderedText)
     prefix: Mapped[str | None] = mapped_column(ByteOrderedText)
 

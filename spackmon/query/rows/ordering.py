@@ -9,7 +9,18 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from sqlalchemy import BigInteger, ColumnElement, Float, Integer, Select, case, literal_column, or_, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Integer,
+    Select,
+    and_,
+    case,
+    literal_column,
+    or_,
+    select,
+)
 
 from spackmon.models.columns import UtcDateTime
 from spackmon.query.rows.sort_keys import SortKey, beyond, sort_key, sort_value
@@ -67,7 +78,7 @@ def parts_of(row: Scope, path: Path, keys: Sequence[SortKey], page: Placed, bind
         return []
     column, id_ = columns[-1], path[0].class_.id
     if len(path) == 1 and "values" in column.info:
-        return parts.of_values(column.info["values"])
+        return parts.of_values(column.info["values"], column.info["usual"])
     if len(path) == 1 and keys[0].may_be_null and has_index_of_nulls(path[0]):
         return parts.with_value_and_without(nulls_by_id=True)
     if len(path) == 1 and keys[0].may_be_null and has_index(path[0], id_):
@@ -87,11 +98,22 @@ class _Parts:
     page: Placed
     bind: Bind
 
-    def of_values(self, values: Sequence[str]) -> list[Select[Any]]:
-        """The rows of each value that the column may have: an index of a value's rows is one of their ids."""
+    def of_values(self, values: Sequence[str], usual: str) -> list[Select[Any]]:
+        """The rows of each value that the column may have: an index of a value's rows is one of their ids.
+
+        Those of the `usual` one are in none.
+        """
         value, number = self.keys
         by_id = [number.ordered(from_end=self.page.from_end)]
-        return [self._part(self.keys, by_id, value.value == constant(one)) for one in values]
+        # SQLite takes an index of some rows where its condition is written, and draws no conclusions.
+        is_unusual = value.value != constant(usual)
+        return [
+            self._part(
+                self.keys, by_id, value.value == constant(one) if one == usual
+                else and_(value.value == constant(one), is_unusual),
+            )
+            for one in values
+        ]  # fmt: skip
 
     def with_value_and_without(self, *, nulls_by_id: bool) -> list[Select[Any]]:
         """The rows that have a value, and those that have none, which stand last.
