@@ -4,7 +4,7 @@ import strawberry
 
 from spackmon import models
 from spackmon.query.meanings.fields import column, connection, identity
-from spackmon.query.rows.tags import builds_tagged
+from spackmon.query.rows.tags import builds_tagged, newest_tagged
 from spackmon.schema.groups import BuildConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun
@@ -19,6 +19,7 @@ class Tag(Node):
     builds: BuildConnection = connection(
         models.Build,
         belongs=builds_tagged,
+        newest=newest_tagged,
         filters=True,
         description="The builds whose newest attempt has it.",
     )

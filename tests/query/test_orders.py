@@ -256,6 +256,13 @@ def test_rows_are_listed_by_their_tags_alike_whether_the_newest_have_them_or_not
             one for one, of_row in named.items() if word in of_row
         ]
         assert found["totalCount"] == len(found["nodes"])
+    if noun == "builds":
+        of_tag = "name builds(first: 100) { nodes { id } }"
+        document = f"query of_tags_{common}_{most} {{ tags(first: 20) {{ nodes {{ {of_tag} }} }} }}"
+        of_tags = {tag["name"]: tag["builds"]["nodes"] for tag in furnished.ask(document)["tags"]["nodes"]}
+        assert words <= of_tags.keys()
+        for word, builds in of_tags.items():
+            assert [one["id"] for one in builds] == [one for one, tags_ in named.items() if word in tags_]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ class Connected(Meaning):
     belongs to a row may be found by a `walk` too, and its number be `counted` beforehand. `words` is the
     column that the argument `search` looks at. `among` may know a walk of the rows of which some of what
     belongs to them passes a filter. `led` is in place of `belongs` where rows are found in several ways.
+    None of what belongs to a row has an id above its `newest`, at which PostgreSQL begins.
     """
 
     model: Any
@@ -78,6 +79,7 @@ class Connected(Meaning):
     words: Attribute | None = None
     among: Among | None = None
     led: Leads | None = None
+    newest: Callable[[Scope, Scope], ColumnElement[Any]] | None = None
 
     def page(self, selected: Selected, measure: "Measure") -> int:
         """See Meaning."""
@@ -123,10 +125,20 @@ class Connected(Meaning):
         if "orderBy" not in arguments:
             for path in self.order:
                 order.append(sort_key(child.along(path[:-1])[path[-1]], descending=False))
-        newest = [one.newest for one in conditions if one.newest is not None and self.belongs is None]
+        newest = self._newest_of(child, conditions, at, statement)
         known, number = partial(self._facets, at, statement), partial(self._total, at, statement)
         sole = sole_column(at, statement) if len(order) == 1 else None
         return Rows(child, holds, driver, order, ways, newest, known, number, sole)
+
+    def _newest_of(
+        self, child: Scope, conditions: Sequence[Condition], at: At, statement: "Statement"
+    ) -> list[ColumnElement[Any]]:
+        """Ids that no row is above."""
+        if self.belongs is None:
+            return [one.newest for one in conditions if one.newest is not None]
+        if self.newest is None or statement.dialect_name == "sqlite":
+            return []
+        return [self.newest(at.row, child)]
 
     @property
     def _may_be_counted(self) -> bool:

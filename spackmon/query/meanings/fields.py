@@ -181,6 +181,7 @@ def connection(
     words: Attribute | None = None,
     among: Among | None = None,
     led: Leads | None = None,
+    newest: Callable[[Scope, Scope], ColumnElement[Any]] | None = None,
     filters: bool = False,
 ) -> Any:
     """A field that is a Relay connection over a table; its noun's filter and order become arguments."""
@@ -196,7 +197,9 @@ def connection(
             argument("satisfying", str | None, "Only what satisfies this, in Spack's spec language."),
             JUDGED_AS,
         ]
-    meaning = Connected(model, belongs, satisfying, _paths(order), rows, walk, counted, words, among, led)
+    meaning = Connected(
+        model, belongs, satisfying, _paths(order), rows, walk, counted, words, among, led, newest
+    )
     return _field(meaning, description, arguments=arguments, filters=filters)
 
 

@@ -15,7 +15,7 @@ from spackmon.query.sql.values import Given
 
 _MOST, FEW = 60_000, 2_000
 _NONE = literal_column("0", Integer())
-_ABOVE_ALL = literal_column(str(2**63 - 1), BigInteger())
+ABOVE_ALL = literal_column(str(2**63 - 1), BigInteger())
 _LOWER, _UPPER = frozenset({"gt", "ge"}), frozenset({"lt", "le"})
 
 
@@ -39,7 +39,7 @@ def newest_within(
     other = row.beneath(row.table).led()
     within = select(other.row_id).select_from(other.source).where(holds(other))
     some = within.limit(literal_column(str(_MOST + 1))).correlate(None).subquery(row.new_name())
-    greatest = case((func.count() <= _MOST, func.max(some.c["id"])), else_=_ABOVE_ALL)
+    greatest = case((func.count() <= _MOST, func.max(some.c["id"])), else_=ABOVE_ALL)
     return select(greatest).select_from(some).scalar_subquery()
 
 

@@ -123,6 +123,14 @@ class Counted:
         return holds
 
 
+def number_of_tagged(tag_id: ColumnElement[Any]) -> ColumnElement[int]:
+    """How many builds have the tag of this id."""
+    every = counts(TotalOf.TAG)
+    number = func.coalesce(func.sum(every.c["build_count"]), literal_column("0"), type_=BigInteger())
+    found = select(number).where(every.c["key_id"] == tag_id)
+    return found.correlate_except(every).scalar_subquery()
+
+
 def parts_of(where: Given, filtering: Filtering) -> Iterator[Given]:
     """The filters of one field each that together are a filter of builds."""
     for name, value in where.members().items():
