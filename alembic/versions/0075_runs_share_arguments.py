@@ -33,6 +33,12 @@ def _some_have(table: str) -> dict[str, str]:
     return {f"ix_{table}_{n}_id": f"({n}, id) WHERE {n} > 0" for n in ("error_count", "warning_count")}
 
 
+def _step(moment: str, seconds: int) -> str:
+    # As 0076 has it, which has nothing to make then.
+    return f"CAST(date_part('epoch', {moment} AT TIME ZONE 'UTC') / {seconds} AS integer)"
+
+
+_BEGAN = f"COALESCE({_step('started_at', 128)}, id / 2 - 2147483647 - 1)"
 _BUILD = Replacing(
     "build",
     ", ".join((
@@ -64,7 +70,7 @@ _BUILD = Replacing(
         "ix_build_no_started_at": "(id) WHERE started_at IS NULL",
         "ix_build_no_finished_at": "(id) WHERE finished_at IS NULL",
         "ix_build_duration_seconds_id": "(duration_seconds DESC NULLS LAST, id DESC)",
-        "ix_build_facet_id_started_at_id": "(facet_id, started_at DESC NULLS LAST, id DESC)",
+        "ix_build_facet_id_began": f"(facet_id, {_BEGAN})",
         **_some_have("build"),
     },
     {
@@ -122,8 +128,8 @@ _CLAIM = Replacing(
         "pk_claim": "(id)",
         "uq_claim_owner_id_kind_key": "(owner_id, kind, key)",
         "ix_claim_attempt_id": "(attempt_id)",
-        "ix_claim_package_id_window_ends_at": "(package_id, window_ends_at)",
-        "ix_claim_spec_id_window_ends_at": "(spec_id, window_ends_at)",
+        "ix_claim_package_id_window": f"(package_id, {_step('window_ends_at', 1024)})",
+        "ix_claim_spec_id_window": f"(spec_id, {_step('window_ends_at', 1024)})",
         "ix_claim_prefix": "(package_id, prefix, window_ends_at) WHERE prefix IS NOT NULL",
         "ix_claim_untimed": f"(spec_id, kind, id) {_UNTIMED}",
         "ix_claim_untimed_of_hash": f"(spec_hash, kind, id) {_UNTIMED}",

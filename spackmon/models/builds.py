@@ -32,6 +32,7 @@ from spackmon.models.columns import (
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
 from spackmon.models.people import Person
+from spackmon.models.steps import began
 from spackmon.status import BuildStatus
 
 
@@ -240,9 +241,7 @@ for name in ("started_at", "finished_at"):
 # As many as there are of a source that says whole seconds may have taken as long.
 Index("ix_build_duration_seconds_id", Build.duration_seconds.desc().nulls_last(), Build.id.desc())
 # The newest build of a facet.
-Index(
-    "ix_build_facet_id_started_at_id", Build.facet_id, Build.started_at.desc().nulls_last(), Build.id.desc()
-)
+Index("ix_build_facet_id_began", Build.facet_id, began(Build.started_at, Build.id))
 
 
 BUILDS_OF_CHUNK = 256

@@ -11,6 +11,7 @@ from spackmon.models.columns import Base, ByteOrderedText, JsonText, NarrowId, R
 from spackmon.models.graph import Package, Spec
 from spackmon.models.logs import Log
 from spackmon.models.people import Person
+from spackmon.models.steps import window_ends
 
 _UNTIMED = text("window_begins_at IS NULL")
 # Most claims of clients that report as they build name none.
@@ -42,8 +43,8 @@ class Claim(Base):
     __tablename__ = "claim"
     __table_args__ = (
         UniqueConstraint("owner_id", "kind", "key"),
-        Index(None, "package_id", "window_ends_at"),
-        Index(None, "spec_id", "window_ends_at"),
+        Index("ix_claim_package_id_window", "package_id", window_ends()),
+        Index("ix_claim_spec_id_window", "spec_id", window_ends()),
         Index(
             "ix_claim_prefix",
             "package_id",

@@ -262,6 +262,28 @@ def test_the_cells_of_a_table_are_those_of_a_plain_loop(site: AskedSite) -> None
     check()
 
 
+def test_the_latest_status_is_that_of_the_build_that_began_last_by_however_little(site: AskedSite) -> None:
+    ids = [site.build(spec("zlib", "1.3"), host=f"node-{number}") for number in range(6)]
+    dice = random.Random(7)
+    begin = datetime(2026, 1, 1, tzinfo=UTC)
+    near = [begin + timedelta(seconds=seconds) for seconds in (0, 0.000001, 40, 63.999999, 64, 64.5, 128)]
+    extremes = [datetime(year, 1, 1, tzinfo=UTC) for year in (1, 1969, 9999)]
+    for _ in range(30):
+        moments = dice.choice([[None], [None, *near], near, [None, *near, *extremes]])
+        rows = [(dice.choice(moments), one, dice.choice(["SUCCESS", "FAILED"])) for one in ids]
+
+        def write(connection: Connection, rows: list[Any] = rows) -> None:
+            for began, one, status in rows:
+                change = update(Build).where(Build.id == one)
+                connection.execute(change.values(started_at=began, status=status))
+            count(connection)
+
+        site.database.write_once(write)
+        asked = site.ask("{ matrix(rows: PACKAGE, columns: COMPILER) { cells { count latestStatus } } }")
+        *_, latest = max((began is not None, began or begin, one, status) for began, one, status in rows)
+        assert asked["matrix"]["cells"] == [{"count": 6, "latestStatus": latest}]
+
+
 def test_what_facets_know_is_counted_without_looking_at_builds(site: AskedSite) -> None:
     furnish(site)
 

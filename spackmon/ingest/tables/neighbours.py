@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.rows import over_rows
+from spackmon.ingest.rows import RowStatement, over_rows
+from spackmon.models.steps import SECONDS_OF_CLAIMS, in_steps
 from spackmon.runs.claim import OF_COMMANDS, Claim
 from spackmon.runs.untimed import NEWEST
 from spackmon.status import SourceKind
@@ -32,12 +33,21 @@ _SHARING = (
     ),
 )
 
+
+def _step(moment: str) -> str:
+    return in_steps(moment, SECONDS_OF_CLAIMS)
+
+
 # Whether there is any claim without times beside `m`. Nearly always there is none, and to look for that costs
 # a third of looking for the first and the last one of each kind. A window has both ends or none: whatever
 # index is taken has one of them.
-_IS_UNTIMED = "x.window_begins_at IS NULL AND x.window_ends_at IS NULL"
+_IS_UNTIMED = {
+    "sqlite": "x.window_begins_at IS NULL AND x.window_ends_at IS NULL",
+    "postgresql": "x.window_begins_at IS NULL AND x.window_ends_at IS NULL"
+    f" AND {_step('x.window_ends_at')} IS NULL",
+}
 _IS_BESIDE_UNTIMED = " OR ".join(
-    f"EXISTS (SELECT 1 FROM {found} AND {_IS_UNTIMED} AND x.id <> m.id)"  # noqa: S608 -- our own
+    f"EXISTS (SELECT 1 FROM {found} AND {{is_untimed}} AND x.id <> m.id)"  # noqa: S608 -- our own
     for found in (
         "claim x WHERE x.spec_id = m.spec_id",
         *(
@@ -50,13 +60,13 @@ _IS_BESIDE_UNTIMED = " OR ".join(
 )
 
 # Also within the time that was a claim's before it changed.
-_TOUCHES = """
-    c.window_ends_at >= (
-        CASE WHEN :began_at < m.window_begins_at THEN :began_at ELSE m.window_begins_at END
-    ) AND c.window_begins_at <= (
+_BEGINS = "(CASE WHEN :began_at < m.window_begins_at THEN :began_at ELSE m.window_begins_at END)"
+_TOUCHES = f"""
+    {{ends_since}} AND c.window_ends_at >= {_BEGINS} AND c.window_begins_at <= (
         CASE WHEN :ended_at > m.window_ends_at THEN :ended_at ELSE m.window_ends_at END
     )
 """
+_ENDS_SINCE = {"sqlite": "true", "postgresql": f"{_step('c.window_ends_at')} >= {_step(_BEGINS)}"}
 
 # Two hosts contradict each other, but where a report of a whole command names one. It is asked by the numbers
 # of their machines first, which are mostly one.
@@ -78,13 +88,11 @@ _TOUCHING_BY_HASH = " UNION ".join(
 # Claims of two specs contradict each other, unless their DAG hash is one, and so do those of two hosts: where
 # many build a package at a time the others are not even read. The rows of those that are beside one without
 # times have no id.
-_TOUCHING = over_rows(
-    "id bigint",
-    f"""
+_PAIRS = f"""
     WITH m AS MATERIALIZED (
         SELECT m.id, m.spec_id, m.spec_hash, m.package_id, m.prefix, m.kind, m.environment_id, m.attempt_id,
             m.window_begins_at, m.window_ends_at
-        FROM {{input}} i JOIN claim m ON m.id = i.id
+        FROM {{{{input}}}} i JOIN claim m ON m.id = i.id
     )
     SELECT m.id AS claim_id, c.id FROM m
     JOIN claim c ON c.spec_id = m.spec_id AND {_ON_ONE_HOST}
@@ -103,8 +111,11 @@ _TOUCHING = over_rows(
     SELECT m.id, c.id FROM m JOIN claim c ON c.attempt_id = m.attempt_id
     UNION ALL
     SELECT m.id, NULL FROM m WHERE {_IS_BESIDE_UNTIMED}
-    """,  # noqa: S608 -- as above
-)
+"""  # noqa: S608 -- as above
+_TOUCHING = {
+    name: over_rows("id bigint", _PAIRS.format(ends_since=ends_since, is_untimed=_IS_UNTIMED[name]))
+    for name, ends_since in _ENDS_SINCE.items()
+}
 
 _OWN_SPEC = """
     SELECT m.id AS claim_id, m.spec_id AS thing, 0 AS package_id, true AS is_own
@@ -160,24 +171,33 @@ _UNTIMED = over_rows(
     ),
 )
 
-_NEWEST = {
-    via: over_rows(
+
+def _newest(via: str, dialect_name: str) -> RowStatement:
+    """The newest claims with times of what a claim is of; those of a spec PostgreSQL has by their steps."""
+    things, of_thing = _THINGS[via]
+    keys = [_step("{}"), "{}"] if via == "spec" and dialect_name == "postgresql" else ["{}"]
+    of_x, of_c, of_t = (
+        [key.format(moment) for key in keys]
+        for moment in ("x.window_ends_at", "c.window_ends_at", "t.ends_at")
+    )
+    return over_rows(
         "id bigint",
         f"""
         WITH t AS MATERIALIZED (
             SELECT t.*, COALESCE((
                 SELECT x.window_ends_at FROM claim x
-                WHERE {of_thing.format(x="x")} AND x.window_ends_at IS NOT NULL
-                ORDER BY x.window_ends_at DESC LIMIT 1 OFFSET {NEWEST - 1}
+                WHERE {of_thing.format(x="x")} AND {of_x[0]} IS NOT NULL
+                ORDER BY {", ".join(f"{key} DESC" for key in of_x)} LIMIT 1 OFFSET {NEWEST - 1}
             ), :earliest_at) AS ends_at
             FROM ({things}) t
         )
-        SELECT t.claim_id, c.id
-        FROM t JOIN claim c ON {of_thing.format(x="c")} AND c.window_ends_at >= t.ends_at
+        SELECT t.claim_id, c.id FROM t JOIN claim c ON {of_thing.format(x="c")}
+            AND {" AND ".join(f"{own} >= {least}" for own, least in zip(of_c, of_t, strict=True))}
         """,  # noqa: S608 -- as above
     )
-    for via, (things, of_thing) in _THINGS.items()
-}
+
+
+_NEWEST = {(via, name): _newest(via, name) for via in _THINGS for name in _ENDS_SINCE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +220,7 @@ def neighbours(
     """
     ids = sorted((claim.id,) for claim in claims)
     began_at, ended_at = was or (None, None)
-    touching = _TOUCHING.run(connection, ids, began_at=began_at, ended_at=ended_at)
+    touching = _TOUCHING[connection.dialect.name].run(connection, ids, began_at=began_at, ended_at=ended_at)
     near = Near({(row.claim_id, row.id) for row in touching if row.id is not None}, set())
     kinds = {claim.id: claim.kind for claim in claims if claim.span is None}
     rows = _UNTIMED.run(connection, [(row.claim_id,) for row in touching if row.id is None])
@@ -222,7 +242,8 @@ def _add(
         if row.first_id == row.last_id and row.kind != untimed.get(row.claim_id)
     }
     alone = [(claim_id,) for claim_id in sorted(set(untimed) - crowded)]
-    newest = {(row.claim_id, row.id) for row in _NEWEST[via].run(connection, alone, earliest_at=_EARLIEST)}
+    found = _NEWEST[via, connection.dialect.name].run(connection, alone, earliest_at=_EARLIEST)
+    newest = {(row.claim_id, row.id) for row in found}
     # Also of one that has a rival now: the only one of its kind may have been placed beside it before.
     near.pairs.update(only | newest)
     near.candidates.update(pair for pair in only | newest if pair[0] in untimed and pair[0] not in crowded)

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, case, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, case, func, literal_column, select, true
 
 from spackmon.models import Build, BuildFacet
+from spackmon.models.steps import began
 from spackmon.query.groups import facets
 from spackmon.query.groups.aggregates import cells, table
 from spackmon.query.groups.group_keys import Key
@@ -47,18 +48,23 @@ class Table:
         source, weight, holds = facets.counted(found, self.nested, with_installed=with_installed)
         if is_of_package is not None:
             holds.append(is_of_package(facets.package_of(facet)))
-        one, newest = Build.__table__.alias(), Build.__table__.alias()
+        joined, newest = self._with_newest(facet, facet.joined(source))
+        shown: list[Any] = [*columns, weight, newest.c.id, newest.c.started_at]
+        return self._cells(select(*shown).select_from(joined).where(*holds), columns)
+
+    def _with_newest(self, facet: Scope, source: FromClause) -> tuple[FromClause, FromClause]:
+        """Facets, joined to the newest build of each, and these builds."""
+        one = Build.__table__.alias()
         newest_first = one.c.started_at.desc().nulls_last(), one.c.id.desc()
-        newest_id = select(one.c.id).where(one.c.facet_id == facet.row_id).order_by(*newest_first)
-        newest_id = newest_id.limit(literal_column("1")).correlate_except(one)
-        weighted = self.nested(
-            select(*columns, weight, newest_id.scalar_subquery().label("newest_id"))
-            .select_from(facet.joined(source))
-            .where(*holds)
-        )
-        joined = weighted.outerjoin(newest, newest.c.id == weighted.c["newest_id"])
-        shown: list[Any] = [weighted, newest.c.id, newest.c.started_at]
-        return self._cells(select(*shown).select_from(joined), columns)
+        of_facet: Select[Any] = select(one.c.id, one.c.started_at).where(one.c.facet_id == facet.row_id)
+        of_facet = of_facet.limit(literal_column("1")).correlate_except(one)
+        if self.dialect_name == "sqlite":
+            newest: FromClause = Build.__table__.alias()
+            newest_id = of_facet.with_only_columns(one.c.id).order_by(*newest_first).scalar_subquery()
+            return source.outerjoin(newest, newest.c.id == newest_id), newest
+        # The row is read for what its step does not tell, and so has all that is shown.
+        newest = of_facet.order_by(began(one.c.started_at, one.c.id).desc(), *newest_first).lateral()
+        return source.outerjoin(newest, true()), newest
 
     def of(self, builds: Rows) -> Select[Any]:
         """Of some builds."""
