@@ -78,10 +78,10 @@ class Contents:
 
     def driver(self, holds: ColumnElement[bool]) -> Driver:
         """Walks them; `holds` as of the method of this name."""
-        if self._is_sqlite and self.version_id is not None:
+        if self._is_sqlite:
             contained = BuildContent.__table__.alias()
-            places = contained.c.chunk, contained.c.place
-            return self._driver(contained, *places, (self._which(contained),), holds)
+            conditions = self._which(contained), *self._each_once(contained)
+            return self._driver(contained, contained.c.chunk, contained.c.place, conditions, holds)
         forward, backward = (self._walk(holds, from_end=from_end) for from_end in (False, True))
         return replace(forward, backward=backward)
 
@@ -103,6 +103,22 @@ class Contents:
         if self.version_id is not None:
             return contained.c.package_version_id == self.version_id
         return contained.c.package_id == self.package_id
+
+    def _each_once(self, contained: FromClause) -> tuple[ColumnElement[bool], ...]:
+        """Of a build whose graph has several versions of a package one row is meant.
+
+        What DISTINCT tells apart is sorted before SQLite numbers it: all of it, for each page.
+        """
+        if self.version_id is not None:
+            return ()
+        other = BuildContent.__table__.alias()
+        before = select(other.c.place).where(
+            self._which(other),
+            other.c.chunk == contained.c.chunk,
+            other.c.place == contained.c.place,
+            other.c.package_version_id < contained.c.package_version_id,
+        )
+        return (~before.correlate(contained).exists(),)
 
     def _walk(self, holds: ColumnElement[bool], *, from_end: bool) -> Driver:
         """A list in order: PostgreSQL sorts it chunk by chunk, as far as it is read."""
