@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     exists,
     false,
+    literal_column,
     not_,
     or_,
     select,
@@ -36,6 +37,7 @@ from spackmon.models import (
     PackageVersion,
     Parameter,
     ParameterSet,
+    ProvidedVirtual,
     Spec,
     SpecHash,
     Target,
@@ -54,6 +56,7 @@ _ARCHITECTURE, _TARGET, _COMPILER = (
 )  # fmt: skip
 _VERSION, _PACKAGE = PackageVersion.__table__.alias(), Package.__table__.alias()
 _PARAMETER, _SHOWN = Parameter.__table__.alias(), SpecHash.__table__.alias()
+_PROVIDED = ProvidedVirtual.__table__.alias()
 
 Test = Callable[[ColumnElement[Any]], ColumnElement[bool]]
 Choice = Callable[[ColumnElement[Any], Select[Any]], ColumnElement[bool]]
@@ -83,6 +86,14 @@ class Lookups:
         if key not in self._made:
             self._made[key] = made()
         return self._made[key]
+
+    def is_virtual(self, name: str) -> ColumnElement[bool]:
+        """Anything provides what is called so, which is asked once: of most names nothing is looked up."""
+        provided = _PROVIDED.c
+        # The first by the index: to find any, PostgreSQL would read the whole table where there is none.
+        first = select(provided.spec_id).where(provided.virtual == name).order_by(provided.spec_id)
+        known = self.of(("virtual", name), lambda: first.limit(literal_column("1")))
+        return known.scalar_subquery().is_not(None)
 
 
 class Fitting:

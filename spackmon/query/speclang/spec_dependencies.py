@@ -149,18 +149,9 @@ class Dependencies:
         found = [self._with_edge(edge, edge.virtuals, by_name=True)]
         name = edge.spec.name
         if name is not None:
-            found.append(self._with_edge(edge, (name,), by_name=False).where(*self._is_virtual(name)))
+            is_virtual = [self._lookups.is_virtual(name)] if self._row_by_row else []
+            found.append(self._with_edge(edge, (name,), by_name=False).where(*is_virtual))
         return found
-
-    def _is_virtual(self, name: str) -> list[ColumnElement[bool]]:
-        """Anything provides what is called so, which is asked once: of most names nothing is looked up."""
-        if not self._row_by_row:
-            return []
-        provided = _PROVIDED.c
-        # The first by the index: to find any, PostgreSQL would read the whole table where there is none.
-        first = select(provided.spec_id).where(provided.virtual == name).order_by(provided.spec_id)
-        known = self._lookups.of(("virtual", name), lambda: first.limit(literal_column("1")))
-        return [known.scalar_subquery().is_not(None)]
 
     def _with_edge(self, edge: AbstractEdge, virtuals: tuple[str, ...], *, by_name: bool) -> Found:
         """The specs that have such an edge, which provides one of these virtuals and those of `edge`."""
@@ -243,12 +234,16 @@ class Dependencies:
         # Few specs provide it to many others: PostgreSQL remembers how it judged each.
         judging = self._inner if self._row_by_row else self._judging()
         provider, provided = Spec.__table__.alias(), ProvidedVirtual.__table__.alias()
+        fits = self._fitting.of(provider, edge.spec, by_name=False)
+        # Else PostgreSQL has found all that fits before it sees that nothing provides it. What is judged by
+        # dependencies alone it would no longer remember.
+        is_virtual = [self._lookups.is_virtual(edge.spec.name)] if fits or self._row_by_row else []
         by_virtual = select(provided.c.spec_id).where(
-            *self._is_virtual(edge.spec.name),
+            *is_virtual,
             provided.c.virtual == edge.spec.name,
             provided.c.by_caret,
             provided.c.child_id == provider.c.id,
-            *self._fitting.of(provider, edge.spec, by_name=False),
+            *fits,
             *self._has_deptypes(provided.c.spec_id, provider, edge),
             *(judging._has(provider, percent) for percent in percents),
         )
