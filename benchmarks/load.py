@@ -26,6 +26,7 @@ from spackmon.ingest import store
 from spackmon.ingest.tables import configure_arguments, facets, totals
 from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
+from spackmon.ingest.tables.events import search_words
 from spackmon.ingest.tables.facet_durations import recount_durations
 from spackmon.ingest.tables.sealing import full_chunks, seal
 from spackmon.ingest.tables.tag_sets import digest_of, document_of
@@ -34,7 +35,6 @@ from spackmon.logs.fingerprint import fingerprint
 from spackmon.logs.groups import VERSION, digest
 from spackmon.logs.reported import event_of
 from spackmon.logs.taxonomy import of_site
-from spackmon.logs.words import searchable
 from spackmon.runs.claim import Claim, PhaseClaim
 from spackmon.runs.packed_phases import pack
 from spackmon.runs.times import window
@@ -103,7 +103,7 @@ def _load_builds(connection: Connection, site: Site, installable: Sequence[Insta
         row.name: row.id for row in connection.execute(select(models.Person.name, models.Person.id))
     }
     size = site.size
-    rows = _Rows(spec_ids, person_ids, SPAN / size.builds)
+    rows = _Rows(spec_ids, person_ids, SPAN / size.builds, connection.dialect.name)
     for some_builds in _batched(builds(installable, size.builds, size.seed), _ROWS_AT_ONCE):
         written: dict[Any, list[Mapping[str, Any]]] = {table: [] for table in _TABLES}
         for build in some_builds:
@@ -146,9 +146,14 @@ class _Rows:
     """Builds as rows, numbered as they come: one claim of ms1 for each run."""
 
     def __init__(
-        self, spec_ids: Mapping[str, tuple[int, int]], person_ids: Mapping[str, int], between: timedelta
+        self,
+        spec_ids: Mapping[str, tuple[int, int]],
+        person_ids: Mapping[str, int],
+        between: timedelta,
+        dialect_name: str,
     ) -> None:
         """`between` is the time from one build to the next."""
+        self._dialect_name = dialect_name
         self._spec_ids, self._person_ids, self._between = spec_ids, person_ids, between
         self._numbers = {table: count(1) for table in _TABLES}
         self._known: dict[tuple[Any, Any], int] = {}
@@ -250,7 +255,7 @@ class _Rows:
                 "post_context": error.post_context, "error_group_id": group_id, "role": "PRIMARY",
                 "tool": "gcc", "error_class": "compile", "blame": "PACKAGE", "fingerprint": digest(print_),
                 "is_first": position == 1, "occurrences": 1, "message_at": message_at, "message": message,
-                "search_words": searchable(error.text, error.source_file),
+                "search_words": search_words(self._dialect_name, error.text, error.source_file),
             }  # fmt: skip
 
     def _variables(self, variables: Mapping[str, str]) -> Any:

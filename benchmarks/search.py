@@ -14,7 +14,7 @@ from benchmarks.measure import Meter, Result, at_most, backends, interleaved
 from benchmarks.query import SETTLING
 from benchmarks.service import service
 from spackmon.database import Database
-from spackmon.logs.words import searchable
+from spackmon.ingest.tables.events import search_words
 
 TOPIC = "search"
 _EVENTS, _QUICK_EVENTS = 1_000_000, 100_000
@@ -71,7 +71,7 @@ def add_events(url: str, count: int) -> None:
     if given.get_backend_name() == "sqlite":
         with sqlite3.connect(given.database or "") as opened:
             runs = opened.execute("SELECT id, attempt_id FROM claim WHERE attempt_id IS NOT NULL").fetchall()
-            for rows in _rows(runs, count):
+            for rows in _rows(runs, count, "sqlite"):
                 opened.executemany(f"{_EVENT} VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
             opened.execute("ANALYZE")
         return
@@ -79,17 +79,17 @@ def add_events(url: str, count: int) -> None:
     with psycopg.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
         runs = cursor.execute("SELECT id, attempt_id FROM claim WHERE attempt_id IS NOT NULL").fetchall()
         columns = _EVENT.partition("(")[2].rpartition(")")[0]
-        for rows in _rows(runs, count):
+        for rows in _rows(runs, count, "postgresql"):
             with cursor.copy(f"COPY build_event ({columns}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
         cursor.execute("VACUUM ANALYZE build_event")
 
 
-def _rows(runs: list[tuple[int, int]], count: int) -> Iterator[list[tuple[object, ...]]]:
+def _rows(runs: list[tuple[int, int]], count: int, dialect_name: str) -> Iterator[list[tuple[object, ...]]]:
     random = Random(7)
     made = (
-        (*random.choice(runs), 1_000 + number, "ERROR", text, file, searchable(text, file))
+        (*random.choice(runs), 1_000 + number, "ERROR", text, file, search_words(dialect_name, text, file))
         for number, (text, file) in enumerate(islice(texts(random), count))
     )
     while rows := list(islice(made, _ROWS_AT_ONCE)):

@@ -22,6 +22,8 @@ _WORD_OR_SIGNS = re.compile(r"\w+|([^\w\s\x00-\x1f\x7f])\1*")
 _WORD = re.compile(r"\w")
 _TERM = re.compile(r'"([^"]*)"|([^\s"]+)')
 _CHARACTERS_BEFORE = 80
+# With quotation marks as gcc writes them.
+_PLAIN = re.compile(rf"(?!.*\w{{{_LONGEST_WORD + 1}}})[ -~\t\n‘’]{{0,{_MOST_STORED_WORDS}}}", re.DOTALL)
 
 Word = tuple[str, int, int]
 """As it is compared, and where it begins and ends in its text."""
@@ -43,6 +45,22 @@ def searchable(*texts: str | None) -> str:
     """What is stored of texts to search them: their words and signs in order, with one space between."""
     words = (word for text in texts if text for word, _, _ in _words(text))
     return " ".join(word for _, word in zip(range(_MOST_STORED_WORDS), words, strict=False))
+
+
+def is_plain(text: str, file: str | None) -> bool:
+    """Whether a term's `pattern` finds in these what the term is in what is `searchable` of them."""
+    return _PLAIN.fullmatch(f"{text} {file or ''}") is not None
+
+
+def pattern(term: Term) -> str:
+    """A regular expression of PostgreSQL's that finds a term in a plain text, whatever the case."""
+    parts = [r"(?:^|\W)" if is_word(term.words[0]) else ""]
+    for word, following in zip(term.words, (*term.words[1:], ""), strict=True):
+        parts.append(re.escape(word) if is_word(word) else f"{re.escape(word)}+")
+        # Two words, and two of the same sign, are two because something is between them.
+        apart = word == following or (is_word(word) and is_word(following))
+        parts.append((r"[ \t\n]+" if apart else r"[ \t\n]*") if following else "")
+    return "".join(parts) + (r"(?:\W|$)" if is_word(term.words[-1]) and not term.is_prefix else "")
 
 
 def read_search(text: str) -> tuple[Term, ...]:

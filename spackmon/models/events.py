@@ -127,7 +127,8 @@ class BuildEvent(Base):
     `rule` is the form of line that was recognised, `blanked` JSON of what the fingerprint leaves out. Lines
     count from 1. `is_first` marks the one error of a run to read first. `search_words` is what
     `spackmon.logs.words` makes of its text, its file and, of one in a log, its tool; what finds rows by it
-    is no part of the models, as each database has its own (migration 0023).
+    is no part of the models, as each database has its own (migrations 0023 and 0077). In PostgreSQL it is
+    empty where the text is plain: there the same is found in the text itself.
     """
 
     __tablename__ = "build_event"

@@ -1,10 +1,20 @@
 """The words of texts and of what is sought in them."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spackmon.logs.words import SearchSyntaxError, matching, read_search, searchable, snippet
+from spackmon.logs.words import (
+    SearchSyntaxError,
+    is_plain,
+    matching,
+    pattern,
+    read_search,
+    searchable,
+    snippet,
+)
 
 LINE = (
     "/usr/bin/ld: a.o: undefined reference to `MPI_Init'; cannot find -lfoo; ns::vec<int>; __atomic_load_16"
@@ -54,6 +64,30 @@ def test_every_text_is_found_by_its_words_and_its_snippet_is_some_of_it(text: st
     pieces = snippet(text, terms)
     assert "".join(piece for piece, _ in pieces).strip("…") in text
     assert any(is_match for _, is_match in pieces) or "*" in text or not matching(text, terms)
+
+
+_PLAIN = st.text("aAb_1:-/.*+'(‘ \t\n", max_size=12)
+
+
+@given(_PLAIN, st.none() | _PLAIN, _PLAIN)
+def test_in_a_plain_text_a_pattern_finds_what_is_among_its_words(
+    text: str, file: str | None, sought: str
+) -> None:
+    assert is_plain(text, file)
+    try:
+        terms = read_search(sought)
+    except SearchSyntaxError:
+        return
+    for term in terms:
+        among = f" {' '.join(term.words)}{'' if term.is_prefix else ' '}" in f" {searchable(text, file)} "
+        found = re.search(pattern(term), f"{text} {file or ''}", re.IGNORECASE | re.ASCII)
+        assert bool(found) == among, term
+
+
+def test_a_text_is_not_plain_that_is_long_or_has_other_characters_or_a_long_word() -> None:
+    assert is_plain("a" * 200, "b" * 200)
+    for text in ("é", "\x1b[31m", "a\0", "a" * 201, "a " * 501):
+        assert not is_plain(text, None)
 
 
 def test_a_snippet_of_a_long_text_is_what_is_around_the_first_term() -> None:

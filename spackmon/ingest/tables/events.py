@@ -12,7 +12,7 @@ from spackmon.logs import event as logs
 from spackmon.logs.groups import blanked
 from spackmon.logs.reported import event_of
 from spackmon.logs.taxonomy import of_site
-from spackmon.logs.words import searchable
+from spackmon.logs.words import is_plain, searchable
 from spackmon.status import EventKind
 from spackmon.submission import MOST_EVENTS, Event
 
@@ -120,11 +120,19 @@ def _write(connection: Connection, claim_id: int, events: Sequence[Event], readi
             r.blame.upper() or None, r.group or None, r.rule or None,
             written_out(blanked(r)) if r.group else None, int(place == first), e.text, r.message, e.log_line,
             e.source_file, e.source_line, r.column, e.pre_context, e.post_context,
-            searchable(e.text, e.source_file),
+            search_words(connection.dialect.name, e.text, e.source_file),
         )
         for place, (e, r) in enumerate(zip(events, read, strict=True))
     ]  # fmt: skip
     _INSERT.run(connection, rows, claim_id=claim_id)
+
+
+def search_words(dialect_name: str, text: str, file: str | None) -> str:
+    """What is stored of an event's words: nothing where PostgreSQL finds the same in its text."""
+    if dialect_name != "sqlite" and is_plain(text, file):
+        return ""
+    # What has none is no plain text.
+    return searchable(text, file) or " "
 
 
 def _read(event: Event) -> logs.Event:

@@ -65,6 +65,7 @@ _MOVE = over_rows(
         AND (build_event.position <> d.place OR build_event.is_first <> d.is_root)
     """,  # noqa: S608 -- of our own constants
 )
+# Where there are no words, an event is sought in its text, which does not say its tool.
 _INSERT = over_rows(
     _INPUT,
     f"""
@@ -76,7 +77,7 @@ _INSERT = over_rows(
     SELECT d.attempt_id, e.id, d.place, e.kind, e.role, e.tool, e.error_class, e.blame, e.fingerprint, e.rule,
         e.blanked, d.is_root, e.occurrences, COALESCE(e.text, e.message),
         {stored("COALESCE(e.text, e.message)", "e.message")}, e.line, e.first_line, e.last_line,
-        e.source_file, e.source_line, e.source_column, e.search_words,
+        e.source_file, e.source_line, e.source_column, COALESCE(NULLIF(e.search_words, ''), ' '),
         ({OF_EVENT.format(event="e", message="e.message")})
     FROM {_DESIRED} d JOIN log_event e ON e.id = d.id
     WHERE NOT EXISTS (

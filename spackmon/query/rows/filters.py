@@ -269,7 +269,7 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
         other = row.beneath(model.__table__).led()
         belonging = (belongs.found if isinstance(belongs, Reported) else belongs)(row, other)
         conditions = _conditions(input_name, value, other, filtering)
-        passes = _all(one.holds for one in conditions)
+        passes = _all(one.holds if one.walked is None or not is_walked else one.walked for one in conditions)
         sought = unless(passes) if name == "every" else passes
         rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
         if is_walked:

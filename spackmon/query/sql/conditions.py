@@ -88,9 +88,9 @@ class Condition:
     `among` finds these and perhaps others, `newest` is no less than the id of any, and `few` is the form to
     take where they are few. `is_few` tells, whatever the row, that an index finds so few that what they
     belong to is best found by way of them; `is_common` that so many of the newest are found that what they
-    belong to is best walked. `ways` are forms of `holds` for a list of the whole table. A form that `leads`
-    finds the rows of such a list where nothing else is asked of them, or only what leads as well. Conditions
-    that hold together are the `parts` of one.
+    belong to is best walked, where `walked` is asked of each if it is there. `ways` are forms of `holds` for
+    a list of the whole table. A form that `leads` finds the rows of such a list where nothing else is asked
+    of them, or only what leads as well. Conditions that hold together are the `parts` of one.
     """
 
     holds: ColumnElement[bool]
@@ -100,6 +100,7 @@ class Condition:
     is_few: ColumnElement[bool] | None = None
     few: Way | None = None
     is_common: ColumnElement[bool] | None = None
+    walked: ColumnElement[bool] | None = None
     ways: "Ways | None" = None
     leads: ColumnElement[bool] | None = None
     parts: tuple["Condition", ...] = ()
