@@ -34,9 +34,11 @@ _REPORTED = frozenset({
     "received_at", "client_build_id", "facet_id", "package_set_id",
 })  # fmt: skip
 
-# What PostgreSQL keeps otherwise, and other columns say: sums that are folded later, places in a list of one.
+# What PostgreSQL keeps otherwise, and other columns say: sums that are folded later, places in a list of one,
+# words of plain texts.
 _KEPT_OTHERWISE = frozenset({
-    ("build_content", "chunk"), ("build_content", "places"), ("error_group", "event_count"),
+    ("build_content", "chunk"), ("build_content", "places"), ("build_event", "search_words"),
+    ("error_group", "event_count"),
     ("error_group", "run_count"), ("error_group", "build_count"), ("error_group", "first_seen"),
     ("error_group", "last_seen"),
 })  # fmt: skip
