@@ -23,7 +23,7 @@ from spackmon.auth.people import add_person
 from spackmon.database import Database
 from spackmon.formats.specs import spec_json
 from spackmon.ingest import store
-from spackmon.ingest.tables import configure_arguments, facets, totals
+from spackmon.ingest.tables import configure_arguments, event_contexts, facets, totals
 from spackmon.ingest.tables.build_contents import add_contents
 from spackmon.ingest.tables.error_groups import count_errors, recount
 from spackmon.ingest.tables.events import search_words
@@ -135,9 +135,11 @@ _TABLES: tuple[Any, ...] = (
     models.EnvironmentVariable.__table__, models.Manifest.__table__, models.InstallFile.__table__,
     models.Log.__table__, models.LogChunk.__table__, models.Build.__table__, models.Attempt.__table__,
     models.PhaseKind.__table__, models.Phase.__table__, models.Claim.__table__,
-    models.ErrorGroup.__table__, models.BuildEvent.__table__, models.Analysis.__table__,
-    models.Attribute.__table__,
+    models.ErrorGroup.__table__, models.EventContext.__table__, models.BuildEvent.__table__,
+    models.Analysis.__table__, models.Attribute.__table__,
 )  # fmt: skip
+
+_LINES = ("pre_context", "post_context")
 
 _Row = tuple[Any, dict[str, Any]]
 
@@ -247,12 +249,15 @@ class _Rows:
                 "error_class": "compile", "blame": "PACKAGE", "text": error.text, "is_muted": False,
             }  # fmt: skip
             group_id = yield from self._once(models.ErrorGroup.__table__, print_, row)
+            context = error.pre_context, error.post_context
+            row = {"digest": event_contexts.digest_of(context), **dict(zip(_LINES, context, strict=True))}
+            context_id = yield from self._once(models.EventContext.__table__, context, row)
             yield models.BuildEvent.__table__, {
                 "id": self._next(models.BuildEvent), "attempt_id": attempt_id, "claim_id": claim_id,
                 "position": position, "kind": EventKind.ERROR, "text": error.text,
                 "log_line": error.log_line, "source_file": error.source_file,
-                "source_line": error.source_line, "pre_context": error.pre_context,
-                "post_context": error.post_context, "error_group_id": group_id, "role": "PRIMARY",
+                "source_line": error.source_line, "context_id": context_id,
+                "error_group_id": group_id, "role": "PRIMARY",
                 "tool": "gcc", "error_class": "compile", "blame": "PACKAGE", "fingerprint": digest(print_),
                 "is_first": position == 1, "occurrences": 1, "message_at": message_at, "message": message,
                 "search_words": search_words(self._dialect_name, error.text, error.source_file),

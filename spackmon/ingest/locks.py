@@ -1,10 +1,11 @@
 """Rows that a transaction locks, always in the order of their ids.
 
 What many transactions share is locked in one order, too: all graphs, the revision of specs, what specs are
-made of, contents (logs, sets of variables, manifests, ELF files), groups of errors, packages, environments,
-sets of tags (of a claim before that of its run, which has no fewer), arguments of configure. Two that took
-them otherwise would wait for each other. What hangs on a package (claims, runs, builds) is of whoever locked
-that. Who owns all graphs is alone: one that writes many reports, and one that changes a known graph.
+made of, contents (logs, sets of variables, manifests, ELF files, lines around events), groups of errors,
+packages, environments, sets of tags (of a claim before that of its run, which has no fewer), arguments of
+configure. Two that took them otherwise would wait for each other. What hangs on a package (claims, runs,
+builds) is of whoever locked that. Who owns all graphs is alone: one that writes many reports, and one that
+changes a known graph.
 """
 
 from collections.abc import Iterable

@@ -42,6 +42,7 @@ from spackmon.models.events import (
     ErrorGroupChange,
     ErrorGroupPart,
     ErrorGroupRuling,
+    EventContext,
 )
 from spackmon.models.facets import (
     BuildDay,
@@ -92,8 +93,8 @@ __all__ = [
     "CiJob", "CiRun", "Claim", "ClaimLog", "Closure", "ClosureAbove", "ClosureAboveCount", "Compiler",
     "ConcretizationFailure", "ConfigureArguments",
     "DefaultAudience", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet", "EnvironmentVariable",
-    "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "Group",
-    "GroupMember", "HostImage", "HostLibrary", "Identity", "InboxEntry", "InstallFile", "LockFile",
+    "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "EventContext",
+    "Group", "GroupMember", "HostImage", "HostLibrary", "Identity", "InboxEntry", "InstallFile", "LockFile",
     "LockFileRoot", "Log", "LogChunk", "LogEvent", "LogObject", "Manifest", "MergedBuild",
     "NotificationChannel", "NotificationDelivery", "NotificationRule",
     "OtherCompiler", "Package", "PackageHash", "PackageSet",

@@ -5,7 +5,7 @@ An event has a group if it is an error. What a person says of a group stays with
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, ForeignKey, Index, UniqueConstraint, false
+from sqlalchemy import Boolean, ForeignKey, Index, LargeBinary, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt
@@ -113,6 +113,20 @@ class ErrorGroupChange(Base):
     seen_less: Mapped[bool] = mapped_column(Boolean)
 
 
+class EventContext(Base):
+    """The lines of the log above and below events, by content: of a source that reported none they are null.
+
+    `digest` is what `spackmon.ingest.tables.event_contexts` makes of both.
+    """
+
+    __tablename__ = "event_context"
+
+    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
+    digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    pre_context: Mapped[str | None] = mapped_column(ByteOrderedText)
+    post_context: Mapped[str | None] = mapped_column(ByteOrderedText)
+
+
 class BuildEvent(Base):
     """An error or a warning of a run; `position` counts from 1, in the order of the report or of the logs.
 
@@ -147,6 +161,8 @@ class BuildEvent(Base):
     claim_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Claim.id))
     attempt_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Attempt.id))
     error_group_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(ErrorGroup.id))
+    # Without a foreign key: who deletes one would look through all events, which have no index of them.
+    context_id: Mapped[int | None] = mapped_column(NarrowId, info={"refers": EventContext.__table__})
     position: Mapped[int]
     occurrences: Mapped[int] = mapped_column(server_default="1")
     message_at: Mapped[int | None]
@@ -167,6 +183,4 @@ class BuildEvent(Base):
     text: Mapped[str] = mapped_column(ByteOrderedText)
     message: Mapped[str] = mapped_column(ByteOrderedText, server_default="")
     source_file: Mapped[str | None] = mapped_column(ByteOrderedText)
-    pre_context: Mapped[str | None] = mapped_column(ByteOrderedText)
-    post_context: Mapped[str | None] = mapped_column(ByteOrderedText)
     search_words: Mapped[str] = mapped_column(ByteOrderedText, server_default="")

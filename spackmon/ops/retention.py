@@ -19,6 +19,7 @@ from spackmon.ingest.rows import Statement
 from spackmon.ingest.runs.removal import remove_runs
 from spackmon.ingest.tables import retention
 from spackmon.ingest.tables.configure_arguments import delete_unused_arguments
+from spackmon.ingest.tables.event_contexts import delete_unused_contexts
 from spackmon.ingest.tables.retention import IDS_AT_ONCE, Rule
 from spackmon.ingest.tables.tag_sets import delete_unused_sets
 from spackmon.models import utc_now
@@ -101,6 +102,7 @@ def remove_some(connection: Connection, step: Step) -> int:
     if step.ends:
         delete_unused_sets(connection)
         delete_unused_arguments(connection)
+        delete_unused_contexts(connection)
         return 0
     rule = step.rule_of_rows()
     if step.rule.what == "audit":

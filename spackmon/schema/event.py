@@ -10,7 +10,9 @@ from spackmon import models
 from spackmon.query.groups.run_facts import MAXIMUM_SUSPECTS, suspects_of_runs
 from spackmon.query.groups.suspects import COST, MAXIMUM_RUNS, facts_of_runs
 from spackmon.query.meanings.fields import (
+    By,
     argument,
+    by,
     chosen,
     column,
     condition,
@@ -22,9 +24,12 @@ from spackmon.query.meanings.fields import (
     value,
 )
 from spackmon.query.rows import events as of_events
+from spackmon.query.rows.filters import compares_shared
 from spackmon.query.rows.relations import refer_by
 from spackmon.query.rows.searches import has_words
+from spackmon.query.sql.scope import Attribute
 from spackmon.schema.connection import Connection
+from spackmon.schema.filters import StringFilter
 from spackmon.schema.groups import BuildConnection, BuildEventConnection
 from spackmon.schema.node import Node
 from spackmon.schema.noun import noun, object_type
@@ -44,6 +49,10 @@ _Person = Annotated["Person", strawberry.lazy("spackmon.schema.person")]
 
 _EVENTS = refer_by(models.BuildEvent.error_group_id)
 _RULINGS = refer_by(models.ErrorGroupRuling.error_group_id)
+
+
+def _by_context(lines: Attribute) -> By:
+    return by(StringFilter, compares_shared(models.BuildEvent.context_id, lines))
 
 
 @object_type
@@ -140,10 +149,16 @@ class BuildEvent(Node):
         models.BuildEvent.last_line, description="The last line of the log that belongs to it."
     )
     pre_context: str | None = column(
-        models.BuildEvent.pre_context, filters=True, description="The lines of the log above it."
+        models.BuildEvent.context_id,
+        models.EventContext.pre_context,
+        filters=_by_context(models.EventContext.pre_context),
+        description="The lines of the log above it.",
     )
     post_context: str | None = column(
-        models.BuildEvent.post_context, filters=True, description="The lines of the log below it."
+        models.BuildEvent.context_id,
+        models.EventContext.post_context,
+        filters=_by_context(models.EventContext.post_context),
+        description="The lines of the log below it.",
     )
     error_group: "ErrorGroup | None" = relation(
         models.BuildEvent.error_group_id,

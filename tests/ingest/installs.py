@@ -123,8 +123,9 @@ def told_about(site: Site, node: SpecNode) -> dict[str, list[tuple[Any, ...]]]:
         "phase": f"""SELECT k.position, k.name, k.status, h.duration_seconds, c.content {of_package}
             JOIN phase h ON h.attempt_id = a.id JOIN phase_kind k ON k.id = h.kind_id
             LEFT JOIN log_chunk c ON c.log_id = h.log_id""",
-        "event": f"""SELECT v.position, v.kind, v.text, v.log_line, v.source_file, v.pre_context
-            {of_package} JOIN build_event v ON v.attempt_id = a.id""",
+        "event": f"""SELECT v.position, v.kind, v.text, v.log_line, v.source_file, l.pre_context
+            {of_package} JOIN build_event v ON v.attempt_id = a.id
+            LEFT JOIN event_context l ON l.id = v.context_id""",
         "claim": f"""SELECT c.kind, c.key, c.spec_hash, c.status, c.started_at, c.finished_at {of_package}
             JOIN claim c ON c.attempt_id = a.id""",
         "variable": f"""SELECT v.name, v.value {of_package}

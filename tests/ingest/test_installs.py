@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from spackmon.formats import ms1
 from spackmon.graph.spec import SpecNode
-from spackmon.status import BuildStatus, SourceKind
+from spackmon.status import BuildStatus, EventKind, SourceKind
 from spackmon.submission import (
     BuildReport,
     ConcretizationFailureReport,
     Environment,
+    Event,
     InstalledFile,
     InstallPhase,
     SpecReport,
@@ -68,6 +69,26 @@ def test_everything_that_a_report_tells_is_kept(site: Site) -> None:
     ]
     assert site.rows("SELECT name FROM tag") == [("nightly",)]
     assert site.rows("SELECT name FROM package p JOIN build b ON b.package_id = p.id") == [("zlib",)]
+
+
+def test_lines_around_events_are_stored_once_whoever_reports_them(site: Site) -> None:
+    def event(line: int, *lines: str | None) -> Event:
+        return Event(EventKind.WARNING, "odd", line, None, None, *lines)
+
+    shared, others = ("make é\n", "stop"), ((None, "make é\nstop"), ("make é\nstop", ""), ("", None))
+    of_event = "SELECT e.log_line, e.context_id FROM build_event e WHERE e.claim_id = {} ORDER BY e.log_line"
+    site.apply(cdash(name="one", events=(event(3, *shared), event(9, None, None))))
+    site.apply(cdash(name="two", events=(event(7, *shared),)))
+    # A claim's events are written anew as more of them come.
+    site.apply(cdash(name="two", events=tuple(event(10 + n, *lines) for n, lines in enumerate(others))))
+    contexts = dict(site.rows("SELECT id, pre_context FROM event_context"))
+    assert len(contexts) == 4
+    ((of_3, of_9), (of_7, *of_others)) = (
+        [context_id for _, context_id in site.rows(of_event.format(claim_id))] for claim_id in (1, 2)
+    )
+    assert (of_3, of_9) == (of_7, None)
+    assert {of_7, *of_others} == contexts.keys()
+    assert [contexts[one] for one in of_others] == [None, "make é\nstop", ""]
 
 
 def test_the_same_report_again_changes_nothing(site: Site) -> None:

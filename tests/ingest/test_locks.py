@@ -17,7 +17,7 @@ from tests.ingest.reports import Site, build_report, spec, spec_report
 
 ORDER = (
     ("spec_revision",), ("package_version", "spec", "spec_document", "package"),
-    ("log", "environment_set", "manifest"), ("error_group",), ("locked packages",),
+    ("log", "environment_set", "manifest", "event_context"), ("error_group",), ("locked packages",),
     ("build_environment",), ("tag", "tag_set"), ("configure_arguments",),
 )  # fmt: skip
 """As `spackmon.ingest.locks` states it, after the graphs; tables of one place have one of their own."""
@@ -53,7 +53,7 @@ def taken(site: Site) -> Iterator[list[list[str]]]:
 
 
 def test_every_kind_of_report_takes_what_others_share_in_the_order_that_is_declared(site: Site) -> None:
-    error = Event(EventKind.ERROR, "fatal error: zeta.h: No such file or directory")
+    error = Event(EventKind.ERROR, "fatal error: zeta.h: No such file or directory", pre_context="make\n")
     hdf5 = spec("hdf5", "1.14", ZLIB)
     with taken(site) as transactions:
         site.apply(spec_report(hdf5, ZLIB))

@@ -144,8 +144,8 @@ CARRIED = {
         """,
         """
             SELECT e.id, c.attempt_id, e.position, e.kind, e.text, e.log_line, e.source_file, e.source_line,
-            e.pre_context, e.post_context, e.error_group_id FROM build_event e JOIN claim c ON c.id =
-            e.claim_id AND c.attempt_id = e.attempt_id
+            l.pre_context, l.post_context, e.error_group_id FROM build_event e JOIN claim c ON c.id =
+            e.claim_id AND c.attempt_id = e.attempt_id LEFT JOIN event_context l ON l.id = e.context_id
         """,
     ),
     "analysis": (

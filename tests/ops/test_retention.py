@@ -24,8 +24,8 @@ from spackmon.ops.quotas import keep_to, quotas_of, use, works
 from spackmon.ops.retention import find_all, remove_all, rules_of, sizes
 from spackmon.quota_rules import QuotaRule
 from spackmon.retention_rules import read_rules
-from spackmon.status import BuildStatus, SourceKind
-from spackmon.submission import Environment, InstallPhase, InstallReport, Source
+from spackmon.status import BuildStatus, EventKind, SourceKind
+from spackmon.submission import Environment, Event, InstallPhase, InstallReport, Source
 from tests.server import served
 
 OLD = Path(__file__).parents[1] / "data" / "old-server" / "shared.sqlite3.gz"
@@ -43,6 +43,7 @@ def _run(key: str, spec_hash: str, status: BuildStatus, days_ago: int, tag: str 
         started_at=ended_at - timedelta(hours=1), finished_at=ended_at, tags=(tag,) if tag else (),
         phases=(InstallPhase("build", phase, output=log if phase == "ERROR" else b"fine " + log[20:]),),
         environment_variables={"KEY": key}, configure_arguments=f"--{tag}" if tag else None,
+        events=(Event(EventKind.WARNING, "odd", pre_context=f"above {tag}"),) if tag else (),
     )  # fmt: skip
 
 
@@ -106,13 +107,16 @@ def test_old_runs_go_by_their_tags_and_status_and_the_last_success_stays(databas
     assert _remove(database, "runs 30 status:SUCCESS") == [2]
     assert _keys(database) == {"f3", "t200"}
     builds = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
-    sets = text("SELECT names FROM tag_set UNION SELECT text FROM configure_arguments ORDER BY 1")
+    sets = text(
+        "SELECT names FROM tag_set UNION SELECT text FROM configure_arguments"
+        " UNION SELECT pre_context FROM event_context ORDER BY 1"
+    )
     before = database.read_once(lambda c: c.scalars(sets).all())
     assert '["nightly"]' in before
     assert _remove(database, "runs 150") == [1]
     assert _keys(database) == {"f3"}
     after = database.read_once(lambda c: c.scalars(sets).all())
-    assert set(before) - set(after) == {'["trial"]', "--trial"}
+    assert set(before) - set(after) == {'["trial"]', "--trial", "above trial"}
     left = database.read_once(lambda c: c.execute(text("SELECT count(*) FROM build")).scalar_one())
     assert left == builds - 1
     _is_right(database)

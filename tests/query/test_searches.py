@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import BigInteger, Connection, literal_column, text
 
 from spackmon.errors import Refused
-from spackmon.ingest.tables.events import add_events, create_groups, readings
+from spackmon.ingest.tables.events import add_events, create_contexts, create_groups, readings
 from spackmon.query.meanings import connections
 from spackmon.query.rows import searches
 from spackmon.query.serve.service import QueryService
@@ -35,7 +35,7 @@ def _with_events(site: AskedSite, texts: list[str], file: str | None = None) -> 
     def write(connection: Connection) -> None:
         read = readings(events)
         create_groups(connection, read)
-        add_events(connection, 1, events, read)
+        add_events(connection, 1, events, read, create_contexts(connection, events))
         connection.execute(text("UPDATE build_event SET attempt_id = 1"))
 
     site.database.write_once(write)

@@ -166,6 +166,8 @@ VALUES: dict[tuple[str, str], Callable[[Rows, Any], Any]] = {
     ("BuildEvent", "message"): lambda _, event: (
         event.message if event.message_at is None else event.text[event.message_at - 1 :]
     ),
+    ("BuildEvent", "preContext"): lambda rows, event: event.pre_context,
+    ("BuildEvent", "postContext"): lambda rows, event: event.post_context,
     ("Attempt", "configureArguments"): lambda rows, run: run.configure_arguments,
     ("Build", "configureArguments"): lambda rows, run: run.configure_arguments,
     ("BuildPhase", "name"): lambda rows, phase: phase.name,

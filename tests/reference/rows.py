@@ -19,6 +19,7 @@ from spackmon.models import (
     BuildEvent,
     ConfigureArguments,
     EnvironmentVariable,
+    EventContext,
     InstallFile,
     NotificationChannel,
     NotificationDelivery,
@@ -62,9 +63,7 @@ class Rows:
             SpecCompiler(spec_id=spec_id, language=language, compiler_id=compiler_id)
             for spec_id, language, compiler_id in own + others
         ]
-        for run in (*self._tables[Attempt], *self._tables[Build]):
-            arguments = self.get(ConfigureArguments, run.configure_arguments_id)
-            run.configure_arguments = arguments and arguments.text
+        self._repeat_shared_texts()
         for phase in self._tables[Phase]:
             kind = self.get(PhaseKind, phase.kind_id)
             phase.name, phase.position, phase.status = kind.name, kind.position, kind.status
@@ -75,6 +74,15 @@ class Rows:
         if not viewer.sees_all:
             for model in (NotificationRule, NotificationChannel, NotificationDelivery):
                 self._tables[model] = []
+
+    def _repeat_shared_texts(self) -> None:
+        for run in (*self._tables[Attempt], *self._tables[Build]):
+            arguments = self.get(ConfigureArguments, run.configure_arguments_id)
+            run.configure_arguments = arguments and arguments.text
+        for event in self._tables[BuildEvent]:
+            context = self.get(EventContext, event.context_id)
+            event.pre_context = context and context.pre_context
+            event.post_context = context and context.post_context
 
     def all(self, model: Any) -> Sequence[Any]:
         """All rows of a table."""

@@ -28,7 +28,7 @@ _NO_FACTS = frozenset({
     "tag_set", "tag_set_member", "token",
 })  # fmt: skip
 # Words and texts that stay when nothing has them any longer.
-_DICTIONARY = ("configure_arguments", "phase_kind")
+_DICTIONARY = ("configure_arguments", "event_context", "phase_kind")
 _REPORTED = frozenset({
     "reported_at", "recorded_at", "first_reported_at", "last_reported_at", "created_at", "updated_at",
     "received_at", "client_build_id", "facet_id", "package_set_id",
@@ -141,7 +141,7 @@ _UNDECLARED = {
     "ancestor_id": "spec", "descendant_id": "spec", "spec_id": "spec", "attempt_id": "attempt",
     "error_group_id": "error_group", "first_error_group_id": "error_group",
     "environment_set_id": "environment_set", "manifest_id": "manifest", "parameter_set_id": "parameter_set",
-    "configure_arguments_id": "configure_arguments",
+    "configure_arguments_id": "configure_arguments", "context_id": "event_context",
 }  # fmt: skip
 
 

@@ -21,7 +21,14 @@ from spackmon.ingest.tables.claims import StoredClaim
 from spackmon.ingest.tables.dimensions import get_or_create_packages, package_id_of
 from spackmon.ingest.tables.elf_files import ElfFiles
 from spackmon.ingest.tables.environments import NO_ENVIRONMENT, get_or_create_environment
-from spackmon.ingest.tables.events import add_events, count_unlisted, create_groups, listed, readings
+from spackmon.ingest.tables.events import (
+    add_events,
+    count_unlisted,
+    create_contexts,
+    create_groups,
+    listed,
+    readings,
+)
 from spackmon.ingest.tables.fingerprints import put_groups_of_logs
 from spackmon.logs.packed import PackedLog
 from spackmon.logs.phases import first_time
@@ -54,6 +61,7 @@ def apply_install(
     elf_files = ElfFiles(connection, report.attributes, report.host)
     events = listed(report.events)
     read = readings(events)
+    contexts = create_contexts(connection, events)
     put_groups_of_logs(connection, [phase.log_id for phase in claim.phases])
     create_groups(connection, read)
     found_id = claims.find_claim(connection, report.source, person_id)
@@ -65,7 +73,7 @@ def apply_install(
     claim_id, known, stored = _grown(connection, report, reported, now)
     changed = stored is not None
     specs_created = subject.specs_created
-    events_created = add_events(connection, claim_id, events, read)
+    events_created = add_events(connection, claim_id, events, read, contexts)
     events_unlisted = len(report.events) - len(events)
     changed |= count_unlisted(connection, claim_id, events_unlisted)
     if report.attributes:

@@ -10,26 +10,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from spackmon.ingest.rows import Statement, insert_missing, over_rows
-from spackmon.ingest.tables.digests import finding, put
+from spackmon.ingest.rows import insert_missing
+from spackmon.ingest.tables.digests import deleting_unused, finding, put
 
 _FIND = finding("configure_arguments")
 _INSERT = insert_missing("configure_arguments", "digest bytea, text text", ["digest"], returning="id, digest")
-
-_OF_CLAIMS = "SELECT c.configure_arguments_id FROM claim c"
-# Claims have no index by their arguments: all are read.
-_OF_NO_CLAIM = Statement(
-    f"""
-    SELECT g.id FROM configure_arguments g
-    WHERE g.id IN (SELECT o.id FROM configure_arguments o EXCEPT {_OF_CLAIMS})
-    ORDER BY g.id {{lock}}
-    """,  # noqa: S608 -- of our own constants
-    lock="FOR UPDATE OF g SKIP LOCKED",
-)
-# Somebody may have begun to refer to one between the beginning of that statement and its lock. Nobody can any
-# more.
-_UNUSED = over_rows("id bigint", f"SELECT i.id FROM {{input}} i EXCEPT {_OF_CLAIMS}")  # noqa: S608 -- as above
-_DELETE = over_rows("id bigint", "DELETE FROM configure_arguments WHERE id IN (SELECT i.id FROM {input} i)")
 
 
 class Arguments(NamedTuple):
@@ -60,7 +45,5 @@ def arguments_of(
     return ids | {text: found[digest] for digest, text in texts.items()}
 
 
-def delete_unused_arguments(connection: Connection) -> None:
-    """Delete the arguments that no claim has any longer."""
-    unused = _UNUSED.run(connection, [(row.id,) for row in _OF_NO_CLAIM.run(connection)])
-    _DELETE.run(connection, [(row.id,) for row in unused])
+delete_unused_arguments = deleting_unused("configure_arguments", "claim", "configure_arguments_id")
+"""Delete the arguments that no claim has any longer."""

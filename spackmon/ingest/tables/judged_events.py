@@ -21,9 +21,11 @@ _OF_LOGS = Statement(
 )
 _REPORTED = Statement(
     f"""
-    SELECT id, claim_id, text, pre_context, post_context, source_file, source_line, role, tool, error_class,
-        blame, fingerprint, rule, {MESSAGE} AS message, blanked
-    FROM build_event WHERE id > :after AND claim_id IS NOT NULL AND kind = 'ERROR' ORDER BY id LIMIT :most
+    SELECT build_event.id, claim_id, text, pre_context, post_context, source_file, source_line, role, tool,
+        error_class, blame, fingerprint, rule, {MESSAGE} AS message, blanked
+    FROM build_event LEFT JOIN event_context c ON c.id = build_event.context_id
+    WHERE build_event.id > :after AND claim_id IS NOT NULL AND kind = 'ERROR'
+    ORDER BY build_event.id LIMIT :most
     """  # noqa: S608 -- of our own constants
 )
 _COUNT = Statement(

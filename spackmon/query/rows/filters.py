@@ -78,18 +78,27 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
 
 def compares_shared(reference: Attribute, attribute: Attribute) -> Predicate:
     """A text that many rows share, which `reference` is the number of, is compared once for all of them."""
+    is_always_there = not attribute.property.columns[0].nullable
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        def holds(name: str, value: Given) -> ColumnElement[bool]:
-            if name == "isNull":
-                return row[reference].is_(None) == filtering.bind(value, Boolean())
-            if name in ("ne", "notIn"):
-                return unless(holds("eq" if name == "ne" else "in", value))
-            text = row.beneath(referred_table(reference))
-            passes = compared(name, text[attribute], value, checked, filtering)
+        text = row.beneath(referred_table(reference))
+
+        def shares(passes: ColumnElement[bool]) -> ColumnElement[bool]:
             found = select(text.row_id).select_from(text.source).where(passes).correlate(None)
             # Where no text passes, no row is looked at.
             return and_(found.exists(), among(row[reference], found))
+
+        def holds(name: str, value: Given) -> ColumnElement[bool]:
+            if name == "isNull":
+                none = (
+                    row[reference].is_(None)
+                    if is_always_there
+                    else unless(shares(text[attribute].is_not(None)))
+                )
+                return none == filtering.bind(value, Boolean())
+            if name in ("ne", "notIn"):
+                return unless(holds("eq" if name == "ne" else "in", value))
+            return shares(compared(name, text[attribute], value, checked, filtering))
 
         return Condition(_all(holds(name, value) for name, value in _given(given)))
 

@@ -99,7 +99,7 @@ _ROWS: Mapping[str, str] = {
     "parameter": _has("parameter_set", "parameter_set_id"),
     # They say nothing of a spec or a run, and nobody gets there but by one: to look for it would be to read
     # all of these.
-    **dict.fromkeys(("package_hash", "phase_kind", "configure_arguments"), "true"),
+    **dict.fromkeys(("package_hash", "phase_kind", "configure_arguments", "event_context"), "true"),
     "package_set": _used(("spec", "package_set_id")),
     "package_set_member": _has("package_set", "package_set_id"),
     "error_group": f"EXISTS ({_WHOLE_GROUP}) OR EXISTS ({_OWN_EVENTS})",

@@ -1,0 +1,78 @@
+"""Lines that older versions stored with each event become rows that events share, while services write."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from spackmon.database import Database
+from spackmon.ingest.tables.event_contexts import Context, contexts_of
+from spackmon.ops.migrations import upgrade
+from tests.ops.landed import upgrade_to
+from tests.ops.test_migrations import ERRING
+
+_MOMENT = {"t": "2024-01-01T00:00:00.000000Z"}
+_CONTEXTS: dict[int, Context] = {
+    10: ("make: é\n", "stop\n"), 11: ("make: é\n", "stop\n"), 12: (None, "make: é\nstop\n"), 13: ("", None),
+    14: (None, None), 15: ("make: é\nstop\n", ""), 7000: ("make: é\n", "stop\n"), 7001: (None, ""),
+}  # fmt: skip
+_OTHER = ("1 2", None)
+_INSERT = (
+    "INSERT INTO build_event (id, attempt_id, position, kind, text, pre_context, post_context)"
+    " VALUES (:id, 1, :id, 'ERROR', :text, :pre, :post)"
+)
+_CHANGES = [
+    "UPDATE build_event SET pre_context = '1 2', post_context = NULL WHERE id = 11",
+    "DELETE FROM build_event WHERE id = 12",
+]
+
+
+def test_events_keep_the_lines_around_them(empty_url: str, tmp_path: Path) -> None:
+    upgrade_to(77, empty_url, tmp_path / "before")
+    database = Database(empty_url)
+    events = [
+        {"id": number, "text": f"error {number}", "pre": pre, "post": post}
+        for number, (pre, post) in _CONTEXTS.items()
+    ]
+    for statement in ERRING[:4]:
+        database.write_once(partial(_execute, statement, [_MOMENT]))
+    database.write_once(partial(_execute, _INSERT, events))
+
+    def interrupt(progress: str) -> None:
+        if progress.startswith("build_event"):
+            raise InterruptedError
+
+    def change(progress: str) -> None:
+        # All events have been copied by then.
+        if progress == "an index of build_event, ix_build_event_search_words":
+            for statement in _CHANGES:
+                database.write_once(partial(_execute, statement, []))
+
+    if database.is_sqlite:
+        change("an index of build_event, ix_build_event_search_words")
+    else:
+        with pytest.raises(InterruptedError):
+            upgrade(empty_url, tell=interrupt)
+    upgrade(empty_url, tell=change)
+    question = text(
+        "SELECT e.id, e.text, e.context_id, c.pre_context, c.post_context FROM build_event e"
+        " LEFT JOIN event_context c ON c.id = e.context_id"
+    )
+    rows = {row.id: row for row in database.read_once(lambda c: c.execute(question).all())}
+    expected = {**_CONTEXTS, 11: _OTHER}
+    del expected[12]
+    assert {number: (row.pre_context, row.post_context) for number, row in rows.items()} == expected
+    assert all(row.text == f"error {number}" for number, row in rows.items())
+    assert rows[10].context_id == rows[7000].context_id
+    assert rows[14].context_id is None
+    # They are found by their digests from now on.
+    found = database.write_once(partial(contexts_of, wanted=expected.values()))
+    assert {number: found[context] for number, context in expected.items()} == {
+        number: row.context_id for number, row in rows.items()
+    }
+    database.close()
+
+
+def _execute(statement: str, rows: list[dict[str, object]], connection: Connection) -> None:
+    connection.execute(text(statement), rows or None)
