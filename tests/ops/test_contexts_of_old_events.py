@@ -29,7 +29,7 @@ _CHANGES = [
 
 
 def test_events_keep_the_lines_around_them(empty_url: str, tmp_path: Path) -> None:
-    upgrade_to(77, empty_url, tmp_path / "before")
+    upgrade_to(76, empty_url, tmp_path / "before")
     database = Database(empty_url)
     events = [
         {"id": number, "text": f"error {number}", "pre": pre, "post": post}

@@ -1,4 +1,7 @@
-"""The lines around errors and warnings are stored once: an event has the number of their row."""
+"""Errors and warnings share the lines around them: an event has the number of their row.
+
+PostgreSQL finds those of plain texts by these: what was stored of their words is left out.
+"""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -11,13 +14,13 @@ from spackmon.ops.ahead import step
 from spackmon.ops.replacing import Replacing
 from spackmon.ops.rewriting import Repacked, Rewriting, columns, ranges
 
-revision = "0078"
-down_revision = "0077"
+revision = "0077"
+down_revision = "0076"
 branch_labels = None
 depends_on = None
 
-# As 0077 writes the same table anew, only what it has put in its place can be copied.
-ahead_from = "0077"
+# The columns that are copied are there since then.
+ahead_from = "0055"
 
 _ROWS_AT_ONCE = 2_000
 
@@ -25,6 +28,12 @@ _TEXT = "text || COALESCE(' ' || source_file, '')"
 _OWN = f"regexp_split_to_array(lower({_TEXT}), '[^a-z0-9_]+')"
 _EITHER = f"CASE WHEN search_words = '' THEN {_OWN} ELSE string_to_array(search_words, ' ') END"
 _WORDS = f"array_to_tsvector(array_remove({_EITHER}, ''))"
+# That of an event of a log has the tool, too.
+_IS_PLAIN = (
+    f"log_event_id IS NULL AND length({_TEXT}) < 1000 AND ({_TEXT}) ~ '^[ -~\\t\\n‘’]*$'"
+    f" AND ({_TEXT}) !~ '\\w{{201}}'"
+)
+_SEARCH_WORDS = f"CASE WHEN {_IS_PLAIN} THEN '' WHEN search_words = '' THEN ' ' ELSE search_words END"
 
 _LINES = ("pre_context", "post_context")
 _HAS_LINES = "(pre_context IS NOT NULL OR post_context IS NOT NULL)"
@@ -63,7 +72,7 @@ def _ids_of(connection: sa.Connection, which: str, values: Mapping[str, object])
 
 
 _REWRITING = Rewriting(
-    "event_contexts",
+    "shorter_events",
     (
         Repacked(
             Replacing(
@@ -91,7 +100,7 @@ _REWRITING = Rewriting(
                     "ix_build_event_search_words": f"USING gin (({_WORDS}))",
                 },
                 {"claim_id": "claim", "attempt_id": "attempt", "error_group_id": "error_group"},
-                values={"context_id": "repacked"},
+                values={"context_id": "repacked", "search_words": _SEARCH_WORDS},
             ),
             "id",
             "build_event",
