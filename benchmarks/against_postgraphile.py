@@ -40,7 +40,7 @@ _THEIR_NEWEST = """
       environment: buildEnvironmentByEnvironmentId { hostname operatingSystem kernelVersion }
       attempts: attemptsByBuildIdList(first: 1, orderBy: NUMBER_DESC) {
         set: tagSetByTagSetId { tags: tagSetMembersByTagSetIdList { tag: tagByTagId { name } } }
-        phases: phasesByAttemptIdList(orderBy: PRIMARY_KEY_ASC) {
+        phases: phasesByAttemptIdList(orderBy: PLACE_ASC) {
           kind: phaseKindByKindId { name status } reportedAt
         }
         errors: buildEventsByAttemptId(condition: {kind: "ERROR"}) { totalCount }

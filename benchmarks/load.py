@@ -226,7 +226,7 @@ class _Rows:
             kind = {"name": one.name, "position": position, "status": one.status}
             kind_id = yield from self._once(models.PhaseKind.__table__, tuple(kind.values()), kind)
             yield models.Phase.__table__, {
-                "id": self._next(models.Phase), "attempt_id": attempt_id, "kind_id": kind_id,
+                "attempt_id": attempt_id, "place": position, "kind_id": kind_id,
                 "log_id": log_id, "duration_seconds": seconds, "reported_at": reported_at,
             }  # fmt: skip
         return claimed

@@ -12,7 +12,7 @@ TOPIC = "sizes"
 # Beside logs, files, variables and results.
 _OF_BUILDS = (
     "build_content", "claim", "phase", "build", "attempt", "tag_set", "tag_set_member",
-    "configure_arguments", "build_event", "event_context", "error_group_build",
+    "configure_arguments", "build_event", "event_context", "error_group_build", "earlier_phase",
 )  # fmt: skip
 _OF_SPECS = (
     "descendant_list", "ancestor_list", "spec_document", "dependency", "spec", "spec_other_hash",

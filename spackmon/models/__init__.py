@@ -32,7 +32,7 @@ from spackmon.models.builds import (
 )
 from spackmon.models.changes import ReportedChange
 from spackmon.models.ci import CiJob, CiRun
-from spackmon.models.claims import Claim, ClaimLog, MergedBuild, Ruling
+from spackmon.models.claims import Claim, ClaimLog, EarlierPhase, MergedBuild, Ruling
 from spackmon.models.columns import Base, utc_now
 from spackmon.models.environments import LockFile, LockFileRoot, SpackEnvironment
 from spackmon.models.events import (
@@ -92,7 +92,8 @@ __all__ = [
     "Buildcache", "BuildcacheEntry",
     "CiJob", "CiRun", "Claim", "ClaimLog", "Closure", "ClosureAbove", "ClosureAboveCount", "Compiler",
     "ConcretizationFailure", "ConfigureArguments",
-    "DefaultAudience", "Dependency", "EarlierAttribute", "ElfFile", "EnvironmentSet", "EnvironmentVariable",
+    "DefaultAudience", "Dependency", "EarlierAttribute", "EarlierPhase", "ElfFile", "EnvironmentSet",
+    "EnvironmentVariable",
     "ErrorGroup", "ErrorGroupBuild", "ErrorGroupChange", "ErrorGroupPart", "ErrorGroupRuling", "EventContext",
     "Group", "GroupMember", "HostImage", "HostLibrary", "Identity", "InboxEntry", "InstallFile", "LockFile",
     "LockFileRoot", "Log", "LogChunk", "LogEvent", "LogObject", "Manifest", "MergedBuild",

@@ -337,18 +337,21 @@ class PhaseKind(Base):
 
 
 class Phase(Base):
-    """A phase of an attempt: `kind_id` says its name, its place and how it ended.
+    """A phase of an attempt: `kind_id` says its name, its position among them and how it ended.
 
-    `cpu_seconds` are those of all processors, `peak_memory_bytes` is the resident memory of its largest
-    process.
+    `place` counts from 1 in the order in which they were first written, and stays: a phase's number is made
+    of both (`places`). `cpu_seconds` are those of all processors, `peak_memory_bytes` is the resident memory
+    of its largest process.
     """
 
     __tablename__ = "phase"
+    __table_args__ = ({"info": {"places": ("attempt_id", "place")}, "sqlite_with_rowid": False},)
 
     # Eight columns: PostgreSQL would begin a row of more with eight bytes else, where any of them is null.
-    id: Mapped[int] = mapped_column(NarrowId, primary_key=True)
-    # Without its name the entries of a run's phases are one: a third of the room.
-    attempt_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Attempt.id), index=True)
+    # Without the place the entries of a run's phases are one: a third of the room. So PostgreSQL has no index
+    # of both, and that they differ holds by who writes them: one at a time.
+    attempt_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(Attempt.id), primary_key=True, index=True)
+    place: Mapped[int] = mapped_column(Integer, primary_key=True)
     log_id: Mapped[int | None] = mapped_column(NarrowId, ForeignKey(Log.id), index=True)
     kind_id: Mapped[int] = mapped_column(NarrowId, ForeignKey(PhaseKind.id))
     reported_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from spackmon.models.builds import Attempt, BuildEnvironment, EnvironmentSet, Manifest, TagSet
@@ -13,6 +13,8 @@ from spackmon.models.logs import Log
 from spackmon.models.people import Person
 from spackmon.models.steps import window_ends
 
+NUMBERS_OF_CHUNK = 1_000
+"""How many numbers a row of `EarlierPhase` is of."""
 _UNTIMED = text("window_begins_at IS NULL")
 # Most claims of clients that report as they build name none.
 _HAS_PREFIX = text("prefix IS NOT NULL")
@@ -160,3 +162,17 @@ class MergedBuild(Base):
 
     id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
     build_id: Mapped[int] = mapped_column(RowId, ForeignKey("build.id"), index=True)
+
+
+class EarlierPhase(Base):
+    """Where the numbers lead to that phases had before they were places: people have noted addresses.
+
+    A row is of NUMBERS_OF_CHUNK numbers, from `chunk` times so many and one on, and has two lists in JSON:
+    each one's run, null where no phase had the number, and its place. Nothing is added any longer.
+    """
+
+    __tablename__ = "earlier_phase"
+
+    chunk: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    attempt_ids: Mapped[str] = mapped_column(JsonText)
+    places: Mapped[str] = mapped_column(JsonText)

@@ -199,6 +199,19 @@ def test_a_phase_again_replaces_status_and_log_and_the_very_same_changes_nothing
     assert log_of(site, "build") == b""
 
 
+def test_a_phase_keeps_its_number_whatever_is_reported_of_an_earlier_one(site: Site) -> None:
+    build_id = site.build(ZLIB)
+    log = "==> [2026-11-22-09:{}:18.718217] 'make'\n"
+    install, build, again = (
+        site.apply(PhaseReport(build_id, name, "SUCCESS", log.format(minute).encode())).phase_id
+        for name, minute in (("install", 20), ("build", 10), ("install", 21))
+    )
+    assert site.attempts(build_id) == [("RUNNING", ["build", "install"])]
+    assert again == install != build
+    # Of what was linked to when phases had numbers of their own nothing is another phase now.
+    assert min(install, build) > 2**31
+
+
 def test_a_failure_cancels_only_what_the_same_person_has_not_run_there(site: Site) -> None:
     failed = site.build(ZLIB)
     waiting = site.build(HDF5, ZLIB)

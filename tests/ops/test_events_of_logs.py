@@ -27,8 +27,8 @@ _OLD_EVENT = f"""INSERT INTO build_event ({", ".join(_COLUMNS)}, error_group_id)
     SELECT {", ".join(f":{name}" for name in _COLUMNS)}, g.id FROM error_group g WHERE g.text = :text"""
 # What a claim says of its phases had rows of its own before 0038, and a phase its own name before 0072.
 _OF_PHASE = ("name", "position", "status", "duration_seconds", "reported_at", "log_id")
-_PHASES = """SELECT k.name, k.position, k.status, p.duration_seconds, p.reported_at, p.log_id, p.id,
-    p.attempt_id, c.id
+_PHASES = """SELECT k.name, k.position, k.status, p.duration_seconds, p.reported_at, p.log_id,
+    p.attempt_id * 100 + p.place AS id, p.attempt_id, c.id
     FROM phase p JOIN phase_kind k ON k.id = p.kind_id JOIN claim c ON c.attempt_id = p.attempt_id"""
 _VALUES = ", ".join(f":{name}" for name in _OF_PHASE)
 _OLD_PHASES = [

@@ -52,9 +52,9 @@ UNCHANGED = {
 }
 """What is asked before and afterwards, and gives the same rows."""
 
-_PHASES_BEFORE = "SELECT id, attempt_id, name, position, status, duration_seconds, reported_at FROM phase"
+_PHASES_BEFORE = "SELECT attempt_id, name, position, status, duration_seconds, reported_at FROM phase"
 _PHASES = """
-    SELECT p.id, p.attempt_id, k.name, k.position, k.status, p.duration_seconds, p.reported_at
+    SELECT p.attempt_id, k.name, k.position, k.status, p.duration_seconds, p.reported_at
     FROM phase p JOIN phase_kind k ON k.id = p.kind_id
 """
 CARRIED = {
@@ -185,7 +185,15 @@ SAME = {**{name: (question, question) for name, question in UNCHANGED.items()}, 
 JUNIT = gzip.decompress((Path(__file__).parents[1] / "data" / "junit" / "1.2.xml.gz").read_bytes())
 
 PHASES = "SELECT attempt_id, name, position, status, duration_seconds, reported_at FROM phase"
-LOGS = "SELECT p.id, c.content FROM phase p JOIN log_chunk c ON c.{} ORDER BY p.id, c.number"
+_LOGS_BEFORE = """
+    SELECT p.attempt_id || p.name AS phase, c.content FROM phase p JOIN log_chunk c ON c.phase_id = p.id
+    ORDER BY 1, c.number
+"""
+_OF_KINDS = "phase p JOIN phase_kind k ON k.id = p.kind_id"
+_LOGS = f"""
+    SELECT p.attempt_id || k.name AS phase, c.content FROM {_OF_KINDS} JOIN log_chunk c ON c.log_id = p.log_id
+    ORDER BY 1, c.number
+"""
 
 
 @pytest.fixture
@@ -205,9 +213,9 @@ def rows(database: Database, question: str) -> list[tuple[Any, ...]]:
     return database.read_once(asked)
 
 
-def logs(database: Database, join: str) -> dict[int, bytes]:
-    """The log of each phase that has one."""
-    found = database.read_once(lambda c: c.execute(text(LOGS.format(join))).all())
+def logs(database: Database, question: str) -> dict[str, bytes]:
+    """The log of each phase that has one, by its run's number and its name."""
+    found = database.read_once(lambda c: c.execute(text(question)).all())
     return {phase: chunks.join(row[1] for row in of) for phase, of in groupby(found, lambda row: row[0])}
 
 
@@ -224,11 +232,11 @@ def url_of(database: Database) -> str:
 def test_an_upgrade_loses_and_doubles_nothing(landed: Database) -> None:
     before = {name: rows(landed, old) for name, (old, _) in SAME.items()}
     phases = rows(landed, PHASES)
-    logs_before = logs(landed, "phase_id = p.id")
+    logs_before = logs(landed, _LOGS_BEFORE)
     assert all(before.values())
     upgrade(url_of(landed))
     assert {name: rows(landed, new) for name, (_, new) in SAME.items()} == before
-    assert logs(landed, "log_id = p.log_id") == logs_before
+    assert logs(landed, _LOGS) == logs_before
     claimed = [
         (claim.attempt_id, p.name, p.position, p.status, p.duration_seconds, p.reported_at)
         for claim in claims_of(landed) for p in claim.phases
@@ -250,7 +258,7 @@ def test_an_upgrade_loses_and_doubles_nothing(landed: Database) -> None:
 
 
 def test_equal_contents_are_the_rows_that_a_report_finds(landed: Database) -> None:
-    logs_before = logs(landed, "phase_id = p.id")
+    logs_before = logs(landed, _LOGS_BEFORE)
     upgrade(url_of(landed))
     digests = rows(landed, "SELECT id, size_bytes FROM log")
     assert sorted(size for _, size in digests) == sorted(map(len, set(logs_before.values())))
@@ -262,9 +270,8 @@ def test_equal_contents_are_the_rows_that_a_report_finds(landed: Database) -> No
     )
 
     def again(connection: Any) -> None:
-        log_ids = dict(
-            connection.execute(text("SELECT id, log_id FROM phase WHERE log_id IS NOT NULL")).all()
-        )
+        logged = f"SELECT p.attempt_id || k.name, p.log_id FROM {_OF_KINDS} WHERE p.log_id IS NOT NULL"
+        log_ids = dict(connection.execute(text(logged)).all())
         assert dict(zip(logs_before, logs_of(connection, [*logs_before.values()])[0], strict=True)) == log_ids
         for set_id, of_set in groupby(variables, lambda row: row[0]):
             assert environment_set_of(connection, {name: value for _, name, value in of_set}) == set_id
@@ -289,11 +296,9 @@ def test_claims_have_the_windows_and_marks_that_today_s_program_gives_them(lande
     got = {row[0]: tuple(map(_moment, row[1:])) for row in rows(landed, windows)}
     assert got == expected
     marks = {f"{c.attempt_id}{p.name}": p.mark for c in claims_of(landed) for p in c.phases}
-    names = dict(
-        rows(landed, "SELECT p.id, p.attempt_id || k.name FROM phase p JOIN phase_kind k ON k.id = p.kind_id")
-    )
-    logged = logs(landed, "log_id = p.log_id")
-    assert marks == {name: _mark(logged.get(phase, b"")) for phase, name in names.items()}
+    names = rows(landed, f"SELECT p.attempt_id || k.name FROM {_OF_KINDS}")
+    logged = logs(landed, _LOGS)
+    assert marks == {name: _mark(logged.get(name, b"")) for (name,) in names}
     assert len(set(marks.values())) > 20
 
 

@@ -225,9 +225,9 @@ def test_builds_of_the_first_revision_are_kept_and_have_ms1_as_their_source(
     assert rows(claims) == [(7, 1, 1, "MS1", "7/1"), (7, 2, 1, "MS1", "7/2"), (9, 3, 2, "MS1", "9/1")]
     assert rows("SELECT count(*) FROM claim WHERE first_reported_at = last_reported_at AND is_live") == [(3,)]
     # What cannot be read is kept as it is.
-    assert rows("SELECT p.id, l.digest, l.size_bytes, c.content FROM phase p JOIN log l ON l.id = p.log_id"
-                " JOIN log_chunk c ON c.log_id = l.id") == [
-        (1, hashlib.sha256(b"bytes").digest(), 3, b"bytes")
+    assert rows("SELECT p.attempt_id, l.digest, l.size_bytes, c.content"
+                " FROM phase p JOIN log l ON l.id = p.log_id JOIN log_chunk c ON c.log_id = l.id") == [
+        (2, hashlib.sha256(b"bytes").digest(), 3, b"bytes")
     ]  # fmt: skip
     variables = (
         "SELECT a.id, v.name, v.value FROM attempt a"
@@ -596,11 +596,11 @@ def test_rows_are_written_with_narrow_numbers_while_others_write(
         upgrade(url)
         assert database.read_once(_differences) == []
         kinds = (
-            "SELECT p.id, k.name, k.position, k.status FROM phase p JOIN phase_kind k ON k.id = p.kind_id"
-            " ORDER BY p.id"
+            "SELECT p.attempt_id, p.place, k.name, k.position, k.status FROM phase p"
+            " JOIN phase_kind k ON k.id = p.kind_id ORDER BY p.attempt_id"
         )
         assert database.read_once(lambda c: [tuple(row) for row in c.execute(text(kinds))]) == [
-            (2, "install", 1, "SUCCESS"), (3, "a", 1, "x"), (4, "a", 1, "x"),
+            (1, 1, "a", 1, "x"), (2, 1, "install", 1, "SUCCESS"), (9000, 1, "a", 1, "x"),
         ]  # fmt: skip
         database.close()
 

@@ -217,7 +217,8 @@ def test_the_oldest_beyond_a_quota_goes_and_what_its_logs_say_stays(database: Da
         return rows(
             "SELECT l.size_bytes, l.removed_at IS NULL FROM phase p JOIN log l ON l.id = p.log_id"
             " JOIN attempt a ON a.id = p.attempt_id JOIN build b ON b.id = a.build_id"
-            " JOIN person o ON o.id = b.owner_id WHERE o.name = 'ada' ORDER BY p.id DESC"
+            " JOIN person o ON o.id = b.owner_id WHERE o.name = 'ada'"
+            " ORDER BY p.attempt_id DESC, p.place DESC"
         )
 
     events = rows("SELECT count(*) FROM log_event")

@@ -90,7 +90,7 @@ def _write(connection: Connection, rows: list[dict[str, Any]], ran: list[Ran], e
     ]
     connection.execute(insert(PhaseKind), built)
     phases = [
-        {"attempt_id": row["id"], "kind_id": kinds[row["status"]][0], "reported_at": BEGIN,
+        {"attempt_id": row["id"], "place": 1, "kind_id": kinds[row["status"]][0], "reported_at": BEGIN,
          "duration_seconds": row["duration_seconds"] / 2}
         for row in rows
         if row["status"] in kinds

@@ -230,7 +230,7 @@ def is_value(type_name: str, field: str) -> bool:
     if (type_name, field) in VALUES:
         return True
     model = MODELS.get(type_name)
-    return model is not None and snake(field) in inspect(model).column_attrs
+    return model is not None and (field == "id" or snake(field) in inspect(model).column_attrs)
 
 
 def value(rows: Rows, type_name: str, field: str, row: Any) -> Any:

@@ -31,6 +31,7 @@ from spackmon.models import (
     SpecCompiler,
     TagSetMember,
 )
+from spackmon.models.places import number_of
 from spackmon.viewer import OPERATOR, Viewer
 
 
@@ -67,6 +68,7 @@ class Rows:
         for phase in self._tables[Phase]:
             kind = self.get(PhaseKind, phase.kind_id)
             phase.name, phase.position, phase.status = kind.name, kind.position, kind.status
+            phase.id = number_of(phase.attempt_id, phase.place)
         if not viewer.sees_details:
             self._tables[EnvironmentVariable] = []
             for file in self._tables[InstallFile]:

@@ -20,7 +20,7 @@ from spackmon.runs.packed_phases import unpack
 _NO_FACTS = frozenset({
     "alembic_version", "audit_entry", "build_day", "build_facet", "build_facet_change",
     "build_facet_duration", "build_facet_total",
-    "build_total", "build_total_change", "error_group_change", "identity", "inbox_entry",
+    "build_total", "build_total_change", "earlier_phase", "error_group_change", "identity", "inbox_entry",
     "log_object",
     "merged_build", "notification_channel", "notification_delivery", "notification_rule",
     "package_set", "package_set_member",
@@ -35,12 +35,12 @@ _REPORTED = frozenset({
 })  # fmt: skip
 
 # What PostgreSQL keeps otherwise, and other columns say: sums that are folded later, places in a list of one,
-# words of plain texts.
+# words of plain texts. And what numbers phases as they came.
 _KEPT_OTHERWISE = frozenset({
     ("build_content", "chunk"), ("build_content", "places"), ("build_event", "search_words"),
     ("error_group", "event_count"),
     ("error_group", "run_count"), ("error_group", "build_count"), ("error_group", "first_seen"),
-    ("error_group", "last_seen"),
+    ("error_group", "last_seen"), ("phase", "place"),
 })  # fmt: skip
 
 

@@ -113,7 +113,7 @@ _SOURCES = """
 """
 _PHASES = """
     SELECT p.attempt_id, p.log_id, p.duration_seconds, k.name, k.status
-    FROM phase p JOIN phase_kind k ON k.id = p.kind_id ORDER BY k.position, p.id
+    FROM phase p JOIN phase_kind k ON k.id = p.kind_id ORDER BY k.position, p.place
 """
 _RUNS = """
     SELECT a.*, g.text AS arguments

@@ -230,7 +230,7 @@ def test_an_error_on_the_way_cuts_the_answer(builds: Server, accept: str) -> Non
         connection.execute(insert(LogChunk).values(log_id=log_id, **chunk))
         kind = insert(PhaseKind).values(name="build", position=1, status="SUCCESS")
         phase = {
-            "attempt_id": attempt, "log_id": log_id, "reported_at": utc_now(),
+            "attempt_id": attempt, "place": 4, "log_id": log_id, "reported_at": utc_now(),
             "kind_id": connection.execute(kind).inserted_primary_key[0],
         }  # fmt: skip
         connection.execute(insert(Phase).values(**phase))

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 
 from sqlalchemy import Connection
 
 from spackmon.ingest.rows import RowStatement, Statement, insert_missing, over_rows
 from spackmon.ingest.tables.hanging import OF_ATTEMPT, End, referring
+from spackmon.models.places import number_of
 from spackmon.runs.facts import Run
 from spackmon.runs.phases import RunPhase
 
@@ -57,7 +59,7 @@ _UPDATE = Statement(
 _READ_PHASES = over_rows(
     "id bigint",
     """
-    SELECT p.attempt_id, p.id, k.name, k.position, k.status, p.duration_seconds, p.reported_at, p.log_id,
+    SELECT p.attempt_id, p.place, k.name, k.position, k.status, p.duration_seconds, p.reported_at, p.log_id,
         p.cpu_seconds, p.peak_memory_bytes
     FROM phase p JOIN phase_kind k ON k.id = p.kind_id
     WHERE p.attempt_id IN (SELECT i.id FROM {input} i)
@@ -65,28 +67,27 @@ _READ_PHASES = over_rows(
     moments=("reported_at",),
 )
 
-# `id` is null of what is new.
 _OF_INPUT = (
-    "id bigint, attempt_id bigint, name text, position integer, status text,"
+    "attempt_id bigint, place integer, name text, position integer, status text,"
     " duration_seconds double precision, log_id bigint, cpu_seconds double precision,"
     " peak_memory_bytes bigint"
 )
-_NAME = "(SELECT n.name FROM phase_kind n WHERE n.id = phase.kind_id)"
-_PUT = f"RETURNING phase.attempt_id, phase.id, {_NAME} AS name"
+_PUT = "RETURNING phase.attempt_id, phase.place"
 _KINDS = insert_missing(
     "phase_kind", "name text, position integer, status text", ["name", "position", "status"]
 )
 
-# That each has another name holds by who writes: one at a time, which has read what is there.
+# That each has another name and place holds by who writes: one at a time, which has read what is there.
 _ADD_PHASES = over_rows(
     _OF_INPUT,
     f"""
     INSERT INTO phase (
-        attempt_id, kind_id, duration_seconds, reported_at, log_id, cpu_seconds, peak_memory_bytes
+        attempt_id, place, kind_id, duration_seconds, reported_at, log_id, cpu_seconds, peak_memory_bytes
     )
-    SELECT i.attempt_id, k.id, i.duration_seconds, :reported_at, i.log_id, i.cpu_seconds, i.peak_memory_bytes
+    SELECT i.attempt_id, i.place, k.id, i.duration_seconds, :reported_at, i.log_id, i.cpu_seconds,
+        i.peak_memory_bytes
     FROM {{input}} i JOIN phase_kind k ON {_KIND}
-    ORDER BY i.attempt_id, i.position
+    ORDER BY i.attempt_id, i.place
     {_PUT}
     """,  # noqa: S608 -- of our own constants
 )
@@ -98,12 +99,15 @@ _CHANGE_PHASES = over_rows(
         kind_id = k.id, duration_seconds = i.duration_seconds, reported_at = :reported_at, log_id = i.log_id,
         cpu_seconds = i.cpu_seconds, peak_memory_bytes = i.peak_memory_bytes
     FROM {{input}} i JOIN phase_kind k ON {_KIND}
-    WHERE phase.id = i.id
+    WHERE phase.attempt_id = i.attempt_id AND phase.place = i.place
     {_PUT}
     """,  # noqa: S608 -- as above
 )
 
-_DELETE_PHASES = over_rows("id bigint", "DELETE FROM phase WHERE id IN (SELECT i.id FROM {input} i)")
+_DELETE_PHASES = over_rows(
+    "attempt_id bigint, place integer",
+    "DELETE FROM phase WHERE (attempt_id, place) IN (SELECT i.attempt_id, i.place FROM {input} i)",
+)
 
 # Those that are counted as they are stay untouched: their rows are long, and there may be thousands.
 _COUNT_EVENTS = over_rows(
@@ -232,7 +236,7 @@ def write_phases(
     """Make these the phases of attempts, of which some have `stored` by their names."""
     wanted = dict(runs)
     gone = {
-        attempt_id: [(row.id,) for name, row in stored.get(attempt_id, {}).items()
+        attempt_id: [(attempt_id, row.place) for name, row in stored.get(attempt_id, {}).items()
                      if name not in {phase.name for phase in phases}]
         for attempt_id, phases in wanted.items()
     }  # fmt: skip
@@ -241,69 +245,73 @@ def write_phases(
         attempt_id: [p for p in phases if not _is_written(p, stored.get(attempt_id, {}).get(p.name))]
         for attempt_id, phases in wanted.items()
     }
-    ids = _put_phases(connection, differing, stored)
+    places = {
+        attempt_id: _places(phases, stored.get(attempt_id, {})) for attempt_id, phases in wanted.items()
+    }
+    _put_phases(connection, differing, stored, places)
     return {
         attempt_id: _written(
-            phases, stored.get(attempt_id, {}), differing[attempt_id], ids.get(attempt_id, {}),
+            {name: number_of(attempt_id, place) for name, place in places[attempt_id].items()},
+            stored.get(attempt_id, {}), differing[attempt_id],
             differed=bool(gone[attempt_id] or differing[attempt_id]),
         )
-        for attempt_id, phases in wanted.items()
+        for attempt_id in wanted
     }  # fmt: skip
+
+
+def _places(phases: Sequence[RunPhase], stored: Mapping[str, Any]) -> dict[str, int]:
+    """The places of an attempt's phases by their names: a new one comes behind all that there were."""
+    free = count(1 + max((row.place for row in stored.values()), default=0))
+    return {one.name: stored[one.name].place if one.name in stored else next(free) for one in phases}
 
 
 def _put_phases(
     connection: Connection,
     differing: Mapping[int, Sequence[RunPhase]],
     stored: Mapping[int, Mapping[str, Any]],
-) -> dict[int, dict[str, int]]:
-    """Write phases of attempts; their ids by their names."""
-    ids: dict[int, dict[str, int]] = {}
+    places: Mapping[int, Mapping[str, int]],
+) -> None:
+    """Write phases of attempts."""
     for reported_at in sorted({phase.reported_at for phases in differing.values() for phase in phases}):
         rows = [
             (
-                getattr(stored.get(attempt_id, {}).get(p.name), "id", None), attempt_id, p.name, p.position,
-                p.status, None if p.duration_seconds is None else float(p.duration_seconds), p.log_id,
+                attempt_id, places[attempt_id][p.name], p.name, p.position, p.status,
+                None if p.duration_seconds is None else float(p.duration_seconds), p.log_id,
                 p.cpu_seconds, p.peak_memory_bytes,
             )
             for attempt_id, phases in differing.items() for p in phases if p.reported_at == reported_at
         ]  # fmt: skip
         for statement, some in (
-            (_ADD_PHASES, [row for row in rows if row[0] is None]),
-            (_CHANGE_PHASES, [row for row in rows if row[0] is not None]),
+            (_ADD_PHASES, [row for row in rows if row[2] not in stored.get(row[0], {})]),
+            (_CHANGE_PHASES, [row for row in rows if row[2] in stored.get(row[0], {})]),
         ):
-            for put in _put(connection, statement, some, reported_at):
-                ids.setdefault(put.attempt_id, {})[put.name] = put.id
-    return ids
+            _put(connection, statement, some, reported_at)
 
 
-def _put(connection: Connection, statement: RowStatement, rows: Sequence[Any], reported_at: datetime) -> Any:
-    """Write rows of phases; what is returned of each. Nearly always there are all of their kinds."""
-    written = list(statement.run(connection, rows, reported_at=reported_at))
-    if len(written) < len(rows):
-        done = {(put.attempt_id, put.name) for put in written}
-        missing = [row for row in rows if (row[1], row[2]) not in done]
+def _put(connection: Connection, statement: RowStatement, rows: Sequence[Any], reported_at: datetime) -> None:
+    """Write rows of phases. Nearly always there are all of their kinds."""
+    done = {tuple(put) for put in statement.run(connection, rows, reported_at=reported_at)}
+    if len(done) < len(rows):
+        missing = [row for row in rows if row[:2] not in done]
         _KINDS.run(
             connection, sorted({(name, position, status) for _, _, name, position, status, *_ in missing})
         )
-        written += statement.run(connection, missing, reported_at=reported_at)
-    return written
+        statement.run(connection, missing, reported_at=reported_at)
 
 
 def _written(
-    phases: Sequence[RunPhase],
+    ids: Mapping[str, int],
     stored: Mapping[str, Any],
     differing: Sequence[RunPhase],
-    ids: Mapping[str, int],
     *,
     differed: bool,
 ) -> WrittenPhases:
     logged = [phase.name for phase in differing if _has_new_log(phase, stored.get(phase.name))]
-    unchanged = {phase.name: stored[phase.name].id for phase in phases if phase.name in stored}
     return WrittenPhases(
-        {**unchanged, **ids},
-        sum(phase.name not in stored for phase in phases),
+        ids,
+        len(ids.keys() - stored.keys()),
         differed,
-        list(ids.values()),
+        [ids[phase.name] for phase in differing],
         [ids[name] for name in logged],
     )
 
@@ -318,8 +326,7 @@ def _is_written(phase: RunPhase, row: Any) -> bool:
 
 def phase_id(connection: Connection, attempt_id: int, name: str) -> int:
     """The id of a phase of an attempt, which has it."""
-    found: int = read_phases(connection, [attempt_id])[attempt_id][name].id
-    return found
+    return number_of(attempt_id, read_phases(connection, [attempt_id])[attempt_id][name].place)
 
 
 def count_findings(connection: Connection, runs: Iterable[tuple[int, Run]]) -> None:

@@ -11,16 +11,18 @@ from sqlalchemy import Connection
 
 from spackmon.ingest.rows import Statement, over_rows
 from spackmon.ingest.tables.retention import remove_texts_of
+from spackmon.models.places import number_in_sql
 
 # A number alone would be the place of a column.
 _OWNER = {True: "b.owner_id", False: "1 = 1"}
-_USED = """
-    SELECT {owner} AS owner_id, p.log_id, max(p.id) AS last_phase, max(l.size_bytes) AS size_bytes
+_NUMBER = number_in_sql("p.attempt_id", "p.place")
+_USED = f"""
+    SELECT {{owner}} AS owner_id, p.log_id, max({_NUMBER}) AS last_phase, max(l.size_bytes) AS size_bytes
     FROM phase p JOIN log l ON l.id = p.log_id
     JOIN attempt a ON a.id = p.attempt_id JOIN build b ON b.id = a.build_id
     WHERE l.removed_at IS NULL
     GROUP BY 1, 2
-"""
+"""  # noqa: S608 -- of our own constants
 _LOGS = {
     each: Statement(
         f"""
@@ -71,16 +73,16 @@ _RUN_COUNT = {
 # Whose text was wanted again meanwhile, or is still written, keeps it.
 _STILL = over_rows(
     "id bigint, last_phase bigint",
-    """
-    SELECT l.id FROM {input} i JOIN log l ON l.id = i.id
+    f"""
+    SELECT l.id FROM {{input}} i JOIN log l ON l.id = i.id
     WHERE l.removed_at IS NULL
-        AND NOT EXISTS (SELECT 1 FROM phase p WHERE p.log_id = l.id AND p.id > i.last_phase)
+        AND NOT EXISTS (SELECT 1 FROM phase p WHERE p.log_id = l.id AND {_NUMBER} > i.last_phase)
         AND NOT EXISTS (
             SELECT 1 FROM phase p JOIN attempt a ON a.id = p.attempt_id
             WHERE p.log_id = l.id AND a.status = 'RUNNING'
         )
-    ORDER BY l.id {lock}
-    """,
+    ORDER BY l.id {{lock}}
+    """,  # noqa: S608 -- as above
     lock="FOR UPDATE OF l",
 )
 

@@ -52,7 +52,7 @@ _DELETE = over_rows(
         LEFT JOIN log_event e ON e.id = v.log_event_id
         LEFT JOIN phase p ON p.attempt_id = i.id AND p.log_id = e.log_id
         WHERE v.log_event_id IS NOT NULL
-            AND (p.id IS NULL OR (CASE v.kind WHEN 'ERROR' THEN i.errors ELSE i.warnings END) = 0)
+            AND (p.attempt_id IS NULL OR (CASE v.kind WHEN 'ERROR' THEN i.errors ELSE i.warnings END) = 0)
     )
     """,
 )

@@ -117,7 +117,7 @@ def objects_by(
     type_ = cast(GraphQLObjectType, statement.registry.schema.type_map[type_name])
     body = statement.object(at, child, type_, levels=2)
     member = joined([statement.json.value(identity, nullable=False), ":", body])
-    source = child.joined(wanted.join(child.source, child.row_id == wanted.c["id"]))
+    source = child.joined(wanted.join(child.source, child.has_id(wanted.c["id"])))
     rows = statement.rows(select(member.label("member")).select_from(source))
     members = func.coalesce(statement.json.aggregated(rows.c["member"]), constant(""))
     return scalar(select(joined(["{", members, "}"])).select_from(rows))

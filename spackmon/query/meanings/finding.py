@@ -43,9 +43,7 @@ class Lookup(Meaning):
             holds = self.satisfying(child, statement.decided(arguments["spec"]), statement.rules(arguments))
             body = case((holds.whole, constant("true")), else_=constant("false"))
             otherwise = _error(Code.SPEC_UNKNOWN, "no spec has this `hash`")
-        one = (
-            select(body).select_from(child.joined()).where(child.row_id == wanted.row_id, *child.is_counted())
-        )
+        one = select(body).select_from(child.joined()).where(child.has_id(wanted.row_id), *child.is_counted())
         result = func.coalesce(scalar(one), otherwise)
         if wanted.ambiguous is None:
             return result
@@ -101,7 +99,7 @@ class NodeLookup(Meaning):
         ).subquery(statement.new_name())
         child = at.row.beneath(statement.registry.meanings[name]["id"].model.__table__)
         body = statement.object(at, child, _object_type(name, statement))
-        is_there = and_(child.row_id == wanted.c["id"], *child.is_counted())
+        is_there = and_(child.has_id(wanted.c["id"]), *child.is_counted())
         source = child.joined(wanted.outerjoin(child.source, is_there))
         shown = case((child.row_id.is_not(None), body), else_=constant(NULL))
         return select(wanted.c["place"], shown.label("body")).select_from(source)

@@ -44,7 +44,7 @@ class Live(Meaning):
         holds = [*child.is_counted(), *statement.holds_by(at, "where", child)]
         cursor = cursor_json(picked.c["position"], picked.c["changed_at"], statement.json)
         data = braced([(key, self._update(at, child, cursor, statement))])
-        source = child.joined(picked.join(child.source, child.row_id == picked.c["row_id"]))
+        source = child.joined(picked.join(child.source, child.has_id(picked.c["row_id"])))
         body = joined([cursor, " ", data, UPDATE_END]).label("body")
         found = select(body).select_from(source).where(*holds).order_by(picked.c["position"])
         rows: FromClause = statement.rows(found)

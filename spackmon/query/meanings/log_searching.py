@@ -137,12 +137,12 @@ def _chunks(at: At, arguments: Mapping[str, Given], statement: "Statement") -> A
     holds = [*phase.is_counted(), *statement.holds_by(at, "where", phase)]
     if "after" in arguments:
         last, number = (statement.bind(arguments["after"], BigInteger(), _part(place)) for place in (0, 1))
-        is_same = and_(phase.row_id == last, chunk.c.number > number)
-        holds.append(or_(phase.row_id < last, is_same))
+        is_same = and_(phase.has_id(last), chunk.c.number > number)
+        holds.append(or_(phase.is_below(last), is_same))
     columns = chunk.c.log_id, chunk.c.number, chunk.c.first_line, chunk.c.size_bytes
     source = phase.joined().join(chunk, chunk.c.log_id == phase[Phase.log_id])
     latest = select(phase.row_id.label("id"), *columns).select_from(source).where(*holds)
-    order = phase.row_id.desc(), chunk.c.number
+    order = *(one.desc() for one in phase.identity), chunk.c.number
     rows = statement.rows(latest.order_by(*order).limit(literal_column(str(MOST_CHUNKS))))
     sizes = func.sum(rows.c["size_bytes"]).over(order_by=(rows.c["id"].desc(), rows.c["number"]))
     counted = statement.rows(

@@ -108,7 +108,7 @@ class Chosen(Meaning):
         """See Meaning."""
         child = at.row.beneath(self.model.__table__)
         body = statement.object(at, child)
-        one = select(body).select_from(child.joined()).where(child.row_id == self.row_id(at.row))
+        one = select(body).select_from(child.joined()).where(child.has_id(self.row_id(at.row)))
         return func.coalesce(scalar(one), constant(NULL))
 
 

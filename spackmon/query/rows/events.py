@@ -32,6 +32,7 @@ from spackmon.models import (
     PhaseKind,
 )
 from spackmon.models.columns import UtcDateTime
+from spackmon.models.places import number_column
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.among import among
 from spackmon.query.sql.conditions import Driver, Filtering
@@ -58,13 +59,13 @@ def root_event(attempt: Scope) -> ColumnElement[Any]:
 def phase_of(event: Scope) -> ColumnElement[Any]:
     """The id of the phase whose log an event was read in: of equal logs the first."""
     found, phase, kind = LogEvent.__table__.alias(), Phase.__table__.alias(), PhaseKind.__table__.alias()
-    phases: Select[Any] = select(phase.c.id).where(
+    phases: Select[Any] = select(number_column(phase.c.attempt_id, phase.c.place)).where(
         found.c.id == event[BuildEvent.log_event_id],
         phase.c.attempt_id == event[BuildEvent.attempt_id],
         phase.c.log_id == found.c.log_id,
         kind.c.id == phase.c.kind_id,
     )
-    first = phases.order_by(kind.c.position, phase.c.id).limit(literal_column("1"))
+    first = phases.order_by(kind.c.position, phase.c.place).limit(literal_column("1"))
     return first.correlate_except(found, phase, kind).scalar_subquery()
 
 
@@ -259,8 +260,8 @@ def is_first_failed(attempt_id: ColumnElement[Any], phase: Scope) -> ColumnEleme
         earlier.c.attempt_id == phase[Phase.attempt_id],
         _has_failed(earlier.c.kind_id),
         # Nearly always there is no other, of which places would be looked up.
-        earlier.c.id != phase[Phase.id],
-        or_(its < own, and_(its == own, earlier.c.id < phase[Phase.id])),
+        earlier.c.place != phase[Phase.place],
+        or_(its < own, and_(its == own, earlier.c.place < phase[Phase.place])),
     )
     return and_(
         phase[Phase.attempt_id] == attempt_id,

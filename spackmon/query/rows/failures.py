@@ -56,7 +56,7 @@ def _root(
 ) -> ColumnElement[Any]:
     """As flat as it can be: SQLite's parser has little room within the filters of lists."""
     is_failed, phase = status == constant(BuildStatus.FAILED), Phase.__table__.alias()
-    ran = select(phase.c.id).where(phase.c.attempt_id == own).correlate_except(phase).exists()
+    ran = select(phase.c.place).where(phase.c.attempt_id == own).correlate_except(phase).exists()
     return case(
         (and_(is_failed, ran), own),
         (is_failed, func.coalesce(*below, own)),

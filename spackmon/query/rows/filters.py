@@ -5,7 +5,7 @@ gives exactly the other rows. An empty list, wherever it stands, matches nothing
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import reduce
 from typing import Any
 
@@ -32,7 +32,14 @@ from spackmon.graph.parameters import indexed_name, indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
 from spackmon.models import Compiler, MergedBuild, OtherCompiler, Spec, Tag
-from spackmon.query.rows.lookups import number_of_id, present_number, without_nul
+from spackmon.models.places import holder_of
+from spackmon.query.rows.lookups import (
+    names_earlier_phase,
+    number_of_id,
+    number_since,
+    present_number,
+    without_nul,
+)
 from spackmon.query.rows.operators import checked, compared, contains, unless
 from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Above, Reported, Shared
@@ -127,6 +134,10 @@ def compares_ids(type_name: str) -> Predicate:
 
     def is_among(row: Scope, given: Given, filtering: Filtering) -> ColumnElement[bool]:
         found = filtering.is_among(row.row_id, given, read)
+        if row.places is not None:
+            # What follows from it, said of what an index has.
+            holder = filtering.is_among(row.places[0], given, lambda text: holder_of(read(text)))
+            return or_(and_(holder, found), *_had_number(row, given, filtering, read))
         if type_name != "Build":
             return found
         merged = MergedBuild.__table__.alias()
@@ -144,6 +155,23 @@ def compares_ids(type_name: str) -> Predicate:
         return Condition(_all(holds(name, value) for name, value in _given(given)))
 
     return predicate
+
+
+def _had_number(
+    phase: Scope, given: Given, filtering: Filtering, read: Callable[[str], int]
+) -> Iterator[ColumnElement[bool]]:
+    """That it is a phase which had one of these numbers when phases had numbers of their own."""
+    if given.path is None:
+        elements = given.elements()
+    else:
+        elements = filtering.each(given) if filtering.decided(given, _some_are_earlier) else []
+    for one in elements:
+        if filtering.decided(one, names_earlier_phase):
+            yield phase.has_id(number_since(filtering.bind(one, BigInteger(), read), filtering))
+
+
+def _some_are_earlier(identifiers: Iterable[str]) -> bool:
+    return any(map(names_earlier_phase, identifiers))
 
 
 def compares_versions(*path: Attribute) -> Predicate:
@@ -251,7 +279,7 @@ def through_chosen(input_name: str, model: Any, row_id: Callable[[Scope], Column
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         other = row.beneath(model.__table__)
         passes = _passes(input_name, given, other, filtering)
-        rows = select(constant("")).select_from(other.joined()).where(other.row_id == row_id(row), passes)
+        rows = select(constant("")).select_from(other.joined()).where(other.has_id(row_id(row)), passes)
         return Condition(rows.correlate_except(None).exists())
 
     return predicate

@@ -4,10 +4,34 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, case, exists, func, literal_column, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Text,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSON
 
 from spackmon.errors import Code, Refused
-from spackmon.models import Advisory, Build, ErrorGroup, InstallFile, MergedBuild, Package, Spec, SpecHash
+from spackmon.models import (
+    Advisory,
+    Build,
+    EarlierPhase,
+    ErrorGroup,
+    InstallFile,
+    MergedBuild,
+    Package,
+    Spec,
+    SpecHash,
+)
+from spackmon.models.claims import NUMBERS_OF_CHUNK
+from spackmon.models.places import is_earlier, number_column
 from spackmon.query.sql.conditions import Filtering, Finder, Found
 from spackmon.query.sql.json_text import constant
 from spackmon.query.sql.values import Given
@@ -17,6 +41,7 @@ MINIMUM_PREFIX = 7
 MAXIMUM_IDS = 100
 # What stands before a build's number, in place of a hash of its spec.
 _BUILD = "Build:"
+PHASE = "BuildPhase"
 # Above every character of a hash, in byte order.
 _HIGHEST_CHARACTER = constant("~")
 
@@ -42,6 +67,8 @@ def by_id(type_name: str) -> Finder:
 
     def find(arguments: Mapping[str, Given], filtering: Filtering) -> Found:
         row_id = filtering.bind(arguments["id"], BigInteger, number)
+        if type_name == PHASE and filtering.decided(arguments["id"], names_earlier_phase):
+            return Found(number_since(row_id, filtering))
         return Found(present_number(row_id) if type_name == "Build" else row_id)
 
     return find
@@ -51,6 +78,29 @@ def present_number(build_id: ColumnElement[Any]) -> ColumnElement[Any]:
     """The number that the build has now: a client may know one that turned out to be another build."""
     other = select(MergedBuild.build_id).where(MergedBuild.id == build_id).scalar_subquery()
     return func.coalesce(other, build_id)
+
+
+def names_earlier_phase(identifier: str) -> bool:
+    """Whether an id has a number of when phases had numbers of their own."""
+    digits = identifier.rpartition(":")[2]
+    return digits.isascii() and digits.isdigit() and len(digits) < 19 and is_earlier(int(digits))
+
+
+def number_since(number: ColumnElement[Any], filtering: Filtering) -> ColumnElement[Any]:
+    """The number that a phase has which had this one earlier; 0, which none has, where there was none."""
+    chunk_size, one = (literal_column(str(value), Integer()) for value in (NUMBERS_OF_CHUNK, 1))
+    chunk = (number - one) // chunk_size
+    place = cast(number - one - chunk * chunk_size, Integer)
+
+    def of(listed: Any) -> ColumnElement[Any]:
+        if filtering.dialect_name == "sqlite":
+            path = constant("$[").concat(cast(place, Text)).concat(constant("]"))
+            return func.json_extract(listed, path, type_=BigInteger())
+        return cast(cast(listed, JSON).op("->>")(place), BigInteger)
+
+    now = number_column(of(EarlierPhase.attempt_ids), of(EarlierPhase.places))
+    found = select(now).where(EarlierPhase.chunk == chunk, number >= one)
+    return func.coalesce(found.scalar_subquery(), literal_column("0"))
 
 
 def type_of_id(identifier: str) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     case,
     column,
+    or_,
     true,
 )
 from sqlalchemy.ext.compiler import compiles
@@ -24,6 +25,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from spackmon.models import Build, PackageVersion, Spec
+from spackmon.models.places import number_column, part_columns
 
 Attribute = InstrumentedAttribute[Any]
 
@@ -192,7 +194,26 @@ class Scope:
     @property
     def row_id(self) -> ColumnElement[Any]:
         """The row's own id."""
-        return self.column("id")
+        return self.column("id") if self.places is None else number_column(*self.places)
+
+    @property
+    def places(self) -> "tuple[ColumnElement[Any], ColumnElement[Any]] | None":
+        """Of a row that is a place in another one the columns that its id is made of (`models.places`)."""
+        names = self.table.info.get("places") if isinstance(self.table, Table) else None
+        return None if names is None else (self.column(names[0]), self.column(names[1]))
+
+    def has_id(self, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The row's id is this, said of the columns that an index has."""
+        if self.places is None:
+            return self.row_id == row_id
+        return and_(*(own == part for own, part in zip(self.places, part_columns(row_id), strict=True)))
+
+    def is_below(self, row_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """The row's id is less than this, said so that the walk of an index begins there."""
+        if self.places is None:
+            return self.row_id < row_id
+        (holder, place), (its_holder, its_place) = self.places, part_columns(row_id)
+        return and_(holder <= its_holder, or_(holder < its_holder, place < its_place))
 
     @property
     def identity(self) -> list[ColumnElement[Any]]:

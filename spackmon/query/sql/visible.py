@@ -15,6 +15,7 @@ from typing import Any
 from spackmon.history.rounded_durations import BOUNDS, ROUNDED
 from spackmon.models import Base
 from spackmon.models.columns import View
+from spackmon.models.places import parts_in_sql
 from spackmon.status import TotalOf
 from spackmon.viewer import Viewer
 
@@ -44,6 +45,7 @@ _OWN_EVENTS = """
         ))
 """
 _WHOLE_GROUP = "SELECT 1 FROM error_group_build b WHERE b.error_group_id = t.id"
+_PHASE = parts_in_sql("t.row_id")
 _SUMMED = "SELECT {}(b.{}) FROM error_group_build b WHERE b.error_group_id = t.id"
 
 _ROWS: Mapping[str, str] = {
@@ -106,7 +108,8 @@ _ROWS: Mapping[str, str] = {
     "error_group_part": f"{_has('error_group', 'error_group_id')} AND {_has('error_group', 'part_id')}",
     "error_group_ruling": _has("error_group", "error_group_id"),
     "reported_change": "t.kind = 'BUILD' AND EXISTS (SELECT 1 FROM build v WHERE v.id = t.row_id)"
-    " OR t.kind IN ('PHASE', 'LOG') AND EXISTS (SELECT 1 FROM phase v WHERE v.id = t.row_id)",
+    " OR t.kind IN ('PHASE', 'LOG') AND EXISTS (SELECT 1 FROM phase v"
+    f" WHERE v.attempt_id = {_PHASE[0]} AND v.place = {_PHASE[1]})",
     "build_facet": "EXISTS (SELECT 1 FROM build v WHERE v.facet_id = t.id)",
     # What is counted is counted anew: nothing waits to be added.
     **dict.fromkeys(("error_group_change", "build_facet_change", "build_total_change"), "false"),
@@ -208,7 +211,9 @@ def _whole(dialect_name: str) -> dict[str, str]:
     }
 
 
-OPEN = frozenset(("advisory", "advisory_range", "advisory_variant", "person", "spec_revision"))
+OPEN = frozenset(
+    ("advisory", "advisory_range", "advisory_variant", "earlier_phase", "person", "spec_revision")
+)
 """Tables that say nothing of what was reported: everybody sees all of them."""
 EVERY = frozenset({*Base.metadata.tables, *View.metadata.tables})
 SHOWN = frozenset({*_ROWS, *_whole("sqlite")} - {_AUDIENCES})

@@ -88,7 +88,7 @@ def _write_runs(connection: Connection, truth: Truth, owners: list[str]) -> None
         group_id = None
         if run.error is not None:
             group_id = groups.of(run.error, fingerprint=run.error, text=run.error)
-            phases.append({"attempt_id": number, "kind_id": 1, "reported_at": moment(run.night)})
+            phases.append({"attempt_id": number, "place": 1, "kind_id": 1, "reported_at": moment(run.night)})
             events.append({"attempt_id": number, "position": 1, "kind": "ERROR", "is_first": True,
                            "text": run.error, "error_group_id": group_id})  # fmt: skip
         ended = _ended(run, machine_id, set_id)
