@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -144,6 +145,17 @@ def test_a_killed_worker_is_replaced_and_a_killed_supervisor_leaves_none(
         replaced = str(worker_of(process))
         process.kill()
         until(lambda: is_gone(replaced), "the end of the worker")
+
+
+def test_a_worker_ends_with_a_supervisor_that_has_not_heard_that_it_serves() -> None:
+    link, of_worker = socket.socketpair()
+    of_worker.sendall(b".")
+    link.close()
+    ending = "import socket; from spackmon.cli.worker import _end_with; _end_with(socket.socket(fileno={}))"
+    program = [sys.executable, "-c", ending.format(of_worker.fileno())]
+    done = subprocess.run(program, pass_fds=[of_worker.fileno()], capture_output=True, check=False)
+    of_worker.close()
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def is_gone(process_id: str) -> bool:
