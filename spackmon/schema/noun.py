@@ -21,7 +21,6 @@ from spackmon.query.meanings.fields import FILTERS, SORTS, SQL, By, Input, argum
 from spackmon.query.meanings.row_fields import Chosen, Column, Expression, Identity, Listing, Relation
 from spackmon.query.rows.filters import (
     compares,
-    compares_ids,
     compares_value,
     has_element,
     has_tags,
@@ -29,6 +28,7 @@ from spackmon.query.rows.filters import (
     through,
     through_chosen,
 )
+from spackmon.query.rows.ids import compares_ids
 from spackmon.query.rows.tags import Tags
 from spackmon.schema import derived
 from spackmon.schema.filters import (

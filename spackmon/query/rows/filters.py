@@ -5,12 +5,11 @@ gives exactly the other rows. An empty list, wherever it stands, matches nothing
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     ColumnElement,
     Integer,
@@ -24,23 +23,15 @@ from sqlalchemy import (
     not_,
     or_,
     select,
-    true,
 )
 
 from spackmon.errors import Code, Refused
 from spackmon.graph.parameters import indexed_name, indexed_value
 from spackmon.graph.spec import Deptype
 from spackmon.graph.versions import version_key
-from spackmon.models import Compiler, MergedBuild, OtherCompiler, Spec, Tag
-from spackmon.models.places import holder_of
-from spackmon.query.rows.lookups import (
-    names_earlier_phase,
-    number_of_id,
-    number_since,
-    present_number,
-    without_nul,
-)
-from spackmon.query.rows.operators import checked, compared, contains, unless
+from spackmon.models import Compiler, OtherCompiler, Spec, Tag
+from spackmon.query.rows.lookups import without_nul
+from spackmon.query.rows.operators import all_of, checked, compared, contains, operands, unless
 from spackmon.query.rows.ranges import few_of, newest_within
 from spackmon.query.rows.relations import Above, Reported, Shared
 from spackmon.query.rows.tags import Tags, sets_of
@@ -72,12 +63,13 @@ def compares(*path: Attribute, convert: Callable[[Any], Any] | None = None) -> P
             return compared(name, holder[attribute], value, convert or checked, filtering)
 
         def of_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
-            return _all(
-                compared(name, column, value, convert or checked, filtering) for name, value in _given(given)
+            return all_of(
+                compared(name, column, value, convert or checked, filtering)
+                for name, value in operands(given)
             )
 
         newest = newest_within(row, path, given, lambda other: predicate(other, given, filtering).holds)
-        every = _all(holds(name, value) for name, value in _given(given))
+        every = all_of(holds(name, value) for name, value in operands(given))
         return Condition(every, newest=newest, few=few_of(row, path, of_value))
 
     return predicate
@@ -107,7 +99,7 @@ def compares_shared(reference: Attribute, attribute: Attribute) -> Predicate:
                 return unless(holds("eq" if name == "ne" else "in", value))
             return shares(compared(name, text[attribute], value, checked, filtering))
 
-        return Condition(_all(holds(name, value) for name, value in _given(given)))
+        return Condition(all_of(holds(name, value) for name, value in operands(given)))
 
     return predicate
 
@@ -120,58 +112,13 @@ def compares_value(
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         column = value_of(row)
         return Condition(
-            _all(
-                compared(name, column, value, convert or checked, filtering) for name, value in _given(given)
+            all_of(
+                compared(name, column, value, convert or checked, filtering)
+                for name, value in operands(given)
             )
         )
 
     return predicate
-
-
-def compares_ids(type_name: str) -> Predicate:
-    """The row's id, compared as the schema writes ids. A build has those of builds merged into it, too."""
-    read = number_of_id(type_name)
-
-    def is_among(row: Scope, given: Given, filtering: Filtering) -> ColumnElement[bool]:
-        found = filtering.is_among(row.row_id, given, read)
-        if row.places is not None:
-            # What follows from it, said of what an index has.
-            holder = filtering.is_among(row.places[0], given, lambda text: holder_of(read(text)))
-            return or_(and_(holder, found), *_had_number(row, given, filtering, read))
-        if type_name != "Build":
-            return found
-        merged = MergedBuild.__table__.alias()
-        present = select(merged.c.build_id).where(filtering.is_among(merged.c.id, given, read))
-        return or_(found, row.row_id.in_(present.correlate_except(merged)))
-
-    def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        def holds(name: str, value: Given) -> ColumnElement[bool]:
-            if name == "eq" and type_name == "Build":
-                # With those that were merged beside it, PostgreSQL would read all builds.
-                return row.row_id == present_number(filtering.bind(value, BigInteger(), read))
-            ids = is_among(row, value if name in ("in", "notIn") else Given([value]), filtering)
-            return not_(ids) if name in ("ne", "notIn") else ids
-
-        return Condition(_all(holds(name, value) for name, value in _given(given)))
-
-    return predicate
-
-
-def _had_number(
-    phase: Scope, given: Given, filtering: Filtering, read: Callable[[str], int]
-) -> Iterator[ColumnElement[bool]]:
-    """That it is a phase which had one of these numbers when phases had numbers of their own."""
-    if given.path is None:
-        elements = given.elements()
-    else:
-        elements = filtering.each(given) if filtering.decided(given, _some_are_earlier) else []
-    for one in elements:
-        if filtering.decided(one, names_earlier_phase):
-            yield phase.has_id(number_since(filtering.bind(one, BigInteger(), read), filtering))
-
-
-def _some_are_earlier(identifiers: Iterable[str]) -> bool:
-    return any(map(names_earlier_phase, identifiers))
 
 
 def compares_versions(*path: Attribute) -> Predicate:
@@ -200,7 +147,7 @@ def has_element(*path: Attribute) -> Predicate:
             )
             return contains(elements, element, filtering)
 
-        return Condition(_all(holds(name, value) for name, value in _given(given)))
+        return Condition(all_of(holds(name, value) for name, value in operands(given)))
 
     return predicate
 
@@ -219,7 +166,7 @@ def has_deptype(*path: Attribute) -> Predicate:
             others = reduce(lambda rest, bit: rest.bitwise_and(bit.bitwise_not()), bits, column)
             return and_(*given_all, others == 0) if bits else false()
 
-        return Condition(_all(holds(name, value) for name, value in _given(given)))
+        return Condition(all_of(holds(name, value) for name, value in operands(given)))
 
     return predicate
 
@@ -238,7 +185,7 @@ def compares_parameter_values(*path: Attribute) -> Predicate:
             equal = or_(*(filtering.is_among(column, values, form) for form in (_as_text, _as_scalar)))
             return not_(equal) if name in ("ne", "notIn") else equal
 
-        return Condition(_all(holds(name, value) for name, value in _given(given)))
+        return Condition(all_of(holds(name, value) for name, value in operands(given)))
 
     return predicate
 
@@ -289,10 +236,10 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
     """Of the rows that belong to this one, `some`, `none` or `every` one passes; `among` may walk to it."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        asked = dict(_given(given))
+        asked = dict(operands(given))
         walk = among(row, asked["some"], filtering) if among and "some" in asked else None
         found = [quantified(*one, row, filtering, walk is not None) for one in asked.items()]
-        holds, is_common = _all(one for one, _ in found), found[0][1] if len(found) == 1 else None
+        holds, is_common = all_of(one for one, _ in found), found[0][1] if len(found) == 1 else None
         ways = None
         if is_common is not None and walk is None and "some" in asked:
             walked, _ = quantified("some", asked["some"], row, filtering, is_walked=True)
@@ -306,7 +253,9 @@ def related(input_name: str, model: Any, belongs: Belongs, among: Among | None =
         other = row.beneath(model.__table__).led()
         belonging = (belongs.found if isinstance(belongs, Reported) else belongs)(row, other)
         conditions = _conditions(input_name, value, other, filtering)
-        passes = _all(one.holds if one.walked is None or not is_walked else one.walked for one in conditions)
+        passes = all_of(
+            one.holds if one.walked is None or not is_walked else one.walked for one in conditions
+        )
         sought = unless(passes) if name == "every" else passes
         rows = select(constant("")).select_from(other.joined()).where(belonging, sought, *other.is_counted())
         if is_walked:
@@ -341,8 +290,8 @@ def has_tags(input_name: str, tags: Tags) -> Predicate:
     """Of the tags of a row `some`, `none` or `every` one passes."""
 
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
-        asked = _given(given)
-        holds = _all(quantified(*one, row, filtering) for one in asked)
+        asked = operands(given)
+        holds = all_of(quantified(*one, row, filtering) for one in asked)
         is_some = [name for name, _ in asked] == ["some"] and not row.is_led and row.is_found_by(tags.ours)
         return Condition(holds, few=tags.found(row, sets(*asked[0], row, filtering)) if is_some else None)
 
@@ -391,7 +340,7 @@ def all_hold(input_name: str) -> Predicate:
     def predicate(row: Scope, given: Given, filtering: Filtering) -> Condition:
         filters = filtering.each(given)
         parts = [part for one in filters for part in _conditions(input_name, one, row, filtering)]
-        return Condition(_all(part.holds for part in parts) if filters else false(), parts=tuple(parts))
+        return Condition(all_of(part.holds for part in parts) if filters else false(), parts=tuple(parts))
 
     return predicate
 
@@ -433,23 +382,10 @@ def _refers(
 
 
 def _passes(input_name: str, given: Given, row: Scope, filtering: Filtering) -> ColumnElement[bool]:
-    return _all(condition.holds for condition in _conditions(input_name, given, row, filtering))
+    return all_of(condition.holds for condition in _conditions(input_name, given, row, filtering))
 
 
 def _conditions(input_name: str, given: Given, row: Scope, filtering: Filtering) -> list[Condition]:
     if given.value is None:
         raise Refused(Code.FILTER_NULL, f"a {input_name} in a list or a relation must not be null")
     return filtering.all_of(input_name, given, row)
-
-
-def _all(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
-    # A filter with nothing in it asks nothing.
-    return and_(true(), *conditions)
-
-
-def _given(given: Given) -> list[tuple[str, Given]]:
-    members = list(given.members().items())
-    for name, value in members:
-        if value.value is None:
-            raise Refused(Code.FILTER_NULL, f"`{name}` must not be null: leave it out, or use `isNull`")
-    return members

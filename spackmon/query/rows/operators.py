@@ -4,12 +4,13 @@ Every condition is true or false, never unknown (`filters`).
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Integer, and_, false, func, literal_column, not_
+from sqlalchemy import Boolean, ColumnElement, Integer, and_, false, func, literal_column, not_, true
 
+from spackmon.errors import Code, Refused
 from spackmon.query.rows.lookups import without_nul
 from spackmon.query.sql.conditions import Filtering
 from spackmon.query.sql.json_text import constant
@@ -81,3 +82,20 @@ def compared(
     if name == "contains":
         return contains(column, operand, filtering)
     return _COMPARISONS[name](column, operand)
+
+
+def all_of(conditions: Iterable[ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Every condition holds: a filter with nothing in it asks nothing."""
+    return and_(true(), *conditions)
+
+
+def operands(given: Given) -> list[tuple[str, Given]]:
+    """What a filter names, such as its operators, each with what is given for it.
+
+    Raises Refused FILTER_NULL for null.
+    """
+    members = list(given.members().items())
+    for name, value in members:
+        if value.value is None:
+            raise Refused(Code.FILTER_NULL, f"`{name}` must not be null: leave it out, or use `isNull`")
+    return members
