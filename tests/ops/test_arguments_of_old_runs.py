@@ -3,16 +3,14 @@
 from functools import partial
 from pathlib import Path
 
-import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from spackmon.database import Database
 from spackmon.ingest.tables.configure_arguments import arguments_of
-from spackmon.ops.migrations import upgrade
 from tests.ops.landed import upgrade_to
+from tests.ops.meanwhile import run, upgrade_meanwhile
 from tests.ops.test_migrations import ERRING
 
-_MOMENT = {"t": "2024-01-01T00:00:00.000000Z"}
 _OTHER = "--with=é 'x'"
 _CLAIM = (
     "INSERT INTO claim (id, attempt_id, key, owner_id, owner_is_certain, kind, environment_id, status,"
@@ -38,27 +36,14 @@ def test_builds_runs_and_claims_keep_their_arguments(empty_url: str, tmp_path: P
     upgrade_to(74, empty_url, tmp_path / "before")
     database = Database(empty_url)
 
-    def run(statements: list[str]) -> None:
-        for statement in statements:
-            given = _MOMENT if ":t" in statement else {}
-            database.write_once(partial(_execute, statement, given))
-
-    def interrupt(progress: str) -> None:
-        if progress.startswith("an index of attempt"):
-            raise InterruptedError
-
-    def change(progress: str) -> None:
-        # All tables have been copied by then.
-        if progress == "an index of claim, ix_claim_manifest_id":
-            run(_CHANGES)
-
-    run(_CONFIGURED)
-    if database.is_sqlite:
-        run(_CHANGES)
-    else:
-        with pytest.raises(InterruptedError):
-            upgrade(empty_url, tell=interrupt)
-    upgrade(empty_url, tell=change)
+    run(database, *_CONFIGURED)
+    upgrade_meanwhile(
+        database,
+        empty_url,
+        interrupted="an index of attempt",
+        copied="an index of claim, ix_claim_manifest_id",
+        change=lambda: run(database, *_CHANGES),
+    )
 
     def rows(table: str) -> list[tuple[int, str | None]]:
         question = text(
@@ -75,7 +60,3 @@ def test_builds_runs_and_claims_keep_their_arguments(empty_url: str, tmp_path: P
     found = database.write_once(partial(arguments_of, wanted=["--x", _OTHER]))
     assert {found["--x"], found[_OTHER]} == set(before)
     database.close()
-
-
-def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:
-    connection.execute(text(statement), values)

@@ -3,16 +3,14 @@
 from functools import partial
 from pathlib import Path
 
-import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from spackmon.database import Database
 from spackmon.ingest.tables.event_contexts import Context, contexts_of
-from spackmon.ops.migrations import upgrade
 from tests.ops.landed import upgrade_to
+from tests.ops.meanwhile import run, upgrade_meanwhile
 from tests.ops.test_migrations import ERRING
 
-_MOMENT = {"t": "2024-01-01T00:00:00.000000Z"}
 _CONTEXTS: dict[int, Context] = {
     10: ("make: é\n", "stop\n"), 11: ("make: é\n", "stop\n"), 12: (None, "make: é\nstop\n"), 13: ("", None),
     14: (None, None), 15: ("make: é\nstop\n", ""), 7000: ("make: é\n", "stop\n"), 7001: (None, ""),
@@ -35,26 +33,15 @@ def test_events_keep_the_lines_around_them(empty_url: str, tmp_path: Path) -> No
         {"id": number, "text": f"error {number}", "pre": pre, "post": post}
         for number, (pre, post) in _CONTEXTS.items()
     ]
-    for statement in ERRING[:4]:
-        database.write_once(partial(_execute, statement, [_MOMENT]))
-    database.write_once(partial(_execute, _INSERT, events))
-
-    def interrupt(progress: str) -> None:
-        if progress.startswith("build_event"):
-            raise InterruptedError
-
-    def change(progress: str) -> None:
-        # All events have been copied by then.
-        if progress == "an index of build_event, ix_build_event_search_words":
-            for statement in _CHANGES:
-                database.write_once(partial(_execute, statement, []))
-
-    if database.is_sqlite:
-        change("an index of build_event, ix_build_event_search_words")
-    else:
-        with pytest.raises(InterruptedError):
-            upgrade(empty_url, tell=interrupt)
-    upgrade(empty_url, tell=change)
+    run(database, *ERRING[:4])
+    run(database, _INSERT, each=events)
+    upgrade_meanwhile(
+        database,
+        empty_url,
+        interrupted="build_event",
+        copied="an index of build_event, ix_build_event_search_words",
+        change=lambda: run(database, *_CHANGES),
+    )
     question = text(
         "SELECT e.id, e.text, e.context_id, c.pre_context, c.post_context FROM build_event e"
         " LEFT JOIN event_context c ON c.id = e.context_id"
@@ -72,7 +59,3 @@ def test_events_keep_the_lines_around_them(empty_url: str, tmp_path: Path) -> No
         number: row.context_id for number, row in rows.items()
     }
     database.close()
-
-
-def _execute(statement: str, rows: list[dict[str, object]], connection: Connection) -> None:
-    connection.execute(text(statement), rows or None)

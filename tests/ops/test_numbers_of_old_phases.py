@@ -1,24 +1,19 @@
 """What people have noted of phases leads to them since these are known by other numbers than before."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any
-
-import pytest
-from sqlalchemy import Connection, text
 
 from spackmon.database import Database
 from spackmon.ingest.tables.contents import logs_of
 from spackmon.models.places import number_of
 from spackmon.ops.copies.forms import forms, last_numbers, set_last_numbers
-from spackmon.ops.migrations import upgrade
 from tests.ops.landed import upgrade_to
+from tests.ops.meanwhile import run, upgrade_meanwhile
 from tests.ops.test_migrations import ERRING
 from tests.player import Player
 from tests.server import Server, served
 
 _LOG = b"==> made\n"
-_MOMENT = "2024-01-01T00:00:00.000000Z"
 _BEFORE = [
     *ERRING[:4],
     "INSERT INTO phase_kind (id, name, position, status) VALUES (1, 'build', 1, 'SUCCESS'),"
@@ -43,28 +38,16 @@ def test_earlier_numbers_lead_to_phases(empty_url: str, tmp_path: Path) -> None:
     upgrade_to(77, empty_url, tmp_path / "before")
     database = Database(empty_url)
 
-    def run(statements: list[str]) -> None:
-        for statement in statements:
-            database.write_once(partial(_execute, statement))
-
-    def interrupt(progress: str) -> None:
-        if progress.startswith("an index of phase, pk_earlier"):
-            raise InterruptedError
-
-    def change(progress: str) -> None:
-        # Both have been copied by then.
-        if progress == "an index of phase, ix_phase_log_id":
-            run(_CHANGES)
-
-    run(_BEFORE)
+    run(database, *_BEFORE)
     log_id = database.write_once(lambda c: logs_of(c, [_LOG])[0][0])
-    run([f"UPDATE phase SET log_id = {log_id} WHERE id = 1000"])
-    if database.is_sqlite:
-        run(_CHANGES)
-    else:
-        with pytest.raises(InterruptedError):
-            upgrade(empty_url, tell=interrupt)
-    upgrade(empty_url, tell=change)
+    run(database, f"UPDATE phase SET log_id = {log_id} WHERE id = 1000")
+    upgrade_meanwhile(
+        database,
+        empty_url,
+        interrupted="an index of phase, pk_earlier",
+        copied="an index of phase, ix_phase_log_id",
+        change=lambda: run(database, *_CHANGES),
+    )
     # Rows had numbers of our own.
     database.write_once(lambda c: set_last_numbers(c, forms(), last_numbers(c, forms())))
     database.close()
@@ -106,7 +89,3 @@ def _assert_found(server: Server) -> None:
     many = [str(number_of(9001, place)) for place in range(20)]
     assert filtered("in", ["4", *many]) == {ids[4]}
     assert filtered("notIn", ["4", "5", *many]) == everything - {ids[4]}
-
-
-def _execute(statement: str, connection: Connection) -> None:
-    connection.execute(text(statement), {"t": _MOMENT} if ":t" in statement else {})

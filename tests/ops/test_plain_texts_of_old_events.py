@@ -1,18 +1,15 @@
 """Of events of older versions PostgreSQL finds those of plain texts by these, the others by their words."""
 
-from functools import partial
 from pathlib import Path
 
-import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from spackmon.database import Database
 from spackmon.logs.words import searchable
-from spackmon.ops.migrations import upgrade
 from tests.ops.landed import upgrade_to
+from tests.ops.meanwhile import run, upgrade_meanwhile
 from tests.ops.test_migrations import ERRING
 
-_MOMENT = {"t": "2024-01-01T00:00:00.000000Z"}
 # A text, its file and whether it was read in a log.
 _EVENTS = (
     ("a.c:1: error: ‘MPI_Init’ was\tnot declared", "src/a.c", False),
@@ -41,24 +38,15 @@ def test_events_are_found_by_the_words_that_they_had(empty_url: str, tmp_path: P
          "words": searchable(said, file, "ld" if is_of_log else None)}
         for number, (said, file, is_of_log) in enumerate(_EVENTS, 10)
     ]  # fmt: skip
-    for statement in ERRING[:4]:
-        database.write_once(partial(_execute, statement, [_MOMENT]))
-    database.write_once(partial(_execute, _INSERT, events))
-
-    def interrupt(_: str) -> None:
-        raise InterruptedError
-
-    def change(progress: str) -> None:
-        # All events have been copied by then.
-        if progress == "an index of build_event, ix_build_event_search_words":
-            database.write_once(
-                partial(_execute, "UPDATE build_event SET text = 'told later' WHERE id = 10", [])
-            )
-
-    if not database.is_sqlite:
-        with pytest.raises(InterruptedError):
-            upgrade(empty_url, tell=interrupt)
-    upgrade(empty_url, tell=change)
+    run(database, *ERRING[:4])
+    run(database, _INSERT, each=events)
+    upgrade_meanwhile(
+        database,
+        empty_url,
+        interrupted="",
+        copied="an index of build_event, ix_build_event_search_words",
+        change=lambda: run(database, "UPDATE build_event SET text = 'told later' WHERE id = 10"),
+    )
     stored = database.read_once(
         lambda c: c.scalars(text("SELECT search_words FROM build_event ORDER BY id")).all()
     )
@@ -71,7 +59,3 @@ def test_events_are_found_by_the_words_that_they_had(empty_url: str, tmp_path: P
         rows = database.read_once(lambda c, of=sought: c.scalars(text(_INDEXED), {"sought": of}).all())
         assert rows == found, sought
     database.close()
-
-
-def _execute(statement: str, rows: list[dict[str, object]], connection: Connection) -> None:
-    connection.execute(text(statement), rows or None)

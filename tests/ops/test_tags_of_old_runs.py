@@ -1,18 +1,15 @@
 """Tags of runs that older versions stored become sets that runs share, while services of before write."""
 
 import json
-from functools import partial
 from pathlib import Path
 
-import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from spackmon.database import Database
-from spackmon.ops.migrations import upgrade
 from tests.ops.landed import upgrade_to
+from tests.ops.meanwhile import run, upgrade_meanwhile
 from tests.ops.test_migrations import ERRING
 
-_MOMENT = {"t": "2024-01-01T00:00:00.000000Z"}
 _CLAIM = (
     "INSERT INTO claim (id, attempt_id, key, owner_id, owner_is_certain, kind, environment_id, status,"
     " is_live, time_uncertainty_seconds, times_enclose_run, tags, first_reported_at, last_reported_at)"
@@ -43,27 +40,14 @@ def test_runs_and_claims_keep_their_tags(empty_url: str, tmp_path: Path) -> None
     upgrade_to(62, empty_url, tmp_path / "before")
     database = Database(empty_url)
 
-    def run(statements: list[str]) -> None:
-        for statement in statements:
-            given = _MOMENT if ":t" in statement else {}
-            database.write_once(partial(_execute, statement, given))
-
-    def interrupt(progress: str) -> None:
-        if progress.startswith("an index of attempt"):
-            raise InterruptedError
-
-    def change(progress: str) -> None:
-        # All tables have been copied by then.
-        if progress == "an index of claim, ix_claim_manifest_id":
-            run(_CHANGES)
-
-    run(_TAGGED)
-    if database.is_sqlite:
-        run(_CHANGES)
-    else:
-        with pytest.raises(InterruptedError):
-            upgrade(empty_url, tell=interrupt)
-    upgrade(empty_url, tell=change)
+    run(database, *_TAGGED)
+    upgrade_meanwhile(
+        database,
+        empty_url,
+        interrupted="an index of attempt",
+        copied="an index of claim, ix_claim_manifest_id",
+        change=lambda: run(database, *_CHANGES),
+    )
 
     def rows(question: str) -> list[tuple[object, ...]]:
         found = database.read_once(lambda connection: connection.execute(text(question)).all())
@@ -79,7 +63,3 @@ def test_runs_and_claims_keep_their_tags(empty_url: str, tmp_path: Path) -> None
         [(nightly, "nightly"), (both, "nightly"), (both, other), (one, other)]
     )
     database.close()
-
-
-def _execute(statement: str, values: dict[str, object], connection: Connection) -> None:
-    connection.execute(text(statement), values)
